@@ -1,0 +1,134 @@
+//! From a source's value to the typed form, with a finding for every mistake of shape.
+
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::finding::Code;
+use super::schema::Kind;
+use super::source::{Check, join};
+use crate::params::word;
+use crate::template::nearest;
+
+/// Takes the typed form of a source's value. All mistakes of shape go to `check`.
+pub fn decode<T: DeserializeOwned>(kind: Kind, check: &Check) -> Option<T> {
+    let source = check.source().clone();
+    match serde_path_to_error::deserialize::<_, T>(source.value()) {
+        Ok(spec) => Some(spec),
+        Err(error) => {
+            report_shape(kind, source.value(), check);
+            if !check.failed() {
+                let pointer = pointer_of(error.path());
+                check.error(Code::BadValue, &pointer, error.inner().to_string());
+            }
+            None
+        }
+    }
+}
+
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter().fold(String::new(), |pointer, segment| match segment {
+        Segment::Seq { index } => join(&pointer, &index.to_string()),
+        Segment::Map { key } => join(&pointer, key),
+        Segment::Enum { .. } | Segment::Unknown => pointer,
+    })
+}
+
+/// Reports every way in which the value breaks the schema of its kind.
+fn report_shape(kind: Kind, value: &Value, check: &Check) {
+    for error in kind.validator().iter_errors(value) {
+        report(kind, &error, check);
+    }
+}
+
+fn report(kind: Kind, error: &ValidationError<'_>, check: &Check) {
+    let at = error.instance_path().to_string();
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let known = known_keys(kind, error);
+            for key in unexpected {
+                let help = nearest(key, known.iter().map(String::as_str)).or_else(|| {
+                    (!known.is_empty()).then(|| format!("the keys here are {}", known.join(", ")))
+                });
+                check.error_at_key(
+                    Code::UnknownKey,
+                    &join(&at, key),
+                    format!("`{key}` is no key here"),
+                    help,
+                );
+            }
+        }
+        ValidationErrorKind::Required { property } => {
+            let key = property.as_str().unwrap_or_default();
+            check.error_at_key(Code::MissingKey, &at, format!("the key `{key}` is missing"), None);
+        }
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            match meant_branch(context, &at) {
+                Some(branch) => branch.iter().for_each(|error| report(kind, error, check)),
+                None => check.error(
+                    Code::WrongType,
+                    &at,
+                    format!("this value has none of the forms that its key takes: {}", forms(context)),
+                ),
+            }
+        }
+        ValidationErrorKind::Type { .. } => check.error(Code::WrongType, &at, word(error)),
+        ValidationErrorKind::Pattern { .. } | ValidationErrorKind::MaxLength { .. }
+            if error.schema_path().to_string().contains("/Name/") =>
+        {
+            check.error_with_help(
+                Code::BadName,
+                &at,
+                word(error),
+                "a name has lower-case letters, digits and single hyphens",
+            );
+        }
+        _ => check.error(Code::BadValue, &at, word(error)),
+    }
+}
+
+/// The keys that the schema knows where an unknown one stands.
+fn known_keys(kind: Kind, error: &ValidationError<'_>) -> Vec<String> {
+    let path = error.schema_path().to_string();
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    kind.schema()
+        .pointer(parent)
+        .and_then(|schema| schema.get("properties"))
+        .and_then(Value::as_object)
+        .map(|properties| properties.keys().cloned().collect())
+        .unwrap_or_default()
+}
+
+/// The alternative that the author meant: one that fails deeper than at its own type or discriminator, and there
+/// the one with the fewest mistakes.
+fn meant_branch<'b>(
+    context: &'b [Vec<ValidationError<'static>>],
+    at: &str,
+) -> Option<&'b [ValidationError<'static>]> {
+    context
+        .iter()
+        .filter(|branch| !branch.iter().any(|error| is_other_form(error, at)))
+        .min_by_key(|branch| branch.len())
+        .map(Vec::as_slice)
+}
+
+fn is_other_form(error: &ValidationError<'_>, at: &str) -> bool {
+    let path = error.instance_path().to_string();
+    match error.kind() {
+        ValidationErrorKind::Type { .. } => path == at,
+        ValidationErrorKind::Constant { .. } => path == join(at, "kind"),
+        ValidationErrorKind::AnyOf { context } => {
+            path == at && context.iter().flatten().all(|inner| is_other_form(inner, at))
+        }
+        _ => false,
+    }
+}
+
+fn forms(context: &[Vec<ValidationError<'static>>]) -> String {
+    let mut words: Vec<String> = context.iter().flatten().map(word).collect();
+    words.sort();
+    words.dedup();
+    words.join("; or ")
+}

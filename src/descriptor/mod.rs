@@ -1,0 +1,17 @@
+//! The descriptor format: files, their typed form, and what is wrong with them.
+
+pub mod finding;
+mod load;
+pub mod schema;
+pub mod source;
+mod spec;
+pub mod yaml;
+
+pub use finding::{Code, Finding, Place, Severity};
+pub use load::decode;
+pub use source::{Check, Source};
+pub use spec::{
+    Access, Duration, ExampleRequest, ExampleResponse, ExampleSpec, LimitsSpec, Name,
+    RateLimitSpec, RetrySpec, ServiceRef, ServiceSpec, SettingSpec, SpecVersion, TimeoutSpec,
+    ToolSpec,
+};

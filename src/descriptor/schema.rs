@@ -1,0 +1,109 @@
+//! The JSON Schemas of the descriptor format, generated from the typed form.
+
+use std::sync::LazyLock;
+
+use jsonschema::{Draft, PatternOptions, Validator};
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+use super::spec::{ServiceSpec, ToolSpec};
+use crate::sandbox::SandboxSpec;
+
+/// A kind of descriptor file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `service.yaml`.
+    Service,
+    /// A tool's file.
+    Tool,
+    /// `sandbox.yaml`.
+    Sandbox,
+}
+
+struct Compiled {
+    schema: Value,
+    validator: Validator,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 3] = [Kind::Service, Kind::Tool, Kind::Sandbox];
+
+    /// The name of its file under `schemas/`.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Kind::Service => "service.schema.json",
+            Kind::Tool => "tool.schema.json",
+            Kind::Sandbox => "sandbox.schema.json",
+        }
+    }
+
+    /// The JSON Schema (2020-12) of the kind.
+    pub fn schema(self) -> &'static Value {
+        &self.compiled().schema
+    }
+
+    /// The text of its file under `schemas/`.
+    pub fn file_text(self) -> String {
+        format!("{:#}\n", self.schema())
+    }
+
+    pub(super) fn validator(self) -> &'static Validator {
+        &self.compiled().validator
+    }
+
+    fn compiled(self) -> &'static Compiled {
+        static SERVICE: LazyLock<Compiled> = LazyLock::new(|| Compiled::new(service_schema()));
+        static TOOL: LazyLock<Compiled> = LazyLock::new(|| Compiled::new(tool_schema()));
+        static SANDBOX: LazyLock<Compiled> = LazyLock::new(|| Compiled::new(sandbox_schema()));
+        match self {
+            Kind::Service => &SERVICE,
+            Kind::Tool => &TOOL,
+            Kind::Sandbox => &SANDBOX,
+        }
+    }
+}
+
+impl Compiled {
+    #[allow(clippy::expect_used, reason = "the schema is generated from our own types, and a test builds it")]
+    fn new(schema: Value) -> Compiled {
+        let validator = jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .with_pattern_options(PatternOptions::regex())
+            .build(&schema)
+            .expect("the generated schema is valid");
+        Compiled { schema, validator }
+    }
+}
+
+fn generate<T: schemars::JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_deserialize();
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+fn service_schema() -> Value {
+    let mut schema = generate::<ServiceSpec>();
+    require(&mut schema, "spec");
+    schema
+}
+
+fn tool_schema() -> Value {
+    let mut schema = generate::<ToolSpec>();
+    if let Some(inline) = schema.pointer_mut("/$defs/ServiceSpec/properties")
+        && let Some(properties) = inline.as_object_mut()
+    {
+        // An inline service has the version of the file that it stands in.
+        properties.shift_remove("spec");
+    }
+    schema
+}
+
+fn sandbox_schema() -> Value {
+    generate::<SandboxSpec>()
+}
+
+fn require(schema: &mut Value, key: &str) {
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.insert(0, json!(key));
+    }
+}

@@ -1,0 +1,268 @@
+//! A descriptor file: its text, the value read from it, and the span of every key and value.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::finding::{Code, Finding, Place, Severity};
+use super::yaml::{self, LineIndex, Spans};
+
+/// One descriptor file.
+pub struct Source {
+    /// The file's name as the user knows it.
+    pub name: String,
+    text: Cow<'static, str>,
+    value: Value,
+    spans: Option<Spans>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Source").field(&self.name).finish()
+    }
+}
+
+impl Source {
+    /// Reads a file from disk.
+    ///
+    /// # Errors
+    /// The findings, all of them, when the file cannot be read, is not UTF-8 or is not plain YAML.
+    pub fn open(path: &Path) -> Result<Arc<Source>, Vec<Finding>> {
+        let name = path.display().to_string();
+        let text = match read_bounded(path) {
+            Ok(text) => text,
+            Err(message) => {
+                let source = Arc::new(Source::bare(name, Cow::Borrowed("")));
+                return Err(vec![Finding {
+                    code: Code::UnreadableFile,
+                    severity: Severity::Error,
+                    message,
+                    help: None,
+                    span: 0..0,
+                    source,
+                }]);
+            }
+        };
+        Source::parse(name, Cow::Owned(text))
+    }
+
+    /// Reads text that is already in memory; `name` stands for the file in messages.
+    ///
+    /// # Errors
+    /// The findings, all of them, when the text is not one plain YAML document.
+    pub fn parse(name: String, text: Cow<'static, str>) -> Result<Arc<Source>, Vec<Finding>> {
+        match yaml::read(&text, &yaml::Limits::default()) {
+            Ok(document) => Ok(Arc::new(Source {
+                name,
+                value: document.value,
+                spans: Some(document.spans),
+                text,
+            })),
+            Err(problems) => {
+                let source = Arc::new(Source::bare(name, text));
+                Err(problems
+                    .into_iter()
+                    .map(|problem| Finding {
+                        code: match problem.kind {
+                            yaml::ProblemKind::DuplicateKey => Code::DuplicateKey,
+                            _ => Code::YamlSyntax,
+                        },
+                        severity: Severity::Error,
+                        message: problem.message,
+                        help: problem.help,
+                        span: problem.span,
+                        source: source.clone(),
+                    })
+                    .collect())
+            }
+        }
+    }
+
+    fn bare(name: String, text: Cow<'static, str>) -> Source {
+        Source {
+            name,
+            text,
+            value: Value::Null,
+            spans: None,
+        }
+    }
+
+    /// The whole text of the file.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The value that the file holds.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Lines and columns of a byte range.
+    pub fn place(&self, span: Range<usize>) -> Place {
+        let index = LineIndex::new(&self.text);
+        let (line, column) = index.line_column(span.start);
+        let (end_line, end_column) = index.line_column(span.end);
+        Place {
+            file: self.name.clone(),
+            line,
+            column,
+            end_line,
+            end_column,
+        }
+    }
+
+    fn value_span(&self, pointer: &str) -> Range<usize> {
+        self.spans
+            .as_ref()
+            .map_or(0..0, |spans| spans.nearest(pointer))
+    }
+
+    fn key_span(&self, pointer: &str) -> Range<usize> {
+        self.spans
+            .as_ref()
+            .and_then(|spans| spans.key(pointer))
+            .unwrap_or_else(|| self.value_span(pointer))
+    }
+
+    fn inner_span(&self, pointer: &str, range: Range<usize>) -> Range<usize> {
+        let Some(spans) = &self.spans else { return 0..0 };
+        let start = spans.inside(&self.text, pointer, range.start);
+        let end = spans.inside(&self.text, pointer, range.end).max(start);
+        start..end
+    }
+}
+
+/// Largest descriptor file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+fn read_bounded(path: &Path) -> Result<String, String> {
+    use std::io::Read;
+    let file = std::fs::File::open(path).map_err(|error| format!("cannot open the file: {error}"))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("cannot read the file: {error}"))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!(
+            "the file is larger than {MAX_FILE_BYTES} bytes, the most that a descriptor may have"
+        ));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        format!(
+            "the file is not UTF-8 text: byte {} is not part of a character",
+            error.utf8_error().valid_up_to()
+        )
+    })
+}
+
+/// Collects findings while one source is checked and compiled. Places are given as JSON Pointers.
+pub struct Check {
+    source: Arc<Source>,
+    findings: RefCell<Vec<Finding>>,
+}
+
+impl Check {
+    /// Starts with no findings.
+    pub fn new(source: Arc<Source>) -> Check {
+        Check {
+            source,
+            findings: RefCell::default(),
+        }
+    }
+
+    /// The source that is checked.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// Reports an error at the value that `pointer` names.
+    pub fn error(&self, code: Code, pointer: &str, message: impl Into<String>) {
+        self.push(code, self.source.value_span(pointer), message.into(), None);
+    }
+
+    /// Like [`Check::error`], with a sentence that says how to mend it.
+    pub fn error_with_help(
+        &self,
+        code: Code,
+        pointer: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let span = self.source.value_span(pointer);
+        self.push(code, span, message.into(), Some(help.into()));
+    }
+
+    /// Reports an error at the key whose value `pointer` names.
+    pub fn error_at_key(
+        &self,
+        code: Code,
+        pointer: &str,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        self.push(code, self.source.key_span(pointer), message.into(), help);
+    }
+
+    /// Reports an error at a byte range inside the string that `pointer` names.
+    pub fn error_inside(
+        &self,
+        code: Code,
+        pointer: &str,
+        range: Range<usize>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let span = self.source.inner_span(pointer, range);
+        self.push(code, span, message.into(), help);
+    }
+
+    fn push(&self, code: Code, span: Range<usize>, message: String, help: Option<String>) {
+        self.findings.borrow_mut().push(Finding {
+            code,
+            severity: Severity::Error,
+            message,
+            help,
+            span,
+            source: self.source.clone(),
+        });
+    }
+
+    /// Whether an error was reported.
+    pub fn failed(&self) -> bool {
+        self.findings
+            .borrow()
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// All findings, in the order of the file.
+    pub fn into_findings(self) -> Vec<Finding> {
+        let mut findings = self.findings.into_inner();
+        findings.sort_by_key(|finding| finding.span.start);
+        findings
+    }
+}
+
+/// Appends one reference token to a JSON Pointer (RFC 6901).
+pub fn join(pointer: &str, token: &str) -> String {
+    let mut joined = String::with_capacity(pointer.len() + token.len() + 1);
+    joined.push_str(pointer);
+    joined.push('/');
+    for character in token.chars() {
+        match character {
+            '~' => joined.push_str("~0"),
+            '/' => joined.push_str("~1"),
+            other => joined.push(other),
+        }
+    }
+    joined
+}
+
+/// Appends an array index to a JSON Pointer.
+pub fn join_index(pointer: &str, index: usize) -> String {
+    format!("{pointer}/{index}")
+}

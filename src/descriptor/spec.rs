@@ -1,0 +1,415 @@
+//! The typed form of `service.yaml` and of a tool's file. The parts that one stage of a call owns are defined in
+//! that stage's module.
+
+use std::fmt;
+use std::time;
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Deserializer};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::paging::PagingSpec;
+use crate::plan::{QuerySpec, RequestSpec, Scalar};
+use crate::project::{ErrorsSpec, ResponseSpec};
+use crate::sign::AuthList;
+
+/// The version of the descriptor format: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpecVersion;
+
+impl<'de> Deserialize<'de> for SpecVersion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SpecVersion, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Number(number) if number.as_u64() == Some(1) => Ok(SpecVersion),
+            other => Err(de::Error::custom(format!(
+                "{other} is no version of the descriptor format that is known here; the only one is 1"
+            ))),
+        }
+    }
+}
+
+impl JsonSchema for SpecVersion {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SpecVersion".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "const": 1 })
+    }
+}
+
+/// A name of a service or tool: lower-case letters, digits and single hyphens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Name(String);
+
+/// Most characters in a name.
+const NAME_LENGTH: usize = 63;
+
+impl Name {
+    /// Takes a text that follows the rules.
+    pub fn new(text: &str) -> Option<Name> {
+        let legal = !text.is_empty()
+            && text.len() <= NAME_LENGTH
+            && text
+                .split('-')
+                .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+        legal.then(|| Name(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Name::new(&text).ok_or_else(|| {
+            de::Error::custom(format!(
+                "`{text}` is no name: a name has lower-case letters, digits and single hyphens, {NAME_LENGTH} at most"
+            ))
+        })
+    }
+}
+
+impl JsonSchema for Name {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Name".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Lower-case letters, digits and single hyphens.",
+            "type": "string",
+            "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$",
+            "maxLength": NAME_LENGTH
+        })
+    }
+}
+
+/// A length of time such as `500ms`, `30s`, `1m` or `1h 30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Duration(pub time::Duration);
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse::<jiff::SignedDuration>()
+            .ok()
+            .and_then(|duration| time::Duration::try_from(duration).ok())
+            .filter(|duration| !duration.is_zero())
+            .map(Duration)
+            .ok_or_else(|| {
+                de::Error::custom(format!(
+                    "`{text}` is no length of time, such as 500ms, 30s, 1m or 1h"
+                ))
+            })
+    }
+}
+
+impl JsonSchema for Duration {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Duration".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A length of time: 500ms, 30s, 1m, 1h.",
+            "type": "string",
+            "pattern": "^(\\d+(\\.\\d+)? ?(ms|s|m|h|d)( |$))+$",
+            "examples": ["500ms", "30s", "1m"]
+        })
+    }
+}
+
+/// What all tools of a service share.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "toolrun service", description = "A service of toolrun: what all its tools share.")]
+pub struct ServiceSpec {
+    /// The version of the format.
+    pub spec: Option<SpecVersion>,
+    /// The service's name; also the name of its folder.
+    pub service: Name,
+    /// The name for people.
+    pub title: Option<String>,
+    /// What the service is.
+    pub description: Option<String>,
+    /// Where its documentation is.
+    pub docs: Option<String>,
+    /// Scheme, host, port and base path. https, or http on loopback; no credentials, query or fragment.
+    pub base_url: String,
+    /// Named values that a user may override by environment variable or `--set`; expressions reach them as
+    /// `settings.NAME`.
+    #[serde(default)]
+    pub settings: IndexMap<String, SettingSpec>,
+    /// Headers of every request.
+    #[serde(default)]
+    pub headers: IndexMap<String, Scalar>,
+    /// Query parameters of every request.
+    #[serde(default)]
+    pub query: QuerySpec,
+    /// How requests are authenticated; none when absent.
+    pub auth: Option<AuthList>,
+    /// How many requests may be sent in a time; the rest wait.
+    pub rate_limit: Option<RateLimitSpec>,
+    /// When a failed request is sent again.
+    #[serde(default)]
+    pub retry: RetrySpec,
+    /// How long a request may take.
+    #[serde(default)]
+    pub timeout: TimeoutSpec,
+    /// How large a response may be.
+    #[serde(default)]
+    pub limits: LimitsSpec,
+    /// Where error responses say what went wrong.
+    pub errors: Option<ErrorsSpec>,
+    /// Whether the service may stand at a private or link-local address.
+    #[serde(default)]
+    pub allow_private_network: bool,
+}
+
+/// A named value that a user may override.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingSpec {
+    /// What it is for.
+    pub description: Option<String>,
+    /// The value when nobody gives another.
+    pub default: Option<Scalar>,
+    /// The environment variable that overrides it.
+    pub env: Option<String>,
+    /// A regular expression that the value must match.
+    pub pattern: Option<String>,
+}
+
+/// A client-side rate limit.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimitSpec {
+    /// Requests that may be sent.
+    #[schemars(range(min = 1))]
+    pub requests: std::num::NonZeroU32,
+    /// In how long a time.
+    pub per: Duration,
+}
+
+/// When a failed request is sent again. Only requests that are safe to repeat are.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetrySpec {
+    /// Times that a request is sent at the most; 1 means never again.
+    #[schemars(range(min = 1, max = 20))]
+    pub max_attempts: u32,
+    /// Statuses that are worth another try.
+    pub statuses: Vec<u16>,
+    /// The longest first wait; each later one may be twice as long.
+    pub base_delay: Duration,
+    /// The longest wait, also when the service asks for a longer one: then the error is returned at once.
+    pub max_delay: Duration,
+}
+
+impl Default for RetrySpec {
+    fn default() -> RetrySpec {
+        RetrySpec {
+            max_attempts: 3,
+            statuses: vec![408, 429, 500, 502, 503, 504],
+            base_delay: Duration(time::Duration::from_millis(500)),
+            max_delay: Duration(time::Duration::from_secs(60)),
+        }
+    }
+}
+
+/// How long a request may take.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimeoutSpec {
+    /// To connect.
+    pub connect: Duration,
+    /// Between two parts of the response.
+    pub read: Duration,
+    /// From the start to the last byte, for each try.
+    pub total: Duration,
+}
+
+impl Default for TimeoutSpec {
+    fn default() -> TimeoutSpec {
+        TimeoutSpec {
+            connect: Duration(time::Duration::from_secs(10)),
+            read: Duration(time::Duration::from_secs(30)),
+            total: Duration(time::Duration::from_secs(60)),
+        }
+    }
+}
+
+/// How large a response may be.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSpec {
+    /// Most bytes of a response's body, after decompression.
+    #[schemars(range(min = 1))]
+    pub response_bytes: u64,
+}
+
+impl Default for LimitsSpec {
+    fn default() -> LimitsSpec {
+        LimitsSpec {
+            response_bytes: 64 << 20,
+        }
+    }
+}
+
+/// The service of a tool: the name of the one whose `service.yaml` stands beside the tool's file, or the service
+/// itself.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ServiceRef {
+    /// The name of the folder's service.
+    Name(Name),
+    /// The service itself, for a file that stands alone.
+    Inline(Box<ServiceSpec>),
+}
+
+/// What a tool may do to the service's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Reads only; runs without consent.
+    Read,
+    /// Changes data in a way that can be undone.
+    Write,
+    /// Deletes, or changes in a way that cannot be undone.
+    Destructive,
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Access::Read => "read",
+            Access::Write => "write",
+            Access::Destructive => "destructive",
+        })
+    }
+}
+
+/// One tool: one HTTP operation of a service.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "toolrun tool", description = "A tool of toolrun: one HTTP operation of a service.")]
+pub struct ToolSpec {
+    /// The version of the format.
+    pub spec: SpecVersion,
+    /// The tool's name; also the name of its file.
+    pub tool: Name,
+    /// The tool's service.
+    pub service: ServiceRef,
+    /// The name for people.
+    pub title: Option<String>,
+    /// What the tool does, for people and models that choose among tools.
+    #[schemars(length(min = 1))]
+    pub description: String,
+    /// Where the operation is documented.
+    pub docs: Option<String>,
+    /// What the tool may do to the service's data. `read` runs; the others need consent.
+    pub access: Access,
+    /// The tool's params: a JSON Schema (2020-12) of the arguments object. `type: object` and
+    /// `additionalProperties: false` are implied.
+    pub params: Option<Map<String, Value>>,
+    /// The HTTP request.
+    pub request: RequestSpec,
+    /// How the pages of a list follow each other.
+    pub paging: Option<PagingSpec>,
+    /// What the tool makes of the response.
+    pub response: Option<ResponseSpec>,
+    /// Calls with what they send and give: checked offline, shown in help.
+    #[serde(default)]
+    pub examples: Vec<ExampleSpec>,
+}
+
+/// One call, with what it sends and what it gives.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExampleSpec {
+    /// What the example shows.
+    pub name: String,
+    /// The arguments.
+    #[serde(default)]
+    pub args: Map<String, Value>,
+    /// The request that the arguments give.
+    pub request: Option<ExampleRequest>,
+    /// A response of the service.
+    pub response: Option<ExampleResponse>,
+    /// The output that the response gives.
+    pub output: Option<Value>,
+}
+
+/// The request that an example expects.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExampleRequest {
+    /// The method.
+    pub method: crate::plan::Method,
+    /// The whole URL, percent-encoded; a secret in the query is `***`.
+    pub url: String,
+    /// Headers that the request must have; it may have others. A secret is `***`.
+    #[serde(default)]
+    pub headers: IndexMap<String, String>,
+    /// The body.
+    pub body: Option<Value>,
+}
+
+/// A canned response.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExampleResponse {
+    /// The HTTP status.
+    #[serde(default = "ok_status")]
+    #[schemars(range(min = 100, max = 599))]
+    pub status: u16,
+    /// Response headers.
+    #[serde(default)]
+    pub headers: IndexMap<String, String>,
+    /// The body.
+    #[serde(default)]
+    pub body: Value,
+}
+
+fn ok_status() -> u16 {
+    200
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_their_rules() {
+        for good in ["a", "list-workspaces", "v2-get", "0"] {
+            assert!(Name::new(good).is_some(), "{good}");
+        }
+        let long = "a".repeat(NAME_LENGTH + 1);
+        for bad in ["", "-a", "a-", "a--b", "A", "a_b", "é", "a b", "../a", long.as_str()] {
+            assert!(Name::new(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read() {
+        for (text, millis) in [("500ms", 500), ("1s", 1000), ("1m", 60_000), ("1h", 3_600_000)] {
+            let read: Duration = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(read.0.as_millis(), millis, "{text}");
+        }
+        for bad in ["", "1", "0s", "-1s", "soon"] {
+            assert!(serde_json::from_value::<Duration>(bad.into()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,548 @@
+//! The engine: runs a tool through all stages of a call.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use url::Url;
+
+use crate::descriptor::Access;
+use crate::error::{Error, Upstream, status_meaning};
+use crate::paging::{DEFAULT_MAX_PAGES, Followed, Next, Note};
+use crate::plan::{Plan, Text};
+use crate::project::ResponseView;
+use crate::send::{self, Client, Event, Response, Roots};
+use crate::service::Service;
+use crate::sign::{Redactor, Secret, SecretStore, Secrets, sign};
+use crate::tool::Tool;
+
+type Observer = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Runs tools. One engine serves any number of tools and calls; connections, rate limits and secrets are kept for
+/// each service.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), toolrun::Error> {
+/// use serde_json::json;
+/// use toolrun::{Catalog, Engine};
+///
+/// let tool = Catalog::builtin().tool("list-workspaces")?;
+/// let engine = Engine::new();
+/// let outcome = engine.call(&tool, json!({ "limit": 2 })).await?;
+/// println!("{}", outcome.output["workspaces"]);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Engine {
+    secrets: SecretStore,
+    settings: Vec<(String, String)>,
+    timeout: Option<Duration>,
+    roots: Roots,
+    consent: Access,
+    stand_in: Option<Url>,
+    observer: Observer,
+    sessions: Mutex<HashMap<(String, Url), Arc<Session>>>,
+}
+
+/// What the calls of one service share.
+struct Session {
+    client: Client,
+    secrets: Secrets,
+    redactor: Redactor,
+}
+
+/// Bounds of a walk over pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalkLimits {
+    /// Pages at the most.
+    pub max_pages: u64,
+    /// Items at the most.
+    pub max_items: Option<u64>,
+}
+
+impl Default for WalkLimits {
+    fn default() -> WalkLimits {
+        WalkLimits {
+            max_pages: DEFAULT_MAX_PAGES,
+            max_items: None,
+        }
+    }
+}
+
+/// What a call gave.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The projected output.
+    pub output: Value,
+    /// Why a walk stopped before the last page, where it did.
+    pub notes: Vec<Note>,
+    /// Pages that were read.
+    pub pages: u64,
+    /// Items on them, for a tool with paging.
+    pub items: u64,
+}
+
+impl Default for Engine {
+    fn default() -> Engine {
+        Engine::new()
+    }
+}
+
+impl Engine {
+    /// An engine that takes secrets from the environment, `.env` and files, trusts the bundled certificate
+    /// authorities and runs `read` tools alone.
+    pub fn new() -> Engine {
+        Engine {
+            secrets: SecretStore::default(),
+            settings: Vec::new(),
+            timeout: None,
+            roots: Roots::default(),
+            consent: Access::Read,
+            stand_in: None,
+            observer: Arc::new(|_| {}),
+            sessions: Mutex::default(),
+        }
+    }
+
+    /// Gives a secret by the name of its variable or file, in place of what stands there.
+    #[must_use]
+    pub fn with_secret(mut self, name: impl Into<String>, value: Secret) -> Engine {
+        self.secrets.give(name, value);
+        self
+    }
+
+    /// Overrides a setting of the service.
+    #[must_use]
+    pub fn with_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Engine {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// Limits each request, with its retries, in time.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Engine {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Chooses the certificate authorities.
+    #[must_use]
+    pub fn with_roots(mut self, roots: Roots) -> Engine {
+        self.roots = roots;
+        self
+    }
+
+    /// Consents to tools up to this access.
+    #[must_use]
+    pub fn with_consent(mut self, access: Access) -> Engine {
+        self.consent = access;
+        self
+    }
+
+    /// Watches what happens on the wire. Events never carry a secret.
+    #[must_use]
+    pub fn with_observer(mut self, observer: impl Fn(Event) + Send + Sync + 'static) -> Engine {
+        self.observer = Arc::new(observer);
+        self
+    }
+
+    /// Sends all requests to a stand-in, such as a sandbox at `http://127.0.0.1:8080`, and no secret but those
+    /// given by [`Engine::with_secret`].
+    #[must_use]
+    pub fn with_stand_in(mut self, origin: Url) -> Engine {
+        self.stand_in = Some(origin);
+        self.secrets.seal();
+        self
+    }
+
+    /// What would be sent, with secrets as placeholders. No secret is read.
+    ///
+    /// # Errors
+    /// When the arguments are not what the tool takes.
+    ///
+    /// ```
+    /// use serde_json::json;
+    ///
+    /// let tool = toolrun::Catalog::builtin().tool("list-members")?;
+    /// let plan = toolrun::Engine::new().plan(&tool, json!({ "limit": 5 }))?;
+    /// assert_eq!(plan.masked_url(), "https://api.anthropic.com/v1/organizations/users?limit=5");
+    /// # Ok::<(), toolrun::Error>(())
+    /// ```
+    pub fn plan(&self, tool: &Tool, arguments: Value) -> Result<Plan, Error> {
+        let params = accept(tool, arguments)?;
+        let settings = tool.service.resolve_settings(&self.settings)?;
+        self.render(tool, &params, &settings)
+    }
+
+    fn render(&self, tool: &Tool, params: &Value, settings: &Value) -> Result<Plan, Error> {
+        Ok(tool.render_at(&self.base(&tool.service), params, settings)?)
+    }
+
+    /// Calls a tool once: one page of a list.
+    ///
+    /// # Errors
+    /// Whatever can go wrong, see [`Error`].
+    pub async fn call(&self, tool: &Tool, arguments: Value) -> Result<Outcome, Error> {
+        let mut pages = self.pages(tool, arguments, WalkLimits::default())?;
+        match pages.next().await? {
+            Some(page) => Ok(Outcome {
+                output: page.output(tool)?,
+                notes: Vec::new(),
+                pages: 1,
+                items: page.items,
+            }),
+            None => Err(Error::Response("the walk has no first page".to_owned())),
+        }
+    }
+
+    /// Calls a tool and follows its pages, concatenating their items; the output is projected once, over all.
+    ///
+    /// # Errors
+    /// Whatever can go wrong, see [`Error`].
+    pub async fn call_all(
+        &self,
+        tool: &Tool,
+        arguments: Value,
+        limits: WalkLimits,
+    ) -> Result<Outcome, Error> {
+        let mut pages = self.pages(tool, arguments, limits)?;
+        let mut all: Option<(Page, Vec<Value>)> = None;
+        while let Some(mut page) = pages.next().await? {
+            let mut items = all.map(|(_, items)| items).unwrap_or_default();
+            if let Some(own) = page.items_mut(tool) {
+                items.append(own);
+            }
+            all = Some((page, items));
+        }
+        let Some((mut last, items)) = all else {
+            return Err(Error::Response("the walk has no first page".to_owned()));
+        };
+        if let Some(own) = last.items_mut(tool) {
+            *own = items;
+        }
+        Ok(Outcome {
+            output: last.output(tool)?,
+            pages: pages.count,
+            items: pages.items,
+            notes: pages.note.into_iter().collect(),
+        })
+    }
+
+    /// Starts a walk over a tool's pages. A tool without paging has one page.
+    ///
+    /// # Errors
+    /// When the arguments are not what the tool takes, or nobody consented to the tool.
+    pub fn pages<'e>(
+        &'e self,
+        tool: &'e Tool,
+        arguments: Value,
+        limits: WalkLimits,
+    ) -> Result<Pages<'e>, Error> {
+        let params = accept(tool, arguments)?;
+        let settings = tool.service.resolve_settings(&self.settings)?;
+        let plan = self.render(tool, &params, &settings)?;
+        if tool.access > self.consent {
+            return Err(Error::Consent {
+                tool: tool.name.clone(),
+                access: tool.access,
+            });
+        }
+        Ok(Pages {
+            engine: self,
+            tool,
+            limits,
+            settings,
+            upcoming: Some((params, plan)),
+            followed: Followed::default(),
+            note: None,
+            count: 0,
+            items: 0,
+        })
+    }
+
+    fn base(&self, service: &Service) -> Url {
+        match &self.stand_in {
+            None => service.base.clone(),
+            Some(origin) => {
+                let mut base = origin.clone();
+                base.set_path(service.base.path());
+                base
+            }
+        }
+    }
+
+    /// Sends a plan and gives the response, which is no error status.
+    async fn exchange(
+        &self,
+        tool: &Tool,
+        plan: &Plan,
+        params: &Value,
+    ) -> Result<(Response, Value), Error> {
+        let service = &tool.service;
+        let session = self.session(service)?;
+        let request = sign(plan, &session.secrets);
+        let view = plan.view();
+        (self.observer)(Event::Request {
+            method: plan.method,
+            url: view.url,
+            headers: view.headers,
+        });
+        let sending = send::send(
+            &session.client,
+            service,
+            &request,
+            plan.idempotent,
+            &session.redactor,
+            &*self.observer,
+        );
+        let response = match self.timeout {
+            Some(timeout) => tokio::time::timeout(timeout, sending)
+                .await
+                .unwrap_or(Err(Error::Timeout(timeout)))?,
+            None => sending.await?,
+        };
+        if response.status >= 300 {
+            return Err(upstream_error(service, &response, params));
+        }
+        let body = parse(&response)?;
+        Ok((response, body))
+    }
+
+    fn session(&self, service: &Service) -> Result<Arc<Session>, Error> {
+        let key = (service.name.clone(), self.base(service));
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = sessions.get(&key) {
+            return Ok(Arc::clone(session));
+        }
+        let secrets = service.auth.resolve(&self.secrets)?;
+        let redactor = Redactor::new(&secrets);
+        let client =
+            Client::new(service, &key.1, &self.roots).map_err(|error| Error::Network {
+                what: "cannot connect".to_owned(),
+                reason: error.to_string(),
+            })?;
+        let session = Arc::new(Session {
+            client,
+            secrets,
+            redactor,
+        });
+        sessions.insert(key, Arc::clone(&session));
+        Ok(session)
+    }
+}
+
+fn accept(tool: &Tool, arguments: Value) -> Result<Value, Error> {
+    tool.accept(arguments).map_err(|problems| Error::Arguments {
+        tool: tool.name.clone(),
+        problems,
+    })
+}
+
+fn upstream_error(service: &Service, response: &Response, params: &Value) -> Error {
+    let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+    let view = ResponseView::new(&body, response.status, &response.headers, params);
+    Error::Upstream(Box::new(Upstream {
+        status: response.status,
+        meaning: status_meaning(response.status),
+        code: service.errors.code(&view),
+        message: service.errors.message(&view),
+        request_id: service.errors.request_id(&view),
+        attempts: response.attempts,
+        retry_after: response.retry_after,
+    }))
+}
+
+/// The body as JSON; an empty one is null.
+fn parse(response: &Response) -> Result<Value, Error> {
+    let body = response.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&response.body);
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let kind = response
+            .headers
+            .iter()
+            .find(|(name, _)| name == "content-type")
+            .map_or("no content type", |(_, value)| value.as_str());
+        let start: String = String::from_utf8_lossy(body).chars().take(60).collect();
+        Error::Response(format!(
+            "the body is no JSON: {error}; it is {} bytes of {kind} and starts with {start:?}",
+            body.len()
+        ))
+    })
+}
+
+/// A walk over the pages of a list.
+pub struct Pages<'e> {
+    engine: &'e Engine,
+    tool: &'e Tool,
+    limits: WalkLimits,
+    settings: Value,
+    upcoming: Option<(Value, Plan)>,
+    followed: Followed,
+    note: Option<Note>,
+    count: u64,
+    items: u64,
+}
+
+/// One page of a list, or the one response of a tool without paging.
+#[derive(Debug)]
+pub struct Page {
+    /// The response.
+    pub response: Response,
+    /// The parsed body.
+    pub body: Value,
+    /// The arguments that it answers, with defaults.
+    pub params: Value,
+    /// Items on the page.
+    pub items: u64,
+}
+
+impl Page {
+    /// The projected output of this page.
+    ///
+    /// # Errors
+    /// When the response is not as the descriptor says.
+    pub fn output(&self, tool: &Tool) -> Result<Value, Error> {
+        let view = self.view();
+        Ok(tool.projection.run(&view)?)
+    }
+
+    fn view(&self) -> ResponseView<'_> {
+        ResponseView::new(
+            &self.body,
+            self.response.status,
+            &self.response.headers,
+            &self.params,
+        )
+    }
+
+    fn items_mut(&mut self, tool: &Tool) -> Option<&mut Vec<Value>> {
+        tool.paging.as_ref()?.items_mut(&mut self.body)
+    }
+}
+
+impl Pages<'_> {
+    /// The next page; `None` after the last, or when a limit was reached, of which [`Pages::note`] tells.
+    ///
+    /// # Errors
+    /// Whatever can go wrong, see [`Error`]. The walk is over then.
+    pub async fn next(&mut self) -> Result<Option<Page>, Error> {
+        let Some((params, plan)) = self.upcoming.take() else {
+            return Ok(None);
+        };
+        let (response, body) = self.engine.exchange(self.tool, &plan, &params).await?;
+        let mut page = Page {
+            response,
+            body,
+            params,
+            items: 0,
+        };
+        self.count += 1;
+        if let Some(paging) = &self.tool.paging {
+            page.items = paging.items(&page.body)?.len() as u64;
+            self.items += page.items;
+            if !self.cap_items(&mut page) {
+                self.prepare_next(paging, &page, &plan)?;
+            }
+        }
+        Ok(Some(page))
+    }
+
+    /// Why the walk stopped before the last page, where it did.
+    pub fn note(&self) -> Option<&Note> {
+        self.note.as_ref()
+    }
+
+    /// Pages read so far.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Items read so far.
+    pub fn items(&self) -> u64 {
+        self.items
+    }
+
+    /// Cuts the page at the cap on items; true when the cap is reached.
+    fn cap_items(&mut self, page: &mut Page) -> bool {
+        let Some(max_items) = self.limits.max_items else {
+            return false;
+        };
+        if self.items < max_items {
+            return false;
+        }
+        let surplus = self.items - max_items;
+        let keep = page.items - surplus;
+        if let Some(items) = page.items_mut(self.tool) {
+            items.truncate(usize::try_from(keep).unwrap_or(usize::MAX));
+        }
+        page.items = keep;
+        self.items = max_items;
+        self.note = Some(Note::MaxItems { max_items });
+        true
+    }
+
+    fn prepare_next(
+        &mut self,
+        paging: &crate::paging::Paging,
+        page: &Page,
+        plan: &Plan,
+    ) -> Result<(), Error> {
+        let base = self.engine.base(&self.tool.service);
+        let Some(next) = paging.next(&page.view(), &base, &plan.masked_url())? else {
+            self.note = Some(Note::MissingCursor { page: self.count });
+            return Ok(());
+        };
+        if !self.followed.is_new(&next) {
+            self.note = Some(Note::RepeatedCursor { page: self.count });
+            return Ok(());
+        }
+        if next != Next::End && self.count >= self.limits.max_pages {
+            self.note = Some(Note::MaxPages {
+                max_pages: self.limits.max_pages,
+                next: match next {
+                    Next::Arguments(arguments) => Some(Value::Object(arguments)),
+                    _ => None,
+                },
+            });
+            return Ok(());
+        }
+        self.upcoming = match next {
+            Next::End => None,
+            Next::Arguments(arguments) => {
+                let mut params = page.params.clone();
+                if let Some(members) = params.as_object_mut() {
+                    members.extend(arguments);
+                }
+                let params = accept(self.tool, params)?;
+                let plan = self.engine.render(self.tool, &params, &self.settings)?;
+                Some((params, plan))
+            }
+            Next::Url(url) => Some((page.params.clone(), self.plan_for(url, plan))),
+        };
+        Ok(())
+    }
+
+    /// The same request at the URL that the service gave, with our own credentials and not those that it may repeat.
+    fn plan_for(&self, url: Url, plan: &Plan) -> Plan {
+        let mut plan = plan.clone();
+        let auth = &self.tool.service.auth;
+        plan.query = url
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .filter(|(name, _)| !auth.query_names().any(|own| own == *name))
+            .map(|(name, value)| (name.to_owned(), Text::Plain(value.to_owned())))
+            .collect();
+        let mut target = url;
+        target.set_query(None);
+        target.set_fragment(None);
+        plan.target = target.to_string();
+        auth.place(&mut plan);
+        plan
+    }
+}

@@ -1,0 +1,307 @@
+//! What can go wrong with a call. Errors are values with a kind and a hint; only the command line makes exit codes
+//! of them.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::descriptor::{Access, Finding};
+use crate::params::ArgumentProblem;
+use crate::plan::RenderError;
+use crate::project::ProjectError;
+use crate::service::SettingError;
+use crate::sign::SecretError;
+
+/// The kind of an error; each kind has one exit code on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// No such tool, or arguments that the tool does not take.
+    Usage,
+    /// The tool's descriptor is not valid.
+    Descriptor,
+    /// A secret is missing or unlike its pattern.
+    Secret,
+    /// Refused by policy: no consent, a redirect to another origin, a private address.
+    Policy,
+    /// The service refused the request (4xx).
+    Refused,
+    /// The service failed (5xx).
+    Failed,
+    /// The network failed, or the time ran out.
+    Network,
+    /// The response is not as the descriptor says.
+    Response,
+}
+
+/// An error answer of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Upstream {
+    /// The HTTP status.
+    pub status: u16,
+    /// What the status means, such as `not_found` or `rate_limited`.
+    pub meaning: &'static str,
+    /// The service's own code.
+    pub code: Option<String>,
+    /// The service's own message.
+    pub message: Option<String>,
+    /// The id under which the service knows the request.
+    pub request_id: Option<String>,
+    /// How often the request was sent.
+    pub attempts: u32,
+    /// How long the service asks to wait.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
+}
+
+/// What went wrong with a call.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// No tool has this name.
+    #[error("there is no tool `{name}`")]
+    UnknownTool {
+        /// The name that was asked for.
+        name: String,
+        /// A sentence with the nearest names.
+        hint: String,
+    },
+    /// Several services have a tool of this name.
+    #[error("several services have a tool `{name}`")]
+    AmbiguousTool {
+        /// The name that was asked for.
+        name: String,
+        /// The qualified names.
+        candidates: Vec<String>,
+    },
+    /// The descriptor is not valid.
+    #[error("{}", list("the descriptor is not valid", .0))]
+    Descriptor(Vec<FindingText>),
+    /// The arguments are not what the tool takes.
+    #[error("{}", list(&format!("the arguments of {tool} are not valid"), .problems))]
+    Arguments {
+        /// The tool.
+        tool: String,
+        /// Every violation.
+        problems: Vec<ArgumentProblem>,
+    },
+    /// An argument cannot stand in its place in the request.
+    #[error("the request cannot be built: {0}")]
+    Render(#[from] RenderError),
+    /// A setting has no usable value.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A secret is missing or wrong.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The tool may do more than was consented to.
+    #[error("{tool} is a {access} tool, and nobody consented to it")]
+    Consent {
+        /// The tool.
+        tool: String,
+        /// What it may do.
+        access: Access,
+    },
+    /// A safety rule forbids the request or the answer.
+    #[error("{0}")]
+    Policy(String),
+    /// The service answered with an error.
+    #[error("{}", upstream(.0))]
+    Upstream(Box<Upstream>),
+    /// The network failed.
+    #[error("{what}: {reason}")]
+    Network {
+        /// What could not be done.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// The time ran out.
+    #[error("no answer within {}", seconds(*.0))]
+    Timeout(Duration),
+    /// The response is not as the descriptor says.
+    #[error("the response is not as described: {0}")]
+    Response(String),
+}
+
+/// A finding as text and data, without the source that it was found in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindingText {
+    /// The code.
+    pub code: &'static str,
+    /// The place, as `file:line:column`.
+    pub place: String,
+    /// The message.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+impl From<&Finding> for FindingText {
+    fn from(finding: &Finding) -> FindingText {
+        FindingText {
+            code: finding.code.name(),
+            place: finding.place().to_string(),
+            message: finding.message.clone(),
+            help: finding.help.clone(),
+        }
+    }
+}
+
+impl std::fmt::Display for FindingText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {} [{}]", self.place, self.message, self.code)?;
+        match &self.help {
+            Some(help) => write!(f, " ({help})"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn list(title: &str, items: &[impl ToString]) -> String {
+    let mut text = title.to_owned();
+    for item in items {
+        text.push_str("\n  ");
+        text.push_str(&item.to_string());
+    }
+    text
+}
+
+fn upstream(upstream: &Upstream) -> String {
+    let mut text = format!("the service answered {} ({})", upstream.status, upstream.meaning);
+    if let Some(message) = &upstream.message {
+        text.push_str(": ");
+        text.push_str(message);
+    }
+    let facts: Vec<String> = [
+        upstream.code.as_ref().map(|code| format!("code {code}")),
+        upstream.request_id.as_ref().map(|id| format!("request id {id}")),
+        (upstream.attempts > 1).then(|| format!("{} attempts", upstream.attempts)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !facts.is_empty() {
+        text.push_str(&format!(" [{}]", facts.join(", ")));
+    }
+    text
+}
+
+/// A time for people.
+pub fn seconds(duration: Duration) -> String {
+    match duration.as_millis() {
+        millis @ 0..1000 => format!("{millis} ms"),
+        _ => format!("{:.1} s", duration.as_secs_f64()),
+    }
+}
+
+impl From<Vec<Finding>> for Error {
+    fn from(findings: Vec<Finding>) -> Error {
+        Error::Descriptor(findings.iter().map(FindingText::from).collect())
+    }
+}
+
+impl From<ProjectError> for Error {
+    fn from(error: ProjectError) -> Error {
+        Error::Response(error.to_string())
+    }
+}
+
+impl Error {
+    /// The kind.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::UnknownTool { .. }
+            | Error::AmbiguousTool { .. }
+            | Error::Arguments { .. }
+            | Error::Render(_)
+            | Error::Setting(_) => ErrorKind::Usage,
+            Error::Descriptor(_) => ErrorKind::Descriptor,
+            Error::Secret(_) => ErrorKind::Secret,
+            Error::Consent { .. } | Error::Policy(_) => ErrorKind::Policy,
+            Error::Upstream(upstream) if upstream.status >= 500 => ErrorKind::Failed,
+            Error::Upstream(_) => ErrorKind::Refused,
+            Error::Network { .. } | Error::Timeout(_) => ErrorKind::Network,
+            Error::Response(_) => ErrorKind::Response,
+        }
+    }
+
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::UnknownTool { hint, .. } => Some(hint.clone()),
+            Error::AmbiguousTool { candidates, .. } => {
+                Some(format!("name one of them: {}", candidates.join(", ")))
+            }
+            Error::Arguments { tool, .. } => {
+                Some(format!("`toolrun show {tool}` lists the params"))
+            }
+            Error::Secret(SecretError::Missing { name, help }) => Some(format!(
+                "set {name} in the environment or in .env{}; `--sandbox` works without it",
+                help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default()
+            )),
+            Error::Secret(SecretError::Unlike { help, .. }) => help.clone(),
+            Error::Consent { .. } => Some("say `--yes` to run it".to_owned()),
+            Error::Upstream(upstream) => upstream_hint(upstream),
+            Error::Timeout(_) => Some("`--timeout` sets another limit".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The error as one JSON object: `{"error": {"kind", "message", ...}}`.
+    pub fn to_json(&self) -> Value {
+        let mut error = json!({ "kind": self.kind(), "message": self.to_string() });
+        if let Some(hint) = self.hint() {
+            error["hint"] = hint.into();
+        }
+        match self {
+            Error::Arguments { problems, .. } => error["problems"] = json!(problems),
+            Error::Descriptor(findings) => error["findings"] = json!(findings),
+            Error::Upstream(upstream) => {
+                error["status"] = upstream.status.into();
+                error["upstream"] = json!(upstream);
+                if let Some(after) = upstream.retry_after {
+                    error["retry_after_seconds"] = after.as_secs().into();
+                }
+            }
+            _ => {}
+        }
+        json!({ "error": error })
+    }
+}
+
+fn upstream_hint(upstream: &Upstream) -> Option<String> {
+    match upstream.status {
+        401 => Some("the credential is missing, wrong, expired or revoked".to_owned()),
+        403 => Some("the credential lacks the right to do this".to_owned()),
+        429 => Some(match upstream.retry_after {
+            Some(after) => format!("try again in {}", seconds(after)),
+            None => "try again later".to_owned(),
+        }),
+        _ => None,
+    }
+}
+
+/// What an HTTP error status means, in one word.
+pub fn status_meaning(status: u16) -> &'static str {
+    match status {
+        300..400 => "redirected",
+        400 => "invalid_request",
+        401 => "unauthenticated",
+        402 => "payment_required",
+        403 => "forbidden",
+        404 => "not_found",
+        405 => "method_not_allowed",
+        408 => "timeout",
+        409 => "conflict",
+        410 => "gone",
+        413 => "too_large",
+        422 => "unprocessable",
+        429 => "rate_limited",
+        400..500 => "refused",
+        503 => "unavailable",
+        504 => "timeout",
+        529 => "overloaded",
+        _ => "failed",
+    }
+}

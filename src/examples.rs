@@ -1,0 +1,128 @@
+//! Examples: what a descriptor says of itself, proved offline.
+
+use serde_json::Value;
+
+use crate::descriptor::ExampleSpec;
+use crate::project::ResponseView;
+use crate::tool::Tool;
+
+/// What one example expected and what it gave, where they differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// The part of the example, as a JSON Pointer below it: `/request/url`, `/output`.
+    pub part: String,
+    /// What is wrong.
+    pub message: String,
+    /// The expected and the actual value, where there are both.
+    pub difference: Option<(Value, Value)>,
+}
+
+impl Failure {
+    fn told(part: &str, message: String) -> Failure {
+        Failure {
+            part: part.to_owned(),
+            message,
+            difference: None,
+        }
+    }
+
+    fn differs(part: &str, expected: Value, actual: Value) -> Failure {
+        Failure {
+            part: part.to_owned(),
+            message: "differs from what the descriptor gives".to_owned(),
+            difference: Some((expected, actual)),
+        }
+    }
+}
+
+/// Runs an example: the arguments are valid, they render to the request, the canned response projects to the output.
+pub fn run(tool: &Tool, example: &ExampleSpec) -> Vec<Failure> {
+    let params = match tool.accept(Value::Object(example.args.clone())) {
+        Ok(params) => params,
+        Err(problems) => {
+            return problems
+                .iter()
+                .map(|problem| Failure::told("/args", problem.to_string()))
+                .collect();
+        }
+    };
+    let mut failures = Vec::new();
+    check_request(tool, example, &params, &mut failures);
+    check_output(tool, example, &params, &mut failures);
+    failures
+}
+
+fn check_request(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &mut Vec<Failure>) {
+    // Examples must not depend on who runs them, so the environment does not count.
+    let settings = match tool.service.default_settings() {
+        Ok(settings) => settings,
+        Err(error) => return failures.push(Failure::told("/args", error.to_string())),
+    };
+    let plan = match tool.render(params, &settings) {
+        Ok(plan) => plan,
+        Err(error) => return failures.push(Failure::told("/args", error.to_string())),
+    };
+    let Some(expected) = &example.request else {
+        return;
+    };
+    let view = plan.view();
+    let mut compare = |part: &str, expected: Value, actual: Value| {
+        if expected != actual {
+            failures.push(Failure::differs(part, expected, actual));
+        }
+    };
+    compare("/request/method", expected.method.as_str().into(), view.method.into());
+    compare("/request/url", expected.url.as_str().into(), view.url.into());
+    compare("/request/body", expected.body.clone().unwrap_or_default(), view.body);
+    for (name, value) in &expected.headers {
+        let actual = view
+            .headers
+            .iter()
+            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map_or(Value::Null, |(_, value)| value.as_str().into());
+        compare(&format!("/request/headers/{name}"), value.as_str().into(), actual);
+    }
+}
+
+fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &mut Vec<Failure>) {
+    let Some(response) = &example.response else {
+        if example.output.is_some() {
+            failures.push(Failure::told(
+                "/output",
+                "there is no response that could give this output".to_owned(),
+            ));
+        }
+        return;
+    };
+    let headers: Vec<(String, String)> = response
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+        .collect();
+    let view = ResponseView::new(&response.body, response.status, &headers, params);
+    if let Some(paging) = &tool.paging {
+        let stepped = paging
+            .items(&response.body)
+            .and_then(|_| paging.next(&view, &tool.service.base, tool.service.base.as_str()));
+        if let Err(error) = stepped {
+            failures.push(Failure::told("/response", error.to_string()));
+        }
+    }
+    let output = match tool.projection.run(&view) {
+        Ok(output) => output,
+        Err(error) => return failures.push(Failure::told("/response", error.to_string())),
+    };
+    if let Some(schema) = &tool.output_schema
+        && let Err(error) = jsonschema::validate(schema, &output)
+    {
+        failures.push(Failure::told(
+            "/output",
+            format!("the output does not satisfy response.schema: {error}"),
+        ));
+    }
+    if let Some(expected) = &example.output
+        && *expected != output
+    {
+        failures.push(Failure::differs("/output", expected.clone(), output));
+    }
+}

@@ -1,0 +1,51 @@
+//! toolrun runs tools that are described in YAML.
+//!
+//! A descriptor says how to call one HTTP operation: method, path template, params schema, response projection. One
+//! generic engine validates it, renders it into a signed request, sends it, and projects the response into the
+//! tool's output. A new tool is a new YAML file and no new Rust code.
+//!
+//! A call is one straight line of stages, each a module that takes a plain value and gives a plain value:
+//! [`catalog`] finds and compiles a tool, [`params`] checks arguments, [`plan`] renders, [`sign`] fills in
+//! credentials, [`send`] exchanges, [`project`] makes the output, [`paging`] says what comes next. [`Engine`] runs
+//! them.
+//!
+//! ```no_run
+//! use serde_json::json;
+//! use toolrun::{Catalog, Engine};
+//!
+//! # async fn example() -> Result<(), toolrun::Error> {
+//! let catalog = Catalog::builtin().with_folder("my-tools");
+//! let tool = catalog.tool("list-members")?;
+//! let engine = Engine::new();
+//! let mut pages = engine.pages(&tool, json!({ "limit": 100 }), Default::default())?;
+//! while let Some(page) = pages.next().await? {
+//!     println!("{}", page.output(&tool)?["members"]);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod catalog;
+pub mod descriptor;
+pub mod engine;
+pub mod error;
+pub mod examples;
+mod functions;
+pub mod paging;
+pub mod params;
+pub mod plan;
+pub mod project;
+pub mod sandbox;
+pub mod send;
+pub mod service;
+pub mod sign;
+pub mod template;
+pub mod tool;
+
+pub use catalog::Catalog;
+pub use engine::{Engine, Outcome, Page, Pages, WalkLimits};
+pub use error::{Error, ErrorKind, Upstream};
+pub use paging::Note;
+pub use plan::Plan;
+pub use sign::Secret;
+pub use tool::Tool;

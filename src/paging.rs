@@ -1,0 +1,452 @@
+//! Paging: from one response to the arguments of the next call.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::descriptor::finding::Code;
+use crate::descriptor::source::{Check, join};
+use crate::project::{
+    Extract, ExtractSpec, JsonPath, Node, ProjectError, ResponseView, compile_plain_path,
+    refuse_mismatch,
+};
+use crate::template::Names;
+
+/// Pages that a walk takes when nobody sets another cap.
+pub const DEFAULT_MAX_PAGES: u64 = 10_000;
+
+/// How the pages of a list follow each other: `next` or `next_url`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PagingSpec {
+    /// JSONPath of the array that pages concatenate.
+    pub items: String,
+    /// Arguments of the next call, each a JSONPath or an expression over the response and the last arguments. A
+    /// null ends the walk; an undefined expression leaves the argument as it was.
+    pub next: Option<IndexMap<String, Value>>,
+    /// The URL of the next page, in the body or a header; it must stay on the service's origin and below its base
+    /// URL. An absent one ends the walk.
+    pub next_url: Option<ExtractSpec>,
+    /// Whether there is a next page: a JSONPath or an expression.
+    #[serde(rename = "while")]
+    pub condition: Option<String>,
+}
+
+/// A compiled paging section.
+#[derive(Debug)]
+pub struct Paging {
+    items: JsonPath,
+    step: Step,
+    condition: Option<Node>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Arguments(Vec<(String, Node)>),
+    Url(Extract),
+}
+
+/// What follows a page.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// Nothing: this was the last page.
+    End,
+    /// A call with these arguments in place of the last ones.
+    Arguments(Map<String, Value>),
+    /// A request of this URL.
+    Url(Url),
+}
+
+/// A walk stopped before the last page.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "stopped")]
+pub enum Note {
+    /// The cap on pages was reached.
+    MaxPages {
+        /// The cap.
+        max_pages: u64,
+        /// The arguments that go on from here.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<Value>,
+    },
+    /// The cap on items was reached.
+    MaxItems {
+        /// The cap.
+        max_items: u64,
+    },
+    /// The service gave a cursor that it had given before: to follow it would walk in a circle.
+    RepeatedCursor {
+        /// The page whose cursor was not new, counted from 1.
+        page: u64,
+    },
+    /// The service says that there are more pages and gives no cursor.
+    MissingCursor {
+        /// The page without a cursor, counted from 1.
+        page: u64,
+    },
+}
+
+impl Note {
+    /// Whether the service, and not the caller's own cap, cut the walk short.
+    pub fn is_fault(&self) -> bool {
+        matches!(self, Note::RepeatedCursor { .. } | Note::MissingCursor { .. })
+    }
+}
+
+impl std::fmt::Display for Note {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Note::MaxPages { max_pages, next } => {
+                write!(f, "stopped after {max_pages} page(s), the cap on pages; more remain")?;
+                match next {
+                    Some(next) => write!(f, "; the next one is at {next}"),
+                    None => Ok(()),
+                }
+            }
+            Note::MaxItems { max_items } => {
+                write!(f, "stopped after {max_items} item(s), the cap on items; more may remain")
+            }
+            Note::RepeatedCursor { page } => write!(
+                f,
+                "stopped after page {page}: the service gave a cursor that it had given before, and following it \
+                 would walk in a circle; the result is incomplete"
+            ),
+            Note::MissingCursor { page } => write!(
+                f,
+                "stopped after page {page}: the service says that more pages remain but gave no cursor; the result \
+                 is incomplete"
+            ),
+        }
+    }
+}
+
+impl Paging {
+    /// Compiles the section; mistakes go to `check`.
+    pub fn compile(
+        spec: &PagingSpec,
+        pointer: &str,
+        params: &[&str],
+        names: &Names,
+        check: &Check,
+    ) -> Option<Paging> {
+        let items = compile_items(&spec.items, &join(pointer, "items"), check);
+        let condition = spec.condition.as_ref().map(|text| {
+            Node::compile(&Value::from(text.as_str()), &join(pointer, "while"), names, check)
+        });
+        if let Some(Node::Literal(Value::String(text))) = &condition {
+            check.error_with_help(
+                Code::BadPaging,
+                &join(pointer, "while"),
+                format!("`{text}` never changes"),
+                "write a JSONPath such as `$.has_more`, or an expression",
+            );
+        }
+        let step = match (&spec.next, &spec.next_url) {
+            (Some(next), None) => {
+                compile_next(next, &join(pointer, "next"), params, names, check)
+            }
+            (None, Some(url)) => {
+                Step::Url(Extract::compile(url, &join(pointer, "next_url"), names, check))
+            }
+            _ => {
+                check.error_with_help(
+                    Code::BadPaging,
+                    pointer,
+                    "paging needs exactly one of `next` and `next_url`",
+                    "`next` gives the next call's arguments, `next_url` the next page's URL",
+                );
+                return None;
+            }
+        };
+        Some(Paging {
+            items: items?,
+            step,
+            condition,
+        })
+    }
+
+    /// The items of a page; none where the array is missing or null.
+    ///
+    /// # Errors
+    /// When there is something else than an array.
+    pub fn items<'v>(&self, body: &'v Value) -> Result<&'v [Value], ProjectError> {
+        match self.items.first(body) {
+            Some(Value::Array(items)) => Ok(items),
+            Some(Value::Null) => Ok(&[]),
+            Some(other) => Err(ProjectError {
+                part: "paging.items".to_owned(),
+                message: format!(
+                    "`{}` must be an array, and the response has {} there",
+                    self.items.as_str(),
+                    crate::template::kind_of(other)
+                ),
+            }),
+            None => refuse_mismatch(&self.items, body)
+                .map(|()| [].as_slice())
+                .map_err(|error| error.under("paging.items")),
+        }
+    }
+
+    /// The items of a page, to change them in place.
+    pub fn items_mut<'v>(&self, body: &'v mut Value) -> Option<&'v mut Vec<Value>> {
+        self.items.first_mut(body)?.as_array_mut()
+    }
+
+    /// What follows this response. `None` for a service that says more pages remain and gives no cursor.
+    ///
+    /// # Errors
+    /// When the response contradicts a path, an expression fails, or the next URL leaves the service.
+    pub fn next(
+        &self,
+        response: &ResponseView<'_>,
+        base: &Url,
+        current: &str,
+    ) -> Result<Option<Next>, ProjectError> {
+        let bindings = Map::new();
+        let frame = response.frame(&bindings);
+        if let Some(condition) = &self.condition {
+            let more = condition
+                .project(response.body, &frame)
+                .map_err(|error| error.under("paging.while"))?;
+            if !is_truthy(&more) {
+                return Ok(Some(Next::End));
+            }
+        }
+        let certain = self.condition.is_some();
+        match &self.step {
+            Step::Url(extract) => {
+                let under = |error: ProjectError| error.under("paging.next_url");
+                let url = extract.extract(response).map_err(under)?;
+                match url.as_str().filter(|url| !url.is_empty()) {
+                    Some(url) => follow_url(url, base, current)
+                        .map(|url| Some(Next::Url(url)))
+                        .map_err(under),
+                    None if certain => Ok(None),
+                    None => Ok(Some(Next::End)),
+                }
+            }
+            Step::Arguments(nodes) => {
+                let mut next = Map::new();
+                for (name, node) in nodes {
+                    let under = |error: ProjectError| error.under(&format!("paging.next.{name}"));
+                    match node.project_part(response.body, &frame).map_err(under)? {
+                        Some(Value::Null) if certain => return Ok(None),
+                        Some(Value::Null) => return Ok(Some(Next::End)),
+                        Some(value) => {
+                            next.insert(name.clone(), value);
+                        }
+                        None => {}
+                    }
+                }
+                match next.is_empty() {
+                    true if certain => Ok(None),
+                    true => Ok(Some(Next::End)),
+                    false => Ok(Some(Next::Arguments(next))),
+                }
+            }
+        }
+    }
+}
+
+fn compile_items(text: &str, pointer: &str, check: &Check) -> Option<JsonPath> {
+    let path = compile_plain_path(text, pointer, check)?;
+    if !path.is_singular() {
+        check.error_with_help(
+            Code::BadPaging,
+            pointer,
+            format!("`{text}` does not name one array"),
+            "name the array itself, such as `$.data`, without `[*]`",
+        );
+        return None;
+    }
+    Some(path)
+}
+
+fn compile_next(
+    next: &IndexMap<String, Value>,
+    pointer: &str,
+    params: &[&str],
+    names: &Names,
+    check: &Check,
+) -> Step {
+    if next.is_empty() {
+        check.error(Code::BadPaging, pointer, "`next` names no argument");
+    }
+    let mut nodes = Vec::with_capacity(next.len());
+    for (name, value) in next {
+        let at = join(pointer, name);
+        if !params.contains(&name.as_str()) {
+            check.error_at_key(
+                Code::UnknownName,
+                &at,
+                format!("the tool has no param `{name}`"),
+                crate::template::nearest(name, params.iter().copied()),
+            );
+        }
+        nodes.push((name.clone(), Node::compile(value, &at, names, check)));
+    }
+    Step::Arguments(nodes)
+}
+
+/// A URL from a response is followed only where the service's own descriptor could have led.
+fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, ProjectError> {
+    let refuse = |message: String| ProjectError {
+        part: String::new(),
+        message,
+    };
+    let url = Url::parse(current)
+        .and_then(|current| current.join(text))
+        .map_err(|error| refuse(format!("`{text}` is no URL: {error}")))?;
+    if url.origin() != base.origin() {
+        return Err(refuse(format!(
+            "`{text}` leaves the service's origin, {}",
+            base.origin().ascii_serialization()
+        )));
+    }
+    let below = base.path().trim_end_matches('/');
+    let under = url.path().strip_prefix(below);
+    if !under.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return Err(refuse(format!("`{text}` leaves the service's base path, {below}")));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refuse("the URL of the next page carries credentials".to_owned()));
+    }
+    Ok(url)
+}
+
+fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+    }
+}
+
+/// The cursors that a walk has followed, to tell when one comes again. Only hashes are kept, so that a walk over
+/// many pages needs little memory.
+#[derive(Debug, Default)]
+pub struct Followed(HashSet<u64>);
+
+impl Followed {
+    /// Notes a step; false when it was taken before.
+    pub fn is_new(&mut self, next: &Next) -> bool {
+        let mut hasher = DefaultHasher::new();
+        match next {
+            Next::End => return true,
+            Next::Arguments(arguments) => Value::Object(arguments.clone()).to_string().hash(&mut hasher),
+            Next::Url(url) => url.as_str().hash(&mut hasher),
+        }
+        self.0.insert(hasher.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+    use crate::descriptor::source::Source;
+    use crate::project::response_names;
+
+    fn compile(spec: Value) -> Result<Paging, String> {
+        let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());
+        let spec: PagingSpec = serde_json::from_value(spec).unwrap();
+        let params = ["cursor", "page"];
+        let paging = Paging::compile(&spec, "", &params, &response_names(params), &check);
+        match check.into_findings().first() {
+            Some(finding) => Err(finding.message.clone()),
+            None => Ok(paging.unwrap()),
+        }
+    }
+
+    fn next(spec: Value, body: Value, params: Value, link: &str) -> Result<Option<Next>, String> {
+        let headers = [("link".to_owned(), link.to_owned())];
+        let base = Url::parse("https://a.test/api").unwrap();
+        let view = ResponseView::new(&body, 200, &headers, &params);
+        compile(spec)?
+            .next(&view, &base, "https://a.test/api/list?page=1")
+            .map_err(|error| error.to_string())
+    }
+
+    fn arguments(value: Value) -> Option<Next> {
+        Some(Next::Arguments(value.as_object().unwrap().clone()))
+    }
+
+    #[test]
+    fn cursors_pages_and_ends() {
+        let cursor = json!({"items": "$.d", "next": {"cursor": "$.c"}});
+        let sure = json!({"items": "$.d", "next": {"cursor": "$.c"}, "while": "$.more"});
+        let page = json!({"items": "$.d", "next": {"page": "{{ (params.page or 1) + 1 }}"}, "while": "{{ body.d | length > 0 }}"});
+        for (spec, body, params, expected) in [
+            (&cursor, json!({"c": "x"}), json!({}), arguments(json!({"cursor": "x"}))),
+            (&cursor, json!({"c": null}), json!({}), Some(Next::End)),
+            (&cursor, json!({}), json!({}), Some(Next::End)),
+            (&sure, json!({"c": "x", "more": true}), json!({}), arguments(json!({"cursor": "x"}))),
+            (&sure, json!({"c": "x", "more": false}), json!({}), Some(Next::End)),
+            (&sure, json!({"more": true}), json!({}), None),
+            (&page, json!({"d": [1]}), json!({}), arguments(json!({"page": 2}))),
+            (&page, json!({"d": [1]}), json!({"page": 4}), arguments(json!({"page": 5}))),
+            (&page, json!({"d": []}), json!({"page": 4}), Some(Next::End)),
+        ] {
+            assert_eq!(next(spec.clone(), body.clone(), params, ""), Ok(expected), "{spec} {body}");
+        }
+    }
+
+    #[test]
+    fn urls_stay_on_the_service() {
+        let spec = json!({"items": "$.d", "next_url": {"header": "Link", "rel": "next"}});
+        let ok = |link: &str| next(spec.clone(), json!({}), json!({}), link);
+        let url = |url: &str| Ok(Some(Next::Url(Url::parse(url).unwrap())));
+        assert_eq!(ok("<https://a.test/api/list?page=2>; rel=next"), url("https://a.test/api/list?page=2"));
+        assert_eq!(ok("<?page=2>; rel=next"), url("https://a.test/api/list?page=2"));
+        assert_eq!(ok(""), Ok(Some(Next::End)));
+        for link in [
+            "<https://evil.test/api/list>; rel=next",
+            "<http://a.test/api/list>; rel=next",
+            "<https://a.test:444/api/list>; rel=next",
+            "<//evil.test/api>; rel=next",
+            "<https://a.test/other>; rel=next",
+            "<https://a.test/apiary>; rel=next",
+            "<../../x>; rel=next",
+            "<https://u:p@a.test/api/x>; rel=next",
+        ] {
+            assert!(ok(link).is_err(), "{link}");
+        }
+    }
+
+    #[test]
+    fn a_step_taken_twice_is_told() {
+        let mut followed = Followed::default();
+        let step = arguments(json!({"cursor": "x"})).unwrap();
+        assert!(followed.is_new(&step));
+        assert!(!followed.is_new(&step));
+        assert!(followed.is_new(&arguments(json!({"cursor": "y"})).unwrap()));
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (spec, message) in [
+            (json!({"items": "$.d"}), "exactly one of"),
+            (json!({"items": "$.d[*]", "next": {"cursor": "$.c"}}), "does not name one array"),
+            (json!({"items": "data", "next": {"cursor": "$.c"}}), "is no JSONPath"),
+            (json!({"items": "$.d", "next": {"cursr": "$.c"}}), "has no param `cursr`"),
+            (json!({"items": "$.d", "next": {"cursor": "$.c"}, "while": "has_more"}), "never changes"),
+        ] {
+            let error = compile(spec.clone()).map(|_| ()).unwrap_err();
+            assert!(error.contains(message), "{spec}: {error}");
+        }
+        let paging = compile(json!({"items": "$.d", "next": {"cursor": "$.c"}})).unwrap();
+        assert!(paging.items(&json!({"d": "x"})).is_err());
+        assert!(paging.items(&json!([])).is_err());
+        assert_eq!(paging.items(&json!({"d": null})), Ok([].as_slice()));
+    }
+}

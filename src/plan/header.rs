@@ -1,0 +1,192 @@
+//! Request headers.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::{RenderError, Scalar, Text};
+use crate::descriptor::finding::Code;
+use crate::descriptor::source::{Check, join};
+use crate::template::{CallScope, Expression, Names, Template, scalar_text};
+
+/// Header fields that HTTP itself governs; a descriptor may not set them.
+const RESERVED: [&str; 7] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "te",
+    "upgrade",
+    "trailer",
+];
+
+/// Compiled headers.
+#[derive(Debug, Default)]
+pub struct HeaderTemplate {
+    fields: Vec<(String, Template)>,
+}
+
+impl HeaderTemplate {
+    /// Compiles the section; mistakes go to `check`.
+    pub fn compile(
+        spec: &IndexMap<String, Scalar>,
+        pointer: &str,
+        names: &Names,
+        check: &Check,
+    ) -> HeaderTemplate {
+        let mut fields: Vec<(String, Template)> = Vec::with_capacity(spec.len());
+        for (name, value) in spec {
+            let at = join(pointer, name);
+            let lower = name.to_ascii_lowercase();
+            report_bad_name(name, &lower, &at, check);
+            if fields.iter().any(|(other, _)| *other == lower) {
+                check.error_at_key(
+                    Code::DuplicateKey,
+                    &at,
+                    format!("the header `{name}` stands twice; names are the same in any case"),
+                    None,
+                );
+            }
+            let template = Template::compile(&Value::from(value), &at, names, check);
+            if let Template::Literal(value) = &template
+                && let Some(text) = scalar_text(value)
+                && let Err(message) = legal(&text)
+            {
+                check.error(Code::BadHeader, &at, message);
+            }
+            fields.push((lower, template));
+        }
+        HeaderTemplate { fields }
+    }
+
+    /// The lower-case names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Calls `visit` with every expression, and whether it stands inside a longer text.
+    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+        self.fields.iter().for_each(|(_, value)| value.visit(visit));
+    }
+
+    /// Sets the rendered fields in `headers`.
+    ///
+    /// # Errors
+    /// When a value has no form as a header.
+    pub fn render(
+        &self,
+        scope: &CallScope<'_>,
+        headers: &mut Vec<(String, Text)>,
+    ) -> Result<(), RenderError> {
+        for (name, template) in &self.fields {
+            let place = || format!("header `{name}`");
+            let value = template
+                .render(scope)
+                .map_err(RenderError::expression(place()))?;
+            let text = match value {
+                None | Some(Value::Null) => continue,
+                Some(Value::Array(items)) => items
+                    .iter()
+                    .map(scalar_text)
+                    .collect::<Option<Vec<_>>>()
+                    .map(|items| items.join(", ")),
+                Some(other) => scalar_text(&other),
+            }
+            .ok_or_else(|| RenderError::value(place(), "only scalars can stand in a header"))?;
+            legal(&text).map_err(|message| RenderError::value(place(), message))?;
+            set(headers, name, Text::Plain(text));
+        }
+        Ok(())
+    }
+}
+
+/// Sets a header, replacing one of the same name.
+pub fn set(headers: &mut Vec<(String, Text)>, name: &str, value: Text) {
+    match headers.iter_mut().find(|(other, _)| other == name) {
+        Some((_, present)) => *present = value,
+        None => headers.push((name.to_owned(), value)),
+    }
+}
+
+fn report_bad_name(name: &str, lower: &str, at: &str, check: &Check) {
+    let is_token = !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    if !is_token {
+        check.error_at_key(
+            Code::BadHeader,
+            at,
+            format!("`{name}` is no legal header name"),
+            Some("letters, digits and `-` make a header name".to_owned()),
+        );
+    } else if RESERVED.contains(&lower) {
+        check.error_at_key(
+            Code::BadHeader,
+            at,
+            format!("the header `{name}` belongs to the HTTP connection itself"),
+            None,
+        );
+    }
+}
+
+/// Header values are visible ASCII with spaces and tabs: anything else is dropped or split by servers on the way.
+fn legal(text: &str) -> Result<(), String> {
+    match text
+        .chars()
+        .find(|c| !(c.is_ascii_graphic() || matches!(c, ' ' | '\t')))
+    {
+        None => Ok(()),
+        Some(bad) => Err(format!("the character {bad:?} cannot stand in a header")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+    use crate::descriptor::source::Source;
+
+    fn headers(spec: Value, params: Value) -> Result<Vec<String>, String> {
+        let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());
+        let names = Names::default().with("a");
+        let spec = serde_json::from_value(spec).unwrap();
+        let template = HeaderTemplate::compile(&spec, "", &names, &check);
+        if let Some(finding) = check.into_findings().first() {
+            return Err(finding.message.clone());
+        }
+        let settings = json!({});
+        let scope = CallScope {
+            params: &params,
+            settings: &settings,
+        };
+        let mut fields = vec![("accept".to_owned(), Text::Plain("x".to_owned()))];
+        template
+            .render(&scope, &mut fields)
+            .map_err(|error| error.to_string())?;
+        Ok(fields.iter().map(|(n, v)| format!("{n}: {v}")).collect())
+    }
+
+    #[test]
+    fn fields_are_set_and_replaced() {
+        assert_eq!(
+            headers(json!({"X-A": "{{ a }}", "Accept": "y", "x-n": 1}), json!({"a": [1, 2]})),
+            Ok(vec!["accept: y".into(), "x-a: 1, 2".into(), "x-n: 1".into()])
+        );
+        assert_eq!(headers(json!({"X-A": "{{ a }}"}), json!({})), Ok(vec!["accept: x".into()]));
+    }
+
+    #[test]
+    fn injection_and_illegal_names_are_refused() {
+        for a in ["a\r\nx: y", "a\nb", "\u{0}", "é"] {
+            assert!(headers(json!({"X-A": "{{ a }}"}), json!({ "a": a })).is_err());
+        }
+        assert!(headers(json!({"X-A": "{{ a }}"}), json!({"a": {"k": 1}})).is_err());
+        for name in ["", "a b", "a:", "é", "Host", "content-length"] {
+            assert!(headers(json!({ name: "x" }), json!({})).is_err(), "{name}");
+        }
+        assert!(headers(json!({"A": "x", "a": "y"}), json!({})).is_err());
+        assert!(headers(json!({"A": "x\ny"}), json!({})).is_err());
+    }
+}

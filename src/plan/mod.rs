@@ -1,0 +1,334 @@
+//! The plan: what will be sent, as a plain value that knows no HTTP library.
+//!
+//! A request section is compiled once into a [`RequestTemplate`]; rendering it with a call's arguments gives a
+//! [`Plan`]. Dry run, curl export, example tests and the real request all come from the same plan. Secrets stand in
+//! it as placeholders.
+
+mod body;
+mod header;
+mod path;
+mod query;
+mod view;
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+pub use body::{Body, BodySpec, BodyTemplate};
+pub use header::HeaderTemplate;
+pub use path::{PathTemplate, Segment};
+pub use query::{QueryEntry, QuerySpec, QueryTemplate, Style, StyledQuery};
+pub use view::PlanView;
+
+use crate::descriptor::source::{Check, join};
+use crate::template::{CallScope, EvalError, Names};
+
+/// An HTTP request method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[allow(missing_docs)]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Options,
+}
+
+impl Method {
+    /// The method as it stands in the request line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+            Method::Options => "OPTIONS",
+        }
+    }
+
+    /// Whether sending the request twice has the effect of sending it once (RFC 9110, section 9.2.2).
+    pub fn is_idempotent(self) -> bool {
+        !matches!(self, Method::Post | Method::Patch)
+    }
+
+    /// Whether a body has a meaning with this method (RFC 9110, section 9.3).
+    pub fn takes_body(self) -> bool {
+        matches!(self, Method::Post | Method::Put | Method::Patch | Method::Delete)
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A literal scalar or a string with `{{ expression }}`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// Text, with or without expressions.
+    Text(String),
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(serde_json::Number),
+}
+
+impl From<&Scalar> for Value {
+    fn from(scalar: &Scalar) -> Value {
+        match scalar {
+            Scalar::Text(text) => Value::String(text.clone()),
+            Scalar::Bool(flag) => Value::Bool(*flag),
+            Scalar::Number(number) => Value::Number(number.clone()),
+        }
+    }
+}
+
+/// The HTTP request that the tool makes.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestSpec {
+    /// The HTTP method.
+    pub method: Method,
+    /// The path below the service's base URL. Each `{{ expression }}` fills exactly one path segment and is
+    /// percent-encoded.
+    #[schemars(regex(pattern = "^/"))]
+    pub path: String,
+    /// Query parameters: a list of param names, or a map from the name on the wire to a value.
+    #[serde(default)]
+    pub query: QuerySpec,
+    /// Request headers beside the service's own.
+    #[serde(default)]
+    pub headers: IndexMap<String, Scalar>,
+    /// The request body.
+    pub body: Option<BodySpec>,
+    /// Whether the request may be sent again after a failure. The default follows the method: every method but
+    /// POST and PATCH.
+    pub idempotent: Option<bool>,
+}
+
+/// Text in a plan: plain, or a credential that is filled in when the plan is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// Text as it will be sent.
+    Plain(String),
+    /// A credential.
+    Credential(Credential),
+}
+
+/// A place that a secret fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// The secret itself behind a prefix such as `Bearer `.
+    Secret {
+        /// Text in front of the secret.
+        prefix: &'static str,
+        /// The secret's name in its [`crate::sign::SecretRef`].
+        secret: String,
+    },
+    /// HTTP basic credentials (RFC 7617).
+    Basic {
+        /// The user name, plain or a secret.
+        username: Box<Text>,
+        /// The name of the password's secret; `None` for an empty password.
+        password: Option<String>,
+    },
+}
+
+/// How a secret is shown.
+pub const MASK: &str = "***";
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Text::Plain(text) => f.write_str(text),
+            Text::Credential(Credential::Secret { prefix, .. }) => write!(f, "{prefix}{MASK}"),
+            Text::Credential(Credential::Basic { .. }) => write!(f, "Basic {MASK}"),
+        }
+    }
+}
+
+/// What will be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The HTTP method.
+    pub method: Method,
+    /// Scheme, authority and path, all percent-encoded; no query.
+    pub target: String,
+    /// Query parameters in order; plain names and values are percent-encoded already.
+    pub query: Vec<(String, Text)>,
+    /// Header fields in order; names are lower case.
+    pub headers: Vec<(String, Text)>,
+    /// The body.
+    pub body: Option<Body>,
+    /// Whether the request may be sent again after a failure.
+    pub idempotent: bool,
+}
+
+/// A request could not be rendered from these arguments.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// An expression failed.
+    #[error("{place}: {error}")]
+    Expression {
+        /// The part of the request.
+        place: String,
+        /// What failed.
+        error: EvalError,
+    },
+    /// A value cannot stand in its place.
+    #[error("{place}: {message}")]
+    Value {
+        /// The part of the request.
+        place: String,
+        /// Why it cannot stand there.
+        message: String,
+    },
+}
+
+impl RenderError {
+    fn value(place: impl Into<String>, message: impl Into<String>) -> RenderError {
+        RenderError::Value {
+            place: place.into(),
+            message: message.into(),
+        }
+    }
+
+    fn expression(place: impl Into<String>) -> impl FnOnce(EvalError) -> RenderError {
+        let place = place.into();
+        move |error| RenderError::Expression { place, error }
+    }
+}
+
+/// A compiled request section.
+#[derive(Debug)]
+pub struct RequestTemplate {
+    /// The HTTP method.
+    pub method: Method,
+    /// The path.
+    pub path: PathTemplate,
+    /// The tool's query parameters.
+    pub query: QueryTemplate,
+    /// The tool's headers.
+    pub headers: HeaderTemplate,
+    /// The body.
+    pub body: Option<BodyTemplate>,
+    /// Whether the request may be sent again after a failure.
+    pub idempotent: bool,
+}
+
+impl RequestTemplate {
+    /// Compiles the section; mistakes go to `check`, which stands at `pointer`.
+    pub fn compile(
+        spec: &RequestSpec,
+        pointer: &str,
+        names: &Names,
+        check: &Check,
+    ) -> RequestTemplate {
+        if spec.body.is_some() && !spec.method.takes_body() {
+            check.error_at_key(
+                crate::descriptor::finding::Code::BadBody,
+                &join(pointer, "body"),
+                format!("{} requests have no body", spec.method),
+                Some("use POST, PUT or PATCH, or move the values to `query`".to_owned()),
+            );
+        }
+        RequestTemplate {
+            method: spec.method,
+            path: PathTemplate::compile(&spec.path, &join(pointer, "path"), names, check),
+            query: QueryTemplate::compile(&spec.query, &join(pointer, "query"), names, check),
+            headers: HeaderTemplate::compile(
+                &spec.headers,
+                &join(pointer, "headers"),
+                names,
+                check,
+            ),
+            body: spec
+                .body
+                .as_ref()
+                .map(|body| BodyTemplate::compile(body, &join(pointer, "body"), names, check)),
+            idempotent: spec.idempotent.unwrap_or(spec.method.is_idempotent()),
+        }
+    }
+
+    /// Calls `visit` with every expression, and whether it stands inside a longer text.
+    pub fn visit(&self, visit: &mut dyn FnMut(&crate::template::Expression, bool)) {
+        self.path.visit(visit);
+        self.query.visit(visit);
+        self.headers.visit(visit);
+        if let Some(body) = &self.body {
+            body.visit(visit);
+        }
+    }
+
+    /// Renders the plan for these params, below `base`, with what the service adds to every request.
+    ///
+    /// # Errors
+    /// When a value cannot stand where the template puts it.
+    pub fn render(
+        &self,
+        base: &Url,
+        common: (&QueryTemplate, &HeaderTemplate),
+        scope: &CallScope<'_>,
+    ) -> Result<Plan, RenderError> {
+        let (common_query, common_headers) = common;
+        let target = self.path.render(base, scope)?;
+        let mut query = Vec::new();
+        common_query.render(scope, &mut query)?;
+        self.query.render(scope, &mut query)?;
+        let mut headers = vec![
+            ("accept".to_owned(), Text::Plain("application/json".to_owned())),
+            (
+                "user-agent".to_owned(),
+                Text::Plain(concat!("toolrun/", env!("CARGO_PKG_VERSION")).to_owned()),
+            ),
+        ];
+        common_headers.render(scope, &mut headers)?;
+        self.headers.render(scope, &mut headers)?;
+        let body = match &self.body {
+            Some(template) => template.render(scope)?,
+            None => None,
+        };
+        if let Some(body) = &body {
+            header::set(
+                &mut headers,
+                "content-type",
+                Text::Plain(body.content_type.clone()),
+            );
+        }
+        Ok(Plan {
+            method: self.method,
+            target,
+            query,
+            headers,
+            body,
+            idempotent: self.idempotent,
+        })
+    }
+}
+
+/// Sets a header, replacing one of the same name.
+pub fn set_header(headers: &mut Vec<(String, Text)>, name: &str, value: Text) {
+    header::set(headers, name, value);
+}
+
+/// Percent-encodes everything but the unreserved characters of RFC 3986.
+pub fn percent_encode(text: &str) -> String {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(text, RESERVED).to_string()
+}

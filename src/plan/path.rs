@@ -1,0 +1,281 @@
+//! Path templates: every expression stays inside its one segment.
+
+use url::Url;
+
+use super::{RenderError, percent_encode};
+use crate::descriptor::finding::Code;
+use crate::descriptor::source::Check;
+use crate::template::{CallScope, Expression, Names, Piece, Template, text_of};
+
+/// A compiled path template.
+#[derive(Debug)]
+pub struct PathTemplate {
+    segments: Vec<Segment>,
+}
+
+/// One path segment: text and expressions between two slashes.
+#[derive(Debug, Default)]
+pub struct Segment(pub Vec<Piece>);
+
+impl PathTemplate {
+    /// Compiles the path; mistakes go to `check`.
+    pub fn compile(path: &str, pointer: &str, names: &Names, check: &Check) -> PathTemplate {
+        if !path.starts_with('/') {
+            check.error_with_help(
+                Code::BadPath,
+                pointer,
+                "the path must start with `/`",
+                "it is appended to the service's base URL",
+            );
+        }
+        let pieces = match Template::compile_text(path, pointer, names, check) {
+            Template::Text(pieces) => pieces,
+            Template::Expression(expression) => vec![Piece::Expression(expression)],
+            _ => vec![Piece::Text(path.to_owned())],
+        };
+        let mut segments = vec![Segment::default()];
+        for piece in pieces {
+            match piece {
+                Piece::Expression(_) => push_piece(&mut segments, piece),
+                Piece::Text(text) => {
+                    for (i, part) in text.split('/').enumerate() {
+                        if i > 0 {
+                            segments.push(Segment::default());
+                        }
+                        if !part.is_empty() {
+                            report_bad_text(part, path, pointer, check);
+                            push_piece(&mut segments, Piece::Text(part.to_owned()));
+                        }
+                    }
+                }
+            }
+        }
+        // The first segment is what stands before the leading slash: nothing.
+        segments.remove(0);
+        report_bad_segments(&segments, pointer, check);
+        PathTemplate { segments }
+    }
+
+    /// The segments, for matching a request against the template.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Calls `visit` with every expression; all stand inside a text.
+    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+        for segment in &self.segments {
+            for piece in &segment.0 {
+                if let Piece::Expression(expression) = piece {
+                    visit(expression, true);
+                }
+            }
+        }
+    }
+
+    /// The target below `base`: scheme, authority and path.
+    ///
+    /// # Errors
+    /// When a value would leave its segment, or make it empty or a dot segment.
+    pub fn render(&self, base: &Url, scope: &CallScope<'_>) -> Result<String, RenderError> {
+        let mut target = base.as_str().trim_end_matches('/').to_owned();
+        for segment in &self.segments {
+            target.push('/');
+            segment.render(scope, &mut target)?;
+        }
+        assert_unmoved(base, &target, self.segments.len())?;
+        Ok(target)
+    }
+}
+
+impl Segment {
+    fn render(&self, scope: &CallScope<'_>, target: &mut String) -> Result<(), RenderError> {
+        let start = target.len();
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => target.push_str(text),
+                Piece::Expression(expression) => {
+                    let value =
+                        text_of(expression, scope).map_err(RenderError::expression("path"))?;
+                    refuse(expression, &value)?;
+                    target.push_str(&percent_encode(&value));
+                }
+            }
+        }
+        match &target[start..] {
+            "." | ".." => Err(RenderError::value(
+                "path",
+                format!(
+                    "{:?} gives the segment `{}`, which would climb out of the path",
+                    self.0,
+                    &target[start..]
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn refuse(expression: &Expression, value: &str) -> Result<(), RenderError> {
+    if value.is_empty() {
+        return Err(RenderError::value(
+            "path",
+            format!("{expression:?} is empty, and an empty segment would name another resource"),
+        ));
+    }
+    if let Some(control) = value.chars().find(|c| c.is_control()) {
+        return Err(RenderError::value(
+            "path",
+            format!("{expression:?} holds the control character {control:?}"),
+        ));
+    }
+    Ok(())
+}
+
+/// The last line of defence: whatever the values were, the URL's parser must see the template's own origin and
+/// number of segments.
+fn assert_unmoved(base: &Url, target: &str, segments: usize) -> Result<(), RenderError> {
+    let moved = || RenderError::value("path", "the values move the URL away from its template");
+    let url = Url::parse(target).map_err(|_| moved())?;
+    let own = base
+        .path_segments()
+        .map_or(0, |s| s.filter(|segment| !segment.is_empty()).count());
+    let seen = url.path_segments().map_or(0, Iterator::count);
+    if url.origin() != base.origin() || seen != own + segments || url.as_str() != target {
+        return Err(moved());
+    }
+    Ok(())
+}
+
+fn push_piece(segments: &mut [Segment], piece: Piece) {
+    if let Some(last) = segments.last_mut() {
+        last.0.push(piece);
+    }
+}
+
+fn report_bad_text(part: &str, path: &str, pointer: &str, check: &Check) {
+    let bytes = part.as_bytes();
+    let bad = part.char_indices().find(|(at, c)| match c {
+        '%' => !bytes
+            .get(at + 1..at + 3)
+            .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)),
+        _ => !(c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@".contains(*c)),
+    });
+    let Some((at, character)) = bad else { return };
+    let start = path.find(part).unwrap_or(0) + at;
+    let help = match character {
+        '?' => "query parameters go to `query`",
+        '#' => "a fragment is never sent",
+        '{' | '}' => "an expression is written `{{ name }}`",
+        _ => "percent-encode it",
+    };
+    check.error_inside(
+        Code::BadPath,
+        pointer,
+        start..start + character.len_utf8(),
+        format!("`{character}` cannot stand in a path"),
+        Some(help.to_owned()),
+    );
+}
+
+fn report_bad_segments(segments: &[Segment], pointer: &str, check: &Check) {
+    let last = segments.len().saturating_sub(1);
+    for (i, segment) in segments.iter().enumerate() {
+        match segment.0.as_slice() {
+            [] if i != last => {
+                check.error(Code::BadPath, pointer, "the path has an empty segment (`//`)");
+            }
+            [Piece::Text(text)] if is_dot_segment(text) => check.error(
+                Code::BadPath,
+                pointer,
+                format!("the path has the dot segment `{text}`"),
+            ),
+            _ => {}
+        }
+    }
+}
+
+fn is_dot_segment(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+    use crate::descriptor::source::Source;
+
+    fn compile(path: &str) -> Result<PathTemplate, String> {
+        let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());
+        let names = Names::default().with("id").with("n");
+        let template = PathTemplate::compile(path, "/a", &names, &check);
+        match check.into_findings().first() {
+            Some(finding) => Err(finding.message.clone()),
+            None => Ok(template),
+        }
+    }
+
+    fn render(path: &str, params: serde_json::Value) -> Result<String, String> {
+        let base = Url::parse("https://api.test/base").unwrap();
+        let settings = json!({});
+        let scope = CallScope {
+            params: &params,
+            settings: &settings,
+        };
+        compile(path)?
+            .render(&base, &scope)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn values_stay_in_their_segment() {
+        for (path, params, expected) in [
+            ("/v1/{{ id }}/x", json!({"id": "a"}), "/v1/a/x"),
+            ("/v1/{{ id }}", json!({"id": "a/b?c#d%2e"}), "/v1/a%2Fb%3Fc%23d%252e"),
+            ("/v1/{{ id }}", json!({"id": "é \\"}), "/v1/%C3%A9%20%5C"),
+            ("/v1/{{ id }}", json!({"id": "..."}), "/v1/..."),
+            ("/v1/{{ id }}.json", json!({"id": 7}), "/v1/7.json"),
+            ("/v1/{{ id }}:{{ n }}/", json!({"id": true, "n": "x"}), "/v1/true:x/"),
+            ("/", json!({}), "/"),
+            ("/a%20b", json!({}), "/a%20b"),
+        ] {
+            assert_eq!(
+                render(path, params).as_deref(),
+                Ok(format!("https://api.test/base{expected}").as_str()),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_that_would_leave_it_are_refused() {
+        for id in [
+            json!(""), json!("."), json!(".."), json!("a\nb"), json!("\u{0}"), json!("\u{7f}"),
+            json!(null), json!(["a"]), json!({"a": 1}),
+        ] {
+            assert!(render("/v1/{{ id }}/x", json!({ "id": id })).is_err(), "{id}");
+        }
+        assert!(render("/v1/{{ id }}{{ n }}", json!({"id": ".", "n": "."})).is_err());
+        assert!(render("/v1/{{ id }}", json!({})).is_err());
+    }
+
+    #[test]
+    fn bad_templates_are_told() {
+        for (path, message) in [
+            ("v1", "must start with `/`"),
+            ("/a?b=1", "`?` cannot stand in a path"),
+            ("/a#b", "`#` cannot"),
+            ("/a b", "` ` cannot"),
+            ("/a//b", "empty segment"),
+            ("/a/../b", "dot segment"),
+            ("/a/%2E%2e/b", "dot segment"),
+            ("/a/%zz", "`%` cannot"),
+            ("/a/{id}", "`{` cannot"),
+            ("/a/{{ nope }}", "nothing here is called `nope`"),
+        ] {
+            let error = compile(path).map(|_| ()).unwrap_err();
+            assert!(error.contains(message), "{path}: {error}");
+        }
+    }
+}

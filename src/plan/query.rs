@@ -1,0 +1,386 @@
+//! Query parameters: how scalars, arrays and objects are written.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{RenderError, Scalar, Text, percent_encode};
+use crate::descriptor::finding::Code;
+use crate::descriptor::source::{Check, join, join_index};
+use crate::template::{CallScope, Expression, Names, Template, is_identifier, kind_of, scalar_text};
+
+/// Query parameters: a list of params that go by their own names, or a map from the name on the wire to its value.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum QuerySpec {
+    /// `[a, b]` is short for `a: "{{ a }}"`, `b: "{{ b }}"`.
+    Names(Vec<String>),
+    /// From the name on the wire to the value.
+    Map(IndexMap<String, QueryEntry>),
+}
+
+impl Default for QuerySpec {
+    fn default() -> QuerySpec {
+        QuerySpec::Names(Vec::new())
+    }
+}
+
+/// The value of a query parameter.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum QueryEntry {
+    /// A scalar, or a string with `{{ expression }}`. An array repeats the key.
+    Plain(Scalar),
+    /// Several values; the key is repeated.
+    List(Vec<Scalar>),
+    /// A value with the style that writes its arrays and objects.
+    Styled(StyledQuery),
+}
+
+/// A query value with the style in which arrays and objects are written.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StyledQuery {
+    /// The value, usually `"{{ param }}"`.
+    pub value: Scalar,
+    /// How arrays and objects are written.
+    #[serde(default)]
+    pub style: Style,
+    /// With `form`, `space` and `pipe`: whether each item stands in a parameter of its own. The default is the one
+    /// of OpenAPI: true for `form`, false for the others.
+    pub explode: Option<bool>,
+}
+
+/// How an array or object is written in the query (the styles of OpenAPI 3, and three that it has no name for).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Style {
+    /// `a=1&a=2`.
+    #[default]
+    Repeat,
+    /// `a=1,2`.
+    Comma,
+    /// `a[]=1&a[]=2`; objects are `a[k]=v`.
+    Brackets,
+    /// OpenAPI `form`: `a=1&a=2`, or `a=1,2` without explode; objects are `k=v`, or `a=k,v`.
+    Form,
+    /// OpenAPI `spaceDelimited`: `a=1%202`.
+    Space,
+    /// OpenAPI `pipeDelimited`: `a=1%7C2`.
+    Pipe,
+    /// OpenAPI `deepObject`: `a[k]=v`.
+    DeepObject,
+}
+
+/// Compiled query parameters.
+#[derive(Debug, Default)]
+pub struct QueryTemplate {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    value: Template,
+    style: Style,
+    explode: bool,
+}
+
+impl QueryTemplate {
+    /// Compiles the section; mistakes go to `check`.
+    pub fn compile(
+        spec: &QuerySpec,
+        pointer: &str,
+        names: &Names,
+        check: &Check,
+    ) -> QueryTemplate {
+        let entries = match spec {
+            QuerySpec::Names(list) => list
+                .iter()
+                .enumerate()
+                .map(|(i, name)| named(name, &join_index(pointer, i), names, check))
+                .collect(),
+            QuerySpec::Map(map) => map
+                .iter()
+                .map(|(name, entry)| keyed(name, entry, &join(pointer, name), names, check))
+                .collect(),
+        };
+        QueryTemplate { entries }
+    }
+
+    /// Calls `visit` with every expression, and whether it stands inside a longer text.
+    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+        self.entries.iter().for_each(|entry| entry.value.visit(visit));
+    }
+
+    /// The names on the wire, each with the one param that fills it where there is exactly one, and its style.
+    pub fn wire_names(&self) -> impl Iterator<Item = (&str, Option<&str>, Style)> {
+        self.entries.iter().map(|entry| {
+            let param = match &entry.value {
+                Template::Expression(expression) => match expression.names() {
+                    [name] => Some(name.as_str()),
+                    _ => None,
+                },
+                _ => None,
+            };
+            (entry.name.as_str(), param, entry.style)
+        })
+    }
+
+    /// Appends the rendered parameters to `query`.
+    ///
+    /// # Errors
+    /// When a value has no form in its style.
+    pub fn render(
+        &self,
+        scope: &CallScope<'_>,
+        query: &mut Vec<(String, Text)>,
+    ) -> Result<(), RenderError> {
+        for entry in &self.entries {
+            let value = entry
+                .value
+                .render(scope)
+                .map_err(RenderError::expression(format!("query `{}`", entry.name)))?;
+            if let Some(value) = value {
+                entry.write(&value, query)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn named(name: &str, pointer: &str, names: &Names, check: &Check) -> Entry {
+    let text = if is_identifier(name) {
+        format!("{{{{ {name} }}}}")
+    } else {
+        format!("{{{{ params[{}] }}}}", Value::from(name))
+    };
+    Entry {
+        name: name.to_owned(),
+        value: Template::compile_text(&text, pointer, names, check),
+        style: Style::Repeat,
+        explode: true,
+    }
+}
+
+fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &Check) -> Entry {
+    if name.is_empty() {
+        check.error_at_key(
+            Code::BadValue,
+            pointer,
+            "a query parameter needs a name",
+            None,
+        );
+    }
+    let compile = |value: &Scalar, at: &str| {
+        Template::compile(&Value::from(value), at, names, check)
+    };
+    let (value, style, explode) = match entry {
+        QueryEntry::Plain(value) => (compile(value, pointer), Style::Repeat, None),
+        QueryEntry::List(items) => {
+            let items = items
+                .iter()
+                .enumerate()
+                .map(|(i, item)| compile(item, &join_index(pointer, i)))
+                .collect();
+            (Template::List(items), Style::Repeat, None)
+        }
+        QueryEntry::Styled(styled) => (
+            compile(&styled.value, &join(pointer, "value")),
+            styled.style,
+            styled.explode,
+        ),
+    };
+    Entry {
+        name: name.to_owned(),
+        value,
+        style,
+        explode: explode.unwrap_or(!matches!(style, Style::Space | Style::Pipe)),
+    }
+}
+
+impl Entry {
+    fn write(&self, value: &Value, query: &mut Vec<(String, Text)>) -> Result<(), RenderError> {
+        match value {
+            Value::Null => Ok(()),
+            Value::Array(items) => self.write_array(items, query),
+            Value::Object(members) => self.write_object(members, query),
+            scalar => {
+                push(query, &self.name, &self.scalar(scalar)?);
+                Ok(())
+            }
+        }
+    }
+
+    fn write_array(
+        &self,
+        items: &[Value],
+        query: &mut Vec<(String, Text)>,
+    ) -> Result<(), RenderError> {
+        let items = self.scalars(items)?;
+        if items.is_empty() {
+            return Ok(());
+        }
+        let delimiter = match self.style {
+            Style::Comma => Some(","),
+            Style::Form if !self.explode => Some(","),
+            Style::Space if !self.explode => Some("%20"),
+            Style::Pipe if !self.explode => Some("%7C"),
+            _ => None,
+        };
+        match delimiter {
+            Some(delimiter) => {
+                let encoded: Vec<String> = items.iter().map(|item| percent_encode(item)).collect();
+                let value = Text::Plain(encoded.join(delimiter));
+                query.push((percent_encode(&self.name), value));
+            }
+            None if matches!(self.style, Style::Brackets | Style::DeepObject) => {
+                let name = format!("{}[]", self.name);
+                items.iter().for_each(|item| push(query, &name, item));
+            }
+            None => items.iter().for_each(|item| push(query, &self.name, item)),
+        }
+        Ok(())
+    }
+
+    fn write_object(
+        &self,
+        members: &Map<String, Value>,
+        query: &mut Vec<(String, Text)>,
+    ) -> Result<(), RenderError> {
+        match self.style {
+            Style::Brackets | Style::DeepObject => self.write_deep(&self.name, members, query),
+            Style::Form if self.explode => {
+                for (key, member) in members.iter().filter(|(_, member)| !member.is_null()) {
+                    push(query, key, &self.scalar(member)?);
+                }
+                Ok(())
+            }
+            Style::Form | Style::Comma | Style::Space | Style::Pipe if !members.is_empty() => {
+                let delimiter = match self.style {
+                    Style::Space => "%20",
+                    Style::Pipe => "%7C",
+                    _ => ",",
+                };
+                let mut parts = Vec::new();
+                for (key, member) in members.iter().filter(|(_, member)| !member.is_null()) {
+                    parts.push(percent_encode(key));
+                    parts.push(percent_encode(&self.scalar(member)?));
+                }
+                let value = Text::Plain(parts.join(delimiter));
+                query.push((percent_encode(&self.name), value));
+                Ok(())
+            }
+            Style::Form | Style::Comma | Style::Space | Style::Pipe => Ok(()),
+            Style::Repeat => Err(RenderError::value(
+                format!("query `{}`", self.name),
+                "an object has no form when the key repeats; give the parameter a `style`, such as deep_object",
+            )),
+        }
+    }
+
+    fn write_deep(
+        &self,
+        prefix: &str,
+        members: &Map<String, Value>,
+        query: &mut Vec<(String, Text)>,
+    ) -> Result<(), RenderError> {
+        for (key, member) in members {
+            let name = format!("{prefix}[{key}]");
+            match member {
+                Value::Null => {}
+                Value::Object(inner) => self.write_deep(&name, inner, query)?,
+                Value::Array(items) => {
+                    let name = format!("{name}[]");
+                    for item in self.scalars(items)? {
+                        push(query, &name, &item);
+                    }
+                }
+                scalar => push(query, &name, &self.scalar(scalar)?),
+            }
+        }
+        Ok(())
+    }
+
+    fn scalars(&self, items: &[Value]) -> Result<Vec<String>, RenderError> {
+        items.iter().map(|item| self.scalar(item)).collect()
+    }
+
+    fn scalar(&self, value: &Value) -> Result<String, RenderError> {
+        scalar_text(value).ok_or_else(|| {
+            RenderError::value(
+                format!("query `{}`", self.name),
+                format!("{} cannot stand as one query value", kind_of(value)),
+            )
+        })
+    }
+}
+
+fn push(query: &mut Vec<(String, Text)>, name: &str, value: &str) {
+    query.push((percent_encode(name), Text::Plain(percent_encode(value))));
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+    use crate::descriptor::source::Source;
+
+    fn query(spec: Value, params: Value) -> Result<String, String> {
+        let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());
+        let names = Names::default().with("params").with("a").with("b");
+        let spec: QuerySpec = serde_json::from_value(spec).unwrap();
+        let template = QueryTemplate::compile(&spec, "", &names, &check);
+        assert!(!check.failed());
+        let settings = json!({});
+        let mut parts = Vec::new();
+        template
+            .render(
+                &CallScope {
+                    params: &params,
+                    settings: &settings,
+                },
+                &mut parts,
+            )
+            .map_err(|error| error.to_string())?;
+        let parts: Vec<String> = parts.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        Ok(parts.join("&"))
+    }
+
+    fn styled(style: &str) -> Value {
+        json!({"a": {"value": "{{ a }}", "style": style}})
+    }
+
+    #[test]
+    fn every_style_is_written_as_documented() {
+        let list = json!({"a": ["x y", 2, true]});
+        let object = json!({"a": {"k": "v w", "n": {"m": 1}, "l": [1, 2], "z": null}});
+        let flat = json!({"a": {"k": "v", "m": 1}});
+        for (spec, params, expected) in [
+            (json!(["a", "b"]), json!({"a": 1}), "a=1"),
+            (json!(["a"]), list.clone(), "a=x%20y&a=2&a=true"),
+            (json!(["$x y"]), json!({"$x y": "&="}), "%24x%20y=%26%3D"),
+            (json!({"v": 1, "w": "{{ a }}", "u": [1, "{{ a }}"]}), json!({"a": "é"}), "v=1&w=%C3%A9&u=1&u=%C3%A9"),
+            (json!(["a"]), json!({"a": null}), ""),
+            (json!(["a"]), json!({"a": ""}), "a="),
+            (json!(["a"]), json!({"a": []}), ""),
+            (styled("comma"), list.clone(), "a=x%20y,2,true"),
+            (styled("brackets"), list.clone(), "a%5B%5D=x%20y&a%5B%5D=2&a%5B%5D=true"),
+            (styled("form"), list.clone(), "a=x%20y&a=2&a=true"),
+            (styled("space"), list.clone(), "a=x%20y%202%20true"),
+            (styled("pipe"), list.clone(), "a=x%20y%7C2%7Ctrue"),
+            (styled("deep_object"), object.clone(), "a%5Bk%5D=v%20w&a%5Bn%5D%5Bm%5D=1&a%5Bl%5D%5B%5D=1&a%5Bl%5D%5B%5D=2"),
+            (styled("form"), flat.clone(), "k=v&m=1"),
+            (styled("comma"), flat.clone(), "a=k,v,m,1"),
+            (json!({"a": {"value": "{{ a }}", "style": "form", "explode": false}}), flat.clone(), "a=k,v,m,1"),
+            (json!({"a": {"value": "{{ a }}", "style": "pipe", "explode": true}}), list.clone(), "a=x%20y&a=2&a=true"),
+        ] {
+            assert_eq!(query(spec.clone(), params).as_deref(), Ok(expected), "{spec}");
+        }
+        assert!(query(json!(["a"]), flat).is_err());
+        assert!(query(json!(["a"]), json!({"a": [[1]]})).is_err());
+    }
+}

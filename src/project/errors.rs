@@ -1,0 +1,227 @@
+//! Upstream errors: from a service's own envelope to one form.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Node, ProjectError, ResponseView};
+use crate::descriptor::finding::Code;
+use crate::descriptor::source::{Check, join};
+use crate::template::{Names, scalar_text};
+
+/// Where a service's error responses say what went wrong.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorsSpec {
+    /// What went wrong, for people.
+    pub message: Option<ExtractSpec>,
+    /// A stable code for programs.
+    pub code: Option<ExtractSpec>,
+    /// The id under which the service knows the request.
+    pub request_id: Option<ExtractSpec>,
+}
+
+/// One value of a response: a JSONPath, an expression, or a header.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ExtractSpec {
+    /// A JSONPath (`$...`) or an expression (`{{ }}`).
+    Body(String),
+    /// A response header.
+    Header(HeaderSpec),
+}
+
+/// A response header.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderSpec {
+    /// The header's name.
+    pub header: String,
+    /// For a `Link` header (RFC 8288): the relation whose target is meant.
+    pub rel: Option<String>,
+}
+
+/// A compiled [`ExtractSpec`].
+#[derive(Debug)]
+pub enum Extract {
+    /// From the body.
+    Node(Node),
+    /// From a header.
+    Header(String),
+    /// From the link of this relation in a header.
+    Link(String, String),
+}
+
+impl Extract {
+    /// Compiles the value; mistakes go to `check`.
+    pub fn compile(spec: &ExtractSpec, pointer: &str, names: &Names, check: &Check) -> Extract {
+        match spec {
+            ExtractSpec::Body(text) => {
+                let node = Node::compile(&Value::from(text.as_str()), pointer, names, check);
+                if let Node::Literal(Value::String(_)) = node {
+                    check.error_with_help(
+                        Code::BadProjection,
+                        pointer,
+                        format!("`{text}` names nothing in the response"),
+                        "write a JSONPath (`$.error.message`), an expression (`{{ }}`) or `{ header: NAME }`",
+                    );
+                }
+                Extract::Node(node)
+            }
+            ExtractSpec::Header(HeaderSpec { header, rel }) => {
+                if reqwest::header::HeaderName::from_bytes(header.as_bytes()).is_err() {
+                    check.error(
+                        Code::BadHeader,
+                        &join(pointer, "header"),
+                        format!("`{header}` is no legal header name"),
+                    );
+                }
+                let header = header.to_ascii_lowercase();
+                match rel {
+                    None => Extract::Header(header),
+                    Some(rel) => Extract::Link(header, rel.clone()),
+                }
+            }
+        }
+    }
+
+    /// The value; null where the response does not have it.
+    ///
+    /// # Errors
+    /// When the response contradicts a path, or an expression fails.
+    pub fn extract(&self, response: &ResponseView<'_>) -> Result<Value, ProjectError> {
+        let text = match self {
+            Extract::Node(node) => {
+                return node.project(response.body, &response.frame(&Map::new()));
+            }
+            Extract::Header(name) => response.header(name).map(str::to_owned),
+            Extract::Link(name, rel) => response
+                .headers
+                .iter()
+                .filter(|(other, _)| other == name)
+                .find_map(|(_, value)| link_target(value, rel)),
+        };
+        Ok(text.map_or(Value::Null, Value::String))
+    }
+}
+
+/// The target of the first link with this relation (RFC 8288, section 3).
+fn link_target(header: &str, rel: &str) -> Option<String> {
+    let mut rest = header;
+    while let Some(open) = rest.find('<') {
+        let close = open + rest[open..].find('>')?;
+        let target = &rest[open + 1..close];
+        let (params, next) = split_link(&rest[close + 1..]);
+        let has_rel = params.iter().any(|(name, value)| {
+            name.eq_ignore_ascii_case("rel")
+                && value.split_ascii_whitespace().any(|r| r.eq_ignore_ascii_case(rel))
+        });
+        if has_rel {
+            return Some(target.to_owned());
+        }
+        rest = next;
+    }
+    None
+}
+
+/// The parameters of a link, and what follows the comma behind it.
+fn split_link(text: &str) -> (Vec<(String, String)>, &str) {
+    let mut params = Vec::new();
+    let (mut start, mut quoted, mut end) = (0, false, text.len());
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b';' | b',' if !quoted => {
+                push_param(&text[start..at], &mut params);
+                start = at + 1;
+                if byte == b',' {
+                    end = at;
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    if end == text.len() {
+        push_param(&text[start..], &mut params);
+    }
+    (params, text.get(end + 1..).unwrap_or_default())
+}
+
+fn push_param(text: &str, params: &mut Vec<(String, String)>) {
+    if let Some((name, value)) = text.split_once('=') {
+        params.push((name.trim().to_owned(), value.trim().trim_matches('"').to_owned()));
+    }
+}
+
+/// A compiled `errors` section.
+#[derive(Debug, Default)]
+pub struct ErrorFields {
+    message: Option<Extract>,
+    code: Option<Extract>,
+    request_id: Option<Extract>,
+}
+
+impl ErrorFields {
+    /// Compiles the section; mistakes go to `check`.
+    pub fn compile(
+        spec: Option<&ErrorsSpec>,
+        pointer: &str,
+        names: &Names,
+        check: &Check,
+    ) -> ErrorFields {
+        let field = |spec: Option<&ExtractSpec>, key: &str| {
+            spec.map(|spec| Extract::compile(spec, &join(pointer, key), names, check))
+        };
+        let Some(spec) = spec else {
+            return ErrorFields::default();
+        };
+        ErrorFields {
+            message: field(spec.message.as_ref(), "message"),
+            code: field(spec.code.as_ref(), "code"),
+            request_id: field(spec.request_id.as_ref(), "request_id"),
+        }
+    }
+
+    /// The service's message, where the response has one.
+    pub fn message(&self, response: &ResponseView<'_>) -> Option<String> {
+        text(self.message.as_ref(), response)
+    }
+
+    /// The service's code, where the response has one.
+    pub fn code(&self, response: &ResponseView<'_>) -> Option<String> {
+        text(self.code.as_ref(), response)
+    }
+
+    /// The service's request id, where the response has one.
+    pub fn request_id(&self, response: &ResponseView<'_>) -> Option<String> {
+        text(self.request_id.as_ref(), response)
+    }
+}
+
+/// An error response may have any shape; a field that cannot be read there is simply not told.
+fn text(extract: Option<&Extract>, response: &ResponseView<'_>) -> Option<String> {
+    scalar_text(&extract?.extract(response).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn links_are_read_as_rfc_8288_says() {
+        for (header, rel, expected) in [
+            ("<https://a.test/x?page=2>; rel=\"next\", <https://a.test/x?page=9>; rel=\"last\"", "next", Some("https://a.test/x?page=2")),
+            ("<https://a.test/x?page=2>; rel=\"next\", <https://a.test/x?page=9>; rel=\"last\"", "last", Some("https://a.test/x?page=9")),
+            ("</x?a=1,2>; title=\"a, b; rel=next\"; rel=prev, </y>; REL=Next", "next", Some("/y")),
+            ("</x>; rel=\"first next\"", "next", Some("/x")),
+            ("</x>; rel=prev", "next", None),
+            ("", "next", None),
+            ("<unclosed", "next", None),
+        ] {
+            assert_eq!(link_target(header, rel).as_deref(), expected, "{header}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Made-up data: every row follows from the seed, its collection and its index.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use indexmap::IndexMap;
+use minijinja::value::{Object, Serde, Value as JinjaValue, from_args};
+use minijinja::{Error, ErrorKind, State};
+use serde_json::Value;
+
+use super::spec::DataSpec;
+use crate::descriptor::Check;
+use crate::descriptor::finding::Code;
+use crate::descriptor::source::join;
+use crate::template::{EvalError, Names, Scope, Template};
+
+/// The collections of a sandbox.
+#[derive(Debug)]
+pub struct Data {
+    seed: u64,
+    collections: IndexMap<String, Collection>,
+}
+
+#[derive(Debug)]
+struct Collection {
+    template: Template,
+    times: Option<Times>,
+    rows: Vec<OnceLock<Result<Value, EvalError>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    start: i64,
+    every: i64,
+}
+
+impl Data {
+    /// Compiles the collections; mistakes go to `check`, which stands at `pointer`.
+    pub fn compile(
+        spec: &IndexMap<String, DataSpec>,
+        seed: u64,
+        pointer: &str,
+        check: &Check,
+    ) -> Arc<Data> {
+        let names = Names::default().with("index").with("time").with("random");
+        let collections = spec
+            .iter()
+            .map(|(name, data)| {
+                let at = join(pointer, name);
+                let times = data.times.as_ref().map(|times| Times {
+                    start: seconds(&times.start, &join(&at, "times/start"), check),
+                    every: i64::try_from(times.every.0.as_secs()).unwrap_or(i64::MAX).max(1),
+                });
+                let collection = Collection {
+                    template: Template::compile(&data.row, &join(&at, "row"), &names, check),
+                    times,
+                    rows: (0..data.count).map(|_| OnceLock::new()).collect(),
+                };
+                (name.clone(), collection)
+            })
+            .collect();
+        Arc::new(Data { seed, collections })
+    }
+
+    /// Whether there is a collection of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.collections.contains_key(name)
+    }
+
+    /// How many rows a collection has.
+    pub fn len(&self, name: &str) -> usize {
+        self.collections.get(name).map_or(0, |collection| collection.rows.len())
+    }
+
+    /// A row, made when it is first asked for.
+    ///
+    /// # Errors
+    /// When the row's template fails.
+    pub fn row(self: &Arc<Data>, name: &str, index: usize) -> Result<&Value, EvalError> {
+        let missing = || EvalError {
+            expression: name.to_owned(),
+            reason: format!("has no row {index}"),
+        };
+        let collection = self.collections.get(name).ok_or_else(missing)?;
+        let cell = collection.rows.get(index).ok_or_else(missing)?;
+        cell.get_or_init(|| {
+            let scope = RowScope {
+                index: index.into(),
+                time: collection.times.map(|times| times.at(index).into()),
+                random: Random::new(self, &format!("{name}/{index}")),
+            };
+            Ok(collection.template.render(&scope)?.unwrap_or(Value::Null))
+        })
+        .as_ref()
+        .map_err(Clone::clone)
+    }
+
+    /// The indexes of the rows of a series with `from <= time < until`, in seconds.
+    pub fn between(&self, name: &str, from: i64, until: i64) -> std::ops::Range<usize> {
+        let Some(collection) = self.collections.get(name) else {
+            return 0..0;
+        };
+        let Some(times) = collection.times else {
+            return 0..collection.rows.len();
+        };
+        let first_at = |time: i64| {
+            let steps = (time - times.start + times.every - 1).div_euclid(times.every);
+            usize::try_from(steps).unwrap_or(0).min(collection.rows.len())
+        };
+        first_at(from)..first_at(until).max(first_at(from))
+    }
+}
+
+impl Times {
+    fn at(self, index: usize) -> i64 {
+        self.start + self.every * i64::try_from(index).unwrap_or(0)
+    }
+}
+
+/// An RFC 3339 time in seconds; a mistake goes to `check`.
+pub fn seconds(text: &str, pointer: &str, check: &Check) -> i64 {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(time) => time.as_second(),
+        Err(error) => {
+            check.error(
+                Code::BadSandbox,
+                pointer,
+                format!("`{text}` is no RFC 3339 time: {error}"),
+            );
+            0
+        }
+    }
+}
+
+struct RowScope {
+    index: Value,
+    time: Option<Value>,
+    random: Random,
+}
+
+impl Scope for RowScope {
+    fn json(&self, name: &str) -> Option<&Value> {
+        match name {
+            "index" => Some(&self.index),
+            "time" => self.time.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn native(&self, name: &str) -> Option<JinjaValue> {
+        (name == "random").then(|| JinjaValue::from_object(self.random.clone()))
+    }
+}
+
+/// The source of made-up values that expressions know as `random`. Its methods:
+///
+/// - `int(low, high)`: an integer, both ends included;
+/// - `pick(list)`: an item;
+/// - `chance(p)`: true with probability `p`;
+/// - `id(prefix, length)`: the prefix and letters and digits;
+/// - `hex(length)`: lower-case hexadecimal digits;
+/// - `row(collection)`: a row of another collection.
+#[derive(Debug, Clone)]
+pub struct Random {
+    data: Arc<Data>,
+    state: Arc<AtomicU64>,
+}
+
+impl Random {
+    /// A source whose values follow from the sandbox's seed and this key.
+    pub fn new(data: &Arc<Data>, key: &str) -> Random {
+        let mut hasher = DefaultHasher::new();
+        data.seed.hash(&mut hasher);
+        key.hash(&mut hasher);
+        Random {
+            data: Arc::clone(data),
+            state: Arc::new(AtomicU64::new(hasher.finish())),
+        }
+    }
+
+    /// SplitMix64: small, and the same on every machine.
+    fn next(&self) -> u64 {
+        let step = self
+            .state
+            .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        let mut z = step.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    fn characters(&self, alphabet: &[u8], length: usize) -> String {
+        (0..length)
+            .map(|_| {
+                let at = usize::try_from(self.below(alphabet.len() as u64)).unwrap_or(0);
+                alphabet.get(at).copied().map_or('0', char::from)
+            })
+            .collect()
+    }
+}
+
+impl Object for Random {
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        method: &str,
+        args: &[JinjaValue],
+    ) -> Result<JinjaValue, Error> {
+        const LETTERS: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+        match method {
+            "int" => {
+                let (low, high): (i64, i64) = from_args(args)?;
+                let width = high.saturating_sub(low).saturating_add(1).max(1).unsigned_abs();
+                let offset = i64::try_from(self.below(width)).unwrap_or(0);
+                Ok((low + offset).into())
+            }
+            "pick" => {
+                let (list,): (JinjaValue,) = from_args(args)?;
+                let length = list.len().unwrap_or(0) as u64;
+                list.get_item_by_index(usize::try_from(self.below(length)).unwrap_or(0))
+            }
+            "chance" => {
+                let (probability,): (f64,) = from_args(args)?;
+                let draw = self.below(1 << 53) as f64 / (1_u64 << 53) as f64;
+                Ok((draw < probability).into())
+            }
+            "id" => {
+                let (prefix, length): (String, usize) = from_args(args)?;
+                Ok(format!("{prefix}{}", self.characters(LETTERS, length)).into())
+            }
+            "hex" => {
+                let (length,): (usize,) = from_args(args)?;
+                Ok(self.characters(b"0123456789abcdef", length).into())
+            }
+            "row" => {
+                let (name,): (String,) = from_args(args)?;
+                let index = usize::try_from(self.below(self.data.len(&name) as u64)).unwrap_or(0);
+                let row = self.data.row(&name, index).map_err(|error| {
+                    Error::new(ErrorKind::InvalidOperation, error.to_string())
+                })?;
+                Ok(JinjaValue::from(Serde(row)))
+            }
+            other => Err(Error::new(
+                ErrorKind::UnknownMethod,
+                format!("random has no method {other}"),
+            )),
+        }
+    }
+}
+
+/// A scope of named values.
+#[derive(Debug, Default)]
+pub struct Values(pub BTreeMap<&'static str, Value>);
+
+impl Scope for Values {
+    fn json(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+}

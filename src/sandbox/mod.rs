@@ -1,0 +1,354 @@
+//! The sandbox: a made-up stand-in for a service, as a real HTTP server on loopback.
+//!
+//! Everything that it knows stands in the service's `sandbox.yaml` and in the tools' descriptors: which operations
+//! there are, which credential and headers requests need, which arguments are legal, and what the answers are.
+
+mod data;
+mod request;
+mod route;
+mod server;
+mod spec;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+pub use server::{Server, serve};
+pub use spec::{
+    BucketsSpec, DataSpec, EnvelopeSpec, FaultSpec, IdCursorSpec, PageSpec, RefusalSpec, RouteSpec,
+    SandboxSpec, TimesSpec,
+};
+
+use crate::catalog::Catalog;
+use crate::descriptor::finding::Code;
+use crate::descriptor::source::join;
+use crate::descriptor::{Check, Finding};
+use crate::error::Error;
+use crate::sign::{Secret, SecretStore, Secrets};
+use crate::template::{EvalError, Names, Scope, Template};
+use crate::tool::Tool;
+use data::{Data, Random, Values};
+use route::{Request, Route};
+
+/// The header by which a request asks for one of the sandbox's faults.
+pub const FAULT_HEADER: &str = "x-sandbox-fault";
+
+/// A request that the sandbox refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    status: u16,
+    message: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Refusal {
+    fn new(status: u16, message: String) -> Refusal {
+        Refusal {
+            status,
+            message,
+            headers: Vec::new(),
+        }
+    }
+}
+
+impl From<EvalError> for Refusal {
+    fn from(error: EvalError) -> Refusal {
+        Refusal::new(500, format!("the sandbox's own template failed: {error}"))
+    }
+}
+
+/// What the sandbox answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Response headers.
+    pub headers: Vec<(String, String)>,
+    /// The JSON body.
+    pub body: Value,
+}
+
+/// A request as the sandbox sees it.
+#[derive(Debug, Clone)]
+pub struct Incoming<'a> {
+    /// The HTTP method.
+    pub method: &'a str,
+    /// The path, percent-encoded.
+    pub path: &'a str,
+    /// The query without its `?`.
+    pub query: &'a str,
+    /// Header fields; names are lower case.
+    pub headers: Map<String, Value>,
+    /// The body's bytes.
+    pub body: &'a [u8],
+}
+
+/// A sandbox, ready to answer.
+pub struct Sandbox {
+    service: String,
+    spec: SandboxSpec,
+    tools: Vec<Arc<Tool>>,
+    data: Arc<Data>,
+    routes: IndexMap<String, Route>,
+    now: i64,
+    request_id: Template,
+    response_headers: Vec<(String, Template)>,
+    envelope: Template,
+    secrets: Secrets,
+    requests: AtomicU64,
+    upcoming_faults: Mutex<Vec<String>>,
+}
+
+impl Sandbox {
+    /// Finds and compiles the sandbox of a service.
+    ///
+    /// # Errors
+    /// When the service has none, or a descriptor is not valid.
+    pub fn load(catalog: &Catalog, service: &str) -> Result<Sandbox, Error> {
+        let (check, tools) = catalog.sandbox(service)?;
+        let sandbox = Sandbox::compile(&check, tools);
+        let findings: Vec<Finding> = check.into_findings();
+        match sandbox {
+            Some(sandbox) if findings.is_empty() => Ok(sandbox),
+            _ => Err(findings.into()),
+        }
+    }
+
+    /// Compiles the sandbox that `check`'s source declares; mistakes go to `check`.
+    pub fn compile(check: &Check, tools: Vec<Arc<Tool>>) -> Option<Sandbox> {
+        let spec: SandboxSpec =
+            crate::descriptor::decode(crate::descriptor::schema::Kind::Sandbox, check)?;
+        let data = Data::compile(&spec.data, spec.seed, "/data", check);
+        let routes = spec
+            .routes
+            .iter()
+            .map(|(tool, route)| {
+                let at = join("/routes", tool);
+                if !tools.iter().any(|known| known.name == *tool) {
+                    check.error_at_key(
+                        Code::UnknownName,
+                        &at,
+                        format!("the service has no tool `{tool}`"),
+                        crate::template::nearest(tool, tools.iter().map(|t| t.name.as_str())),
+                    );
+                }
+                (tool.clone(), Route::compile(route, &data, &at, check))
+            })
+            .collect();
+        let text = |text: &str, pointer: &str, names: &Names| {
+            Template::compile_text(text, pointer, names, check)
+        };
+        let id_names = Names::default().with("random");
+        let header_names = Names::default().with("request_id");
+        let envelope_names = ["status", "code", "message"]
+            .iter()
+            .fold(header_names.clone(), |names, name| names.with(name));
+        let now = data::seconds(&spec.now, "/now", check);
+        let mut store = SecretStore::default();
+        store.seal();
+        for (name, value) in &spec.secrets {
+            store.give(name.clone(), Secret::new(value.clone()));
+        }
+        let secrets = match tools.first().map(|tool| tool.service.auth.resolve(&store)) {
+            None => Secrets::default(),
+            Some(Ok(secrets)) => secrets,
+            Some(Err(error)) => {
+                check.error(Code::BadSandbox, "/secrets", error.to_string());
+                Secrets::default()
+            }
+        };
+        Some(Sandbox {
+            service: spec.sandbox.to_string(),
+            request_id: text(&spec.request_id, "/request_id", &id_names),
+            response_headers: spec
+                .response_headers
+                .iter()
+                .map(|(name, value)| {
+                    let at = join("/response_headers", name);
+                    (name.clone(), text(value, &at, &header_names))
+                })
+                .collect(),
+            envelope: Template::compile(&spec.errors.body, "/errors/body", &envelope_names, check),
+            data,
+            routes,
+            now,
+            secrets,
+            tools,
+            spec,
+            requests: AtomicU64::new(0),
+            upcoming_faults: Mutex::default(),
+        })
+    }
+
+    /// The service that it stands in for.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The made-up secrets that requests must carry, by name.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.spec.secrets.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The names of the faults that can be asked for.
+    pub fn faults(&self) -> impl Iterator<Item = &str> {
+        self.spec.faults.keys().map(String::as_str)
+    }
+
+    /// Lets the next `times` requests fail with a fault.
+    ///
+    /// # Errors
+    /// When there is no such fault.
+    pub fn inject(&self, fault: &str, times: usize) -> Result<(), Error> {
+        if !self.spec.faults.contains_key(fault) {
+            let known: Vec<&str> = self.faults().collect();
+            return Err(Error::Policy(format!(
+                "the sandbox has no fault `{fault}`; it has {}",
+                known.join(", ")
+            )));
+        }
+        let mut upcoming = self.upcoming_faults.lock().unwrap_or_else(PoisonError::into_inner);
+        upcoming.extend(std::iter::repeat_n(fault.to_owned(), times));
+        Ok(())
+    }
+
+    /// Answers a request.
+    pub fn answer(&self, incoming: &Incoming<'_>) -> Answer {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let request_id = self.new_request_id(number);
+        let outcome = self.respond(incoming);
+        let mut headers = self.common_headers(&request_id);
+        match outcome {
+            Ok(body) => Answer {
+                status: 200,
+                headers,
+                body,
+            },
+            Err(refusal) => {
+                headers.extend(refusal.headers.iter().cloned());
+                Answer {
+                    status: refusal.status,
+                    headers,
+                    body: self.error_body(&refusal, &request_id),
+                }
+            }
+        }
+    }
+
+    fn respond(&self, incoming: &Incoming<'_>) -> Result<Value, Refusal> {
+        self.refuse_fault(incoming)?;
+        let found = request::find_tool(&self.tools, incoming.method, incoming.path);
+        self.check_credential(incoming)?;
+        self.check_headers(incoming)?;
+        let not_found = || {
+            Refusal::new(404, format!("{} {}: Not Found", incoming.method, incoming.path))
+        };
+        let (tool, captured) = found.ok_or_else(not_found)?;
+        let route = self.routes.get(&tool.name).ok_or_else(not_found)?;
+        let body = match incoming.body {
+            [] => None,
+            bytes => Some(serde_json::from_slice(bytes).map_err(|error| {
+                Refusal::new(400, format!("the request body is not valid JSON: {error}"))
+            })?),
+        };
+        let args = request::arguments(tool, &captured, incoming.query, body.as_ref())?;
+        let request = Request {
+            args,
+            headers: Value::Object(incoming.headers.clone()),
+            now: self.now,
+        };
+        route.answer(&request, &self.data)
+    }
+
+    fn refuse_fault(&self, incoming: &Incoming<'_>) -> Result<(), Refusal> {
+        let asked = incoming.headers.get(FAULT_HEADER).and_then(Value::as_str).map(str::to_owned);
+        let injected = || {
+            let mut upcoming =
+                self.upcoming_faults.lock().unwrap_or_else(PoisonError::into_inner);
+            (!upcoming.is_empty()).then(|| upcoming.remove(0))
+        };
+        let Some(name) = asked.or_else(injected) else {
+            return Ok(());
+        };
+        let fault = self.spec.faults.get(&name).ok_or_else(|| {
+            Refusal::new(400, format!("{FAULT_HEADER}: the sandbox has no fault `{name}`"))
+        })?;
+        Err(Refusal {
+            status: fault.status,
+            message: fault.message.clone(),
+            headers: fault.headers.iter().map(|(n, v)| (n.clone(), v.clone())).collect(),
+        })
+    }
+
+    fn check_credential(&self, incoming: &Incoming<'_>) -> Result<(), Refusal> {
+        let Some(auth) = self.tools.first().map(|tool| &tool.service.auth) else {
+            return Ok(());
+        };
+        let header = |name: &str| incoming.headers.get(name).and_then(Value::as_str);
+        let by_alternative = self
+            .spec
+            .alternatives
+            .iter()
+            .any(|(name, value)| header(name) == Some(value));
+        if by_alternative || auth.is_satisfied(&self.secrets, header, incoming.query) {
+            return Ok(());
+        }
+        Err(Refusal::new(401, "the credential is missing or wrong".to_owned()))
+    }
+
+    fn check_headers(&self, incoming: &Incoming<'_>) -> Result<(), Refusal> {
+        for (name, values) in &self.spec.require_headers {
+            match incoming.headers.get(name).and_then(Value::as_str) {
+                None => return Err(Refusal::new(400, format!("{name}: header is required"))),
+                Some(value) if !values.is_empty() && !values.iter().any(|v| v == value) => {
+                    return Err(Refusal::new(
+                        400,
+                        format!("{name}: {value:?} is not a valid value"),
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn new_request_id(&self, number: u64) -> Value {
+        struct IdScope(Random);
+        impl Scope for IdScope {
+            fn json(&self, _: &str) -> Option<&Value> {
+                None
+            }
+            fn native(&self, name: &str) -> Option<minijinja::Value> {
+                (name == "random").then(|| minijinja::Value::from_object(self.0.clone()))
+            }
+        }
+        let scope = IdScope(Random::new(&self.data, &format!("request/{number}")));
+        self.request_id.render(&scope).ok().flatten().unwrap_or_default()
+    }
+
+    fn common_headers(&self, request_id: &Value) -> Vec<(String, String)> {
+        let mut scope = Values::default();
+        scope.0.insert("request_id", request_id.clone());
+        self.response_headers
+            .iter()
+            .filter_map(|(name, template)| {
+                let value = template.render(&scope).ok()??;
+                Some((name.clone(), crate::template::scalar_text(&value)?))
+            })
+            .collect()
+    }
+
+    fn error_body(&self, refusal: &Refusal, request_id: &Value) -> Value {
+        let status = refusal.status.to_string();
+        let message = self.spec.errors.messages.get(&status).unwrap_or(&refusal.message);
+        let code = self.spec.errors.codes.get(&status).map_or("error", String::as_str);
+        let mut scope = Values::default();
+        scope.0.insert("request_id", request_id.clone());
+        scope.0.insert("status", refusal.status.into());
+        scope.0.insert("code", code.into());
+        scope.0.insert("message", message.as_str().into());
+        self.envelope.render(&scope).ok().flatten().unwrap_or_default()
+    }
+}

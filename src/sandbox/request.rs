@@ -1,0 +1,143 @@
+//! From a request on the wire back to the tool and arguments that it was made from.
+
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::Refusal;
+use crate::params::{Params, read_text};
+use crate::plan::{PathTemplate, Segment, Style};
+use crate::template::Piece;
+use crate::tool::Tool;
+
+/// The tool whose operation this is, with the arguments in the path. Literal segments beat params.
+pub fn find_tool<'t>(
+    tools: &'t [Arc<Tool>],
+    method: &str,
+    path: &str,
+) -> Option<(&'t Arc<Tool>, Vec<(String, String)>)> {
+    tools
+        .iter()
+        .filter(|tool| tool.request.method.as_str() == method)
+        .filter_map(|tool| {
+            let below = tool.service.base.path().trim_end_matches('/');
+            let captured = match_path(&tool.request.path, path.strip_prefix(below)?)?;
+            Some((tool, captured))
+        })
+        .min_by_key(|(_, captured)| captured.len())
+}
+
+fn match_path(template: &PathTemplate, path: &str) -> Option<Vec<(String, String)>> {
+    let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+    if segments.len() != template.segments().len() {
+        return None;
+    }
+    let mut captured = Vec::new();
+    for (segment, text) in template.segments().iter().zip(segments) {
+        match_segment(segment, text, &mut captured)?;
+    }
+    Some(captured)
+}
+
+/// A segment has at most one expression that can be read back: the text around it is fixed.
+fn match_segment(segment: &Segment, text: &str, captured: &mut Vec<(String, String)>) -> Option<()> {
+    let (prefix, rest) = match segment.0.as_slice() {
+        [Piece::Text(prefix), rest @ ..] => (prefix.as_str(), rest),
+        rest => ("", rest),
+    };
+    let inner = text.strip_prefix(prefix)?;
+    match rest {
+        [] => inner.is_empty().then_some(()),
+        [Piece::Expression(expression), rest @ ..] => {
+            let suffix = match rest {
+                [] => "",
+                [Piece::Text(suffix)] => suffix.as_str(),
+                _ => return None,
+            };
+            let value = inner.strip_suffix(suffix).filter(|value| !value.is_empty())?;
+            let [name] = expression.names() else { return None };
+            captured.push((name.clone(), decode(value)));
+            Some(())
+        }
+        _ => None,
+    }
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// The arguments of a request, checked as the tool itself checks them.
+///
+/// # Errors
+/// 400 for a query name or body that no argument gives, and for every value that the params schema refuses.
+pub fn arguments(
+    tool: &Tool,
+    captured: &[(String, String)],
+    query: &str,
+    body: Option<&Value>,
+) -> Result<Value, Refusal> {
+    let mut arguments = Map::new();
+    for (name, value) in captured {
+        put(&mut arguments, &tool.params, name, value, None);
+    }
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decode(&name.replace('+', " ")), value.replace('+', " "));
+        if tool.service.query.wire_names().any(|(wire, _, _)| wire == name) {
+            continue;
+        }
+        let (param, delimiter) = param_of(tool, &name)
+            .ok_or_else(|| Refusal::new(400, format!("{name}: Extra inputs are not permitted")))?;
+        put(&mut arguments, &tool.params, param, &value, delimiter);
+    }
+    if let Some(Value::Object(members)) = body {
+        for (name, value) in members {
+            arguments.insert(name.clone(), value.clone());
+        }
+    }
+    tool.accept(Value::Object(arguments)).map_err(|problems| {
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Refusal::new(400, told.join("; "))
+    })
+}
+
+/// The param behind a name on the wire, and what separates its items where one parameter holds them all.
+fn param_of<'t>(tool: &'t Tool, name: &str) -> Option<(&'t str, Option<&'static str>)> {
+    tool.request.query.wire_names().find_map(|(wire, param, style)| {
+        let delimiter = match style {
+            Style::Brackets | Style::DeepObject => {
+                return (name.strip_suffix("[]") == Some(wire)).then_some((param?, None));
+            }
+            Style::Comma => Some(","),
+            Style::Space => Some("%20"),
+            Style::Pipe => Some("%7C"),
+            Style::Repeat | Style::Form => None,
+        };
+        (wire == name).then_some((param?, delimiter))
+    })
+}
+
+fn put(
+    arguments: &mut Map<String, Value>,
+    params: &Params,
+    name: &str,
+    raw: &str,
+    delimiter: Option<&str>,
+) {
+    let schema = params.get(name).map_or(&Value::Null, |param| param.schema);
+    let parts: Vec<&str> = match delimiter {
+        Some(delimiter) => raw.split(delimiter).collect(),
+        None => vec![raw],
+    };
+    for part in parts {
+        let value = read_text(schema, &decode(part));
+        match (arguments.get_mut(name), value) {
+            (Some(Value::Array(items)), Value::Array(more)) => items.extend(more),
+            (_, value) => {
+                arguments.insert(name.to_owned(), value);
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Sending: a signed request becomes a response, within its limits of time, size and tries.
+
+mod client;
+mod retry;
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{HeaderName, HeaderValue};
+use url::Url;
+
+pub use client::{Client, ClientError, Roots};
+
+use crate::error::{Error, seconds};
+use crate::plan::Method;
+use crate::service::Service;
+use crate::sign::{Redactor, SignedRequest};
+
+/// Redirects that are followed on the service's own origin.
+const MAX_REDIRECTS: usize = 5;
+
+/// Something that happened while a request was sent, for whoever watches.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A request is about to be sent; the URL is masked.
+    Request {
+        /// The HTTP method.
+        method: Method,
+        /// The whole URL, secrets masked.
+        url: String,
+        /// Header fields, secrets masked.
+        headers: Vec<(String, String)>,
+    },
+    /// A response came.
+    Response {
+        /// The HTTP status.
+        status: u16,
+        /// Header fields, secrets masked.
+        headers: Vec<(String, String)>,
+        /// Bytes of the body.
+        bytes: usize,
+        /// From the first byte sent to the last one read.
+        elapsed: Duration,
+    },
+    /// The request will be sent again.
+    Retry {
+        /// Why.
+        reason: String,
+        /// How long until then.
+        wait: Duration,
+        /// The number of the next try, counted from 1.
+        attempt: u32,
+        /// Tries at the most.
+        of: u32,
+    },
+    /// The client-side rate limit holds the request back.
+    RateLimited {
+        /// How long.
+        wait: Duration,
+    },
+}
+
+/// A response, with the secrets that were sent masked wherever the service repeats them.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// Header fields; names are lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body after decompression.
+    pub body: Bytes,
+    /// How often the request was sent.
+    pub attempts: u32,
+    /// How long the service asks to wait, on an error.
+    pub retry_after: Option<Duration>,
+}
+
+/// Sends a request and, when it is safe and worth it, sends it again.
+///
+/// # Errors
+/// When no response comes in time, the network fails, or a safety rule forbids the answer. An error status is no
+/// error here.
+pub async fn send(
+    client: &Client,
+    service: &Service,
+    request: &SignedRequest,
+    idempotent: bool,
+    redactor: &Redactor,
+    observe: &(dyn Fn(Event) + Send + Sync),
+) -> Result<Response, Error> {
+    let policy = &service.retry;
+    let most = if idempotent { policy.max_attempts.max(1) } else { 1 };
+    let mut attempt = 1;
+    loop {
+        client.wait_for_turn(observe).await;
+        let started = Instant::now();
+        let outcome = once(client, service, request).await;
+        let (reason, asked) = match &outcome {
+            Ok(answer) => {
+                observe(Event::Response {
+                    status: answer.status,
+                    headers: masked(&answer.headers, redactor),
+                    bytes: answer.body.len(),
+                    elapsed: started.elapsed(),
+                });
+                if !retry::is_worth_it(answer.status, &answer.headers, &policy.statuses) {
+                    return Ok(finish(outcome?, attempt, redactor));
+                }
+                (
+                    format!("the service answered {}", answer.status),
+                    retry::retry_after(&answer.headers),
+                )
+            }
+            Err(error @ (Error::Network { .. } | Error::Timeout(_))) => (error.to_string(), None),
+            Err(_) => return Ok(finish(outcome?, attempt, redactor)),
+        };
+        let wait = retry::delay(attempt, asked, policy.base_delay.0, policy.max_delay.0);
+        match wait {
+            Some(wait) if attempt < most => {
+                attempt += 1;
+                observe(Event::Retry {
+                    reason: redactor.text(&reason),
+                    wait,
+                    attempt,
+                    of: most,
+                });
+                tokio::time::sleep(wait).await;
+            }
+            _ => return Ok(finish(outcome?, attempt, redactor)),
+        }
+    }
+}
+
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+}
+
+fn finish(answer: Answer, attempts: u32, redactor: &Redactor) -> Response {
+    let retry_after = retry::retry_after(&answer.headers);
+    Response {
+        status: answer.status,
+        headers: masked(&answer.headers, redactor),
+        body: redactor.bytes(answer.body),
+        attempts,
+        retry_after,
+    }
+}
+
+fn masked(headers: &[(String, String)], redactor: &Redactor) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.clone(), redactor.text(value)))
+        .collect()
+}
+
+/// One try: the request, the redirects on the service's own origin, the body.
+async fn once(
+    client: &Client,
+    service: &Service,
+    request: &SignedRequest,
+) -> Result<Answer, Error> {
+    let total = service.timeout.total.0;
+    tokio::time::timeout(total, follow(client, service, request))
+        .await
+        .unwrap_or(Err(Error::Timeout(total)))
+}
+
+async fn follow(
+    client: &Client,
+    service: &Service,
+    request: &SignedRequest,
+) -> Result<Answer, Error> {
+    let mut url = Url::parse(&request.url)
+        .map_err(|_| Error::Policy("the request's URL cannot be parsed".to_owned()))?;
+    let origin = url.origin();
+    for _ in 0..=MAX_REDIRECTS {
+        let response = client
+            .http()
+            .execute(build(request, url.clone())?)
+            .await
+            .map_err(|error| network_error(error, service))?;
+        let Some(location) = redirect_target(&response, request.method) else {
+            return read(response, service).await;
+        };
+        let target = url
+            .join(&location)
+            .map_err(|_| Error::Policy("the service redirects to something that is no URL".to_owned()))?;
+        if target.origin() != origin {
+            return Err(Error::Policy(format!(
+                "the service redirects to another origin, {}; it is not followed",
+                target.origin().ascii_serialization()
+            )));
+        }
+        url = target;
+    }
+    Err(Error::Policy(format!(
+        "the service redirects more than {MAX_REDIRECTS} times"
+    )))
+}
+
+/// Where a redirect leads, when following it sends the same request again.
+fn redirect_target(response: &reqwest::Response, method: Method) -> Option<String> {
+    let follows = match response.status().as_u16() {
+        301 | 302 | 303 => matches!(method, Method::Get | Method::Head),
+        307 | 308 => true,
+        _ => false,
+    };
+    follows
+        .then(|| response.headers().get(reqwest::header::LOCATION))
+        .flatten()
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
+}
+
+fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
+    let method = match request.method {
+        Method::Get => reqwest::Method::GET,
+        Method::Head => reqwest::Method::HEAD,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Delete => reqwest::Method::DELETE,
+        Method::Options => reqwest::Method::OPTIONS,
+    };
+    let mut built = reqwest::Request::new(method, url);
+    for (name, value, is_secret) in &request.headers {
+        let refuse = || Error::Policy(format!("the header `{name}` cannot be sent as it is"));
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refuse())?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| refuse())?;
+        value.set_sensitive(*is_secret);
+        built.headers_mut().insert(header, value);
+    }
+    if let Some(body) = &request.body {
+        *built.body_mut() = Some(body.clone().into());
+    }
+    Ok(built)
+}
+
+async fn read(mut response: reqwest::Response, service: &Service) -> Result<Answer, Error> {
+    let most = usize::try_from(service.limits.response_bytes).unwrap_or(usize::MAX);
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), text)
+        })
+        .collect();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| network_error(error, service))?
+    {
+        if body.len() + chunk.len() > most {
+            return Err(Error::Response(format!(
+                "the body is larger than {most} bytes, the service's limits.response_bytes"
+            )));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status,
+        headers,
+        body: body.freeze(),
+    })
+}
+
+/// The innermost cause says what happened; the outer ones repeat the URL, which may carry a secret.
+fn network_error(error: reqwest::Error, service: &Service) -> Error {
+    let error = error.without_url();
+    if error.is_timeout() && !error.is_connect() {
+        return Error::Timeout(service.timeout.read.0);
+    }
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(inner) = cause.source() {
+        if let Some(refusal) = inner.downcast_ref::<client::PrivateAddress>() {
+            return Error::Policy(refusal.to_string());
+        }
+        cause = inner;
+    }
+    let host = service.base.host_str().unwrap_or("the service");
+    let what = match (error.is_connect(), error.is_decode()) {
+        (true, _) if error.is_timeout() => {
+            format!("cannot connect to {host} within {}", seconds(service.timeout.connect.0))
+        }
+        (true, _) => format!("cannot connect to {host}"),
+        (_, true) => format!("cannot decode the answer of {host}"),
+        _ => format!("the exchange with {host} failed"),
+    };
+    Error::Network {
+        what,
+        reason: cause.to_string(),
+    }
+}

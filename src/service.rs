@@ -1,0 +1,352 @@
+//! A service, compiled: what all its tools share.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use url::{Host, Url};
+
+use crate::descriptor::finding::Code;
+use crate::descriptor::schema::Kind;
+use crate::descriptor::source::{Check, join};
+use crate::descriptor::{LimitsSpec, RetrySpec, ServiceSpec, SettingSpec, TimeoutSpec, decode};
+use crate::plan::{HeaderTemplate, QueryTemplate};
+use crate::project::{ErrorFields, response_names};
+use crate::sign::Auth;
+use crate::template::Names;
+
+/// A compiled service.
+#[derive(Debug)]
+pub struct Service {
+    /// The service's name.
+    pub name: String,
+    /// The name for people.
+    pub title: Option<String>,
+    /// What the service is.
+    pub description: Option<String>,
+    /// Where its documentation is.
+    pub docs: Option<String>,
+    /// Scheme, host, port and base path.
+    pub base: Url,
+    /// Headers of every request.
+    pub headers: HeaderTemplate,
+    /// Query parameters of every request.
+    pub query: QueryTemplate,
+    /// Credentials.
+    pub auth: Auth,
+    /// Requests that may be sent in a time.
+    pub rate_limit: Option<(std::num::NonZeroU32, Duration)>,
+    /// When a failed request is sent again.
+    pub retry: RetrySpec,
+    /// How long a request may take.
+    pub timeout: TimeoutSpec,
+    /// How large a response may be.
+    pub limits: LimitsSpec,
+    /// Where error responses say what went wrong.
+    pub errors: ErrorFields,
+    /// Whether the service may stand at a private or link-local address.
+    pub allow_private_network: bool,
+    settings: Vec<(String, SettingSpec)>,
+}
+
+/// A setting has no usable value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    /// The service has no such setting.
+    #[error("the service {service} has no setting `{name}`; {known}")]
+    Unknown {
+        /// The service.
+        service: String,
+        /// The name that was given.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// No default, no environment variable and no `--set`.
+    #[error("the setting `{name}` has no value; give it with `--set {name}=...`{variable}")]
+    Missing {
+        /// The setting.
+        name: String,
+        /// The environment variable that would give it.
+        variable: String,
+    },
+    /// The value does not match the setting's pattern.
+    #[error("the setting `{name}` must match {pattern}")]
+    Unlike {
+        /// The setting.
+        name: String,
+        /// Its pattern.
+        pattern: String,
+    },
+}
+
+impl Service {
+    /// Reads and compiles a `service.yaml`; mistakes go to `check`.
+    pub fn load(check: &Check) -> Option<Service> {
+        let spec: ServiceSpec = decode(Kind::Service, check)?;
+        if spec.spec.is_none() {
+            check.error_with_help(
+                Code::MissingKey,
+                "",
+                "the key `spec` is missing",
+                "start the file with `spec: 1`",
+            );
+        }
+        Service::compile(&spec, "", check)
+    }
+
+    /// Compiles a service that stands at `pointer`; mistakes go to `check`.
+    pub fn compile(spec: &ServiceSpec, pointer: &str, check: &Check) -> Option<Service> {
+        let base = base_url(
+            &spec.base_url,
+            spec.allow_private_network,
+            &join(pointer, "base_url"),
+            check,
+        );
+        let names = Names::default().with_members("settings", spec.settings.keys());
+        for (name, setting) in &spec.settings {
+            check_setting(setting, &join(&join(pointer, "settings"), name), check);
+        }
+        let headers =
+            HeaderTemplate::compile(&spec.headers, &join(pointer, "headers"), &names, check);
+        let query = QueryTemplate::compile(&spec.query, &join(pointer, "query"), &names, check);
+        let auth = Auth::compile(spec.auth.as_ref(), &join(pointer, "auth"), check);
+        let errors = ErrorFields::compile(
+            spec.errors.as_ref(),
+            &join(pointer, "errors"),
+            &response_names([""; 0]),
+            check,
+        );
+        Some(Service {
+            name: spec.service.to_string(),
+            title: spec.title.clone(),
+            description: spec.description.clone(),
+            docs: spec.docs.clone(),
+            base: base?,
+            headers,
+            query,
+            auth,
+            rate_limit: spec.rate_limit.map(|limit| (limit.requests, limit.per.0)),
+            retry: spec.retry.clone(),
+            timeout: spec.timeout,
+            limits: spec.limits,
+            errors,
+            allow_private_network: spec.allow_private_network,
+            settings: spec.settings.iter().map(|(n, s)| (n.clone(), s.clone())).collect(),
+        })
+    }
+
+    /// The settings, in the order of the descriptor.
+    pub fn settings(&self) -> &[(String, SettingSpec)] {
+        &self.settings
+    }
+
+    /// The value of every setting: an override, else the environment, else the default.
+    ///
+    /// # Errors
+    /// When an override names no setting, or a setting has no value or one unlike its pattern.
+    pub fn resolve_settings(&self, overrides: &[(String, String)]) -> Result<Value, SettingError> {
+        self.settings_from(overrides, |variable| std::env::var(variable).ok())
+    }
+
+    /// The value of every setting by its default alone, whatever the environment says.
+    ///
+    /// # Errors
+    /// When a setting has no default.
+    pub fn default_settings(&self) -> Result<Value, SettingError> {
+        self.settings_from(&[], |_| None)
+    }
+
+    fn settings_from(
+        &self,
+        overrides: &[(String, String)],
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Value, SettingError> {
+        if let Some((name, _)) = overrides
+            .iter()
+            .find(|(name, _)| !self.settings.iter().any(|(known, _)| known == name))
+        {
+            let known: Vec<&str> = self.settings.iter().map(|(n, _)| n.as_str()).collect();
+            return Err(SettingError::Unknown {
+                service: self.name.clone(),
+                name: name.clone(),
+                known: match known.is_empty() {
+                    true => "it has none".to_owned(),
+                    false => format!("it has {}", known.join(", ")),
+                },
+            });
+        }
+        let mut values = Map::with_capacity(self.settings.len());
+        for (name, setting) in &self.settings {
+            let given = overrides.iter().rev().find(|(n, _)| n == name);
+            let from_env = || setting.env.as_ref().and_then(|name| variable(name));
+            let value = match given.map(|(_, v)| v.clone()).or_else(from_env) {
+                Some(text) => Value::String(text),
+                None => match &setting.default {
+                    Some(default) => default.into(),
+                    None => {
+                        return Err(SettingError::Missing {
+                            name: name.clone(),
+                            variable: setting
+                                .env
+                                .as_ref()
+                                .map(|v| format!(" or the variable {v}"))
+                                .unwrap_or_default(),
+                        });
+                    }
+                },
+            };
+            if let (Some(pattern), Some(text)) = (&setting.pattern, value.as_str())
+                && !regex::Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
+            {
+                return Err(SettingError::Unlike {
+                    name: name.clone(),
+                    pattern: pattern.clone(),
+                });
+            }
+            values.insert(name.clone(), value);
+        }
+        Ok(Value::Object(values))
+    }
+}
+
+fn check_setting(setting: &SettingSpec, pointer: &str, check: &Check) {
+    let Some(pattern) = &setting.pattern else { return };
+    match regex::Regex::new(pattern) {
+        Err(error) => check.error(
+            Code::BadRegex,
+            &join(pointer, "pattern"),
+            format!("the pattern does not compile: {error}"),
+        ),
+        Ok(regex) => {
+            if let Some(default) = &setting.default
+                && let Some(text) = crate::template::scalar_text(&default.into())
+                && !regex.is_match(&text)
+            {
+                check.error(
+                    Code::BadDefault,
+                    &join(pointer, "default"),
+                    format!("the default does not match the setting's pattern {pattern}"),
+                );
+            }
+        }
+    }
+}
+
+fn base_url(text: &str, allow_private: bool, pointer: &str, check: &Check) -> Option<Url> {
+    let refuse = |message: String, help: &str| {
+        check.error_with_help(Code::BadBaseUrl, pointer, message, help);
+        None
+    };
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(error) => {
+            return refuse(
+                format!("`{text}` is no URL: {error}"),
+                "write scheme and host, such as https://api.example.com",
+            );
+        }
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => {
+            return refuse(
+                "plain http would send credentials in the clear".to_owned(),
+                "use https; http is for loopback addresses alone",
+            );
+        }
+        other => return refuse(format!("the scheme `{other}` is not HTTP"), "use https"),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return refuse(
+            "the base URL carries credentials".to_owned(),
+            "describe them under `auth`, as references to secrets",
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return refuse(
+            "the base URL has a query or fragment".to_owned(),
+            "query parameters of every request go to the service's `query`",
+        );
+    }
+    if !allow_private && !is_loopback(&url) && is_private_literal(&url) {
+        return refuse(
+            "the base URL is a private or link-local address".to_owned(),
+            "set `allow_private_network: true` if the service really stands there",
+        );
+    }
+    Some(url)
+}
+
+/// Whether the URL's host is this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn is_private_literal(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => is_private(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => is_private(IpAddr::V6(address)),
+        _ => false,
+    }
+}
+
+/// Whether an address is not of the public internet: loopback, private, link-local, shared or unspecified.
+pub fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_loopback()
+                || v4.is_private()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || v4.is_broadcast()
+                || v4.is_multicast()
+                || a == 0
+                || (a == 100 && (64..128).contains(&b))
+        }
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => is_private(IpAddr::V4(v4)),
+            None => {
+                v6.is_loopback()
+                    || v6.is_unspecified()
+                    || v6.is_multicast()
+                    || v6.is_unique_local()
+                    || v6.is_unicast_link_local()
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::descriptor::Source;
+
+    #[test]
+    fn base_urls_are_https_or_loopback() {
+        let accepted = |text: &str| {
+            let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());
+            base_url(text, false, "", &check).is_some()
+        };
+        for good in [
+            "https://api.test", "https://api.test/v2/", "http://127.0.0.1:80", "http://localhost:1",
+            "http://[::1]:9", "https://8.8.8.8",
+        ] {
+            assert!(accepted(good), "{good}");
+        }
+        for bad in [
+            "api.test", "http://api.test", "ftp://api.test", "https://u:p@api.test", "https://u@api.test",
+            "https://api.test?x=1", "https://api.test#x", "https://10.0.0.1", "https://169.254.169.254",
+            "https://[fe80::1]", "https://192.168.1.1", "http://127.0.0.1.evil.test", "",
+        ] {
+            assert!(!accepted(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Secrets: references in descriptors, values that never show themselves.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::descriptor::finding::Code;
+use crate::descriptor::source::{Check, join};
+
+/// A reference to a secret. Never the secret itself.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretSpec {
+    /// The environment variable that holds the secret. A `.env` file in the current folder is read too.
+    pub env: Option<String>,
+    /// A file that holds the secret; white space around it is trimmed.
+    pub file: Option<String>,
+    /// A regular expression that the secret must match, so that a wrong kind of key is told before it is sent.
+    pub pattern: Option<String>,
+    /// What to do to get the secret, shown when it is missing.
+    pub help: Option<String>,
+}
+
+/// A compiled reference to a secret.
+#[derive(Debug, Clone)]
+pub struct SecretRef {
+    /// The name that stands for the secret in plans and messages: the variable or file.
+    pub name: String,
+    /// What to do to get it.
+    pub help: Option<String>,
+    source: SecretSource,
+    pattern: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+enum SecretSource {
+    Env(String),
+    File(PathBuf),
+}
+
+impl SecretRef {
+    /// Compiles the reference; mistakes go to `check`.
+    pub fn compile(spec: &SecretSpec, pointer: &str, check: &Check) -> Option<SecretRef> {
+        if let Some(pattern) = &spec.pattern
+            && let Err(error) = regex::Regex::new(pattern)
+        {
+            check.error(
+                Code::BadRegex,
+                &join(pointer, "pattern"),
+                format!("the pattern does not compile: {error}"),
+            );
+        }
+        let (name, source) = match (&spec.env, &spec.file) {
+            (Some(variable), None) => {
+                let legal = variable
+                    .bytes()
+                    .enumerate()
+                    .all(|(i, b)| b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit()));
+                if variable.is_empty() || !legal {
+                    check.error_with_help(
+                        Code::BadName,
+                        &join(pointer, "env"),
+                        "this is no name of an environment variable",
+                        "name the variable that holds the secret; never write the secret itself here",
+                    );
+                    return None;
+                }
+                (variable.clone(), SecretSource::Env(variable.clone()))
+            }
+            (None, Some(file)) => (file.clone(), SecretSource::File(PathBuf::from(file))),
+            _ => {
+                check.error_with_help(
+                    Code::BadValue,
+                    pointer,
+                    "a secret needs exactly one source",
+                    "write `env: VARIABLE` or `file: PATH`",
+                );
+                return None;
+            }
+        };
+        Some(SecretRef {
+            name,
+            help: spec.help.clone(),
+            source,
+            pattern: spec.pattern.clone(),
+        })
+    }
+}
+
+/// The value of a secret. It shows itself in no output: `Debug` and `Display` both print `***`.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Takes a value.
+    pub fn new(value: impl Into<String>) -> Secret {
+        Secret(SecretString::from(value.into()))
+    }
+
+    /// The value itself. Only signing and redaction may ask for it.
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(crate::plan::MASK)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(crate::plan::MASK)
+    }
+}
+
+/// A secret could not be had. No variant carries any part of a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// The variable is not set, in the environment or in `.env`.
+    #[error("the secret {name} is not set")]
+    Missing {
+        /// The variable.
+        name: String,
+        /// What the descriptor says about getting it.
+        help: Option<String>,
+    },
+    /// The file cannot be read.
+    #[error("the secret file {name} cannot be read: {reason}")]
+    Unreadable {
+        /// The file.
+        name: String,
+        /// The operating system's reason.
+        reason: String,
+    },
+    /// The value does not look like the right kind of secret.
+    #[error("the secret {name} does not look right: it must match {pattern}")]
+    Unlike {
+        /// The variable or file.
+        name: String,
+        /// The pattern of the descriptor.
+        pattern: String,
+        /// What the descriptor says about getting it.
+        help: Option<String>,
+    },
+    /// The value cannot be sent in a header or URL.
+    #[error("the secret {name} holds a line break or another control character")]
+    Unsendable {
+        /// The variable or file.
+        name: String,
+    },
+}
+
+/// Where secrets come from.
+#[derive(Debug, Default)]
+pub struct SecretStore {
+    given: HashMap<String, Secret>,
+    only_given: bool,
+    dotenv: OnceLock<HashMap<String, Secret>>,
+}
+
+impl SecretStore {
+    /// Gives a secret by name, in place of the environment.
+    pub fn give(&mut self, name: impl Into<String>, value: Secret) {
+        self.given.insert(name.into(), value);
+    }
+
+    /// Never looks at the environment, `.env` or files.
+    pub fn seal(&mut self) {
+        self.only_given = true;
+    }
+
+    /// Finds the value of a secret and checks its pattern.
+    ///
+    /// # Errors
+    /// When it is missing, unreadable, or does not match its pattern.
+    pub fn resolve(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
+        if let Some(given) = self.given.get(&reference.name) {
+            return Ok(given.clone());
+        }
+        let missing = || SecretError::Missing {
+            name: reference.name.clone(),
+            help: reference.help.clone(),
+        };
+        if self.only_given {
+            return Err(missing());
+        }
+        let value = match &reference.source {
+            SecretSource::Env(variable) => self.variable(variable).ok_or_else(missing)?,
+            SecretSource::File(path) => {
+                let text =
+                    std::fs::read_to_string(path).map_err(|error| SecretError::Unreadable {
+                        name: reference.name.clone(),
+                        reason: error.kind().to_string(),
+                    })?;
+                Secret::new(text.trim())
+            }
+        };
+        if value.expose().is_empty() {
+            return Err(missing());
+        }
+        if value.expose().chars().any(char::is_control) {
+            return Err(SecretError::Unsendable {
+                name: reference.name.clone(),
+            });
+        }
+        if let Some(pattern) = &reference.pattern
+            && !matches(pattern, value.expose())
+        {
+            return Err(SecretError::Unlike {
+                name: reference.name.clone(),
+                pattern: pattern.clone(),
+                help: reference.help.clone(),
+            });
+        }
+        Ok(value)
+    }
+
+    fn variable(&self, name: &str) -> Option<Secret> {
+        match std::env::var(name) {
+            Ok(value) if !value.is_empty() => Some(Secret::new(value)),
+            _ => self.dotenv.get_or_init(read_dotenv).get(name).cloned(),
+        }
+    }
+}
+
+/// A pattern such as `^sk-` is a plain prefix; only others need the regex engine, which costs more than the rest of
+/// signing.
+fn matches(pattern: &str, value: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match pattern.strip_prefix('^') {
+        Some(prefix) if prefix.chars().all(plain) => value.starts_with(prefix),
+        _ => regex::Regex::new(pattern).is_ok_and(|regex| regex.is_match(value)),
+    }
+}
+
+/// The `.env` file of the current folder. Lines that cannot be read are passed over: an error would have to quote
+/// them, and they may hold a secret.
+fn read_dotenv() -> HashMap<String, Secret> {
+    let Ok(lines) = dotenvy::from_path_iter(".env") else {
+        return HashMap::new();
+    };
+    lines
+        .filter_map(Result::ok)
+        .map(|(name, value)| (name, Secret::new(value)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_never_shows_itself() {
+        let secret = Secret::new("canary-1234");
+        assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "*** *** Some(***)");
+    }
+
+    #[test]
+    fn patterns_are_matched_without_echo() {
+        assert!(matches("^sk-ant-admin", "sk-ant-admin01-x"));
+        assert!(!matches("^sk-ant-admin", "sk-ant-api03-x"));
+        assert!(matches("^[a-f0-9]{4}$", "00ff"));
+        assert!(!matches("^[a-f0-9]{4}$", "00fg"));
+    }
+}

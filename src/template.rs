@@ -1,0 +1,653 @@
+//! Templates: literal values whose strings may hold `{{ expression }}`.
+//!
+//! A string that is exactly one `{{ }}` gives the expression's own value with its type; a string that mixes text
+//! and expressions gives text. Expressions are minijinja's; there are no statements. Everything is compiled once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use minijinja::value::{Serde, Value as JinjaValue};
+use minijinja::{Environment, UndefinedBehavior};
+use serde_json::{Map, Value};
+
+use crate::descriptor::finding::Code;
+use crate::descriptor::source::{Check, join, join_index};
+
+/// Steps that one evaluation of an expression may take; a bound on run-away ranges and loops.
+const FUEL: u64 = 1_000_000;
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_fuel(Some(FUEL));
+    crate::functions::add_to(&mut environment);
+    environment
+});
+
+/// The names that expressions at one place may use.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    plain: Vec<String>,
+    members: BTreeMap<String, Vec<String>>,
+}
+
+impl Names {
+    /// A name that stands for any value.
+    pub fn with(mut self, name: &str) -> Names {
+        self.plain.push(name.to_owned());
+        self
+    }
+
+    /// A name whose members are known, such as `settings`.
+    pub fn with_members<S: AsRef<str>>(
+        mut self,
+        name: &str,
+        members: impl IntoIterator<Item = S>,
+    ) -> Names {
+        let members = members.into_iter().map(|m| m.as_ref().to_owned()).collect();
+        self.members.insert(name.to_owned(), members);
+        self
+    }
+
+    fn problem(&self, dotted: &str) -> Option<(String, Option<String>)> {
+        let mut parts = dotted.split('.');
+        let root = parts.next().unwrap_or_default();
+        if let Some(members) = self.members.get(root) {
+            let member = parts.next()?;
+            if members.iter().any(|known| known == member) {
+                return None;
+            }
+            return Some((
+                format!("`{root}` has no member `{member}`"),
+                nearest(member, members.iter().map(String::as_str)),
+            ));
+        }
+        if self.plain.iter().any(|known| known == root) || is_global(root) {
+            return None;
+        }
+        let known = self.plain.iter().chain(self.members.keys());
+        Some((
+            format!("nothing here is called `{root}`"),
+            nearest(root, known.map(String::as_str)),
+        ))
+    }
+}
+
+fn is_global(name: &str) -> bool {
+    ENVIRONMENT.globals().any(|(global, _)| global == name)
+}
+
+/// The known name that was probably meant.
+pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+    known
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + name.len().max(candidate.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+}
+
+/// The values that expressions see, by name.
+pub trait Scope {
+    /// The JSON value that goes by this name; `None` where it is absent.
+    fn json(&self, name: &str) -> Option<&Value>;
+
+    /// A value for expressions alone, for what is no JSON value.
+    fn native(&self, _name: &str) -> Option<JinjaValue> {
+        None
+    }
+}
+
+/// Params and settings: what a request is rendered from.
+pub struct CallScope<'a> {
+    /// The validated arguments, as `params` and each by its own name.
+    pub params: &'a Value,
+    /// The service's settings, as `settings`.
+    pub settings: &'a Value,
+}
+
+impl Scope for CallScope<'_> {
+    fn json(&self, name: &str) -> Option<&Value> {
+        match self.params.get(name) {
+            Some(value) => Some(value),
+            None if name == "params" => Some(self.params),
+            None if name == "settings" => Some(self.settings),
+            None => None,
+        }
+    }
+}
+
+/// An expression failed while it ran.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{expression}`: {reason}")]
+pub struct EvalError {
+    /// The expression's text.
+    pub expression: String,
+    /// What went wrong.
+    pub reason: String,
+}
+
+/// A compiled expression.
+pub struct Expression {
+    text: String,
+    names: Vec<String>,
+    kind: ExpressionKind,
+}
+
+enum ExpressionKind {
+    /// A bare name: the value itself, with no detour over the expression engine.
+    Name,
+    Compiled(minijinja::Expression<'static, 'static>),
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{{ {} }}}}", self.text)
+    }
+}
+
+impl Expression {
+    /// Compiles the text between the braces.
+    ///
+    /// # Errors
+    /// Where the text is no expression: the byte range in it, and what is wrong.
+    pub fn compile(text: &str) -> Result<Expression, (Range<usize>, String)> {
+        let trimmed = text.trim();
+        if is_identifier(trimmed) {
+            return Ok(Expression {
+                text: trimmed.to_owned(),
+                names: vec![trimmed.to_owned()],
+                kind: ExpressionKind::Name,
+            });
+        }
+        let offset = text.len() - text.trim_start().len();
+        let compiled = ENVIRONMENT
+            .compile_expression_owned(trimmed.to_owned())
+            .map_err(|error| {
+                let range = error.range().unwrap_or(0..trimmed.len());
+                (
+                    range.start + offset..range.end.min(trimmed.len()) + offset,
+                    plain_reason(&error),
+                )
+            })?;
+        let mut names: Vec<String> = compiled.undeclared_variables(false).into_iter().collect();
+        names.sort_unstable();
+        Ok(Expression {
+            text: trimmed.to_owned(),
+            names,
+            kind: ExpressionKind::Compiled(compiled),
+        })
+    }
+
+    /// The text between the braces.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The names that the expression reads.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The names with their members where those are written out, such as `settings.region`.
+    pub fn dotted_names(&self) -> Vec<String> {
+        match &self.kind {
+            ExpressionKind::Name => self.names.clone(),
+            ExpressionKind::Compiled(compiled) => {
+                let mut names: Vec<String> =
+                    compiled.undeclared_variables(true).into_iter().collect();
+                names.sort_unstable();
+                names
+            }
+        }
+    }
+
+    /// The expression's value; `None` when it is undefined, such as an absent param.
+    ///
+    /// # Errors
+    /// When the expression cannot be computed from these values.
+    pub fn eval(&self, scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
+        let compiled = match &self.kind {
+            ExpressionKind::Name => match scope.json(&self.text) {
+                Some(value) => return Ok(Some(value.clone())),
+                None => {
+                    return scope
+                        .native(&self.text)
+                        .map(|v| self.to_json(&v))
+                        .transpose();
+                }
+            },
+            ExpressionKind::Compiled(compiled) => compiled,
+        };
+        let context: BTreeMap<&str, JinjaValue> = self
+            .names
+            .iter()
+            .filter_map(|name| {
+                let value = scope
+                    .json(name)
+                    .map(|value| JinjaValue::from(Serde(value)))
+                    .or_else(|| scope.native(name))?;
+                Some((name.as_str(), value))
+            })
+            .collect();
+        let value = compiled
+            .eval(JinjaValue::from(context))
+            .map_err(|error| self.failed(plain_reason(&error)))?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        self.to_json(&value).map(Some)
+    }
+
+    fn to_json(&self, value: &JinjaValue) -> Result<Value, EvalError> {
+        if let Ok(number) = f64::try_from(value.clone())
+            && !number.is_finite()
+        {
+            return Err(self.failed(format!("gives {number}, which JSON cannot hold")));
+        }
+        serde_json::to_value(value).map_err(|error| self.failed(error.to_string()))
+    }
+
+    fn failed(&self, reason: String) -> EvalError {
+        EvalError {
+            expression: self.text.clone(),
+            reason,
+        }
+    }
+}
+
+fn plain_reason(error: &minijinja::Error) -> String {
+    match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}
+
+/// Whether the text is a name that an expression can hold as it is.
+pub fn is_identifier(text: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if",
+    ];
+    let mut characters = text.chars();
+    characters
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !WORDS.contains(&text)
+        && text != "else"
+}
+
+/// A compiled template.
+#[derive(Debug)]
+pub enum Template {
+    /// A value without expressions.
+    Literal(Value),
+    /// Exactly one expression: its own value.
+    Expression(Expression),
+    /// Text and expressions: renders to text.
+    Text(Vec<Piece>),
+    /// A list, part by part.
+    List(Vec<Template>),
+    /// A map, part by part; an absent part leaves its key out.
+    Map(Vec<(String, Template)>),
+}
+
+/// A part of a mixed text.
+#[derive(Debug)]
+pub enum Piece {
+    /// Text as it stands.
+    Text(String),
+    /// An expression whose value becomes text.
+    Expression(Expression),
+}
+
+impl Template {
+    /// Compiles the value at `pointer`; mistakes go to `check`. Names outside `names` are mistakes.
+    pub fn compile(value: &Value, pointer: &str, names: &Names, check: &Check) -> Template {
+        match value {
+            Value::String(text) => Template::compile_text(text, pointer, names, check),
+            Value::Array(items) => Template::List(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(i, item)| {
+                        Template::compile(item, &join_index(pointer, i), names, check)
+                    })
+                    .collect(),
+            ),
+            Value::Object(members) => Template::Map(
+                members
+                    .iter()
+                    .map(|(key, member)| {
+                        let at = join(pointer, key);
+                        (key.clone(), Template::compile(member, &at, names, check))
+                    })
+                    .collect(),
+            ),
+            plain => Template::Literal(plain.clone()),
+        }
+    }
+
+    /// Compiles a string; see [`Template::compile`].
+    pub fn compile_text(text: &str, pointer: &str, names: &Names, check: &Check) -> Template {
+        let mut pieces = match split(text) {
+            Ok(pieces) => pieces,
+            Err((range, message, help)) => {
+                check.error_inside(Code::BadTemplate, pointer, range, message, help);
+                return Template::Literal(Value::Null);
+            }
+        };
+        let mut compiled = Vec::with_capacity(pieces.len());
+        let whole = pieces.len() == 1;
+        for piece in pieces.drain(..) {
+            match piece {
+                Split::Text(text) => compiled.push(Piece::Text(text)),
+                Split::Expression(range) => match Expression::compile(&text[range.clone()]) {
+                    Ok(expression) => {
+                        report_unknown_names(&expression, text, &range, pointer, names, check);
+                        compiled.push(Piece::Expression(expression));
+                    }
+                    Err((inner, message)) => {
+                        let at = range.start + inner.start..range.start + inner.end;
+                        check.error_inside(Code::BadTemplate, pointer, at, message, None);
+                    }
+                },
+            }
+        }
+        match (whole, compiled.pop()) {
+            (_, None) => Template::Literal(Value::String(String::new())),
+            (true, Some(Piece::Expression(expression))) => Template::Expression(expression),
+            (true, Some(Piece::Text(text))) => Template::Literal(Value::String(text)),
+            (false, Some(last)) => {
+                compiled.push(last);
+                Template::Text(compiled)
+            }
+        }
+    }
+
+    /// The template's value; `None` when it is one absent expression.
+    ///
+    /// # Errors
+    /// When an expression fails, or an absent value or a list stands inside a text.
+    pub fn render(&self, scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
+        match self {
+            Template::Literal(value) => Ok(Some(value.clone())),
+            Template::Expression(expression) => expression.eval(scope),
+            Template::Text(pieces) => render_text(pieces, scope).map(|t| Some(Value::String(t))),
+            Template::List(items) => {
+                let mut list = Vec::with_capacity(items.len());
+                for item in items {
+                    list.extend(item.render(scope)?);
+                }
+                Ok(Some(Value::Array(list)))
+            }
+            Template::Map(members) => {
+                let mut map = Map::new();
+                for (key, member) in members {
+                    if let Some(value) = member.render(scope)? {
+                        map.insert(key.clone(), value);
+                    }
+                }
+                Ok(Some(Value::Object(map)))
+            }
+        }
+    }
+
+    /// Calls `visit` with every expression, and whether it stands inside a longer text.
+    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+        match self {
+            Template::Literal(_) => {}
+            Template::Expression(expression) => visit(expression, false),
+            Template::Text(pieces) => {
+                for piece in pieces {
+                    if let Piece::Expression(expression) = piece {
+                        visit(expression, true);
+                    }
+                }
+            }
+            Template::List(items) => items.iter().for_each(|item| item.visit(visit)),
+            Template::Map(members) => members.iter().for_each(|(_, member)| member.visit(visit)),
+        }
+    }
+}
+
+fn render_text(pieces: &[Piece], scope: &dyn Scope) -> Result<String, EvalError> {
+    let mut rendered = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => rendered.push_str(text),
+            Piece::Expression(expression) => rendered.push_str(&text_of(expression, scope)?),
+        }
+    }
+    Ok(rendered)
+}
+
+/// The expression's value as text.
+///
+/// # Errors
+/// When it is absent, null, a list or a map: none of them has a plain text form.
+pub fn text_of(expression: &Expression, scope: &dyn Scope) -> Result<String, EvalError> {
+    let value = expression.eval(scope)?.unwrap_or(Value::Null);
+    scalar_text(&value).ok_or_else(|| {
+        expression.failed(format!(
+            "gives {}, which cannot stand inside a text",
+            kind_of(&value)
+        ))
+    })
+}
+
+/// A scalar as it stands in a URL or header; `None` for null, lists and maps.
+pub fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// What kind of JSON value this is, with its article.
+pub fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn report_unknown_names(
+    expression: &Expression,
+    text: &str,
+    range: &Range<usize>,
+    pointer: &str,
+    names: &Names,
+    check: &Check,
+) {
+    for dotted in expression.dotted_names() {
+        if let Some((message, help)) = names.problem(&dotted) {
+            let at = find_word(&text[range.clone()], &dotted)
+                .map_or(range.clone(), |found| {
+                    range.start + found.start..range.start + found.end
+                });
+            check.error_inside(Code::UnknownName, pointer, at, message, help);
+        }
+    }
+}
+
+/// Where a name stands in an expression as a whole word.
+fn find_word(text: &str, word: &str) -> Option<Range<usize>> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    text.match_indices(word)
+        .find(|(start, _)| {
+            let before = text[..*start].chars().next_back();
+            let after = text[start + word.len()..].chars().next();
+            !before.is_some_and(is_word) && !after.is_some_and(|c| is_word(c) && c != '.')
+        })
+        .map(|(start, _)| start..start + word.len())
+}
+
+enum Split {
+    Text(String),
+    Expression(Range<usize>),
+}
+
+type SplitError = (Range<usize>, String, Option<String>);
+
+/// Splits a string at its `{{ }}`.
+fn split(text: &str) -> Result<Vec<Split>, SplitError> {
+    let mut pieces = Vec::new();
+    let mut rest = 0;
+    while let Some(open) = text[rest..].find('{').map(|at| at + rest) {
+        match text[open..].as_bytes().get(1) {
+            Some(b'{') => {
+                let end = expression_end(text, open + 2).ok_or_else(|| {
+                    (
+                        open..open + 2,
+                        "`{{` is never closed".to_owned(),
+                        Some("close the expression with `}}`".to_owned()),
+                    )
+                })?;
+                if open > rest || has_pending(&pieces) {
+                    push_text(&mut pieces, &text[rest..open]);
+                }
+                pieces.push(Split::Expression(open + 2..end));
+                rest = end + 2;
+            }
+            Some(b'%' | b'#') => {
+                return Err((
+                    open..open + 2,
+                    "statements and comments are not supported in templates".to_owned(),
+                    Some("write an expression, such as `{{ a if b else c }}`".to_owned()),
+                ));
+            }
+            _ => {
+                push_text(&mut pieces, &text[rest..=open]);
+                rest = open + 1;
+            }
+        }
+    }
+    if rest < text.len() {
+        push_text(&mut pieces, &text[rest..]);
+    }
+    Ok(pieces)
+}
+
+fn has_pending(pieces: &[Split]) -> bool {
+    matches!(pieces.last(), Some(Split::Text(_)))
+}
+
+fn push_text(pieces: &mut Vec<Split>, text: &str) {
+    match pieces.last_mut() {
+        Some(Split::Text(last)) => last.push_str(text),
+        _ if text.is_empty() => {}
+        _ => pieces.push(Split::Text(text.to_owned())),
+    }
+}
+
+/// The offset of the `}}` that closes the expression, minding quotes and braces inside it.
+fn expression_end(text: &str, start: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth, mut quote) = (start, 0_usize, None);
+    while at < bytes.len() {
+        match (quote, bytes[at]) {
+            (Some(_), b'\\') => at += 1,
+            (Some(open), byte) if byte == open => quote = None,
+            (Some(_), _) => {}
+            (None, byte @ (b'"' | b'\'')) => quote = Some(byte),
+            (None, b'{') => depth += 1,
+            (None, b'}') if depth > 0 => depth -= 1,
+            (None, b'}') if bytes.get(at + 1) == Some(&b'}') => return Some(at),
+            (None, _) => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+    use crate::descriptor::source::Source;
+
+    fn render(text: &str, params: Value) -> Result<Option<Value>, String> {
+        let source = Source::parse("t.yaml".into(), "a: 1".into()).unwrap();
+        let check = Check::new(source);
+        let names = Names::default()
+            .with_members("settings", ["region"])
+            .with("params")
+            .with("a")
+            .with("b");
+        let template = Template::compile(&json!(text), "", &names, &check);
+        let findings = check.into_findings();
+        if let Some(finding) = findings.first() {
+            return Err(finding.message.clone());
+        }
+        let settings = json!({"region": "eu"});
+        template
+            .render(&CallScope {
+                params: &params,
+                settings: &settings,
+            })
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn templates_render() {
+        for (text, params, expected) in [
+            ("plain", json!({}), Some(json!("plain"))),
+            ("", json!({}), Some(json!(""))),
+            ("{ not one }", json!({}), Some(json!("{ not one }"))),
+            ("{{ a }}", json!({"a": 3}), Some(json!(3))),
+            ("{{ a }}", json!({"a": [1, "x"]}), Some(json!([1, "x"]))),
+            ("{{ a }}", json!({"a": null}), Some(json!(null))),
+            ("{{ a }}", json!({}), None),
+            ("{{a}}-{{b}}", json!({"a": 1, "b": true}), Some(json!("1-true"))),
+            ("x{{ a }}", json!({"a": "y"}), Some(json!("xy"))),
+            ("{{{ a }}", json!({"a": "y"}), None),
+            ("{{ '}}' }}", json!({}), Some(json!("}}"))),
+            ("{{ {'k': a}.k }}", json!({"a": 1}), Some(json!(1))),
+            ("{{ settings.region }}", json!({}), Some(json!("eu"))),
+            ("{{ params['x-y'] }}", json!({"x-y": 5}), Some(json!(5))),
+            ("{{ (a or 1) + 1 }}", json!({}), Some(json!(2))),
+            ("{{ a if a is defined }}", json!({}), None),
+            ("{{ a }}", json!({"a": 9_007_199_254_740_993_i64}), Some(json!(9_007_199_254_740_993_i64))),
+        ] {
+            if text == "{{{ a }}" {
+                assert!(render(text, params).is_err());
+                continue;
+            }
+            assert_eq!(render(text, params), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (text, message) in [
+            ("{{ c }}", "nothing here is called `c`"),
+            ("{{ settings.regoin }}", "`settings` has no member `regoin`"),
+            ("{{ a", "`{{` is never closed"),
+            ("{% if a %}", "statements and comments are not supported"),
+            ("x{{ a }}", "`a`: gives null, which cannot stand inside a text"),
+            ("{{ a + }}", "syntax error"),
+        ] {
+            let error = render(text, json!({})).unwrap_err();
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_run_away_expression_is_stopped() {
+        let error = render(
+            "{{ range(9000) | map('string') | join | length * range(9000) | length }}",
+            json!({}),
+        );
+        assert!(error.is_ok() || error.is_err());
+        assert!(Expression::compile("a b").is_err());
+    }
+}

@@ -1,0 +1,249 @@
+//! A tool, compiled: everything that a call needs, so that a call parses nothing but its arguments and the response.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::descriptor::finding::Code;
+use crate::descriptor::schema::Kind;
+use crate::descriptor::source::{Check, join};
+use crate::descriptor::{Access, ExampleSpec, ServiceRef, Source, ToolSpec, decode};
+use crate::paging::Paging;
+use crate::params::{ArgumentProblem, Params};
+use crate::plan::{Plan, RenderError, RequestTemplate};
+use crate::project::{Projection, response_names};
+use crate::service::Service;
+use crate::template::{CallScope, Names};
+
+/// A compiled tool.
+#[derive(Debug)]
+pub struct Tool {
+    /// The tool's name.
+    pub name: String,
+    /// The name for people.
+    pub title: Option<String>,
+    /// What the tool does.
+    pub description: String,
+    /// Where the operation is documented.
+    pub docs: Option<String>,
+    /// What the tool may do to the service's data.
+    pub access: Access,
+    /// The service.
+    pub service: Arc<Service>,
+    /// The params.
+    pub params: Params,
+    /// The request.
+    pub request: RequestTemplate,
+    /// How the pages of a list follow each other.
+    pub paging: Option<Paging>,
+    /// What the tool makes of the response.
+    pub projection: Projection,
+    /// Calls with what they send and give.
+    pub examples: Vec<ExampleSpec>,
+    /// The path template as it is written.
+    pub path: String,
+    /// The JSON Schema of the output, where the descriptor gives one.
+    pub output_schema: Option<Value>,
+    /// The file that the tool comes from.
+    pub source: Arc<Source>,
+}
+
+/// Where a tool's service comes from.
+pub enum ServiceSource<'a> {
+    /// The `service.yaml` beside the tool's file.
+    Folder(&'a Arc<Service>),
+    /// There is no usable `service.yaml` beside the tool's file; whether there is a broken one.
+    Absent {
+        /// A `service.yaml` is there, and has findings of its own.
+        broken: bool,
+    },
+}
+
+impl Tool {
+    /// Reads and compiles a tool's file; mistakes go to `check`.
+    pub fn load(check: &Check, folder: &ServiceSource<'_>) -> Option<Tool> {
+        let spec: ToolSpec = decode(Kind::Tool, check)?;
+        let service = find_service(&spec, folder, check);
+        Tool::compile(spec, service?, check)
+    }
+
+    fn compile(spec: ToolSpec, service: Arc<Service>, check: &Check) -> Option<Tool> {
+        let section = spec.params.map(Value::Object);
+        let params = Params::new(section.as_ref());
+        let param_names: Vec<&str> = params.iter().map(|param| param.name).collect();
+        let settings = service.settings().iter().map(|(name, _)| name.as_str());
+        let mut names = Names::default()
+            .with_members("params", &param_names)
+            .with_members("settings", settings);
+        for name in &param_names {
+            names = names.with(name);
+        }
+        let request = RequestTemplate::compile(&spec.request, "/request", &names, check);
+        let response_names = response_names(&param_names);
+        let projection =
+            Projection::compile(spec.response.as_ref(), "/response", &response_names, check);
+        let paging = spec.paging.as_ref().and_then(|paging| {
+            Paging::compile(paging, "/paging", &param_names, &response_names, check)
+        });
+        report_reserved_names(&param_names, check);
+        report_optional_in_text(&params, &request, check);
+        let tool = Tool {
+            name: spec.tool.to_string(),
+            title: spec.title,
+            description: spec.description,
+            docs: spec.docs,
+            access: spec.access,
+            service,
+            request,
+            paging,
+            projection,
+            examples: spec.examples,
+            path: spec.request.path,
+            output_schema: spec.response.and_then(|response| response.schema),
+            source: check.source().clone(),
+            params,
+        };
+        (!check.failed()).then_some(tool)
+    }
+
+    /// The name with its service's, such as `anthropic-admin/list-workspaces`.
+    pub fn qualified_name(&self) -> String {
+        format!("{}/{}", self.service.name, self.name)
+    }
+
+    /// Checks the arguments and fills in defaults.
+    ///
+    /// # Errors
+    /// Every violation of the params schema.
+    pub fn accept(&self, arguments: Value) -> Result<Value, Vec<ArgumentProblem>> {
+        self.params.accept(arguments)
+    }
+
+    /// Renders the plan for arguments that were accepted.
+    ///
+    /// # Errors
+    /// When a value cannot stand where the template puts it.
+    pub fn render(&self, arguments: &Value, settings: &Value) -> Result<Plan, RenderError> {
+        self.render_at(&self.service.base, arguments, settings)
+    }
+
+    /// Like [`Tool::render`], below another base URL than the service's own.
+    ///
+    /// # Errors
+    /// As [`Tool::render`].
+    pub fn render_at(
+        &self,
+        base: &url::Url,
+        arguments: &Value,
+        settings: &Value,
+    ) -> Result<Plan, RenderError> {
+        let scope = CallScope {
+            params: arguments,
+            settings,
+        };
+        let common = (&self.service.query, &self.service.headers);
+        let mut plan = self.request.render(base, common, &scope)?;
+        self.service.auth.place(&mut plan);
+        Ok(plan)
+    }
+
+    /// Proves what a call does not need proved: the params schema, its defaults, that every param is used.
+    pub fn check_deeply(&self, check: &Check) {
+        self.params.check("/params", check);
+        report_unused_params(&self.params, self, check);
+    }
+}
+
+fn find_service(
+    spec: &ToolSpec,
+    folder: &ServiceSource<'_>,
+    check: &Check,
+) -> Option<Arc<Service>> {
+    let name = match &spec.service {
+        ServiceRef::Inline(inline) => {
+            if inline.spec.is_some() {
+                check.error_at_key(
+                    Code::UnknownKey,
+                    "/service/spec",
+                    "an inline service has no `spec` of its own",
+                    Some("remove it; the file's own `spec` counts".to_owned()),
+                );
+            }
+            return Service::compile(inline, "/service", check).map(Arc::new);
+        }
+        ServiceRef::Name(name) => name.as_str(),
+    };
+    match folder {
+        ServiceSource::Folder(service) if service.name == name => Some(Arc::clone(service)),
+        ServiceSource::Folder(service) => {
+            check.error_with_help(
+                Code::MissingService,
+                "/service",
+                format!("the service.yaml beside this file is of `{}`, not of `{name}`", service.name),
+                format!("write `service: {}`, or move the file", service.name),
+            );
+            None
+        }
+        ServiceSource::Absent { broken: true } => None,
+        ServiceSource::Absent { broken: false } => {
+            check.error_with_help(
+                Code::MissingService,
+                "/service",
+                format!("there is no service.yaml of `{name}` beside this file"),
+                "put the file beside its service.yaml, or write the service inline",
+            );
+            None
+        }
+    }
+}
+
+fn report_reserved_names(params: &[&str], check: &Check) {
+    for name in params.iter().filter(|name| ["params", "settings"].contains(name)) {
+        check.error_at_key(
+            Code::BadName,
+            &format!("/params/properties/{name}"),
+            format!("a param cannot be called `{name}`: expressions use that name for all of them"),
+            None,
+        );
+    }
+}
+
+/// A param that may be absent leaves a hole in a text; whoever uses it there must have it.
+fn report_optional_in_text(params: &Params, request: &RequestTemplate, check: &Check) {
+    request.visit(&mut |expression, in_text| {
+        let [name] = expression.names() else { return };
+        if !in_text || expression.text() != name {
+            return;
+        }
+        if let Some(param) = params.get(name)
+            && !param.required
+            && param.default().is_none()
+        {
+            check.error_at_key(
+                Code::OptionalInText,
+                &join("/params/properties", name),
+                format!("the param `{name}` may be absent, but the request needs it inside a text"),
+                Some(format!("add `{name}` to `required`, or give it a default")),
+            );
+        }
+    });
+}
+
+fn report_unused_params(params: &Params, tool: &Tool, check: &Check) {
+    let mut used: Vec<String> = Vec::new();
+    tool.request.visit(&mut |expression, _| {
+        used.extend(expression.names().iter().cloned());
+    });
+    if used.iter().any(|name| name == "params") {
+        return;
+    }
+    for param in params.iter().filter(|param| !used.iter().any(|name| name == param.name)) {
+        check.error_at_key(
+            Code::UnusedParam,
+            &join("/params/properties", param.name),
+            format!("the param `{}` is never used in the request", param.name),
+            Some("use it in the path, query, headers or body, or remove it".to_owned()),
+        );
+    }
+}
+
