@@ -42,6 +42,17 @@ pub struct File {
     path: PathBuf,
 }
 
+/// What a descriptor file describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// A service: `service.yaml`.
+    Service,
+    /// A sandbox: `sandbox.yaml`.
+    Sandbox,
+    /// A tool: any other.
+    Tool,
+}
+
 /// A tool's file, and the folder of its service where it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -77,7 +88,64 @@ impl File {
         }
     }
 
-    fn exists(&self) -> bool {
+    /// A file on disk.
+    pub fn at(path: PathBuf) -> File {
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        File {
+            place: Place::Folder(folder),
+            path,
+        }
+    }
+
+    /// What the file describes, by its name.
+    pub fn kind(&self) -> FileKind {
+        match self.path.file_name().and_then(|name| name.to_str()) {
+            Some(SERVICE_FILE) => FileKind::Service,
+            Some(SANDBOX_FILE) => FileKind::Sandbox,
+            _ => FileKind::Tool,
+        }
+    }
+
+    /// The entry of a tool's file.
+    pub fn entry(&self) -> Entry {
+        let text = |part: Option<&std::ffi::OsStr>| part.and_then(|p| p.to_str()).map(str::to_owned);
+        let folder = self.path.parent().and_then(Path::file_name);
+        Entry {
+            name: text(self.path.file_stem()).unwrap_or_default(),
+            service: text(folder).filter(|_| self.service_file().exists()),
+            file: self.clone(),
+        }
+    }
+
+    /// The `service.yaml` beside the file.
+    pub fn service_file(&self) -> File {
+        self.sibling(SERVICE_FILE)
+    }
+
+    /// The tools beside the file.
+    pub fn sibling_tools(&self) -> Vec<Entry> {
+        let names: Vec<String> = match &self.place {
+            Place::Folder(_) => {
+                let folder = self.path.parent().unwrap_or(Path::new("."));
+                read_names(folder).into_iter().filter(|(_, d)| !d).map(|(name, _)| name).collect()
+            }
+            Place::Embedded => EMBEDDED
+                .iter()
+                .filter(|(name, _)| Path::new(name).parent() == self.path.parent())
+                .filter_map(|(name, _)| Some(Path::new(name).file_name()?.to_str()?.to_owned()))
+                .collect(),
+        };
+        names
+            .iter()
+            .filter(|name| name.ends_with(".yaml"))
+            .map(|name| self.sibling(name))
+            .filter(|file| file.kind() == FileKind::Tool)
+            .map(|file| file.entry())
+            .collect()
+    }
+
+    /// Whether the file is there.
+    pub fn exists(&self) -> bool {
         match &self.place {
             Place::Folder(_) => self.path.is_file(),
             Place::Embedded => embedded(&self.path.to_string_lossy()).is_some(),
@@ -185,6 +253,31 @@ impl Catalog {
         entries.into_values().collect()
     }
 
+    /// All tools' files with what they load to, without those that are hidden.
+    pub fn load_all(&self) -> Vec<(Entry, Result<Arc<Tool>, Vec<Finding>>)> {
+        self.entries()
+            .into_iter()
+            .map(|entry| {
+                let tool = load(&entry);
+                (entry, tool)
+            })
+            .collect()
+    }
+
+    /// All descriptor files of tools that are not hidden, with those of their services and sandboxes.
+    pub fn files(&self) -> Vec<File> {
+        let mut files = Vec::new();
+        for entry in self.entries() {
+            for beside in [SERVICE_FILE, SANDBOX_FILE].map(|name| entry.file.sibling(name)) {
+                if !files.contains(&beside) && beside.exists() {
+                    files.push(beside);
+                }
+            }
+            files.push(entry.file);
+        }
+        files
+    }
+
     /// The source of a service's sandbox declaration, and the tools that it answers.
     ///
     /// # Errors
@@ -245,14 +338,33 @@ fn hides(first: &Entry, other: &Entry) -> bool {
 /// # Errors
 /// Every finding of either file that keeps the tool from being used.
 pub fn load(entry: &Entry) -> Result<Arc<Tool>, Vec<Finding>> {
-    let folder = match &entry.service {
-        None => ServiceSource::Absent { broken: false },
-        Some(_) => {
-            let service = load_service(&entry.file.sibling(SERVICE_FILE))?;
-            return load_with(entry, &ServiceSource::Folder(&service));
-        }
+    let check = Check::new(entry.file.open()?);
+    let beside = entry.file.service_file();
+    let service = match beside.exists() {
+        true => ServiceSource::Beside(load_service(&beside)?),
+        false => ServiceSource::Absent,
     };
-    load_with(entry, &folder)
+    let tool = Tool::load(&check, &service);
+    if let Some(tool) = &tool {
+        check_name(tool, entry, &check);
+    }
+    let findings = check.into_findings();
+    match tool {
+        Some(tool) if findings.is_empty() => Ok(Arc::new(tool)),
+        _ => Err(findings),
+    }
+}
+
+/// A tool's file and folder bear its name and its service's; a mistake goes to `check`.
+pub fn check_name(tool: &Tool, entry: &Entry, check: &Check) {
+    if tool.name != entry.name {
+        check.error_with_help(
+            Code::BadName,
+            "/tool",
+            format!("the tool `{}` stands in a file called `{}`", tool.name, entry.name),
+            "a tool's file is named for the tool, so that its name leads to it",
+        );
+    }
 }
 
 /// Reads and compiles a service.
@@ -265,26 +377,6 @@ pub fn load_service(file: &File) -> Result<Arc<Service>, Vec<Finding>> {
     let findings = check.into_findings();
     match service {
         Some(service) if findings.is_empty() => Ok(Arc::new(service)),
-        _ => Err(findings),
-    }
-}
-
-fn load_with(entry: &Entry, folder: &ServiceSource<'_>) -> Result<Arc<Tool>, Vec<Finding>> {
-    let check = Check::new(entry.file.open()?);
-    let tool = Tool::load(&check, folder);
-    if let Some(tool) = &tool
-        && tool.name != entry.name
-    {
-        check.error_with_help(
-            Code::BadName,
-            "/tool",
-            format!("the tool `{}` stands in a file called `{}`", tool.name, entry.name),
-            "a tool's file is named for the tool, so that its name leads to it",
-        );
-    }
-    let findings = check.into_findings();
-    match tool {
-        Some(tool) if findings.is_empty() => Ok(Arc::new(tool)),
         _ => Err(findings),
     }
 }

@@ -41,6 +41,7 @@ pub mod service;
 pub mod sign;
 pub mod template;
 pub mod tool;
+pub mod validate;
 
 pub use catalog::Catalog;
 pub use engine::{Engine, Outcome, Page, Pages, WalkLimits};

@@ -48,20 +48,19 @@ pub struct Tool {
     pub source: Arc<Source>,
 }
 
-/// Where a tool's service comes from.
-pub enum ServiceSource<'a> {
+/// Where a tool's service comes from, unless its file has it inline.
+pub enum ServiceSource {
     /// The `service.yaml` beside the tool's file.
-    Folder(&'a Arc<Service>),
-    /// There is no usable `service.yaml` beside the tool's file; whether there is a broken one.
-    Absent {
-        /// A `service.yaml` is there, and has findings of its own.
-        broken: bool,
-    },
+    Beside(Arc<Service>),
+    /// There is a `service.yaml` beside the tool's file, with findings of its own.
+    Broken,
+    /// There is none.
+    Absent,
 }
 
 impl Tool {
     /// Reads and compiles a tool's file; mistakes go to `check`.
-    pub fn load(check: &Check, folder: &ServiceSource<'_>) -> Option<Tool> {
+    pub fn load(check: &Check, folder: &ServiceSource) -> Option<Tool> {
         let spec: ToolSpec = decode(Kind::Tool, check)?;
         let service = find_service(&spec, folder, check);
         Tool::compile(spec, service?, check)
@@ -156,7 +155,7 @@ impl Tool {
 
 fn find_service(
     spec: &ToolSpec,
-    folder: &ServiceSource<'_>,
+    folder: &ServiceSource,
     check: &Check,
 ) -> Option<Arc<Service>> {
     let name = match &spec.service {
@@ -174,8 +173,8 @@ fn find_service(
         ServiceRef::Name(name) => name.as_str(),
     };
     match folder {
-        ServiceSource::Folder(service) if service.name == name => Some(Arc::clone(service)),
-        ServiceSource::Folder(service) => {
+        ServiceSource::Beside(service) if service.name == name => Some(Arc::clone(service)),
+        ServiceSource::Beside(service) => {
             check.error_with_help(
                 Code::MissingService,
                 "/service",
@@ -184,8 +183,8 @@ fn find_service(
             );
             None
         }
-        ServiceSource::Absent { broken: true } => None,
-        ServiceSource::Absent { broken: false } => {
+        ServiceSource::Broken => None,
+        ServiceSource::Absent => {
             check.error_with_help(
                 Code::MissingService,
                 "/service",

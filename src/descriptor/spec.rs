@@ -101,19 +101,22 @@ impl JsonSchema for Name {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration(pub time::Duration);
 
-impl<'de> Deserialize<'de> for Duration {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(deserializer)?;
+impl std::str::FromStr for Duration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Duration, String> {
         text.parse::<jiff::SignedDuration>()
             .ok()
             .and_then(|duration| time::Duration::try_from(duration).ok())
             .filter(|duration| !duration.is_zero())
             .map(Duration)
-            .ok_or_else(|| {
-                de::Error::custom(format!(
-                    "`{text}` is no length of time, such as 500ms, 30s, 1m or 1h"
-                ))
-            })
+            .ok_or_else(|| format!("`{text}` is no length of time, such as 500ms, 30s, 1m or 1h"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

@@ -1,0 +1,85 @@
+//! From words on the command line to a tool's arguments.
+
+use std::io::Read;
+
+use serde_json::{Map, Value};
+use toolrun::Tool;
+use toolrun::params::read_text;
+
+/// Reads the words behind the tool's name: one JSON object, `@FILE`, `-`, `key=value` or `key:=json`, in any
+/// number; a later one overrides an earlier one.
+///
+/// # Errors
+/// What is wrong with which word.
+pub fn read(tool: &Tool, words: &[String]) -> Result<Value, String> {
+    let mut arguments = Map::new();
+    let mut lists: Vec<String> = Vec::new();
+    for word in words {
+        if word == "-" {
+            let mut text = String::new();
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .map_err(|error| format!("cannot read arguments from standard input: {error}"))?;
+            arguments.extend(object("standard input", &text)?);
+        } else if let Some(path) = word.strip_prefix('@') {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| format!("cannot read arguments from {path}: {error}"))?;
+            arguments.extend(object(path, &text)?);
+        } else if word.trim_start().starts_with('{') {
+            arguments.extend(object("the arguments", word)?);
+        } else {
+            let (key, value) = pair(tool, word)?;
+            add(&mut arguments, &mut lists, key, value);
+        }
+    }
+    Ok(Value::Object(arguments))
+}
+
+/// Words of one key add up when the param is an array: `roles=admin roles=user`.
+fn add(arguments: &mut Map<String, Value>, lists: &mut Vec<String>, key: String, value: Value) {
+    let goes_on = lists.contains(&key);
+    match (arguments.get_mut(&key), value) {
+        (Some(Value::Array(items)), Value::Array(more)) if goes_on => items.extend(more),
+        (_, value) => {
+            if value.is_array() {
+                lists.push(key.clone());
+            }
+            arguments.insert(key, value);
+        }
+    }
+}
+
+fn pair(tool: &Tool, word: &str) -> Result<(String, Value), String> {
+    let (key, text) = word.split_once('=').ok_or_else(|| {
+        format!(
+            "`{word}` is no argument; write key=value, key:=JSON, one JSON object, @FILE, or - for standard input"
+        )
+    })?;
+    if let Some(key) = key.strip_suffix(':') {
+        let value = serde_json::from_str(text)
+            .map_err(|error| format!("`{key}:=` needs JSON, and `{text}` is none: {error}"))?;
+        return Ok((key.to_owned(), value));
+    }
+    let value = match tool.params.get(key) {
+        Some(param) => read_text(param.schema, text),
+        None => Value::from(text),
+    };
+    Ok((key.to_owned(), value))
+}
+
+/// JSON is YAML too, so one reader serves both; its own errors tell line and column.
+fn object(source: &str, text: &str) -> Result<Map<String, Value>, String> {
+    let value: Value = match serde_json::from_str(text) {
+        Ok(value) => value,
+        Err(error) if text.trim_start().starts_with(['{', '[']) => {
+            return Err(format!("{source}: not valid JSON: {error}"));
+        }
+        Err(_) => serde_yaml::from_str(text)
+            .map_err(|error| format!("{source}: neither JSON nor YAML: {error}"))?,
+    };
+    match value {
+        Value::Object(members) => Ok(members),
+        Value::Null => Ok(Map::new()),
+        _ => Err(format!("{source}: the arguments must be one object")),
+    }
+}

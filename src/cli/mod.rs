@@ -1,0 +1,167 @@
+//! The command line: one file per command, one per output format. Only here is anything printed.
+
+mod arguments;
+mod call;
+mod completions;
+mod list;
+mod output;
+mod report;
+mod sandbox;
+mod schemas;
+mod show;
+mod test;
+mod validate;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use toolrun::{Catalog, Error, ErrorKind};
+
+/// Run tools that are described in YAML.
+#[derive(Debug, Parser)]
+#[command(name = "toolrun", version, about, long_about = None, max_term_width = 100)]
+struct Cli {
+    /// A folder of descriptors; may be given several times. $TOOLRUN_TOOLS and ./tools are looked in too.
+    #[arg(long, global = true, value_name = "DIR")]
+    tools: Vec<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the tools
+    List(list::List),
+    /// Show a tool: what it does, its params, examples, endpoint and secret
+    Show(show::Show),
+    /// Call a tool
+    Call(Box<call::Call>),
+    /// Check descriptors
+    Validate(validate::Validate),
+    /// Run the examples of descriptors, offline
+    Test(test::Test),
+    /// Serve a service's sandbox: a made-up stand-in on this machine
+    Sandbox(sandbox::Sandbox),
+    /// Write the JSON Schemas of the descriptor format
+    Schemas(schemas::Schemas),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+}
+
+/// What a command ends with when it does not end well.
+#[derive(Debug)]
+enum Failure {
+    /// A call or a lookup failed.
+    Error(Error),
+    /// Standard output is gone, as after `| head`: nothing to tell.
+    Closed,
+    /// Something else went wrong; the exit code and what to say.
+    Told(u8, String),
+    /// The command said all there is to say itself.
+    Silent(u8),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Error(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::Closed,
+            _ => Failure::Told(1, format!("cannot write: {error}")),
+        }
+    }
+}
+
+type Done = Result<(), Failure>;
+
+/// Exit codes, a part of the contract with scripts.
+mod exit {
+    pub const USAGE: u8 = 2;
+    pub const DESCRIPTOR: u8 = 3;
+    pub const SECRET: u8 = 4;
+    pub const POLICY: u8 = 5;
+    pub const REFUSED: u8 = 6;
+    pub const FAILED: u8 = 7;
+    pub const NETWORK: u8 = 8;
+    pub const RESPONSE: u8 = 9;
+}
+
+fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Usage => exit::USAGE,
+        ErrorKind::Descriptor => exit::DESCRIPTOR,
+        ErrorKind::Secret => exit::SECRET,
+        ErrorKind::Policy => exit::POLICY,
+        ErrorKind::Refused => exit::REFUSED,
+        ErrorKind::Failed => exit::FAILED,
+        ErrorKind::Network => exit::NETWORK,
+        ErrorKind::Response => exit::RESPONSE,
+    }
+}
+
+/// Parses the command line, runs the command and gives its exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let catalog = catalog(&cli.tools);
+    let as_json = matches!(&cli.command, Command::Call(call) if call.wants_json());
+    let done = match cli.command {
+        Command::List(list) => list.run(&catalog),
+        Command::Show(show) => show.run(&catalog),
+        Command::Call(call) => call.run(&catalog),
+        Command::Validate(validate) => validate.run(&catalog),
+        Command::Test(test) => test.run(&catalog),
+        Command::Sandbox(sandbox) => sandbox.run(&catalog),
+        Command::Schemas(schemas) => schemas.run(),
+        Command::Completions(completions) => completions.run(),
+    };
+    match done {
+        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(Failure::Silent(code)) => ExitCode::from(code),
+        Err(Failure::Told(code, message)) => {
+            say(&format!("error: {message}"));
+            ExitCode::from(code)
+        }
+        Err(Failure::Error(error)) => {
+            tell(&error, as_json);
+            ExitCode::from(exit_code(error.kind()))
+        }
+    }
+}
+
+/// The places to look for tools: what is nearer to the user hides what is farther.
+fn catalog(folders: &[PathBuf]) -> Catalog {
+    let mut catalog = Catalog::builtin().with_folder("tools");
+    if let Some(paths) = std::env::var_os("TOOLRUN_TOOLS") {
+        let paths: Vec<PathBuf> =
+            std::env::split_paths(&paths).filter(|p| !p.as_os_str().is_empty()).collect();
+        for path in paths.into_iter().rev() {
+            catalog = catalog.with_folder(path);
+        }
+    }
+    for folder in folders.iter().rev() {
+        catalog = catalog.with_folder(folder);
+    }
+    catalog
+}
+
+fn tell(error: &Error, as_json: bool) {
+    if as_json {
+        say(&error.to_json().to_string());
+        return;
+    }
+    say(&format!("error: {error}"));
+    if let Some(hint) = error.hint() {
+        say(&format!("hint: {hint}"));
+    }
+}
+
+/// Writes a line to standard error. What a service said may stand in it, and a terminal must not obey that.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", output::printable(line));
+}

@@ -1,0 +1,161 @@
+//! `toolrun show`: what a tool is and how to call it.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use clap::Args;
+use serde_json::{Value, json};
+use toolrun::{Catalog, Tool};
+
+use super::Done;
+use super::output::{printable, table_with_header};
+
+/// Show a tool.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The tool
+    name: String,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl Show {
+    /// Runs the command.
+    pub fn run(self, catalog: &Catalog) -> Done {
+        let tool = catalog.tool(&self.name)?;
+        let text = match self.json {
+            true => format!("{:#}\n", as_json(&tool)),
+            false => as_text(&tool),
+        };
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        Ok(stdout.flush()?)
+    }
+}
+
+fn endpoint(tool: &Tool) -> String {
+    let base = tool.service.base.as_str().trim_end_matches('/');
+    format!("{} {base}{}", tool.request.method, tool.path)
+}
+
+fn as_json(tool: &Tool) -> Value {
+    json!({
+        "name": tool.name,
+        "service": tool.service.name,
+        "title": tool.title,
+        "description": tool.description,
+        "docs": tool.docs,
+        "access": tool.access,
+        "endpoint": endpoint(tool),
+        "secrets": tool.service.auth.secrets().iter().map(|s| &s.name).collect::<Vec<_>>(),
+        "settings": tool.service.settings().iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "pages": tool.paging.is_some(),
+        "params": tool.params.schema(),
+        "output_schema": tool.output_schema,
+        "file": tool.source.name,
+        "examples": tool.examples.iter().map(|example| json!({
+            "name": example.name,
+            "args": example.args,
+            "output": example.output,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn as_text(tool: &Tool) -> String {
+    let mut text = String::new();
+    let title = tool.title.as_deref().unwrap_or(&tool.name);
+    let _ = writeln!(text, "{} - {title}\n\n{}\n", tool.qualified_name(), tool.description);
+    let mut fact = |name: &str, value: &str| {
+        let _ = writeln!(text, "{name:<10}{value}");
+    };
+    fact("endpoint", &endpoint(tool));
+    fact("access", &tool.access.to_string());
+    for secret in tool.service.auth.secrets() {
+        let help = secret.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
+        fact("secret", &format!("{}{help}", secret.name));
+    }
+    for (name, setting) in tool.service.settings() {
+        let default = setting
+            .default
+            .as_ref()
+            .map(|default| format!(" = {}", plain(&default.into())))
+            .unwrap_or_default();
+        let variable = setting.env.as_deref().map(|v| format!(" [{v}]")).unwrap_or_default();
+        fact("setting", &format!("{name}{default}{variable}"));
+    }
+    if tool.paging.is_some() {
+        fact("pages", "yes; --all follows them");
+    }
+    if let Some(docs) = &tool.docs {
+        fact("docs", docs);
+    }
+    fact("file", &tool.source.name);
+    text.push_str(&params(tool));
+    text.push_str(&examples(tool));
+    printable(&text).into_owned()
+}
+
+fn params(tool: &Tool) -> String {
+    if tool.params.iter().next().is_none() {
+        return "\nThe tool takes no arguments.\n".to_owned();
+    }
+    let mut table = table_with_header(&["param", "type", "default", "description"]);
+    for param in tool.params.iter() {
+        let name = match param.required {
+            true => format!("{} (required)", param.name),
+            false => param.name.to_owned(),
+        };
+        table.add_row([
+            name,
+            kind(param.schema),
+            param.default().map(plain).unwrap_or_default(),
+            param.description().unwrap_or_default().to_owned(),
+        ]);
+    }
+    format!("\n{table}\n")
+}
+
+/// The type of a param with what bounds it, in a few words.
+fn kind(schema: &Value) -> String {
+    if let Some(options) = schema.get("enum").and_then(Value::as_array) {
+        return options.iter().map(plain).collect::<Vec<_>>().join(" | ");
+    }
+    let name = match schema.get("type") {
+        Some(Value::String(name)) => name.clone(),
+        Some(Value::Array(names)) => names.iter().map(plain).collect::<Vec<_>>().join(" or "),
+        _ => "any".to_owned(),
+    };
+    if name == "array" {
+        let item = schema.get("items").map_or("any".to_owned(), kind);
+        return format!("array of {item}");
+    }
+    let bounds = match (schema.get("minimum"), schema.get("maximum")) {
+        (Some(low), Some(high)) => format!(" {low}..{high}"),
+        (Some(low), None) => format!(" from {low}"),
+        (None, Some(high)) => format!(" to {high}"),
+        (None, None) => String::new(),
+    };
+    let format = schema
+        .get("format")
+        .and_then(Value::as_str)
+        .map(|format| format!(" ({format})"))
+        .unwrap_or_default();
+    format!("{name}{bounds}{format}")
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn examples(tool: &Tool) -> String {
+    let mut text = String::new();
+    for example in &tool.examples {
+        let args = match example.args.is_empty() {
+            true => String::new(),
+            false => format!(" '{}'", Value::Object(example.args.clone()).to_string().replace('\'', r"'\''")),
+        };
+        let _ = write!(text, "\n# {}\ntoolrun call {}{args}\n", example.name, tool.name);
+    }
+    text
+}
