@@ -4,7 +4,7 @@
 //! `service.yaml`, however many others there are.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ use crate::tool::{ServiceSource, Tool};
 /// The built-in descriptors: name below `tools/`, and text.
 static EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
+/// How the names of descriptor files end.
+const ENDINGS: [&str; 2] = [".yaml", ".yml"];
 /// The file that describes a service.
 const SERVICE_FILE: &str = "service.yaml";
 /// The file that describes a service's sandbox.
@@ -32,6 +34,8 @@ pub struct Catalog {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
     Folder(PathBuf),
+    /// A folder that happens to be there and that nobody named: it is trusted with less.
+    Local(PathBuf),
     Embedded,
 }
 
@@ -64,12 +68,15 @@ pub struct Entry {
     pub file: File,
 }
 
+/// A tool's file with what it loads to.
+pub type Loaded = (Entry, Result<Arc<Tool>, Vec<Finding>>);
+
 impl File {
     /// The file's name for people.
     pub fn display(&self) -> String {
         match self.place {
             Place::Embedded => format!("built-in:{}", self.path.display()),
-            Place::Folder(_) => self.path.display().to_string(),
+            Place::Folder(_) | Place::Local(_) => self.path.display().to_string(),
         }
     }
 
@@ -79,7 +86,7 @@ impl File {
     /// The findings when it cannot be read or is not plain YAML.
     pub fn open(&self) -> Result<Arc<Source>, Vec<Finding>> {
         match &self.place {
-            Place::Folder(_) => Source::open(&self.path),
+            Place::Folder(_) | Place::Local(_) => Source::open(&self.path),
             Place::Embedded => {
                 let name = self.path.to_string_lossy();
                 let text = embedded(&name).unwrap_or_default();
@@ -108,7 +115,8 @@ impl File {
 
     /// The entry of a tool's file.
     pub fn entry(&self) -> Entry {
-        let text = |part: Option<&std::ffi::OsStr>| part.and_then(|p| p.to_str()).map(str::to_owned);
+        let text =
+            |part: Option<&std::ffi::OsStr>| part.and_then(|p| p.to_str()).map(str::to_owned);
         let folder = self.path.parent().and_then(Path::file_name);
         Entry {
             name: text(self.path.file_stem()).unwrap_or_default(),
@@ -125,9 +133,13 @@ impl File {
     /// The tools beside the file.
     pub fn sibling_tools(&self) -> Vec<Entry> {
         let names: Vec<String> = match &self.place {
-            Place::Folder(_) => {
+            Place::Folder(_) | Place::Local(_) => {
                 let folder = self.path.parent().unwrap_or(Path::new("."));
-                read_names(folder).into_iter().filter(|(_, d)| !d).map(|(name, _)| name).collect()
+                read_names(folder)
+                    .into_iter()
+                    .filter(|(_, d)| !d)
+                    .map(|(name, _)| name)
+                    .collect()
             }
             Place::Embedded => EMBEDDED
                 .iter()
@@ -137,7 +149,7 @@ impl File {
         };
         names
             .iter()
-            .filter(|name| name.ends_with(".yaml"))
+            .filter(|name| ENDINGS.iter().any(|ending| name.ends_with(ending)))
             .map(|name| self.sibling(name))
             .filter(|file| file.kind() == FileKind::Tool)
             .map(|file| file.entry())
@@ -147,7 +159,7 @@ impl File {
     /// Whether the file is there.
     pub fn exists(&self) -> bool {
         match &self.place {
-            Place::Folder(_) => self.path.is_file(),
+            Place::Folder(_) | Place::Local(_) => self.path.is_file(),
             Place::Embedded => embedded(&self.path.to_string_lossy()).is_some(),
         }
     }
@@ -191,6 +203,14 @@ impl Catalog {
         self
     }
 
+    /// Adds a folder that nobody named, such as `tools` in the current one. Its tools hide none that are there
+    /// already, and it may not send the secret of a built-in service anywhere else.
+    #[must_use]
+    pub fn with_local_folder(mut self, folder: impl Into<PathBuf>) -> Catalog {
+        self.places.push(Place::Local(folder.into()));
+        self
+    }
+
     /// Finds and compiles the tool that goes by `name`, which may be qualified by its service's.
     ///
     /// # Errors
@@ -219,9 +239,9 @@ impl Catalog {
         }
         match found.as_slice() {
             [] => Err(self.unknown(name)),
-            [one] => load(one).map_err(Error::from),
+            [one] => load_guarded(one),
             [first, rest @ ..] if rest.iter().all(|other| hides(first, other)) => {
-                load(first).map_err(Error::from)
+                load_guarded(first)
             }
             several => {
                 let mut candidates: Vec<String> = several
@@ -254,7 +274,7 @@ impl Catalog {
     }
 
     /// All tools' files with what they load to, without those that are hidden.
-    pub fn load_all(&self) -> Vec<(Entry, Result<Arc<Tool>, Vec<Finding>>)> {
+    pub fn load_all(&self) -> Vec<Loaded> {
         self.entries()
             .into_iter()
             .map(|entry| {
@@ -267,9 +287,10 @@ impl Catalog {
     /// All descriptor files of tools that are not hidden, with those of their services and sandboxes.
     pub fn files(&self) -> Vec<File> {
         let mut files = Vec::new();
+        let mut seen = HashSet::new();
         for entry in self.entries() {
             for beside in [SERVICE_FILE, SANDBOX_FILE].map(|name| entry.file.sibling(name)) {
-                if !files.contains(&beside) && beside.exists() {
+                if seen.insert(beside.path.clone()) && beside.exists() {
                     files.push(beside);
                 }
             }
@@ -333,6 +354,14 @@ fn hides(first: &Entry, other: &Entry) -> bool {
     first.file.place != other.file.place && first.service == other.service
 }
 
+fn load_guarded(entry: &Entry) -> Result<Arc<Tool>, Error> {
+    let tool = load(entry)?;
+    if matches!(entry.file.place, Place::Local(_)) {
+        guard_secrets(&tool)?;
+    }
+    Ok(tool)
+}
+
 /// Reads and compiles one tool and its service.
 ///
 /// # Errors
@@ -361,7 +390,10 @@ pub fn check_name(tool: &Tool, entry: &Entry, check: &Check) {
         check.error_with_help(
             Code::BadName,
             "/tool",
-            format!("the tool `{}` stands in a file called `{}`", tool.name, entry.name),
+            format!(
+                "the tool `{}` stands in a file called `{}`",
+                tool.name, entry.name
+            ),
             "a tool's file is named for the tool, so that its name leads to it",
         );
     }
@@ -381,13 +413,55 @@ pub fn load_service(file: &File) -> Result<Arc<Service>, Vec<Finding>> {
     }
 }
 
+/// A folder that nobody named must not draw the secret of a built-in service to another place: whoever can write
+/// into the current folder could then have the key of an organization sent to a server of their own.
+fn guard_secrets(tool: &Tool) -> Result<(), Error> {
+    for (name, _) in EMBEDDED
+        .iter()
+        .filter(|(name, _)| name.ends_with(SERVICE_FILE))
+    {
+        let file = File {
+            place: Place::Embedded,
+            path: PathBuf::from(name),
+        };
+        let own = load_service(&file)?;
+        let shared = own.auth.secrets().iter().find(|secret| {
+            tool.service
+                .auth
+                .secrets()
+                .iter()
+                .any(|s| s.name == secret.name)
+        });
+        if let Some(secret) = shared
+            && own.base.origin() != tool.service.base.origin()
+        {
+            return Err(Error::Policy(format!(
+                "{} would send {}, the key of {}, to {}; a folder that nobody named may not do that (name it with \
+                 `--tools` if you trust it)",
+                tool.source.name,
+                secret.name,
+                own.name,
+                tool.service.base.origin().ascii_serialization(),
+            )));
+        }
+    }
+    Ok(())
+}
+
 impl Place {
+    fn root(&self) -> Option<&Path> {
+        match self {
+            Place::Folder(root) | Place::Local(root) => Some(root),
+            Place::Embedded => None,
+        }
+    }
+
     /// Appends the files that a name leads to.
     fn find(&self, service: Option<&str>, tool: &str, found: &mut Vec<Entry>) {
-        let file_name = format!("{tool}.yaml");
         for folder in self.service_folders(service) {
-            let file = self.file(folder.as_deref(), &file_name);
-            if file.exists() {
+            let files =
+                ENDINGS.map(|ending| self.file(folder.as_deref(), &format!("{tool}{ending}")));
+            if let Some(file) = files.into_iter().find(File::exists) {
                 let service = match &folder {
                     Some(folder) => Some(folder.clone()),
                     None => self.own_service(),
@@ -419,7 +493,7 @@ impl Place {
         };
         File {
             path: match self {
-                Place::Folder(root) => root.join(below),
+                Place::Folder(root) | Place::Local(root) => root.join(below),
                 Place::Embedded => below,
             },
             place: self.clone(),
@@ -428,7 +502,7 @@ impl Place {
 
     /// The name of the service when the place is itself a service folder.
     fn own_service(&self) -> Option<String> {
-        let Place::Folder(root) = self else { return None };
+        let root = self.root()?;
         if !root.join(SERVICE_FILE).is_file() {
             return None;
         }
@@ -443,7 +517,7 @@ impl Place {
                 .iter()
                 .filter_map(|(name, _)| Some(name.split_once('/')?.0.to_owned()))
                 .collect(),
-            Place::Folder(root) => read_names(root)
+            Place::Folder(root) | Place::Local(root) => read_names(root)
                 .into_iter()
                 .filter(|(_, is_folder)| *is_folder)
                 .map(|(name, _)| name)
@@ -466,14 +540,16 @@ impl Place {
                         _ => None,
                     })
                     .collect(),
-                Place::Folder(root) => {
+                Place::Folder(root) | Place::Local(root) => {
                     let path = folder.as_ref().map_or(root.clone(), |f| root.join(f));
-                    let files = read_names(&path).into_iter().filter(|(_, is_folder)| !is_folder);
+                    let files = read_names(&path)
+                        .into_iter()
+                        .filter(|(_, is_folder)| !is_folder);
                     files.map(|(name, _)| name).collect()
                 }
             };
             for name in names {
-                if let Some(tool) = name.strip_suffix(".yaml")
+                if let Some(tool) = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending))
                     && name != SERVICE_FILE
                     && name != SANDBOX_FILE
                 {

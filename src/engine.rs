@@ -1,5 +1,6 @@
 //! The engine: runs a tool through all stages of a call.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,12 +13,12 @@ use crate::error::{Error, Upstream, status_meaning};
 use crate::paging::{DEFAULT_MAX_PAGES, Followed, Next, Note};
 use crate::plan::{Plan, Text};
 use crate::project::ResponseView;
-use crate::send::{self, Client, Event, Response, Roots};
+use crate::send::{self, Client, Event, Response, Roots, tell};
 use crate::service::Service;
 use crate::sign::{Redactor, Secret, SecretStore, Secrets, sign};
 use crate::tool::Tool;
 
-type Observer = Arc<dyn Fn(Event) + Send + Sync>;
+type Watcher = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// Runs tools. One engine serves any number of tools and calls; connections, rate limits and secrets are kept for
 /// each service.
@@ -41,8 +42,8 @@ pub struct Engine {
     roots: Roots,
     consent: Access,
     stand_in: Option<Url>,
-    observer: Observer,
-    sessions: Mutex<HashMap<(String, Url), Arc<Session>>>,
+    observer: Option<Watcher>,
+    sessions: Mutex<HashMap<String, Arc<Session>>>,
 }
 
 /// What the calls of one service share.
@@ -79,8 +80,6 @@ pub struct Outcome {
     pub notes: Vec<Note>,
     /// Pages that were read.
     pub pages: u64,
-    /// Items on them, for a tool with paging.
-    pub items: u64,
 }
 
 impl Default for Engine {
@@ -100,7 +99,7 @@ impl Engine {
             roots: Roots::default(),
             consent: Access::Read,
             stand_in: None,
-            observer: Arc::new(|_| {}),
+            observer: None,
             sessions: Mutex::default(),
         }
     }
@@ -143,7 +142,7 @@ impl Engine {
     /// Watches what happens on the wire. Events never carry a secret.
     #[must_use]
     pub fn with_observer(mut self, observer: impl Fn(Event) + Send + Sync + 'static) -> Engine {
-        self.observer = Arc::new(observer);
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -184,16 +183,41 @@ impl Engine {
     /// # Errors
     /// Whatever can go wrong, see [`Error`].
     pub async fn call(&self, tool: &Tool, arguments: Value) -> Result<Outcome, Error> {
-        let mut pages = self.pages(tool, arguments, WalkLimits::default())?;
-        match pages.next().await? {
-            Some(page) => Ok(Outcome {
-                output: page.output(tool)?,
-                notes: Vec::new(),
-                pages: 1,
-                items: page.items,
-            }),
-            None => Err(Error::Response("the walk has no first page".to_owned())),
+        let (params, plan) = self.prepare(tool, arguments)?;
+        let response = self.exchange(tool, &plan, &params).await?;
+        let output = match tool.projection.run_direct(&response.body) {
+            Some(output) => output,
+            None => Page::new(tool, response, params)?.output(tool)?,
+        };
+        Ok(Outcome {
+            output,
+            notes: Vec::new(),
+            pages: 1,
+        })
+    }
+
+    /// Calls a tool once and gives its response: one page of a list.
+    ///
+    /// # Errors
+    /// Whatever can go wrong, see [`Error`].
+    pub async fn page(&self, tool: &Tool, arguments: Value) -> Result<Page, Error> {
+        let (params, plan) = self.prepare(tool, arguments)?;
+        let response = self.exchange(tool, &plan, &params).await?;
+        Page::new(tool, response, params)
+    }
+
+    /// The stages up to the plan of the first request.
+    fn prepare(&self, tool: &Tool, arguments: Value) -> Result<(Value, Plan), Error> {
+        let params = accept(tool, arguments)?;
+        let settings = tool.service.resolve_settings(&self.settings)?;
+        let plan = self.render(tool, &params, &settings)?;
+        if tool.access > self.consent {
+            return Err(Error::Consent {
+                tool: tool.name.clone(),
+                access: tool.access,
+            });
         }
+        Ok((params, plan))
     }
 
     /// Calls a tool and follows its pages, concatenating their items; the output is projected once, over all.
@@ -224,7 +248,6 @@ impl Engine {
         Ok(Outcome {
             output: last.output(tool)?,
             pages: pages.count,
-            items: pages.items,
             notes: pages.note.into_iter().collect(),
         })
     }
@@ -239,15 +262,8 @@ impl Engine {
         arguments: Value,
         limits: WalkLimits,
     ) -> Result<Pages<'e>, Error> {
-        let params = accept(tool, arguments)?;
+        let (params, plan) = self.prepare(tool, arguments)?;
         let settings = tool.service.resolve_settings(&self.settings)?;
-        let plan = self.render(tool, &params, &settings)?;
-        if tool.access > self.consent {
-            return Err(Error::Consent {
-                tool: tool.name.clone(),
-                access: tool.access,
-            });
-        }
         Ok(Pages {
             engine: self,
             tool,
@@ -261,32 +277,30 @@ impl Engine {
         })
     }
 
-    fn base(&self, service: &Service) -> Url {
+    fn base<'s>(&'s self, service: &'s Service) -> Cow<'s, Url> {
         match &self.stand_in {
-            None => service.base.clone(),
+            None => Cow::Borrowed(&service.base),
             Some(origin) => {
                 let mut base = origin.clone();
                 base.set_path(service.base.path());
-                base
+                Cow::Owned(base)
             }
         }
     }
 
     /// Sends a plan and gives the response, which is no error status.
-    async fn exchange(
-        &self,
-        tool: &Tool,
-        plan: &Plan,
-        params: &Value,
-    ) -> Result<(Response, Value), Error> {
+    async fn exchange(&self, tool: &Tool, plan: &Plan, params: &Value) -> Result<Response, Error> {
         let service = &tool.service;
         let session = self.session(service)?;
         let request = sign(plan, &session.secrets);
-        let view = plan.view();
-        (self.observer)(Event::Request {
-            method: plan.method,
-            url: view.url,
-            headers: view.headers,
+        let observer = self.observer.as_deref();
+        tell(observer, || {
+            let view = plan.view();
+            Event::Request {
+                method: plan.method,
+                url: view.url,
+                headers: view.headers,
+            }
         });
         let sending = send::send(
             &session.client,
@@ -294,7 +308,7 @@ impl Engine {
             &request,
             plan.idempotent,
             &session.redactor,
-            &*self.observer,
+            observer,
         );
         let response = match self.timeout {
             Some(timeout) => tokio::time::timeout(timeout, sending)
@@ -305,29 +319,28 @@ impl Engine {
         if response.status >= 300 {
             return Err(upstream_error(service, &response, params));
         }
-        let body = parse(&response)?;
-        Ok((response, body))
+        Ok(response)
     }
 
     fn session(&self, service: &Service) -> Result<Arc<Session>, Error> {
-        let key = (service.name.clone(), self.base(service));
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(session) = sessions.get(&key) {
+        if let Some(session) = sessions.get(&service.id) {
             return Ok(Arc::clone(session));
         }
         let secrets = service.auth.resolve(&self.secrets)?;
         let redactor = Redactor::new(&secrets);
-        let client =
-            Client::new(service, &key.1, &self.roots).map_err(|error| Error::Network {
+        let client = Client::new(service, &self.base(service), &self.roots).map_err(|error| {
+            Error::Network {
                 what: "cannot connect".to_owned(),
                 reason: error.to_string(),
-            })?;
+            }
+        })?;
         let session = Arc::new(Session {
             client,
             secrets,
             redactor,
         });
-        sessions.insert(key, Arc::clone(&session));
+        sessions.insert(service.id.clone(), Arc::clone(&session));
         Ok(session)
     }
 }
@@ -355,7 +368,10 @@ fn upstream_error(service: &Service, response: &Response, params: &Value) -> Err
 
 /// The body as JSON; an empty one is null.
 fn parse(response: &Response) -> Result<Value, Error> {
-    let body = response.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&response.body);
+    let body = response
+        .body
+        .strip_prefix(b"\xEF\xBB\xBF")
+        .unwrap_or(&response.body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Null);
     }
@@ -400,6 +416,20 @@ pub struct Page {
 }
 
 impl Page {
+    fn new(tool: &Tool, response: Response, params: Value) -> Result<Page, Error> {
+        let body = parse(&response)?;
+        let items = match &tool.paging {
+            Some(paging) => paging.items(&body)?.len() as u64,
+            None => 0,
+        };
+        Ok(Page {
+            response,
+            body,
+            params,
+            items,
+        })
+    }
+
     /// The projected output of this page.
     ///
     /// # Errors
@@ -432,20 +462,14 @@ impl Pages<'_> {
         let Some((params, plan)) = self.upcoming.take() else {
             return Ok(None);
         };
-        let (response, body) = self.engine.exchange(self.tool, &plan, &params).await?;
-        let mut page = Page {
-            response,
-            body,
-            params,
-            items: 0,
-        };
+        let response = self.engine.exchange(self.tool, &plan, &params).await?;
+        let mut page = Page::new(self.tool, response, params)?;
         self.count += 1;
-        if let Some(paging) = &self.tool.paging {
-            page.items = paging.items(&page.body)?.len() as u64;
-            self.items += page.items;
-            if !self.cap_items(&mut page) {
-                self.prepare_next(paging, &page, &plan)?;
-            }
+        self.items += page.items;
+        if let Some(paging) = &self.tool.paging
+            && !self.cap_items(&mut page)
+        {
+            self.prepare_next(paging, &page, &plan)?;
         }
         Ok(Some(page))
     }

@@ -168,14 +168,20 @@ fn list(title: &str, items: &[impl ToString]) -> String {
 }
 
 fn upstream(upstream: &Upstream) -> String {
-    let mut text = format!("the service answered {} ({})", upstream.status, upstream.meaning);
+    let mut text = format!(
+        "the service answered {} ({})",
+        upstream.status, upstream.meaning
+    );
     if let Some(message) = &upstream.message {
         text.push_str(": ");
         text.push_str(message);
     }
     let facts: Vec<String> = [
         upstream.code.as_ref().map(|code| format!("code {code}")),
-        upstream.request_id.as_ref().map(|id| format!("request id {id}")),
+        upstream
+            .request_id
+            .as_ref()
+            .map(|id| format!("request id {id}")),
         (upstream.attempts > 1).then(|| format!("{} attempts", upstream.attempts)),
     ]
     .into_iter()
@@ -238,7 +244,9 @@ impl Error {
             }
             Error::Secret(SecretError::Missing { name, help }) => Some(format!(
                 "set {name} in the environment or in .env{}; `--sandbox` works without it",
-                help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default()
+                help.as_ref()
+                    .map(|help| format!(" ({help})"))
+                    .unwrap_or_default()
             )),
             Error::Secret(SecretError::Unlike { help, .. }) => help.clone(),
             Error::Consent { .. } => Some("say `--yes` to run it".to_owned()),
@@ -286,7 +294,7 @@ fn upstream_hint(upstream: &Upstream) -> Option<String> {
 pub fn status_meaning(status: u16) -> &'static str {
     match status {
         300..400 => "redirected",
-        400 => "invalid_request",
+        400 | 422 => "invalid_request",
         401 => "unauthenticated",
         402 => "payment_required",
         403 => "forbidden",
@@ -296,12 +304,11 @@ pub fn status_meaning(status: u16) -> &'static str {
         409 => "conflict",
         410 => "gone",
         413 => "too_large",
-        422 => "unprocessable",
         429 => "rate_limited",
-        400..500 => "refused",
         503 => "unavailable",
         504 => "timeout",
         529 => "overloaded",
+        _ if status < 500 => "refused",
         _ => "failed",
     }
 }

@@ -71,16 +71,32 @@ fn check_request(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &
             failures.push(Failure::differs(part, expected, actual));
         }
     };
-    compare("/request/method", expected.method.as_str().into(), view.method.into());
-    compare("/request/url", expected.url.as_str().into(), view.url.into());
-    compare("/request/body", expected.body.clone().unwrap_or_default(), view.body);
+    compare(
+        "/request/method",
+        expected.method.as_str().into(),
+        view.method.into(),
+    );
+    compare(
+        "/request/url",
+        expected.url.as_str().into(),
+        view.url.into(),
+    );
+    compare(
+        "/request/body",
+        expected.body.clone().unwrap_or_default(),
+        view.body,
+    );
     for (name, value) in &expected.headers {
         let actual = view
             .headers
             .iter()
             .find(|(other, _)| other.eq_ignore_ascii_case(name))
             .map_or(Value::Null, |(_, value)| value.as_str().into());
-        compare(&format!("/request/headers/{name}"), value.as_str().into(), actual);
+        compare(
+            &format!("/request/headers/{name}"),
+            value.as_str().into(),
+            actual,
+        );
     }
 }
 

@@ -25,6 +25,9 @@
 //! # }
 //! ```
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
 pub mod catalog;
 pub mod descriptor;
 pub mod engine;

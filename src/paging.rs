@@ -94,7 +94,10 @@ pub enum Note {
 impl Note {
     /// Whether the service, and not the caller's own cap, cut the walk short.
     pub fn is_fault(&self) -> bool {
-        matches!(self, Note::RepeatedCursor { .. } | Note::MissingCursor { .. })
+        matches!(
+            self,
+            Note::RepeatedCursor { .. } | Note::MissingCursor { .. }
+        )
     }
 }
 
@@ -102,14 +105,20 @@ impl std::fmt::Display for Note {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Note::MaxPages { max_pages, next } => {
-                write!(f, "stopped after {max_pages} page(s), the cap on pages; more remain")?;
+                write!(
+                    f,
+                    "stopped after {max_pages} page(s), the cap on pages; more remain"
+                )?;
                 match next {
                     Some(next) => write!(f, "; the next one is at {next}"),
                     None => Ok(()),
                 }
             }
             Note::MaxItems { max_items } => {
-                write!(f, "stopped after {max_items} item(s), the cap on items; more may remain")
+                write!(
+                    f,
+                    "stopped after {max_items} item(s), the cap on items; more may remain"
+                )
             }
             Note::RepeatedCursor { page } => write!(
                 f,
@@ -136,7 +145,12 @@ impl Paging {
     ) -> Option<Paging> {
         let items = compile_items(&spec.items, &join(pointer, "items"), check);
         let condition = spec.condition.as_ref().map(|text| {
-            Node::compile(&Value::from(text.as_str()), &join(pointer, "while"), names, check)
+            Node::compile(
+                &Value::from(text.as_str()),
+                &join(pointer, "while"),
+                names,
+                check,
+            )
         });
         if let Some(Node::Literal(Value::String(text))) = &condition {
             check.error_with_help(
@@ -147,12 +161,13 @@ impl Paging {
             );
         }
         let step = match (&spec.next, &spec.next_url) {
-            (Some(next), None) => {
-                compile_next(next, &join(pointer, "next"), params, names, check)
-            }
-            (None, Some(url)) => {
-                Step::Url(Extract::compile(url, &join(pointer, "next_url"), names, check))
-            }
+            (Some(next), None) => compile_next(next, &join(pointer, "next"), params, names, check),
+            (None, Some(url)) => Step::Url(Extract::compile(
+                url,
+                &join(pointer, "next_url"),
+                names,
+                check,
+            )),
             _ => {
                 check.error_with_help(
                     Code::BadPaging,
@@ -311,10 +326,14 @@ fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, ProjectError
     let below = base.path().trim_end_matches('/');
     let under = url.path().strip_prefix(below);
     if !under.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-        return Err(refuse(format!("`{text}` leaves the service's base path, {below}")));
+        return Err(refuse(format!(
+            "`{text}` leaves the service's base path, {below}"
+        )));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refuse("the URL of the next page carries credentials".to_owned()));
+        return Err(refuse(
+            "the URL of the next page carries credentials".to_owned(),
+        ));
     }
     Ok(url)
 }
@@ -341,7 +360,9 @@ impl Followed {
         let mut hasher = DefaultHasher::new();
         match next {
             Next::End => return true,
-            Next::Arguments(arguments) => Value::Object(arguments.clone()).to_string().hash(&mut hasher),
+            Next::Arguments(arguments) => Value::Object(arguments.clone())
+                .to_string()
+                .hash(&mut hasher),
             Next::Url(url) => url.as_str().hash(&mut hasher),
         }
         self.0.insert(hasher.finish())
@@ -387,17 +408,46 @@ mod tests {
         let sure = json!({"items": "$.d", "next": {"cursor": "$.c"}, "while": "$.more"});
         let page = json!({"items": "$.d", "next": {"page": "{{ (params.page or 1) + 1 }}"}, "while": "{{ body.d | length > 0 }}"});
         for (spec, body, params, expected) in [
-            (&cursor, json!({"c": "x"}), json!({}), arguments(json!({"cursor": "x"}))),
+            (
+                &cursor,
+                json!({"c": "x"}),
+                json!({}),
+                arguments(json!({"cursor": "x"})),
+            ),
             (&cursor, json!({"c": null}), json!({}), Some(Next::End)),
             (&cursor, json!({}), json!({}), Some(Next::End)),
-            (&sure, json!({"c": "x", "more": true}), json!({}), arguments(json!({"cursor": "x"}))),
-            (&sure, json!({"c": "x", "more": false}), json!({}), Some(Next::End)),
+            (
+                &sure,
+                json!({"c": "x", "more": true}),
+                json!({}),
+                arguments(json!({"cursor": "x"})),
+            ),
+            (
+                &sure,
+                json!({"c": "x", "more": false}),
+                json!({}),
+                Some(Next::End),
+            ),
             (&sure, json!({"more": true}), json!({}), None),
-            (&page, json!({"d": [1]}), json!({}), arguments(json!({"page": 2}))),
-            (&page, json!({"d": [1]}), json!({"page": 4}), arguments(json!({"page": 5}))),
+            (
+                &page,
+                json!({"d": [1]}),
+                json!({}),
+                arguments(json!({"page": 2})),
+            ),
+            (
+                &page,
+                json!({"d": [1]}),
+                json!({"page": 4}),
+                arguments(json!({"page": 5})),
+            ),
             (&page, json!({"d": []}), json!({"page": 4}), Some(Next::End)),
         ] {
-            assert_eq!(next(spec.clone(), body.clone(), params, ""), Ok(expected), "{spec} {body}");
+            assert_eq!(
+                next(spec.clone(), body.clone(), params, ""),
+                Ok(expected),
+                "{spec} {body}"
+            );
         }
     }
 
@@ -406,8 +456,14 @@ mod tests {
         let spec = json!({"items": "$.d", "next_url": {"header": "Link", "rel": "next"}});
         let ok = |link: &str| next(spec.clone(), json!({}), json!({}), link);
         let url = |url: &str| Ok(Some(Next::Url(Url::parse(url).unwrap())));
-        assert_eq!(ok("<https://a.test/api/list?page=2>; rel=next"), url("https://a.test/api/list?page=2"));
-        assert_eq!(ok("<?page=2>; rel=next"), url("https://a.test/api/list?page=2"));
+        assert_eq!(
+            ok("<https://a.test/api/list?page=2>; rel=next"),
+            url("https://a.test/api/list?page=2")
+        );
+        assert_eq!(
+            ok("<?page=2>; rel=next"),
+            url("https://a.test/api/list?page=2")
+        );
         assert_eq!(ok(""), Ok(Some(Next::End)));
         for link in [
             "<https://evil.test/api/list>; rel=next",
@@ -436,10 +492,22 @@ mod tests {
     fn mistakes_are_told() {
         for (spec, message) in [
             (json!({"items": "$.d"}), "exactly one of"),
-            (json!({"items": "$.d[*]", "next": {"cursor": "$.c"}}), "does not name one array"),
-            (json!({"items": "data", "next": {"cursor": "$.c"}}), "is no JSONPath"),
-            (json!({"items": "$.d", "next": {"cursr": "$.c"}}), "has no param `cursr`"),
-            (json!({"items": "$.d", "next": {"cursor": "$.c"}, "while": "has_more"}), "never changes"),
+            (
+                json!({"items": "$.d[*]", "next": {"cursor": "$.c"}}),
+                "does not name one array",
+            ),
+            (
+                json!({"items": "data", "next": {"cursor": "$.c"}}),
+                "is no JSONPath",
+            ),
+            (
+                json!({"items": "$.d", "next": {"cursr": "$.c"}}),
+                "has no param `cursr`",
+            ),
+            (
+                json!({"items": "$.d", "next": {"cursor": "$.c"}, "while": "has_more"}),
+                "never changes",
+            ),
         ] {
             let error = compile(spec.clone()).map(|_| ()).unwrap_err();
             assert!(error.contains(message), "{spec}: {error}");

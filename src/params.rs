@@ -159,7 +159,10 @@ impl Params {
             check.error(
                 Code::BadDefault,
                 &at,
-                format!("the default does not satisfy its own schema: {}", word(&error)),
+                format!(
+                    "the default does not satisfy its own schema: {}",
+                    word(&error)
+                ),
             );
         }
     }
@@ -196,8 +199,12 @@ impl Params {
                 }]);
             }
         };
-        for (name, default) in self.defaults() {
-            arguments.entry(name).or_insert(default);
+        for param in self.iter() {
+            if let Some(default) = param.default()
+                && !arguments.contains_key(param.name)
+            {
+                arguments.insert(param.name.to_owned(), default.clone());
+            }
         }
         let validator = self.validator().map_err(|message| {
             vec![ArgumentProblem {
@@ -207,15 +214,14 @@ impl Params {
             }]
         })?;
         let arguments = Value::Object(arguments);
+        if validator.is_valid(&arguments) {
+            return Ok(arguments);
+        }
         let problems: Vec<ArgumentProblem> = validator
             .iter_errors(&arguments)
             .flat_map(|error| self.explain(&error))
             .collect();
-        if problems.is_empty() {
-            Ok(arguments)
-        } else {
-            Err(problems)
-        }
+        Err(problems)
     }
 
     fn explain(&self, error: &ValidationError<'_>) -> Vec<ArgumentProblem> {
@@ -484,7 +490,10 @@ mod tests {
     #[test]
     fn formats_are_asserted() {
         for since in ["2026-01-01", "yesterday", "2026-13-01T00:00:00Z"] {
-            assert!(params().accept(json!({ "since": since })).is_err(), "{since}");
+            assert!(
+                params().accept(json!({ "since": since })).is_err(),
+                "{since}"
+            );
         }
     }
 
@@ -496,7 +505,11 @@ mod tests {
             (json!({"type": "boolean"}), "true", json!(true)),
             (json!({"type": "string"}), "2", json!("2")),
             (json!({"type": ["null", "integer"]}), "null", json!(null)),
-            (json!({"type": "array", "items": {"type": "integer"}}), "2", json!([2])),
+            (
+                json!({"type": "array", "items": {"type": "integer"}}),
+                "2",
+                json!([2]),
+            ),
             (json!({"type": "array"}), "[1, 2]", json!([1, 2])),
             (json!({"type": "object"}), "{\"a\": 1}", json!({"a": 1})),
             (json!({}), "2", json!("2")),

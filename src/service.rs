@@ -20,6 +20,8 @@ use crate::template::Names;
 pub struct Service {
     /// The service's name.
     pub name: String,
+    /// The name with the base URL: services that have it in common share connections and limits.
+    pub id: String,
     /// The name for people.
     pub title: Option<String>,
     /// What the service is.
@@ -104,9 +106,6 @@ impl Service {
             check,
         );
         let names = Names::default().with_members("settings", spec.settings.keys());
-        for (name, setting) in &spec.settings {
-            check_setting(setting, &join(&join(pointer, "settings"), name), check);
-        }
         let headers =
             HeaderTemplate::compile(&spec.headers, &join(pointer, "headers"), &names, check);
         let query = QueryTemplate::compile(&spec.query, &join(pointer, "query"), &names, check);
@@ -117,12 +116,14 @@ impl Service {
             &response_names([""; 0]),
             check,
         );
+        let base = base?;
         Some(Service {
             name: spec.service.to_string(),
+            id: format!("{} {base}", spec.service),
             title: spec.title.clone(),
             description: spec.description.clone(),
             docs: spec.docs.clone(),
-            base: base?,
+            base,
             headers,
             query,
             auth,
@@ -132,7 +133,11 @@ impl Service {
             limits: spec.limits,
             errors,
             allow_private_network: spec.allow_private_network,
-            settings: spec.settings.iter().map(|(n, s)| (n.clone(), s.clone())).collect(),
+            settings: spec
+                .settings
+                .iter()
+                .map(|(n, s)| (n.clone(), s.clone()))
+                .collect(),
         })
     }
 
@@ -181,7 +186,10 @@ impl Service {
             let given = overrides.iter().rev().find(|(n, _)| n == name);
             let from_env = || setting.env.as_ref().and_then(|name| variable(name));
             let value = match given.map(|(_, v)| v.clone()).or_else(from_env) {
-                Some(text) => Value::String(text),
+                Some(text) => {
+                    self.refuse_unlike(name, setting, &text)?;
+                    Value::String(text)
+                }
                 None => match &setting.default {
                     Some(default) => default.into(),
                     None => {
@@ -196,22 +204,45 @@ impl Service {
                     }
                 },
             };
-            if let (Some(pattern), Some(text)) = (&setting.pattern, value.as_str())
-                && !regex::Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
-            {
-                return Err(SettingError::Unlike {
-                    name: name.clone(),
-                    pattern: pattern.clone(),
-                });
-            }
             values.insert(name.clone(), value);
         }
         Ok(Value::Object(values))
     }
 }
 
+impl Service {
+    /// A value that someone gives must match the setting's pattern; the default was proved when the descriptor was.
+    fn refuse_unlike(
+        &self,
+        name: &str,
+        setting: &SettingSpec,
+        text: &str,
+    ) -> Result<(), SettingError> {
+        match &setting.pattern {
+            Some(pattern)
+                if !regex::Regex::new(pattern).is_ok_and(|regex| regex.is_match(text)) =>
+            {
+                Err(SettingError::Unlike {
+                    name: name.to_owned(),
+                    pattern: pattern.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Proves what a call does not need proved: that patterns compile and defaults match them.
+    pub fn check_deeply(&self, pointer: &str, check: &Check) {
+        for (name, setting) in &self.settings {
+            check_setting(setting, &join(&join(pointer, "settings"), name), check);
+        }
+    }
+}
+
 fn check_setting(setting: &SettingSpec, pointer: &str, check: &Check) {
-    let Some(pattern) = &setting.pattern else { return };
+    let Some(pattern) = &setting.pattern else {
+        return;
+    };
     match regex::Regex::new(pattern) {
         Err(error) => check.error(
             Code::BadRegex,
@@ -336,15 +367,29 @@ mod tests {
             base_url(text, false, "", &check).is_some()
         };
         for good in [
-            "https://api.test", "https://api.test/v2/", "http://127.0.0.1:80", "http://localhost:1",
-            "http://[::1]:9", "https://8.8.8.8",
+            "https://api.test",
+            "https://api.test/v2/",
+            "http://127.0.0.1:80",
+            "http://localhost:1",
+            "http://[::1]:9",
+            "https://8.8.8.8",
         ] {
             assert!(accepted(good), "{good}");
         }
         for bad in [
-            "api.test", "http://api.test", "ftp://api.test", "https://u:p@api.test", "https://u@api.test",
-            "https://api.test?x=1", "https://api.test#x", "https://10.0.0.1", "https://169.254.169.254",
-            "https://[fe80::1]", "https://192.168.1.1", "http://127.0.0.1.evil.test", "",
+            "api.test",
+            "http://api.test",
+            "ftp://api.test",
+            "https://u:p@api.test",
+            "https://u@api.test",
+            "https://api.test?x=1",
+            "https://api.test#x",
+            "https://10.0.0.1",
+            "https://169.254.169.254",
+            "https://[fe80::1]",
+            "https://192.168.1.1",
+            "http://127.0.0.1.evil.test",
+            "",
         ] {
             assert!(!accepted(bad), "{bad}");
         }

@@ -148,16 +148,20 @@ impl Tool {
 
     /// Proves what a call does not need proved: the params schema, its defaults, that every param is used.
     pub fn check_deeply(&self, check: &Check) {
+        if self
+            .source
+            .value()
+            .pointer("/service")
+            .is_some_and(Value::is_object)
+        {
+            self.service.check_deeply("/service", check);
+        }
         self.params.check("/params", check);
         report_unused_params(&self.params, self, check);
     }
 }
 
-fn find_service(
-    spec: &ToolSpec,
-    folder: &ServiceSource,
-    check: &Check,
-) -> Option<Arc<Service>> {
+fn find_service(spec: &ToolSpec, folder: &ServiceSource, check: &Check) -> Option<Arc<Service>> {
     let name = match &spec.service {
         ServiceRef::Inline(inline) => {
             if inline.spec.is_some() {
@@ -178,7 +182,10 @@ fn find_service(
             check.error_with_help(
                 Code::MissingService,
                 "/service",
-                format!("the service.yaml beside this file is of `{}`, not of `{name}`", service.name),
+                format!(
+                    "the service.yaml beside this file is of `{}`, not of `{name}`",
+                    service.name
+                ),
                 format!("write `service: {}`, or move the file", service.name),
             );
             None
@@ -197,7 +204,10 @@ fn find_service(
 }
 
 fn report_reserved_names(params: &[&str], check: &Check) {
-    for name in params.iter().filter(|name| ["params", "settings"].contains(name)) {
+    for name in params
+        .iter()
+        .filter(|name| ["params", "settings"].contains(name))
+    {
         check.error_at_key(
             Code::BadName,
             &format!("/params/properties/{name}"),
@@ -236,7 +246,10 @@ fn report_unused_params(params: &Params, tool: &Tool, check: &Check) {
     if used.iter().any(|name| name == "params") {
         return;
     }
-    for param in params.iter().filter(|param| !used.iter().any(|name| name == param.name)) {
+    for param in params
+        .iter()
+        .filter(|param| !used.iter().any(|name| name == param.name))
+    {
         check.error_at_key(
             Code::UnusedParam,
             &join("/params/properties", param.name),
@@ -245,4 +258,3 @@ fn report_unused_params(params: &Params, tool: &Tool, check: &Check) {
         );
     }
 }
-

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::catalog::{Catalog, Entry, File, FileKind};
+use crate::catalog::{Catalog, File, FileKind, Loaded};
 use crate::descriptor::finding::{Code, Finding, Severity};
 use crate::descriptor::source::{Check, Source};
 use crate::examples;
@@ -21,9 +21,6 @@ pub struct Report {
     /// What is wrong, by file and place.
     pub findings: Vec<Finding>,
 }
-
-/// A tool's file with what it loads to.
-pub type Loaded = (Entry, Result<Arc<Tool>, Vec<Finding>>);
 
 /// Checks every file of a catalog.
 pub fn catalog(catalog: &Catalog) -> Report {
@@ -74,7 +71,9 @@ fn collect(folder: &Path, files: &mut Vec<File>) {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;
     };
-    let mut found: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
     found.sort();
     for path in found {
         let is_link = path.is_symlink();
@@ -151,7 +150,9 @@ fn check_file(file: &File, services: &Services) -> Vec<Finding> {
 
 fn check_service(source: Arc<Source>) -> Vec<Finding> {
     let check = Check::new(source);
-    Service::load(&check);
+    if let Some(service) = Service::load(&check) {
+        service.check_deeply("", &check);
+    }
     check.into_findings()
 }
 
@@ -212,6 +213,8 @@ fn check_sandbox(file: &File, source: Arc<Source>) -> Vec<Finding> {
 impl Report {
     /// Whether there is an error among the findings.
     pub fn failed(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+        self.findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
     }
 }

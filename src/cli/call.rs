@@ -70,7 +70,8 @@ enum DryRun {
 }
 
 fn parse_time(text: &str) -> Result<Duration, String> {
-    text.parse::<toolrun::descriptor::Duration>().map(|time| time.0)
+    text.parse::<toolrun::descriptor::Duration>()
+        .map(|time| time.0)
 }
 
 fn parse_setting(text: &str) -> Result<(String, String), String> {
@@ -175,8 +176,7 @@ impl Call {
         let format = self.output.unwrap_or_else(Format::for_stdout);
         let walks = self.all || self.max_items.is_some() || self.max_pages.is_some();
         if !walks {
-            let mut pages = engine.pages(tool, arguments, WalkLimits::default())?;
-            let Some(page) = pages.next().await? else { return Ok(()) };
+            let page = engine.page(tool, arguments).await?;
             let mut printer = Printer::new(format, tool);
             return match format {
                 Format::Raw => printer.raw(&page.response.body),
@@ -184,7 +184,10 @@ impl Call {
             };
         }
         if tool.paging.is_none() {
-            say(&format!("note: {} has no pages; there is one answer", tool.name));
+            say(&format!(
+                "note: {} has no pages; there is one answer",
+                tool.name
+            ));
         }
         let limits = WalkLimits {
             max_pages: self.max_pages.unwrap_or(WalkLimits::default().max_pages),
@@ -196,7 +199,11 @@ impl Call {
                 let mut printer = Printer::new(format, tool);
                 let mut pages = engine.pages(tool, arguments, limits)?;
                 while let Some(page) = pages.next().await? {
-                    progress.set_message(format!("{} pages, {} items", pages.count(), pages.items()));
+                    progress.set_message(format!(
+                        "{} pages, {} items",
+                        pages.count(),
+                        pages.items()
+                    ));
                     match format {
                         Format::Raw => printer.raw(&page.response.body)?,
                         _ => printer.page(&page.output(tool)?)?,
@@ -285,7 +292,12 @@ fn progress() -> ProgressBar {
 
 fn watch(event: &Event, verbose: bool) {
     match event {
-        Event::Retry { reason, wait, attempt, of } => say(&format!(
+        Event::Retry {
+            reason,
+            wait,
+            attempt,
+            of,
+        } => say(&format!(
             "note: {reason}; try {attempt} of {of} in {}",
             seconds(*wait)
         )),
@@ -293,13 +305,29 @@ fn watch(event: &Event, verbose: bool) {
             "note: the rate limit of the service holds the next request back for {}",
             seconds(*wait)
         )),
-        Event::Request { method, url, headers } if verbose => {
+        Event::Request {
+            method,
+            url,
+            headers,
+        } if verbose => {
             say(&format!("> {method} {url}"));
-            headers.iter().for_each(|(name, value)| say(&format!("> {name}: {value}")));
+            headers
+                .iter()
+                .for_each(|(name, value)| say(&format!("> {name}: {value}")));
         }
-        Event::Response { status, headers, bytes, elapsed } if verbose => {
-            say(&format!("< {status} in {}, {bytes} bytes", seconds(*elapsed)));
-            headers.iter().for_each(|(name, value)| say(&format!("< {name}: {value}")));
+        Event::Response {
+            status,
+            headers,
+            bytes,
+            elapsed,
+        } if verbose => {
+            say(&format!(
+                "< {status} in {}, {bytes} bytes",
+                seconds(*elapsed)
+            ));
+            headers
+                .iter()
+                .for_each(|(name, value)| say(&format!("< {name}: {value}")));
         }
         _ => {}
     }

@@ -40,8 +40,14 @@ impl List {
         } else {
             let mut table = table_with_header(&["tool", "service", "access", "description"]);
             for tool in &tools {
-                let text = |key: &str| printable(tool[key].as_str().unwrap_or_default()).into_owned();
-                table.add_row([text("name"), text("service"), text("access"), text("description")]);
+                let text =
+                    |key: &str| printable(tool[key].as_str().unwrap_or_default()).into_owned();
+                table.add_row([
+                    text("name"),
+                    text("service"),
+                    text("access"),
+                    text("description"),
+                ]);
             }
             writeln!(stdout, "{table}")?;
         }

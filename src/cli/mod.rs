@@ -134,12 +134,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The places to look for tools: what is nearer to the user hides what is farther.
+/// The places to look for tools: those that the user named, then the built-in ones, then what happens to be here.
 fn catalog(folders: &[PathBuf]) -> Catalog {
-    let mut catalog = Catalog::builtin().with_folder("tools");
+    let mut catalog = Catalog::builtin().with_local_folder("tools");
     if let Some(paths) = std::env::var_os("TOOLRUN_TOOLS") {
-        let paths: Vec<PathBuf> =
-            std::env::split_paths(&paths).filter(|p| !p.as_os_str().is_empty()).collect();
+        let paths: Vec<PathBuf> = std::env::split_paths(&paths)
+            .filter(|p| !p.as_os_str().is_empty())
+            .collect();
         for path in paths.into_iter().rev() {
             catalog = catalog.with_folder(path);
         }

@@ -19,8 +19,14 @@ pub fn human(finding: &Finding, color: bool) -> String {
         .annotation(AnnotationKind::Primary.span(finding.span.clone()));
     let mut report = vec![Group::with_title(title).element(snippet)];
     if let Some(help) = &finding.help {
-        report.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
+        report.push(Group::with_title(
+            Level::HELP.secondary_title(help.as_str()),
+        ));
     }
-    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     format!("{}\n", renderer.render(&report))
 }

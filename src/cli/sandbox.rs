@@ -27,7 +27,10 @@ impl Sandbox {
         if !self.addr.ip().is_loopback() {
             return Err(Failure::Told(
                 exit::POLICY,
-                format!("{} is not a loopback address; a sandbox is for this machine alone", self.addr),
+                format!(
+                    "{} is not a loopback address; a sandbox is for this machine alone",
+                    self.addr
+                ),
             ));
         }
         let service = match self.service {
@@ -52,12 +55,21 @@ impl Sandbox {
             .build()
             .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
         runtime.block_on(async {
-            let listener = tokio::net::TcpListener::bind(self.addr).await.map_err(|error| {
-                Failure::Told(exit::NETWORK, format!("cannot listen on {}: {error}", self.addr))
-            })?;
+            let listener = tokio::net::TcpListener::bind(self.addr)
+                .await
+                .map_err(|error| {
+                    Failure::Told(
+                        exit::NETWORK,
+                        format!("cannot listen on {}: {error}", self.addr),
+                    )
+                })?;
             let address = listener.local_addr()?;
-            say(&format!("the sandbox of {service} listens on http://{address}"));
-            say(&format!("call it: toolrun call TOOL --sandbox=http://{address}"));
+            say(&format!(
+                "the sandbox of {service} listens on http://{address}"
+            ));
+            say(&format!(
+                "call it: toolrun call TOOL --sandbox=http://{address}"
+            ));
             tokio::select! {
                 () = toolrun::sandbox::serve(listener, Arc::new(sandbox)) => {}
                 _ = tokio::signal::ctrl_c() => {}

@@ -34,7 +34,9 @@ impl Schemas {
             }
             std::fs::create_dir_all(&self.folder)
                 .and_then(|()| std::fs::write(&path, text))
-                .map_err(|error| Failure::Told(1, format!("cannot write {}: {error}", path.display())))?;
+                .map_err(|error| {
+                    Failure::Told(1, format!("cannot write {}: {error}", path.display()))
+                })?;
             say(&format!("wrote {}", path.display()));
         }
         match stale.is_empty() {

@@ -65,14 +65,23 @@ fn as_json(tool: &Tool) -> Value {
 fn as_text(tool: &Tool) -> String {
     let mut text = String::new();
     let title = tool.title.as_deref().unwrap_or(&tool.name);
-    let _ = writeln!(text, "{} - {title}\n\n{}\n", tool.qualified_name(), tool.description);
+    let _ = writeln!(
+        text,
+        "{} - {title}\n\n{}\n",
+        tool.qualified_name(),
+        tool.description
+    );
     let mut fact = |name: &str, value: &str| {
         let _ = writeln!(text, "{name:<10}{value}");
     };
     fact("endpoint", &endpoint(tool));
     fact("access", &tool.access.to_string());
     for secret in tool.service.auth.secrets() {
-        let help = secret.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
+        let help = secret
+            .help
+            .as_deref()
+            .map(|help| format!(" ({help})"))
+            .unwrap_or_default();
         fact("secret", &format!("{}{help}", secret.name));
     }
     for (name, setting) in tool.service.settings() {
@@ -81,7 +90,11 @@ fn as_text(tool: &Tool) -> String {
             .as_ref()
             .map(|default| format!(" = {}", plain(&default.into())))
             .unwrap_or_default();
-        let variable = setting.env.as_deref().map(|v| format!(" [{v}]")).unwrap_or_default();
+        let variable = setting
+            .env
+            .as_deref()
+            .map(|v| format!(" [{v}]"))
+            .unwrap_or_default();
         fact("setting", &format!("{name}{default}{variable}"));
     }
     if tool.paging.is_some() {
@@ -145,7 +158,9 @@ fn kind(schema: &Value) -> String {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn examples(tool: &Tool) -> String {
@@ -153,9 +168,18 @@ fn examples(tool: &Tool) -> String {
     for example in &tool.examples {
         let args = match example.args.is_empty() {
             true => String::new(),
-            false => format!(" '{}'", Value::Object(example.args.clone()).to_string().replace('\'', r"'\''")),
+            false => format!(
+                " '{}'",
+                Value::Object(example.args.clone())
+                    .to_string()
+                    .replace('\'', r"'\''")
+            ),
         };
-        let _ = write!(text, "\n# {}\ntoolrun call {}{args}\n", example.name, tool.name);
+        let _ = write!(
+            text,
+            "\n# {}\ntoolrun call {}{args}\n",
+            example.name, tool.name
+        );
     }
     text
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
+use toolrun::Catalog;
 use toolrun::examples::{Failure as ExampleFailure, run};
 use toolrun::validate::tools_at;
-use toolrun::Catalog;
 
 use super::{Done, Failure, exit, report};
 
@@ -24,7 +24,9 @@ impl Test {
     pub fn run(self, catalog: &Catalog) -> Done {
         let tools = match self.paths.is_empty() {
             true => catalog.load_all(),
-            false => tools_at(&self.paths).map_err(|message| Failure::Told(exit::USAGE, message))?,
+            false => {
+                tools_at(&self.paths).map_err(|message| Failure::Told(exit::USAGE, message))?
+            }
         };
         let mut stdout = std::io::stdout().lock();
         let (mut passed, mut failed) = (0, 0);
@@ -33,7 +35,11 @@ impl Test {
                 Ok(tool) => tool,
                 Err(findings) => {
                     failed += 1;
-                    writeln!(stdout, "FAIL {}: the descriptor is not valid", entry.file.display())?;
+                    writeln!(
+                        stdout,
+                        "FAIL {}: the descriptor is not valid",
+                        entry.file.display()
+                    )?;
                     for finding in &findings {
                         writeln!(stdout, "{}", report::human(finding, false))?;
                     }

@@ -42,7 +42,11 @@ impl Validate {
             Format::Human => human(&mut stdout, &found)?,
             Format::Json => {
                 let findings: Vec<_> = found.findings.iter().map(as_json).collect();
-                writeln!(stdout, "{:#}", json!({ "files": found.files, "findings": findings }))?;
+                writeln!(
+                    stdout,
+                    "{:#}",
+                    json!({ "files": found.files, "findings": findings })
+                )?;
             }
         }
         let fails = |finding: &Finding| self.deny_warnings || finding.severity == Severity::Error;
@@ -58,7 +62,13 @@ fn human(out: &mut impl Write, found: &Report) -> std::io::Result<()> {
     for finding in &found.findings {
         writeln!(out, "{}", report::human(finding, color))?;
     }
-    let count = |severity| found.findings.iter().filter(|f| f.severity == severity).count();
+    let count = |severity| {
+        found
+            .findings
+            .iter()
+            .filter(|f| f.severity == severity)
+            .count()
+    };
     writeln!(
         out,
         "{} file(s), {} error(s), {} warning(s)",

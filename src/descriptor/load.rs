@@ -29,11 +29,12 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, check: &Check) -> Option<T> {
 
 fn pointer_of(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
-    path.iter().fold(String::new(), |pointer, segment| match segment {
-        Segment::Seq { index } => join(&pointer, &index.to_string()),
-        Segment::Map { key } => join(&pointer, key),
-        Segment::Enum { .. } | Segment::Unknown => pointer,
-    })
+    path.iter()
+        .fold(String::new(), |pointer, segment| match segment {
+            Segment::Seq { index } => join(&pointer, &index.to_string()),
+            Segment::Map { key } => join(&pointer, key),
+            Segment::Enum { .. } | Segment::Unknown => pointer,
+        })
 }
 
 /// Reports every way in which the value breaks the schema of its kind.
@@ -62,7 +63,12 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check) {
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default();
-            check.error_at_key(Code::MissingKey, &at, format!("the key `{key}` is missing"), None);
+            check.error_at_key(
+                Code::MissingKey,
+                &at,
+                format!("the key `{key}` is missing"),
+                None,
+            );
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             match meant_branch(context, &at) {
@@ -70,7 +76,10 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check) {
                 None => check.error(
                     Code::WrongType,
                     &at,
-                    format!("this value has none of the forms that its key takes: {}", forms(context)),
+                    format!(
+                        "this value has none of the forms that its key takes: {}",
+                        forms(context)
+                    ),
                 ),
             }
         }
@@ -120,7 +129,11 @@ fn is_other_form(error: &ValidationError<'_>, at: &str) -> bool {
         ValidationErrorKind::Type { .. } => path == at,
         ValidationErrorKind::Constant { .. } => path == join(at, "kind"),
         ValidationErrorKind::AnyOf { context } => {
-            path == at && context.iter().flatten().all(|inner| is_other_form(inner, at))
+            path == at
+                && context
+                    .iter()
+                    .flatten()
+                    .all(|inner| is_other_form(inner, at))
         }
         _ => false,
     }

@@ -65,7 +65,10 @@ impl Kind {
 }
 
 impl Compiled {
-    #[allow(clippy::expect_used, reason = "the schema is generated from our own types, and a test builds it")]
+    #[allow(
+        clippy::expect_used,
+        reason = "the schema is generated from our own types, and a test builds it"
+    )]
     fn new(schema: Value) -> Compiled {
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
@@ -78,7 +81,28 @@ impl Compiled {
 
 fn generate<T: schemars::JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_deserialize();
-    settings.into_generator().into_root_schema_for::<T>().to_value()
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value();
+    unwrap_descriptions(&mut schema);
+    schema
+}
+
+/// Descriptions come from doc comments, whose line breaks mean nothing.
+fn unwrap_descriptions(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            for (key, member) in members.iter_mut() {
+                match member {
+                    Value::String(text) if key == "description" => *text = text.replace('\n', " "),
+                    other => unwrap_descriptions(other),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(unwrap_descriptions),
+        _ => {}
+    }
 }
 
 fn service_schema() -> Value {

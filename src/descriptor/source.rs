@@ -129,7 +129,9 @@ impl Source {
     }
 
     fn inner_span(&self, pointer: &str, range: Range<usize>) -> Range<usize> {
-        let Some(spans) = &self.spans else { return 0..0 };
+        let Some(spans) = &self.spans else {
+            return 0..0;
+        };
         let start = spans.inside(&self.text, pointer, range.start);
         let end = spans.inside(&self.text, pointer, range.end).max(start);
         start..end
@@ -141,7 +143,8 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 
 fn read_bounded(path: &Path) -> Result<String, String> {
     use std::io::Read;
-    let file = std::fs::File::open(path).map_err(|error| format!("cannot open the file: {error}"))?;
+    let file =
+        std::fs::File::open(path).map_err(|error| format!("cannot open the file: {error}"))?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut bytes)

@@ -54,9 +54,12 @@ impl Name {
     pub fn new(text: &str) -> Option<Name> {
         let legal = !text.is_empty()
             && text.len() <= NAME_LENGTH
-            && text
-                .split('-')
-                .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+            && text.split('-').all(|part| {
+                !part.is_empty()
+                    && part
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            });
         legal.then(|| Name(text.to_owned()))
     }
 
@@ -116,7 +119,9 @@ impl std::str::FromStr for Duration {
 
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -137,7 +142,10 @@ impl JsonSchema for Duration {
 /// What all tools of a service share.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "toolrun service", description = "A service of toolrun: what all its tools share.")]
+#[schemars(
+    title = "toolrun service",
+    description = "A service of toolrun: what all its tools share."
+)]
 pub struct ServiceSpec {
     /// The version of the format.
     pub spec: Option<SpecVersion>,
@@ -283,7 +291,9 @@ pub enum ServiceRef {
 }
 
 /// What a tool may do to the service's data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
     /// Reads only; runs without consent.
@@ -307,7 +317,10 @@ impl fmt::Display for Access {
 /// One tool: one HTTP operation of a service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "toolrun tool", description = "A tool of toolrun: one HTTP operation of a service.")]
+#[schemars(
+    title = "toolrun tool",
+    description = "A tool of toolrun: one HTTP operation of a service."
+)]
 pub struct ToolSpec {
     /// The version of the format.
     pub spec: SpecVersion,
@@ -400,19 +413,38 @@ mod tests {
             assert!(Name::new(good).is_some(), "{good}");
         }
         let long = "a".repeat(NAME_LENGTH + 1);
-        for bad in ["", "-a", "a-", "a--b", "A", "a_b", "é", "a b", "../a", long.as_str()] {
+        for bad in [
+            "",
+            "-a",
+            "a-",
+            "a--b",
+            "A",
+            "a_b",
+            "é",
+            "a b",
+            "../a",
+            long.as_str(),
+        ] {
             assert!(Name::new(bad).is_none(), "{bad}");
         }
     }
 
     #[test]
     fn durations_are_read() {
-        for (text, millis) in [("500ms", 500), ("1s", 1000), ("1m", 60_000), ("1h", 3_600_000)] {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("1s", 1000),
+            ("1m", 60_000),
+            ("1h", 3_600_000),
+        ] {
             let read: Duration = serde_json::from_value(text.into()).unwrap();
             assert_eq!(read.0.as_millis(), millis, "{text}");
         }
         for bad in ["", "1", "0s", "-1s", "soon"] {
-            assert!(serde_json::from_value::<Duration>(bad.into()).is_err(), "{bad}");
+            assert!(
+                serde_json::from_value::<Duration>(bad.into()).is_err(),
+                "{bad}"
+            );
         }
     }
 }

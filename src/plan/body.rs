@@ -45,8 +45,15 @@ impl Body {
 impl BodyTemplate {
     /// Compiles the section; mistakes go to `check`.
     pub fn compile(spec: &BodySpec, pointer: &str, names: &Names, check: &Check) -> BodyTemplate {
-        let content_type = spec.content_type.clone().unwrap_or("application/json".into());
-        if !content_type.contains('/') || !content_type.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
+        let content_type = spec
+            .content_type
+            .clone()
+            .unwrap_or("application/json".into());
+        if !content_type.contains('/')
+            || !content_type
+                .chars()
+                .all(|c| c.is_ascii_graphic() || c == ' ')
+        {
             check.error(
                 Code::BadBody,
                 &join(pointer, "content_type"),

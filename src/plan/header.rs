@@ -171,10 +171,20 @@ mod tests {
     #[test]
     fn fields_are_set_and_replaced() {
         assert_eq!(
-            headers(json!({"X-A": "{{ a }}", "Accept": "y", "x-n": 1}), json!({"a": [1, 2]})),
-            Ok(vec!["accept: y".into(), "x-a: 1, 2".into(), "x-n: 1".into()])
+            headers(
+                json!({"X-A": "{{ a }}", "Accept": "y", "x-n": 1}),
+                json!({"a": [1, 2]})
+            ),
+            Ok(vec![
+                "accept: y".into(),
+                "x-a: 1, 2".into(),
+                "x-n: 1".into()
+            ])
         );
-        assert_eq!(headers(json!({"X-A": "{{ a }}"}), json!({})), Ok(vec!["accept: x".into()]));
+        assert_eq!(
+            headers(json!({"X-A": "{{ a }}"}), json!({})),
+            Ok(vec!["accept: x".into()])
+        );
     }
 
     #[test]

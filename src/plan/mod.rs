@@ -62,7 +62,10 @@ impl Method {
 
     /// Whether a body has a meaning with this method (RFC 9110, section 9.3).
     pub fn takes_body(self) -> bool {
-        matches!(self, Method::Post | Method::Put | Method::Patch | Method::Delete)
+        matches!(
+            self,
+            Method::Post | Method::Put | Method::Patch | Method::Delete
+        )
     }
 }
 
@@ -287,7 +290,10 @@ impl RequestTemplate {
         common_query.render(scope, &mut query)?;
         self.query.render(scope, &mut query)?;
         let mut headers = vec![
-            ("accept".to_owned(), Text::Plain("application/json".to_owned())),
+            (
+                "accept".to_owned(),
+                Text::Plain("application/json".to_owned()),
+            ),
             (
                 "user-agent".to_owned(),
                 Text::Plain(concat!("toolrun/", env!("CARGO_PKG_VERSION")).to_owned()),

@@ -182,7 +182,11 @@ fn report_bad_segments(segments: &[Segment], pointer: &str, check: &Check) {
     for (i, segment) in segments.iter().enumerate() {
         match segment.0.as_slice() {
             [] if i != last => {
-                check.error(Code::BadPath, pointer, "the path has an empty segment (`//`)");
+                check.error(
+                    Code::BadPath,
+                    pointer,
+                    "the path has an empty segment (`//`)",
+                );
             }
             [Piece::Text(text)] if is_dot_segment(text) => check.error(
                 Code::BadPath,
@@ -195,7 +199,10 @@ fn report_bad_segments(segments: &[Segment], pointer: &str, check: &Check) {
 }
 
 fn is_dot_segment(text: &str) -> bool {
-    matches!(text.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+    matches!(
+        text.to_ascii_lowercase().replace("%2e", ".").as_str(),
+        "." | ".."
+    )
 }
 
 #[cfg(test)]
@@ -232,11 +239,19 @@ mod tests {
     fn values_stay_in_their_segment() {
         for (path, params, expected) in [
             ("/v1/{{ id }}/x", json!({"id": "a"}), "/v1/a/x"),
-            ("/v1/{{ id }}", json!({"id": "a/b?c#d%2e"}), "/v1/a%2Fb%3Fc%23d%252e"),
+            (
+                "/v1/{{ id }}",
+                json!({"id": "a/b?c#d%2e"}),
+                "/v1/a%2Fb%3Fc%23d%252e",
+            ),
             ("/v1/{{ id }}", json!({"id": "é \\"}), "/v1/%C3%A9%20%5C"),
             ("/v1/{{ id }}", json!({"id": "..."}), "/v1/..."),
             ("/v1/{{ id }}.json", json!({"id": 7}), "/v1/7.json"),
-            ("/v1/{{ id }}:{{ n }}/", json!({"id": true, "n": "x"}), "/v1/true:x/"),
+            (
+                "/v1/{{ id }}:{{ n }}/",
+                json!({"id": true, "n": "x"}),
+                "/v1/true:x/",
+            ),
             ("/", json!({}), "/"),
             ("/a%20b", json!({}), "/a%20b"),
         ] {
@@ -251,10 +266,20 @@ mod tests {
     #[test]
     fn values_that_would_leave_it_are_refused() {
         for id in [
-            json!(""), json!("."), json!(".."), json!("a\nb"), json!("\u{0}"), json!("\u{7f}"),
-            json!(null), json!(["a"]), json!({"a": 1}),
+            json!(""),
+            json!("."),
+            json!(".."),
+            json!("a\nb"),
+            json!("\u{0}"),
+            json!("\u{7f}"),
+            json!(null),
+            json!(["a"]),
+            json!({"a": 1}),
         ] {
-            assert!(render("/v1/{{ id }}/x", json!({ "id": id })).is_err(), "{id}");
+            assert!(
+                render("/v1/{{ id }}/x", json!({ "id": id })).is_err(),
+                "{id}"
+            );
         }
         assert!(render("/v1/{{ id }}{{ n }}", json!({"id": ".", "n": "."})).is_err());
         assert!(render("/v1/{{ id }}", json!({})).is_err());

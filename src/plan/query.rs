@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use super::{RenderError, Scalar, Text, percent_encode};
 use crate::descriptor::finding::Code;
 use crate::descriptor::source::{Check, join, join_index};
-use crate::template::{CallScope, Expression, Names, Template, is_identifier, kind_of, scalar_text};
+use crate::template::{
+    CallScope, Expression, Names, Template, is_identifier, kind_of, scalar_text,
+};
 
 /// Query parameters: a list of params that go by their own names, or a map from the name on the wire to its value.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -89,12 +91,7 @@ struct Entry {
 
 impl QueryTemplate {
     /// Compiles the section; mistakes go to `check`.
-    pub fn compile(
-        spec: &QuerySpec,
-        pointer: &str,
-        names: &Names,
-        check: &Check,
-    ) -> QueryTemplate {
+    pub fn compile(spec: &QuerySpec, pointer: &str, names: &Names, check: &Check) -> QueryTemplate {
         let entries = match spec {
             QuerySpec::Names(list) => list
                 .iter()
@@ -111,7 +108,9 @@ impl QueryTemplate {
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
     pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
-        self.entries.iter().for_each(|entry| entry.value.visit(visit));
+        self.entries
+            .iter()
+            .for_each(|entry| entry.value.visit(visit));
     }
 
     /// The names on the wire, each with the one param that fills it where there is exactly one, and its style.
@@ -173,9 +172,8 @@ fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &C
             None,
         );
     }
-    let compile = |value: &Scalar, at: &str| {
-        Template::compile(&Value::from(value), at, names, check)
-    };
+    let compile =
+        |value: &Scalar, at: &str| Template::compile(&Value::from(value), at, names, check);
     let (value, style, explode) = match entry {
         QueryEntry::Plain(value) => (compile(value, pointer), Style::Repeat, None),
         QueryEntry::List(items) => {
@@ -363,22 +361,46 @@ mod tests {
             (json!(["a", "b"]), json!({"a": 1}), "a=1"),
             (json!(["a"]), list.clone(), "a=x%20y&a=2&a=true"),
             (json!(["$x y"]), json!({"$x y": "&="}), "%24x%20y=%26%3D"),
-            (json!({"v": 1, "w": "{{ a }}", "u": [1, "{{ a }}"]}), json!({"a": "é"}), "v=1&w=%C3%A9&u=1&u=%C3%A9"),
+            (
+                json!({"v": 1, "w": "{{ a }}", "u": [1, "{{ a }}"]}),
+                json!({"a": "é"}),
+                "v=1&w=%C3%A9&u=1&u=%C3%A9",
+            ),
             (json!(["a"]), json!({"a": null}), ""),
             (json!(["a"]), json!({"a": ""}), "a="),
             (json!(["a"]), json!({"a": []}), ""),
             (styled("comma"), list.clone(), "a=x%20y,2,true"),
-            (styled("brackets"), list.clone(), "a%5B%5D=x%20y&a%5B%5D=2&a%5B%5D=true"),
+            (
+                styled("brackets"),
+                list.clone(),
+                "a%5B%5D=x%20y&a%5B%5D=2&a%5B%5D=true",
+            ),
             (styled("form"), list.clone(), "a=x%20y&a=2&a=true"),
             (styled("space"), list.clone(), "a=x%20y%202%20true"),
             (styled("pipe"), list.clone(), "a=x%20y%7C2%7Ctrue"),
-            (styled("deep_object"), object.clone(), "a%5Bk%5D=v%20w&a%5Bn%5D%5Bm%5D=1&a%5Bl%5D%5B%5D=1&a%5Bl%5D%5B%5D=2"),
+            (
+                styled("deep_object"),
+                object.clone(),
+                "a%5Bk%5D=v%20w&a%5Bn%5D%5Bm%5D=1&a%5Bl%5D%5B%5D=1&a%5Bl%5D%5B%5D=2",
+            ),
             (styled("form"), flat.clone(), "k=v&m=1"),
             (styled("comma"), flat.clone(), "a=k,v,m,1"),
-            (json!({"a": {"value": "{{ a }}", "style": "form", "explode": false}}), flat.clone(), "a=k,v,m,1"),
-            (json!({"a": {"value": "{{ a }}", "style": "pipe", "explode": true}}), list.clone(), "a=x%20y&a=2&a=true"),
+            (
+                json!({"a": {"value": "{{ a }}", "style": "form", "explode": false}}),
+                flat.clone(),
+                "a=k,v,m,1",
+            ),
+            (
+                json!({"a": {"value": "{{ a }}", "style": "pipe", "explode": true}}),
+                list.clone(),
+                "a=x%20y&a=2&a=true",
+            ),
         ] {
-            assert_eq!(query(spec.clone(), params).as_deref(), Ok(expected), "{spec}");
+            assert_eq!(
+                query(spec.clone(), params).as_deref(),
+                Ok(expected),
+                "{spec}"
+            );
         }
         assert!(query(json!(["a"]), flat).is_err());
         assert!(query(json!(["a"]), json!({"a": [[1]]})).is_err());

@@ -41,7 +41,10 @@ impl Plan {
                 .iter()
                 .map(|(name, value)| (name.clone(), value.to_string()))
                 .collect(),
-            body: self.body.as_ref().map_or(Value::Null, |body| body.json.clone()),
+            body: self
+                .body
+                .as_ref()
+                .map_or(Value::Null, |body| body.json.clone()),
         }
     }
 
@@ -49,7 +52,9 @@ impl Plan {
     pub fn to_http(&self) -> String {
         let url = self.masked_url();
         let after_scheme = url.find("://").map_or(0, |at| at + 3);
-        let path = url[after_scheme..].find('/').map_or(url.len(), |at| at + after_scheme);
+        let path = url[after_scheme..]
+            .find('/')
+            .map_or(url.len(), |at| at + after_scheme);
         let mut text = format!(
             "{} {} HTTP/1.1\nhost: {}\n",
             self.method,

@@ -114,7 +114,9 @@ fn link_target(header: &str, rel: &str) -> Option<String> {
         let (params, next) = split_link(&rest[close + 1..]);
         let has_rel = params.iter().any(|(name, value)| {
             name.eq_ignore_ascii_case("rel")
-                && value.split_ascii_whitespace().any(|r| r.eq_ignore_ascii_case(rel))
+                && value
+                    .split_ascii_whitespace()
+                    .any(|r| r.eq_ignore_ascii_case(rel))
         });
         if has_rel {
             return Some(target.to_owned());
@@ -150,7 +152,10 @@ fn split_link(text: &str) -> (Vec<(String, String)>, &str) {
 
 fn push_param(text: &str, params: &mut Vec<(String, String)>) {
     if let Some((name, value)) = text.split_once('=') {
-        params.push((name.trim().to_owned(), value.trim().trim_matches('"').to_owned()));
+        params.push((
+            name.trim().to_owned(),
+            value.trim().trim_matches('"').to_owned(),
+        ));
     }
 }
 
@@ -213,9 +218,21 @@ mod tests {
     #[test]
     fn links_are_read_as_rfc_8288_says() {
         for (header, rel, expected) in [
-            ("<https://a.test/x?page=2>; rel=\"next\", <https://a.test/x?page=9>; rel=\"last\"", "next", Some("https://a.test/x?page=2")),
-            ("<https://a.test/x?page=2>; rel=\"next\", <https://a.test/x?page=9>; rel=\"last\"", "last", Some("https://a.test/x?page=9")),
-            ("</x?a=1,2>; title=\"a, b; rel=next\"; rel=prev, </y>; REL=Next", "next", Some("/y")),
+            (
+                "<https://a.test/x?page=2>; rel=\"next\", <https://a.test/x?page=9>; rel=\"last\"",
+                "next",
+                Some("https://a.test/x?page=2"),
+            ),
+            (
+                "<https://a.test/x?page=2>; rel=\"next\", <https://a.test/x?page=9>; rel=\"last\"",
+                "last",
+                Some("https://a.test/x?page=9"),
+            ),
+            (
+                "</x?a=1,2>; title=\"a, b; rel=next\"; rel=prev, </y>; REL=Next",
+                "next",
+                Some("/y"),
+            ),
             ("</x>; rel=\"first next\"", "next", Some("/x")),
             ("</x>; rel=prev", "next", None),
             ("", "next", None),

@@ -4,6 +4,7 @@
 //! expression; maps and lists are projected part by part; `{ each, as }` maps over nodes; `{ literal }` is itself.
 //! Everything is compiled once.
 
+mod direct;
 mod errors;
 pub mod jsonpath;
 
@@ -147,7 +148,10 @@ impl Node {
         names: &Names,
         check: &Check,
     ) -> Node {
-        for key in members.keys().filter(|key| !matches!(key.as_str(), "each" | "as")) {
+        for key in members
+            .keys()
+            .filter(|key| !matches!(key.as_str(), "each" | "as"))
+        {
             check.error_at_key(
                 Code::UnknownKey,
                 &join(pointer, key),
@@ -279,8 +283,9 @@ fn compile_path(text: &str, pointer: &str, check: &Check) -> Option<JsonPath> {
                 pointer,
                 error.offset..end,
                 format!("`{text}` is no JSONPath: {}", error.message),
-                (!text.starts_with("$.") && !text.starts_with("$["))
-                    .then(|| "a text that starts with `$` is written `{ literal: \"$...\" }`".to_owned()),
+                (!text.starts_with("$.") && !text.starts_with("$[")).then(|| {
+                    "a text that starts with `$` is written `{ literal: \"$...\" }`".to_owned()
+                }),
             );
             None
         }
@@ -447,6 +452,7 @@ pub fn response_names<S: AsRef<str>>(params: impl IntoIterator<Item = S>) -> Nam
 pub struct Projection {
     bindings: Vec<(String, Node)>,
     output: Option<Node>,
+    direct: Option<direct::Direct>,
     rows: Option<String>,
 }
 
@@ -483,6 +489,10 @@ impl Projection {
         report_unknown_rows(spec, output.as_ref(), pointer, check);
         Projection {
             bindings,
+            direct: output
+                .as_ref()
+                .and_then(direct::Direct::compile)
+                .and_then(direct::Direct::if_simple),
             output,
             rows: spec.rows.clone(),
         }
@@ -504,6 +514,12 @@ impl Projection {
         output
             .project(response.body, &response.frame(&bindings))
             .map_err(|error| error.under("output"))
+    }
+
+    /// Projects the text of a body without making a tree of all of it. `None` when that is not possible; then
+    /// [`Projection::run`] says what the output or the error is.
+    pub fn run_direct(&self, body: &[u8]) -> Option<Value> {
+        self.direct.as_ref()?.run(body)
     }
 
     /// The rows of an output, where it has any.

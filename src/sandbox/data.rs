@@ -51,7 +51,9 @@ impl Data {
                 let at = join(pointer, name);
                 let times = data.times.as_ref().map(|times| Times {
                     start: seconds(&times.start, &join(&at, "times/start"), check),
-                    every: i64::try_from(times.every.0.as_secs()).unwrap_or(i64::MAX).max(1),
+                    every: i64::try_from(times.every.0.as_secs())
+                        .unwrap_or(i64::MAX)
+                        .max(1),
                 });
                 let collection = Collection {
                     template: Template::compile(&data.row, &join(&at, "row"), &names, check),
@@ -71,7 +73,9 @@ impl Data {
 
     /// How many rows a collection has.
     pub fn len(&self, name: &str) -> usize {
-        self.collections.get(name).map_or(0, |collection| collection.rows.len())
+        self.collections
+            .get(name)
+            .map_or(0, |collection| collection.rows.len())
     }
 
     /// A row, made when it is first asked for.
@@ -107,7 +111,9 @@ impl Data {
         };
         let first_at = |time: i64| {
             let steps = (time - times.start + times.every - 1).div_euclid(times.every);
-            usize::try_from(steps).unwrap_or(0).min(collection.rows.len())
+            usize::try_from(steps)
+                .unwrap_or(0)
+                .min(collection.rows.len())
         };
         first_at(from)..first_at(until).max(first_at(from))
     }
@@ -216,7 +222,11 @@ impl Object for Random {
         match method {
             "int" => {
                 let (low, high): (i64, i64) = from_args(args)?;
-                let width = high.saturating_sub(low).saturating_add(1).max(1).unsigned_abs();
+                let width = high
+                    .saturating_sub(low)
+                    .saturating_add(1)
+                    .max(1)
+                    .unsigned_abs();
                 let offset = i64::try_from(self.below(width)).unwrap_or(0);
                 Ok((low + offset).into())
             }
@@ -241,9 +251,10 @@ impl Object for Random {
             "row" => {
                 let (name,): (String,) = from_args(args)?;
                 let index = usize::try_from(self.below(self.data.len(&name) as u64)).unwrap_or(0);
-                let row = self.data.row(&name, index).map_err(|error| {
-                    Error::new(ErrorKind::InvalidOperation, error.to_string())
-                })?;
+                let row = self
+                    .data
+                    .row(&name, index)
+                    .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
                 Ok(JinjaValue::from(Serde(row)))
             }
             other => Err(Error::new(

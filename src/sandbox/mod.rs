@@ -189,7 +189,10 @@ impl Sandbox {
 
     /// The made-up secrets that requests must carry, by name.
     pub fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.spec.secrets.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.spec
+            .secrets
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The names of the faults that can be asked for.
@@ -209,7 +212,10 @@ impl Sandbox {
                 known.join(", ")
             )));
         }
-        let mut upcoming = self.upcoming_faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut upcoming = self
+            .upcoming_faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         upcoming.extend(std::iter::repeat_n(fault.to_owned(), times));
         Ok(())
     }
@@ -243,7 +249,10 @@ impl Sandbox {
         self.check_credential(incoming)?;
         self.check_headers(incoming)?;
         let not_found = || {
-            Refusal::new(404, format!("{} {}: Not Found", incoming.method, incoming.path))
+            Refusal::new(
+                404,
+                format!("{} {}: Not Found", incoming.method, incoming.path),
+            )
         };
         let (tool, captured) = found.ok_or_else(not_found)?;
         let route = self.routes.get(&tool.name).ok_or_else(not_found)?;
@@ -263,22 +272,35 @@ impl Sandbox {
     }
 
     fn refuse_fault(&self, incoming: &Incoming<'_>) -> Result<(), Refusal> {
-        let asked = incoming.headers.get(FAULT_HEADER).and_then(Value::as_str).map(str::to_owned);
+        let asked = incoming
+            .headers
+            .get(FAULT_HEADER)
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         let injected = || {
-            let mut upcoming =
-                self.upcoming_faults.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut upcoming = self
+                .upcoming_faults
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             (!upcoming.is_empty()).then(|| upcoming.remove(0))
         };
         let Some(name) = asked.or_else(injected) else {
             return Ok(());
         };
         let fault = self.spec.faults.get(&name).ok_or_else(|| {
-            Refusal::new(400, format!("{FAULT_HEADER}: the sandbox has no fault `{name}`"))
+            Refusal::new(
+                400,
+                format!("{FAULT_HEADER}: the sandbox has no fault `{name}`"),
+            )
         })?;
         Err(Refusal {
             status: fault.status,
             message: fault.message.clone(),
-            headers: fault.headers.iter().map(|(n, v)| (n.clone(), v.clone())).collect(),
+            headers: fault
+                .headers
+                .iter()
+                .map(|(n, v)| (n.clone(), v.clone()))
+                .collect(),
         })
     }
 
@@ -295,7 +317,10 @@ impl Sandbox {
         if by_alternative || auth.is_satisfied(&self.secrets, header, incoming.query) {
             return Ok(());
         }
-        Err(Refusal::new(401, "the credential is missing or wrong".to_owned()))
+        Err(Refusal::new(
+            401,
+            "the credential is missing or wrong".to_owned(),
+        ))
     }
 
     fn check_headers(&self, incoming: &Incoming<'_>) -> Result<(), Refusal> {
@@ -325,7 +350,11 @@ impl Sandbox {
             }
         }
         let scope = IdScope(Random::new(&self.data, &format!("request/{number}")));
-        self.request_id.render(&scope).ok().flatten().unwrap_or_default()
+        self.request_id
+            .render(&scope)
+            .ok()
+            .flatten()
+            .unwrap_or_default()
     }
 
     fn common_headers(&self, request_id: &Value) -> Vec<(String, String)> {
@@ -342,13 +371,27 @@ impl Sandbox {
 
     fn error_body(&self, refusal: &Refusal, request_id: &Value) -> Value {
         let status = refusal.status.to_string();
-        let message = self.spec.errors.messages.get(&status).unwrap_or(&refusal.message);
-        let code = self.spec.errors.codes.get(&status).map_or("error", String::as_str);
+        let message = self
+            .spec
+            .errors
+            .messages
+            .get(&status)
+            .unwrap_or(&refusal.message);
+        let code = self
+            .spec
+            .errors
+            .codes
+            .get(&status)
+            .map_or("error", String::as_str);
         let mut scope = Values::default();
         scope.0.insert("request_id", request_id.clone());
         scope.0.insert("status", refusal.status.into());
         scope.0.insert("code", code.into());
         scope.0.insert("message", message.as_str().into());
-        self.envelope.render(&scope).ok().flatten().unwrap_or_default()
+        self.envelope
+            .render(&scope)
+            .ok()
+            .flatten()
+            .unwrap_or_default()
     }
 }

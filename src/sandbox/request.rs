@@ -11,12 +11,15 @@ use crate::plan::{PathTemplate, Segment, Style};
 use crate::template::Piece;
 use crate::tool::Tool;
 
+/// Arguments that stand in a request's path, by name.
+type Captured = Vec<(String, String)>;
+
 /// The tool whose operation this is, with the arguments in the path. Literal segments beat params.
 pub fn find_tool<'t>(
     tools: &'t [Arc<Tool>],
     method: &str,
     path: &str,
-) -> Option<(&'t Arc<Tool>, Vec<(String, String)>)> {
+) -> Option<(&'t Arc<Tool>, Captured)> {
     tools
         .iter()
         .filter(|tool| tool.request.method.as_str() == method)
@@ -28,7 +31,7 @@ pub fn find_tool<'t>(
         .min_by_key(|(_, captured)| captured.len())
 }
 
-fn match_path(template: &PathTemplate, path: &str) -> Option<Vec<(String, String)>> {
+fn match_path(template: &PathTemplate, path: &str) -> Option<Captured> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     if segments.len() != template.segments().len() {
         return None;
@@ -41,7 +44,7 @@ fn match_path(template: &PathTemplate, path: &str) -> Option<Vec<(String, String
 }
 
 /// A segment has at most one expression that can be read back: the text around it is fixed.
-fn match_segment(segment: &Segment, text: &str, captured: &mut Vec<(String, String)>) -> Option<()> {
+fn match_segment(segment: &Segment, text: &str, captured: &mut Captured) -> Option<()> {
     let (prefix, rest) = match segment.0.as_slice() {
         [Piece::Text(prefix), rest @ ..] => (prefix.as_str(), rest),
         rest => ("", rest),
@@ -55,8 +58,12 @@ fn match_segment(segment: &Segment, text: &str, captured: &mut Vec<(String, Stri
                 [Piece::Text(suffix)] => suffix.as_str(),
                 _ => return None,
             };
-            let value = inner.strip_suffix(suffix).filter(|value| !value.is_empty())?;
-            let [name] = expression.names() else { return None };
+            let value = inner
+                .strip_suffix(suffix)
+                .filter(|value| !value.is_empty())?;
+            let [name] = expression.names() else {
+                return None;
+            };
             captured.push((name.clone(), decode(value)));
             Some(())
         }
@@ -85,7 +92,12 @@ pub fn arguments(
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (decode(&name.replace('+', " ")), value.replace('+', " "));
-        if tool.service.query.wire_names().any(|(wire, _, _)| wire == name) {
+        if tool
+            .service
+            .query
+            .wire_names()
+            .any(|(wire, _, _)| wire == name)
+        {
             continue;
         }
         let (param, delimiter) = param_of(tool, &name)
@@ -105,18 +117,21 @@ pub fn arguments(
 
 /// The param behind a name on the wire, and what separates its items where one parameter holds them all.
 fn param_of<'t>(tool: &'t Tool, name: &str) -> Option<(&'t str, Option<&'static str>)> {
-    tool.request.query.wire_names().find_map(|(wire, param, style)| {
-        let delimiter = match style {
-            Style::Brackets | Style::DeepObject => {
-                return (name.strip_suffix("[]") == Some(wire)).then_some((param?, None));
-            }
-            Style::Comma => Some(","),
-            Style::Space => Some("%20"),
-            Style::Pipe => Some("%7C"),
-            Style::Repeat | Style::Form => None,
-        };
-        (wire == name).then_some((param?, delimiter))
-    })
+    tool.request
+        .query
+        .wire_names()
+        .find_map(|(wire, param, style)| {
+            let delimiter = match style {
+                Style::Brackets | Style::DeepObject => {
+                    return (name.strip_suffix("[]") == Some(wire)).then_some((param?, None));
+                }
+                Style::Comma => Some(","),
+                Style::Space => Some("%20"),
+                Style::Pipe => Some("%7C"),
+                Style::Repeat | Style::Form => None,
+            };
+            (wire == name).then_some((param?, delimiter))
+        })
 }
 
 fn put(

@@ -65,15 +65,25 @@ impl Route {
         }
         let request = Names::default().with("args").with("headers").with("now");
         let row = request.clone().with("row");
-        let body = ["rows", "first", "last", "has_more", "next_page", "has_previous"]
-            .iter()
-            .fold(request.clone(), |names, name| names.with(name));
-        let text = |text: &str, at: &str, names: &Names| {
-            Template::compile_text(text, at, names, check)
-        };
+        let body = [
+            "rows",
+            "first",
+            "last",
+            "has_more",
+            "next_page",
+            "has_previous",
+        ]
+        .iter()
+        .fold(request.clone(), |names, name| names.with(name));
+        let text =
+            |text: &str, at: &str, names: &Names| Template::compile_text(text, at, names, check);
         Route {
             from: spec.from.clone(),
-            matching: spec.matching.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            matching: spec
+                .matching
+                .iter()
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
             filters: spec
                 .filters
                 .iter()
@@ -180,15 +190,22 @@ impl Route {
             let size = usize::try_from(size.unwrap_or(page.size.into())).unwrap_or(usize::MAX);
             (start, end) = page.bounds(&rows, &args, size)?;
         }
-        let backwards = self.page.as_ref().is_some_and(|page| page.is_backwards(&args));
+        let backwards = self
+            .page
+            .as_ref()
+            .is_some_and(|page| page.is_backwards(&args));
         let has_more = if backwards { start > 0 } else { end < total };
         let next_page = match has_more {
             true => Value::from(format!("page_{}", STANDARD.encode(end.to_string()))),
             false => Value::Null,
         };
         let mut page: Vec<Value> = rows.into_iter().take(end).skip(start).collect();
-        scope.0.insert("first", page.first().cloned().unwrap_or_default());
-        scope.0.insert("last", page.last().cloned().unwrap_or_default());
+        scope
+            .0
+            .insert("first", page.first().cloned().unwrap_or_default());
+        scope
+            .0
+            .insert("last", page.last().cloned().unwrap_or_default());
         if let Some(item) = &self.item {
             for row in &mut page {
                 scope.0.insert("row", std::mem::take(row));
@@ -288,12 +305,7 @@ impl PageSpec {
     }
 
     /// The first row and the row behind the last.
-    fn bounds(
-        &self,
-        rows: &[Value],
-        args: &Value,
-        size: usize,
-    ) -> Result<(usize, usize), Refusal> {
+    fn bounds(&self, rows: &[Value], args: &Value, size: usize) -> Result<(usize, usize), Refusal> {
         if let Some(token) = self.token.as_ref().and_then(|token| argument(args, token)) {
             let start = token
                 .as_str()
@@ -349,16 +361,28 @@ fn truth(template: &Template, scope: &Values) -> Result<bool, EvalError> {
 
 fn whole(template: &Template, scope: &Values) -> Result<i64, Refusal> {
     let value = template.render(scope)?.unwrap_or_default();
-    value
-        .as_i64()
-        .ok_or_else(|| Refusal::new(500, format!("the sandbox needs a whole number, not {value}")))
+    value.as_i64().ok_or_else(|| {
+        Refusal::new(
+            500,
+            format!("the sandbox needs a whole number, not {value}"),
+        )
+    })
 }
 
 /// The fields that a row is grouped by, as one object.
 fn group_key(row: &Value, group_by: &Value) -> Value {
-    let fields = group_by.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let fields = group_by
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
     let key: Map<String, Value> = fields
-        .map(|field| (field.to_owned(), row.get(field).cloned().unwrap_or_default()))
+        .map(|field| {
+            (
+                field.to_owned(),
+                row.get(field).cloned().unwrap_or_default(),
+            )
+        })
         .collect();
     json!(key)
 }
@@ -372,7 +396,12 @@ fn decode_time(token: &str) -> Result<i64, Refusal> {
     token
         .strip_prefix("page_")
         .and_then(|encoded| STANDARD.decode(encoded).ok())
-        .and_then(|bytes| String::from_utf8(bytes).ok()?.parse::<jiff::Timestamp>().ok())
+        .and_then(|bytes| {
+            String::from_utf8(bytes)
+                .ok()?
+                .parse::<jiff::Timestamp>()
+                .ok()
+        })
         .map(jiff::Timestamp::as_second)
         .ok_or_else(|| Refusal::new(400, "page: invalid page token".to_owned()))
 }

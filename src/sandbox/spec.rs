@@ -10,7 +10,10 @@ use crate::descriptor::{Duration, Name, SpecVersion};
 /// A service's sandbox: a small made-up data set, and how each tool's route answers from it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "toolrun sandbox", description = "A made-up stand-in for a service.")]
+#[schemars(
+    title = "toolrun sandbox",
+    description = "A made-up stand-in for a service."
+)]
 pub struct SandboxSpec {
     /// The version of the format.
     pub spec: SpecVersion,

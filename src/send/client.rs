@@ -10,7 +10,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::Event;
+use super::{Event, Observer, tell};
 use crate::service::{Service, is_loopback, is_private};
 
 /// Which certificate authorities are trusted.
@@ -98,11 +98,11 @@ impl Client {
         &self.http
     }
 
-    pub(super) async fn wait_for_turn(&self, observe: &(dyn Fn(Event) + Send + Sync)) {
+    pub(super) async fn wait_for_turn(&self, observer: Observer<'_>) {
         let Some(limiter) = &self.limiter else { return };
         while let Err(not_until) = limiter.check() {
             let wait = not_until.wait_time_from(DefaultClock::default().now());
-            observe(Event::RateLimited { wait });
+            tell(observer, || Event::RateLimited { wait });
             tokio::time::sleep(wait).await;
         }
     }
@@ -119,7 +119,9 @@ fn tls(is_https: bool, roots: &Roots) -> Result<rustls::ClientConfig, ClientErro
     let mut store = rustls::RootCertStore::empty();
     match roots {
         _ if !is_https => {}
-        Roots::Bundled | Roots::System => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Roots::Bundled | Roots::System => {
+            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
+        }
         Roots::File(path) => {
             let refuse = |reason: String| ClientError::Roots {
                 path: path.display().to_string(),

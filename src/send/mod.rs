@@ -61,6 +61,16 @@ pub enum Event {
     },
 }
 
+/// Whoever watches, if anyone does.
+pub type Observer<'o> = Option<&'o (dyn Fn(Event) + Send + Sync)>;
+
+/// Tells an event, which is only made when somebody watches.
+pub fn tell(observer: Observer<'_>, event: impl FnOnce() -> Event) {
+    if let Some(observer) = observer {
+        observer(event());
+    }
+}
+
 /// A response, with the secrets that were sent masked wherever the service repeats them.
 #[derive(Debug, Clone)]
 pub struct Response {
@@ -87,18 +97,22 @@ pub async fn send(
     request: &SignedRequest,
     idempotent: bool,
     redactor: &Redactor,
-    observe: &(dyn Fn(Event) + Send + Sync),
+    observer: Observer<'_>,
 ) -> Result<Response, Error> {
     let policy = &service.retry;
-    let most = if idempotent { policy.max_attempts.max(1) } else { 1 };
+    let most = if idempotent {
+        policy.max_attempts.max(1)
+    } else {
+        1
+    };
     let mut attempt = 1;
     loop {
-        client.wait_for_turn(observe).await;
+        client.wait_for_turn(observer).await;
         let started = Instant::now();
         let outcome = once(client, service, request).await;
         let (reason, asked) = match &outcome {
             Ok(answer) => {
-                observe(Event::Response {
+                tell(observer, || Event::Response {
                     status: answer.status,
                     headers: masked(&answer.headers, redactor),
                     bytes: answer.body.len(),
@@ -119,7 +133,7 @@ pub async fn send(
         match wait {
             Some(wait) if attempt < most => {
                 attempt += 1;
-                observe(Event::Retry {
+                tell(observer, || Event::Retry {
                     reason: redactor.text(&reason),
                     wait,
                     attempt,
@@ -142,7 +156,11 @@ fn finish(answer: Answer, attempts: u32, redactor: &Redactor) -> Response {
     let retry_after = retry::retry_after(&answer.headers);
     Response {
         status: answer.status,
-        headers: masked(&answer.headers, redactor),
+        headers: answer
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name, redactor.text(&value)))
+            .collect(),
         body: redactor.bytes(answer.body),
         attempts,
         retry_after,
@@ -185,9 +203,9 @@ async fn follow(
         let Some(location) = redirect_target(&response, request.method) else {
             return read(response, service).await;
         };
-        let target = url
-            .join(&location)
-            .map_err(|_| Error::Policy("the service redirects to something that is no URL".to_owned()))?;
+        let target = url.join(&location).map_err(|_| {
+            Error::Policy("the service redirects to something that is no URL".to_owned())
+        })?;
         if target.origin() != origin {
             return Err(Error::Policy(format!(
                 "the service redirects to another origin, {}; it is not followed",
@@ -204,7 +222,7 @@ async fn follow(
 /// Where a redirect leads, when following it sends the same request again.
 fn redirect_target(response: &reqwest::Response, method: Method) -> Option<String> {
     let follows = match response.status().as_u16() {
-        301 | 302 | 303 => matches!(method, Method::Get | Method::Head),
+        301..=303 => matches!(method, Method::Get | Method::Head),
         307 | 308 => true,
         _ => false,
     };
@@ -250,23 +268,31 @@ async fn read(mut response: reqwest::Response, service: &Service) -> Result<Answ
             (name.as_str().to_owned(), text)
         })
         .collect();
-    let mut body = BytesMut::new();
+    // Most bodies come in one piece, which then needs no copy.
+    let (mut body, mut first) = (BytesMut::new(), Bytes::new());
     while let Some(chunk) = response
         .chunk()
         .await
         .map_err(|error| network_error(error, service))?
     {
-        if body.len() + chunk.len() > most {
+        if first.len() + body.len() + chunk.len() > most {
             return Err(Error::Response(format!(
                 "the body is larger than {most} bytes, the service's limits.response_bytes"
             )));
         }
-        body.extend_from_slice(&chunk);
+        match first.is_empty() {
+            true => first = chunk,
+            false => body.extend_from_slice(&chunk),
+        }
     }
+    let body = match body.is_empty() {
+        true => first,
+        false => [first, body.freeze()].concat().into(),
+    };
     Ok(Answer {
         status,
         headers,
-        body: body.freeze(),
+        body,
     })
 }
 
@@ -286,7 +312,10 @@ fn network_error(error: reqwest::Error, service: &Service) -> Error {
     let host = service.base.host_str().unwrap_or("the service");
     let what = match (error.is_connect(), error.is_decode()) {
         (true, _) if error.is_timeout() => {
-            format!("cannot connect to {host} within {}", seconds(service.timeout.connect.0))
+            format!(
+                "cannot connect to {host} within {}",
+                seconds(service.timeout.connect.0)
+            )
         }
         (true, _) => format!("cannot connect to {host}"),
         (_, true) => format!("cannot decode the answer of {host}"),

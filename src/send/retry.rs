@@ -70,7 +70,11 @@ mod tests {
             (200, "true", false),
         ] {
             let headers = headers("x-should-retry", value);
-            assert_eq!(is_worth_it(status, &headers, &[429, 503]), expected, "{status} {value}");
+            assert_eq!(
+                is_worth_it(status, &headers, &[429, 503]),
+                expected,
+                "{status} {value}"
+            );
         }
     }
 

@@ -233,7 +233,9 @@ impl Auth {
             .iter()
             .all(|(name, value)| header(name) == Some(&*secrets.reveal(value)));
         let in_query = |name: &str, value: &str| {
-            query.split('&').any(|pair| pair.split_once('=') == Some((name, value)))
+            query
+                .split('&')
+                .any(|pair| pair.split_once('=') == Some((name, value)))
         };
         headers
             && self

@@ -57,10 +57,9 @@ impl SecretRef {
         }
         let (name, source) = match (&spec.env, &spec.file) {
             (Some(variable), None) => {
-                let legal = variable
-                    .bytes()
-                    .enumerate()
-                    .all(|(i, b)| b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit()));
+                let legal = variable.bytes().enumerate().all(|(i, b)| {
+                    b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit())
+                });
                 if variable.is_empty() || !legal {
                     check.error_with_help(
                         Code::BadName,
@@ -261,7 +260,10 @@ mod tests {
     #[test]
     fn a_secret_never_shows_itself() {
         let secret = Secret::new("canary-1234");
-        assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "*** *** Some(***)");
+        assert_eq!(
+            format!("{secret} {secret:?} {:?}", Some(&secret)),
+            "*** *** Some(***)"
+        );
     }
 
     #[test]

@@ -29,7 +29,9 @@ pub fn write(
     for row in rows {
         match row {
             Value::Object(members) => {
-                let cells = columns.iter().map(|name| members.get(name).map_or(String::new(), cell));
+                let cells = columns
+                    .iter()
+                    .map(|name| members.get(name).map_or(String::new(), cell));
                 writer.write_record(cells)?;
             }
             scalar => writer.write_record([cell(scalar)])?,

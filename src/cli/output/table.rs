@@ -34,7 +34,10 @@ fn grid(rows: &[Value]) -> Table {
     // A column in which no row has anything says nothing.
     let columns: Vec<String> = columns(rows)
         .into_iter()
-        .filter(|name| rows.iter().any(|row| row.get(name).is_some_and(|v| !v.is_null())))
+        .filter(|name| {
+            rows.iter()
+                .any(|row| row.get(name).is_some_and(|v| !v.is_null()))
+        })
         .collect();
     if columns.is_empty() {
         let mut table = with_header(&["value"]);
@@ -53,7 +56,8 @@ fn grid(rows: &[Value]) -> Table {
         );
     }
     for (at, name) in columns.iter().enumerate() {
-        let is_number = |row: &Value| matches!(row.get(name), Some(Value::Number(_) | Value::Null) | None);
+        let is_number =
+            |row: &Value| matches!(row.get(name), Some(Value::Number(_) | Value::Null) | None);
         if rows.iter().all(is_number)
             && let Some(column) = table.column_mut(at)
         {

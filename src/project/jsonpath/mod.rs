@@ -184,7 +184,9 @@ fn plain_names(text: &str) -> Option<Vec<Step>> {
         .split('.')
         .map(|name| {
             let mut bytes = name.bytes();
-            let starts = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+            let starts = bytes
+                .next()
+                .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
             (starts && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_'))
                 .then(|| Step::Name(name.to_owned()))
         })

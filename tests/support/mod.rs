@@ -1,0 +1,124 @@
+//! What the integration tests share: a fake service on loopback, a folder to work in, and the program under test.
+#![allow(dead_code, unused_imports, reason = "each test file uses a part")]
+
+mod fake;
+mod http;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub use fake::{Fake, Manner, Reply, Request, refused_origin};
+pub use http::{Answer, get};
+
+/// A fresh folder that the program runs in, with descriptors in `descriptors/`.
+pub struct Workspace {
+    folder: TempDir,
+}
+
+impl Workspace {
+    pub fn new() -> Workspace {
+        let folder = TempDir::new().expect("a temporary folder");
+        fs::create_dir(folder.path().join("descriptors")).expect("a folder");
+        Workspace { folder }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn descriptors(&self) -> PathBuf {
+        self.path().join("descriptors")
+    }
+
+    /// Writes a file below the folder.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    /// Writes the service `probe`, which stands at `origin`.
+    pub fn service(&self, origin: &str, more: &str) {
+        let text = format!("spec: 1\nservice: probe\nbase_url: {origin}\n{more}\n");
+        self.write("descriptors/probe/service.yaml", text);
+    }
+
+    /// Writes a tool of the service `probe`. Its `more` gives at least the request.
+    pub fn tool(&self, name: &str, access: &str, more: &str) {
+        let text = format!(
+            "spec: 1\ntool: {name}\nservice: probe\ndescription: A probe.\naccess: {access}\n{more}\n"
+        );
+        self.write(&format!("descriptors/probe/{name}.yaml"), text);
+    }
+
+    /// The program, in this folder, with nothing of the outer environment but `PATH`.
+    pub fn toolrun(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolrun"));
+        command.env_clear().current_dir(self.path());
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command.arg("--tools").arg(self.descriptors());
+        command
+    }
+
+    /// Runs the program with these arguments.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        output(self.toolrun().args(arguments))
+    }
+}
+
+/// What a run of the program gave.
+#[derive(Debug)]
+pub struct Output {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a command to its end.
+pub fn output(command: &mut Command) -> Output {
+    let output = command.output().expect("the program starts");
+    Output {
+        code: output.status.code().expect("the program ends by itself"),
+        stdout: String::from_utf8(output.stdout).expect("standard output is UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
+    }
+}
+
+impl Output {
+    /// Insists on an exit code; what was told is shown otherwise.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Output {
+        assert_eq!(
+            self.code, code,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
+        self
+    }
+
+    /// Standard output as one JSON value.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).expect("standard output is JSON")
+    }
+
+    /// Standard output as one JSON value a line.
+    #[track_caller]
+    pub fn lines(&self) -> Vec<Value> {
+        let parse = |line| serde_json::from_str(line).expect("each line is JSON");
+        self.stdout.lines().map(parse).collect()
+    }
+
+    /// The error object that standard error is.
+    #[track_caller]
+    pub fn error(&self) -> Value {
+        let whole: Value = serde_json::from_str(&self.stderr).expect("standard error is JSON");
+        whole["error"].clone()
+    }
+}
