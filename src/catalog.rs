@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::descriptor::finding::{Code, Finding};
 use crate::descriptor::{Check, Name, Source};
 use crate::error::Error;
+use crate::parallel;
 use crate::service::Service;
 use crate::template::nearest;
 use crate::tool::{ServiceSource, Tool};
@@ -275,13 +276,9 @@ impl Catalog {
 
     /// All tools' files with what they load to, without those that are hidden.
     pub fn load_all(&self) -> Vec<Loaded> {
-        self.entries()
-            .into_iter()
-            .map(|entry| {
-                let tool = load(&entry);
-                (entry, tool)
-            })
-            .collect()
+        let entries = self.entries();
+        let tools = parallel::map(&entries, load);
+        entries.into_iter().zip(tools).collect()
     }
 
     /// All descriptor files of tools that are not hidden, with those of their services and sandboxes.

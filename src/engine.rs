@@ -43,12 +43,13 @@ pub struct Engine {
     consent: Access,
     stand_in: Option<Url>,
     observer: Option<Watcher>,
+    clients: Mutex<HashMap<String, Arc<Client>>>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
 }
 
 /// What the calls of one service share.
 struct Session {
-    client: Client,
+    client: Arc<Client>,
     secrets: Secrets,
     redactor: Redactor,
 }
@@ -100,6 +101,7 @@ impl Engine {
             consent: Access::Read,
             stand_in: None,
             observer: None,
+            clients: Mutex::default(),
             sessions: Mutex::default(),
         }
     }
@@ -329,12 +331,7 @@ impl Engine {
         }
         let secrets = service.auth.resolve(&self.secrets)?;
         let redactor = Redactor::new(&secrets);
-        let client = Client::new(service, &self.base(service), &self.roots).map_err(|error| {
-            Error::Network {
-                what: "cannot connect".to_owned(),
-                reason: error.to_string(),
-            }
-        })?;
+        let client = self.client(service)?;
         let session = Arc::new(Session {
             client,
             secrets,
@@ -342,6 +339,32 @@ impl Engine {
         });
         sessions.insert(service.id.clone(), Arc::clone(&session));
         Ok(session)
+    }
+}
+
+impl Engine {
+    /// Builds the HTTP client of a service before its first call. Nothing is sent and no secret is read.
+    ///
+    /// # Errors
+    /// When the certificate authorities cannot be loaded.
+    pub fn warm_up(&self, service: &Service) -> Result<(), Error> {
+        self.client(service).map(drop)
+    }
+
+    fn client(&self, service: &Service) -> Result<Arc<Client>, Error> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&service.id) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Client::new(service, &self.base(service), &self.roots).map_err(|error| {
+            Error::Network {
+                what: "cannot connect".to_owned(),
+                reason: error.to_string(),
+            }
+        })?;
+        let client = Arc::new(client);
+        clients.insert(service.id.clone(), Arc::clone(&client));
+        Ok(client)
     }
 }
 

@@ -35,6 +35,7 @@ pub mod error;
 pub mod examples;
 mod functions;
 pub mod paging;
+mod parallel;
 pub mod params;
 pub mod plan;
 pub mod project;

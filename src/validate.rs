@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use crate::catalog::{Catalog, File, FileKind, Loaded};
 use crate::descriptor::finding::{Code, Finding, Severity};
 use crate::descriptor::source::{Check, Source};
 use crate::examples;
+use crate::parallel;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
 use crate::tool::{ServiceSource, Tool};
@@ -108,26 +108,10 @@ impl Services {
 
 fn check(files: &[File]) -> Report {
     let services = Services::default();
-    let workers = thread::available_parallelism().map_or(1, usize::from);
-    let share = files.len().div_ceil(workers).max(1);
-    let mut findings: Vec<Finding> = thread::scope(|scope| {
-        let workers: Vec<_> = files
-            .chunks(share)
-            .map(|chunk| {
-                let services = &services;
-                scope.spawn(move || {
-                    chunk
-                        .iter()
-                        .flat_map(|file| check_file(file, services))
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().unwrap_or_default())
-            .collect()
-    });
+    let mut findings: Vec<Finding> = parallel::map(files, |file| check_file(file, &services))
+        .into_iter()
+        .flatten()
+        .collect();
     findings.sort_by(|a, b| (&a.source.name, a.span.start).cmp(&(&b.source.name, b.span.start)));
     Report {
         files: files.len(),

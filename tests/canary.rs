@@ -645,3 +645,15 @@ fn a_redirect_to_a_host_that_is_the_secret_does_not_tell_it() {
     assert!(said.starts_with("5\n"), "{said}");
     assert_clean("the error", &said);
 }
+
+#[test]
+#[ignore = "a secret that stands where its reference belongs is quoted by the message about the wrong type"]
+fn a_secret_in_place_of_its_reference_is_not_quoted() {
+    let auth = json!({ "kind": "bearer", "secret": SECRET }).to_string();
+    let workspace = probe(&refused_origin(), &auth);
+    for format in ["json", "table"] {
+        let said = said(&workspace, &["call", "get-probe", "-o", format]);
+        assert!(said.starts_with("3\n"), "{said}");
+        assert_clean("the error", &said);
+    }
+}

@@ -196,6 +196,14 @@ fn an_argument_that_would_climb_out_of_the_path_is_refused() {
 }
 
 #[test]
+#[ignore = "the message shows the path's segment in the form of Rust's Debug"]
+fn a_refused_argument_is_told_in_the_words_of_the_descriptor() {
+    let workspace = github("https://api.github.com");
+    let output = output(call(&workspace).args(["owner=..", "repo=hello"])).expect(2);
+    assert!(!output.stderr.contains("Expression("), "{}", output.stderr);
+}
+
+#[test]
 fn arguments_are_checked_before_anything_is_sent() {
     let fake = Fake::script([Reply::json(200, &json!([]))]);
     let workspace = github(&fake.origin());

@@ -88,6 +88,8 @@ impl Call {
 
     /// Runs the command.
     pub fn run(self, catalog: &Catalog) -> Done {
+        // On another core, while descriptors are read and the HTTP client is built.
+        std::thread::spawn(toolrun::params::warm_up);
         let tool = catalog.tool(&self.name)?;
         let arguments =
             arguments::read(&tool, &self.arguments).map_err(|message| usage(&message))?;
@@ -96,16 +98,19 @@ impl Call {
             let plan = engine.plan(&tool, arguments)?;
             return print_plan(&plan, form);
         }
-        // What is wrong with the arguments is told before anything is started.
-        engine.plan(&tool, arguments.clone())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
         runtime.block_on(async {
             match &self.sandbox {
-                None => self.exchange(&engine, &tool, arguments).await,
+                None => {
+                    engine.warm_up(&tool.service)?;
+                    self.exchange(&engine, &tool, arguments).await
+                }
                 Some(url) => {
+                    // What is wrong with the arguments is told before a sandbox is started.
+                    engine.plan(&tool, arguments.clone())?;
                     let (engine, _server) = self.with_sandbox(engine, catalog, &tool, url).await?;
                     self.exchange(&engine, &tool, arguments).await
                 }
