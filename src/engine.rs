@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use url::Url;
 
 use crate::descriptor::Access;
-use crate::error::{Error, Upstream, status_meaning};
+use crate::error::{CALLERS_LIMIT, Error, Upstream, status_meaning};
 use crate::paging::{DEFAULT_MAX_PAGES, Followed, Next, Note};
 use crate::plan::{Plan, Text};
 use crate::project::ResponseView;
@@ -310,14 +310,21 @@ impl Engine {
             &request,
             plan.idempotent,
             &session.redactor,
+            self.timeout.map(|timeout| Instant::now() + timeout),
             observer,
         );
         let response = match self.timeout {
-            Some(timeout) => tokio::time::timeout(timeout, sending)
-                .await
-                .unwrap_or(Err(Error::Timeout(timeout)))?,
-            None => sending.await?,
-        };
+            Some(timeout) => {
+                tokio::time::timeout(timeout, sending)
+                    .await
+                    .unwrap_or(Err(Error::Timeout {
+                        within: timeout,
+                        limit: CALLERS_LIMIT,
+                    }))
+            }
+            None => sending.await,
+        }
+        .map_err(|error| error.masked(|text| session.redactor.message(text)))?;
         if response.status >= 300 {
             return Err(upstream_error(service, &response, params));
         }
@@ -485,16 +492,62 @@ impl Pages<'_> {
         let Some((params, plan)) = self.upcoming.take() else {
             return Ok(None);
         };
+        let (params, plan) = self.shrink(params, plan)?;
         let response = self.engine.exchange(self.tool, &plan, &params).await?;
         let mut page = Page::new(self.tool, response, params)?;
         self.count += 1;
         self.items += page.items;
-        if let Some(paging) = &self.tool.paging
-            && !self.cap_items(&mut page)
-        {
-            self.prepare_next(paging, &page, &plan)?;
+        if let Some(paging) = &self.tool.paging {
+            match self.surplus() {
+                Some(surplus) if surplus > 0 => self.cut(&mut page, surplus),
+                _ => self.prepare_next(paging, &page, &plan)?,
+            }
         }
         Ok(Some(page))
+    }
+
+    /// Asks for no more items than the cap leaves, where the tool says which param sets the size of a page.
+    fn shrink(&self, params: Value, plan: Plan) -> Result<(Value, Plan), Error> {
+        let limit = self.tool.paging.as_ref().and_then(|paging| paging.limit());
+        let (Some(limit), Some(max_items)) = (limit, self.limits.max_items) else {
+            return Ok((params, plan));
+        };
+        let left = max_items - self.items;
+        if params
+            .get(limit)
+            .and_then(Value::as_u64)
+            .is_some_and(|size| size <= left)
+        {
+            return Ok((params, plan));
+        }
+        let mut smaller = params.clone();
+        smaller[limit] = left.into();
+        // A size that the tool does not allow leaves the page as it was, to be cut afterwards.
+        match self.tool.accept(smaller) {
+            Ok(smaller) => {
+                let plan = self.engine.render(self.tool, &smaller, &self.settings)?;
+                Ok((smaller, plan))
+            }
+            Err(_) => Ok((params, plan)),
+        }
+    }
+
+    /// Items beyond the cap; `None` when there is no cap or it is not reached.
+    fn surplus(&self) -> Option<u64> {
+        self.items.checked_sub(self.limits.max_items?)
+    }
+
+    fn cut(&mut self, page: &mut Page, surplus: u64) {
+        let keep = page.items - surplus;
+        if let Some(items) = page.items_mut(self.tool) {
+            items.truncate(usize::try_from(keep).unwrap_or(usize::MAX));
+        }
+        page.items = keep;
+        self.items -= surplus;
+        self.note = Some(Note::MaxItems {
+            max_items: self.items,
+            next: None,
+        });
     }
 
     /// Why the walk stopped before the last page, where it did.
@@ -512,23 +565,16 @@ impl Pages<'_> {
         self.items
     }
 
-    /// Cuts the page at the cap on items; true when the cap is reached.
-    fn cap_items(&mut self, page: &mut Page) -> bool {
-        let Some(max_items) = self.limits.max_items else {
-            return false;
+    fn reached_cap(&self, next: &Next) -> Option<Note> {
+        let next = match next {
+            Next::Arguments(arguments) => Some(Value::Object(arguments.clone())),
+            Next::Url(_) | Next::End => None,
         };
-        if self.items < max_items {
-            return false;
+        if let Some(max_items) = self.limits.max_items.filter(|cap| self.items >= *cap) {
+            return Some(Note::MaxItems { max_items, next });
         }
-        let surplus = self.items - max_items;
-        let keep = page.items - surplus;
-        if let Some(items) = page.items_mut(self.tool) {
-            items.truncate(usize::try_from(keep).unwrap_or(usize::MAX));
-        }
-        page.items = keep;
-        self.items = max_items;
-        self.note = Some(Note::MaxItems { max_items });
-        true
+        let max_pages = self.limits.max_pages;
+        (self.count >= max_pages).then_some(Note::MaxPages { max_pages, next })
     }
 
     fn prepare_next(
@@ -546,14 +592,10 @@ impl Pages<'_> {
             self.note = Some(Note::RepeatedCursor { page: self.count });
             return Ok(());
         }
-        if next != Next::End && self.count >= self.limits.max_pages {
-            self.note = Some(Note::MaxPages {
-                max_pages: self.limits.max_pages,
-                next: match next {
-                    Next::Arguments(arguments) => Some(Value::Object(arguments)),
-                    _ => None,
-                },
-            });
+        if next != Next::End
+            && let Some(note) = self.reached_cap(&next)
+        {
+            self.note = Some(note);
             return Ok(());
         }
         self.upcoming = match next {

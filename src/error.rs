@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::descriptor::{Access, Finding};
+use crate::paging::PagingError;
 use crate::params::ArgumentProblem;
 use crate::plan::RenderError;
 use crate::project::ProjectError;
@@ -117,8 +118,13 @@ pub enum Error {
         reason: String,
     },
     /// The time ran out.
-    #[error("no answer within {}", seconds(*.0))]
-    Timeout(Duration),
+    #[error("no answer within {}, {limit}", seconds(*.within))]
+    Timeout {
+        /// How long was waited.
+        within: Duration,
+        /// What set the limit.
+        limit: &'static str,
+    },
     /// The response is not as the descriptor says.
     #[error("the response is not as described: {0}")]
     Response(String),
@@ -193,6 +199,9 @@ fn upstream(upstream: &Upstream) -> String {
     text
 }
 
+/// What set the limit of time when the caller did.
+pub const CALLERS_LIMIT: &str = "the limit of the caller";
+
 /// A time for people.
 pub fn seconds(duration: Duration) -> String {
     match duration.as_millis() {
@@ -207,6 +216,15 @@ impl From<Vec<Finding>> for Error {
     }
 }
 
+impl From<PagingError> for Error {
+    fn from(error: PagingError) -> Error {
+        match error {
+            PagingError::Shape(error) => error.into(),
+            PagingError::Leaves(message) => Error::Policy(message),
+        }
+    }
+}
+
 impl From<ProjectError> for Error {
     fn from(error: ProjectError) -> Error {
         Error::Response(error.to_string())
@@ -214,6 +232,20 @@ impl From<ProjectError> for Error {
 }
 
 impl Error {
+    /// The error with its texts passed through `mask`, where they may repeat what a service said.
+    #[must_use]
+    pub fn masked(self, mask: impl Fn(&str) -> String) -> Error {
+        match self {
+            Error::Policy(message) => Error::Policy(mask(&message)),
+            Error::Response(message) => Error::Response(mask(&message)),
+            Error::Network { what, reason } => Error::Network {
+                what,
+                reason: mask(&reason),
+            },
+            other => other,
+        }
+    }
+
     /// The kind.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -227,7 +259,7 @@ impl Error {
             Error::Consent { .. } | Error::Policy(_) => ErrorKind::Policy,
             Error::Upstream(upstream) if upstream.status >= 500 => ErrorKind::Failed,
             Error::Upstream(_) => ErrorKind::Refused,
-            Error::Network { .. } | Error::Timeout(_) => ErrorKind::Network,
+            Error::Network { .. } | Error::Timeout { .. } => ErrorKind::Network,
             Error::Response(_) => ErrorKind::Response,
         }
     }
@@ -242,16 +274,18 @@ impl Error {
             Error::Arguments { tool, .. } => {
                 Some(format!("`toolrun show {tool}` lists the params"))
             }
-            Error::Secret(SecretError::Missing { name, help }) => Some(format!(
-                "set {name} in the environment or in .env{}; `--sandbox` works without it",
+            Error::Secret(SecretError::Missing { name, help, .. }) => Some(format!(
+                "set {name} in the environment or in .env{}; `--sandbox` needs none, where the service has one",
                 help.as_ref()
                     .map(|help| format!(" ({help})"))
                     .unwrap_or_default()
             )),
             Error::Secret(SecretError::Unlike { help, .. }) => help.clone(),
+            Error::Timeout { limit, .. } if *limit == CALLERS_LIMIT => {
+                Some("`--timeout` sets another limit".to_owned())
+            }
             Error::Consent { .. } => Some("say `--yes` to run it".to_owned()),
             Error::Upstream(upstream) => upstream_hint(upstream),
-            Error::Timeout(_) => Some("`--timeout` sets another limit".to_owned()),
             _ => None,
         }
     }
@@ -282,11 +316,10 @@ fn upstream_hint(upstream: &Upstream) -> Option<String> {
     match upstream.status {
         401 => Some("the credential is missing, wrong, expired or revoked".to_owned()),
         403 => Some("the credential lacks the right to do this".to_owned()),
-        429 => Some(match upstream.retry_after {
-            Some(after) => format!("try again in {}", seconds(after)),
-            None => "try again later".to_owned(),
-        }),
-        _ => None,
+        _ => match upstream.retry_after {
+            Some(after) => Some(format!("try again in {}", seconds(after))),
+            None => (upstream.status == 429).then(|| "try again later".to_owned()),
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::descriptor::ExampleSpec;
+use crate::paging::PagingError;
 use crate::project::ResponseView;
 use crate::tool::Tool;
 
@@ -119,6 +120,7 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
     if let Some(paging) = &tool.paging {
         let stepped = paging
             .items(&response.body)
+            .map_err(PagingError::from)
             .and_then(|_| paging.next(&view, &tool.service.base, tool.service.base.as_str()));
         if let Err(error) = stepped {
             failures.push(Failure::told("/response", error.to_string()));

@@ -35,6 +35,9 @@ pub struct PagingSpec {
     /// Whether there is a next page: a JSONPath or an expression.
     #[serde(rename = "while")]
     pub condition: Option<String>,
+    /// The param that sets the size of a page. A walk with a cap on items makes its last page as small as needed, so
+    /// that the cursors in the output are those of its last item.
+    pub limit: Option<String>,
 }
 
 /// A compiled paging section.
@@ -43,6 +46,18 @@ pub struct Paging {
     items: JsonPath,
     step: Step,
     condition: Option<Node>,
+    limit: Option<String>,
+}
+
+/// A response does not lead to a next page.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PagingError {
+    /// The response is not as described.
+    #[error(transparent)]
+    Shape(#[from] ProjectError),
+    /// The next page is not the service's own.
+    #[error("{0}")]
+    Leaves(String),
 }
 
 #[derive(Debug)]
@@ -78,6 +93,9 @@ pub enum Note {
     MaxItems {
         /// The cap.
         max_items: u64,
+        /// The arguments that go on from here; absent where the last page was cut.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<Value>,
     },
     /// The service gave a cursor that it had given before: to follow it would walk in a circle.
     RepeatedCursor {
@@ -114,11 +132,14 @@ impl std::fmt::Display for Note {
                     None => Ok(()),
                 }
             }
-            Note::MaxItems { max_items } => {
-                write!(
-                    f,
-                    "stopped after {max_items} item(s), the cap on items; more may remain"
-                )
+            Note::MaxItems { max_items, next } => {
+                write!(f, "stopped after {max_items} item(s), the cap on items; ")?;
+                match next {
+                    Some(next) => write!(f, "more remain, the next ones at {next}"),
+                    None => f.write_str(
+                        "the rest of the page was cut off, and its cursors lead beyond it",
+                    ),
+                }
             }
             Note::RepeatedCursor { page } => write!(
                 f,
@@ -160,6 +181,17 @@ impl Paging {
                 "write a JSONPath such as `$.has_more`, or an expression",
             );
         }
+        if let Some(limit) = &spec.limit
+            && !params.contains(&limit.as_str())
+        {
+            check.error_inside(
+                Code::UnknownName,
+                &join(pointer, "limit"),
+                0..limit.len(),
+                format!("the tool has no param `{limit}`"),
+                crate::template::nearest(limit, params.iter().copied()),
+            );
+        }
         let step = match (&spec.next, &spec.next_url) {
             (Some(next), None) => compile_next(next, &join(pointer, "next"), params, names, check),
             (None, Some(url)) => Step::Url(Extract::compile(
@@ -182,7 +214,13 @@ impl Paging {
             items: items?,
             step,
             condition,
+            limit: spec.limit.clone(),
         })
+    }
+
+    /// The param that sets the size of a page.
+    pub fn limit(&self) -> Option<&str> {
+        self.limit.as_deref()
     }
 
     /// The items of a page; none where the array is missing or null.
@@ -221,7 +259,7 @@ impl Paging {
         response: &ResponseView<'_>,
         base: &Url,
         current: &str,
-    ) -> Result<Option<Next>, ProjectError> {
+    ) -> Result<Option<Next>, PagingError> {
         let bindings = Map::new();
         let frame = response.frame(&bindings);
         if let Some(condition) = &self.condition {
@@ -235,12 +273,11 @@ impl Paging {
         let certain = self.condition.is_some();
         match &self.step {
             Step::Url(extract) => {
-                let under = |error: ProjectError| error.under("paging.next_url");
-                let url = extract.extract(response).map_err(under)?;
+                let url = extract
+                    .extract(response)
+                    .map_err(|error| error.under("paging.next_url"))?;
                 match url.as_str().filter(|url| !url.is_empty()) {
-                    Some(url) => follow_url(url, base, current)
-                        .map(|url| Some(Next::Url(url)))
-                        .map_err(under),
+                    Some(url) => follow_url(url, base, current).map(|url| Some(Next::Url(url))),
                     None if certain => Ok(None),
                     None => Ok(Some(Next::End)),
                 }
@@ -309,11 +346,8 @@ fn compile_next(
 }
 
 /// A URL from a response is followed only where the service's own descriptor could have led.
-fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, ProjectError> {
-    let refuse = |message: String| ProjectError {
-        part: String::new(),
-        message,
-    };
+fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, PagingError> {
+    let refuse = |message: String| PagingError::Leaves(format!("the next page: {message}"));
     let url = Url::parse(current)
         .and_then(|current| current.join(text))
         .map_err(|error| refuse(format!("`{text}` is no URL: {error}")))?;

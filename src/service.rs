@@ -236,6 +236,15 @@ impl Service {
         for (name, setting) in &self.settings {
             check_setting(setting, &join(&join(pointer, "settings"), name), check);
         }
+        for secret in self.auth.secrets() {
+            if let Err(error) = secret.check_pattern() {
+                check.error(
+                    Code::BadRegex,
+                    &join(&secret.pointer, "pattern"),
+                    format!("the pattern does not compile: {error}"),
+                );
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use toolrun::{Catalog, Engine, Note, Secret, Tool};
 use url::Url;
 
 use super::output::{Format, Printer};
-use super::{Done, Failure, arguments, exit, say};
+use super::{Done, Failure, arguments, exit, note, say};
 
 /// Call a tool.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub struct Call {
     #[arg(long)]
     all: bool,
     /// Follow the pages, for so many items at the most
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_items: Option<u64>,
     /// Follow the pages, for so many pages at the most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -189,10 +189,7 @@ impl Call {
             };
         }
         if tool.paging.is_none() {
-            say(&format!(
-                "note: {} has no pages; there is one answer",
-                tool.name
-            ));
+            note(&format!("{} has no pages; there is one answer", tool.name));
         }
         let limits = WalkLimits {
             max_pages: self.max_pages.unwrap_or(WalkLimits::default().max_pages),
@@ -210,7 +207,7 @@ impl Call {
                         pages.items()
                     ));
                     match format {
-                        Format::Raw => printer.raw(&page.response.body)?,
+                        Format::Raw => printer.raw_page(&page.response.body)?,
                         _ => printer.page(&page.output(tool)?)?,
                     }
                 }
@@ -235,9 +232,7 @@ fn usage(message: &str) -> Failure {
 
 /// A walk that the service cut short gives an exit code of its own: a script must not take a part for the whole.
 fn tell_notes(notes: &[Note]) -> Done {
-    for note in notes {
-        say(&format!("note: {note}"));
-    }
+    notes.iter().for_each(|text| note(&text.to_string()));
     match notes.iter().any(Note::is_fault) {
         true => Err(Failure::Silent(exit::RESPONSE)),
         false => Ok(()),
@@ -266,6 +261,12 @@ fn loopback(text: &str) -> Result<Url, Failure> {
     if !toolrun::service::is_loopback(&url) {
         return Err(usage(&format!(
             "`{text}` is not on this machine; a sandbox listens on a loopback address"
+        )));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(usage(&format!(
+            "`{text}` is more than an origin; write scheme, host and port, such as {}",
+            url.origin().ascii_serialization()
         )));
     }
     Ok(url)
@@ -302,12 +303,12 @@ fn watch(event: &Event, verbose: bool) {
             wait,
             attempt,
             of,
-        } => say(&format!(
-            "note: {reason}; try {attempt} of {of} in {}",
+        } => note(&format!(
+            "{reason}; try {attempt} of {of} in {}",
             seconds(*wait)
         )),
-        Event::RateLimited { wait } if verbose || wait.as_secs() >= 1 => say(&format!(
-            "note: the rate limit of the service holds the next request back for {}",
+        Event::RateLimited { wait } if verbose || wait.as_secs() >= 1 => note(&format!(
+            "the rate limit of the service holds the next request back for {}",
             seconds(*wait)
         )),
         Event::Request {

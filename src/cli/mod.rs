@@ -15,8 +15,10 @@ mod validate;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use clap::{Parser, Subcommand};
+use serde_json::{Value, json};
 use toolrun::{Catalog, Error, ErrorKind};
 
 /// Run tools that are described in YAML.
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let catalog = catalog(&cli.tools);
     let as_json = matches!(&cli.command, Command::Call(call) if call.wants_json());
+    NOTES.hold(as_json);
     let done = match cli.command {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
@@ -120,11 +123,17 @@ pub fn main() -> ExitCode {
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
     };
+    if !matches!(done, Err(Failure::Told(..) | Failure::Error(_))) {
+        NOTES.release();
+    }
     match done {
         Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
         Err(Failure::Silent(code)) => ExitCode::from(code),
         Err(Failure::Told(code, message)) => {
-            say(&format!("error: {message}"));
+            match as_json {
+                true => say_error(json!({ "kind": kind_name(code), "message": message })),
+                false => say(&format!("error: {message}")),
+            }
             ExitCode::from(code)
         }
         Err(Failure::Error(error)) => {
@@ -153,12 +162,68 @@ fn catalog(folders: &[PathBuf]) -> Catalog {
 
 fn tell(error: &Error, as_json: bool) {
     if as_json {
-        say(&error.to_json().to_string());
-        return;
+        return say_error(error.to_json()["error"].take());
     }
     say(&format!("error: {error}"));
     if let Some(hint) = error.hint() {
         say(&format!("hint: {hint}"));
+    }
+}
+
+/// The name of the kind of error that an exit code stands for.
+fn kind_name(code: u8) -> Value {
+    let kinds = [
+        ErrorKind::Usage,
+        ErrorKind::Descriptor,
+        ErrorKind::Secret,
+        ErrorKind::Policy,
+        ErrorKind::Refused,
+        ErrorKind::Failed,
+        ErrorKind::Network,
+        ErrorKind::Response,
+    ];
+    let kind = kinds.into_iter().find(|kind| exit_code(*kind) == code);
+    kind.map_or_else(|| "failed".into(), |kind| json!(kind))
+}
+
+/// Says an error as one JSON object, with the notes that were held back.
+fn say_error(mut error: Value) {
+    let notes = NOTES.take();
+    if !notes.is_empty() {
+        error["notes"] = notes.into();
+    }
+    say(&json!({ "error": error }).to_string());
+}
+
+/// What is told on the side while a command runs. Where an error must be the only thing on standard error, notes
+/// wait until it is known whether there is one.
+struct Notes(Mutex<Option<Vec<String>>>);
+
+static NOTES: Notes = Notes(Mutex::new(None));
+
+impl Notes {
+    fn hold(&self, hold: bool) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = hold.then(Vec::new);
+    }
+
+    fn take(&self) -> Vec<String> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.take().unwrap_or_default()
+    }
+
+    fn release(&self) {
+        self.take()
+            .iter()
+            .for_each(|note| say(&format!("note: {note}")));
+    }
+}
+
+/// Tells something on the side.
+fn note(text: &str) {
+    let mut held = NOTES.0.lock().unwrap_or_else(PoisonError::into_inner);
+    match &mut *held {
+        Some(notes) => notes.push(text.to_owned()),
+        None => say(&format!("note: {text}")),
     }
 }
 

@@ -20,7 +20,11 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, check: &Check) -> Option<T> {
             report_shape(kind, source.value(), check);
             if !check.failed() {
                 let pointer = pointer_of(error.path());
-                check.error(Code::BadValue, &pointer, error.inner().to_string());
+                let message = match is_confidential(&pointer) {
+                    true => "this value is not what its key takes".to_owned(),
+                    false => error.inner().to_string(),
+                };
+                check.error(Code::BadValue, &pointer, message);
             }
             None
         }
@@ -73,6 +77,12 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check) {
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             match meant_branch(context, &at) {
                 Some(branch) => branch.iter().for_each(|error| report(kind, error, check)),
+                None if is_confidential(&at) => check.error_with_help(
+                    Code::WrongType,
+                    &at,
+                    "this value has none of the forms that its key takes",
+                    "a secret is a reference: `{ env: VARIABLE }` or `{ file: PATH }`",
+                ),
                 None => check.error(
                     Code::WrongType,
                     &at,
@@ -83,6 +93,13 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check) {
                 ),
             }
         }
+        // Whoever pastes a secret where its reference belongs must not find it in the log of their CI.
+        ValidationErrorKind::Type { .. } if is_confidential(&at) => check.error_with_help(
+            Code::WrongType,
+            &at,
+            "this must be a reference to a secret",
+            "write `{ env: VARIABLE }` or `{ file: PATH }`; never the secret itself",
+        ),
         ValidationErrorKind::Type { .. } => check.error(Code::WrongType, &at, word(error)),
         ValidationErrorKind::Pattern { .. } | ValidationErrorKind::MaxLength { .. }
             if error.schema_path().to_string().contains("/Name/") =>
@@ -94,8 +111,20 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check) {
                 "a name has lower-case letters, digits and single hyphens",
             );
         }
+        _ if is_confidential(&at) => {
+            check.error(Code::BadValue, &at, "this value is not what its key takes");
+        }
         _ => check.error(Code::BadValue, &at, word(error)),
     }
+}
+
+/// Whether a value stands where a secret may have been written by mistake.
+fn is_confidential(pointer: &str) -> bool {
+    let inside = pointer.strip_prefix("/service").unwrap_or(pointer);
+    inside.starts_with("/auth")
+        && !inside.ends_with("/kind")
+        && !inside.ends_with("/in")
+        && !inside.ends_with("/name")
 }
 
 /// The keys that the schema knows where an unknown one stands.

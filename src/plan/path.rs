@@ -88,6 +88,17 @@ impl PathTemplate {
 }
 
 impl Segment {
+    /// The segment as it is written.
+    fn text(&self) -> String {
+        self.0
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.clone(),
+                Piece::Expression(expression) => format!("{expression:?}"),
+            })
+            .collect()
+    }
+
     fn render(&self, scope: &CallScope<'_>, target: &mut String) -> Result<(), RenderError> {
         let start = target.len();
         for piece in &self.0 {
@@ -105,8 +116,8 @@ impl Segment {
             "." | ".." => Err(RenderError::value(
                 "path",
                 format!(
-                    "{:?} gives the segment `{}`, which would climb out of the path",
-                    self.0,
+                    "`{}` gives the segment `{}`, which would climb out of the path",
+                    self.text(),
                     &target[start..]
                 ),
             )),

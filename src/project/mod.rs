@@ -205,6 +205,16 @@ impl Node {
         }
     }
 
+    fn as_row(&self) -> Option<&[(String, Node)]> {
+        match self {
+            Node::Each { node, .. } => match &**node {
+                Node::Map(members) => Some(members),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Projects; paths start at `at`.
     ///
     /// # Errors
@@ -528,6 +538,18 @@ impl Projection {
             Some(key) => output.get(key)?.as_array(),
             None => output.as_array(),
         }
+    }
+
+    /// The keys of every row, where the projection names them.
+    pub fn columns(&self) -> Option<Vec<String>> {
+        let rows = match (&self.rows, self.output.as_ref()?) {
+            (Some(key), Node::Map(members)) => {
+                members.iter().find(|(name, _)| name == key)?.1.as_row()
+            }
+            (None, output) => output.as_row(),
+            _ => None,
+        }?;
+        Some(rows.iter().map(|(name, _)| name.clone()).collect())
     }
 
     /// The key of the output that holds the rows.

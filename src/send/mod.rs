@@ -97,6 +97,7 @@ pub async fn send(
     request: &SignedRequest,
     idempotent: bool,
     redactor: &Redactor,
+    deadline: Option<Instant>,
     observer: Observer<'_>,
 ) -> Result<Response, Error> {
     let policy = &service.retry;
@@ -126,12 +127,18 @@ pub async fn send(
                     retry::retry_after(&answer.headers),
                 )
             }
-            Err(error @ (Error::Network { .. } | Error::Timeout(_))) => (error.to_string(), None),
+            Err(error @ (Error::Network { .. } | Error::Timeout { .. })) => {
+                (error.to_string(), None)
+            }
             Err(_) => return Ok(finish(outcome?, attempt, redactor)),
         };
         let wait = retry::delay(attempt, asked, policy.base_delay.0, policy.max_delay.0);
         match wait {
-            Some(wait) if attempt < most => {
+            // To wait beyond the deadline would only lose what the service said.
+            Some(wait)
+                if attempt < most
+                    && deadline.is_none_or(|deadline| Instant::now() + wait < deadline) =>
+            {
                 attempt += 1;
                 tell(observer, || Event::Retry {
                     reason: redactor.text(&reason),
@@ -183,7 +190,10 @@ async fn once(
     let total = service.timeout.total.0;
     tokio::time::timeout(total, follow(client, service, request))
         .await
-        .unwrap_or(Err(Error::Timeout(total)))
+        .unwrap_or(Err(Error::Timeout {
+            within: total,
+            limit: "the service's timeout.total",
+        }))
 }
 
 async fn follow(
@@ -199,9 +209,9 @@ async fn follow(
             .http()
             .execute(build(request, url.clone())?)
             .await
-            .map_err(|error| network_error(error, service))?;
+            .map_err(|error| network_error(error, service, &url))?;
         let Some(location) = redirect_target(&response, request.method) else {
-            return read(response, service).await;
+            return read(response, service, &url).await;
         };
         let target = url.join(&location).map_err(|_| {
             Error::Policy("the service redirects to something that is no URL".to_owned())
@@ -257,7 +267,11 @@ fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
     Ok(built)
 }
 
-async fn read(mut response: reqwest::Response, service: &Service) -> Result<Answer, Error> {
+async fn read(
+    mut response: reqwest::Response,
+    service: &Service,
+    url: &Url,
+) -> Result<Answer, Error> {
     let most = usize::try_from(service.limits.response_bytes).unwrap_or(usize::MAX);
     let status = response.status().as_u16();
     let headers = response
@@ -273,7 +287,7 @@ async fn read(mut response: reqwest::Response, service: &Service) -> Result<Answ
     while let Some(chunk) = response
         .chunk()
         .await
-        .map_err(|error| network_error(error, service))?
+        .map_err(|error| network_error(error, service, url))?
     {
         if first.len() + body.len() + chunk.len() > most {
             return Err(Error::Response(format!(
@@ -297,10 +311,13 @@ async fn read(mut response: reqwest::Response, service: &Service) -> Result<Answ
 }
 
 /// The innermost cause says what happened; the outer ones repeat the URL, which may carry a secret.
-fn network_error(error: reqwest::Error, service: &Service) -> Error {
+fn network_error(error: reqwest::Error, service: &Service, url: &Url) -> Error {
     let error = error.without_url();
     if error.is_timeout() && !error.is_connect() {
-        return Error::Timeout(service.timeout.read.0);
+        return Error::Timeout {
+            within: service.timeout.read.0,
+            limit: "the service's timeout.read",
+        };
     }
     let mut cause: &dyn std::error::Error = &error;
     while let Some(inner) = cause.source() {
@@ -309,7 +326,7 @@ fn network_error(error: reqwest::Error, service: &Service) -> Error {
         }
         cause = inner;
     }
-    let host = service.base.host_str().unwrap_or("the service");
+    let host = url.host_str().unwrap_or("the service");
     let what = match (error.is_connect(), error.is_decode()) {
         (true, _) if error.is_timeout() => {
             format!(

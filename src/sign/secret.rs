@@ -17,6 +17,7 @@ use crate::descriptor::source::{Check, join};
 #[serde(deny_unknown_fields)]
 pub struct SecretSpec {
     /// The environment variable that holds the secret. A `.env` file in the current folder is read too.
+    #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]*$"))]
     pub env: Option<String>,
     /// A file that holds the secret; white space around it is trimmed.
     pub file: Option<String>,
@@ -33,6 +34,8 @@ pub struct SecretRef {
     pub name: String,
     /// What to do to get it.
     pub help: Option<String>,
+    /// Where the reference stands in its descriptor, as a JSON Pointer.
+    pub pointer: String,
     source: SecretSource,
     pattern: Option<String>,
 }
@@ -44,27 +47,30 @@ enum SecretSource {
 }
 
 impl SecretRef {
+    /// Proves that the pattern compiles.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn check_pattern(&self) -> Result<(), String> {
+        match self.pattern.as_deref().map(regex::Regex::new) {
+            Some(Err(error)) => Err(error.to_string()),
+            _ => Ok(()),
+        }
+    }
+
     /// Compiles the reference; mistakes go to `check`.
     pub fn compile(spec: &SecretSpec, pointer: &str, check: &Check) -> Option<SecretRef> {
-        if let Some(pattern) = &spec.pattern
-            && let Err(error) = regex::Regex::new(pattern)
-        {
-            check.error(
-                Code::BadRegex,
-                &join(pointer, "pattern"),
-                format!("the pattern does not compile: {error}"),
-            );
-        }
         let (name, source) = match (&spec.env, &spec.file) {
             (Some(variable), None) => {
+                // Upper case alone: a secret that is written here by mistake is told, and not echoed as a name.
                 let legal = variable.bytes().enumerate().all(|(i, b)| {
-                    b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit())
+                    b == b'_' || b.is_ascii_uppercase() || (i > 0 && b.is_ascii_digit())
                 });
                 if variable.is_empty() || !legal {
                     check.error_with_help(
                         Code::BadName,
                         &join(pointer, "env"),
-                        "this is no name of an environment variable",
+                        "this is no name of an environment variable, which has upper-case letters, digits and `_`",
                         "name the variable that holds the secret; never write the secret itself here",
                     );
                     return None;
@@ -85,6 +91,7 @@ impl SecretRef {
         Some(SecretRef {
             name,
             help: spec.help.clone(),
+            pointer: pointer.to_owned(),
             source,
             pattern: spec.pattern.clone(),
         })
@@ -123,10 +130,12 @@ impl fmt::Display for Secret {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// The variable is not set, in the environment or in `.env`.
-    #[error("the secret {name} is not set")]
+    #[error("the secret {name} is not set{}", if *.unread { " (and a line of .env cannot be read)" } else { "" })]
     Missing {
         /// The variable.
         name: String,
+        /// There is a `.env` file of which a part cannot be read.
+        unread: bool,
         /// What the descriptor says about getting it.
         help: Option<String>,
     },
@@ -161,7 +170,15 @@ pub enum SecretError {
 pub struct SecretStore {
     given: HashMap<String, Secret>,
     only_given: bool,
-    dotenv: OnceLock<HashMap<String, Secret>>,
+    dotenv: OnceLock<Dotenv>,
+}
+
+/// What a `.env` file holds.
+#[derive(Debug, Default)]
+struct Dotenv {
+    values: HashMap<String, Secret>,
+    /// A part of it cannot be read.
+    unread: bool,
 }
 
 impl SecretStore {
@@ -185,6 +202,7 @@ impl SecretStore {
         }
         let missing = || SecretError::Missing {
             name: reference.name.clone(),
+            unread: self.dotenv.get().is_some_and(|dotenv| dotenv.unread),
             help: reference.help.clone(),
         };
         if self.only_given {
@@ -224,7 +242,12 @@ impl SecretStore {
     fn variable(&self, name: &str) -> Option<Secret> {
         match std::env::var(name) {
             Ok(value) if !value.is_empty() => Some(Secret::new(value)),
-            _ => self.dotenv.get_or_init(read_dotenv).get(name).cloned(),
+            _ => self
+                .dotenv
+                .get_or_init(read_dotenv)
+                .values
+                .get(name)
+                .cloned(),
         }
     }
 }
@@ -241,14 +264,20 @@ fn matches(pattern: &str, value: &str) -> bool {
 
 /// The `.env` file of the current folder. Lines that cannot be read are passed over: an error would have to quote
 /// them, and they may hold a secret.
-fn read_dotenv() -> HashMap<String, Secret> {
+fn read_dotenv() -> Dotenv {
+    let mut dotenv = Dotenv::default();
     let Ok(lines) = dotenvy::from_path_iter(".env") else {
-        return HashMap::new();
+        return dotenv;
     };
-    lines
-        .filter_map(Result::ok)
-        .map(|(name, value)| (name, Secret::new(value)))
-        .collect()
+    for line in lines {
+        match line {
+            Ok((name, value)) => {
+                dotenv.values.insert(name, Secret::new(value));
+            }
+            Err(_) => dotenv.unread = true,
+        }
+    }
+    dotenv
 }
 
 #[cfg(test)]

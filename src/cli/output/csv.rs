@@ -6,7 +6,14 @@ use serde_json::Value;
 
 use super::{cell, columns};
 
-/// Writes rows; the first ones decide the columns and write the header line.
+/// Writes the header line.
+pub fn header(out: &mut impl Write, columns: &[String]) -> io::Result<()> {
+    let mut writer = ::csv::Writer::from_writer(out);
+    writer.write_record(columns)?;
+    writer.flush()
+}
+
+/// Writes rows; where no descriptor names the columns, the first ones decide the columns and write the header line.
 pub fn write(
     out: &mut impl Write,
     rows: &[Value],

@@ -90,13 +90,30 @@ impl<'t> Printer<'t> {
         let one = std::slice::from_ref(output);
         let rows = self.tool.projection.rows(output).map_or(one, Vec::as_slice);
         match self.format {
-            Format::Csv => csv::write(&mut self.out, rows, &mut self.columns)?,
+            Format::Csv => {
+                if self.columns.is_none() {
+                    self.columns = self.tool.projection.columns();
+                    if let Some(columns) = &self.columns {
+                        csv::header(&mut self.out, columns)?;
+                    }
+                }
+                csv::write(&mut self.out, rows, &mut self.columns)?;
+            }
             _ => {
                 for row in rows {
                     serde_json::to_writer(&mut self.out, row).map_err(io::Error::from)?;
                     self.out.write_all(b"\n")?;
                 }
             }
+        }
+        Ok(self.out.flush()?)
+    }
+
+    /// Prints one body of several as it came, each on lines of its own.
+    pub fn raw_page(&mut self, body: &[u8]) -> Done {
+        self.out.write_all(body)?;
+        if !body.ends_with(b"\n") {
+            self.out.write_all(b"\n")?;
         }
         Ok(self.out.flush()?)
     }
