@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::descriptor::finding::{Code, Finding};
+use crate::descriptor::code::Code;
+use crate::descriptor::finding::Finding;
 use crate::descriptor::{Check, Name, Source};
 use crate::error::Error;
 use crate::parallel;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::descriptor::ExampleSpec;
+use crate::descriptor::source::{join, join_index};
 use crate::paging::PagingError;
 use crate::project::ResponseView;
 use crate::tool::Tool;
@@ -29,10 +30,31 @@ impl Failure {
 
     fn differs(part: &str, expected: Value, actual: Value) -> Failure {
         Failure {
-            part: part.to_owned(),
+            part: format!("{part}{}", first_difference(&expected, &actual)),
             message: "differs from what the descriptor gives".to_owned(),
             difference: Some((expected, actual)),
         }
+    }
+}
+
+/// The way to the first part in which two values differ, as a JSON Pointer.
+fn first_difference(expected: &Value, actual: &Value) -> String {
+    match (expected, actual) {
+        (Value::Object(expected), Value::Object(actual)) => expected
+            .iter()
+            .find_map(|(key, value)| match actual.get(key) {
+                Some(other) if other == value => None,
+                Some(other) => Some(join("", key) + &first_difference(value, other)),
+                None => Some(join("", key)),
+            })
+            .unwrap_or_default(),
+        (Value::Array(expected), Value::Array(actual)) => expected
+            .iter()
+            .zip(actual)
+            .position(|(value, other)| value != other)
+            .map(|at| join_index("", at) + &first_difference(&expected[at], &actual[at]))
+            .unwrap_or_default(),
+        _ => String::new(),
     }
 }
 
@@ -43,7 +65,14 @@ pub fn run(tool: &Tool, example: &ExampleSpec) -> Vec<Failure> {
         Err(problems) => {
             return problems
                 .iter()
-                .map(|problem| Failure::told("/args", problem.to_string()))
+                .map(|problem| {
+                    let name = problem
+                        .argument
+                        .split(['.', '['])
+                        .next()
+                        .unwrap_or_default();
+                    Failure::told(&join("/args", name), problem.to_string())
+                })
                 .collect();
         }
     };

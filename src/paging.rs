@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::project::{
     Extract, ExtractSpec, JsonPath, Node, ProjectError, ResponseView, compile_plain_path,

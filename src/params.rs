@@ -11,8 +11,6 @@ use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::descriptor::finding::Code;
-use crate::descriptor::source::{Check, join};
 use crate::template::{kind_of, nearest};
 
 /// The params of a tool.
@@ -130,49 +128,6 @@ impl Params {
         self.iter().find(|param| param.name == name)
     }
 
-    /// Proves the schema and its defaults; mistakes go to `check`, which stands at `/params`.
-    pub fn check(&self, pointer: &str, check: &Check) {
-        if let Err(error) = jsonschema::draft202012::meta::validate(&self.schema) {
-            let at = format!("{pointer}{}", error.instance_path());
-            check.error(
-                Code::BadSchema,
-                &at,
-                format!("the params are no valid JSON Schema: {}", word(&error)),
-            );
-            return;
-        }
-        let validator = match self.validator() {
-            Ok(validator) => validator,
-            Err(message) => {
-                check.error(Code::BadSchema, pointer, message);
-                return;
-            }
-        };
-        let defaults = self.defaults();
-        for error in validator.iter_errors(&Value::Object(defaults)) {
-            let path = error.instance_path().to_string();
-            let name = path.split('/').nth(1).unwrap_or_default();
-            if name.is_empty() {
-                continue;
-            }
-            let at = join(&join(&join(pointer, "properties"), name), "default");
-            check.error(
-                Code::BadDefault,
-                &at,
-                format!(
-                    "the default does not satisfy its own schema: {}",
-                    word(&error)
-                ),
-            );
-        }
-    }
-
-    fn defaults(&self) -> Map<String, Value> {
-        self.iter()
-            .filter_map(|param| Some((param.name.to_owned(), param.default()?.clone())))
-            .collect()
-    }
-
     fn validator(&self) -> Result<&Validator, String> {
         self.validator
             .get_or_init(|| compile(&self.schema))
@@ -283,13 +238,17 @@ impl Params {
     }
 }
 
-fn compile(schema: &Value) -> Result<Validator, String> {
+/// Compiles a schema as arguments are checked by it: 2020-12, formats asserted, patterns that cannot take forever.
+///
+/// # Errors
+/// Why it cannot be compiled.
+pub fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
         .with_pattern_options(PatternOptions::regex())
         .build(schema)
-        .map_err(|error| format!("the params are no usable JSON Schema: {}", word(&error)))
+        .map_err(|error| format!("no usable JSON Schema: {}", word(&error)))
 }
 
 /// Prepares what the first check of arguments in a process needs: the schema of JSON Schema itself. It takes longer

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::schema::Kind;
 use crate::descriptor::source::{Check, join};
 use crate::descriptor::{LimitsSpec, RetrySpec, ServiceSpec, SettingSpec, TimeoutSpec, decode};
@@ -228,47 +228,6 @@ impl Service {
                 })
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Proves what a call does not need proved: that patterns compile and defaults match them.
-    pub fn check_deeply(&self, pointer: &str, check: &Check) {
-        for (name, setting) in &self.settings {
-            check_setting(setting, &join(&join(pointer, "settings"), name), check);
-        }
-        for secret in self.auth.secrets() {
-            if let Err(error) = secret.check_pattern() {
-                check.error(
-                    Code::BadRegex,
-                    &join(&secret.pointer, "pattern"),
-                    format!("the pattern does not compile: {error}"),
-                );
-            }
-        }
-    }
-}
-
-fn check_setting(setting: &SettingSpec, pointer: &str, check: &Check) {
-    let Some(pattern) = &setting.pattern else {
-        return;
-    };
-    match regex::Regex::new(pattern) {
-        Err(error) => check.error(
-            Code::BadRegex,
-            &join(pointer, "pattern"),
-            format!("the pattern does not compile: {error}"),
-        ),
-        Ok(regex) => {
-            if let Some(default) = &setting.default
-                && let Some(text) = crate::template::scalar_text(&default.into())
-                && !regex.is_match(&text)
-            {
-                check.error(
-                    Code::BadDefault,
-                    &join(pointer, "default"),
-                    format!("the default does not match the setting's pattern {pattern}"),
-                );
-            }
         }
     }
 }

@@ -12,7 +12,7 @@ use minijinja::value::{Serde, Value as JinjaValue};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
 
 /// Steps that one evaluation of an expression may take; a bound on run-away ranges and loops.
@@ -145,6 +145,8 @@ struct Compiled {
 enum ExpressionKind {
     /// A bare name: the value itself, with no detour over the expression engine.
     Name,
+    /// A name and a member, such as `settings.region`.
+    Member(String),
     Compiled(Box<Compiled>),
 }
 
@@ -166,6 +168,16 @@ impl Expression {
                 text: trimmed.to_owned(),
                 names: vec![trimmed.to_owned()],
                 kind: ExpressionKind::Name,
+            });
+        }
+        if let Some((root, member)) = trimmed.split_once('.')
+            && is_identifier(root)
+            && is_identifier(member)
+        {
+            return Ok(Expression {
+                text: trimmed.to_owned(),
+                names: vec![root.to_owned()],
+                kind: ExpressionKind::Member(member.to_owned()),
             });
         }
         let offset = text.len() - text.trim_start().len();
@@ -203,7 +215,7 @@ impl Expression {
     /// The names with their members where those are written out, such as `settings.region`.
     pub fn dotted_names(&self) -> Vec<String> {
         match &self.kind {
-            ExpressionKind::Name => self.names.clone(),
+            ExpressionKind::Name | ExpressionKind::Member(_) => vec![self.text.clone()],
             ExpressionKind::Compiled(compiled) => {
                 let mut names: Vec<String> = compiled
                     .expression
@@ -214,6 +226,22 @@ impl Expression {
                 names
             }
         }
+    }
+
+    /// The names in `root["name"]`, when the expression reaches into `root` in no other way.
+    pub fn subscripts(&self, root: &str) -> Option<Vec<String>> {
+        let mut names = Vec::new();
+        for (at, _) in self.text.match_indices(root) {
+            let rest = self.text[at + root.len()..]
+                .trim_start()
+                .strip_prefix('[')?
+                .trim_start();
+            let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+            let (name, rest) = rest[1..].split_once(quote)?;
+            rest.trim_start().strip_prefix(']')?;
+            names.push(name.to_owned());
+        }
+        Some(names)
     }
 
     /// The expression's value; `None` when it is undefined, such as an absent param.
@@ -231,6 +259,13 @@ impl Expression {
                         .transpose();
                 }
             },
+            ExpressionKind::Member(member) => {
+                let root = self.names.first().map_or("", String::as_str);
+                return match scope.json(root) {
+                    Some(whole) => Ok(whole.get(member).cloned()),
+                    None => Err(self.failed(format!("`{root}` is undefined"))),
+                };
+            }
             ExpressionKind::Compiled(compiled) => compiled,
         };
         let context: BTreeMap<&str, JinjaValue> = compiled
@@ -510,6 +545,7 @@ fn report_unknown_names(
     names: &Names,
     check: &Check,
 ) {
+    report_unknown_operations(&text[range.clone()], range.start, pointer, check);
     for dotted in expression.dotted_names() {
         if let Some((message, help)) = names.problem(&dotted) {
             let at = find_word(&text[range.clone()], &dotted).map_or(range.clone(), |found| {
@@ -518,6 +554,96 @@ fn report_unknown_names(
             check.error_inside(Code::UnknownName, pointer, at, message, help);
         }
     }
+}
+
+/// Filters and tests are only looked up when an expression runs, so their names are checked here.
+fn report_unknown_operations(text: &str, offset: usize, pointer: &str, check: &Check) {
+    for (kind, range) in operations(text) {
+        let name = &text[range.clone()];
+        if !kind.knows(name) {
+            check.error_inside(
+                Code::UnknownName,
+                pointer,
+                offset + range.start..offset + range.end,
+                format!("there is no {} `{name}`", kind.word()),
+                None,
+            );
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Operation {
+    Filter,
+    Test,
+}
+
+impl Operation {
+    fn word(self) -> &'static str {
+        match self {
+            Operation::Filter => "filter",
+            Operation::Test => "test",
+        }
+    }
+
+    /// Whether there is one of this name. A call without values fails in any case, but tells an unknown name from
+    /// wrong values.
+    fn knows(self, name: &str) -> bool {
+        let mut state = ENVIRONMENT.empty_state();
+        let (error, unknown) = match self {
+            Operation::Filter => (
+                state.apply_filter(name, &[]).err(),
+                minijinja::ErrorKind::UnknownFilter,
+            ),
+            Operation::Test => (
+                state.perform_test(name, &[]).err(),
+                minijinja::ErrorKind::UnknownTest,
+            ),
+        };
+        error.is_none_or(|error| error.kind() != unknown)
+    }
+}
+
+/// The names behind `|` and `is` in an expression, outside of its strings.
+fn operations(text: &str) -> Vec<(Operation, Range<usize>)> {
+    let mut found = Vec::new();
+    let mut expects: Option<Operation> = None;
+    let mut quote: Option<char> = None;
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, c)) = characters.next() {
+        match quote {
+            Some(_) if c == '\\' => {
+                characters.next();
+            }
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if c == '"' || c == '\'' => (quote, expects) = (Some(c), None),
+            None if c == '|' => expects = Some(Operation::Filter),
+            None if c.is_alphabetic() || c == '_' => {
+                let mut end = at + c.len_utf8();
+                while let Some((next, c)) = characters.peek().copied() {
+                    if !(c.is_alphanumeric() || c == '_') {
+                        break;
+                    }
+                    end = next + c.len_utf8();
+                    characters.next();
+                }
+                let word = &text[at..end];
+                match (expects, word) {
+                    (Some(Operation::Test), "not") => {}
+                    (Some(kind), _) => {
+                        found.push((kind, at..end));
+                        expects = None;
+                    }
+                    (None, "is") => expects = Some(Operation::Test),
+                    (None, _) => {}
+                }
+            }
+            None if c.is_whitespace() => {}
+            None => expects = None,
+        }
+    }
+    found
 }
 
 /// Where a name stands in an expression as a whole word.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::schema::Kind;
 use crate::descriptor::source::{Check, join};
 use crate::descriptor::{Access, ExampleSpec, ServiceRef, Source, ToolSpec, decode};
@@ -145,20 +145,6 @@ impl Tool {
         self.service.auth.place(&mut plan);
         Ok(plan)
     }
-
-    /// Proves what a call does not need proved: the params schema, its defaults, that every param is used.
-    pub fn check_deeply(&self, check: &Check) {
-        if self
-            .source
-            .value()
-            .pointer("/service")
-            .is_some_and(Value::is_object)
-        {
-            self.service.check_deeply("/service", check);
-        }
-        self.params.check("/params", check);
-        report_unused_params(&self.params, self, check);
-    }
 }
 
 fn find_service(spec: &ToolSpec, folder: &ServiceSource, check: &Check) -> Option<Arc<Service>> {
@@ -236,25 +222,4 @@ fn report_optional_in_text(params: &Params, request: &RequestTemplate, check: &C
             );
         }
     });
-}
-
-fn report_unused_params(params: &Params, tool: &Tool, check: &Check) {
-    let mut used: Vec<String> = Vec::new();
-    tool.request.visit(&mut |expression, _| {
-        used.extend(expression.names().iter().cloned());
-    });
-    if used.iter().any(|name| name == "params") {
-        return;
-    }
-    for param in params
-        .iter()
-        .filter(|param| !used.iter().any(|name| name == param.name))
-    {
-        check.error_at_key(
-            Code::UnusedParam,
-            &join("/params/properties", param.name),
-            format!("the param `{}` is never used in the request", param.name),
-            Some("use it in the path, query, headers or body, or remove it".to_owned()),
-        );
-    }
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod call;
 mod completions;
+mod explain;
 mod list;
 mod output;
 mod report;
@@ -42,6 +43,8 @@ enum Command {
     Call(Box<call::Call>),
     /// Check descriptors
     Validate(validate::Validate),
+    /// Explain a code of a finding
+    Explain(explain::Explain),
     /// Run the examples of descriptors, offline
     Test(test::Test),
     /// Serve a service's sandbox: a made-up stand-in on this machine
@@ -118,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Show(show) => show.run(&catalog),
         Command::Call(call) => call.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
+        Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
         Command::Schemas(schemas) => schemas.run(),

@@ -1,7 +1,6 @@
 //! `toolrun test`: runs the examples of descriptors, offline.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::Value;
@@ -15,8 +14,8 @@ use super::{Done, Failure, exit, report};
 /// Run the examples of descriptors.
 #[derive(Debug, Args)]
 pub struct Test {
-    /// Files and folders; the whole catalog unless given
-    paths: Vec<PathBuf>,
+    /// Files, folders and globs; the whole catalog unless given
+    paths: Vec<String>,
 }
 
 impl Test {

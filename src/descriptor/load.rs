@@ -5,7 +5,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::finding::Code;
+use super::code::Code;
 use super::schema::Kind;
 use super::source::{Check, join};
 use crate::params::word;
@@ -14,6 +14,12 @@ use crate::template::nearest;
 /// Takes the typed form of a source's value. All mistakes of shape go to `check`.
 pub fn decode<T: DeserializeOwned>(kind: Kind, check: &Check) -> Option<T> {
     let source = check.source().clone();
+    if check.proves() {
+        report_shape(kind, source.value(), check);
+        if check.failed() {
+            return None;
+        }
+    }
     match serde_path_to_error::deserialize::<_, T>(source.value()) {
         Ok(spec) => Some(spec),
         Err(error) => {

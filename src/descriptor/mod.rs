@@ -1,5 +1,6 @@
 //! The descriptor format: files, their typed form, and what is wrong with them.
 
+pub mod code;
 pub mod finding;
 mod load;
 pub mod schema;
@@ -7,7 +8,8 @@ pub mod source;
 mod spec;
 pub mod yaml;
 
-pub use finding::{Code, Finding, Place, Severity};
+pub use code::Code;
+pub use finding::{Finding, Place, Severity};
 pub use load::decode;
 pub use source::{Check, Source};
 pub use spec::{

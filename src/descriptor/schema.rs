@@ -86,7 +86,39 @@ fn generate<T: schemars::JsonSchema>() -> Value {
         .into_root_schema_for::<T>()
         .to_value();
     unwrap_descriptions(&mut schema);
+    refuse_null(&mut schema);
     schema
+}
+
+/// A key without a value (`paging:`) is a mistake, not a way to leave the key out.
+fn refuse_null(schema: &mut Value) {
+    let is_null = |alternative: &Value| *alternative == json!({ "type": "null" });
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Array(types)) = members.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    members.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Value::Array(alternatives)) = members.get_mut("anyOf")
+                && alternatives.iter().any(is_null)
+            {
+                alternatives.retain(|alternative| !is_null(alternative));
+                if let [Value::Object(only)] = alternatives.as_slice() {
+                    let only = only.clone();
+                    members.shift_remove("anyOf");
+                    for (key, value) in only {
+                        members.entry(key).or_insert(value);
+                    }
+                }
+            }
+            members.values_mut().for_each(refuse_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(refuse_null),
+        _ => {}
+    }
 }
 
 /// Descriptions come from doc comments, whose line breaks mean nothing.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::finding::{Code, Finding, Place, Severity};
+use super::code::Code;
+use super::finding::{Finding, Place, Severity};
 use super::yaml::{self, LineIndex, Spans};
 
 /// One descriptor file.
@@ -166,6 +167,7 @@ fn read_bounded(path: &Path) -> Result<String, String> {
 pub struct Check {
     source: Arc<Source>,
     findings: RefCell<Vec<Finding>>,
+    proves: bool,
 }
 
 impl Check {
@@ -174,7 +176,26 @@ impl Check {
         Check {
             source,
             findings: RefCell::default(),
+            proves: false,
         }
+    }
+
+    /// Starts with no findings, and asks for every check there is, not only for those that a call needs.
+    pub fn proving(source: Arc<Source>) -> Check {
+        Check {
+            proves: true,
+            ..Check::new(source)
+        }
+    }
+
+    /// Whether every check is asked for.
+    pub fn proves(&self) -> bool {
+        self.proves
+    }
+
+    /// How many findings there are so far.
+    pub fn count(&self) -> usize {
+        self.findings.borrow().len()
     }
 
     /// The source that is checked.
@@ -226,7 +247,7 @@ impl Check {
     fn push(&self, code: Code, span: Range<usize>, message: String, help: Option<String>) {
         self.findings.borrow_mut().push(Finding {
             code,
-            severity: Severity::Error,
+            severity: code.meaning().severity,
             message,
             help,
             span,
@@ -242,11 +263,47 @@ impl Check {
             .any(|finding| finding.severity == Severity::Error)
     }
 
-    /// All findings, in the order of the file.
+    /// All findings, in the order of the file, without the warnings that the file allows.
     pub fn into_findings(self) -> Vec<Finding> {
+        if self.proves {
+            self.apply_allowances();
+        }
         let mut findings = self.findings.into_inner();
         findings.sort_by_key(|finding| finding.span.start);
         findings
+    }
+}
+
+impl Check {
+    /// Drops the warnings that the file allows by its `allow`, and reports allowances that serve nothing.
+    fn apply_allowances(&self) {
+        let Some(Value::Object(allowed)) = self.source.value().get("allow") else {
+            return;
+        };
+        for name in allowed.keys() {
+            let is_meant = |finding: &Finding| {
+                finding.severity == Severity::Warning && finding.code.name() == name
+            };
+            let before = self.count();
+            self.findings
+                .borrow_mut()
+                .retain(|finding| !is_meant(finding));
+            if self.count() < before {
+                continue;
+            }
+            let message = match Code::from_name(name) {
+                Some(code) if code.meaning().severity == Severity::Error => {
+                    format!("`{name}` is an error, which cannot be allowed")
+                }
+                Some(_) => format!("there is no `{name}` to allow"),
+                None => format!("there is no warning called `{name}`"),
+            };
+            let warnings = Code::ALL
+                .iter()
+                .filter(|c| c.meaning().severity == Severity::Warning);
+            let help = crate::template::nearest(name, warnings.map(|code| code.name()));
+            self.error_at_key(Code::NeedlessAllow, &join("/allow", name), message, help);
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub struct SpecVersion;
 impl<'de> Deserialize<'de> for SpecVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SpecVersion, D::Error> {
         match Value::deserialize(deserializer)? {
-            Value::Number(number) if number.as_u64() == Some(1) => Ok(SpecVersion),
+            Value::Number(number) if number.as_f64() == Some(1.0) => Ok(SpecVersion),
             other => Err(de::Error::custom(format!(
                 "{other} is no version of the descriptor format that is known here; the only one is 1"
             ))),
@@ -100,7 +100,7 @@ impl JsonSchema for Name {
     }
 }
 
-/// A length of time such as `500ms`, `30s`, `1m` or `1h 30m`.
+/// A length of time: `500ms`, `30s`, `1m`, `1h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration(pub time::Duration);
 
@@ -108,11 +108,22 @@ impl std::str::FromStr for Duration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Duration, String> {
-        text.parse::<jiff::SignedDuration>()
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let millis = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => 0,
+        };
+        number
+            .parse::<u64>()
             .ok()
-            .and_then(|duration| time::Duration::try_from(duration).ok())
-            .filter(|duration| !duration.is_zero())
-            .map(Duration)
+            .filter(|_| !number.starts_with('0'))
+            .and_then(|number| number.checked_mul(millis))
+            .filter(|millis| *millis > 0)
+            .map(|millis| Duration(time::Duration::from_millis(millis)))
             .ok_or_else(|| format!("`{text}` is no length of time, such as 500ms, 30s, 1m or 1h"))
     }
 }
@@ -133,7 +144,7 @@ impl JsonSchema for Duration {
         json_schema!({
             "description": "A length of time: 500ms, 30s, 1m, 1h.",
             "type": "string",
-            "pattern": "^(\\d+(\\.\\d+)? ?(ms|s|m|h|d)( |$))+$",
+            "pattern": "^[1-9][0-9]{0,9}(ms|s|m|h)$",
             "examples": ["500ms", "30s", "1m"]
         })
     }
@@ -187,6 +198,9 @@ pub struct ServiceSpec {
     /// Whether the service may stand at a private or link-local address.
     #[serde(default)]
     pub allow_private_network: bool,
+    /// Warnings that are meant to be: from a code to the reason.
+    #[serde(default)]
+    pub allow: IndexMap<String, String>,
 }
 
 /// A named value that a user may override.
@@ -222,6 +236,7 @@ pub struct RetrySpec {
     #[schemars(range(min = 1, max = 20))]
     pub max_attempts: u32,
     /// Statuses that are worth another try.
+    #[schemars(inner(range(min = 400, max = 599)))]
     pub statuses: Vec<u16>,
     /// The longest first wait; each later one may be twice as long.
     pub base_delay: Duration,
@@ -349,6 +364,9 @@ pub struct ToolSpec {
     /// Calls with what they send and give: checked offline, shown in help.
     #[serde(default)]
     pub examples: Vec<ExampleSpec>,
+    /// Warnings that are meant to be: from a code to the reason.
+    #[serde(default)]
+    pub allow: IndexMap<String, String>,
 }
 
 /// One call, with what it sends and what it gives.
@@ -440,7 +458,18 @@ mod tests {
             let read: Duration = serde_json::from_value(text.into()).unwrap();
             assert_eq!(read.0.as_millis(), millis, "{text}");
         }
-        for bad in ["", "1", "0s", "-1s", "soon"] {
+        for bad in [
+            "",
+            "1",
+            "0s",
+            "-1s",
+            "soon",
+            "01s",
+            "1.5s",
+            "1 s",
+            "1d",
+            "99999999999999999999h",
+        ] {
             assert!(
                 serde_json::from_value::<Duration>(bad.into()).is_err(),
                 "{bad}"

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::RenderError;
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::template::{CallScope, Expression, Names, Template};
 

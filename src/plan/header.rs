@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{RenderError, Scalar, Text};
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::template::{CallScope, Expression, Names, Template, scalar_text};
 
@@ -61,6 +61,13 @@ impl HeaderTemplate {
     /// The lower-case names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Like [`HeaderTemplate::visit`], for one of the fields.
+    pub fn visit_one(&self, index: usize, visit: &mut dyn FnMut(&Expression, bool)) {
+        if let Some((_, value)) = self.fields.get(index) {
+            value.visit(visit);
+        }
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.

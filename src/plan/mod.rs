@@ -240,7 +240,7 @@ impl RequestTemplate {
     ) -> RequestTemplate {
         if spec.body.is_some() && !spec.method.takes_body() {
             check.error_at_key(
-                crate::descriptor::finding::Code::BadBody,
+                crate::descriptor::code::Code::BadBody,
                 &join(pointer, "body"),
                 format!("{} requests have no body", spec.method),
                 Some("use POST, PUT or PATCH, or move the values to `query`".to_owned()),

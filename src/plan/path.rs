@@ -1,9 +1,10 @@
 //! Path templates: every expression stays inside its one segment.
 
+use serde_json::Value;
 use url::Url;
 
 use super::{RenderError, percent_encode};
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::Check;
 use crate::template::{CallScope, Expression, Names, Piece, Template, text_of};
 
@@ -31,7 +32,13 @@ impl PathTemplate {
         let pieces = match Template::compile_text(path, pointer, names, check) {
             Template::Text(pieces) => pieces,
             Template::Expression(expression) => vec![Piece::Expression(expression)],
-            _ => vec![Piece::Text(path.to_owned())],
+            Template::Literal(Value::String(text)) => vec![Piece::Text(text)],
+            // It is told already that the text cannot be read.
+            _ => {
+                return PathTemplate {
+                    segments: Vec::new(),
+                };
+            }
         };
         let mut segments = vec![Segment::default()];
         for piece in pieces {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{RenderError, Scalar, Text, percent_encode};
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
 use crate::template::{
     CallScope, Expression, Names, Template, is_identifier, kind_of, scalar_text,
@@ -111,6 +111,13 @@ impl QueryTemplate {
         self.entries
             .iter()
             .for_each(|entry| entry.value.visit(visit));
+    }
+
+    /// Like [`QueryTemplate::visit`], for one of the parameters.
+    pub fn visit_one(&self, index: usize, visit: &mut dyn FnMut(&Expression, bool)) {
+        if let Some(entry) = self.entries.get(index) {
+            entry.value.visit(visit);
+        }
     }
 
     /// The names on the wire, each with the one param that fills it where there is exactly one, and its style.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Node, ProjectError, ResponseView};
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::template::{Names, scalar_text};
 

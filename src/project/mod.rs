@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 pub use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
 pub use jsonpath::JsonPath;
 
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
 use crate::template::{EvalError, Names, Scope, Template, is_identifier};
 
@@ -202,6 +202,16 @@ impl Node {
         Node::Each {
             walk,
             node: Box::new(node),
+        }
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&crate::template::Expression)) {
+        match self {
+            Node::Literal(_) | Node::Path(_) => {}
+            Node::Template(template) => template.visit(&mut |expression, _| visit(expression)),
+            Node::Map(members) => members.iter().for_each(|(_, member)| member.visit(visit)),
+            Node::List(items) => items.iter().for_each(|item| item.visit(visit)),
+            Node::Each { node, .. } => node.visit(visit),
         }
     }
 
@@ -538,6 +548,25 @@ impl Projection {
             Some(key) => output.get(key)?.as_array(),
             None => output.as_array(),
         }
+    }
+
+    /// The names of `let`.
+    pub fn binding_names(&self) -> impl Iterator<Item = &str> {
+        self.bindings.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The names that the projection's expressions read.
+    pub fn names_read(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let nodes = self
+            .bindings
+            .iter()
+            .map(|(_, node)| node)
+            .chain(self.output.as_ref());
+        for node in nodes {
+            node.visit(&mut |expression| names.extend(expression.names().iter().cloned()));
+        }
+        names
     }
 
     /// The keys of every row, where the projection names them.

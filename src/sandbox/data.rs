@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::spec::DataSpec;
 use crate::descriptor::Check;
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::join;
 use crate::template::{EvalError, Names, Scope, Template};
 

@@ -22,7 +22,7 @@ pub use spec::{
 };
 
 use crate::catalog::Catalog;
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::join;
 use crate::descriptor::{Check, Finding};
 use crate::error::Error;

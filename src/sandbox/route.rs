@@ -11,7 +11,7 @@ use super::Refusal;
 use super::data::{Data, Values};
 use super::spec::{BucketsSpec, PageSpec, RouteSpec};
 use crate::descriptor::Check;
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::{join, join_index};
 use crate::template::{EvalError, Names, Template};
 

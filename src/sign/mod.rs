@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub use redact::Redactor;
 pub use secret::{Secret, SecretError, SecretRef, SecretSpec, SecretStore};
 
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
 use crate::plan::{Credential, Method, Plan, Text, percent_encode, set_header};
 

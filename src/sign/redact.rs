@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, packed};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
@@ -28,9 +28,44 @@ pub struct Redactor {
     search: Option<Arc<Search>>,
 }
 
+/// A fast search for pieces of secrets: as they are, in lower case and in upper case.
+enum Pieces {
+    Vectorized(packed::Searcher),
+    Plain(AhoCorasick),
+}
+
+impl Pieces {
+    fn new(pieces: &[&str]) -> Option<Pieces> {
+        // A text that is escaped throughout has no piece of the secret in it.
+        let mut forms = vec!["\\u00".to_owned()];
+        for piece in pieces {
+            for form in [
+                (*piece).to_owned(),
+                piece.to_lowercase(),
+                piece.to_uppercase(),
+            ] {
+                if !forms.contains(&form) {
+                    forms.push(form);
+                }
+            }
+        }
+        match packed::Searcher::new(&forms) {
+            Some(searcher) => Some(Pieces::Vectorized(searcher)),
+            None => AhoCorasick::new(&forms).ok().map(Pieces::Plain),
+        }
+    }
+
+    fn is_in(&self, text: &[u8]) -> bool {
+        match self {
+            Pieces::Vectorized(searcher) => searcher.find(text).is_some(),
+            Pieces::Plain(matcher) => matcher.is_match(text),
+        }
+    }
+}
+
 struct Search {
     /// `None` when a secret has no telling piece: then every text is searched in full.
-    pieces: Option<AhoCorasick>,
+    pieces: Option<Pieces>,
     needles: Vec<Needle>,
     pattern: OnceLock<Option<Regex>>,
 }
@@ -50,20 +85,11 @@ impl Redactor {
         if needles.is_empty() {
             return Redactor { search: None };
         }
-        let mut pieces: Option<Vec<&str>> = needles
+        let pieces: Option<Vec<&str>> = needles
             .iter()
             .map(|needle| telling_piece(&needle.text))
             .collect();
-        if let Some(pieces) = &mut pieces {
-            // A text that is escaped throughout has no piece of the secret in it.
-            pieces.push("\\u00");
-        }
-        let pieces = pieces.and_then(|pieces| {
-            AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .build(pieces)
-                .ok()
-        });
+        let pieces = pieces.and_then(|pieces| Pieces::new(&pieces));
         Redactor {
             search: Some(Arc::new(Search {
                 pieces,
@@ -127,7 +153,7 @@ impl Search {
         if self
             .pieces
             .as_ref()
-            .is_some_and(|pieces| !pieces.is_match(text))
+            .is_some_and(|pieces| !pieces.is_in(text))
         {
             return None;
         }

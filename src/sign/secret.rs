@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::descriptor::finding::Code;
+use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 
 /// A reference to a secret. Never the secret itself.
@@ -47,15 +47,9 @@ enum SecretSource {
 }
 
 impl SecretRef {
-    /// Proves that the pattern compiles.
-    ///
-    /// # Errors
-    /// Why it does not.
-    pub fn check_pattern(&self) -> Result<(), String> {
-        match self.pattern.as_deref().map(regex::Regex::new) {
-            Some(Err(error)) => Err(error.to_string()),
-            _ => Ok(()),
-        }
+    /// The pattern that the value must match.
+    pub fn pattern(&self) -> Option<&str> {
+        self.pattern.as_deref()
     }
 
     /// Compiles the reference; mistakes go to `check`.

@@ -1,13 +1,17 @@
 //! Validation: everything that can be known about descriptors without the network.
 
+mod schema;
+mod secret;
+mod service;
+mod tool;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::catalog::{Catalog, File, FileKind, Loaded};
-use crate::descriptor::finding::{Code, Finding, Severity};
+use crate::descriptor::finding::{Finding, Severity};
 use crate::descriptor::source::{Check, Source};
-use crate::examples;
 use crate::parallel;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
@@ -16,8 +20,8 @@ use crate::tool::{ServiceSource, Tool};
 /// What was found in a set of files.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// How many files were looked at.
-    pub files: usize,
+    /// The files that were looked at, in order.
+    pub files: Vec<String>,
     /// What is wrong, by file and place.
     pub findings: Vec<Finding>,
 }
@@ -27,19 +31,19 @@ pub fn catalog(catalog: &Catalog) -> Report {
     check(&catalog.files())
 }
 
-/// Checks files, and all descriptors below folders.
+/// Checks files, all descriptors below folders, and what globs such as `tools/**/*.yaml` match.
 ///
 /// # Errors
-/// When a path does not exist.
-pub fn paths(paths: &[PathBuf]) -> Result<Report, String> {
+/// When a path does not exist, or a glob is malformed or matches nothing.
+pub fn paths(paths: &[String]) -> Result<Report, String> {
     Ok(check(&files_at(paths)?))
 }
 
 /// The tools at these paths.
 ///
 /// # Errors
-/// When a path does not exist.
-pub fn tools_at(paths: &[PathBuf]) -> Result<Vec<Loaded>, String> {
+/// As [`paths`].
+pub fn tools_at(paths: &[String]) -> Result<Vec<Loaded>, String> {
     let files = files_at(paths)?;
     Ok(files
         .iter()
@@ -52,18 +56,34 @@ pub fn tools_at(paths: &[PathBuf]) -> Result<Vec<Loaded>, String> {
         .collect())
 }
 
-fn files_at(paths: &[PathBuf]) -> Result<Vec<File>, String> {
+fn files_at(paths: &[String]) -> Result<Vec<File>, String> {
     let mut files = Vec::new();
     for path in paths {
-        if path.is_dir() {
-            collect(path, &mut files);
-        } else if path.exists() {
-            files.push(File::at(path.clone()));
+        let folder = Path::new(path);
+        if folder.is_dir() {
+            collect(folder, &mut files);
+        } else if folder.exists() {
+            files.push(File::at(folder.to_path_buf()));
+        } else if path.contains(['*', '?', '[']) {
+            files.extend(matching(path)?);
         } else {
-            return Err(format!("there is no file or folder {}", path.display()));
+            return Err(format!("there is no file or folder {path}"));
         }
     }
     Ok(files)
+}
+
+fn matching(pattern: &str) -> Result<Vec<File>, String> {
+    let found = glob::glob(pattern).map_err(|error| format!("`{pattern}` is no glob: {error}"))?;
+    let files: Vec<File> = found
+        .filter_map(Result::ok)
+        .filter(|path| path.is_file())
+        .map(File::at)
+        .collect();
+    match files.is_empty() {
+        true => Err(format!("`{pattern}` matches no file")),
+        false => Ok(files),
+    }
 }
 
 /// The descriptors below a folder. Links to folders are not followed, so that a loop of them ends.
@@ -114,7 +134,7 @@ fn check(files: &[File]) -> Report {
         .collect();
     findings.sort_by(|a, b| (&a.source.name, a.span.start).cmp(&(&b.source.name, b.span.start)));
     Report {
-        files: files.len(),
+        files: files.iter().map(File::display).collect(),
         findings,
     }
 }
@@ -133,58 +153,25 @@ fn check_file(file: &File, services: &Services) -> Vec<Finding> {
 }
 
 fn check_service(source: Arc<Source>) -> Vec<Finding> {
-    let check = Check::new(source);
+    let check = Check::proving(source);
     if let Some(service) = Service::load(&check) {
-        service.check_deeply("", &check);
+        service::check(&service, "", &check);
+        secret::report_literal_secrets(&check);
     }
     check.into_findings()
 }
 
 fn check_tool(file: &File, source: Arc<Source>, services: &Services) -> Vec<Finding> {
-    let check = Check::new(source);
-    let tool = Tool::load(&check, &services.of(file));
-    if let Some(tool) = &tool {
-        crate::catalog::check_name(tool, &file.entry(), &check);
-        tool.check_deeply(&check);
-        if !check.failed() {
-            check_examples(tool, &check);
-        }
+    let check = Check::proving(source);
+    if let Some(tool) = Tool::load(&check, &services.of(file)) {
+        crate::catalog::check_name(&tool, &file.entry(), &check);
+        tool::check(&tool, &check);
     }
     check.into_findings()
 }
 
-fn check_examples(tool: &Tool, check: &Check) {
-    for (i, example) in tool.examples.iter().enumerate() {
-        for failure in examples::run(tool, example) {
-            let at = format!("/examples/{i}{}", failure.part);
-            let message = match &failure.difference {
-                None => failure.message,
-                Some((expected, actual)) => format!(
-                    "the example expects {}, and the descriptor gives {}",
-                    short(expected),
-                    short(actual)
-                ),
-            };
-            check.error_with_help(
-                Code::ExampleFails,
-                &at,
-                message,
-                "`toolrun test` shows the whole difference",
-            );
-        }
-    }
-}
-
-fn short(value: &serde_json::Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(120) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
-    }
-}
-
 fn check_sandbox(file: &File, source: Arc<Source>) -> Vec<Finding> {
-    let check = Check::new(source);
+    let check = Check::proving(source);
     let tools = file
         .sibling_tools()
         .iter()
@@ -195,10 +182,20 @@ fn check_sandbox(file: &File, source: Arc<Source>) -> Vec<Finding> {
 }
 
 impl Report {
-    /// Whether there is an error among the findings.
-    pub fn failed(&self) -> bool {
+    /// How many errors there are.
+    pub fn errors(&self) -> usize {
+        self.count(Severity::Error)
+    }
+
+    /// How many warnings there are.
+    pub fn warnings(&self) -> usize {
+        self.count(Severity::Warning)
+    }
+
+    fn count(&self, severity: Severity) -> usize {
         self.findings
             .iter()
-            .any(|finding| finding.severity == Severity::Error)
+            .filter(|finding| finding.severity == severity)
+            .count()
     }
 }

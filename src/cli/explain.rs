@@ -1,0 +1,78 @@
+//! `toolrun explain`: what a code means.
+
+use std::io::Write;
+
+use clap::Args;
+use toolrun::descriptor::Code;
+
+use super::{Done, Failure, exit};
+
+/// Explain a code of a finding.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The code, such as unknown-key; all of them unless given
+    code: Option<String>,
+    /// Print the table of all codes in Markdown
+    #[arg(long, conflicts_with = "code")]
+    markdown: bool,
+}
+
+impl Explain {
+    /// Runs the command.
+    pub fn run(self) -> Done {
+        let text = match (&self.code, self.markdown) {
+            (Some(name), _) => explain(find(name)?),
+            (None, true) => table(),
+            (None, false) => Code::ALL.iter().map(|code| line(*code)).collect(),
+        };
+        Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+    }
+}
+
+fn find(name: &str) -> Result<Code, Failure> {
+    Code::from_name(name).ok_or_else(|| {
+        let names = Code::ALL.iter().map(|code| code.name());
+        let hint = toolrun::template::nearest(name, names)
+            .unwrap_or_else(|| "`toolrun explain` lists them".to_owned());
+        Failure::Told(exit::USAGE, format!("there is no code `{name}`; {hint}"))
+    })
+}
+
+fn explain(code: Code) -> String {
+    let meaning = code.meaning();
+    let indented =
+        |text: &str| -> String { text.lines().map(|line| format!("    {line}\n")).collect() };
+    format!(
+        "{}: {}\n\n{}\n\nWrong:\n\n{}\nRight:\n\n{}",
+        meaning.severity,
+        meaning.name,
+        meaning.summary,
+        indented(meaning.wrong),
+        indented(meaning.right)
+    )
+}
+
+fn line(code: Code) -> String {
+    let meaning = code.meaning();
+    format!(
+        "{:<18} {:<8} {}\n",
+        meaning.name,
+        meaning.severity.to_string(),
+        meaning.summary
+    )
+}
+
+/// The README's table.
+fn table() -> String {
+    let rows: String = Code::ALL
+        .iter()
+        .map(|code| code.meaning())
+        .map(|meaning| {
+            format!(
+                "| `{}` | {} | {} |\n",
+                meaning.name, meaning.severity, meaning.summary
+            )
+        })
+        .collect();
+    format!("| code | severity | meaning |\n| --- | --- | --- |\n{rows}")
+}

@@ -1,0 +1,44 @@
+//! Findings as annotations of a GitHub workflow.
+
+use std::io::{self, Write};
+
+use toolrun::descriptor::Severity;
+use toolrun::validate::Report;
+
+/// Prints one workflow command a finding, and a summary.
+pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    for finding in &report.findings {
+        let place = finding.place();
+        let level = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let help = finding
+            .help
+            .as_ref()
+            .map(|help| format!("\n{help}"))
+            .unwrap_or_default();
+        writeln!(
+            out,
+            "::{level} file={},line={},endLine={},col={},endColumn={},title={}::{}",
+            property(&place.file),
+            place.line,
+            place.end_line,
+            place.column,
+            place.end_column,
+            property(finding.code.name()),
+            data(&format!("{}{help}", finding.message)),
+        )?;
+    }
+    writeln!(out, "{}", super::summary(report))
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,29 @@
+//! Findings as one JSON object.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+use toolrun::descriptor::Finding;
+use toolrun::validate::Report;
+
+/// Prints `{files, errors, warnings, findings: [...]}`.
+pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let findings: Vec<_> = report.findings.iter().map(finding).collect();
+    let whole = json!({
+        "files": report.files.len(),
+        "errors": report.errors(),
+        "warnings": report.warnings(),
+        "findings": findings,
+    });
+    writeln!(out, "{whole:#}")
+}
+
+fn finding(finding: &Finding) -> serde_json::Value {
+    json!({
+        "code": finding.code,
+        "severity": finding.severity,
+        "message": finding.message,
+        "help": finding.help,
+        "place": finding.place(),
+    })
+}

@@ -1,0 +1,75 @@
+//! Findings as JUnit XML: one test case a file, which fails when it has an error.
+
+use std::io::{self, Write};
+
+use toolrun::descriptor::{Finding, Severity};
+use toolrun::validate::Report;
+
+/// Prints one `testsuite`.
+pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let failing = report
+        .files
+        .iter()
+        .filter(|file| of(report, file).any(|f| f.severity == Severity::Error))
+        .count();
+    writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
+    writeln!(
+        out,
+        r#"<testsuite name="toolrun validate" tests="{}" failures="{failing}">"#,
+        report.files.len()
+    )?;
+    for file in &report.files {
+        writeln!(
+            out,
+            r#"  <testcase classname="descriptor" name="{}">"#,
+            escaped(file)
+        )?;
+        for finding in of(report, file) {
+            let place = finding.place();
+            let help = finding.help.as_deref().unwrap_or_default();
+            let text = format!("{place}: {}\n{help}", finding.message);
+            match finding.severity {
+                Severity::Error => writeln!(
+                    out,
+                    r#"    <failure type="{}" message="{}">{}</failure>"#,
+                    finding.code,
+                    escaped(&finding.message),
+                    escaped(&text)
+                )?,
+                Severity::Warning => {
+                    writeln!(
+                        out,
+                        "    <system-out>warning: {}</system-out>",
+                        escaped(&text)
+                    )?;
+                }
+            }
+        }
+        writeln!(out, "  </testcase>")?;
+    }
+    writeln!(out, "</testsuite>")
+}
+
+fn of<'r>(report: &'r Report, file: &'r str) -> impl Iterator<Item = &'r Finding> {
+    report
+        .findings
+        .iter()
+        .filter(move |finding| finding.source.name == file)
+}
+
+/// Text for XML 1.0, which has no form at all for most control characters.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' | '\t' | '\r' => escaped.push(c),
+            _ if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}

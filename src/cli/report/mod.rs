@@ -1,0 +1,56 @@
+//! Report formats: views of one list of findings.
+
+mod github;
+mod human;
+mod json;
+mod junit;
+mod sarif;
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use toolrun::validate::Report;
+
+pub use human::finding as human;
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The source line with carets, for people
+    Human,
+    /// One JSON object
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of a GitHub workflow
+    Github,
+    /// JUnit XML, one test case a file
+    Junit,
+}
+
+impl Format {
+    /// Prints a report.
+    pub fn print(self, out: &mut impl Write, report: &Report) -> io::Result<()> {
+        match self {
+            Format::Human => human::print(out, report),
+            Format::Json => json::print(out, report),
+            Format::Sarif => sarif::print(out, report),
+            Format::Github => github::print(out, report),
+            Format::Junit => junit::print(out, report),
+        }
+    }
+}
+
+/// How many errors and warnings there are, in words.
+fn summary(report: &Report) -> String {
+    let plural = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    };
+    format!(
+        "{}: {}, {}",
+        plural(report.files.len(), "file"),
+        plural(report.errors(), "error"),
+        plural(report.warnings(), "warning")
+    )
+}

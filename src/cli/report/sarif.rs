@@ -1,0 +1,76 @@
+//! Findings as SARIF 2.1.0 (OASIS), for code scanning.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+use toolrun::descriptor::{Code, Finding, Severity};
+use toolrun::validate::Report;
+
+/// Prints one SARIF log.
+pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let rules: Vec<Value> = Code::ALL.iter().map(|code| rule(*code)).collect();
+    let results: Vec<Value> = report.findings.iter().map(result).collect();
+    let log = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "toolrun",
+                "version": env!("CARGO_PKG_VERSION"),
+                "rules": rules,
+            } },
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    });
+    writeln!(out, "{log:#}")
+}
+
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+fn rule(code: Code) -> Value {
+    let meaning = code.meaning();
+    json!({
+        "id": meaning.name,
+        "shortDescription": { "text": meaning.summary },
+        "help": { "text": format!("Wrong:\n{}\nRight:\n{}", meaning.wrong, meaning.right) },
+        "defaultConfiguration": { "level": level(meaning.severity) },
+    })
+}
+
+fn result(finding: &Finding) -> Value {
+    let place = finding.place();
+    let text = match &finding.help {
+        Some(help) => format!("{} ({help})", finding.message),
+        None => finding.message.clone(),
+    };
+    json!({
+        "ruleId": finding.code,
+        "ruleIndex": Code::ALL.iter().position(|code| *code == finding.code),
+        "level": level(finding.severity),
+        "message": { "text": text },
+        "locations": [{ "physicalLocation": {
+            "artifactLocation": { "uri": uri(&place.file) },
+            "region": {
+                "startLine": place.line,
+                "startColumn": place.column,
+                "endLine": place.end_line,
+                "endColumn": place.end_column,
+            },
+        } }],
+    })
+}
+
+/// A path as a relative or absolute URI reference.
+fn uri(path: &str) -> String {
+    path.replace('\\', "/")
+        .split('/')
+        .map(toolrun::plan::percent_encode)
+        .collect::<Vec<_>>()
+        .join("/")
+}

@@ -1,0 +1,245 @@
+//! The kinds of findings: one stable code each, with a wrong and a right example.
+//!
+//! `toolrun explain CODE` prints an entry, the README's table is made of them, and a test proves that every wrong
+//! example gives its code and every right one nothing.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::finding::Severity;
+
+/// What a code means, with examples. An example holds top-level keys of a tool's file, or a whole file where its
+/// first line names one.
+#[derive(Debug, Clone, Copy)]
+pub struct Meaning {
+    /// The name that users see, such as `unknown-key`.
+    pub name: &'static str,
+    /// Whether a descriptor with it can be used.
+    pub severity: Severity,
+    /// What is wrong, in one sentence.
+    pub summary: &'static str,
+    /// A descriptor that has it.
+    pub wrong: &'static str,
+    /// The same, mended.
+    pub right: &'static str,
+}
+
+macro_rules! codes {
+    ($($variant:ident $name:literal $severity:ident $summary:literal wrong: $wrong:literal right: $right:literal)*) => {
+        /// The stable name of a kind of finding.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code {
+            $(#[doc = $summary] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of this table.
+            pub const ALL: &'static [Code] = &[$(Code::$variant),*];
+
+            /// What the code means.
+            pub fn meaning(self) -> &'static Meaning {
+                match self {
+                    $(Code::$variant => &Meaning {
+                        name: $name,
+                        severity: Severity::$severity,
+                        summary: $summary,
+                        wrong: $wrong,
+                        right: $right,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    UnreadableFile "unreadable-file" Error
+    "The file cannot be read, is not UTF-8 text, or is too large."
+    wrong: "a file that is saved in Latin-1"
+    right: "the same file, saved in UTF-8"
+
+    YamlSyntax "yaml-syntax" Error
+    "The file is not one YAML document of plain maps, lists and scalars. Anchors, aliases, tags and merge keys are not allowed."
+    wrong: "description: &text A probe.\ntitle: *text\n"
+    right: "description: A probe.\ntitle: A probe.\n"
+
+    DuplicateKey "duplicate-key" Error
+    "A key stands twice in the same map; one of the two values would be lost."
+    wrong: "response: { output: $.a, output: $.b }\n"
+    right: "response: { output: { a: $.a, b: $.b } }\n"
+
+    UnknownKey "unknown-key" Error
+    "The format has no such key here. A key that means nothing is a typing mistake whose value would be ignored."
+    wrong: "respnse: { output: $.data }\n"
+    right: "response: { output: $.data }\n"
+
+    MissingKey "missing-key" Error
+    "A key that the format requires is absent."
+    wrong: "request: { method: GET }\n"
+    right: "request: { method: GET, path: \"/things/{{ id }}\" }\n"
+
+    WrongType "wrong-type" Error
+    "The value has another type than its key takes."
+    wrong: "title: [A probe]\n"
+    right: "title: A probe\n"
+
+    BadValue "bad-value" Error
+    "The value is outside what its key allows."
+    wrong: "access: readonly\n"
+    right: "access: read\n"
+
+    BadName "bad-name" Error
+    "A name does not follow the rules, is reserved, or is not the name of its file or folder."
+    wrong: "tool: Probe_It\n"
+    right: "tool: probe\n"
+
+    DuplicateName "duplicate-name" Error
+    "Two things have the same name, so that only one of them could ever be reached."
+    wrong: "examples:\n  - { name: one, args: { id: a } }\n  - { name: one, args: { id: b } }\n"
+    right: "examples:\n  - { name: one, args: { id: a } }\n  - { name: two, args: { id: b } }\n"
+
+    MissingService "missing-service" Error
+    "There is no service.yaml of that name beside the tool's file."
+    wrong: "service: prob\n"
+    right: "service: { service: probe, base_url: https://probe.test }\n"
+
+    BadBaseUrl "bad-base-url" Error
+    "The base URL is not an https origin (or http on loopback) with an optional path, or it carries credentials."
+    wrong: "service: { service: probe, base_url: http://probe.test }\n"
+    right: "service: { service: probe, base_url: https://probe.test }\n"
+
+    BadSchema "bad-schema" Error
+    "The params or the output schema are not a valid JSON Schema (2020-12)."
+    wrong: "params: { properties: { id: { type: strng, description: The id., default: a } } }\n"
+    right: "params: { properties: { id: { type: string, description: The id., default: a } } }\n"
+
+    BadDefault "bad-default" Error
+    "A default or example does not satisfy its own schema."
+    wrong: "params: { properties: { id: { type: integer, default: one, description: The id. } } }\n"
+    right: "params: { properties: { id: { type: integer, default: 1, description: The id. } } }\n"
+
+    BadTemplate "bad-template" Error
+    "A string with {{ }} is not made of text and expressions."
+    wrong: "request: { method: GET, path: \"/things/{{ id }\" }\n"
+    right: "request: { method: GET, path: \"/things/{{ id }}\" }\n"
+
+    UnknownName "unknown-name" Error
+    "An expression, or a key that refers to something, names what does not exist."
+    wrong: "request: { method: GET, path: \"/things/{{ id }}\", query: { v: \"{{ vrsion }}\" } }\n"
+    right: "request: { method: GET, path: \"/things/{{ id }}\", query: { v: 1 } }\n"
+
+    BadPath "bad-path" Error
+    "The path template cannot be a safe URL path."
+    wrong: "request: { method: GET, path: \"/things/{{ id }}?full=true\" }\n"
+    right: "request: { method: GET, path: \"/things/{{ id }}\", query: { full: true } }\n"
+
+    BadPlace "bad-place" Error
+    "A param of this type has no form where it stands: an object in a path, a nested list in a query."
+    wrong: "params: { required: [id], properties: { id: { type: object, description: The id. } } }\n"
+    right: "params: { required: [id], properties: { id: { type: string, description: The id. } } }\n"
+
+    BadJsonPath "bad-jsonpath" Error
+    "The JSONPath is not valid by RFC 9535."
+    wrong: "response: { output: \"$.data[\" }\n"
+    right: "response: { output: \"$.data[*]\" }\n"
+
+    BadProjection "bad-projection" Error
+    "A part of a projection has no valid form, or can never give anything."
+    wrong: "response: { output: { each: [data], as: $.id } }\n"
+    right: "response: { output: { each: \"$.data[*]\", as: $.id } }\n"
+
+    BadHeader "bad-header" Error
+    "A header's name or value is not legal in HTTP, or the header belongs to the connection."
+    wrong: "request: { method: GET, path: \"/things/{{ id }}\", headers: { \"x key\": a } }\n"
+    right: "request: { method: GET, path: \"/things/{{ id }}\", headers: { x-key: a } }\n"
+
+    BadBody "bad-body" Error
+    "The body does not fit the method."
+    wrong: "request: { method: GET, path: /things, body: { json: { id: \"{{ id }}\" } } }\n"
+    right: "request: { method: POST, path: /things, body: { json: { id: \"{{ id }}\" } } }\naccess: write\n"
+
+    BadPaging "bad-paging" Error
+    "The paging section cannot walk the tool's pages."
+    wrong: "paging: { items: \"$.data[*]\", next: { id: $.next } }\n"
+    right: "paging: { items: $.data, next: { id: $.next } }\n"
+
+    BadRegex "bad-regex" Error
+    "A regular expression does not compile."
+    wrong: "service: { service: probe, base_url: https://probe.test, settings: { v: { default: a, pattern: \"[a\" } }, headers: { x-v: \"{{ settings.v }}\" } }\n"
+    right: "service: { service: probe, base_url: https://probe.test, settings: { v: { default: a, pattern: \"[a]\" } }, headers: { x-v: \"{{ settings.v }}\" } }\n"
+
+    LiteralSecret "literal-secret" Error
+    "Something that looks like a secret stands in the descriptor itself, where everyone can read it."
+    wrong: "service: { service: probe, base_url: https://probe.test, headers: { authorization: Bearer 3f786850e387550fdab836ed7e6dc881de23001b } }\n"
+    right: "service: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n"
+
+    UnusedParam "unused-param" Error
+    "A param is declared and never used, so that whoever gives it is ignored."
+    wrong: "params: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\n"
+    right: "params: { properties: { id: { type: string, default: a, description: The id. } } }\n"
+
+    OptionalInText "optional-in-text" Error
+    "A param that may be absent stands inside a path or a longer text, and would leave a hole there."
+    wrong: "params: { properties: { id: { type: string, description: The id. } } }\n"
+    right: "params: { required: [id], properties: { id: { type: string, description: The id. } } }\n"
+
+    ExampleFails "example-fails" Error
+    "An example does not render or project as it says."
+    wrong: "examples: [{ name: one, args: { id: b }, request: { method: GET, url: https://probe.test/things/a } }]\n"
+    right: "examples: [{ name: one, args: { id: b }, request: { method: GET, url: https://probe.test/things/b } }]\n"
+
+    BadSandbox "bad-sandbox" Error
+    "The sandbox declaration cannot work."
+    wrong: "# sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 1\nnow: yesterday\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n"
+    right: "# sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n"
+
+    UndescribedParam "undescribed-param" Warning
+    "A param has no description, so that neither people nor models know what to give."
+    wrong: "params: { properties: { id: { type: string, default: a } } }\n"
+    right: "params: { properties: { id: { type: string, default: a, description: The id. } } }\n"
+
+    UnusualAccess "unusual-access" Warning
+    "The access class is not what the method suggests: a DELETE that only reads, a GET that writes."
+    wrong: "request: { method: DELETE, path: \"/things/{{ id }}\" }\n"
+    right: "request: { method: DELETE, path: \"/things/{{ id }}\" }\naccess: destructive\n"
+
+    UnusedName "unused-name" Warning
+    "A setting or a `let` is defined and never used."
+    wrong: "response: { let: { ids: \"$.data[*].id\" }, output: $.data }\n"
+    right: "response: { let: { ids: \"$.data[*].id\" }, output: { count: \"{{ ids | length }}\" } }\n"
+
+    UncheckedFormat "unchecked-format" Warning
+    "A schema names a `format` that is not known here, so that it is not checked."
+    wrong: "params: { properties: { id: { type: string, format: datetime, default: a, description: The id. } } }\n"
+    right: "params: { properties: { id: { type: string, default: a, description: The id. } } }\n"
+
+    NeedlessAllow "needless-allow" Warning
+    "`allow` names a warning that does not occur, or something that is no warning."
+    wrong: "allow: { unused-name: The value is for later. }\n"
+    right: "description: A probe.\n"
+}
+
+impl Code {
+    /// The name that users see, such as `unknown-key`.
+    pub fn name(self) -> &'static str {
+        self.meaning().name
+    }
+
+    /// The code of this name.
+    pub fn from_name(name: &str) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| code.name() == name)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}

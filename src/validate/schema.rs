@@ -1,0 +1,299 @@
+//! Checks of the JSON Schemas that a descriptor holds: its params and its output.
+//!
+//! JSON Schema itself ignores what it does not know: a misspelt keyword, a format nobody checks. A descriptor must not.
+
+use jsonschema::error::ValidationErrorKind;
+use serde_json::{Map, Value};
+
+use crate::descriptor::code::Code;
+use crate::descriptor::source::{Check, join, join_index};
+use crate::params::{compile, word};
+use crate::template::nearest;
+
+/// Every keyword of JSON Schema 2020-12 that a schema here may hold.
+const KEYWORDS: [&str; 54] = [
+    "$anchor",
+    "$comment",
+    "$defs",
+    "$dynamicAnchor",
+    "$dynamicRef",
+    "$id",
+    "$ref",
+    "$schema",
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "const",
+    "contains",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
+    "default",
+    "dependentRequired",
+    "dependentSchemas",
+    "deprecated",
+    "description",
+    "else",
+    "enum",
+    "examples",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "if",
+    "items",
+    "maxContains",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minContains",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "not",
+    "oneOf",
+    "pattern",
+    "patternProperties",
+    "prefixItems",
+    "properties",
+    "propertyNames",
+    "readOnly",
+    "required",
+    "then",
+    "title",
+    "type",
+    "unevaluatedProperties",
+    "uniqueItems",
+];
+
+/// Keywords whose value is a map from names to schemas.
+const MAPS: [&str; 4] = [
+    "properties",
+    "patternProperties",
+    "$defs",
+    "dependentSchemas",
+];
+/// Keywords whose value is a list of schemas.
+const LISTS: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
+/// Keywords whose value is a schema.
+const SINGLES: [&str; 10] = [
+    "items",
+    "additionalProperties",
+    "contains",
+    "propertyNames",
+    "not",
+    "if",
+    "then",
+    "else",
+    "unevaluatedProperties",
+    "contentSchema",
+];
+const TYPES: [&str; 7] = [
+    "array", "boolean", "integer", "null", "number", "object", "string",
+];
+
+/// Checks a schema at `pointer`; mistakes go to `check`. True when there is none.
+pub fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool {
+    let before = check.count();
+    walk(schema, pointer, check);
+    if check.count() == before {
+        report_by_meta_schema(schema, pointer, check);
+    }
+    if check.count() == before
+        && let Err(message) = compile(schema)
+    {
+        check.error(Code::BadSchema, pointer, message);
+    }
+    check.count() == before
+}
+
+fn report_by_meta_schema(schema: &Value, pointer: &str, check: &Check) {
+    for error in jsonschema::draft202012::meta::validator().iter_errors(schema) {
+        let at = format!("{pointer}{}", error.instance_path());
+        let message = match error.kind() {
+            ValidationErrorKind::AnyOf { .. } => {
+                format!("{} is not what this keyword takes", error.instance())
+            }
+            _ => word(&error),
+        };
+        check.error(
+            Code::BadSchema,
+            &at,
+            format!("no valid JSON Schema: {message}"),
+        );
+    }
+}
+
+fn walk(schema: &Value, pointer: &str, check: &Check) {
+    let Value::Object(members) = schema else {
+        return;
+    };
+    for (keyword, value) in members {
+        let at = join(pointer, keyword);
+        if !KEYWORDS.contains(&keyword.as_str())
+            && keyword != "unevaluatedItems"
+            && !keyword.starts_with("x-")
+        {
+            check.error_at_key(
+                Code::UnknownKey,
+                &at,
+                format!("`{keyword}` is no keyword of JSON Schema 2020-12"),
+                nearest(keyword, KEYWORDS.into_iter())
+                    .or_else(|| Some("a keyword of your own starts with `x-`".to_owned())),
+            );
+        }
+        match value {
+            Value::Object(map) if MAPS.contains(&keyword.as_str()) => {
+                for (name, inner) in map {
+                    walk(inner, &join(&at, name), check);
+                }
+            }
+            Value::Array(list) if LISTS.contains(&keyword.as_str()) => {
+                for (i, inner) in list.iter().enumerate() {
+                    walk(inner, &join_index(&at, i), check);
+                }
+            }
+            inner if SINGLES.contains(&keyword.as_str()) => walk(inner, &at, check),
+            _ => {}
+        }
+    }
+    report_bad_type(members, pointer, check);
+    report_bad_pattern(members, pointer, check);
+    report_unchecked_format(members, pointer, check);
+    report_bad_values(schema, members, pointer, check);
+}
+
+fn report_bad_type(members: &Map<String, Value>, pointer: &str, check: &Check) {
+    let names = match members.get("type") {
+        Some(Value::String(name)) => vec![(join(pointer, "type"), name)],
+        Some(Value::Array(names)) => names
+            .iter()
+            .enumerate()
+            .filter_map(|(i, name)| match name {
+                Value::String(name) => Some((join_index(&join(pointer, "type"), i), name)),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    for (at, name) in names {
+        if !TYPES.contains(&name.as_str()) {
+            check.error_inside(
+                Code::BadSchema,
+                &at,
+                0..name.len(),
+                format!("`{name}` is no JSON Schema type"),
+                nearest(name, TYPES.into_iter())
+                    .or_else(|| Some(format!("the types are {}", TYPES.join(", ")))),
+            );
+        }
+    }
+}
+
+fn report_bad_pattern(members: &Map<String, Value>, pointer: &str, check: &Check) {
+    if let Some(Value::String(pattern)) = members.get("pattern") {
+        report_regex(pattern, &join(pointer, "pattern"), check);
+    }
+    if let Some(Value::Object(patterns)) = members.get("patternProperties") {
+        for pattern in patterns.keys() {
+            if regex::Regex::new(pattern).is_err() {
+                check.error_at_key(
+                    Code::BadRegex,
+                    &join(&join(pointer, "patternProperties"), pattern),
+                    "this pattern is no regular expression",
+                    None,
+                );
+            }
+        }
+    }
+}
+
+/// Reports a regular expression that does not compile.
+pub fn report_regex(pattern: &str, pointer: &str, check: &Check) {
+    if let Err(error) = regex::Regex::new(pattern) {
+        let reason = error.to_string();
+        let reason = reason
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
+        check.error_with_help(
+            Code::BadRegex,
+            pointer,
+            format!("the pattern does not compile: {reason}"),
+            "look-around and back-references are not supported, so that no pattern can take forever",
+        );
+    }
+}
+
+fn report_unchecked_format(members: &Map<String, Value>, pointer: &str, check: &Check) {
+    const FORMATS: [&str; 19] = [
+        "date",
+        "date-time",
+        "duration",
+        "email",
+        "hostname",
+        "idn-email",
+        "idn-hostname",
+        "ipv4",
+        "ipv6",
+        "iri",
+        "iri-reference",
+        "json-pointer",
+        "regex",
+        "relative-json-pointer",
+        "time",
+        "uri",
+        "uri-reference",
+        "uri-template",
+        "uuid",
+    ];
+    if let Some(Value::String(format)) = members.get("format")
+        && !FORMATS.contains(&format.as_str())
+    {
+        check.error_inside(
+            Code::UncheckedFormat,
+            &join(pointer, "format"),
+            0..format.len(),
+            format!("the format `{format}` is not known, and so not checked"),
+            nearest(format, FORMATS.into_iter()),
+        );
+    }
+}
+
+/// A default, and every example, must satisfy the schema that it stands in.
+fn report_bad_values(schema: &Value, members: &Map<String, Value>, pointer: &str, check: &Check) {
+    let default = members
+        .get("default")
+        .map(|value| (join(pointer, "default"), value));
+    let examples = members
+        .get("examples")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let examples = examples
+        .enumerate()
+        .map(|(i, value)| (join_index(&join(pointer, "examples"), i), value));
+    let values: Vec<_> = default.into_iter().chain(examples).collect();
+    // A reference leads out of this part of the schema, which is then not one by itself.
+    if values.is_empty() || schema.to_string().contains("\"$ref\"") {
+        return;
+    }
+    let Ok(validator) = compile(schema) else {
+        return;
+    };
+    for (at, value) in values {
+        if let Err(error) = validator.validate(value) {
+            check.error(
+                Code::BadDefault,
+                &format!("{at}{}", error.instance_path()),
+                format!(
+                    "this value does not satisfy its own schema: {}",
+                    word(&error)
+                ),
+            );
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Secrets that stand in a descriptor itself.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::descriptor::code::Code;
+use crate::descriptor::source::{Check, join, join_index};
+
+/// What issuers put in front of their keys, and bearer tokens. None of them stands in a descriptor by chance.
+static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let shapes = [
+        r"sk-[A-Za-z0-9_-]{20,}",
+        r"[sr]k_(live|test)_[A-Za-z0-9]{16,}",
+        r"gh[pousr]_[A-Za-z0-9]{30,}",
+        r"github_pat_[A-Za-z0-9_]{30,}",
+        r"glpat-[A-Za-z0-9_-]{20,}",
+        r"xox[abposr]-[A-Za-z0-9-]{10,}",
+        r"A(KIA|SIA)[A-Z0-9]{16}",
+        r"AIza[A-Za-z0-9_-]{35}",
+        r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+        r"(?i:bearer|basic|token) +[A-Za-z0-9+/_.=-]{20,}",
+    ];
+    Regex::new(&format!(r"(^|[^A-Za-z0-9])({})", shapes.join("|"))).ok()
+});
+
+/// Header and query names whose value is a credential.
+const CREDENTIALS: [&str; 12] = [
+    "authorization",
+    "proxy-authorization",
+    "x-api-key",
+    "api-key",
+    "apikey",
+    "x-auth-token",
+    "x-access-token",
+    "access_token",
+    "api_key",
+    "client_secret",
+    "password",
+    "cookie",
+];
+
+/// Reports literal secrets anywhere in the source. Their text is not repeated.
+pub fn report_literal_secrets(check: &Check) {
+    let source = check.source().clone();
+    walk(source.value(), "", check);
+}
+
+fn walk(value: &Value, pointer: &str, check: &Check) {
+    match value {
+        Value::String(text) => {
+            let is_known = SHAPES.as_ref().is_some_and(|shapes| shapes.is_match(text));
+            if is_known || (is_credential(pointer) && !text.contains("{{") && !text.is_empty()) {
+                report(pointer, check);
+            }
+        }
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                walk(item, &join_index(pointer, i), check);
+            }
+        }
+        Value::Object(members) => {
+            for (key, member) in members {
+                walk(member, &join(pointer, key), check);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A literal header or query parameter of a request whose name says that it is a credential.
+fn is_credential(pointer: &str) -> bool {
+    let inside = pointer
+        .strip_prefix("/service")
+        .or(pointer.strip_prefix("/request"))
+        .unwrap_or(pointer);
+    let name = inside
+        .strip_prefix("/headers/")
+        .or(inside.strip_prefix("/query/"));
+    name.is_some_and(|name| {
+        let name = name.trim_end_matches("/value").to_ascii_lowercase();
+        CREDENTIALS.contains(&name.as_str())
+    })
+}
+
+fn report(pointer: &str, check: &Check) {
+    check.error_with_help(
+        Code::LiteralSecret,
+        pointer,
+        "this looks like a secret, and everyone who sees the file can read it",
+        "take it back where it came from, and describe it under `auth` by a reference such as `{ env: VARIABLE }`",
+    );
+}

@@ -1,0 +1,107 @@
+//! Every code of a finding: its wrong example gives it and its right one nothing; `explain` and the README tell it.
+
+mod support;
+
+use pretty_assertions::assert_eq;
+use support::Workspace;
+use toolrun::descriptor::Code;
+use toolrun::validate;
+
+/// A sound tool, one top-level key a line.
+const BASE: [&str; 7] = [
+    "spec: 1",
+    "tool: probe",
+    "service: { service: probe, base_url: https://probe.test }",
+    "description: A probe.",
+    "access: read",
+    "params: { properties: { id: { type: string, default: a, description: The id. } } }",
+    "request: { method: GET, path: \"/things/{{ id }}\" }",
+];
+
+/// The base with the example's top-level keys in place of its own.
+fn merged(example: &str) -> String {
+    let is_key = |line: &&str| line.starts_with(|c: char| c.is_ascii_lowercase());
+    let key = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
+    let own: Vec<String> = example.lines().filter(is_key).map(key).collect();
+    let mut text: String = BASE
+        .iter()
+        .filter(|line| !own.contains(&key(line)))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    text.push_str(example);
+    text
+}
+
+fn codes(example: &str) -> Vec<Code> {
+    let workspace = Workspace::new();
+    match example.strip_prefix("# sandbox.yaml\n") {
+        Some(_) => {
+            workspace.service("https://probe.test", "");
+            workspace.write("descriptors/probe/sandbox.yaml", example);
+        }
+        None => workspace.write("descriptors/probe.yaml", merged(example)),
+    }
+    let path = workspace.descriptors().display().to_string();
+    let report = validate::paths(&[path]).expect("the folder is there");
+    report.findings.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn the_base_is_sound() {
+    assert_eq!(codes(""), []);
+}
+
+#[test]
+fn every_wrong_example_gives_its_code_and_every_right_one_nothing() {
+    for code in Code::ALL
+        .iter()
+        .filter(|code| **code != Code::UnreadableFile)
+    {
+        let meaning = code.meaning();
+        let found = codes(meaning.wrong);
+        assert!(
+            !found.is_empty() && found.iter().all(|f| f == code),
+            "{code}: {found:?}"
+        );
+        assert_eq!(codes(meaning.right), [], "{code}: the right example");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_utf_8_is_a_finding() {
+    let workspace = Workspace::new();
+    workspace.write("descriptors/probe.yaml", b"description: caf\xe9\n");
+    let told = workspace.run(&["validate", "descriptors"]).expect(3).stdout;
+    assert!(
+        told.contains("unreadable-file") && told.contains("byte 16"),
+        "{told}"
+    );
+}
+
+#[test]
+fn explain_tells_every_code() {
+    let workspace = Workspace::new();
+    for code in Code::ALL {
+        let told = workspace.run(&["explain", code.name()]).expect(0).stdout;
+        let meaning = code.meaning();
+        assert!(
+            told.contains(meaning.summary) && told.contains("Wrong:"),
+            "{told}"
+        );
+    }
+    let told = workspace.run(&["explain", "unknown-ky"]).expect(2).stderr;
+    assert!(told.contains("did you mean `unknown-key`?"), "{told}");
+}
+
+#[test]
+fn the_readme_has_the_table_of_codes() {
+    let table = Workspace::new()
+        .run(&["explain", "--markdown"])
+        .expect(0)
+        .stdout;
+    let readme = include_str!("../README.md");
+    assert!(
+        readme.contains(&table),
+        "put this table into the README:\n{table}"
+    );
+}
