@@ -350,14 +350,6 @@ impl Engine {
 }
 
 impl Engine {
-    /// Builds the HTTP client of a service before its first call. Nothing is sent and no secret is read.
-    ///
-    /// # Errors
-    /// When the certificate authorities cannot be loaded.
-    pub fn warm_up(&self, service: &Service) -> Result<(), Error> {
-        self.client(service).map(drop)
-    }
-
     fn client(&self, service: &Service) -> Result<Arc<Client>, Error> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&service.id) {

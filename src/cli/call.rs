@@ -88,8 +88,6 @@ impl Call {
 
     /// Runs the command.
     pub fn run(self, catalog: &Catalog) -> Done {
-        // On another core, while descriptors are read and the HTTP client is built.
-        std::thread::spawn(toolrun::params::warm_up);
         let tool = catalog.tool(&self.name)?;
         let arguments =
             arguments::read(&tool, &self.arguments).map_err(|message| usage(&message))?;
@@ -104,10 +102,7 @@ impl Call {
             .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
         runtime.block_on(async {
             match &self.sandbox {
-                None => {
-                    engine.warm_up(&tool.service)?;
-                    self.exchange(&engine, &tool, arguments).await
-                }
+                None => self.exchange(&engine, &tool, arguments).await,
                 Some(url) => {
                     // What is wrong with the arguments is told before a sandbox is started.
                     engine.plan(&tool, arguments.clone())?;

@@ -70,10 +70,7 @@ impl Sandbox {
             say(&format!(
                 "call it: toolrun call TOOL --sandbox=http://{address}"
             ));
-            tokio::select! {
-                () = toolrun::sandbox::serve(listener, Arc::new(sandbox)) => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
+            toolrun::sandbox::serve(listener, Arc::new(sandbox)).await;
             Ok(())
         })
     }

@@ -20,6 +20,10 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, check: &Check) -> Option<T> {
             return None;
         }
     }
+    // The way to a mistake is only looked for when there is one.
+    if let Ok(spec) = T::deserialize(source.value()) {
+        return Some(spec);
+    }
     match serde_path_to_error::deserialize::<_, T>(source.value()) {
         Ok(spec) => Some(spec),
         Err(error) => {

@@ -20,6 +20,9 @@ pub enum Kind {
     Sandbox,
 }
 
+/// The schema of JSON Schema itself.
+const META_SCHEMA: &str = "https://json-schema.org/draft/2020-12/schema";
+
 struct Compiled {
     schema: Value,
     validator: Validator,
@@ -43,9 +46,60 @@ impl Kind {
         &self.compiled().schema
     }
 
-    /// The text of its file under `schemas/`.
+    /// The text of its file under `schemas/`: the schema, with what helps an editor. There the params and the output
+    /// schema are completed as JSON Schemas, and a new file starts from a snippet; the engine's own checks of both are
+    /// more exact.
     pub fn file_text(self) -> String {
-        format!("{:#}\n", self.schema())
+        let mut schema = self.schema().clone();
+        for pointer in ["/properties/params", "/$defs/ResponseSpec/properties/schema"] {
+            if let (Kind::Tool, Some(Value::Object(place))) = (self, schema.pointer_mut(pointer)) {
+                place.insert("$ref".to_owned(), json!(META_SCHEMA));
+            }
+        }
+        schema["defaultSnippets"] = json!([self.snippet()]);
+        format!("{schema:#}\n")
+    }
+
+    fn snippet(self) -> Value {
+        match self {
+            Kind::Tool => json!({
+                "label": "tool",
+                "description": "A tool that reads a list",
+                "body": {
+                    "spec": 1,
+                    "tool": "${1:list-things}",
+                    "service": "${2:service}",
+                    "description": "${3:List the things.}",
+                    "access": "read",
+                    "params": { "properties": { "limit": { "type": "integer", "minimum": 1, "description": "Things on a page." } } },
+                    "request": { "method": "GET", "path": "/${4:things}", "query": ["limit"] },
+                    "response": { "output": { "things": { "each": "\\$.data[*]", "as": { "id": "\\$.id" } } }, "rows": "things" },
+                },
+            }),
+            Kind::Service => json!({
+                "label": "service",
+                "description": "A service with a bearer token",
+                "body": {
+                    "spec": 1,
+                    "service": "${1:name}",
+                    "base_url": "https://${2:api.example.com}",
+                    "auth": { "kind": "bearer", "secret": { "env": "${3:TOKEN}" } },
+                },
+            }),
+            Kind::Sandbox => json!({
+                "label": "sandbox",
+                "description": "A sandbox without data",
+                "body": {
+                    "spec": 1,
+                    "sandbox": "${1:service}",
+                    "seed": 1,
+                    "now": "${2:2026-01-01T00:00:00Z}",
+                    "request_id": "{{ random.id('req_', 24) }}",
+                    "errors": { "body": { "error": "{{ message }}" }, "codes": {} },
+                    "routes": {},
+                },
+            }),
+        }
     }
 
     pub(super) fn validator(self) -> &'static Validator {

@@ -12,6 +12,7 @@ use crate::template::{CallScope, Expression, Names, Piece, Template, text_of};
 #[derive(Debug)]
 pub struct PathTemplate {
     segments: Vec<Segment>,
+    has_expressions: bool,
 }
 
 /// One path segment: text and expressions between two slashes.
@@ -37,6 +38,7 @@ impl PathTemplate {
             _ => {
                 return PathTemplate {
                     segments: Vec::new(),
+                    has_expressions: false,
                 };
             }
         };
@@ -60,7 +62,14 @@ impl PathTemplate {
         // The first segment is what stands before the leading slash: nothing.
         segments.remove(0);
         report_bad_segments(&segments, pointer, check);
-        PathTemplate { segments }
+        let has_expressions = segments
+            .iter()
+            .flat_map(|segment| &segment.0)
+            .any(|piece| matches!(piece, Piece::Expression(_)));
+        PathTemplate {
+            segments,
+            has_expressions,
+        }
     }
 
     /// The segments, for matching a request against the template.
@@ -89,7 +98,9 @@ impl PathTemplate {
             target.push('/');
             segment.render(scope, &mut target)?;
         }
-        assert_unmoved(base, &target, self.segments.len())?;
+        if self.has_expressions {
+            assert_unmoved(base, &target, self.segments.len())?;
+        }
         Ok(target)
     }
 }

@@ -37,7 +37,8 @@ enum Output {
     Slot(usize),
     List(usize),
     Literal(Value),
-    Map(Vec<(String, Output)>),
+    /// A map whose keys are in place already: to copy it costs less than to insert each key anew.
+    Map(Map<String, Value>, Vec<Output>),
 }
 
 impl Direct {
@@ -63,9 +64,9 @@ impl Direct {
             }
             Node::Map(members) => members
                 .iter()
-                .map(|(key, member)| Some((key.clone(), self.add(member)?)))
-                .collect::<Option<_>>()
-                .map(Output::Map),
+                .map(|(key, member)| Some(((key.clone(), Value::Null), self.add(member)?)))
+                .collect::<Option<(Map<String, Value>, Vec<Output>)>>()
+                .map(|(keys, members)| Output::Map(keys, members)),
             Node::Each { walk, node } => {
                 let [(_, path)] = walk.as_slice() else {
                     return None;
@@ -163,10 +164,10 @@ impl Output {
                 .and_then(Option::take)
                 .unwrap_or_else(|| Value::Array(Vec::new())),
             Output::Literal(value) => value.clone(),
-            Output::Map(members) => {
-                let mut map = Map::with_capacity(members.len());
-                for (key, member) in members {
-                    map.insert(key.clone(), member.make(slots));
+            Output::Map(keys, members) => {
+                let mut map = keys.clone();
+                for (value, member) in map.values_mut().zip(members) {
+                    *value = member.make(slots);
                 }
                 Value::Object(map)
             }

@@ -115,7 +115,7 @@ pub async fn send(
             Ok(answer) => {
                 tell(observer, || Event::Response {
                     status: answer.status,
-                    headers: masked(&answer.headers, redactor),
+                    headers: redactor.headers(answer.headers.clone()),
                     bytes: answer.body.len(),
                     elapsed: started.elapsed(),
                 });
@@ -163,22 +163,11 @@ fn finish(answer: Answer, attempts: u32, redactor: &Redactor) -> Response {
     let retry_after = retry::retry_after(&answer.headers);
     Response {
         status: answer.status,
-        headers: answer
-            .headers
-            .into_iter()
-            .map(|(name, value)| (name, redactor.text(&value)))
-            .collect(),
+        headers: redactor.headers(answer.headers),
         body: redactor.bytes(answer.body),
         attempts,
         retry_after,
     }
-}
-
-fn masked(headers: &[(String, String)], redactor: &Redactor) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .map(|(name, value)| (name.clone(), redactor.text(value)))
-        .collect()
 }
 
 /// One try: the request, the redirects on the service's own origin, the body.

@@ -111,6 +111,26 @@ impl Redactor {
         }
     }
 
+    /// Header fields with every secret in their values masked.
+    pub fn headers(&self, headers: Vec<(String, String)>) -> Vec<(String, String)> {
+        // One search over all values is cheaper than one for each.
+        let all: String = headers
+            .iter()
+            .flat_map(|(_, value)| [value.as_str(), "\n"])
+            .collect();
+        if self
+            .search
+            .as_ref()
+            .is_none_or(|search| search.masked(all.as_bytes()).is_none())
+        {
+            return headers;
+        }
+        headers
+            .into_iter()
+            .map(|(name, value)| (name, self.text(&value)))
+            .collect()
+    }
+
     /// The text with every secret masked.
     pub fn text(&self, text: &str) -> String {
         match self

@@ -3,6 +3,8 @@
 //! A tool's `params` are a JSON Schema (2020-12). Arguments are checked against it with format assertions, defaults
 //! are filled in, and every violation is reported, not the first alone.
 
+mod quick;
+
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -161,6 +163,10 @@ impl Params {
                 arguments.insert(param.name.to_owned(), default.clone());
             }
         }
+        let arguments = Value::Object(arguments);
+        if quick::is_surely_valid(&self.schema, &arguments) {
+            return Ok(arguments);
+        }
         let validator = self.validator().map_err(|message| {
             vec![ArgumentProblem {
                 argument: String::new(),
@@ -168,7 +174,6 @@ impl Params {
                 message,
             }]
         })?;
-        let arguments = Value::Object(arguments);
         if validator.is_valid(&arguments) {
             return Ok(arguments);
         }
@@ -249,12 +254,6 @@ pub fn compile(schema: &Value) -> Result<Validator, String> {
         .with_pattern_options(PatternOptions::regex())
         .build(schema)
         .map_err(|error| format!("no usable JSON Schema: {}", word(&error)))
-}
-
-/// Prepares what the first check of arguments in a process needs: the schema of JSON Schema itself. It takes longer
-/// than the rest of a cold call before the request, so a program that is in a hurry does it on a thread of its own.
-pub fn warm_up() {
-    let _ = jsonschema::draft202012::meta::is_valid(&json!({ "type": "object" }));
 }
 
 /// `/group_by/0` as `group_by[0]`.
