@@ -60,7 +60,7 @@ fn every_command_runs() {
         std::env::var("PATH").unwrap_or_default()
     );
     for script in scripts {
-        for command in commands(script) {
+        for command in commands_of(script) {
             let output = Command::new("sh")
                 .args(["-e", "-c", &command])
                 .current_dir(folder.path())
@@ -82,7 +82,7 @@ fn every_command_runs() {
 }
 
 /// The commands of a script: its lines, with a here-document in one piece.
-fn commands(script: &str) -> Vec<String> {
+fn commands_of(script: &str) -> Vec<String> {
     let mut commands = Vec::new();
     let mut lines = script.lines();
     while let Some(line) = lines.next() {
@@ -102,6 +102,78 @@ fn commands(script: &str) -> Vec<String> {
         }
     }
     commands
+}
+
+/// The commands of the recipes for CI: the steps of the workflow, and the pre-commit hook with the files that it passes.
+#[test]
+fn the_recipes_for_ci_run() {
+    let workflow: serde_json::Value =
+        serde_yaml::from_str(yaml_block("name: descriptors")).unwrap();
+    let steps = workflow["jobs"]["validate"]["steps"].as_array().unwrap();
+    let mut commands: Vec<String> = steps
+        .iter()
+        .filter_map(|step| step["run"].as_str())
+        .filter(|run| run.starts_with("toolrun"))
+        .map(str::to_owned)
+        .collect();
+    let hooks: serde_json::Value =
+        serde_yaml::from_str(include_str!("../.pre-commit-hooks.yaml")).unwrap();
+    let hook = &hooks[0];
+    assert!(yaml_block("repos:").contains(hook["id"].as_str().unwrap()));
+    commands.push(format!(
+        "{} tools/get-issue.yaml",
+        hook["entry"].as_str().unwrap()
+    ));
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    let programs = tempfile::tempdir().unwrap();
+    write_programs(programs.path());
+    let folder = tempfile::tempdir().unwrap();
+    let drop_tool = scripts()
+        .into_iter()
+        .flat_map(commands_of)
+        .find(|c| c.starts_with("cat > tools"))
+        .unwrap();
+    let path = format!(
+        "{}:{}",
+        programs.path().display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let run = |command: &str| {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-e", "-c", command])
+            .current_dir(folder.path())
+            .env("PATH", &path);
+        shell.output().unwrap()
+    };
+    assert!(
+        run(&format!("mkdir -p tools\n{drop_tool}"))
+            .status
+            .success()
+    );
+    for command in &commands {
+        let output = run(command);
+        assert!(
+            output.status.success(),
+            "{command}\n{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+    std::fs::write(
+        folder.path().join("tools/broken.yaml"),
+        "spec: 1\ntool: broken\n",
+    )
+    .unwrap();
+    assert_eq!(run(&commands[0]).status.code(), Some(3));
+}
+
+fn yaml_block(start: &str) -> &'static str {
+    README
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default())
+        .find(|block| block.starts_with(start))
+        .unwrap()
 }
 
 #[test]
