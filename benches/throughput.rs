@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,7 +44,13 @@ fn main() {
         .tool("list-workspaces")
         .expect("the tool is valid");
     let engine = Engine::new().with_secret("ANTHROPIC_ADMIN_API_KEY", Secret::new(KEY));
-    let client = reqwest::Client::builder().tcp_nodelay(true).no_proxy();
+    // The limits of time that the descriptor sets, as whoever writes the request by hand would too.
+    let client = reqwest::Client::builder()
+        .tcp_nodelay(true)
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(10))
+        .read_timeout(Duration::from_secs(30))
+        .timeout(Duration::from_secs(60));
     let client = client
         .tls_backend_preconfigured(no_tls())
         .build()
@@ -72,8 +78,11 @@ fn main() {
                 let hand_rate = {
                     let started = Instant::now();
                     for _ in 0..CALLS {
+                        let parameters =
+                            [("include_archived", "false"), ("limit", &limit.to_string())];
+                        let address = reqwest::Url::parse_with_params(&url, parameters);
                         let response = client
-                            .get(format!("{url}?include_archived=false&limit={limit}"))
+                            .get(address.expect("a URL"))
                             .header("accept", "application/json")
                             .header("user-agent", "bench")
                             .header("anthropic-version", "2023-06-01")

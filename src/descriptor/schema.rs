@@ -51,7 +51,10 @@ impl Kind {
     /// more exact.
     pub fn file_text(self) -> String {
         let mut schema = self.schema().clone();
-        for pointer in ["/properties/params", "/$defs/ResponseSpec/properties/schema"] {
+        for pointer in [
+            "/properties/params",
+            "/$defs/ResponseSpec/properties/schema",
+        ] {
             if let (Kind::Tool, Some(Value::Object(place))) = (self, schema.pointer_mut(pointer)) {
                 place.insert("$ref".to_owned(), json!(META_SCHEMA));
             }

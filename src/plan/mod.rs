@@ -336,5 +336,9 @@ pub fn percent_encode(text: &str) -> String {
         .remove(b'.')
         .remove(b'_')
         .remove(b'~');
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    if text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
     utf8_percent_encode(text, RESERVED).to_string()
 }

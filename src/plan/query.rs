@@ -84,6 +84,8 @@ pub struct QueryTemplate {
 #[derive(Debug)]
 struct Entry {
     name: String,
+    /// The name, percent-encoded.
+    encoded_name: String,
     value: Template,
     style: Style,
     explode: bool,
@@ -163,6 +165,7 @@ fn named(name: &str, pointer: &str, names: &Names, check: &Check) -> Entry {
         format!("{{{{ params[{}] }}}}", Value::from(name))
     };
     Entry {
+        encoded_name: percent_encode(name),
         name: name.to_owned(),
         value: Template::compile_text(&text, pointer, names, check),
         style: Style::Repeat,
@@ -198,6 +201,7 @@ fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &C
         ),
     };
     Entry {
+        encoded_name: percent_encode(name),
         name: name.to_owned(),
         value,
         style,
@@ -212,7 +216,8 @@ impl Entry {
             Value::Array(items) => self.write_array(items, query),
             Value::Object(members) => self.write_object(members, query),
             scalar => {
-                push(query, &self.name, &self.scalar(scalar)?);
+                let value = percent_encode(&self.scalar(scalar)?);
+                query.push((self.encoded_name.clone(), Text::Plain(value)));
                 Ok(())
             }
         }

@@ -1,0 +1,210 @@
+//! Broken descriptors: each gives its one finding, with its code, at its place, and nothing else.
+
+#[path = "broken/table.rs"]
+mod table;
+
+use std::collections::HashSet;
+
+use table::{KNOWN_GAPS, Row};
+use toolrun::descriptor::schema::Kind;
+use toolrun::descriptor::{Code, Finding};
+use toolrun::validate;
+
+fn findings(row: &Row) -> Vec<Finding> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = row.write(folder.path()).display().to_string();
+    validate::paths(&[path])
+        .expect("the file is there")
+        .findings
+}
+
+/// What is wrong with what was found; nothing when it is what the row says.
+fn difference(row: &Row) -> Option<String> {
+    let found = findings(row);
+    if let [only] = found.as_slice() {
+        let place = only.place();
+        let begin = (place.line, place.column);
+        let end = (place.end_line, place.end_column);
+        if Some(only.code) == row.code && row.stands_at(begin, end) {
+            return None;
+        }
+    }
+    let mut told = format!("{}\n", row.title);
+    if let Some(span) = &row.span {
+        told += &format!("  expected {}\n", marked(&row.text, span));
+    }
+    for finding in &found {
+        told += &format!(
+            "  found    {}\n           {}: {}\n",
+            marked(&row.text, &finding.span),
+            finding.code,
+            finding.message
+        );
+    }
+    Some(told)
+}
+
+/// The lines that the span touches, with the span marked.
+fn marked(text: &str, span: &std::ops::Range<usize>) -> String {
+    let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[span.end..]
+        .find('\n')
+        .map_or(text.len(), |at| at + span.end);
+    let (before, after) = (&text[start..span.start], &text[span.end..end]);
+    format!("{before}«{}»{after}", &text[span.clone()])
+        .escape_debug()
+        .to_string()
+}
+
+#[test]
+fn the_bases_are_sound() {
+    for kind in Kind::ALL {
+        let row = Row::sound(kind);
+        let found = findings(&row);
+        assert!(found.is_empty(), "{}: {found:?}", kind.file_name());
+    }
+}
+
+#[test]
+fn every_mistake_is_found_at_its_place_and_nothing_else() {
+    let rows = table::rows();
+    let mut told = String::new();
+    for row in &rows {
+        match (difference(row), row.is_known_gap()) {
+            (Some(difference), false) => told += &difference,
+            (None, true) => told += &format!("{}: passes, so it is no gap\n", row.title),
+            _ => {}
+        }
+    }
+    assert!(told.is_empty(), "of {} rows\n{told}", rows.len());
+}
+
+/// Words that the message or its help must have, so that the reader need not look further.
+const TOLD: &[(&str, &str)] = &[
+    (
+        "unknown-key: a top-level key, misspelt",
+        "did you mean `response`?",
+    ),
+    ("unknown-name: of a setting", "did you mean `version`?"),
+    (
+        "unknown-name: a filter that there is not",
+        "did you mean `upper`?",
+    ),
+    ("bad-value: an access that there is not", "destructive"),
+    ("bad-value: a style that there is not", "deep_object"),
+    ("bad-value: a place for the key that there is not", "query"),
+    (
+        "bad-value: a kind of credential that there is not",
+        "bearer",
+    ),
+    ("bad-value: a path without its slash", "start"),
+    ("bad-value: a time in days", "30s"),
+    (
+        "bad-value: a secret's variable in small letters",
+        "upper-case",
+    ),
+    ("wrong-type: null for a query value", "string"),
+    (
+        "unknown-key: a version in an inline service",
+        "the file's own",
+    ),
+    ("example-fails: the URL", "things/b"),
+    ("yaml-syntax: an expression without quotes", "quotes"),
+];
+
+/// Rows of [`TOLD`] whose finding does not say it yet.
+const KNOWN_UNTOLD: &[&str] = &[
+    "unknown-name: a filter that there is not",
+    "bad-value: an access that there is not",
+    "bad-value: a style that there is not",
+    "bad-value: a place for the key that there is not",
+    "bad-value: a kind of credential that there is not",
+    "bad-value: a path without its slash",
+    "bad-value: a time in days",
+    "bad-value: a secret's variable in small letters",
+    "wrong-type: null for a query value",
+    "unknown-key: a version in an inline service",
+];
+
+/// Rows whose finding is not plain yet.
+const KNOWN_RAW: &[&str] = &[
+    "wrong-type: null for a query value",
+    "wrong-type: a key with nothing behind it",
+    "needless-allow: a warning that does not occur",
+    "bad-path: a broken tool whose allowance cannot be judged yet",
+    "example-fails: an output that its schema refuses",
+];
+
+#[test]
+fn the_messages_say_what_is_wrong() {
+    let rows = table::rows();
+    let mut told = String::new();
+    for &(title, words) in TOLD {
+        let row = rows.iter().find(|row| row.title == title);
+        let found = findings(row.unwrap_or_else(|| panic!("no row `{title}`")));
+        let help = |finding: &Finding| finding.help.clone().unwrap_or_default();
+        let text: Vec<String> = found
+            .iter()
+            .map(|f| format!("{} ({})", f.message, help(f)))
+            .collect();
+        let says = text.iter().any(|text| text.contains(words));
+        if says == KNOWN_UNTOLD.contains(&title) {
+            told += &format!("{title}: {words:?} in {text:?}: {says}\n");
+        }
+    }
+    assert!(told.is_empty(), "{told}");
+}
+
+/// Nothing of a validator's own words, and no suggestion of what stands there already.
+#[test]
+fn the_messages_are_plain() {
+    let mut told = String::new();
+    for row in table::rows() {
+        let is_plain = findings(&row).iter().all(|finding| {
+            let message = &finding.message;
+            let help = finding.help.as_deref().unwrap_or_default();
+            let suggested = help
+                .strip_prefix("did you mean ")
+                .map(|rest| rest.trim_end_matches('?'));
+            !["anyOf", "is not of type", "null is null"]
+                .iter()
+                .any(|raw| message.contains(raw))
+                && !suggested.is_some_and(|name| message.contains(name))
+        });
+        if is_plain == KNOWN_RAW.contains(&row.title.as_str()) {
+            told += &format!("{}: is plain: {is_plain}\n", row.title);
+        }
+    }
+    assert!(told.is_empty(), "{told}");
+}
+
+#[test]
+fn the_table_is_large_and_its_names_stand_once() {
+    let rows = table::rows();
+    assert!(rows.len() >= 130, "{} rows", rows.len());
+    let mut names = HashSet::new();
+    for row in &rows {
+        assert!(
+            names.insert(&row.title),
+            "two rows are called `{}`",
+            row.title
+        );
+    }
+    for gap in KNOWN_GAPS {
+        assert!(rows.iter().any(|row| row.title == *gap), "no row `{gap}`");
+    }
+}
+
+/// Every error that a file's text can have stands in the table.
+#[test]
+fn every_code_has_a_row() {
+    let rows = table::rows();
+    let bare: Vec<Code> = Code::ALL
+        .iter()
+        .copied()
+        .filter(|code| {
+            *code != Code::UnreadableFile && !rows.iter().any(|row| row.code == Some(*code))
+        })
+        .collect();
+    assert_eq!(bare, []);
+}

@@ -1,0 +1,170 @@
+//! Inputs that fuzzing found, or that its targets were written for: each must be answered, quickly and without a panic.
+//! `fuzz/` has the targets.
+
+mod support;
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::Workspace;
+use toolrun::project::JsonPath;
+use toolrun::template::{CallScope, Expression};
+
+/// The value of an expression, or why it has none.
+fn eval(text: &str) -> Result<Option<Value>, String> {
+    let expression = Expression::compile(text).map_err(|(_, message)| message)?;
+    let params = json!({ "a": "x", "list": [1, 2, 3] });
+    let settings = json!({});
+    let scope = CallScope {
+        params: &params,
+        settings: &settings,
+    };
+    expression.eval(&scope).map_err(|error| error.reason)
+}
+
+/// Insists that something is done within a few seconds, on a thread of its own.
+#[track_caller]
+fn soon<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(work()));
+    receiver
+        .recv_timeout(Duration::from_secs(10))
+        .unwrap_or_else(|error| panic!("{what}: {error}"))
+}
+
+#[test]
+fn expressions_that_would_grow_without_bound_are_refused() {
+    for text in [
+        "range(1000000000)",
+        "range(1000000000) | list | length",
+        "'a' * 1000000000000",
+        "[a] * 1000000000000",
+        "'%1000000000d' | format(1)",
+        "a | indent(1000000000000)",
+        "a | center(1000000000000)",
+        "1e308 * 10",
+    ] {
+        assert!(soon(text, move || eval(text)).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn expressions_at_the_edges_of_numbers_give_a_value_or_an_error() {
+    for (text, expected) in [
+        (
+            "9223372036854775807 // 1",
+            Some(json!(9223372036854775807_i64)),
+        ),
+        ("1 // 0", None),
+        ("1 % 0", None),
+        ("2 ** 4000000000", None),
+        ("list[9223372036854775807:]", Some(json!([]))),
+        ("list[::0]", None),
+        ("9223372036854775807 | datetime", None),
+        (
+            "9223372036854775807 | floor_time(9223372036854775807)",
+            Some(json!(9223372036854775807_i64)),
+        ),
+        ("(0 - 9223372036854775807 - 1) | floor_time(7)", None),
+        ("0 | floor_time(0)", None),
+    ] {
+        let value = soon(text, move || eval(text));
+        assert_eq!(value.ok().flatten(), expected, "{text}");
+    }
+}
+
+#[test]
+fn broken_jsonpaths_are_refused_at_a_place_in_their_text() {
+    for text in [
+        "$é",
+        "$[é",
+        "$['\u{e9}",
+        "$[?@.é ==",
+        "$..",
+        "$[",
+        "$[?(",
+        "$[99999999999999999999]",
+        "$\u{1f600}",
+    ] {
+        let error = JsonPath::parse(text).expect_err(text);
+        assert!(text.is_char_boundary(error.offset), "{text}: {error}");
+    }
+}
+
+/// A file of one tool whose query has an expression and whose output is a JSONPath.
+fn tool_with(expression: &str, path: &str) -> String {
+    format!(
+        "spec: 1\ntool: deep\nservice: {{ service: probe, base_url: https://api.test }}\ndescription: A probe.\n\
+         access: read\nrequest:\n  method: GET\n  path: /x\n  query: {{ x: \"{{{{ {expression} }}}}\" }}\n\
+         response: {{ output: \"{path}\" }}\n"
+    )
+}
+
+/// Each is nested or chained as deep as the longest file allows, and refused in a process of its own in case it
+/// overflows the stack.
+#[test]
+fn deep_expressions_and_paths_are_refused() {
+    let nested =
+        |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+    let plain = "$".to_owned();
+    let workspace = Workspace::new();
+    for (expression, path) in [
+        (nested("(", ")"), plain.clone()),
+        (nested("[", "]"), plain.clone()),
+        (nested("not ", ""), plain.clone()),
+        (nested("-", ""), plain.clone()),
+        (nested("", "+1"), plain.clone()),
+        (nested("", "|abs"), plain.clone()),
+        (nested("", ".a"), plain.clone()),
+        ("1".to_owned(), format!("$[?{}]", nested("(", ")"))),
+        ("1".to_owned(), format!("$[?{}@.a]", "!".repeat(100_000))),
+    ] {
+        workspace.write("deep.yaml", tool_with(&expression, &path));
+        let told = output(
+            workspace
+                .toolrun()
+                .args(["validate", "deep.yaml", "--format", "json"]),
+        );
+        let start: String = format!("{expression} {path}").chars().take(20).collect();
+        assert_eq!(told.code, Some(3), "{start}...");
+    }
+}
+
+/// The exit code of a command, if it was not killed.
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+}
+
+fn output(command: &mut std::process::Command) -> Ended {
+    let output = command.output().expect("the program starts");
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+    }
+}
+
+/// A sandbox that would take all memory is refused, in a process that may take little in case it is not.
+#[test]
+fn a_sandbox_of_absurd_size_is_refused() {
+    let workspace = Workspace::new();
+    workspace.write(
+        "sandbox.yaml",
+        "spec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: a\n\
+         errors: { body: {}, codes: {} }\nroutes: {}\n\
+         data: { things: { count: 4294967295, row: {} } }\n",
+    );
+    let mut bounded = std::process::Command::new("sh");
+    bounded
+        .args([
+            "-c",
+            "ulimit -v 4000000 && exec \"$0\" validate sandbox.yaml",
+        ])
+        .arg(env!("CARGO_BIN_EXE_toolrun"))
+        .current_dir(workspace.path());
+    let told = output(&mut bounded);
+    assert_eq!(told.code, Some(3));
+    assert!(told.stdout.contains("sandbox.yaml:8:"), "{}", told.stdout);
+}

@@ -1,0 +1,282 @@
+//! A valid descriptor, taken apart: every key and value with its place and its role.
+
+use std::ops::Range;
+
+use serde_json::Value;
+use toolrun::descriptor::yaml::{self, Limits, LineIndex, Spans};
+
+/// What a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A key of the descriptor format.
+    Format,
+    /// A keyword of JSON Schema.
+    Keyword,
+    /// A name that the author chose, such as a param's.
+    Name,
+    /// A key inside free data: an example's body, a row, a projected map.
+    Data,
+}
+
+/// A key with its value.
+#[derive(Debug, Clone)]
+pub struct Spot {
+    /// The tokens of its JSON Pointer.
+    pub path: Vec<String>,
+    /// The bytes of the key; `None` for a list item.
+    pub key: Option<Range<usize>>,
+    /// The bytes of the value.
+    pub value: Range<usize>,
+    /// What the value is.
+    pub json: Value,
+    /// What the key is.
+    pub role: Role,
+}
+
+/// A valid descriptor.
+pub struct Descriptor {
+    /// The name of its file, without folders.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+    /// Its keys and values in order.
+    pub spots: Vec<Spot>,
+}
+
+impl Descriptor {
+    /// Takes a file apart.
+    pub fn read(file: &str, text: &str) -> Descriptor {
+        let document = yaml::read(text, &Limits::default()).expect("the file is plain YAML");
+        let mut spots = Vec::new();
+        collect(
+            file,
+            &mut Vec::new(),
+            &document.value,
+            &document.spans,
+            &mut spots,
+        );
+        Descriptor {
+            file: file.to_owned(),
+            text: text.to_owned(),
+            spots,
+        }
+    }
+
+    /// The text with other bytes in place of a range.
+    pub fn edit(&self, range: Range<usize>, with: &str) -> String {
+        [&self.text[..range.start], with, &self.text[range.end..]].concat()
+    }
+
+    /// The line of a byte offset, counted from 1.
+    pub fn line(&self, offset: usize) -> usize {
+        LineIndex::new(&self.text).line_column(offset).0
+    }
+
+    /// The spots that have a key, with it.
+    pub fn keyed(&self) -> impl Iterator<Item = (&Spot, Range<usize>)> {
+        self.spots
+            .iter()
+            .filter_map(|spot| Some((spot, spot.key.clone()?)))
+    }
+
+    /// The spot at a path such as `/params/properties`.
+    pub fn at(&self, path: &str) -> Option<&Spot> {
+        self.spots.iter().find(|spot| spot.pointer() == path)
+    }
+
+    /// What stands on the key's line before it.
+    fn before(&self, key: usize) -> &str {
+        let start = self.text[..key].rfind('\n').map_or(0, |at| at + 1);
+        &self.text[start..key]
+    }
+
+    /// Whether the key starts its line.
+    pub fn starts_line(&self, key: &Range<usize>) -> bool {
+        self.before(key.start).trim().is_empty()
+    }
+
+    /// Whether the key stands between braces on a line.
+    pub fn in_flow(&self, key: &Range<usize>) -> bool {
+        !matches!(self.before(key.start).trim(), "" | "-")
+    }
+
+    /// The bytes of the lines of a key that starts its line, and of its value.
+    pub fn lines_of(&self, spot: &Spot, key: &Range<usize>) -> Range<usize> {
+        let start = key.start - self.before(key.start).len();
+        let end = self.text[spot.value.end..]
+            .find('\n')
+            .map_or(self.text.len(), |at| spot.value.end + at + 1);
+        start..end
+    }
+
+    /// The text without a key and its value.
+    pub fn without(&self, spot: &Spot, key: &Range<usize>) -> String {
+        if self.starts_line(key) {
+            return self.edit(self.lines_of(spot, key), "");
+        }
+        let rest = &self.text[spot.value.end..];
+        let behind = rest.len() - rest.trim_start_matches([',', ' ', '\n']).len();
+        let behind = if self.in_flow(key) && !rest.starts_with(',') {
+            0
+        } else {
+            behind
+        };
+        self.edit(key.start..spot.value.end + behind, "")
+    }
+}
+
+impl Spot {
+    /// Its JSON Pointer, without escapes.
+    pub fn pointer(&self) -> String {
+        self.path
+            .iter()
+            .fold(String::new(), |all, token| all + "/" + token)
+    }
+
+    /// Whether its path follows a pattern, in which `*` stands for any one token and a last `**` for any rest.
+    pub fn is(&self, pattern: &str) -> bool {
+        follows(&self.path, pattern)
+    }
+
+    /// The last token of its path.
+    pub fn name(&self) -> &str {
+        self.path.last().map_or("", String::as_str)
+    }
+}
+
+fn collect(
+    file: &str,
+    path: &mut Vec<String>,
+    value: &Value,
+    spans: &Spans,
+    spots: &mut Vec<Spot>,
+) {
+    let pointer = path
+        .iter()
+        .map(|token| format!("/{}", token.replace('~', "~0").replace('/', "~1")))
+        .collect::<String>();
+    if !path.is_empty() {
+        spots.push(Spot {
+            path: path.clone(),
+            key: spans.key(&pointer),
+            value: spans.value(&pointer).expect("every value has a span"),
+            json: value.clone(),
+            role: role(file, path),
+        });
+    }
+    let members: Vec<(String, &Value)> = match value {
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, member)| (key.clone(), member))
+            .collect(),
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .map(|(i, item)| (i.to_string(), item))
+            .collect(),
+        _ => Vec::new(),
+    };
+    for (token, member) in members {
+        path.push(token);
+        collect(file, path, member, spans, spots);
+        path.pop();
+    }
+}
+
+/// The maps of the format whose keys are the author's names; below them, the format goes on.
+const NAMES: [&str; 18] = [
+    "/allow/*",
+    "/request/query/*",
+    "/request/headers/*",
+    "/paging/next/*",
+    "/response/let/*",
+    "/examples/*/args/*",
+    "/examples/*/request/headers/*",
+    "/settings/*",
+    "/headers/*",
+    "/secrets/*",
+    "/alternatives/*",
+    "/require_headers/*",
+    "/response_headers/*",
+    "/faults/*",
+    "/faults/*/headers/*",
+    "/data/*",
+    "/routes/*",
+    "/routes/*/match/*",
+];
+
+/// Free data of the format.
+const DATA: [&str; 12] = [
+    "/response/output/**",
+    "/examples/*/args/*/**",
+    "/examples/*/output/**",
+    "/examples/*/response/body/**",
+    "/errors/body/**",
+    "/errors/codes/**",
+    "/errors/messages/**",
+    "/data/*/row/**",
+    "/routes/*/item/**",
+    "/routes/*/body/**",
+    "/routes/*/buckets/result/**",
+    "/routes/*/buckets/bucket/**",
+];
+
+fn role(file: &str, path: &[String]) -> Role {
+    let last = path.last().map_or("", String::as_str);
+    if path.len() > 1 && path[0] == "params" {
+        return schema_role(&path[1..]);
+    }
+    if path.len() > 2 && path[0] == "response" && ["each", "as"].contains(&last) {
+        return Role::Format;
+    }
+    let is_service_error = file == "service.yaml" && path[0] == "errors";
+    if !is_service_error && DATA.iter().any(|pattern| follows(path, pattern)) {
+        return Role::Data;
+    }
+    match NAMES.iter().any(|pattern| follows(path, pattern)) {
+        true => Role::Name,
+        false => Role::Format,
+    }
+}
+
+/// What the keys of a map inside a schema are.
+#[derive(Clone, Copy)]
+enum Inside {
+    Schema,
+    Names,
+    Data,
+}
+
+/// The role of a key in a schema, whose own path is empty.
+fn schema_role(path: &[String]) -> Role {
+    let mut inside = Inside::Schema;
+    let mut role = Role::Keyword;
+    for token in path {
+        (role, inside) = match (inside, token.as_str()) {
+            (Inside::Schema, "properties" | "dependentSchemas" | "allOf") => {
+                (Role::Keyword, Inside::Names)
+            }
+            (Inside::Schema, "enum" | "examples" | "default" | "const" | "required") => {
+                (Role::Keyword, Inside::Data)
+            }
+            (Inside::Schema, _) => (Role::Keyword, Inside::Schema),
+            (Inside::Names, _) => (Role::Name, Inside::Schema),
+            (Inside::Data, _) => (Role::Data, Inside::Data),
+        };
+    }
+    role
+}
+
+fn follows(path: &[String], pattern: &str) -> bool {
+    let mut path = path.iter();
+    for part in pattern.split('/').skip(1) {
+        match (part, path.next()) {
+            ("**", rest) => return rest.is_some(),
+            (_, None) => return false,
+            ("*", Some(_)) => {}
+            (part, Some(token)) if part != token => return false,
+            _ => {}
+        }
+    }
+    path.next().is_none()
+}

@@ -1,0 +1,206 @@
+//! What an editor says by the JSON Schemas in `schemas/` and what `toolrun validate` says agree: the schemas refuse every
+//! mistake of shape and nothing else. Told by the validator that toolrun itself uses, and by one in Python.
+
+#[path = "broken/table.rs"]
+mod table;
+
+use std::borrow::Cow;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use table::{Row, rows};
+use toolrun::descriptor::schema::Kind;
+use toolrun::descriptor::{Code, Source};
+
+/// Mistakes of shape, which the schemas can tell. Params are held to the schema of JSON Schema itself.
+const SHAPE: [Code; 6] = [
+    Code::UnknownKey,
+    Code::MissingKey,
+    Code::WrongType,
+    Code::BadValue,
+    Code::BadName,
+    Code::BadSchema,
+];
+
+/// Rows with a code of shape that no schema can tell: each needs more than the value itself, or stands in a free tree.
+const BEYOND_A_SCHEMA: &[&str] = &[
+    "bad-name: too long with the service's name",
+    "bad-name: a tool in a file of another name",
+    "bad-name: a service in a folder of another name",
+    "bad-name: a param called params",
+    "bad-name: a param called settings",
+    "bad-name: of a step of each",
+    "bad-schema: a reference that leads nowhere",
+    "unknown-key: a keyword of JSON Schema, misspelt",
+    "unknown-key: a keyword of the params as a whole, misspelt",
+    "unknown-key: a keyword, misspelt in items of a property of an alternative",
+    "unknown-key: a keyword of an older draft",
+    "unknown-key: a keyword, misspelt in the output schema",
+    "unknown-key: beside each",
+];
+
+/// Rows on which the schemas and `validate` differ, and need not.
+const KNOWN_GAPS: &[&str] = &[
+    "bad-value: a query parameter without a name",
+    "bad-value: a secret without a source",
+    "bad-value: a secret with two sources",
+    "bad-name: of let",
+    "bad-name: the variable of a setting",
+];
+
+/// A descriptor, and whether a schema must refuse it.
+struct Case {
+    name: String,
+    kind: Kind,
+    value: Value,
+    is_refused: bool,
+}
+
+fn value(name: &str, text: String) -> Option<Value> {
+    let source = Source::parse(name.to_owned(), Cow::Owned(text)).ok()?;
+    Some(source.value().clone())
+}
+
+fn kind_of(path: &Path) -> Kind {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("service.yaml") => Kind::Service,
+        Some("sandbox.yaml") => Kind::Sandbox,
+        _ => Kind::Tool,
+    }
+}
+
+/// The rows that are YAML at all.
+fn broken() -> impl Iterator<Item = Case> {
+    rows().into_iter().filter_map(|row| {
+        let is_shape = row.code.is_some_and(|code| SHAPE.contains(&code));
+        Some(Case {
+            value: value(&row.title, row.text)?,
+            is_refused: is_shape && !BEYOND_A_SCHEMA.contains(&row.title.as_str()),
+            name: row.title,
+            kind: row.kind,
+        })
+    })
+}
+
+/// Everything that the repository shows as a good descriptor.
+fn good() -> Vec<Case> {
+    let mut texts: Vec<(String, Kind, String)> = Kind::ALL
+        .map(Row::sound)
+        .map(|row| (row.title, row.kind, row.text))
+        .into();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["tools", "tests/fixtures"] {
+        let pattern = root.join(folder).join("**/*.yaml");
+        let found = glob::glob(&pattern.to_string_lossy()).expect("a glob");
+        for path in found.map(|path| path.expect("a path")) {
+            let text = fs::read_to_string(&path).expect("UTF-8");
+            texts.push((path.display().to_string(), kind_of(&path), text));
+        }
+    }
+    let readme = include_str!("../README.md");
+    let fences = ["```yaml\n", "<<'YAML'\n"];
+    for (fence, end) in fences.iter().zip(["```", "YAML"]) {
+        for (i, rest) in readme.split(fence).skip(1).enumerate() {
+            let text = rest.split(end).next().unwrap_or_default();
+            if text.starts_with("spec: 1") {
+                let name = format!("README.md, {} {i}", fence.trim());
+                texts.push((name, Kind::Tool, text.to_owned()));
+            }
+        }
+    }
+    for code in Code::ALL.iter().map(|code| code.meaning()) {
+        if code.right.starts_with("# sandbox.yaml") {
+            texts.push((code.name.to_owned(), Kind::Sandbox, code.right.to_owned()));
+        }
+    }
+    let case = |(name, kind, text): (String, Kind, String)| Case {
+        value: value(&name, text).unwrap_or_else(|| panic!("{name} is YAML")),
+        is_refused: false,
+        name,
+        kind,
+    };
+    texts.into_iter().map(case).collect()
+}
+
+/// Insists that the verdicts, `true` for refused, are as they must be.
+#[track_caller]
+fn compare(cases: &[Case], verdicts: &[bool]) {
+    assert_eq!(cases.len(), verdicts.len());
+    let mut told = String::new();
+    for (case, is_refused) in cases.iter().zip(verdicts) {
+        let agrees = case.is_refused == *is_refused;
+        if agrees == KNOWN_GAPS.contains(&case.name.as_str()) {
+            let verdict = if *is_refused { "refuses" } else { "takes" };
+            told += &format!("the schema {verdict} {}\n", case.name);
+        }
+    }
+    assert!(told.is_empty(), "of {} descriptors\n{told}", cases.len());
+}
+
+fn cases() -> Vec<Case> {
+    good().into_iter().chain(broken()).collect()
+}
+
+#[test]
+fn there_are_good_and_bad_cases() {
+    let cases = cases();
+    let refused = cases.iter().filter(|case| case.is_refused).count();
+    assert!(good().len() >= 12, "{} good ones", good().len());
+    assert!(refused >= 100, "{refused} of shape");
+    for name in BEYOND_A_SCHEMA.iter().chain(KNOWN_GAPS) {
+        assert!(
+            cases.iter().any(|case| case.name == *name),
+            "no row `{name}`"
+        );
+    }
+}
+
+#[test]
+fn the_schema_files_agree_with_validate() {
+    let validators = Kind::ALL.map(|kind| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+        let text = fs::read_to_string(path.join(kind.file_name())).expect("a schema");
+        let schema = serde_json::from_str(&text).expect("JSON");
+        (kind, jsonschema::validator_for(&schema).expect("a schema"))
+    });
+    let cases = cases();
+    let is_refused = |case: &Case| {
+        let (_, validator) = validators.iter().find(|(kind, _)| *kind == case.kind)?;
+        Some(!validator.is_valid(&case.value))
+    };
+    let verdicts: Vec<bool> = cases.iter().filter_map(is_refused).collect();
+    compare(&cases, &verdicts);
+}
+
+#[test]
+fn a_validator_in_python_agrees_with_validate() {
+    let cases = cases();
+    let listed: Vec<Value> = cases
+        .iter()
+        .map(|case| json!({ "schema": case.kind.file_name(), "value": case.value }))
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("cases.json"), json!(listed).to_string()).expect("a file");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new("python3")
+        .arg(root.join("tests/schema_agreement.py"))
+        .arg(root.join("schemas"))
+        .arg(folder.path())
+        .output();
+    let output = match output {
+        Ok(output) if output.status.code() != Some(77) => output,
+        _ => {
+            // Past the test harness, which shows nothing that a passing test prints.
+            let told = "SKIPPED: a second validator needs python3 with the module `jsonschema`";
+            return writeln!(std::io::stderr(), "{told}").expect("standard error");
+        }
+    };
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let lines = String::from_utf8(output.stdout).expect("UTF-8");
+    let verdicts: Vec<bool> = lines.lines().map(|line| line == "refused").collect();
+    compare(&cases, &verdicts);
+}
