@@ -127,6 +127,22 @@ impl File {
         }
     }
 
+    /// The file's path without links and detours, to tell whether two paths lead to one file.
+    pub fn canonical(&self) -> PathBuf {
+        self.path
+            .canonicalize()
+            .unwrap_or_else(|_| self.path.clone())
+    }
+
+    /// The name of the folder that the file stands in.
+    pub fn folder_name(&self) -> Option<String> {
+        let folder = match &self.place {
+            Place::Embedded => self.path.clone(),
+            Place::Folder(_) | Place::Local(_) => self.path.canonicalize().ok()?,
+        };
+        Some(folder.parent()?.file_name()?.to_str()?.to_owned())
+    }
+
     /// The `service.yaml` beside the file.
     pub fn service_file(&self) -> File {
         self.sibling(SERVICE_FILE)

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::descriptor::ExampleSpec;
 use crate::descriptor::source::{join, join_index};
 use crate::paging::PagingError;
+use crate::params::word;
 use crate::project::ResponseView;
 use crate::tool::Tool;
 
@@ -48,14 +49,29 @@ fn first_difference(expected: &Value, actual: &Value) -> String {
                 None => Some(join("", key)),
             })
             .unwrap_or_default(),
-        (Value::Array(expected), Value::Array(actual)) => expected
-            .iter()
-            .zip(actual)
-            .position(|(value, other)| value != other)
-            .map(|at| join_index("", at) + &first_difference(&expected[at], &actual[at]))
-            .unwrap_or_default(),
+        (Value::Array(expected), Value::Array(actual)) => {
+            let differs = expected
+                .iter()
+                .zip(actual)
+                .position(|(value, other)| value != other);
+            match differs {
+                Some(at) => join_index("", at) + &first_difference(&expected[at], &actual[at]),
+                // An item that the descriptor does not give is at fault itself; one too few has no place.
+                None if expected.len() > actual.len() => join_index("", actual.len()),
+                None => String::new(),
+            }
+        }
         _ => String::new(),
     }
+}
+
+/// The way to an argument such as `group_by[0]` as a JSON Pointer.
+fn pointer_of(argument: &str) -> String {
+    argument
+        .split(['.', '['])
+        .map(|part| part.trim_end_matches(']'))
+        .filter(|part| !part.is_empty())
+        .fold(String::new(), |pointer, part| join(&pointer, part))
 }
 
 /// Runs an example: the arguments are valid, they render to the request, the canned response projects to the output.
@@ -66,12 +82,10 @@ pub fn run(tool: &Tool, example: &ExampleSpec) -> Vec<Failure> {
             return problems
                 .iter()
                 .map(|problem| {
-                    let name = problem
-                        .argument
-                        .split(['.', '['])
-                        .next()
-                        .unwrap_or_default();
-                    Failure::told(&join("/args", name), problem.to_string())
+                    Failure::told(
+                        &format!("/args{}", pointer_of(&problem.argument)),
+                        problem.to_string(),
+                    )
                 })
                 .collect();
         }
@@ -123,7 +137,7 @@ fn check_request(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &
             .find(|(other, _)| other.eq_ignore_ascii_case(name))
             .map_or(Value::Null, |(_, value)| value.as_str().into());
         compare(
-            &format!("/request/headers/{name}"),
+            &join("/request/headers", name),
             value.as_str().into(),
             actual,
         );
@@ -163,8 +177,11 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         && let Err(error) = jsonschema::validate(schema, &output)
     {
         failures.push(Failure::told(
-            "/output",
-            format!("the output does not satisfy response.schema: {error}"),
+            &format!("/output{}", error.instance_path()),
+            format!(
+                "the output does not satisfy response.schema: {}",
+                word(&error)
+            ),
         ));
     }
     if let Some(expected) = &example.output

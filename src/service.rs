@@ -48,6 +48,8 @@ pub struct Service {
     pub errors: ErrorFields,
     /// Whether the service may stand at a private or link-local address.
     pub allow_private_network: bool,
+    /// It takes the place of a service that cannot be used, so that its tools can be checked.
+    pub(crate) is_stand_in: bool,
     settings: Vec<(String, SettingSpec)>,
 }
 
@@ -97,6 +99,18 @@ impl Service {
         Service::compile(&spec, "", check)
     }
 
+    /// A service about which nothing is known, for checking the tools of one that cannot be used.
+    pub(crate) fn stand_in(check: &Check) -> Option<Service> {
+        let spec =
+            serde_json::json!({ "service": "unknown", "base_url": "https://unknown.invalid" });
+        let aside = Check::new(check.source().clone());
+        let service = Service::compile(&serde_json::from_value(spec).ok()?, "", &aside)?;
+        Some(Service {
+            is_stand_in: true,
+            ..service
+        })
+    }
+
     /// Compiles a service that stands at `pointer`; mistakes go to `check`.
     pub fn compile(spec: &ServiceSpec, pointer: &str, check: &Check) -> Option<Service> {
         let base = base_url(
@@ -133,6 +147,7 @@ impl Service {
             limits: spec.limits,
             errors,
             allow_private_network: spec.allow_private_network,
+            is_stand_in: false,
             settings: spec
                 .settings
                 .iter()

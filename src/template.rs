@@ -31,6 +31,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 pub struct Names {
     plain: Vec<String>,
     members: BTreeMap<String, Vec<String>>,
+    anything: bool,
 }
 
 impl Names {
@@ -51,12 +52,36 @@ impl Names {
         self
     }
 
+    /// Any name at all.
+    pub fn anything() -> Names {
+        Names {
+            anything: true,
+            ..Names::default()
+        }
+    }
+
+    /// Whether there is no param of this name, and which one was probably meant.
+    pub fn unknown_param(&self, name: &str) -> Option<Option<String>> {
+        let known = self.members.get("params").unwrap_or(&self.plain);
+        match known.iter().any(|param| param == name) {
+            true => None,
+            false => Some(nearest(name, known.iter().map(String::as_str))),
+        }
+    }
+
     fn problem(&self, dotted: &str) -> Option<(String, Option<String>)> {
-        let mut parts = dotted.split('.');
+        if self.anything {
+            return None;
+        }
+        let mut parts = dotted.splitn(2, '.');
         let root = parts.next().unwrap_or_default();
         if let Some(members) = self.members.get(root) {
             let member = parts.next()?;
-            if members.iter().any(|known| known == member) {
+            let first = member.split('.').next().unwrap_or_default();
+            if members
+                .iter()
+                .any(|known| known == member || known == first)
+            {
                 return None;
             }
             return Some((
@@ -546,12 +571,25 @@ fn report_unknown_names(
     check: &Check,
 ) {
     report_unknown_operations(&text[range.clone()], range.start, pointer, check);
+    let part = &text[range.clone()];
     for dotted in expression.dotted_names() {
         if let Some((message, help)) = names.problem(&dotted) {
-            let at = find_word(&text[range.clone()], &dotted).map_or(range.clone(), |found| {
+            let at = find_word(part, &dotted).map_or(range.clone(), |found| {
                 range.start + found.start..range.start + found.end
             });
             check.error_inside(Code::UnknownName, pointer, at, message, help);
+        }
+    }
+    for root in expression.names() {
+        for name in expression.subscripts(root).unwrap_or_default() {
+            if let Some((message, help)) = names.problem(&format!("{root}.{name}"))
+                && names.members.contains_key(root)
+            {
+                let at = part.find(&name).map_or(range.clone(), |found| {
+                    range.start + found..range.start + found + name.len()
+                });
+                check.error_inside(Code::UnknownName, pointer, at, message, help);
+            }
         }
     }
 }
@@ -566,11 +604,80 @@ fn report_unknown_operations(text: &str, offset: usize, pointer: &str, check: &C
                 pointer,
                 offset + range.start..offset + range.end,
                 format!("there is no {} `{name}`", kind.word()),
-                None,
+                nearest(
+                    name,
+                    OPERATIONS.into_iter().filter(|known| kind.knows(known)),
+                ),
             );
         }
     }
 }
+
+/// Names to suggest; which of them are filters and which are tests, the engine knows.
+const OPERATIONS: [&str; 62] = [
+    "abs",
+    "attr",
+    "b64decode",
+    "b64encode",
+    "batch",
+    "bool",
+    "boolean",
+    "capitalize",
+    "count",
+    "datetime",
+    "default",
+    "defined",
+    "dictsort",
+    "divisibleby",
+    "endingwith",
+    "escaped",
+    "even",
+    "false",
+    "first",
+    "float",
+    "floor_time",
+    "groupby",
+    "in",
+    "indent",
+    "int",
+    "integer",
+    "items",
+    "iterable",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "mapping",
+    "max",
+    "min",
+    "none",
+    "number",
+    "odd",
+    "pprint",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "sequence",
+    "slice",
+    "sort",
+    "split",
+    "startingwith",
+    "string",
+    "sum",
+    "timestamp",
+    "title",
+    "tojson",
+    "trim",
+    "true",
+    "upper",
+];
 
 #[derive(Clone, Copy)]
 enum Operation {
@@ -646,16 +753,32 @@ fn operations(text: &str) -> Vec<(Operation, Range<usize>)> {
     found
 }
 
-/// Where a name stands in an expression as a whole word.
+/// Where a name stands in an expression as a whole word, outside of its strings.
 fn find_word(text: &str, word: &str) -> Option<Range<usize>> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     text.match_indices(word)
         .find(|(start, _)| {
             let before = text[..*start].chars().next_back();
             let after = text[start + word.len()..].chars().next();
-            !before.is_some_and(is_word) && !after.is_some_and(|c| is_word(c) && c != '.')
+            !before.is_some_and(is_word)
+                && !after.is_some_and(|c| is_word(c) && c != '.')
+                && !is_in_string(text, *start)
         })
         .map(|(start, _)| start..start + word.len())
+}
+
+fn is_in_string(text: &str, at: usize) -> bool {
+    let mut quote = None;
+    let mut characters = text[..at].chars();
+    while let Some(c) = characters.next() {
+        match quote {
+            Some(_) if c == '\\' => drop(characters.next()),
+            Some(open) if c == open => quote = None,
+            None if c == '"' || c == '\'' => quote = Some(c),
+            _ => {}
+        }
+    }
+    quote.is_some()
 }
 
 enum Split {

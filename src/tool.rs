@@ -62,8 +62,15 @@ impl Tool {
     /// Reads and compiles a tool's file; mistakes go to `check`.
     pub fn load(check: &Check, folder: &ServiceSource) -> Option<Tool> {
         let spec: ToolSpec = decode(Kind::Tool, check)?;
-        let service = find_service(&spec, folder, check);
-        Tool::compile(spec, service?, check)
+        match find_service(&spec, folder, check) {
+            Some(service) => Tool::compile(spec, service, check),
+            // The tool's own mistakes are told all the same.
+            None => {
+                let stand_in = Service::stand_in(check)?;
+                Tool::compile(spec, Arc::new(stand_in), check);
+                None
+            }
+        }
     }
 
     fn compile(spec: ToolSpec, service: Arc<Service>, check: &Check) -> Option<Tool> {
@@ -71,9 +78,11 @@ impl Tool {
         let params = Params::new(section.as_ref());
         let param_names: Vec<&str> = params.iter().map(|param| param.name).collect();
         let settings = service.settings().iter().map(|(name, _)| name.as_str());
-        let mut names = Names::default()
-            .with_members("params", &param_names)
-            .with_members("settings", settings);
+        let mut names = Names::default().with_members("params", &param_names);
+        names = match service.is_stand_in {
+            true => names.with("settings"),
+            false => names.with_members("settings", settings),
+        };
         for name in &param_names {
             names = names.with(name);
         }
@@ -206,10 +215,14 @@ fn report_reserved_names(params: &[&str], check: &Check) {
 /// A param that may be absent leaves a hole in a text; whoever uses it there must have it.
 fn report_optional_in_text(params: &Params, request: &RequestTemplate, check: &Check) {
     request.visit(&mut |expression, in_text| {
-        let [name] = expression.names() else { return };
-        if !in_text || expression.text() != name {
+        if !in_text {
             return;
         }
+        let name = match (expression.names(), expression.text().split_once('.')) {
+            ([root], Some(("params", name))) if root == "params" => name,
+            ([name], None) if expression.text() == name => name,
+            _ => return,
+        };
         if let Some(param) = params.get(name)
             && !param.required
             && param.default().is_none()

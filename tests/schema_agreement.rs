@@ -48,7 +48,6 @@ const KNOWN_GAPS: &[&str] = &[
     "bad-value: a secret without a source",
     "bad-value: a secret with two sources",
     "bad-name: of let",
-    "bad-name: the variable of a setting",
 ];
 
 /// A descriptor, and whether a schema must refuse it.

@@ -77,14 +77,12 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check) {
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default();
-            check.error_at_key(
-                Code::MissingKey,
-                &at,
-                format!("the key `{key}` is missing"),
-                None,
-            );
+            check.error_at_map(Code::MissingKey, &at, format!("the key `{key}` is missing"));
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            if report_choice(context, &at, error, check) {
+                return;
+            }
             match meant_branch(context, &at) {
                 Some(branch) => branch.iter().for_each(|error| report(kind, error, check)),
                 None if is_confidential(&at) => check.error_with_help(
@@ -121,6 +119,38 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check) {
                 "a name has lower-case letters, digits and single hyphens",
             );
         }
+        ValidationErrorKind::Pattern { .. }
+            if error.schema_path().to_string().contains("/SettingSpec/") =>
+        {
+            check.error_with_help(
+                Code::BadName,
+                &at,
+                "this is no name of an environment variable",
+                "a variable has upper-case letters, digits and `_`",
+            );
+        }
+        ValidationErrorKind::Pattern { .. } if at.ends_with("/env") => check.error_with_help(
+            Code::BadValue,
+            &at,
+            "this is no name of an environment variable",
+            "name the variable that holds the secret (upper-case letters, digits and `_`); never write the secret itself",
+        ),
+        ValidationErrorKind::Pattern { .. } if at.ends_with("/path") => check.error_with_help(
+            Code::BadValue,
+            &at,
+            "the path must start with `/`",
+            "it is appended to the service's base URL",
+        ),
+        ValidationErrorKind::Pattern { .. }
+            if error.schema_path().to_string().contains("/Duration/") =>
+        {
+            check.error_with_help(
+                Code::BadValue,
+                &at,
+                format!("{} is no length of time", error.instance()),
+                "write 500ms, 30s, 1m or 1h",
+            );
+        }
         _ if is_confidential(&at) => {
             check.error(Code::BadValue, &at, "this value is not what its key takes");
         }
@@ -155,11 +185,81 @@ fn meant_branch<'b>(
     context: &'b [Vec<ValidationError<'static>>],
     at: &str,
 ) -> Option<&'b [ValidationError<'static>]> {
-    context
-        .iter()
-        .filter(|branch| !branch.iter().any(|error| is_other_form(error, at)))
-        .min_by_key(|branch| branch.len())
+    let closest = |is_other: &dyn Fn(&ValidationError<'static>) -> bool| {
+        context
+            .iter()
+            .filter(|branch| !branch.iter().any(is_other))
+            .min_by_key(|branch| branch.len())
+    };
+    let has_other_type = |error: &ValidationError<'static>| match error.kind() {
+        ValidationErrorKind::Type { .. } => error.instance_path().to_string() == at,
+        _ => all_types_differ(error, at),
+    };
+    closest(&|error| is_other_form(error, at))
+        .or_else(|| {
+            // All fail at their discriminator: the one whose type fits can at least say what it knows.
+            let is_leaf = |error: &ValidationError<'static>| {
+                has_other_type(error)
+                    || matches!(error.kind(), ValidationErrorKind::Constant { .. })
+            };
+            closest(&is_leaf)
+        })
         .map(Vec::as_slice)
+}
+
+/// Whether every alternative of a nested choice wants another type.
+fn all_types_differ(error: &ValidationError<'static>, at: &str) -> bool {
+    match error.kind() {
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            context.iter().all(|branch| {
+                branch.iter().any(|inner| {
+                    matches!(inner.kind(), ValidationErrorKind::Type { .. })
+                        && inner.instance_path().to_string() == at
+                })
+            })
+        }
+        _ => false,
+    }
+}
+
+/// Reports a choice among fixed words, or among kinds, of which the value is none. True when it was one.
+fn report_choice(
+    context: &[Vec<ValidationError<'static>>],
+    at: &str,
+    error: &ValidationError<'_>,
+    check: &Check,
+) -> bool {
+    for place in [at.to_owned(), join(at, "kind")] {
+        let words: Vec<&str> = context
+            .iter()
+            .flatten()
+            .filter(|inner| inner.instance_path().to_string() == place)
+            .filter_map(|inner| match inner.kind() {
+                ValidationErrorKind::Constant { expected_value } => expected_value.as_str(),
+                ValidationErrorKind::Enum { .. } => None,
+                _ => None,
+            })
+            .collect();
+        if words.len() < context.len() {
+            continue;
+        }
+        let given = match place == at {
+            true => error.instance().as_str(),
+            false => error.instance().get("kind").and_then(Value::as_str),
+        };
+        let is_secret = is_confidential(&place);
+        let message = match given {
+            Some(given) if !is_secret => format!("`{given}` is not one of {}", words.join(", ")),
+            _ => format!("this must be one of {}", words.join(", ")),
+        };
+        let help = given.and_then(|given| nearest(given, words.iter().copied()));
+        match help {
+            Some(help) => check.error_with_help(Code::BadValue, &place, message, help),
+            None => check.error(Code::BadValue, &place, message),
+        }
+        return true;
+    }
+    false
 }
 
 fn is_other_form(error: &ValidationError<'_>, at: &str) -> bool {
@@ -167,12 +267,11 @@ fn is_other_form(error: &ValidationError<'_>, at: &str) -> bool {
     match error.kind() {
         ValidationErrorKind::Type { .. } => path == at,
         ValidationErrorKind::Constant { .. } => path == join(at, "kind"),
-        ValidationErrorKind::AnyOf { context } => {
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             path == at
                 && context
                     .iter()
-                    .flatten()
-                    .all(|inner| is_other_form(inner, at))
+                    .all(|branch| branch.iter().any(|inner| is_other_form(inner, at)))
         }
         _ => false,
     }

@@ -116,7 +116,8 @@ impl Source {
         }
     }
 
-    fn value_span(&self, pointer: &str) -> Range<usize> {
+    /// The bytes of the value that a JSON Pointer names, or of the nearest one around it.
+    pub fn value_span(&self, pointer: &str) -> Range<usize> {
         self.spans
             .as_ref()
             .map_or(0..0, |spans| spans.nearest(pointer))
@@ -231,6 +232,29 @@ impl Check {
         self.push(code, self.source.key_span(pointer), message.into(), help);
     }
 
+    /// Reports an error about a map as a whole at its key, or at the first key of the file.
+    pub fn error_at_map(&self, code: Code, pointer: &str, message: impl Into<String>) {
+        let first = self
+            .source
+            .value
+            .pointer(pointer)
+            .and_then(Value::as_object)
+            .and_then(|members| members.keys().next());
+        let span = match (pointer, first) {
+            ("", Some(first)) => self.source.key_span(&join("", first)),
+            _ => self.source.key_span(pointer),
+        };
+        self.push(code, span, message.into(), None);
+    }
+
+    /// Reports an error at a value that is a text, and at the key of any other.
+    pub fn error_at_key_or_value(&self, code: Code, pointer: &str, message: impl Into<String>) {
+        match self.source.value.pointer(pointer) {
+            Some(Value::String(_)) => self.error(code, pointer, message),
+            _ => self.error_at_key(code, pointer, message, None),
+        }
+    }
+
     /// Reports an error at a byte range inside the string that `pointer` names.
     pub fn error_inside(
         &self,
@@ -265,10 +289,13 @@ impl Check {
 
     /// All findings, in the order of the file, without the warnings that the file allows.
     pub fn into_findings(self) -> Vec<Finding> {
+        // What a broken descriptor would warn of is not known yet, so neither is which allowance serves nothing.
         if self.proves {
-            self.apply_allowances();
+            self.apply_allowances(!self.failed());
         }
         let mut findings = self.findings.into_inner();
+        let mut seen = std::collections::HashSet::new();
+        findings.retain(|f| seen.insert((f.code, f.span.clone(), f.message.clone())));
         findings.sort_by_key(|finding| finding.span.start);
         findings
     }
@@ -276,7 +303,7 @@ impl Check {
 
 impl Check {
     /// Drops the warnings that the file allows by its `allow`, and reports allowances that serve nothing.
-    fn apply_allowances(&self) {
+    fn apply_allowances(&self, judge: bool) {
         let Some(Value::Object(allowed)) = self.source.value().get("allow") else {
             return;
         };
@@ -288,7 +315,9 @@ impl Check {
             self.findings
                 .borrow_mut()
                 .retain(|finding| !is_meant(finding));
-            if self.count() < before {
+            let is_warning = Code::from_name(name)
+                .is_some_and(|code| code.meaning().severity == Severity::Warning);
+            if self.count() < before || (is_warning && !judge) {
                 continue;
             }
             let message = match Code::from_name(name) {
@@ -300,8 +329,11 @@ impl Check {
             };
             let warnings = Code::ALL
                 .iter()
-                .filter(|c| c.meaning().severity == Severity::Warning);
-            let help = crate::template::nearest(name, warnings.map(|code| code.name()));
+                .filter(|code| code.meaning().severity == Severity::Warning);
+            let help = match Code::from_name(name) {
+                Some(_) => Some("remove it".to_owned()),
+                None => crate::template::nearest(name, warnings.map(|code| code.name())),
+            };
             self.error_at_key(Code::NeedlessAllow, &join("/allow", name), message, help);
         }
     }

@@ -212,6 +212,7 @@ pub struct SettingSpec {
     /// The value when nobody gives another.
     pub default: Option<Scalar>,
     /// The environment variable that overrides it.
+    #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]*$"))]
     pub env: Option<String>,
     /// A regular expression that the value must match.
     pub pattern: Option<String>,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{RenderError, Scalar, Text};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
-use crate::template::{CallScope, Expression, Names, Template, scalar_text};
+use crate::template::{CallScope, Expression, Names, Piece, Template, scalar_text};
 
 /// Header fields that HTTP itself governs; a descriptor may not set them.
 const RESERVED: [&str; 7] = [
@@ -47,10 +47,7 @@ impl HeaderTemplate {
                 );
             }
             let template = Template::compile(&Value::from(value), &at, names, check);
-            if let Template::Literal(value) = &template
-                && let Some(text) = scalar_text(value)
-                && let Err(message) = legal(&text)
-            {
+            if let Some(message) = illegal(&template) {
                 check.error(Code::BadHeader, &at, message);
             }
             fields.push((lower, template));
@@ -104,6 +101,23 @@ impl HeaderTemplate {
         }
         Ok(())
     }
+}
+
+/// What is wrong with the text that a value has without its expressions.
+fn illegal(template: &Template) -> Option<String> {
+    match template {
+        Template::Literal(value) => scalar_text(value).and_then(|text| legal(&text).err()),
+        Template::Text(pieces) => pieces.iter().find_map(|piece| match piece {
+            Piece::Text(text) => legal(text).err(),
+            Piece::Expression(_) => None,
+        }),
+        _ => None,
+    }
+}
+
+/// Whether a header belongs to the connection itself, so that nobody may set it.
+pub fn is_reserved(lower_case_name: &str) -> bool {
+    RESERVED.contains(&lower_case_name)
 }
 
 /// Sets a header, replacing one of the same name.

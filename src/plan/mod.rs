@@ -19,7 +19,7 @@ use serde_json::Value;
 use url::Url;
 
 pub use body::{Body, BodySpec, BodyTemplate};
-pub use header::HeaderTemplate;
+pub use header::{HeaderTemplate, is_reserved};
 pub use path::{PathTemplate, Segment};
 pub use query::{QueryEntry, QuerySpec, QueryTemplate, Style, StyledQuery};
 pub use view::PlanView;

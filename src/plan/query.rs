@@ -164,10 +164,19 @@ fn named(name: &str, pointer: &str, names: &Names, check: &Check) -> Entry {
     } else {
         format!("{{{{ params[{}] }}}}", Value::from(name))
     };
+    if let Some(help) = names.unknown_param(name) {
+        let message = format!("there is no param `{name}`");
+        match help {
+            Some(help) => check.error_with_help(Code::UnknownName, pointer, message, help),
+            None => check.error(Code::UnknownName, pointer, message),
+        }
+    }
+    // What is wrong with the text that is made up here is said above, in the words of the file.
+    let value = Template::compile_text(&text, pointer, &Names::anything(), check);
     Entry {
         encoded_name: percent_encode(name),
         name: name.to_owned(),
-        value: Template::compile_text(&text, pointer, names, check),
+        value,
         style: Style::Repeat,
         explode: true,
     }

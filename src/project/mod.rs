@@ -588,8 +588,12 @@ impl Projection {
 }
 
 fn report_unknown_rows(spec: &ResponseSpec, output: Option<&Node>, pointer: &str, check: &Check) {
-    let (Some(rows), Some(Node::Map(members))) = (&spec.rows, output) else {
-        return;
+    let Some(rows) = &spec.rows else { return };
+    let members: &[(String, Node)] = match output {
+        Some(Node::Map(members)) => members,
+        // A list has no keys: its own items are the rows.
+        Some(Node::Each { .. } | Node::List(_) | Node::Literal(_)) => &[],
+        Some(Node::Path(_) | Node::Template(_)) | None => return,
     };
     if !members.iter().any(|(key, _)| key == rows) {
         let known = members.iter().map(|(key, _)| key.as_str());

@@ -50,7 +50,7 @@ impl Data {
             .map(|(name, data)| {
                 let at = join(pointer, name);
                 let times = data.times.as_ref().map(|times| Times {
-                    start: seconds(&times.start, &join(&at, "times/start"), check),
+                    start: seconds(&times.start, &join(&join(&at, "times"), "start"), check),
                     every: i64::try_from(times.every.0.as_secs())
                         .unwrap_or(i64::MAX)
                         .max(1),

@@ -108,7 +108,9 @@ impl Sandbox {
     /// When the service has none, or a descriptor is not valid.
     pub fn load(catalog: &Catalog, service: &str) -> Result<Sandbox, Error> {
         let (check, tools) = catalog.sandbox(service)?;
-        let sandbox = Sandbox::compile(&check, tools);
+        let names: Vec<String> = tools.iter().map(|tool| tool.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let sandbox = Sandbox::compile(&check, tools, &names);
         let findings: Vec<Finding> = check.into_findings();
         match sandbox {
             Some(sandbox) if findings.is_empty() => Ok(sandbox),
@@ -117,22 +119,42 @@ impl Sandbox {
     }
 
     /// Compiles the sandbox that `check`'s source declares; mistakes go to `check`.
-    pub fn compile(check: &Check, tools: Vec<Arc<Tool>>) -> Option<Sandbox> {
+    ///
+    /// `names` are those of all tools of the service, also of such that are broken and so not among `tools`.
+    pub fn compile(check: &Check, tools: Vec<Arc<Tool>>, names: &[&str]) -> Option<Sandbox> {
         let spec: SandboxSpec =
             crate::descriptor::decode(crate::descriptor::schema::Kind::Sandbox, check)?;
+        for status in spec.errors.codes.keys().chain(spec.errors.messages.keys()) {
+            report_no_status(status, &spec, check);
+        }
+        if let Some(tool) = tools.first()
+            && tool.service.name != spec.sandbox.as_str()
+        {
+            check.error(
+                Code::MissingService,
+                "/sandbox",
+                format!(
+                    "the service.yaml beside this file is of `{}`",
+                    tool.service.name
+                ),
+            );
+        }
         let data = Data::compile(&spec.data, spec.seed, "/data", check);
         let routes = spec
             .routes
             .iter()
             .map(|(tool, route)| {
                 let at = join("/routes", tool);
-                if !tools.iter().any(|known| known.name == *tool) {
+                if !names.contains(&tool.as_str()) {
                     check.error_at_key(
                         Code::UnknownName,
                         &at,
                         format!("the service has no tool `{tool}`"),
-                        crate::template::nearest(tool, tools.iter().map(|t| t.name.as_str())),
+                        crate::template::nearest(tool, names.iter().copied()),
                     );
+                }
+                if let Some(known) = tools.iter().find(|known| known.name == *tool) {
+                    report_unknown_arguments(route, known, &at, check);
                 }
                 (tool.clone(), Route::compile(route, &data, &at, check))
             })
@@ -394,4 +416,39 @@ impl Sandbox {
             .flatten()
             .unwrap_or_default()
     }
+}
+
+/// Arguments that a route names and its tool does not take: they would never filter anything.
+fn report_unknown_arguments(route: &RouteSpec, tool: &Tool, pointer: &str, check: &Check) {
+    let known: Vec<&str> = tool.params.iter().map(|param| param.name).collect();
+    for (field, argument) in &route.matching {
+        if !known.contains(&argument.as_str()) {
+            check.error_inside(
+                Code::UnknownName,
+                &join(&join(pointer, "match"), field),
+                0..argument.len(),
+                format!("the tool has no param `{argument}`"),
+                crate::template::nearest(argument, known.iter().copied()),
+            );
+        }
+    }
+}
+
+fn report_no_status(status: &str, spec: &SandboxSpec, check: &Check) {
+    if status
+        .parse::<u16>()
+        .is_ok_and(|status| (100..600).contains(&status))
+    {
+        return;
+    }
+    let section = match spec.errors.codes.contains_key(status) {
+        true => "/errors/codes",
+        false => "/errors/messages",
+    };
+    check.error_at_key(
+        Code::BadSandbox,
+        &join(section, status),
+        format!("`{status}` is no HTTP status"),
+        None,
+    );
 }

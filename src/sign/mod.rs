@@ -19,7 +19,7 @@ pub use secret::{Secret, SecretError, SecretRef, SecretSpec, SecretStore};
 
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
-use crate::plan::{Credential, Method, Plan, Text, percent_encode, set_header};
+use crate::plan::{Credential, Method, Plan, Text, is_reserved, percent_encode, set_header};
 
 /// How requests are authenticated.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -182,14 +182,21 @@ impl Auth {
     fn header(&mut self, name: &str, pointer: &str, value: Text, check: &Check) {
         let lower = name.to_ascii_lowercase();
         if reqwest::header::HeaderName::from_bytes(lower.as_bytes()).is_err() {
-            check.error(
+            check.error_at_key_or_value(
                 Code::BadHeader,
                 pointer,
                 format!("`{name}` is no legal header name"),
             );
         }
+        if is_reserved(&lower) {
+            check.error_at_key_or_value(
+                Code::BadHeader,
+                pointer,
+                format!("the header `{name}` belongs to the HTTP connection itself"),
+            );
+        }
         if self.headers.iter().any(|(other, _)| *other == lower) {
-            check.error(
+            check.error_at_key_or_value(
                 Code::DuplicateKey,
                 pointer,
                 format!("two credentials would fill the header `{name}`"),

@@ -5,7 +5,9 @@ mod secret;
 mod service;
 mod tool;
 
-use std::collections::HashMap;
+pub use secret::confidential_spans;
+
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -70,6 +72,9 @@ fn files_at(paths: &[String]) -> Result<Vec<File>, String> {
             return Err(format!("there is no file or folder {path}"));
         }
     }
+    // A file that is named twice is one file.
+    let mut seen = HashSet::new();
+    files.retain(|file: &File| seen.insert(file.canonical()));
     Ok(files)
 }
 
@@ -146,16 +151,17 @@ fn check_file(file: &File, services: &Services) -> Vec<Finding> {
         Err(findings) => return findings,
     };
     match file.kind() {
-        FileKind::Service => check_service(source),
+        FileKind::Service => check_service(file, source),
         FileKind::Tool => check_tool(file, source, services),
         FileKind::Sandbox => check_sandbox(file, source),
     }
 }
 
-fn check_service(source: Arc<Source>) -> Vec<Finding> {
+fn check_service(file: &File, source: Arc<Source>) -> Vec<Finding> {
     let check = Check::proving(source);
     if let Some(service) = Service::load(&check) {
         service::check(&service, "", &check);
+        service::report_folder(&service, file, &check);
         secret::report_literal_secrets(&check);
     }
     check.into_findings()
@@ -172,12 +178,13 @@ fn check_tool(file: &File, source: Arc<Source>, services: &Services) -> Vec<Find
 
 fn check_sandbox(file: &File, source: Arc<Source>) -> Vec<Finding> {
     let check = Check::proving(source);
-    let tools = file
-        .sibling_tools()
+    let siblings = file.sibling_tools();
+    let tools: Vec<_> = siblings
         .iter()
         .filter_map(|entry| crate::catalog::load(entry).ok())
         .collect();
-    Sandbox::compile(&check, tools);
+    let names: Vec<&str> = siblings.iter().map(|entry| entry.name.as_str()).collect();
+    Sandbox::compile(&check, tools, &names);
     check.into_findings()
 }
 

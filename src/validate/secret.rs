@@ -1,12 +1,13 @@
 //! Secrets that stand in a descriptor itself.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::Value;
 
 use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
+use crate::descriptor::source::{Check, Source, join, join_index};
 
 /// What issuers put in front of their keys, and bearer tokens. None of them stands in a descriptor by chance.
 static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -41,6 +42,74 @@ const CREDENTIALS: [&str; 12] = [
     "password",
     "cookie",
 ];
+
+/// Values that must not be shown even as a part of their source line: whatever stands in an auth section but the words
+/// of the format, a base URL with credentials, and what looks like a secret anywhere.
+pub fn confidential_spans(source: &Source) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    collect_confidential(source.value(), "", source, &mut spans);
+    // Where the file could not be read there are no values, only text.
+    let text = source.text();
+    if let Some(shapes) = LazyLock::force(&SHAPES) {
+        spans.extend(shapes.find_iter(text).map(|found| found.range()));
+    }
+    if source.value().is_null()
+        && let Ok(named) = Regex::new(
+            r"(?im)(secret|token|password|authorization|x-api-key|api[-_]key)\S* *: *(.+)$",
+        )
+    {
+        spans.extend(
+            named
+                .captures_iter(text)
+                .filter_map(|found| Some(found.get(2)?.range())),
+        );
+    }
+    spans
+}
+
+fn collect_confidential(
+    value: &Value,
+    pointer: &str,
+    source: &Source,
+    spans: &mut Vec<Range<usize>>,
+) {
+    match value {
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                collect_confidential(item, &join_index(pointer, i), source, spans);
+            }
+        }
+        Value::Object(members) => {
+            for (key, member) in members {
+                collect_confidential(member, &join(pointer, key), source, spans);
+            }
+        }
+        Value::String(text) => {
+            let inside = pointer.strip_prefix("/service").unwrap_or(pointer);
+            let in_auth = inside.starts_with("/auth");
+            let in_url = inside == "/base_url" && text.contains('@');
+            if in_url || (in_auth && !is_word_of_the_format(inside, text)) || is_credential(pointer)
+            {
+                spans.push(source.value_span(pointer));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Values of an auth section that are no secret: its kind, its place, names of headers and of variables.
+fn is_word_of_the_format(pointer: &str, text: &str) -> bool {
+    let key = pointer.rsplit('/').next().unwrap_or_default();
+    match key {
+        "kind" => ["none", "api_key", "bearer", "basic", "headers"].contains(&text),
+        "in" => ["header", "query"].contains(&text),
+        "name" | "help" | "pattern" | "file" => true,
+        "env" => text
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'),
+        _ => false,
+    }
+}
 
 /// Reports literal secrets anywhere in the source. Their text is not repeated.
 pub fn report_literal_secrets(check: &Check) {
@@ -80,7 +149,11 @@ fn is_credential(pointer: &str) -> bool {
         .strip_prefix("/headers/")
         .or(inside.strip_prefix("/query/"));
     name.is_some_and(|name| {
-        let name = name.trim_end_matches("/value").to_ascii_lowercase();
+        let name = name
+            .split('/')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         CREDENTIALS.contains(&name.as_str())
     })
 }

@@ -1,9 +1,12 @@
 //! Checks of a service beyond what a call needs.
 
+use serde_json::Value;
+
 use super::schema::report_regex;
+use crate::catalog::File;
 use crate::descriptor::SettingSpec;
 use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
+use crate::descriptor::source::{Check, join, join_index};
 use crate::service::Service;
 use crate::template::scalar_text;
 
@@ -19,12 +22,55 @@ pub fn check(service: &Service, pointer: &str, check: &Check) {
     }
     for name in service.headers.names() {
         if service.auth.header_names().any(|own| own == name) {
-            check.error(
+            let headers = join(pointer, "headers");
+            let written = check
+                .source()
+                .value()
+                .pointer(&headers)
+                .and_then(Value::as_object)
+                .and_then(|headers| {
+                    headers
+                        .keys()
+                        .find(|key| key.eq_ignore_ascii_case(name))
+                        .cloned()
+                });
+            check.error_at_key(
                 Code::BadHeader,
-                &join(pointer, "headers"),
+                &join(&headers, written.as_deref().unwrap_or(name)),
                 format!("the header `{name}` stands under `headers` and under `auth`"),
+                None,
             );
         }
+    }
+    for (i, (name, _, _)) in service.query.wire_names().enumerate() {
+        let encoded = crate::plan::percent_encode(name);
+        if service.auth.query_names().any(|own| own == encoded) {
+            let query = join(pointer, "query");
+            let message = format!("the query parameter `{name}` carries the credential");
+            match check.source().value().pointer(&query) {
+                Some(Value::Array(_)) => {
+                    check.error(Code::DuplicateName, &join_index(&query, i), message)
+                }
+                _ => check.error_at_key(Code::DuplicateName, &join(&query, name), message, None),
+            }
+        }
+    }
+}
+
+/// A folder's services are found by the folder's name.
+pub fn report_folder(service: &Service, file: &File, check: &Check) {
+    if let Some(folder) = file.folder_name()
+        && folder != service.name
+    {
+        check.error_with_help(
+            Code::BadName,
+            "/service",
+            format!(
+                "the service `{}` stands in a folder called `{folder}`",
+                service.name
+            ),
+            "a service's folder is named for the service, so that its name leads to its tools",
+        );
     }
 }
 

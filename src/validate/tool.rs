@@ -196,13 +196,14 @@ fn report_doubled_names(tool: &Tool, check: &Check) {
         .map(|(name, _, _)| name)
         .collect();
     for (i, (name, _, _)) in tool.request.query.wire_names().enumerate() {
-        if wire.contains(&name) {
+        let encoded = crate::plan::percent_encode(name);
+        if wire.contains(&name) || tool.service.auth.query_names().any(|own| own == encoded) {
             let at = query_pointer(check, name, i);
-            check.error(
-                Code::DuplicateName,
-                &at,
-                format!("the query parameter `{name}` is sent twice"),
-            );
+            let message = format!("the query parameter `{name}` is sent twice");
+            match check.source().value().pointer("/request/query") {
+                Some(Value::Array(_)) => check.error(Code::DuplicateName, &at, message),
+                _ => check.error_at_key(Code::DuplicateName, &at, message, None),
+            }
         }
         wire.push(name);
     }

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use toolrun::descriptor::Severity;
 use toolrun::validate::Report;
 
+use crate::cli::output::printable;
+
 /// Prints one workflow command a finding, and a summary.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for finding in &report.findings {
@@ -34,9 +36,11 @@ pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
+    let escaped = text
+        .replace('%', "%25")
         .replace('\r', "%0D")
-        .replace('\n', "%0A")
+        .replace('\n', "%0A");
+    printable(&escaped).into_owned()
 }
 
 fn property(text: &str) -> String {

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use toolrun::descriptor::{Code, Finding, Severity};
+use toolrun::descriptor::{Finding, Severity};
 use toolrun::validate::Report;
 
 use crate::cli::output::printable;
@@ -58,13 +58,12 @@ pub fn finding(finding: &Finding, color: bool) -> String {
 fn excerpt(finding: &Finding) -> Option<String> {
     const LONGEST_LINE: usize = 400;
     let text = finding.source.text();
-    let is_secret = finding.code == Code::LiteralSecret
-        || finding
-            .help
-            .as_ref()
-            .is_some_and(|help| help.contains("never the secret itself"));
-    if is_secret || text.is_empty() || text.lines().any(|line| line.len() > LONGEST_LINE) {
+    if text.is_empty() || text.lines().any(|line| line.len() > LONGEST_LINE) {
         return None;
+    }
+    let mut text = text.to_owned();
+    for span in toolrun::validate::confidential_spans(&finding.source) {
+        blank(&mut text, span);
     }
     // Each control character becomes one of the same length, so that spans stay right.
     let harmless = |c: char| match c {
@@ -75,4 +74,15 @@ fn excerpt(finding: &Finding) -> Option<String> {
         _ => c,
     };
     Some(text.chars().map(harmless).collect())
+}
+
+/// Puts stars over a part of the text, byte for byte, so that spans stay right.
+fn blank(text: &mut String, span: std::ops::Range<usize>) {
+    if let Some(part) = text.get(span.clone()) {
+        let stars: String = part
+            .bytes()
+            .map(|b| if b == b'\n' { '\n' } else { '*' })
+            .collect();
+        text.replace_range(span, &stars);
+    }
 }
