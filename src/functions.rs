@@ -40,7 +40,10 @@ fn floor_time(seconds: i64, width: i64) -> Result<i64, Error> {
     if width <= 0 {
         return Err(invalid("the width must be positive".to_owned()));
     }
-    Ok(seconds.div_euclid(width) * width)
+    seconds
+        .div_euclid(width)
+        .checked_mul(width)
+        .ok_or_else(|| invalid("the time is out of range".to_owned()))
 }
 
 fn invalid(message: String) -> Error {

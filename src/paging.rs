@@ -340,7 +340,16 @@ fn compile_next(
                 crate::template::nearest(name, params.iter().copied()),
             );
         }
-        nodes.push((name.clone(), Node::compile(value, &at, names, check)));
+        let node = Node::compile(value, &at, names, check);
+        if node.is_constant() && !check.failed() {
+            check.error_with_help(
+                Code::BadPaging,
+                &at,
+                "this value is the same on every page",
+                "take it from the response, such as `$.next_page`, or compute it",
+            );
+        }
+        nodes.push((name.clone(), node));
     }
     Step::Arguments(nodes)
 }

@@ -788,8 +788,41 @@ enum Split {
 
 type SplitError = (Range<usize>, String, Option<String>);
 
+/// Longest expression, in bytes: the parser recurses, and nothing may exhaust the stack.
+const LONGEST_EXPRESSION: usize = 1024;
+
 /// Splits a string at its `{{ }}`.
 fn split(text: &str) -> Result<Vec<Split>, SplitError> {
+    let pieces = split_unchecked(text)?;
+    let mut rest = 0;
+    for piece in &pieces {
+        match piece {
+            Split::Text(plain) => {
+                if let Some(at) = plain.find("}}") {
+                    return Err((
+                        rest + at..rest + at + 2,
+                        "`}}` closes an expression that is never opened".to_owned(),
+                        Some("open it with `{{`, or write `{{ '}}' }}` for the text".to_owned()),
+                    ));
+                }
+                rest += plain.len();
+            }
+            Split::Expression(range) if range.len() > LONGEST_EXPRESSION => {
+                return Err((
+                    range.start..range.start + 1,
+                    format!("the expression is longer than {LONGEST_EXPRESSION} bytes"),
+                    Some(
+                        "compute parts of it under `let`, or leave them to the service".to_owned(),
+                    ),
+                ));
+            }
+            Split::Expression(range) => rest = range.end + 2,
+        }
+    }
+    Ok(pieces)
+}
+
+fn split_unchecked(text: &str) -> Result<Vec<Split>, SplitError> {
     let mut pieces = Vec::new();
     let mut rest = 0;
     while let Some(open) = text[rest..].find('{').map(|at| at + rest) {

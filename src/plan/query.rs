@@ -350,7 +350,10 @@ mod tests {
 
     fn query(spec: Value, params: Value) -> Result<String, String> {
         let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());
-        let names = Names::default().with("params").with("a").with("b");
+        let names = Names::default()
+            .with_members("params", ["a", "b", "$x y"])
+            .with("a")
+            .with("b");
         let spec: QuerySpec = serde_json::from_value(spec).unwrap();
         let template = QueryTemplate::compile(&spec, "", &names, &check);
         assert!(!check.failed());

@@ -129,6 +129,15 @@ impl Node {
             Value::Object(members) if members.contains_key("each") => {
                 Node::compile_each(members, pointer, names, check)
             }
+            Value::Object(members) if let Some(key) = misspelt_each(members) => {
+                check.error_at_key(
+                    Code::UnknownKey,
+                    &join(pointer, key),
+                    format!("`{key}` beside `as` is no key of a mapping"),
+                    Some("did you mean `each`?".to_owned()),
+                );
+                Node::Literal(Value::Null)
+            }
             Value::Object(members) => Node::Map(
                 members
                     .iter()
@@ -215,6 +224,16 @@ impl Node {
         }
     }
 
+    /// Whether the node gives the same for every response.
+    pub fn is_constant(&self) -> bool {
+        match self {
+            Node::Literal(_) => true,
+            Node::Path(_) | Node::Template(_) | Node::Each { .. } => false,
+            Node::Map(members) => members.iter().all(|(_, member)| member.is_constant()),
+            Node::List(items) => items.iter().all(Node::is_constant),
+        }
+    }
+
     fn as_row(&self) -> Option<&[(String, Node)]> {
         match self {
             Node::Each { node, .. } => match &**node {
@@ -288,6 +307,15 @@ fn each(
         each(inner, node, found, &frame, list)?;
     }
     Ok(())
+}
+
+/// The key beside `as` that was to be `each`.
+fn misspelt_each(members: &Map<String, Value>) -> Option<&String> {
+    members.get("as")?;
+    members.keys().find(|key| {
+        key.as_str() != "as"
+            && crate::template::nearest(&key.to_lowercase(), ["each"].into_iter()).is_some()
+    })
 }
 
 fn compile_path(text: &str, pointer: &str, check: &Check) -> Option<JsonPath> {

@@ -16,6 +16,14 @@ use crate::descriptor::code::Code;
 use crate::descriptor::source::join;
 use crate::template::{EvalError, Names, Scope, Template};
 
+/// Most rows of a collection.
+const MOST_ROWS: u32 = 1_000_000;
+
+/// The name `random`, with the methods that it has.
+pub fn random_names() -> Names {
+    Names::default().with_members("random", ["int", "pick", "chance", "id", "hex", "row"])
+}
+
 /// The collections of a sandbox.
 #[derive(Debug)]
 pub struct Data {
@@ -44,7 +52,7 @@ impl Data {
         pointer: &str,
         check: &Check,
     ) -> Arc<Data> {
-        let names = Names::default().with("index").with("time").with("random");
+        let names = random_names().with("index").with("time");
         let collections = spec
             .iter()
             .map(|(name, data)| {
@@ -58,7 +66,9 @@ impl Data {
                 let collection = Collection {
                     template: Template::compile(&data.row, &join(&at, "row"), &names, check),
                     times,
-                    rows: (0..data.count).map(|_| OnceLock::new()).collect(),
+                    rows: (0..data.count.min(MOST_ROWS))
+                        .map(|_| OnceLock::new())
+                        .collect(),
                 };
                 (name.clone(), collection)
             })

@@ -162,7 +162,7 @@ impl Sandbox {
         let text = |text: &str, pointer: &str, names: &Names| {
             Template::compile_text(text, pointer, names, check)
         };
-        let id_names = Names::default().with("random");
+        let id_names = data::random_names();
         let header_names = Names::default().with("request_id");
         let envelope_names = ["status", "code", "message"]
             .iter()

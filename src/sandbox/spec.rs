@@ -83,6 +83,7 @@ pub struct FaultSpec {
 #[serde(deny_unknown_fields)]
 pub struct DataSpec {
     /// How many rows.
+    #[schemars(range(max = 1_000_000))]
     pub count: u32,
     /// For rows in the order of time: when each happens. The row knows its `time` in seconds.
     pub times: Option<TimesSpec>,

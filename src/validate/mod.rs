@@ -169,6 +169,15 @@ fn check_service(file: &File, source: Arc<Source>) -> Vec<Finding> {
 
 fn check_tool(file: &File, source: Arc<Source>, services: &Services) -> Vec<Finding> {
     let check = Check::proving(source);
+    // Before anything is compiled that the params are part of, so that their own mistakes come first.
+    let source = check.source().clone();
+    if let Some(params) = source
+        .value()
+        .get("params")
+        .filter(|params| params.is_object())
+    {
+        schema::check_schema(params, "/params", &check);
+    }
     if let Some(tool) = Tool::load(&check, &services.of(file)) {
         crate::catalog::check_name(&tool, &file.entry(), &check);
         tool::check(&tool, &check);

@@ -1,6 +1,6 @@
 //! Checks of a tool beyond what a call needs.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::schema::check_schema;
 use super::secret::report_literal_secrets;
@@ -26,8 +26,7 @@ pub fn check(tool: &Tool, check: &Check) {
         report_unused_settings(tool, check);
     }
     report_long_name(tool, check);
-    let schema_is_sound = check_schema(tool.params.schema(), "/params", check);
-    report_unknown_required(tool, check);
+    report_unknown_params(tool, check);
     report_undescribed_params(tool, check);
     report_unused_params(tool, check);
     report_unused_bindings(tool, check);
@@ -37,9 +36,7 @@ pub fn check(tool: &Tool, check: &Check) {
     if let Some(schema) = &tool.output_schema {
         check_schema(schema, "/response/schema", check);
     }
-    if schema_is_sound {
-        report_bad_places(tool, check);
-    }
+    report_bad_places(tool, check);
     if !check.failed() {
         check_examples(tool, check);
     }
@@ -59,22 +56,79 @@ fn report_long_name(tool: &Tool, check: &Check) {
     }
 }
 
-fn report_unknown_required(tool: &Tool, check: &Check) {
-    let required = tool
-        .params
-        .schema()
-        .get("required")
-        .and_then(Value::as_array);
-    for (i, name) in required.into_iter().flatten().enumerate() {
-        let Some(name) = name.as_str() else { continue };
-        if tool.params.get(name).is_none() {
-            check.error_inside(
-                Code::UnknownName,
-                &join_index("/params/required", i),
-                0..name.len(),
-                format!("there is no param `{name}`"),
-                crate::template::nearest(name, tool.params.iter().map(|param| param.name)),
-            );
+/// Names of params that the schema itself refers to: in `required`, and in the parts that say what goes together.
+fn report_unknown_params(tool: &Tool, check: &Check) {
+    if let Some(Value::Object(section)) = check.source().value().get("params").cloned() {
+        let is_open = section
+            .get("additionalProperties")
+            .is_some_and(|more| *more != false)
+            || section.contains_key("patternProperties");
+        if !is_open {
+            report_unknown_in(&section, "/params", true, tool, check);
+        }
+    }
+}
+
+fn report_unknown_in(
+    schema: &Map<String, Value>,
+    pointer: &str,
+    is_root: bool,
+    tool: &Tool,
+    check: &Check,
+) {
+    let unknown = |name: &str| {
+        let help = crate::template::nearest(name, tool.params.iter().map(|param| param.name));
+        tool.params
+            .get(name)
+            .is_none()
+            .then_some((format!("there is no param `{name}`"), help))
+    };
+    let list = |keyword: &str| {
+        schema
+            .get(keyword)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    for (i, name) in list("required").enumerate() {
+        if let Some((message, help)) = name.as_str().and_then(unknown) {
+            let at = join_index(&join(pointer, "required"), i);
+            let length = name.as_str().map_or(0, str::len);
+            check.error_inside(Code::UnknownName, &at, 0..length, message, help);
+        }
+    }
+    for keyword in ["properties", "dependentSchemas", "dependentRequired"] {
+        let at = join(pointer, keyword);
+        for (name, inner) in schema
+            .get(keyword)
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            let at = join(&at, name);
+            if !(is_root && keyword == "properties")
+                && let Some((message, help)) = unknown(name)
+            {
+                check.error_at_key(Code::UnknownName, &at, message, help);
+            }
+            if keyword == "dependentSchemas"
+                && let Value::Object(inner) = inner
+            {
+                report_unknown_in(inner, &at, false, tool, check);
+            }
+        }
+    }
+    for keyword in ["if", "then", "else", "not"] {
+        if let Some(Value::Object(inner)) = schema.get(keyword) {
+            report_unknown_in(inner, &join(pointer, keyword), false, tool, check);
+        }
+    }
+    for keyword in ["allOf", "anyOf", "oneOf"] {
+        for (i, inner) in list(keyword).enumerate() {
+            if let Value::Object(inner) = inner {
+                let at = join_index(&join(pointer, keyword), i);
+                report_unknown_in(inner, &at, false, tool, check);
+            }
         }
     }
 }
