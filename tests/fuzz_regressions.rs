@@ -76,6 +76,24 @@ fn expressions_at_the_edges_of_numbers_give_a_value_or_an_error() {
 }
 
 #[test]
+fn broken_expressions_are_refused_at_a_place_in_their_text() {
+    for text in [
+        "tags\u{fffd}}",
+        "a.x ~ é ",
+        "é",
+        "\u{1f600} or none",
+        " 'é",
+        "a |\u{a0}",
+    ] {
+        let (range, message) = Expression::compile(text).expect_err(text);
+        assert!(
+            text.get(range.clone()).is_some(),
+            "{text}: {range:?}: {message}"
+        );
+    }
+}
+
+#[test]
 fn broken_jsonpaths_are_refused_at_a_place_in_their_text() {
     for text in [
         "$é",

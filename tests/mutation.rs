@@ -5,6 +5,7 @@ mod mutation;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -114,15 +115,18 @@ impl Score {
         self.rules.values().fold((0, 0), sum)
     }
 
+    /// Prints to standard error itself, which the test harness shows even when all is well.
     fn print(&self) {
-        for survivor in &self.survivors {
-            eprintln!("not found: {survivor}");
+        let mut lines: Vec<String> = self
+            .survivors
+            .iter()
+            .map(|survivor| format!("not found: {survivor}"))
+            .collect();
+        let rules = self.rules.iter().map(|(rule, score)| (*rule, *score));
+        for (rule, (found, made)) in rules.chain([("in all", self.total())]) {
+            lines.push(format!("{found:5} of {made:5}  {rule}"));
         }
-        for (rule, (found, made)) in &self.rules {
-            eprintln!("{found:5} of {made:5}  {rule}");
-        }
-        let (found, made) = self.total();
-        eprintln!("{found:5} of {made:5}  in all");
+        writeln!(std::io::stderr(), "{}", lines.join("\n")).expect("standard error");
     }
 }
 

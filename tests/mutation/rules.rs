@@ -132,7 +132,7 @@ fn revalued(
 }
 
 /// A value of another type. Where the format takes any scalar or list of them (query and headers), only a map is of
-/// another type.
+/// another type; the query itself may be a list or a map.
 fn wrong_types(descriptor: &Descriptor) -> Vec<Mutant> {
     let any_scalar = |spot: &Spot| {
         [
@@ -152,6 +152,7 @@ fn wrong_types(descriptor: &Descriptor) -> Vec<Mutant> {
             _ if any_scalar(spot) => &["{ wrong: 1 }"],
             Value::String(_) => &["7", "{ wrong: 1 }", "[wrong]"],
             Value::Number(_) | Value::Bool(_) => &["wrong", "[7]"],
+            Value::Array(_) if spot.is("/request/query") => &["7"],
             Value::Array(_) => &["7", "{ wrong: 1 }"],
             Value::Object(_) => &["7", "wrong", "[7]"],
             Value::Null => &[],
