@@ -43,6 +43,7 @@ pub struct Engine {
     consent: Access,
     stand_in: Option<Url>,
     observer: Option<Watcher>,
+    resolved: Mutex<HashMap<String, Arc<Value>>>,
     clients: Mutex<HashMap<String, Arc<Client>>>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
 }
@@ -101,6 +102,7 @@ impl Engine {
             consent: Access::Read,
             stand_in: None,
             observer: None,
+            resolved: Mutex::default(),
             clients: Mutex::default(),
             sessions: Mutex::default(),
         }
@@ -211,7 +213,7 @@ impl Engine {
     /// The stages up to the plan of the first request.
     fn prepare(&self, tool: &Tool, arguments: Value) -> Result<(Value, Plan), Error> {
         let params = accept(tool, arguments)?;
-        let settings = tool.service.resolve_settings(&self.settings)?;
+        let settings = self.settings_of(&tool.service)?;
         let plan = self.render(tool, &params, &settings)?;
         if tool.access > self.consent {
             return Err(Error::Consent {
@@ -265,7 +267,7 @@ impl Engine {
         limits: WalkLimits,
     ) -> Result<Pages<'e>, Error> {
         let (params, plan) = self.prepare(tool, arguments)?;
-        let settings = tool.service.resolve_settings(&self.settings)?;
+        let settings = self.settings_of(&tool.service)?;
         Ok(Pages {
             engine: self,
             tool,
@@ -350,6 +352,17 @@ impl Engine {
 }
 
 impl Engine {
+    /// The values of a service's settings, found once.
+    fn settings_of(&self, service: &Service) -> Result<Arc<Value>, Error> {
+        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(settings) = resolved.get(&service.id) {
+            return Ok(Arc::clone(settings));
+        }
+        let settings = Arc::new(service.resolve_settings(&self.settings)?);
+        resolved.insert(service.id.clone(), Arc::clone(&settings));
+        Ok(settings)
+    }
+
     fn client(&self, service: &Service) -> Result<Arc<Client>, Error> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&service.id) {
@@ -416,7 +429,7 @@ pub struct Pages<'e> {
     engine: &'e Engine,
     tool: &'e Tool,
     limits: WalkLimits,
-    settings: Value,
+    settings: Arc<Value>,
     upcoming: Option<(Value, Plan)>,
     followed: Followed,
     note: Option<Note>,

@@ -20,7 +20,8 @@ use crate::template::Names;
 pub struct Service {
     /// The service's name.
     pub name: String,
-    /// The name with the base URL: services that have it in common share connections and limits.
+    /// The name with the base URL and a fingerprint of the file: tools whose services have it in common share
+    /// connections, limits and secrets, and a file that was changed makes a new one.
     pub id: String,
     /// The name for people.
     pub title: Option<String>,
@@ -133,7 +134,11 @@ impl Service {
         let base = base?;
         Some(Service {
             name: spec.service.to_string(),
-            id: format!("{} {base}", spec.service),
+            id: format!(
+                "{} {base} {:x}",
+                spec.service,
+                fingerprint(check.source().text())
+            ),
             title: spec.title.clone(),
             description: spec.description.clone(),
             docs: spec.docs.clone(),
@@ -245,6 +250,13 @@ impl Service {
             _ => Ok(()),
         }
     }
+}
+
+fn fingerprint(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn base_url(text: &str, allow_private: bool, pointer: &str, check: &Check) -> Option<Url> {

@@ -209,11 +209,11 @@ impl Expression {
         let compiled = ENVIRONMENT
             .compile_expression_owned(trimmed.to_owned())
             .map_err(|error| {
+                // The parser counts bytes, and may stop in the middle of a character.
                 let range = error.range().unwrap_or(0..trimmed.len());
-                (
-                    range.start + offset..range.end.min(trimmed.len()) + offset,
-                    plain_reason(&error),
-                )
+                let start = trimmed.floor_char_boundary(range.start);
+                let end = trimmed.ceil_char_boundary(range.end.max(start));
+                (start + offset..end + offset, plain_reason(&error))
             })?;
         let mut names: Vec<String> = compiled.undeclared_variables(false).into_iter().collect();
         names.sort_unstable();

@@ -289,7 +289,7 @@ fn the_descriptors_are_valid_and_their_examples_hold() {
     assert!(
         validated
             .stdout
-            .contains("2 file(s), 0 error(s), 0 warning(s)")
+            .contains("2 files: 0 errors, 0 warnings")
     );
     let tested = workspace.run(&["test", folder]).expect(0);
     assert!(

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use url::Url;
 
 use super::{Event, Observer, tell};
 use crate::service::{Service, is_loopback, is_private};
@@ -55,6 +56,8 @@ pub struct PrivateAddress {
 pub struct Client {
     http: reqwest::Client,
     limiter: Option<DefaultDirectRateLimiter>,
+    /// The last target, parsed: most calls go where the one before went.
+    last: Mutex<Option<Url>>,
 }
 
 impl Client {
@@ -91,7 +94,29 @@ impl Client {
             let quota = Quota::with_period(per / requests.get())?.allow_burst(requests);
             Some(RateLimiter::direct(quota))
         });
-        Ok(Client { http, limiter })
+        Ok(Client {
+            http,
+            limiter,
+            last: Mutex::default(),
+        })
+    }
+
+    /// The URL of a target and a query.
+    pub(super) fn url(&self, target: &str, query: &str) -> Result<Url, url::ParseError> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut url = match &*last {
+            Some(url) if url.as_str() == target => url.clone(),
+            _ => {
+                let url = Url::parse(target)?;
+                *last = Some(url.clone());
+                url
+            }
+        };
+        drop(last);
+        if !query.is_empty() {
+            url.set_query(Some(query));
+        }
+        Ok(url)
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {

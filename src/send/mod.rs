@@ -190,7 +190,8 @@ async fn follow(
     service: &Service,
     request: &SignedRequest,
 ) -> Result<Answer, Error> {
-    let mut url = Url::parse(&request.url)
+    let mut url = client
+        .url(&request.target, &request.query)
         .map_err(|_| Error::Policy("the request's URL cannot be parsed".to_owned()))?;
     let origin = url.origin();
     for _ in 0..=MAX_REDIRECTS {

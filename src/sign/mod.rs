@@ -301,8 +301,10 @@ impl Secrets {
 pub struct SignedRequest {
     /// The HTTP method.
     pub method: Method,
-    /// The whole URL.
-    pub url: String,
+    /// Scheme, authority and path.
+    pub target: String,
+    /// The query, percent-encoded, without its `?`.
+    pub query: String,
     /// Header fields, and whether each carries a credential.
     pub headers: Vec<(String, String, bool)>,
     /// The body's bytes.
@@ -311,19 +313,22 @@ pub struct SignedRequest {
 
 /// Fills in the plan's credentials.
 pub fn sign(plan: &Plan, secrets: &Secrets) -> SignedRequest {
-    let mut url = plan.target.clone();
-    for (i, (name, value)) in plan.query.iter().enumerate() {
-        url.push(if i == 0 { '?' } else { '&' });
-        url.push_str(name);
-        url.push('=');
+    let mut query = String::new();
+    for (name, value) in &plan.query {
+        if !query.is_empty() {
+            query.push('&');
+        }
+        query.push_str(name);
+        query.push('=');
         match value {
-            Text::Plain(encoded) => url.push_str(encoded),
-            credential => url.push_str(&percent_encode(&secrets.reveal(credential))),
+            Text::Plain(encoded) => query.push_str(encoded),
+            credential => query.push_str(&percent_encode(&secrets.reveal(credential))),
         }
     }
     SignedRequest {
         method: plan.method,
-        url,
+        target: plan.target.clone(),
+        query,
         headers: plan
             .headers
             .iter()
