@@ -152,7 +152,10 @@ impl File {
     pub fn sibling_tools(&self) -> Vec<Entry> {
         let names: Vec<String> = match &self.place {
             Place::Folder(_) | Place::Local(_) => {
-                let folder = self.path.parent().unwrap_or(Path::new("."));
+                let folder = match self.path.parent() {
+                    Some(folder) if folder != Path::new("") => folder,
+                    _ => Path::new("."),
+                };
                 read_names(folder)
                     .into_iter()
                     .filter(|(_, d)| !d)

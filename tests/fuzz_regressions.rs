@@ -186,3 +186,25 @@ fn a_sandbox_of_absurd_size_is_refused() {
     assert_eq!(told.code, Some(3));
     assert!(told.stdout.contains("sandbox.yaml:8:"), "{}", told.stdout);
 }
+
+/// A collection that takes rows of itself ends with an error, not in a wait without end.
+#[test]
+fn a_collection_of_itself_is_told() {
+    let workspace = Workspace::new();
+    workspace.service("https://probe.test", "");
+    workspace.tool(
+        "get-probe",
+        "read",
+        "request: { method: GET, path: /probe }",
+    );
+    workspace.write(
+        "descriptors/probe/sandbox.yaml",
+        "spec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: a\n\
+         errors: { body: { error: { message: \"{{ message }}\" } }, codes: {} }\n\
+         data: { things: { count: 9, row: { other: \"{{ random.row('things') }}\", id: \"{{ random.id('x', 100000000000) | length }}\" } } }\n\
+         routes: { get-probe: { from: things, body: \"{{ rows }}\" } }\n",
+    );
+    let call = ["call", "get-probe", "--sandbox", "--timeout", "20s"];
+    let told = output(workspace.toolrun().args(call));
+    assert!(matches!(told.code, Some(7 | 8)), "{:?}", told.code);
+}

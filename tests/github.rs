@@ -286,11 +286,7 @@ fn the_descriptors_are_valid_and_their_examples_hold() {
     let folder = workspace.descriptors();
     let folder = folder.to_str().expect("a path in UTF-8");
     let validated = workspace.run(&["validate", folder]).expect(0);
-    assert!(
-        validated
-            .stdout
-            .contains("2 files: 0 errors, 0 warnings")
-    );
+    assert!(validated.stdout.contains("2 files: 0 errors, 0 warnings"));
     let tested = workspace.run(&["test", folder]).expect(0);
     assert!(
         tested.stdout.contains("1 passed, 0 failed"),

@@ -120,7 +120,7 @@ impl std::str::FromStr for Duration {
         number
             .parse::<u64>()
             .ok()
-            .filter(|_| !number.starts_with('0'))
+            .filter(|_| !number.starts_with('0') && digits <= 10)
             .and_then(|number| number.checked_mul(millis))
             .filter(|millis| *millis > 0)
             .map(|millis| Duration(time::Duration::from_millis(millis)))

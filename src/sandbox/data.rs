@@ -16,6 +16,9 @@ use crate::descriptor::code::Code;
 use crate::descriptor::source::join;
 use crate::template::{EvalError, Names, Scope, Template};
 
+/// Most characters of a made-up id.
+const LONGEST: usize = 1000;
+
 /// Most rows of a collection.
 const MOST_ROWS: u32 = 1_000_000;
 
@@ -99,16 +102,21 @@ impl Data {
         };
         let collection = self.collections.get(name).ok_or_else(missing)?;
         let cell = collection.rows.get(index).ok_or_else(missing)?;
-        cell.get_or_init(|| {
-            let scope = RowScope {
-                index: index.into(),
-                time: collection.times.map(|times| times.at(index).into()),
-                random: Random::new(self, &format!("{name}/{index}")),
-            };
-            Ok(collection.template.render(&scope)?.unwrap_or(Value::Null))
-        })
-        .as_ref()
-        .map_err(Clone::clone)
+        if let Some(row) = cell.get() {
+            return row.as_ref().map_err(Clone::clone);
+        }
+        let _depth = Depth::enter(name)?;
+        let scope = RowScope {
+            index: index.into(),
+            time: collection.times.map(|times| times.at(index).into()),
+            random: Random::new(self, &format!("{name}/{index}")),
+        };
+        // Made without holding the cell: a row that needs another must not wait for one that needs it. Whoever is
+        // first sets it; the others made the same.
+        let made = collection.template.render(&scope);
+        cell.get_or_init(|| Ok(made?.unwrap_or(Value::Null)))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 
     /// The indexes of the rows of a series with `from <= time < until`, in seconds.
@@ -120,7 +128,10 @@ impl Data {
             return 0..collection.rows.len();
         };
         let first_at = |time: i64| {
-            let steps = (time - times.start + times.every - 1).div_euclid(times.every);
+            let steps = time
+                .saturating_sub(times.start)
+                .saturating_add(times.every - 1)
+                .div_euclid(times.every);
             usize::try_from(steps)
                 .unwrap_or(0)
                 .min(collection.rows.len())
@@ -131,7 +142,41 @@ impl Data {
 
 impl Times {
     fn at(self, index: usize) -> i64 {
-        self.start + self.every * i64::try_from(index).unwrap_or(0)
+        let index = i64::try_from(index).unwrap_or(i64::MAX);
+        self.start.saturating_add(self.every.saturating_mul(index))
+    }
+}
+
+/// Rows that are being made on this thread, one for the sake of the other.
+struct Depth;
+
+/// Rows that may be made for the sake of one; more only come from collections that refer to themselves.
+const MOST_DEPTH: u32 = 8;
+
+thread_local! {
+    static DEPTH: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+impl Depth {
+    /// # Errors
+    /// When a collection refers to itself: its rows would be made of each other without an end.
+    fn enter(name: &str) -> Result<Depth, EvalError> {
+        DEPTH.with(|depth| {
+            if depth.get() >= MOST_DEPTH {
+                return Err(EvalError {
+                    expression: format!("random.row('{name}')"),
+                    reason: "the collection refers to itself".to_owned(),
+                });
+            }
+            depth.set(depth.get() + 1);
+            Ok(Depth)
+        })
+    }
+}
+
+impl Drop for Depth {
+    fn drop(&mut self) {
+        DEPTH.with(|depth| depth.set(depth.get() - 1));
     }
 }
 
@@ -252,10 +297,12 @@ impl Object for Random {
             }
             "id" => {
                 let (prefix, length): (String, usize) = from_args(args)?;
+                let length = length.min(LONGEST);
                 Ok(format!("{prefix}{}", self.characters(LETTERS, length)).into())
             }
             "hex" => {
                 let (length,): (usize,) = from_args(args)?;
+                let length = length.min(LONGEST);
                 Ok(self.characters(b"0123456789abcdef", length).into())
             }
             "row" => {
