@@ -389,7 +389,7 @@ fn accept(tool: &Tool, arguments: Value) -> Result<Value, Error> {
 
 fn upstream_error(service: &Service, response: &Response, params: &Value) -> Error {
     let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
-    let view = ResponseView::new(&body, response.status, &response.headers, params);
+    let view = ResponseView::new(&body, response.status, response.headers.list(), params);
     Error::Upstream(Box::new(Upstream {
         status: response.status,
         meaning: status_meaning(response.status),
@@ -413,6 +413,7 @@ fn parse(response: &Response) -> Result<Value, Error> {
     serde_json::from_slice(body).map_err(|error| {
         let kind = response
             .headers
+            .list()
             .iter()
             .find(|(name, _)| name == "content-type")
             .map_or("no content type", |(_, value)| value.as_str());
@@ -478,7 +479,7 @@ impl Page {
         ResponseView::new(
             &self.body,
             self.response.status,
-            &self.response.headers,
+            self.response.headers.list(),
             &self.params,
         )
     }

@@ -3,10 +3,11 @@
 mod client;
 mod retry;
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 pub use client::{Client, ClientError, Roots};
@@ -76,8 +77,8 @@ pub fn tell(observer: Observer<'_>, event: impl FnOnce() -> Event) {
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// Header fields; names are lower case.
-    pub headers: Vec<(String, String)>,
+    /// Header fields.
+    pub headers: Headers,
     /// The body after decompression.
     pub body: Bytes,
     /// How often the request was sent.
@@ -115,7 +116,9 @@ pub async fn send(
             Ok(answer) => {
                 tell(observer, || Event::Response {
                     status: answer.status,
-                    headers: redactor.headers(answer.headers.clone()),
+                    headers: Headers::new(answer.headers.clone(), redactor)
+                        .list()
+                        .to_vec(),
                     bytes: answer.body.len(),
                     elapsed: started.elapsed(),
                 });
@@ -153,9 +156,44 @@ pub async fn send(
     }
 }
 
+/// Response header fields, listed when they are asked for: most calls look at none.
+#[derive(Clone)]
+pub struct Headers {
+    raw: HeaderMap,
+    redactor: Redactor,
+    list: OnceLock<Vec<(String, String)>>,
+}
+
+impl Headers {
+    fn new(raw: HeaderMap, redactor: &Redactor) -> Headers {
+        Headers {
+            raw,
+            redactor: redactor.clone(),
+            list: OnceLock::new(),
+        }
+    }
+
+    /// Names in lower case, and values with the secrets that were sent masked.
+    pub fn list(&self) -> &[(String, String)] {
+        self.list.get_or_init(|| {
+            let fields = self.raw.iter().map(|(name, value)| {
+                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                (name.as_str().to_owned(), text)
+            });
+            self.redactor.headers(fields.collect())
+        })
+    }
+}
+
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.list()).finish()
+    }
+}
+
 struct Answer {
     status: u16,
-    headers: Vec<(String, String)>,
+    headers: HeaderMap,
     body: Bytes,
 }
 
@@ -163,7 +201,7 @@ fn finish(answer: Answer, attempts: u32, redactor: &Redactor) -> Response {
     let retry_after = retry::retry_after(&answer.headers);
     Response {
         status: answer.status,
-        headers: redactor.headers(answer.headers),
+        headers: Headers::new(answer.headers, redactor),
         body: redactor.bytes(answer.body),
         attempts,
         retry_after,
@@ -264,14 +302,7 @@ async fn read(
 ) -> Result<Answer, Error> {
     let most = usize::try_from(service.limits.response_bytes).unwrap_or(usize::MAX);
     let status = response.status().as_u16();
-    let headers = response
-        .headers()
-        .iter()
-        .map(|(name, value)| {
-            let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            (name.as_str().to_owned(), text)
-        })
-        .collect();
+    let headers = std::mem::take(response.headers_mut());
     // Most bodies come in one piece, which then needs no copy.
     let (mut body, mut first) = (BytesMut::new(), Bytes::new());
     while let Some(chunk) = response

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use reqwest::header::HeaderMap;
+
 /// Whether the answer invites another try. The service's own word, `x-should-retry`, beats the list of statuses.
-pub fn is_worth_it(status: u16, headers: &[(String, String)], statuses: &[u16]) -> bool {
+pub fn is_worth_it(status: u16, headers: &HeaderMap, statuses: &[u16]) -> bool {
     if status < 400 {
         return false;
     }
@@ -15,7 +17,7 @@ pub fn is_worth_it(status: u16, headers: &[(String, String)], statuses: &[u16]) 
 }
 
 /// How long the service asks to wait: seconds or an HTTP date (RFC 9110, section 10.2.3).
-pub fn retry_after(headers: &[(String, String)]) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = header(headers, "retry-after")?.trim();
     if let Ok(seconds) = value.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
@@ -24,11 +26,8 @@ pub fn retry_after(headers: &[(String, String)]) -> Option<Duration> {
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-fn header<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
-    headers
-        .iter()
-        .find(|(other, _)| other == name)
-        .map(|(_, value)| value.as_str())
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
 }
 
 /// The wait after try number `attempt`: what the service asks for, else exponential backoff with full jitter.
@@ -53,11 +52,12 @@ pub fn delay(
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
+    use reqwest::header::HeaderName;
 
     use super::*;
 
-    fn headers(name: &str, value: &str) -> Vec<(String, String)> {
-        vec![(name.to_owned(), value.to_owned())]
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())])
     }
 
     #[test]

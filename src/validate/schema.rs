@@ -3,7 +3,7 @@
 //! JSON Schema itself ignores what it does not know: a misspelt keyword, a format nobody checks. A descriptor must not.
 
 use jsonschema::error::ValidationErrorKind;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
@@ -97,7 +97,7 @@ const TYPES: [&str; 7] = [
 /// Checks a schema at `pointer`; mistakes go to `check`. True when there is none.
 pub fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool {
     let before = check.count();
-    walk(schema, pointer, check);
+    walk(&Root { schema, pointer }, schema, pointer, check);
     if check.count() == before {
         report_by_meta_schema(schema, pointer, check);
     }
@@ -126,7 +126,13 @@ fn report_by_meta_schema(schema: &Value, pointer: &str, check: &Check) {
     }
 }
 
-fn walk(schema: &Value, pointer: &str, check: &Check) {
+/// The schema that is walked, and where it stands.
+struct Root<'s> {
+    schema: &'s Value,
+    pointer: &'s str,
+}
+
+fn walk(root: &Root<'_>, schema: &Value, pointer: &str, check: &Check) {
     let Value::Object(members) = schema else {
         return;
     };
@@ -147,22 +153,22 @@ fn walk(schema: &Value, pointer: &str, check: &Check) {
         match value {
             Value::Object(map) if MAPS.contains(&keyword.as_str()) => {
                 for (name, inner) in map {
-                    walk(inner, &join(&at, name), check);
+                    walk(root, inner, &join(&at, name), check);
                 }
             }
             Value::Array(list) if LISTS.contains(&keyword.as_str()) => {
                 for (i, inner) in list.iter().enumerate() {
-                    walk(inner, &join_index(&at, i), check);
+                    walk(root, inner, &join_index(&at, i), check);
                 }
             }
-            inner if SINGLES.contains(&keyword.as_str()) => walk(inner, &at, check),
+            inner if SINGLES.contains(&keyword.as_str()) => walk(root, inner, &at, check),
             _ => {}
         }
     }
     report_bad_type(members, pointer, check);
     report_bad_pattern(members, pointer, check);
     report_unchecked_format(members, pointer, check);
-    report_bad_values(schema, members, pointer, check);
+    report_bad_values(root, members, pointer, check);
 }
 
 fn report_bad_type(members: &Map<String, Value>, pointer: &str, check: &Check) {
@@ -263,8 +269,24 @@ fn report_unchecked_format(members: &Map<String, Value>, pointer: &str, check: &
     }
 }
 
+/// The part of a schema at a pointer, with the whole around it so that its references lead where they should.
+fn part_of(root: &Root<'_>, pointer: &str) -> Value {
+    const WHOLE: &str = "urn:toolrun:whole";
+    let mut whole = root.schema.clone();
+    if let Value::Object(members) = &mut whole {
+        members.insert("$id".to_owned(), WHOLE.into());
+    }
+    let inside = pointer.strip_prefix(root.pointer).unwrap_or_default();
+    let fragment: String = inside
+        .split('/')
+        .map(crate::plan::percent_encode)
+        .collect::<Vec<_>>()
+        .join("/");
+    json!({ "$ref": format!("{WHOLE}#{fragment}"), "$defs": { "whole": whole } })
+}
+
 /// A default, and every example, must satisfy the schema that it stands in.
-fn report_bad_values(schema: &Value, members: &Map<String, Value>, pointer: &str, check: &Check) {
+fn report_bad_values(root: &Root<'_>, members: &Map<String, Value>, pointer: &str, check: &Check) {
     let default = members
         .get("default")
         .map(|value| (join(pointer, "default"), value));
@@ -277,11 +299,10 @@ fn report_bad_values(schema: &Value, members: &Map<String, Value>, pointer: &str
         .enumerate()
         .map(|(i, value)| (join_index(&join(pointer, "examples"), i), value));
     let values: Vec<_> = default.into_iter().chain(examples).collect();
-    // A reference leads out of this part of the schema, which is then not one by itself.
-    if values.is_empty() || schema.to_string().contains("\"$ref\"") {
+    if values.is_empty() {
         return;
     }
-    let Ok(validator) = compile(schema) else {
+    let Ok(validator) = compile(&part_of(root, pointer)) else {
         return;
     };
     for (at, value) in values {
