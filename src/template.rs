@@ -164,6 +164,7 @@ pub struct Expression {
 /// hand over a whole response for one field of it would cost more than the rest of a call.
 struct Compiled {
     expression: minijinja::Expression<'static, 'static>,
+    dotted: Vec<String>,
     reads: Vec<(String, Option<Vec<String>>)>,
 }
 
@@ -215,14 +216,17 @@ impl Expression {
                 let end = trimmed.ceil_char_boundary(range.end.max(start));
                 (start + offset..end + offset, plain_reason(&error))
             })?;
-        let mut names: Vec<String> = compiled.undeclared_variables(false).into_iter().collect();
-        names.sort_unstable();
+        // To find the names parses the text again, so it is done once.
+        let mut dotted: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
+        dotted.sort_unstable();
+        let reads = reads(&dotted);
         Ok(Expression {
             text: trimmed.to_owned(),
-            names,
+            names: reads.iter().map(|(name, _)| name.clone()).collect(),
             kind: ExpressionKind::Compiled(Box::new(Compiled {
-                reads: reads(&compiled),
                 expression: compiled,
+                dotted,
+                reads,
             })),
         })
     }
@@ -241,15 +245,7 @@ impl Expression {
     pub fn dotted_names(&self) -> Vec<String> {
         match &self.kind {
             ExpressionKind::Name | ExpressionKind::Member(_) => vec![self.text.clone()],
-            ExpressionKind::Compiled(compiled) => {
-                let mut names: Vec<String> = compiled
-                    .expression
-                    .undeclared_variables(true)
-                    .into_iter()
-                    .collect();
-                names.sort_unstable();
-                names
-            }
+            ExpressionKind::Compiled(compiled) => compiled.dotted.clone(),
         }
     }
 
@@ -332,11 +328,9 @@ impl Expression {
     }
 }
 
-fn reads(
-    expression: &minijinja::Expression<'static, 'static>,
-) -> Vec<(String, Option<Vec<String>>)> {
+fn reads(dotted: &[String]) -> Vec<(String, Option<Vec<String>>)> {
     let mut reads: BTreeMap<String, Option<Vec<String>>> = BTreeMap::new();
-    for dotted in expression.undeclared_variables(true) {
+    for dotted in dotted {
         let mut parts = dotted.split('.');
         let root = parts.next().unwrap_or_default().to_owned();
         let members = reads.entry(root).or_insert_with(|| Some(Vec::new()));

@@ -236,7 +236,6 @@ fn report_choice(
             .filter(|inner| inner.instance_path().to_string() == place)
             .filter_map(|inner| match inner.kind() {
                 ValidationErrorKind::Constant { expected_value } => expected_value.as_str(),
-                ValidationErrorKind::Enum { .. } => None,
                 _ => None,
             })
             .collect();
