@@ -217,7 +217,15 @@ impl Expression {
                 (start + offset..end + offset, plain_reason(&error))
             })?;
         // To find the names parses the text again, so it is done once.
-        let mut dotted: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
+        let mut dotted: Vec<String> = match without_slices(trimmed) {
+            None => compiled.undeclared_variables(true),
+            Some(text) => ENVIRONMENT
+                .compile_expression_owned(text)
+                .map_err(|error| (offset..offset + trimmed.len(), plain_reason(&error)))?
+                .undeclared_variables(true),
+        }
+        .into_iter()
+        .collect();
         dotted.sort_unstable();
         let reads = reads(&dotted);
         Ok(Expression {
@@ -326,6 +334,39 @@ impl Expression {
             reason,
         }
     }
+}
+
+/// The text with each slice `x[from:to]` written as a plain subscript that reads the same names; `None` when it has no
+/// slice. minijinja 3.1 passes over the sliced value when it lists an expression's names.
+fn without_slices(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let (mut open, mut quote, mut has_slice) = (Vec::new(), None, false);
+    let mut characters = text.char_indices();
+    while let Some((at, c)) = characters.next() {
+        match (quote, c) {
+            (Some(_), '\\') => {
+                out.push(c);
+                out.extend(characters.next().map(|(_, escaped)| escaped));
+                continue;
+            }
+            (Some(mark), _) if mark == c => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '[' | '{' | '(') => open.push(c),
+            (None, ']' | '}' | ')') => drop(open.pop()),
+            (None, ':') if open.last() == Some(&'[') => {
+                has_slice = true;
+                let is_open = text[..at].trim_end().ends_with(['[', ':']);
+                let is_closed = text[at + 1..].trim_start().starts_with(']');
+                out.push_str(if is_open { "0 or " } else { " or " });
+                out.push_str(if is_closed { "0" } else { "" });
+                continue;
+            }
+            (None, _) => {}
+        }
+        out.push(c);
+    }
+    has_slice.then_some(out)
 }
 
 fn reads(dotted: &[String]) -> Vec<(String, Option<Vec<String>>)> {
@@ -964,6 +1005,34 @@ mod tests {
         ] {
             let error = render(text, json!({})).unwrap_err();
             assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn slices_read_the_names_that_they_cut() {
+        for (text, expected) in [
+            ("{{ a[1:] }}", json!([2, 3, 4])),
+            ("{{ a[:b] }}", json!([1, 2])),
+            ("{{ a[b:b + 1] }}", json!([3])),
+            ("{{ a[::2] }}", json!([1, 3])),
+            ("{{ (a[1:b] + a[3:])[::b] }}", json!([2])),
+            ("{{ {'x:[': a[b:]}['x:['][:1] }}", json!([3])),
+            ("{{ params.a[1:][:1] }}", json!([2])),
+        ] {
+            let params = json!({"a": [1, 2, 3, 4], "b": 2});
+            assert_eq!(render(text, params), Ok(Some(expected)), "{text}");
+        }
+        for text in [
+            "{{ c[1:] }}",
+            "{{ a[c:] }}",
+            "{{ a[::c] }}",
+            "{{ a[:c][1] }}",
+        ] {
+            let error = render(text, json!({})).unwrap_err();
+            assert!(
+                error.contains("nothing here is called `c`"),
+                "{text}: {error}"
+            );
         }
     }
 
