@@ -43,18 +43,24 @@ impl PathTemplate {
             }
         };
         let mut segments = vec![Segment::default()];
+        let mut at = 0;
         for piece in pieces {
             match piece {
-                Piece::Expression(_) => push_piece(&mut segments, piece),
+                Piece::Expression(expression) => {
+                    at = behind(path, at, &expression);
+                    push_piece(&mut segments, Piece::Expression(expression));
+                }
                 Piece::Text(text) => {
                     for (i, part) in text.split('/').enumerate() {
                         if i > 0 {
                             segments.push(Segment::default());
+                            at += 1;
                         }
                         if !part.is_empty() {
-                            report_bad_text(part, path, pointer, check);
+                            report_bad_text(part, at, pointer, check);
                             push_piece(&mut segments, Piece::Text(part.to_owned()));
                         }
+                        at += part.len();
                     }
                 }
             }
@@ -181,16 +187,27 @@ fn push_piece(segments: &mut [Segment], piece: Piece) {
     }
 }
 
-fn report_bad_text(part: &str, path: &str, pointer: &str, check: &Check) {
+/// The byte of the path behind the expression that opens at `start`.
+fn behind(path: &str, start: usize, expression: &Expression) -> usize {
+    let end = |from: usize, text: &str| path[from..].find(text).map(|at| from + at + text.len());
+    end(start, expression.text())
+        .and_then(|inner| end(inner, "}}"))
+        .unwrap_or(path.len())
+}
+
+/// Reports what cannot stand in a path; `part` begins at the path's byte `at`.
+fn report_bad_text(part: &str, at: usize, pointer: &str, check: &Check) {
     let bytes = part.as_bytes();
-    let bad = part.char_indices().find(|(at, c)| match c {
+    let bad = part.char_indices().find(|(inside, c)| match c {
         '%' => !bytes
-            .get(at + 1..at + 3)
+            .get(inside + 1..inside + 3)
             .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)),
         _ => !(c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@".contains(*c)),
     });
-    let Some((at, character)) = bad else { return };
-    let start = path.find(part).unwrap_or(0) + at;
+    let Some((inside, character)) = bad else {
+        return;
+    };
+    let start = at + inside;
     let help = match character {
         '?' => "query parameters go to `query`",
         '#' => "a fragment is never sent",

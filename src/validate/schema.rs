@@ -165,10 +165,72 @@ fn walk(root: &Root<'_>, schema: &Value, pointer: &str, check: &Check) {
             _ => {}
         }
     }
+    report_dangling_reference(root, members, pointer, check);
     report_bad_type(members, pointer, check);
     report_bad_pattern(members, pointer, check);
     report_unchecked_format(members, pointer, check);
     report_bad_values(root, members, pointer, check);
+}
+
+/// A reference must lead to a part of the same schema: nothing is fetched.
+fn report_dangling_reference(
+    root: &Root<'_>,
+    members: &Map<String, Value>,
+    pointer: &str,
+    check: &Check,
+) {
+    let Some(Value::String(reference)) = members.get("$ref") else {
+        return;
+    };
+    let leads_somewhere = match reference.strip_prefix('#') {
+        Some(fragment) => percent_encoding::percent_decode_str(fragment)
+            .decode_utf8()
+            .is_ok_and(|path| match path.is_empty() || path.starts_with('/') {
+                true => root.schema.pointer(&path).is_some(),
+                false => names(root.schema, "$anchor", &path),
+            }),
+        None => names(root.schema, "$id", reference),
+    };
+    // Below a part with an `$id` of its own, a reference begins at that part; compiling the whole will tell.
+    if leads_somewhere || has_identified_part(root.schema) {
+        return;
+    }
+    let definitions = root.schema.get("$defs").and_then(Value::as_object);
+    let known: Vec<String> = definitions
+        .into_iter()
+        .flat_map(|map| map.keys().map(|name| join("#/$defs", name)))
+        .collect();
+    check.error_with_help(
+        Code::BadSchema,
+        &join(pointer, "$ref"),
+        format!("the reference `{reference}` leads nowhere"),
+        nearest(reference, known.iter().map(String::as_str)).unwrap_or_else(|| {
+            "a reference leads to a part of the same schema, such as `#/$defs/name`".to_owned()
+        }),
+    );
+}
+
+/// Whether any part of the schema has this value under the keyword.
+fn names(schema: &Value, keyword: &str, name: &str) -> bool {
+    match schema {
+        Value::Object(members) => {
+            members.get(keyword).and_then(Value::as_str) == Some(name)
+                || members.values().any(|inner| names(inner, keyword, name))
+        }
+        Value::Array(items) => items.iter().any(|inner| names(inner, keyword, name)),
+        _ => false,
+    }
+}
+
+fn has_identified_part(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => {
+            members.get("$id").is_some_and(Value::is_string)
+                || members.values().any(has_identified_part)
+        }
+        Value::Array(items) => items.iter().any(has_identified_part),
+        _ => false,
+    }
 }
 
 fn report_bad_type(members: &Map<String, Value>, pointer: &str, check: &Check) {
