@@ -226,6 +226,26 @@ impl Code {
         self.meaning().name
     }
 
+    /// Whether such a mistake is one whatever stands elsewhere in the file. Others may only follow from a part that is
+    /// broken itself.
+    pub fn stands_alone(self) -> bool {
+        matches!(
+            self,
+            Code::UnknownKey
+                | Code::BadName
+                | Code::BadBaseUrl
+                | Code::BadSchema
+                | Code::BadDefault
+                | Code::BadTemplate
+                | Code::BadPath
+                | Code::BadJsonPath
+                | Code::BadProjection
+                | Code::BadHeader
+                | Code::BadRegex
+                | Code::LiteralSecret
+        )
+    }
+
     /// The code of this name.
     pub fn from_name(name: &str) -> Option<Code> {
         Code::ALL.iter().copied().find(|code| code.name() == name)

@@ -12,12 +12,20 @@ use crate::params::word;
 use crate::template::nearest;
 
 /// Takes the typed form of a source's value. All mistakes of shape go to `check`.
+///
+/// A check that proves gets what is sound beside such mistakes, where that is a whole, so that the mistakes in it are
+/// found at once too.
 pub fn decode<T: DeserializeOwned>(kind: Kind, check: &Check) -> Option<T> {
     let source = check.source().clone();
     if check.proves() {
-        report_shape(kind, source.value(), check);
+        let faults = report_shape(kind, source.value(), check);
         if check.failed() {
-            return None;
+            check.expect_gaps();
+            let mut sound = source.value().clone();
+            for fault in &faults {
+                remove(&mut sound, fault);
+            }
+            return T::deserialize(&sound).ok();
         }
     }
     // The way to a mistake is only looked for when there is one.
@@ -51,22 +59,62 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
         })
 }
 
-/// Reports every way in which the value breaks the schema of its kind.
-fn report_shape(kind: Kind, value: &Value, check: &Check) {
+/// Reports every way in which the value breaks the schema of its kind, and gives the pointers to what breaks it.
+fn report_shape(kind: Kind, value: &Value, check: &Check) -> Vec<String> {
+    let mut faults = Vec::new();
     for error in kind.validator().iter_errors(value) {
-        report(kind, &error, check);
+        report(kind, &error, check, &mut faults);
+    }
+    faults
+}
+
+/// Removes the key at a pointer, or the one that holds the list at it.
+fn remove(value: &mut Value, pointer: &str) {
+    let Some((parent, token)) = pointer.rsplit_once('/') else {
+        return;
+    };
+    match value.pointer_mut(parent) {
+        Some(Value::Object(members)) => {
+            members.shift_remove(&token.replace("~1", "/").replace("~0", "~"));
+        }
+        Some(Value::Array(_)) => remove(value, parent),
+        _ => {}
     }
 }
 
-fn report(kind: Kind, error: &ValidationError<'_>, check: &Check) {
+fn report(kind: Kind, error: &ValidationError<'_>, check: &Check, faults: &mut Vec<String>) {
     let at = error.instance_path().to_string();
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
+            faults.extend(unexpected.iter().map(|key| join(&at, key)));
+        }
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context }
+            if !error.instance().is_null() && meant_branch(context, &at).is_some() => {}
+        _ => faults.push(at.clone()),
+    }
+    match error.kind() {
+        ValidationErrorKind::Type { .. }
+        | ValidationErrorKind::AnyOf { .. }
+        | ValidationErrorKind::OneOfNotValid { .. }
+            if error.instance().is_null() =>
+        {
+            check.error_with_help(
+                Code::WrongType,
+                &at,
+                "nothing stands behind this key",
+                "write a value, or leave the key out",
+            );
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
             let known = known_keys(kind, error);
             for key in unexpected {
-                let help = nearest(key, known.iter().map(String::as_str)).or_else(|| {
-                    (!known.is_empty()).then(|| format!("the keys here are {}", known.join(", ")))
-                });
+                let help = match (at.as_str(), key.as_str()) {
+                    ("/service", "spec") => Some("remove it; the file's own `spec` counts".to_owned()),
+                    _ => nearest(key, known.iter().map(String::as_str)).or_else(|| {
+                        (!known.is_empty())
+                            .then(|| format!("the keys here are {}", known.join(", ")))
+                    }),
+                };
                 check.error_at_key(
                     Code::UnknownKey,
                     &join(&at, key),
@@ -84,7 +132,11 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check) {
                 return;
             }
             match meant_branch(context, &at) {
-                Some(branch) => branch.iter().for_each(|error| report(kind, error, check)),
+                Some(branch) => {
+                    for error in branch {
+                        report(kind, error, check, faults);
+                    }
+                }
                 None if is_confidential(&at) => check.error_with_help(
                     Code::WrongType,
                     &at,

@@ -1,7 +1,7 @@
 //! A descriptor file: its text, the value read from it, and the span of every key and value.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -169,6 +169,7 @@ pub struct Check {
     source: Arc<Source>,
     findings: RefCell<Vec<Finding>>,
     proves: bool,
+    has_gaps: Cell<bool>,
 }
 
 impl Check {
@@ -178,6 +179,7 @@ impl Check {
             source,
             findings: RefCell::default(),
             proves: false,
+            has_gaps: Cell::new(false),
         }
     }
 
@@ -192,6 +194,11 @@ impl Check {
     /// Whether every check is asked for.
     pub fn proves(&self) -> bool {
         self.proves
+    }
+
+    /// From here on, parts of the source are missing because they are broken: findings that may only say so are dropped.
+    pub fn expect_gaps(&self) {
+        self.has_gaps.set(true);
     }
 
     /// How many findings there are so far.
@@ -269,6 +276,9 @@ impl Check {
     }
 
     fn push(&self, code: Code, span: Range<usize>, message: String, help: Option<String>) {
+        if self.has_gaps.get() && !code.stands_alone() {
+            return;
+        }
         self.findings.borrow_mut().push(Finding {
             code,
             severity: code.meaning().severity,

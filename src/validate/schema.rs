@@ -364,7 +364,9 @@ fn report_bad_values(root: &Root<'_>, members: &Map<String, Value>, pointer: &st
     if values.is_empty() {
         return;
     }
-    let Ok(validator) = compile(&part_of(root, pointer)) else {
+    // Where another part of the whole is broken, this part may still stand by itself.
+    let alone = || compile(&Value::Object(members.clone()));
+    let Ok(validator) = compile(&part_of(root, pointer)).or_else(|_| alone()) else {
         return;
     };
     for (at, value) in values {
