@@ -214,6 +214,15 @@ fn report_reserved_names(params: &[&str], check: &Check) {
 
 /// A param that may be absent leaves a hole in a text; whoever uses it there must have it.
 fn report_optional_in_text(params: &Params, request: &RequestTemplate, check: &Check) {
+    // A misspelt name in `required` is told as such.
+    let required = params.schema().get("required").and_then(Value::as_array);
+    if required.is_some_and(|names| {
+        !names
+            .iter()
+            .all(|name| name.as_str().is_some_and(|name| params.get(name).is_some()))
+    }) {
+        return;
+    }
     request.visit(&mut |expression, in_text| {
         if !in_text {
             return;

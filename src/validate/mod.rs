@@ -11,10 +11,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
+
 use crate::catalog::{Catalog, File, FileKind, Loaded};
 use crate::descriptor::finding::{Finding, Severity};
 use crate::descriptor::source::{Check, Source};
 use crate::parallel;
+use crate::params::Params;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
 use crate::tool::{ServiceSource, Tool};
@@ -171,12 +174,10 @@ fn check_tool(file: &File, source: Arc<Source>, services: &Services) -> Vec<Find
     let check = Check::proving(source);
     // Before anything is compiled that the params are part of, so that their own mistakes come first.
     let source = check.source().clone();
-    if let Some(params) = source
-        .value()
-        .get("params")
-        .filter(|params| params.is_object())
-    {
-        schema::check_schema(params, "/params", &check);
+    if let Some(Value::Object(section)) = source.value().get("params") {
+        let params = Params::new(source.value().get("params"));
+        schema::check_schema(params.schema(), "/params", &check);
+        tool::report_unknown_params(section, &check);
     }
     if let Some(tool) = Tool::load(&check, &services.of(file)) {
         crate::catalog::check_name(&tool, &file.entry(), &check);

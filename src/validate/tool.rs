@@ -26,7 +26,6 @@ pub fn check(tool: &Tool, check: &Check) {
         report_unused_settings(tool, check);
     }
     report_long_name(tool, check);
-    report_unknown_params(tool, check);
     report_undescribed_params(tool, check);
     report_unused_params(tool, check);
     report_unused_bindings(tool, check);
@@ -57,15 +56,15 @@ fn report_long_name(tool: &Tool, check: &Check) {
 }
 
 /// Names of params that the schema itself refers to: in `required`, and in the parts that say what goes together.
-fn report_unknown_params(tool: &Tool, check: &Check) {
-    if let Some(Value::Object(section)) = check.source().value().get("params").cloned() {
-        let is_open = section
-            .get("additionalProperties")
-            .is_some_and(|more| *more != false)
-            || section.contains_key("patternProperties");
-        if !is_open {
-            report_unknown_in(&section, "/params", true, tool, check);
-        }
+pub fn report_unknown_params(section: &Map<String, Value>, check: &Check) {
+    let is_open = section
+        .get("additionalProperties")
+        .is_some_and(|more| *more != false)
+        || section.contains_key("patternProperties");
+    let known = section.get("properties").and_then(Value::as_object);
+    if !is_open {
+        let known = known.cloned().unwrap_or_default();
+        report_unknown_in(section, "/params", true, &known, check);
     }
 }
 
@@ -73,15 +72,12 @@ fn report_unknown_in(
     schema: &Map<String, Value>,
     pointer: &str,
     is_root: bool,
-    tool: &Tool,
+    known: &Map<String, Value>,
     check: &Check,
 ) {
     let unknown = |name: &str| {
-        let help = crate::template::nearest(name, tool.params.iter().map(|param| param.name));
-        tool.params
-            .get(name)
-            .is_none()
-            .then_some((format!("there is no param `{name}`"), help))
+        let help = crate::template::nearest(name, known.keys().map(String::as_str));
+        (!known.contains_key(name)).then_some((format!("there is no param `{name}`"), help))
     };
     let list = |keyword: &str| {
         schema
@@ -114,20 +110,20 @@ fn report_unknown_in(
             if keyword == "dependentSchemas"
                 && let Value::Object(inner) = inner
             {
-                report_unknown_in(inner, &at, false, tool, check);
+                report_unknown_in(inner, &at, false, known, check);
             }
         }
     }
     for keyword in ["if", "then", "else", "not"] {
         if let Some(Value::Object(inner)) = schema.get(keyword) {
-            report_unknown_in(inner, &join(pointer, keyword), false, tool, check);
+            report_unknown_in(inner, &join(pointer, keyword), false, known, check);
         }
     }
     for keyword in ["allOf", "anyOf", "oneOf"] {
         for (i, inner) in list(keyword).enumerate() {
             if let Value::Object(inner) = inner {
                 let at = join_index(&join(pointer, keyword), i);
-                report_unknown_in(inner, &at, false, tool, check);
+                report_unknown_in(inner, &at, false, known, check);
             }
         }
     }
