@@ -9,15 +9,16 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed={}", root.display());
     let mut files = Vec::new();
     collect(&root, &mut files)?;
-    files.sort();
+    let name = |file: &PathBuf| {
+        let inside = file.strip_prefix(&root).unwrap_or(file);
+        inside.to_string_lossy().replace('\\', "/")
+    };
+    // In the order of the text, which is not that of paths: the catalog searches the names by halves.
+    files.sort_by_key(name);
     let mut table = String::from("&[\n");
     for file in &files {
         println!("cargo:rerun-if-changed={}", file.display());
-        let name = file
-            .strip_prefix(&root)
-            .unwrap_or(file)
-            .to_string_lossy()
-            .replace('\\', "/");
+        let name = name(file);
         let _ = writeln!(
             table,
             "    ({name:?}, include_str!({:?})),",
