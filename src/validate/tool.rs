@@ -163,12 +163,64 @@ fn report_unused_params(tool: &Tool, check: &Check) {
         if all || used.iter().any(|name| name == param.name) {
             continue;
         }
-        check.error_at_key(
-            Code::UnusedParam,
-            &join("/params/properties", param.name),
-            format!("the param `{}` is never used in the request", param.name),
-            Some("use it in the path, query, headers or body, or remove it".to_owned()),
-        );
+        let message = format!("the param `{}` is never used in the request", param.name);
+        match fixed_value(check.source().value(), param.name) {
+            Some(at) => check.error_with_help(
+                Code::UnusedParam,
+                &at,
+                message,
+                "its place has a fixed value; write an expression there, or remove the param",
+            ),
+            None => check.error_at_key(
+                Code::UnusedParam,
+                &join("/params/properties", param.name),
+                message,
+                Some("use it in the path, query, headers or body, or remove it".to_owned()),
+            ),
+        }
+    }
+}
+
+/// The place in the request where a param's value would be expected and a fixed one stands: a key of the param's name,
+/// or a body that has no keys.
+fn fixed_value(descriptor: &Value, param: &str) -> Option<String> {
+    let request = descriptor.get("request")?.as_object()?;
+    let sections = ["query", "headers", "body"].into_iter();
+    let named = sections.filter_map(|section| {
+        let at = join("/request", section);
+        key_with_fixed_value(request.get(section)?, param).map(|inside| at + &inside)
+    });
+    let whole = || {
+        let (kind, tree) = request.get("body")?.as_object()?.iter().next()?;
+        let is_fixed = !tree.is_object() && !has_expression(tree);
+        is_fixed.then(|| join("/request/body", kind))
+    };
+    named.into_iter().next().or_else(whole)
+}
+
+fn key_with_fixed_value(tree: &Value, key: &str) -> Option<String> {
+    match tree {
+        Value::Object(members) => {
+            if members.get(key).is_some_and(|value| !has_expression(value)) {
+                return Some(join("", key));
+            }
+            members.iter().find_map(|(name, inner)| {
+                key_with_fixed_value(inner, key).map(|inside| join("", name) + &inside)
+            })
+        }
+        Value::Array(items) => items.iter().enumerate().find_map(|(i, inner)| {
+            key_with_fixed_value(inner, key).map(|inside| join_index("", i) + &inside)
+        }),
+        _ => None,
+    }
+}
+
+fn has_expression(tree: &Value) -> bool {
+    match tree {
+        Value::String(text) => text.contains("{{"),
+        Value::Array(items) => items.iter().any(has_expression),
+        Value::Object(members) => members.values().any(has_expression),
+        _ => false,
     }
 }
 
@@ -436,6 +488,15 @@ fn types_of(schema: &Value) -> Option<Vec<String>> {
 fn check_examples(tool: &Tool, check: &Check) {
     for (i, example) in tool.examples.iter().enumerate() {
         for failure in examples::run(tool, example) {
+            if let Some((at, key)) = misnamed(check.source().value(), &failure) {
+                check.error_at_key(
+                    Code::ExampleFails,
+                    &at,
+                    format!("the example expects `{key}` here"),
+                    Some("the names in the request and in the example must be the same".to_owned()),
+                );
+                continue;
+            }
             let at = format!("{}{}", join_index("/examples", i), failure.part);
             let message = match &failure.difference {
                 None => failure.message,
@@ -453,6 +514,35 @@ fn check_examples(tool: &Tool, check: &Check) {
             );
         }
     }
+}
+
+/// A key of the body that an example expects under another name, where the expression behind it has that other name
+/// too: then it is not the example that is wrong. Gives the key's place, and the expected name.
+fn misnamed(descriptor: &Value, failure: &examples::Failure) -> Option<(String, String)> {
+    let (expected, _) = failure.difference.as_ref()?;
+    let (parent, name) = failure
+        .part
+        .strip_prefix("/request/body")?
+        .rsplit_once('/')?;
+    let (kind, tree) = descriptor
+        .pointer("/request/body")?
+        .as_object()?
+        .iter()
+        .next()?;
+    let expected = expected.pointer(parent)?.as_object()?;
+    let key = tree
+        .pointer(parent)?
+        .as_object()?
+        .iter()
+        .find(|(key, value)| {
+            let expression = value.as_str().and_then(|text| {
+                let inside = text.strip_prefix("{{")?.strip_suffix("}}")?;
+                Some(inside.trim())
+            });
+            !expected.contains_key(*key) && expression == Some(name)
+        });
+    let at = join(&format!("{}{parent}", join("/request/body", kind)), key?.0);
+    Some((at, name.to_owned()))
 }
 
 fn short(value: &Value) -> String {
