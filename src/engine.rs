@@ -449,7 +449,14 @@ impl Engine {
                 sent.map_err(|error| error.masked(|text| session.redactor.message(text)))?;
             let body = match verdict {
                 Verdict::Success(body) => body,
-                Verdict::Empty => return Received::empty(response, kind),
+                Verdict::Empty => {
+                    return Ok(Received {
+                        response,
+                        kind,
+                        body: Some(tool.empty_body(kind)),
+                        is_empty: true,
+                    });
+                }
                 Verdict::Failed(error) => return Err(error),
                 Verdict::Stale(error) if is_renewed || !self.renew(service).await? => {
                     return Err(error);
@@ -574,16 +581,6 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    fn empty(response: Response, kind: ResponseKind) -> Result<Received, Error> {
-        let body = kind.read(b"").map_err(Error::Response)?;
-        Ok(Received {
-            response,
-            kind,
-            body: Some(body),
-            is_empty: true,
-        })
-    }
-
     /// The body as `$`.
     ///
     /// # Errors

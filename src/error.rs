@@ -301,7 +301,9 @@ impl From<WaitError> for Error {
     fn from(error: WaitError) -> Error {
         match error {
             WaitError::Leaves(_) => Error::Policy(error.to_string()),
-            WaitError::Shape(_) | WaitError::Render(_) => Error::Response(error.to_string()),
+            WaitError::Shape(_) | WaitError::Render(_) | WaitError::NoUrl => {
+                Error::Response(error.to_string())
+            }
         }
     }
 }

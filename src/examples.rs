@@ -222,7 +222,7 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
     let view = |body| ResponseView::new(body, response.status, &headers, params).of_job(created);
     let empty = match read_canned(tool, || view(&response.body)) {
         Ok(Canned::Body) => None,
-        Ok(Canned::Empty) => tool.rules.kind.read(b"").ok(),
+        Ok(Canned::Empty) => Some(tool.empty_body(tool.rules.kind)),
         // An error has no output; that it is one may be all that the example shows.
         Ok(Canned::Error) if example.output.is_none() => return,
         Ok(Canned::Error) => {

@@ -13,7 +13,7 @@ use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::project::{
     Condition, Extract, ExtractSpec, JsonPath, Node, ProjectError, ResponseView,
-    compile_plain_path, refuse_mismatch,
+    compile_plain_path, jsonpath, refuse_mismatch,
 };
 use crate::template::Names;
 
@@ -230,6 +230,21 @@ impl Paging {
                 .map(|()| [].as_slice())
                 .map_err(|error| error.under("paging.items")),
         }
+    }
+
+    /// The body of a page without items, and with nothing else; `None` where the items are an item of a list.
+    pub fn empty_body(&self) -> Option<Value> {
+        let empty = Value::Array(Vec::new());
+        self.items
+            .singular()?
+            .iter()
+            .rev()
+            .try_fold(empty, |body, step| match step {
+                jsonpath::Step::Name(name) => {
+                    Some(Value::Object(Map::from_iter([(name.clone(), body)])))
+                }
+                jsonpath::Step::Index(_) => None,
+            })
     }
 
     /// The items of a page, to change them in place.

@@ -11,7 +11,7 @@ use crate::descriptor::{Access, ExampleSpec, ServiceRef, Source, ToolSpec, decod
 use crate::paging::Paging;
 use crate::params::{ArgumentProblem, Params};
 use crate::plan::{Plan, RenderError, RequestTemplate};
-use crate::project::{Projection, ResponseRules, Rule, response_names};
+use crate::project::{Projection, ResponseKind, ResponseRules, Rule, response_names};
 use crate::service::{SENT_ONCE, Service};
 use crate::template::{CallScope, Expression, Names};
 use crate::wait::{Wait, report_misfits};
@@ -148,6 +148,12 @@ impl Tool {
         if let Some(wait) = &self.wait {
             wait.visit(visit);
         }
+    }
+
+    /// What `$` is where an error rule says that there is nothing: of a list, a page without items.
+    pub fn empty_body(&self, kind: ResponseKind) -> Value {
+        let page = self.paging.as_ref().and_then(Paging::empty_body);
+        page.unwrap_or_else(|| kind.empty())
     }
 
     /// The name with its service's, such as `anthropic-admin/list-workspaces`.

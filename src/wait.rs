@@ -6,7 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::answer::upstream_error;
@@ -98,6 +98,9 @@ pub enum WaitError {
     /// The first body has a value that cannot stand in its place.
     #[error("wait: {0}")]
     Render(#[from] RenderError),
+    /// The first response does not say where the job is.
+    #[error("wait.url: the first response names no URL of the job")]
+    NoUrl,
     /// The job is not the service's own.
     #[error("the job: {0}")]
     Leaves(String),
@@ -240,10 +243,11 @@ impl Wait {
     /// # Errors
     /// As [`Wait::is_done`].
     pub fn project_first(&self, response: &ResponseView<'_>) -> Result<Value, ProjectError> {
+        let response = response.as_first_of_job();
         match &self.output {
             None => Ok(response.body.clone()),
             Some(output) => output
-                .project(response.body, &response.frame(&Default::default()))
+                .project(response.body, &response.frame(&Map::new()))
                 .map_err(|error| error.under("wait.output")),
         }
     }
@@ -266,11 +270,10 @@ impl Wait {
             return Ok(plan);
         };
         let found = extract
-            .extract(first)
+            .extract(&first.as_first_of_job())
             .map_err(|error| error.under("wait.url"))?;
         let Some(text) = found.as_str().filter(|text| !text.is_empty()) else {
-            let reason = "the first response names no URL".to_owned();
-            return Err(WaitError::Leaves(reason));
+            return Err(WaitError::NoUrl);
         };
         let url = follow_url(text, base, current).map_err(WaitError::Leaves)?;
         Ok(aimed(plan, url, &tool.service.auth))

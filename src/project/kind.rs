@@ -90,6 +90,15 @@ impl ResponseKind {
         }
     }
 
+    /// The value that no body at all is.
+    pub fn empty(self) -> Value {
+        match self {
+            ResponseKind::Ndjson => Value::Array(Vec::new()),
+            ResponseKind::Text => Value::from(""),
+            ResponseKind::Json | ResponseKind::Bytes | ResponseKind::Empty => Value::Null,
+        }
+    }
+
     /// The value that the body of a success is. That of a file is made where the file is saved.
     ///
     /// # Errors

@@ -442,6 +442,11 @@ impl<'a> ResponseView<'a> {
         ResponseView { created, ..self }
     }
 
+    /// The same response as the first one of a job, whose own body is that of the beginning.
+    pub fn as_first_of_job(&self) -> ResponseView<'a> {
+        ResponseView::new(self.body, self.status, self.headers, self.params).of_job(Some(self.body))
+    }
+
     /// The value of a header field.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
