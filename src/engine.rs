@@ -304,6 +304,10 @@ impl Engine {
 
     /// The response to a plan; where it creates a job, the last response of that.
     async fn fetch(&self, tool: &Tool, plan: &Plan, params: Value) -> Result<Page, Error> {
+        if tool.wait.is_none() {
+            let received = self.exchange(tool, plan, &params, tool.rules.kind, None);
+            return Page::new(tool, received.await?, params);
+        }
         let job = self.begin(tool, plan, params).await?;
         match self.waits {
             true => job.finish().await,

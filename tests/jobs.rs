@@ -379,6 +379,27 @@ fn a_job_is_shown() {
     );
 }
 
+#[test]
+fn an_example_shows_a_job_from_its_first_response_to_its_last() {
+    let fake = Fake::script([created()]);
+    let example = "
+examples:
+  - name: one
+    args: { name: n }
+    created: { status: 202, body: { id: j, key: 1 } }
+    poll: \"ORIGIN/jobs/j/n?v=7&part=2&key=1\"
+    response: { body: { state: done, result: [1] } }
+    output: { result: [1], job: j, name: n }
+  - name: a failure
+    args: { name: n }
+    created: { status: 202, body: { id: j, key: 1 } }
+    response: { body: { state: failed } }";
+    let example = example.replace("ORIGIN", &fake.origin());
+    let workspace = workspace(&fake, &format!("{TOOL}{example}"));
+    let told = workspace.run(&["test", "descriptors"]).expect(0).stdout;
+    assert!(told.ends_with("2 passed, 0 failed\n"), "{told}");
+}
+
 // Interrupts
 
 /// Starts a call and waits until the service has got so many requests.

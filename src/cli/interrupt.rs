@@ -1,18 +1,38 @@
 //! Ctrl-C while something is under way that must not be left as it is.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use toolrun::Job;
 
 use super::{Failure, exit};
 
-/// Runs some work to its end; `None` when it was interrupted and dropped. Before the first such work an interrupt
-/// simply ends the program.
+/// How often it is looked whether there was an interrupt.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Set by an interrupt, from the first look on: until then an interrupt simply ends the program, and no call pays for
+/// a handler that it does not need.
+static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| {
+    let flag = Arc::default();
+    // Where there can be no handler, an interrupt ends the program as it always does.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&flag));
+    flag
+});
+
+async fn interrupt() {
+    while !INTERRUPTED.swap(false, Ordering::SeqCst) {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Runs some work to its end; `None` when it was interrupted and dropped.
 pub async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
+        () = interrupt() => None,
         done = work => Some(done),
-        Ok(()) = tokio::signal::ctrl_c() => None,
     }
 }
 
