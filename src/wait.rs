@@ -26,6 +26,8 @@ use crate::tool::Tool;
 
 /// The name by which expressions know the first body.
 const CREATED: &str = "created";
+/// The shortest time that a service may set: one that always says 0 would be asked without end.
+const LEAST_ASKED: Duration = Duration::from_millis(100);
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 const DEFAULT_MAX_INTERVAL: Duration = Duration::from_secs(30);
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(600);
@@ -417,7 +419,7 @@ impl<'e> Job<'e> {
         let mut polls = 0;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let pause = asked.unwrap_or(interval);
+            let pause = asked.map_or(interval, |asked| asked.max(LEAST_ASKED));
             if left.is_zero() || asked.is_some_and(|asked| asked > left) {
                 return Err(Error::Unfinished(Box::new(Unfinished {
                     within: self.started.elapsed(),
