@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use url::Url;
 
+use crate::answer::{self, Judge, Verdict};
 use crate::descriptor::Access;
-use crate::error::{CALLERS_LIMIT, Error, Upstream, status_meaning};
+use crate::error::{CALLERS_LIMIT, Error};
 use crate::paging::{DEFAULT_MAX_PAGES, Followed, Next, Note};
 use crate::plan::{Plan, Text};
-use crate::project::ResponseView;
-use crate::send::{self, Client, Event, Response, Roots, tell};
+use crate::project::{ResponseKind, ResponseView};
+use crate::send::{self, Client, Destination, Event, Response, Roots, tell};
 use crate::service::Service;
-use crate::sign::{Redactor, Secret, SecretStore, Secrets, sign};
+use crate::sign::{Auth, Redactor, Secret, SecretStore, Secrets, sign};
 use crate::tool::Tool;
+use crate::wait::Job;
 
 type Watcher = Arc<dyn Fn(Event) + Send + Sync>;
 
@@ -41,6 +43,7 @@ pub struct Engine {
     timeout: Option<Duration>,
     roots: Roots,
     consent: Access,
+    waits: bool,
     stand_in: Option<Url>,
     observer: Option<Watcher>,
     resolved: Mutex<HashMap<String, Arc<Value>>>,
@@ -84,6 +87,16 @@ pub struct Outcome {
     pub pages: u64,
 }
 
+impl Outcome {
+    fn of_one(output: Value) -> Outcome {
+        Outcome {
+            output,
+            notes: Vec::new(),
+            pages: 1,
+        }
+    }
+}
+
 impl Default for Engine {
     fn default() -> Engine {
         Engine::new()
@@ -100,6 +113,7 @@ impl Engine {
             timeout: None,
             roots: Roots::default(),
             consent: Access::Read,
+            waits: true,
             stand_in: None,
             observer: None,
             resolved: Mutex::default(),
@@ -140,6 +154,13 @@ impl Engine {
     #[must_use]
     pub fn with_consent(mut self, access: Access) -> Engine {
         self.consent = access;
+        self
+    }
+
+    /// Does not wait for the jobs that calls create: they give the first response.
+    #[must_use]
+    pub fn without_waiting(mut self) -> Engine {
+        self.waits = false;
         self
     }
 
@@ -188,16 +209,19 @@ impl Engine {
     /// Whatever can go wrong, see [`Error`].
     pub async fn call(&self, tool: &Tool, arguments: Value) -> Result<Outcome, Error> {
         let (params, plan) = self.prepare(tool, arguments)?;
-        let response = self.exchange(tool, &plan, &params).await?;
-        let output = match tool.projection.run_direct(&response.body) {
-            Some(output) => output,
-            None => Page::new(tool, response, params)?.output(tool)?,
+        refuse_download(tool)?;
+        let output = match &tool.wait {
+            Some(_) => self.fetch(tool, &plan, params).await?.output(tool)?,
+            None => {
+                let received = self.exchange(tool, &plan, &params, tool.rules.kind, None);
+                let received = received.await?;
+                match received.project_direct(tool) {
+                    Some(output) => output,
+                    None => Page::new(tool, received, params)?.output(tool)?,
+                }
+            }
         };
-        Ok(Outcome {
-            output,
-            notes: Vec::new(),
-            pages: 1,
-        })
+        Ok(Outcome::of_one(output))
     }
 
     /// Calls a tool once and gives its response: one page of a list.
@@ -206,8 +230,89 @@ impl Engine {
     /// Whatever can go wrong, see [`Error`].
     pub async fn page(&self, tool: &Tool, arguments: Value) -> Result<Page, Error> {
         let (params, plan) = self.prepare(tool, arguments)?;
-        let response = self.exchange(tool, &plan, &params).await?;
-        Page::new(tool, response, params)
+        refuse_download(tool)?;
+        self.fetch(tool, &plan, params).await
+    }
+
+    /// Calls a tool whose response is a file (`response.kind: bytes`) and saves it. The file is byte for byte what the
+    /// service sent. It is written under a temporary name beside its own, which it gets when it is whole; a download
+    /// that fails, or is dropped, leaves nothing.
+    ///
+    /// # Errors
+    /// Whatever can go wrong, see [`Error`]. A destination that cannot be is refused before anything is sent.
+    ///
+    /// ```no_run
+    /// # async fn example(engine: toolrun::Engine, tool: toolrun::Tool) -> Result<(), toolrun::Error> {
+    /// use toolrun::send::Destination;
+    ///
+    /// let to = Destination::new("report.pdf");
+    /// let outcome = engine.download(&tool, serde_json::json!({ "id": 7 }), &to).await?;
+    /// println!("{} bytes", outcome.output["bytes"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn download(
+        &self,
+        tool: &Tool,
+        arguments: Value,
+        to: &Destination,
+    ) -> Result<Outcome, Error> {
+        let (params, plan) = self.prepare(tool, arguments)?;
+        let kind = tool.rules.kind;
+        if kind != ResponseKind::Bytes {
+            return Err(Error::NoDownload {
+                tool: tool.name.clone(),
+                kind: kind.name(),
+            });
+        }
+        to.check()?;
+        let received = self.exchange(tool, &plan, &params, kind, Some(to)).await?;
+        let mut page = Page::new(tool, received, params)?;
+        let download = page.response.download.take();
+        let output = page.output(tool)?;
+        if let Some(download) = download {
+            download.keep(to)?;
+        }
+        Ok(Outcome::of_one(output))
+    }
+
+    /// Calls a tool and gives what it created, to be waited for (`wait`). A tool without `wait` is done at once.
+    ///
+    /// # Errors
+    /// Whatever can go wrong, see [`Error`].
+    pub async fn start<'e>(&'e self, tool: &'e Tool, arguments: Value) -> Result<Job<'e>, Error> {
+        let (params, plan) = self.prepare(tool, arguments)?;
+        refuse_download(tool)?;
+        self.begin(tool, &plan, params).await
+    }
+
+    async fn begin<'e>(
+        &'e self,
+        tool: &'e Tool,
+        plan: &Plan,
+        params: Value,
+    ) -> Result<Job<'e>, Error> {
+        // What creates a job tells of it in JSON, whatever the job gives in the end.
+        let kind = match tool.wait {
+            Some(_) => ResponseKind::Json,
+            None => tool.rules.kind,
+        };
+        let received = self.exchange(tool, plan, &params, kind, None).await?;
+        let first = Page::new(tool, received, params)?;
+        Job::new(self, tool, first, plan)
+    }
+
+    /// The response to a plan; where it creates a job, the last response of that.
+    async fn fetch(&self, tool: &Tool, plan: &Plan, params: Value) -> Result<Page, Error> {
+        if tool.wait.is_none() {
+            let received = self.exchange(tool, plan, &params, tool.rules.kind, None);
+            return Page::new(tool, received.await?, params);
+        }
+        let job = self.begin(tool, plan, params).await?;
+        match self.waits {
+            true => job.finish().await,
+            false => Ok(job.into_first()),
+        }
     }
 
     /// The stages up to the plan of the first request.
@@ -267,6 +372,7 @@ impl Engine {
         limits: WalkLimits,
     ) -> Result<Pages<'e>, Error> {
         let (params, plan) = self.prepare(tool, arguments)?;
+        refuse_download(tool)?;
         let settings = self.settings_of(&tool.service)?;
         Ok(Pages {
             engine: self,
@@ -281,7 +387,7 @@ impl Engine {
         })
     }
 
-    fn base<'s>(&'s self, service: &'s Service) -> Cow<'s, Url> {
+    pub(crate) fn base<'s>(&'s self, service: &'s Service) -> Cow<'s, Url> {
         match &self.stand_in {
             None => Cow::Borrowed(&service.base),
             Some(origin) => {
@@ -292,45 +398,98 @@ impl Engine {
         }
     }
 
-    /// Sends a plan and gives the response, which is no error status.
-    async fn exchange(&self, tool: &Tool, plan: &Plan, params: &Value) -> Result<Response, Error> {
+    /// Sends a plan and gives the response, which is no error.
+    pub(crate) async fn exchange(
+        &self,
+        tool: &Tool,
+        plan: &Plan,
+        params: &Value,
+        kind: ResponseKind,
+        destination: Option<&Destination>,
+    ) -> Result<Received, Error> {
         let service = &tool.service;
-        let session = self.session(service)?;
-        let request = sign(plan, &session.secrets);
         let observer = self.observer.as_deref();
-        tell(observer, || {
-            let view = plan.view();
-            Event::Request {
-                method: plan.method,
-                url: view.url,
-                headers: view.headers,
-            }
-        });
-        let sending = send::send(
-            &session.client,
-            service,
-            &request,
-            plan.idempotent,
-            &session.redactor,
-            self.timeout.map(|timeout| Instant::now() + timeout),
-            observer,
-        );
-        let response = match self.timeout {
-            Some(timeout) => {
-                tokio::time::timeout(timeout, sending)
-                    .await
-                    .unwrap_or(Err(Error::Timeout {
-                        within: timeout,
-                        limit: CALLERS_LIMIT,
-                    }))
-            }
-            None => sending.await,
+        let mut is_renewed = false;
+        loop {
+            let session = self.session(service)?;
+            let request = sign(plan, &session.secrets);
+            tell(observer, || {
+                let view = plan.view();
+                Event::Request {
+                    method: plan.method,
+                    url: view.url,
+                    headers: view.headers,
+                }
+            });
+            let judge = Judge {
+                tool,
+                params,
+                kind,
+                destination,
+                redactor: &session.redactor,
+            };
+            let exchange = send::Exchange {
+                client: &session.client,
+                service,
+                request: &request,
+                idempotent: plan.idempotent,
+                redactor: &session.redactor,
+                deadline: self.timeout.map(|timeout| Instant::now() + timeout),
+                destination,
+                observer,
+            };
+            let sending = send::send(&exchange, |response| judge.judge(response));
+            let sent =
+                match self.timeout {
+                    Some(timeout) => tokio::time::timeout(timeout, sending).await.unwrap_or(Err(
+                        Error::Timeout {
+                            within: timeout,
+                            limit: CALLERS_LIMIT,
+                        },
+                    )),
+                    None => sending.await,
+                };
+            let (response, verdict) =
+                sent.map_err(|error| error.masked(|text| session.redactor.message(text)))?;
+            let body = match verdict {
+                Verdict::Success(body) => body,
+                Verdict::Empty => {
+                    return Ok(Received {
+                        response,
+                        kind,
+                        body: Some(tool.empty_body(kind)),
+                        is_empty: true,
+                    });
+                }
+                Verdict::Failed(error) => return Err(error),
+                Verdict::Stale(error) if is_renewed || !self.renew(service).await? => {
+                    return Err(error);
+                }
+                Verdict::Stale(_) => {
+                    is_renewed = true;
+                    continue;
+                }
+            };
+            let body = match (body, destination) {
+                (None, Some(_)) => Some(answer::read(kind, destination, &response)?),
+                (body, _) => body,
+            };
+            return Ok(Received {
+                response,
+                kind,
+                body,
+                is_empty: false,
+            });
         }
-        .map_err(|error| error.masked(|text| session.redactor.message(text)))?;
-        if response.status >= 300 {
-            return Err(upstream_error(service, &response, params));
-        }
-        Ok(response)
+    }
+
+    // MERGE: a stub. Auth kinds with tokens fetch a new one here; false where there is none to fetch.
+    async fn renew(&self, _service: &Service) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
+        tell(self.observer.as_deref(), event);
     }
 
     fn session(&self, service: &Service) -> Result<Arc<Session>, Error> {
@@ -353,7 +512,7 @@ impl Engine {
 
 impl Engine {
     /// The values of a service's settings, found once.
-    fn settings_of(&self, service: &Service) -> Result<Arc<Value>, Error> {
+    pub(crate) fn settings_of(&self, service: &Service) -> Result<Arc<Value>, Error> {
         let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(settings) = resolved.get(&service.id) {
             return Ok(Arc::clone(settings));
@@ -387,42 +546,62 @@ fn accept(tool: &Tool, arguments: Value) -> Result<Value, Error> {
     })
 }
 
-fn upstream_error(service: &Service, response: &Response, params: &Value) -> Error {
-    let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
-    let view = ResponseView::new(&body, response.status, response.headers.list(), params);
-    Error::Upstream(Box::new(Upstream {
-        status: response.status,
-        meaning: status_meaning(response.status),
-        code: service.errors.code(&view),
-        message: service.errors.message(&view),
-        request_id: service.errors.request_id(&view),
-        attempts: response.attempts,
-        retry_after: response.retry_after,
-    }))
+/// A file needs a place of its own for each call, so it is refused before anything is sent.
+fn refuse_download(tool: &Tool) -> Result<(), Error> {
+    match tool.rules.kind {
+        ResponseKind::Bytes => Err(Error::NoDestination {
+            tool: tool.name.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
-/// The body as JSON; an empty one is null.
-fn parse(response: &Response) -> Result<Value, Error> {
-    let body = response
-        .body
-        .strip_prefix(b"\xEF\xBB\xBF")
-        .unwrap_or(&response.body);
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Value::Null);
+/// The same request at a URL that the service gave, with our own credentials and not those that it may repeat.
+pub(crate) fn aimed(mut plan: Plan, url: Url, auth: &Auth) -> Plan {
+    plan.query = url
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .filter(|(name, _)| !auth.query_names().any(|own| own == *name))
+        .map(|(name, value)| (name.to_owned(), Text::Plain(value.to_owned())))
+        .collect();
+    let mut target = url;
+    target.set_query(None);
+    target.set_fragment(None);
+    plan.target = target.to_string();
+    auth.place(&mut plan);
+    plan
+}
+
+/// A response that is no error.
+pub(crate) struct Received {
+    pub response: Response,
+    kind: ResponseKind,
+    /// Where it was read already.
+    body: Option<Value>,
+    is_empty: bool,
+}
+
+impl Received {
+    /// The body as `$`.
+    ///
+    /// # Errors
+    /// When it is not of its kind.
+    pub fn body(&mut self) -> Result<Value, Error> {
+        match self.body.take() {
+            Some(body) => Ok(body),
+            None => answer::read(self.kind, None, &self.response),
+        }
     }
-    serde_json::from_slice(body).map_err(|error| {
-        let kind = response
-            .headers
-            .list()
-            .iter()
-            .find(|(name, _)| name == "content-type")
-            .map_or("no content type", |(_, value)| value.as_str());
-        let start: String = String::from_utf8_lossy(body).chars().take(60).collect();
-        Error::Response(format!(
-            "the body is no JSON: {error}; it is {} bytes of {kind} and starts with {start:?}",
-            body.len()
-        ))
-    })
+
+    fn project_direct(&self, tool: &Tool) -> Option<Value> {
+        match (self.kind, &self.body) {
+            (ResponseKind::Json, None) => tool.projection.run_direct(&self.response.body),
+            _ => None,
+        }
+    }
 }
 
 /// A walk over the pages of a list.
@@ -449,20 +628,29 @@ pub struct Page {
     pub params: Value,
     /// Items on the page.
     pub items: u64,
+    /// The first body of the job that this is the last response of.
+    pub created: Option<Value>,
+    /// Whether this is the first response of a job that nobody waited for.
+    pub is_pending: bool,
+    /// Whether an error rule says that there is nothing.
+    pub(crate) is_empty: bool,
 }
 
 impl Page {
-    fn new(tool: &Tool, response: Response, params: Value) -> Result<Page, Error> {
-        let body = parse(&response)?;
+    pub(crate) fn new(tool: &Tool, mut received: Received, params: Value) -> Result<Page, Error> {
+        let body = received.body()?;
         let items = match &tool.paging {
             Some(paging) => paging.items(&body)?.len() as u64,
             None => 0,
         };
         Ok(Page {
-            response,
+            response: received.response,
             body,
             params,
             items,
+            created: None,
+            is_pending: false,
+            is_empty: received.is_empty,
         })
     }
 
@@ -472,16 +660,20 @@ impl Page {
     /// When the response is not as the descriptor says.
     pub fn output(&self, tool: &Tool) -> Result<Value, Error> {
         let view = self.view();
-        Ok(tool.projection.run(&view)?)
+        match &tool.wait {
+            Some(wait) if self.is_pending => Ok(wait.project_first(&view)?),
+            _ => Ok(tool.projection.run(&view)?),
+        }
     }
 
-    fn view(&self) -> ResponseView<'_> {
+    pub(crate) fn view(&self) -> ResponseView<'_> {
         ResponseView::new(
             &self.body,
             self.response.status,
             self.response.headers.list(),
             &self.params,
         )
+        .of_job(self.created.as_ref())
     }
 
     fn items_mut(&mut self, tool: &Tool) -> Option<&mut Vec<Value>> {
@@ -499,13 +691,13 @@ impl Pages<'_> {
             return Ok(None);
         };
         let (params, plan) = self.shrink(params, plan)?;
-        let response = self.engine.exchange(self.tool, &plan, &params).await?;
-        let mut page = Page::new(self.tool, response, params)?;
+        let mut page = self.engine.fetch(self.tool, &plan, params).await?;
         self.count += 1;
         self.items += page.items;
         if let Some(paging) = &self.tool.paging {
             match self.surplus() {
                 Some(surplus) if surplus > 0 => self.cut(&mut page, surplus),
+                _ if page.is_empty => {}
                 _ => self.prepare_next(paging, &page, &plan)?,
             }
         }
@@ -615,29 +807,11 @@ impl Pages<'_> {
                 let plan = self.engine.render(self.tool, &params, &self.settings)?;
                 Some((params, plan))
             }
-            Next::Url(url) => Some((page.params.clone(), self.plan_for(url, plan))),
+            Next::Url(url) => {
+                let plan = aimed(plan.clone(), url, &self.tool.service.auth);
+                Some((page.params.clone(), plan))
+            }
         };
         Ok(())
-    }
-
-    /// The same request at the URL that the service gave, with our own credentials and not those that it may repeat.
-    fn plan_for(&self, url: Url, plan: &Plan) -> Plan {
-        let mut plan = plan.clone();
-        let auth = &self.tool.service.auth;
-        plan.query = url
-            .query()
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .filter(|(name, _)| !auth.query_names().any(|own| own == *name))
-            .map(|(name, value)| (name.to_owned(), Text::Plain(value.to_owned())))
-            .collect();
-        let mut target = url;
-        target.set_query(None);
-        target.set_fragment(None);
-        plan.target = target.to_string();
-        auth.place(&mut plan);
-        plan
     }
 }

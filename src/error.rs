@@ -13,6 +13,7 @@ use crate::plan::RenderError;
 use crate::project::ProjectError;
 use crate::service::SettingError;
 use crate::sign::SecretError;
+use crate::wait::WaitError;
 
 /// The kind of an error; each kind has one exit code on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -34,6 +35,8 @@ pub enum ErrorKind {
     Network,
     /// The response is not as the descriptor says.
     Response,
+    /// What came cannot be written where it is to go.
+    Output,
 }
 
 /// An error answer of a service.
@@ -128,6 +131,53 @@ pub enum Error {
     /// The response is not as the descriptor says.
     #[error("the response is not as described: {0}")]
     Response(String),
+    /// The tool downloads a file, and nobody said where to.
+    #[error("{tool} downloads a file, and nobody said where to")]
+    NoDestination {
+        /// The tool.
+        tool: String,
+    },
+    /// The tool has nothing to save.
+    #[error("{tool} downloads no file; its response is {kind}")]
+    NoDownload {
+        /// The tool.
+        tool: String,
+        /// What its response is.
+        kind: &'static str,
+    },
+    /// A download cannot go there; nothing was sent.
+    #[error("cannot save to {path}: {reason}")]
+    Destination {
+        /// The path.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A download could not be written.
+    #[error("cannot write {path}: {reason}")]
+    Save {
+        /// The path.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A job was not done in time.
+    #[error("{}", unfinished(.0))]
+    Unfinished(Box<Unfinished>),
+}
+
+/// A job that was not done in time; it may go on at the service.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Unfinished {
+    /// How long was waited.
+    #[serde(skip)]
+    pub within: Duration,
+    /// How often the job was asked for.
+    pub polls: u32,
+    /// Where the job is, secrets masked.
+    pub url: String,
+    /// What it was when it was asked for last; the first body where it never was.
+    pub last: Value,
 }
 
 /// A finding as text and data, without the source that it was found in.
@@ -199,8 +249,30 @@ fn upstream(upstream: &Upstream) -> String {
     text
 }
 
+fn unfinished(job: &Unfinished) -> String {
+    format!(
+        "the job is not done after {} and {} polls of {}; it was last {}",
+        seconds(job.within),
+        job.polls,
+        job.url,
+        excerpt(&job.last)
+    )
+}
+
+/// A value as a short text.
+pub fn excerpt(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(200) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
+
 /// What set the limit of time when the caller did.
 pub const CALLERS_LIMIT: &str = "the limit of the caller";
+
+/// Why a download cannot go where a file is.
+pub const THERE: &str = "it is there already";
 
 /// A time for people.
 pub fn seconds(duration: Duration) -> String {
@@ -221,6 +293,17 @@ impl From<PagingError> for Error {
         match error {
             PagingError::Shape(error) => error.into(),
             PagingError::Leaves(message) => Error::Policy(message),
+        }
+    }
+}
+
+impl From<WaitError> for Error {
+    fn from(error: WaitError) -> Error {
+        match error {
+            WaitError::Leaves(_) => Error::Policy(error.to_string()),
+            WaitError::Shape(_) | WaitError::Render(_) | WaitError::NoUrl => {
+                Error::Response(error.to_string())
+            }
         }
     }
 }
@@ -259,8 +342,14 @@ impl Error {
             Error::Consent { .. } | Error::Policy(_) => ErrorKind::Policy,
             Error::Upstream(upstream) if upstream.status >= 500 => ErrorKind::Failed,
             Error::Upstream(_) => ErrorKind::Refused,
-            Error::Network { .. } | Error::Timeout { .. } => ErrorKind::Network,
+            Error::Network { .. } | Error::Timeout { .. } | Error::Unfinished(_) => {
+                ErrorKind::Network
+            }
             Error::Response(_) => ErrorKind::Response,
+            Error::NoDestination { .. } | Error::NoDownload { .. } | Error::Destination { .. } => {
+                ErrorKind::Usage
+            }
+            Error::Save { .. } => ErrorKind::Output,
         }
     }
 
@@ -285,6 +374,13 @@ impl Error {
                 Some("`--timeout` sets another limit".to_owned())
             }
             Error::Consent { .. } => Some("say `--yes` to run it".to_owned()),
+            Error::NoDestination { .. } => {
+                Some("say `--out FILE` to save it, or `--out -` for standard output".to_owned())
+            }
+            Error::Destination { reason, .. } if reason == THERE => {
+                Some("`--force` overwrites it".to_owned())
+            }
+            Error::Unfinished(_) => Some("it may go on at the service".to_owned()),
             Error::Upstream(upstream) => upstream_hint(upstream),
             _ => None,
         }
@@ -299,6 +395,7 @@ impl Error {
         match self {
             Error::Arguments { problems, .. } => error["problems"] = json!(problems),
             Error::Descriptor(findings) => error["findings"] = json!(findings),
+            Error::Unfinished(job) => error["job"] = json!(job),
             Error::Upstream(upstream) => {
                 error["status"] = upstream.status.into();
                 error["upstream"] = json!(upstream);

@@ -1,12 +1,15 @@
 //! Examples: what a descriptor says of itself, proved offline.
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
+use crate::answer::find_rule;
 use crate::descriptor::ExampleSpec;
 use crate::descriptor::source::{join, join_index};
 use crate::paging::PagingError;
 use crate::params::word;
-use crate::project::ResponseView;
+use crate::plan::Plan;
+use crate::project::{Action, ResponseKind, ResponseView};
 use crate::tool::Tool;
 
 /// What one example expected and what it gave, where they differ.
@@ -91,21 +94,22 @@ pub fn run(tool: &Tool, example: &ExampleSpec) -> Vec<Failure> {
         }
     };
     let mut failures = Vec::new();
-    check_request(tool, example, &params, &mut failures);
+    // Examples must not depend on who runs them, so the environment does not count.
+    let settings = match tool.service.default_settings() {
+        Ok(settings) => settings,
+        Err(error) => return vec![Failure::told("/args", error.to_string())],
+    };
+    let plan = match tool.render(&params, &settings) {
+        Ok(plan) => plan,
+        Err(error) => return vec![Failure::told("/args", error.to_string())],
+    };
+    check_request(&plan, example, &mut failures);
+    check_job(tool, example, &params, &settings, &plan, &mut failures);
     check_output(tool, example, &params, &mut failures);
     failures
 }
 
-fn check_request(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &mut Vec<Failure>) {
-    // Examples must not depend on who runs them, so the environment does not count.
-    let settings = match tool.service.default_settings() {
-        Ok(settings) => settings,
-        Err(error) => return failures.push(Failure::told("/args", error.to_string())),
-    };
-    let plan = match tool.render(params, &settings) {
-        Ok(plan) => plan,
-        Err(error) => return failures.push(Failure::told("/args", error.to_string())),
-    };
+fn check_request(plan: &Plan, example: &ExampleSpec, failures: &mut Vec<Failure>) {
     let Some(expected) = &example.request else {
         return;
     };
@@ -144,6 +148,65 @@ fn check_request(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &
     }
 }
 
+/// The first response leads to a request for the job.
+fn check_job(
+    tool: &Tool,
+    example: &ExampleSpec,
+    params: &Value,
+    settings: &Value,
+    plan: &Plan,
+    failures: &mut Vec<Failure>,
+) {
+    let mut told = |part: &str, message: &str| {
+        failures.push(Failure::told(part, message.to_owned()));
+    };
+    let (wait, created) = match (&tool.wait, &example.created) {
+        (Some(wait), Some(created)) => (wait, created),
+        (None, Some(_)) => return told("/created", "the tool waits for no job"),
+        (Some(_), None) if example.response.is_some() => {
+            return told(
+                "/response",
+                "the tool waits for a job: `created` gives the response before this one",
+            );
+        }
+        (_, None) if example.poll.is_some() => {
+            return told(
+                "/poll",
+                "there is no `created` that could lead to this request",
+            );
+        }
+        (_, None) => return,
+    };
+    let headers = lower_case(&created.headers);
+    let view = ResponseView::new(&created.body, created.status, &headers, params);
+    let base = &tool.service.base;
+    let poll = match wait.plan(tool, &view, base, &plan.masked_url(), settings) {
+        Ok(poll) => poll,
+        Err(error) => return told("/created", &error.to_string()),
+    };
+    if let Some(cancel) = wait.cancel_plan(tool, &view, base, settings)
+        && let Err(error) = cancel
+    {
+        told("/created", &error.to_string());
+    }
+    if let Err(error) = wait.project_first(&view) {
+        told("/created", &error.to_string());
+    }
+    if let Some(expected) = &example.poll
+        && *expected != poll.masked_url()
+    {
+        let (expected, actual) = (expected.as_str().into(), poll.masked_url().into());
+        failures.push(Failure::differs("/poll", expected, actual));
+    }
+}
+
+fn lower_case(headers: &IndexMap<String, String>) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+        .collect()
+}
+
 fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &mut Vec<Failure>) {
     let Some(response) = &example.response else {
         if example.output.is_some() {
@@ -154,15 +217,34 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         }
         return;
     };
-    let headers: Vec<(String, String)> = response
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
-        .collect();
-    let view = ResponseView::new(&response.body, response.status, &headers, params);
+    let headers = lower_case(&response.headers);
+    let created = example.created.as_ref().map(|created| &created.body);
+    let view = |body| ResponseView::new(body, response.status, &headers, params).of_job(created);
+    let empty = match read_canned(tool, || view(&response.body)) {
+        Ok(Canned::Body) => None,
+        Ok(Canned::Empty) => Some(tool.empty_body(tool.rules.kind)),
+        // An error has no output; that it is one may be all that the example shows.
+        Ok(Canned::Error) if example.output.is_none() => return,
+        Ok(Canned::Error) => {
+            let message = "the descriptor makes an error of this response, which has no output";
+            return failures.push(Failure::told("/response", message.to_owned()));
+        }
+        Err(message) => return failures.push(Failure::told("/response/body", message)),
+    };
+    let view = view(empty.as_ref().unwrap_or(&response.body));
+    if let Some(wait) = &tool.wait
+        && example.created.is_some()
+    {
+        let message = match wait.is_done(&view) {
+            Ok(true) => None,
+            Ok(false) => Some("by this response the job is not done".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        failures.extend(message.map(|message| Failure::told("/response", message)));
+    }
     if let Some(paging) = &tool.paging {
         let stepped = paging
-            .items(&response.body)
+            .items(view.body)
             .map_err(PagingError::from)
             .and_then(|_| paging.next(&view, &tool.service.base, tool.service.base.as_str()));
         if let Err(error) = stepped {
@@ -188,5 +270,37 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         && *expected != output
     {
         failures.push(Failure::differs("/output", expected.clone(), output));
+    }
+}
+
+/// What a canned response is.
+enum Canned {
+    Body,
+    Empty,
+    Error,
+}
+
+/// Takes a canned response as that of a call.
+fn read_canned<'v>(tool: &Tool, view: impl Fn() -> ResponseView<'v>) -> Result<Canned, String> {
+    let response = view();
+    if let Some(rule) = find_rule(tool, response.status, &view) {
+        return Ok(match rule.action {
+            Action::Empty => Canned::Empty,
+            Action::Fail | Action::Retry | Action::Refresh => Canned::Error,
+        });
+    }
+    if !(200..300).contains(&response.status) {
+        return Ok(Canned::Error);
+    }
+    tool.rules.kind.refuse_other(response.body)?;
+    let fails = tool.rules.fail_when.as_ref();
+    let fails = fails.map(|fails| fails.holds(&response)).transpose();
+    let has_failed = tool.wait.as_ref().map(|wait| wait.has_failed(&response));
+    match (fails, has_failed.transpose()) {
+        (Ok(Some(true)), _) | (_, Ok(Some(true))) => Ok(Canned::Error),
+        (Err(error), _) => Err(error.under("response.fail_when").to_string()),
+        (_, Err(error)) => Err(error.to_string()),
+        _ if tool.rules.kind == ResponseKind::Empty => Ok(Canned::Empty),
+        _ => Ok(Canned::Body),
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! A call is one straight line of stages, each a module that takes a plain value and gives a plain value:
 //! [`catalog`] finds and compiles a tool, [`params`] checks arguments, [`plan`] renders, [`sign`] fills in
-//! credentials, [`send`] exchanges, [`project`] makes the output, [`paging`] says what comes next. [`Engine`] runs
-//! them.
+//! credentials, [`send`] exchanges, [`project`] makes the output, [`paging`] says what comes next and [`wait`] when a
+//! job is done. [`Engine`] runs them.
 //!
 //! ```no_run
 //! use serde_json::json;
@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod answer;
 pub mod catalog;
 pub mod descriptor;
 pub mod engine;
@@ -46,6 +47,7 @@ pub mod sign;
 pub mod template;
 pub mod tool;
 pub mod validate;
+pub mod wait;
 
 pub use catalog::Catalog;
 pub use engine::{Engine, Outcome, Page, Pages, WalkLimits};
@@ -54,3 +56,4 @@ pub use paging::Note;
 pub use plan::Plan;
 pub use sign::Secret;
 pub use tool::Tool;
+pub use wait::Job;

@@ -12,8 +12,8 @@ use url::Url;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::project::{
-    Extract, ExtractSpec, JsonPath, Node, ProjectError, ResponseView, compile_plain_path,
-    refuse_mismatch,
+    Condition, Extract, ExtractSpec, JsonPath, Node, ProjectError, ResponseView,
+    compile_plain_path, jsonpath, refuse_mismatch,
 };
 use crate::template::Names;
 
@@ -45,7 +45,7 @@ pub struct PagingSpec {
 pub struct Paging {
     items: JsonPath,
     step: Step,
-    condition: Option<Node>,
+    condition: Option<Condition>,
     limit: Option<String>,
 }
 
@@ -166,21 +166,8 @@ impl Paging {
     ) -> Option<Paging> {
         let items = compile_items(&spec.items, &join(pointer, "items"), check);
         let condition = spec.condition.as_ref().map(|text| {
-            Node::compile(
-                &Value::from(text.as_str()),
-                &join(pointer, "while"),
-                names,
-                check,
-            )
+            Condition::compile(text, &join(pointer, "while"), Code::BadPaging, names, check)
         });
-        if let Some(Node::Literal(Value::String(text))) = &condition {
-            check.error_with_help(
-                Code::BadPaging,
-                &join(pointer, "while"),
-                format!("`{text}` never changes"),
-                "write a JSONPath such as `$.has_more`, or an expression",
-            );
-        }
         if let Some(limit) = &spec.limit
             && !params.contains(&limit.as_str())
         {
@@ -245,6 +232,21 @@ impl Paging {
         }
     }
 
+    /// The body of a page without items, and with nothing else; `None` where the items are an item of a list.
+    pub fn empty_body(&self) -> Option<Value> {
+        let empty = Value::Array(Vec::new());
+        self.items
+            .singular()?
+            .iter()
+            .rev()
+            .try_fold(empty, |body, step| match step {
+                jsonpath::Step::Name(name) => {
+                    Some(Value::Object(Map::from_iter([(name.clone(), body)])))
+                }
+                jsonpath::Step::Index(_) => None,
+            })
+    }
+
     /// The items of a page, to change them in place.
     pub fn items_mut<'v>(&self, body: &'v mut Value) -> Option<&'v mut Vec<Value>> {
         self.items.first_mut(body)?.as_array_mut()
@@ -262,13 +264,12 @@ impl Paging {
     ) -> Result<Option<Next>, PagingError> {
         let bindings = Map::new();
         let frame = response.frame(&bindings);
-        if let Some(condition) = &self.condition {
-            let more = condition
-                .project(response.body, &frame)
-                .map_err(|error| error.under("paging.while"))?;
-            if !is_truthy(&more) {
-                return Ok(Some(Next::End));
-            }
+        if let Some(condition) = &self.condition
+            && !condition
+                .holds(response)
+                .map_err(|error| error.under("paging.while"))?
+        {
+            return Ok(Some(Next::End));
         }
         let certain = self.condition.is_some();
         match &self.step {
@@ -277,7 +278,10 @@ impl Paging {
                     .extract(response)
                     .map_err(|error| error.under("paging.next_url"))?;
                 match url.as_str().filter(|url| !url.is_empty()) {
-                    Some(url) => follow_url(url, base, current).map(|url| Some(Next::Url(url))),
+                    Some(url) => match follow_url(url, base, current) {
+                        Ok(url) => Ok(Some(Next::Url(url))),
+                        Err(reason) => Err(PagingError::Leaves(format!("the next page: {reason}"))),
+                    },
                     None if certain => Ok(None),
                     None => Ok(Some(Next::End)),
                 }
@@ -354,42 +358,30 @@ fn compile_next(
     Step::Arguments(nodes)
 }
 
-/// A URL from a response is followed only where the service's own descriptor could have led.
-fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, PagingError> {
-    let refuse = |message: String| PagingError::Leaves(format!("the next page: {message}"));
+/// A URL from a response is followed only where the service's own descriptor could have led: on its origin and below
+/// its base path. A relative one starts at `current`.
+///
+/// # Errors
+/// Where the URL leads elsewhere, in words that follow what the URL is for.
+pub fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, String> {
     let url = Url::parse(current)
         .and_then(|current| current.join(text))
-        .map_err(|error| refuse(format!("`{text}` is no URL: {error}")))?;
+        .map_err(|error| format!("`{text}` is no URL: {error}"))?;
     if url.origin() != base.origin() {
-        return Err(refuse(format!(
+        return Err(format!(
             "`{text}` leaves the service's origin, {}",
             base.origin().ascii_serialization()
-        )));
+        ));
     }
     let below = base.path().trim_end_matches('/');
     let under = url.path().strip_prefix(below);
     if !under.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-        return Err(refuse(format!(
-            "`{text}` leaves the service's base path, {below}"
-        )));
+        return Err(format!("`{text}` leaves the service's base path, {below}"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refuse(
-            "the URL of the next page carries credentials".to_owned(),
-        ));
+        return Err("the URL carries credentials".to_owned());
     }
     Ok(url)
-}
-
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(flag) => *flag,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-    }
 }
 
 /// The cursors that a walk has followed, to tell when one comes again. Only hashes are kept, so that a walk over

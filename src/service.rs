@@ -15,6 +15,9 @@ use crate::project::{ErrorFields, response_names};
 use crate::sign::Auth;
 use crate::template::Names;
 
+/// Why a service's requests are never sent again.
+pub const SENT_ONCE: &str = "the service's retry.max_attempts is 1";
+
 /// A compiled service.
 #[derive(Debug)]
 pub struct Service {
@@ -131,6 +134,12 @@ impl Service {
             &response_names([""; 0]),
             check,
         );
+        if spec.retry.max_attempts <= 1 {
+            let at = join(&join(pointer, "errors"), "rules");
+            errors
+                .rules
+                .report_vain_retries(|_| true, SENT_ONCE, &at, check);
+        }
         let base = base?;
         Some(Service {
             name: spec.service.to_string(),

@@ -41,6 +41,12 @@ impl Names {
         self
     }
 
+    /// All but this name.
+    pub fn without(mut self, name: &str) -> Names {
+        self.plain.retain(|known| known != name);
+        self
+    }
+
     /// A name whose members are known, such as `settings`.
     pub fn with_members<S: AsRef<str>>(
         mut self,

@@ -11,9 +11,10 @@ use crate::descriptor::{Access, ExampleSpec, ServiceRef, Source, ToolSpec, decod
 use crate::paging::Paging;
 use crate::params::{ArgumentProblem, Params};
 use crate::plan::{Plan, RenderError, RequestTemplate};
-use crate::project::{Projection, response_names};
-use crate::service::Service;
-use crate::template::{CallScope, Names};
+use crate::project::{Projection, ResponseKind, ResponseRules, Rule, response_names};
+use crate::service::{SENT_ONCE, Service};
+use crate::template::{CallScope, Expression, Names};
+use crate::wait::{Wait, report_misfits};
 
 /// A compiled tool.
 #[derive(Debug)]
@@ -36,6 +37,10 @@ pub struct Tool {
     pub request: RequestTemplate,
     /// How the pages of a list follow each other.
     pub paging: Option<Paging>,
+    /// How the job that the request creates is waited for.
+    pub wait: Option<Wait>,
+    /// How responses are to be taken.
+    pub rules: ResponseRules,
     /// What the tool makes of the response.
     pub projection: Projection,
     /// Calls with what they send and give.
@@ -86,15 +91,35 @@ impl Tool {
         for name in &param_names {
             names = names.with(name);
         }
-        let request = RequestTemplate::compile(&spec.request, "/request", &names, check);
+        let mut request = RequestTemplate::compile(&spec.request, "/request", &names, check);
         let response_names = response_names(&param_names);
+        let rules =
+            ResponseRules::compile(spec.response.as_ref(), "/response", &response_names, check);
+        let mut wait = spec.wait.as_ref().map(|wait| {
+            let has_paging = spec.paging.is_some();
+            report_misfits(&param_names, rules.kind, has_paging, "/wait", check);
+            Wait::compile(wait, "/wait", &names, &response_names, check)
+        });
+        // Whatever gives the last response is asked for what that is to be.
+        match &mut wait {
+            Some(wait) => wait.accept(rules.kind),
+            None => request.accept = rules.kind.accept(),
+        }
+        let mut output_names = rules.kind.names(&response_names);
+        if wait.is_some() {
+            output_names = output_names.with("created");
+        }
         let projection =
-            Projection::compile(spec.response.as_ref(), "/response", &response_names, check);
+            Projection::compile(spec.response.as_ref(), "/response", &output_names, check);
         let paging = spec.paging.as_ref().and_then(|paging| {
+            if !rules.kind.has_items() {
+                let message = format!("a response of kind {} has no pages", rules.kind.name());
+                check.error_at_key(Code::BadPaging, "/paging", message, None);
+            }
             Paging::compile(paging, "/paging", &param_names, &response_names, check)
         });
+        report_vain_retries(&rules, &request, wait.is_some(), &service, check);
         report_reserved_names(&param_names, check);
-        report_optional_in_text(&params, &request, check);
         let tool = Tool {
             name: spec.tool.to_string(),
             title: spec.title,
@@ -104,6 +129,8 @@ impl Tool {
             service,
             request,
             paging,
+            wait,
+            rules,
             projection,
             examples: spec.examples,
             path: spec.request.path,
@@ -111,7 +138,22 @@ impl Tool {
             source: check.source().clone(),
             params,
         };
+        report_optional_in_text(&tool, check);
         (!check.failed()).then_some(tool)
+    }
+
+    /// Calls `visit` with every expression of the tool's requests, and whether it stands inside a longer text.
+    pub fn visit_requests(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+        self.request.visit(visit);
+        if let Some(wait) = &self.wait {
+            wait.visit(visit);
+        }
+    }
+
+    /// What `$` is where an error rule says that there is nothing: of a list, a page without items.
+    pub fn empty_body(&self, kind: ResponseKind) -> Value {
+        let page = self.paging.as_ref().and_then(Paging::empty_body);
+        page.unwrap_or_else(|| kind.empty())
     }
 
     /// The name with its service's, such as `anthropic-admin/list-workspaces`.
@@ -145,12 +187,26 @@ impl Tool {
         arguments: &Value,
         settings: &Value,
     ) -> Result<Plan, RenderError> {
+        self.render_request(&self.request, base, arguments, settings)
+    }
+
+    /// Renders another request of the tool than that which its arguments are for first.
+    ///
+    /// # Errors
+    /// As [`Tool::render`].
+    pub fn render_request(
+        &self,
+        request: &RequestTemplate,
+        base: &url::Url,
+        arguments: &Value,
+        settings: &Value,
+    ) -> Result<Plan, RenderError> {
         let scope = CallScope {
             params: arguments,
             settings,
         };
         let common = (&self.service.query, &self.service.headers);
-        let mut plan = self.request.render(base, common, &scope)?;
+        let mut plan = request.render(base, common, &scope)?;
         self.service.auth.place(&mut plan);
         Ok(plan)
     }
@@ -198,6 +254,25 @@ fn find_service(spec: &ToolSpec, folder: &ServiceSource, check: &Check) -> Optio
     }
 }
 
+fn report_vain_retries(
+    rules: &ResponseRules,
+    request: &RequestTemplate,
+    polls: bool,
+    service: &Service,
+    check: &Check,
+) {
+    let report = |is_vain: &dyn Fn(&Rule) -> bool, reason: &str| {
+        let at = "/response/errors";
+        rules.rules.report_vain_retries(is_vain, reason, at, check);
+    };
+    if service.retry.max_attempts <= 1 {
+        report(&|_| true, SENT_ONCE);
+    } else if !request.idempotent && !polls {
+        let reason = "the request is not safe to repeat; say `safe: true` if this answer means that nothing was done";
+        report(&|rule| !rule.safe, reason);
+    }
+}
+
 fn report_reserved_names(params: &[&str], check: &Check) {
     for name in params
         .iter()
@@ -213,8 +288,9 @@ fn report_reserved_names(params: &[&str], check: &Check) {
 }
 
 /// A param that may be absent leaves a hole in a text; whoever uses it there must have it.
-fn report_optional_in_text(params: &Params, request: &RequestTemplate, check: &Check) {
+fn report_optional_in_text(tool: &Tool, check: &Check) {
     // A misspelt name in `required` is told as such.
+    let params = &tool.params;
     let required = params.schema().get("required").and_then(Value::as_array);
     if required.is_some_and(|names| {
         !names
@@ -223,7 +299,7 @@ fn report_optional_in_text(params: &Params, request: &RequestTemplate, check: &C
     }) {
         return;
     }
-    request.visit(&mut |expression, in_text| {
+    tool.visit_requests(&mut |expression, in_text| {
         if !in_text {
             return;
         }
@@ -232,7 +308,7 @@ fn report_optional_in_text(params: &Params, request: &RequestTemplate, check: &C
             ([name], None) if expression.text() == name => name,
             _ => return,
         };
-        if let Some(param) = params.get(name)
+        if let Some(param) = tool.params.get(name)
             && !param.required
             && param.default().is_none()
         {

@@ -652,3 +652,100 @@ fn a_secret_in_place_of_its_reference_is_not_quoted() {
         assert_clean("the error", &said);
     }
 }
+
+/// Ways to take an answer that repeats the secret, each with what the program then says.
+const TAKEN: [(&str, &str, &str); 9] = [
+    (
+        "an error in a success",
+        "response: { fail_when: $.message }",
+        "answered 200",
+    ),
+    (
+        "an error in a success without a message",
+        "response: { fail_when: $.data, errors: [{ status: 200, action: fail, message: \"{{ body }}\" }] }",
+        "answered 200",
+    ),
+    (
+        "a rule that quotes a header",
+        "response: { errors: [{ status: 200, action: fail, message: \"{{ headers['x-echo'] }}\", code: $.code }] }",
+        "answered 200",
+    ),
+    (
+        "a retry after a time that is none",
+        "response: { errors: [{ status: 200, action: retry, after: $.message }] }",
+        "2 attempts",
+    ),
+    (
+        "a text",
+        "response: { kind: text, output: { text: $, type: \"{{ headers['x-echo'] }}\" } }",
+        "***",
+    ),
+    (
+        "lines that are none",
+        "response: { kind: ndjson, fail_when: \"{{ body | first }}\" }",
+        "answered 200",
+    ),
+    (
+        "a job that takes too long",
+        "wait: { path: /job, until: $.done, interval: 1ms, deadline: 30ms }",
+        "is not done",
+    ),
+    (
+        "a job that fails",
+        "wait: { path: /job, until: $.done, fail_when: $.message, interval: 1ms }",
+        "answered 200",
+    ),
+    (
+        "a job that is elsewhere",
+        "wait: { url: { header: x-echo }, until: $.done, interval: 1ms, deadline: 30ms }",
+        "job",
+    ),
+];
+
+#[test]
+fn an_echo_is_masked_however_the_answer_is_taken() {
+    let fake = echo(200);
+    for (name, response, told) in TAKEN {
+        for (kind, auth) in AUTH {
+            let workspace = probe(&fake.origin(), auth);
+            workspace.tool(
+                "get-probe",
+                "read",
+                &format!("request: {{ method: GET, path: /probe }}\n{response}"),
+            );
+            for format in ["json", "table"] {
+                let said = said(&workspace, &["call", "get-probe", "-v", "-o", format]);
+                assert!(said.contains(told), "{name} {kind}: {said}");
+                assert_clean(&format!("{name} {kind} {format}"), &said);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_echo_in_a_download_that_fails_is_masked() {
+    let fake = Fake::start(|request| {
+        let heard = heard(request);
+        let body = json!({ "message": heard, "code": heard });
+        Reply::json(200, &body).with("content-disposition", format!("x; filename=\"{heard}\""))
+    });
+    for (kind, auth) in AUTH {
+        for (fails, code) in [("$.bytes", "6\n"), ("$.nothing", "0\n")] {
+            let workspace = probe(&fake.origin(), auth);
+            workspace.tool(
+                "get-probe",
+                "read",
+                &format!(
+                    "request: {{ method: GET, path: /probe }}
+response: {{ kind: bytes, fail_when: {fails} }}"
+                ),
+            );
+            let said = said(&workspace, &["call", "get-probe", "-v", "--out", "a"]);
+            assert!(
+                said.starts_with(code) && said.contains("***"),
+                "{kind}: {said}"
+            );
+            assert_clean(kind, &said);
+        }
+    }
+}

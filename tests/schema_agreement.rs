@@ -33,6 +33,7 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "bad-name: a param called params",
     "bad-name: a param called settings",
     "bad-name: of a step of each",
+    "bad-name: a param called created where a job is waited for",
     "bad-schema: a reference that leads nowhere",
     "unknown-key: a keyword of JSON Schema, misspelt",
     "unknown-key: a keyword of the params as a whole, misspelt",

@@ -1,18 +1,21 @@
 //! `toolrun call`: runs a tool.
 
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
 use toolrun::descriptor::Access;
 use toolrun::engine::WalkLimits;
 use toolrun::error::seconds;
-use toolrun::send::{Event, Roots};
-use toolrun::{Catalog, Engine, Note, Secret, Tool};
+use toolrun::send::{Destination, Event, Roots};
+use toolrun::{Catalog, Engine, Note, Page, Secret, Tool};
 use url::Url;
 
+use super::interrupt::{cancel, unless_interrupted};
 use super::output::{Format, Printer};
 use super::{Done, Failure, arguments, exit, note, say};
 
@@ -45,6 +48,15 @@ pub struct Call {
     /// Let the sandbox answer with a fault first, such as rate_limited or overloaded:2
     #[arg(long, value_name = "FAULT[:TIMES]", requires = "sandbox")]
     fault: Option<String>,
+    /// Save the file that the tool downloads; - is standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Overwrite the file of --out
+    #[arg(long, requires = "out")]
+    force: bool,
+    /// Do not wait for the job that the tool creates; print what tells of it
+    #[arg(long)]
+    no_wait: bool,
     /// Consent to a tool that writes or destroys
     #[arg(long)]
     yes: bool,
@@ -91,7 +103,9 @@ impl Call {
         let tool = catalog.tool(&self.name)?;
         let arguments =
             arguments::read(&tool, &self.arguments).map_err(|message| usage(&message))?;
-        let engine = self.engine()?;
+        let waits = tool.wait.is_some() && !self.no_wait;
+        let waiting = waits.then(progress);
+        let engine = self.engine(waiting.clone())?;
         if let Some(form) = self.dry_run {
             let plan = engine.plan(&tool, arguments)?;
             return print_plan(&plan, form);
@@ -100,7 +114,7 @@ impl Call {
             .enable_all()
             .build()
             .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
-        runtime.block_on(async {
+        let done = runtime.block_on(async {
             match &self.sandbox {
                 None => self.exchange(&engine, &tool, arguments).await,
                 Some(url) => {
@@ -110,14 +124,21 @@ impl Call {
                     self.exchange(&engine, &tool, arguments).await
                 }
             }
-        })
+        });
+        if let Some(waiting) = waiting {
+            waiting.finish_and_clear();
+        }
+        done
     }
 
-    fn engine(&self) -> Result<Engine, Failure> {
+    fn engine(&self, waiting: Option<ProgressBar>) -> Result<Engine, Failure> {
         let verbose = self.verbose;
         let mut engine = Engine::new()
-            .with_observer(move |event| watch(&event, verbose))
+            .with_observer(move |event| watch(&event, verbose, waiting.as_ref()))
             .with_roots(self.roots());
+        if self.no_wait {
+            engine = engine.without_waiting();
+        }
         for (name, value) in &self.set {
             engine = engine.with_setting(name, value);
         }
@@ -172,11 +193,20 @@ impl Call {
         Ok((engine.with_stand_in(origin), Some(server)))
     }
 
-    async fn exchange(&self, engine: &Engine, tool: &Tool, arguments: serde_json::Value) -> Done {
+    async fn exchange(&self, engine: &Engine, tool: &Tool, arguments: Value) -> Done {
         let format = self.output.unwrap_or_else(Format::for_stdout);
+        if let Some(out) = &self.out {
+            return self.download(engine, tool, arguments, out).await;
+        }
+        if self.no_wait && tool.wait.is_none() {
+            note(&format!("{} creates no job to wait for", tool.name));
+        }
         let walks = self.all || self.max_items.is_some() || self.max_pages.is_some();
-        if !walks {
-            let page = engine.page(tool, arguments).await?;
+        if !walks || tool.wait.is_some() {
+            if walks {
+                note(&format!("{} has no pages; there is one answer", tool.name));
+            }
+            let page = self.page(engine, tool, arguments).await?;
             let mut printer = Printer::new(format, tool);
             return match format {
                 Format::Raw => printer.raw(&page.response.body),
@@ -218,6 +248,57 @@ impl Call {
         };
         progress.finish_and_clear();
         tell_notes(&notes)
+    }
+}
+
+impl Call {
+    /// The one response of a call; where it creates a job, that of the job's end, unless it is interrupted before.
+    async fn page(&self, engine: &Engine, tool: &Tool, arguments: Value) -> Result<Page, Failure> {
+        if tool.wait.is_none() || self.no_wait {
+            return Ok(engine.page(tool, arguments).await?);
+        }
+        let job = engine.start(tool, arguments).await?;
+        match unless_interrupted(job.wait()).await {
+            Some(last) => match last? {
+                Some(page) => Ok(page),
+                None => Ok(job.finish().await?),
+            },
+            None => Err(cancel(&job).await),
+        }
+    }
+
+    async fn download(&self, engine: &Engine, tool: &Tool, arguments: Value, out: &Path) -> Done {
+        if self.output == Some(Format::Raw) {
+            return Err(usage(
+                "`--output raw` has nothing to print: the service's answer goes to the file of --out",
+            ));
+        }
+        let to_stdout = out.as_os_str() == "-";
+        // What is only there in part must not go down a pipe, so it waits in a file until it is whole.
+        let folder = to_stdout.then(tempfile::tempdir).transpose()?;
+        let mut to = match &folder {
+            Some(folder) => Destination::new(folder.path().join("download")),
+            None => Destination::new(out),
+        };
+        if self.force {
+            to = to.overwriting();
+        }
+        let Some(done) = unless_interrupted(engine.download(tool, arguments, &to)).await else {
+            let told = "interrupted; nothing was saved".to_owned();
+            return Err(Failure::Told(exit::INTERRUPTED, told));
+        };
+        let outcome = done?;
+        if !to_stdout {
+            let format = self.output.unwrap_or_else(Format::for_stdout);
+            return Printer::new(format, tool).whole(&outcome.output, &[]);
+        }
+        // A rule may have found that there is nothing.
+        if to.path().exists() {
+            let mut stdout = std::io::stdout().lock();
+            std::io::copy(&mut std::fs::File::open(to.path())?, &mut stdout)?;
+            stdout.flush()?;
+        }
+        Ok(())
     }
 }
 
@@ -291,8 +372,16 @@ fn progress() -> ProgressBar {
     bar
 }
 
-fn watch(event: &Event, verbose: bool) {
+fn watch(event: &Event, verbose: bool, waiting: Option<&ProgressBar>) {
     match event {
+        Event::Waiting { polls, wait, .. } => {
+            if let Some(waiting) = waiting {
+                waiting.set_message(format!("waiting for the job, asked {polls} times"));
+            }
+            if verbose {
+                say(&format!("* asking for the job in {}", seconds(*wait)));
+            }
+        }
         Event::Retry {
             reason,
             wait,

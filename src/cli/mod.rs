@@ -4,6 +4,7 @@ mod arguments;
 mod call;
 mod completions;
 mod explain;
+mod interrupt;
 mod list;
 mod output;
 mod report;
@@ -78,7 +79,7 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::Closed,
-            _ => Failure::Told(1, format!("cannot write: {error}")),
+            _ => Failure::Told(exit::OUTPUT, format!("cannot write: {error}")),
         }
     }
 }
@@ -87,6 +88,7 @@ type Done = Result<(), Failure>;
 
 /// Exit codes, a part of the contract with scripts.
 mod exit {
+    pub const OUTPUT: u8 = 1;
     pub const USAGE: u8 = 2;
     pub const DESCRIPTOR: u8 = 3;
     pub const SECRET: u8 = 4;
@@ -95,6 +97,8 @@ mod exit {
     pub const FAILED: u8 = 7;
     pub const NETWORK: u8 = 8;
     pub const RESPONSE: u8 = 9;
+    /// As of a process that the signal itself ends.
+    pub const INTERRUPTED: u8 = 130;
 }
 
 fn exit_code(kind: ErrorKind) -> u8 {
@@ -107,6 +111,7 @@ fn exit_code(kind: ErrorKind) -> u8 {
         ErrorKind::Failed => exit::FAILED,
         ErrorKind::Network => exit::NETWORK,
         ErrorKind::Response => exit::RESPONSE,
+        ErrorKind::Output => exit::OUTPUT,
     }
 }
 
@@ -185,7 +190,11 @@ fn kind_name(code: u8) -> Value {
         ErrorKind::Failed,
         ErrorKind::Network,
         ErrorKind::Response,
+        ErrorKind::Output,
     ];
+    if code == exit::INTERRUPTED {
+        return "interrupted".into();
+    }
     let kind = kinds.into_iter().find(|kind| exit_code(*kind) == code);
     kind.map_or_else(|| "failed".into(), |kind| json!(kind))
 }

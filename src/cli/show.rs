@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use clap::Args;
 use serde_json::{Value, json};
+use toolrun::project::ResponseKind;
 use toolrun::{Catalog, Tool};
 
 use super::Done;
@@ -51,6 +52,8 @@ fn as_json(tool: &Tool) -> Value {
         "secrets": tool.service.auth.secrets().iter().map(|s| &s.name).collect::<Vec<_>>(),
         "settings": tool.service.settings().iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "pages": tool.paging.is_some(),
+        "waits": tool.wait.is_some(),
+        "response": tool.rules.kind.name(),
         "params": tool.params.schema(),
         "output_schema": tool.output_schema,
         "file": tool.source.name,
@@ -99,6 +102,12 @@ fn as_text(tool: &Tool) -> String {
     }
     if tool.paging.is_some() {
         fact("pages", "yes; --all follows them");
+    }
+    if tool.wait.is_some() {
+        fact("job", "is waited for; --no-wait does not");
+    }
+    if tool.rules.kind == ResponseKind::Bytes {
+        fact("download", "a file; --out FILE says where to");
     }
     if let Some(docs) = &tool.docs {
         fact("docs", docs);

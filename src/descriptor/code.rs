@@ -164,6 +164,16 @@ codes! {
     wrong: "paging: { items: \"$.data[*]\", next: { id: $.next } }\n"
     right: "paging: { items: $.data, next: { id: $.next } }\n"
 
+    BadResponse "bad-response" Error
+    "The response section or an error rule cannot work: it is for no response, or looks for what this kind of response does not have."
+    wrong: "response: { errors: [{ status: 404, action: empty, message: There is none. }] }\n"
+    right: "response: { errors: [{ status: 404, action: fail, message: There is none. }] }\n"
+
+    BadWait "bad-wait" Error
+    "The wait section cannot poll the job."
+    wrong: "wait: { until: $.done }\n"
+    right: "wait: { path: \"/jobs/{{ created.id }}\", until: $.done }\n"
+
     BadRegex "bad-regex" Error
     "A regular expression does not compile."
     wrong: "service: { service: probe, base_url: https://probe.test, settings: { v: { default: a, pattern: \"[a\" } }, headers: { x-v: \"{{ settings.v }}\" } }\n"

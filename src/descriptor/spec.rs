@@ -14,6 +14,7 @@ use crate::paging::PagingSpec;
 use crate::plan::{QuerySpec, RequestSpec, Scalar};
 use crate::project::{ErrorsSpec, ResponseSpec};
 use crate::sign::AuthList;
+use crate::wait::WaitSpec;
 
 /// The version of the descriptor format: 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -360,7 +361,9 @@ pub struct ToolSpec {
     pub request: RequestSpec,
     /// How the pages of a list follow each other.
     pub paging: Option<PagingSpec>,
-    /// What the tool makes of the response.
+    /// How the job that the request creates is waited for, where it creates one.
+    pub wait: Option<WaitSpec>,
+    /// What the tool makes of the response; of a job's last one, where it waits.
     pub response: Option<ResponseSpec>,
     /// Calls with what they send and give: checked offline, shown in help.
     #[serde(default)]
@@ -381,7 +384,11 @@ pub struct ExampleSpec {
     pub args: Map<String, Value>,
     /// The request that the arguments give.
     pub request: Option<ExampleRequest>,
-    /// A response of the service.
+    /// Where the tool waits for a job: the first response, which tells of it.
+    pub created: Option<ExampleResponse>,
+    /// Where the tool waits for a job: the whole URL at which it is asked for, a secret in the query as `***`.
+    pub poll: Option<String>,
+    /// A response of the service; of a job, the last one.
     pub response: Option<ExampleResponse>,
     /// The output that the response gives.
     pub output: Option<Value>,
@@ -413,7 +420,7 @@ pub struct ExampleResponse {
     /// Response headers.
     #[serde(default)]
     pub headers: IndexMap<String, String>,
-    /// The body.
+    /// The body as `$` is; in the first response of a job, JSON.
     #[serde(default)]
     pub body: Value,
 }

@@ -120,6 +120,25 @@ pub struct RequestSpec {
     pub idempotent: Option<bool>,
 }
 
+impl RequestSpec {
+    /// A request of the engine's own, such as one that asks for a job.
+    pub fn without_body(
+        method: Method,
+        path: &str,
+        query: QuerySpec,
+        headers: IndexMap<String, Scalar>,
+    ) -> RequestSpec {
+        RequestSpec {
+            method,
+            path: path.to_owned(),
+            query,
+            headers,
+            body: None,
+            idempotent: None,
+        }
+    }
+}
+
 /// Text in a plan: plain, or a credential that is filled in when the plan is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
@@ -228,6 +247,8 @@ pub struct RequestTemplate {
     pub body: Option<BodyTemplate>,
     /// Whether the request may be sent again after a failure.
     pub idempotent: bool,
+    /// The `accept` header, unless the service or the tool sets one.
+    pub accept: &'static str,
 }
 
 impl RequestTemplate {
@@ -261,6 +282,7 @@ impl RequestTemplate {
                 .as_ref()
                 .map(|body| BodyTemplate::compile(body, &join(pointer, "body"), names, check)),
             idempotent: spec.idempotent.unwrap_or(spec.method.is_idempotent()),
+            accept: crate::project::ResponseKind::Json.accept(),
         }
     }
 
@@ -290,10 +312,7 @@ impl RequestTemplate {
         common_query.render(scope, &mut query)?;
         self.query.render(scope, &mut query)?;
         let mut headers = vec![
-            (
-                "accept".to_owned(),
-                Text::Plain("application/json".to_owned()),
-            ),
+            ("accept".to_owned(), Text::Plain(self.accept.to_owned())),
             (
                 "user-agent".to_owned(),
                 Text::Plain(concat!("toolrun/", env!("CARGO_PKG_VERSION")).to_owned()),

@@ -22,6 +22,16 @@ pub enum QuerySpec {
     Map(IndexMap<String, QueryEntry>),
 }
 
+impl QuerySpec {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            QuerySpec::Names(names) => names.is_empty(),
+            QuerySpec::Map(map) => map.is_empty(),
+        }
+    }
+}
+
 impl Default for QuerySpec {
     fn default() -> QuerySpec {
         QuerySpec::Names(Vec::new())

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Node, ProjectError, ResponseView};
+use super::{ErrorRuleSpec, ErrorRules, Node, ProjectError, ResponseView};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::template::{Names, scalar_text};
@@ -19,6 +19,10 @@ pub struct ErrorsSpec {
     pub code: Option<ExtractSpec>,
     /// The id under which the service knows the request.
     pub request_id: Option<ExtractSpec>,
+    /// What to do with error answers, and with others that are errors by their body. The first rule that is for a
+    /// response counts; without one, a status from 300 on is an error, and `retry` says when it is worth another try.
+    #[serde(default)]
+    pub rules: Vec<ErrorRuleSpec>,
 }
 
 /// One value of a response: a JSONPath, an expression, or a header.
@@ -165,6 +169,8 @@ pub struct ErrorFields {
     message: Option<Extract>,
     code: Option<Extract>,
     request_id: Option<Extract>,
+    /// What to do with error answers.
+    pub rules: ErrorRules,
 }
 
 impl ErrorFields {
@@ -185,6 +191,7 @@ impl ErrorFields {
             message: field(spec.message.as_ref(), "message"),
             code: field(spec.code.as_ref(), "code"),
             request_id: field(spec.request_id.as_ref(), "request_id"),
+            rules: ErrorRules::compile(&spec.rules, &join(pointer, "rules"), names, check),
         }
     }
 

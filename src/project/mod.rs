@@ -4,9 +4,12 @@
 //! expression; maps and lists are projected part by part; `{ each, as }` maps over nodes; `{ literal }` is itself.
 //! Everything is compiled once.
 
+mod condition;
 mod direct;
 mod errors;
 pub mod jsonpath;
+mod kind;
+mod rules;
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -16,8 +19,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use condition::Condition;
 pub use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
 pub use jsonpath::JsonPath;
+pub use kind::ResponseKind;
+pub use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule, Statuses};
 
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
@@ -27,6 +33,15 @@ use crate::template::{EvalError, Names, Scope, Template, is_identifier};
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResponseSpec {
+    /// What the body is; JSON when absent.
+    #[serde(default)]
+    pub kind: ResponseKind,
+    /// What makes an error of a success, for services that answer 200 to whatever happens: an expression over `body`,
+    /// `status`, `headers` and `params`, or a JSONPath.
+    pub fail_when: Option<String>,
+    /// What to do with error answers, and with others that are errors by their body; before the service's own rules.
+    #[serde(default)]
+    pub errors: Vec<ErrorRuleSpec>,
     /// Named projections that expressions in `output` compute with, in order.
     #[serde(default, rename = "let")]
     pub bindings: IndexMap<String, Value>,
@@ -397,6 +412,8 @@ pub struct ResponseView<'a> {
     pub headers: &'a [(String, String)],
     /// The arguments of the call, with defaults.
     pub params: &'a Value,
+    /// The first body of a job that was waited for.
+    created: Option<&'a Value>,
     header_map: OnceCell<Value>,
     status_value: Value,
 }
@@ -414,9 +431,20 @@ impl<'a> ResponseView<'a> {
             status,
             headers,
             params,
+            created: None,
             header_map: OnceCell::new(),
             status_value: status.into(),
         }
+    }
+
+    /// The same response as the last one of a job that began with this body.
+    pub fn of_job(self, created: Option<&'a Value>) -> ResponseView<'a> {
+        ResponseView { created, ..self }
+    }
+
+    /// The same response as the first one of a job, whose own body is that of the beginning.
+    pub fn as_first_of_job(&self) -> ResponseView<'a> {
+        ResponseView::new(self.body, self.status, self.headers, self.params).of_job(Some(self.body))
     }
 
     /// The value of a header field.
@@ -481,6 +509,7 @@ impl Scope for Frame<'_> {
             "params" => Some(self.response.params),
             "status" => Some(&self.response.status_value),
             "headers" => Some(self.response.header_map()),
+            "created" => self.response.created,
             _ => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Sending: a signed request becomes a response, within its limits of time, size and tries.
 
 mod client;
+mod download;
 mod retry;
 
 use std::sync::OnceLock;
@@ -11,6 +12,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 pub use client::{Client, ClientError, Roots};
+pub use download::{Destination, Download, file_name};
+pub use retry::wait_of as retry_after_of;
 
 use crate::error::{Error, seconds};
 use crate::plan::Method;
@@ -60,6 +63,15 @@ pub enum Event {
         /// How long.
         wait: Duration,
     },
+    /// A job is not done, and will be asked for again.
+    Waiting {
+        /// How often it was asked for.
+        polls: u32,
+        /// Since it was created.
+        elapsed: Duration,
+        /// How long until it is asked for again.
+        wait: Duration,
+    },
 }
 
 /// Whoever watches, if anyone does.
@@ -72,78 +84,151 @@ pub fn tell(observer: Observer<'_>, event: impl FnOnce() -> Event) {
     }
 }
 
-/// A response, with the secrets that were sent masked wherever the service repeats them.
-#[derive(Debug, Clone)]
+/// A response, with the secrets that were sent masked wherever the service repeats them; but in a downloaded file, which
+/// is byte for byte what the service sent.
+#[derive(Debug)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Header fields.
     pub headers: Headers,
-    /// The body after decompression.
+    /// The body after decompression; nothing where it was downloaded.
     pub body: Bytes,
+    /// The body of a success, where it goes to a file.
+    pub download: Option<Download>,
     /// How often the request was sent.
     pub attempts: u32,
-    /// How long the service asks to wait, on an error.
+    /// How long the service asks to wait.
     pub retry_after: Option<Duration>,
 }
 
-/// Sends a request and, when it is safe and worth it, sends it again.
+impl Response {
+    /// Whether the status is that of a success.
+    pub fn is_success(&self) -> bool {
+        is_success(self.status)
+    }
+
+    /// The value of a header field.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.list().iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
+/// What a request is sent with.
+pub struct Exchange<'e> {
+    /// The client of the service.
+    pub client: &'e Client,
+    /// The service.
+    pub service: &'e Service,
+    /// The request.
+    pub request: &'e SignedRequest,
+    /// Whether it is safe to send it again.
+    pub idempotent: bool,
+    /// Masks the secrets of the request.
+    pub redactor: &'e Redactor,
+    /// When the caller gives up.
+    pub deadline: Option<Instant>,
+    /// Where the body of a success goes, if to a file.
+    pub destination: Option<&'e Destination>,
+    /// Whoever watches.
+    pub observer: Observer<'e>,
+}
+
+/// Whether an answer is worth another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// If the service's `retry` says so.
+    ByPolicy,
+    /// No.
+    Never,
+    /// Yes.
+    Yes {
+        /// After this time, where the answer says it.
+        after: Option<Duration>,
+        /// Also where the request is not safe to repeat.
+        any_request: bool,
+    },
+}
+
+/// Sends a request and, when it is safe and worth it, sends it again. `judge` looks at each answer first; what it makes
+/// of the last one is given back beside it.
 ///
 /// # Errors
 /// When no response comes in time, the network fails, or a safety rule forbids the answer. An error status is no
 /// error here.
-pub async fn send(
-    client: &Client,
-    service: &Service,
-    request: &SignedRequest,
-    idempotent: bool,
-    redactor: &Redactor,
-    deadline: Option<Instant>,
-    observer: Observer<'_>,
-) -> Result<Response, Error> {
-    let policy = &service.retry;
-    let most = if idempotent {
-        policy.max_attempts.max(1)
-    } else {
-        1
-    };
+pub async fn send<T>(
+    exchange: &Exchange<'_>,
+    judge: impl Fn(&Response) -> (Again, T),
+) -> Result<(Response, T), Error> {
+    let policy = &exchange.service.retry;
+    let redactor = exchange.redactor;
     let mut attempt = 1;
     loop {
-        client.wait_for_turn(observer).await;
+        exchange.client.wait_for_turn(exchange.observer).await;
         let started = Instant::now();
-        let outcome = once(client, service, request).await;
-        let (reason, asked) = match &outcome {
-            Ok(answer) => {
-                tell(observer, || Event::Response {
-                    status: answer.status,
-                    headers: Headers::new(answer.headers.clone(), redactor)
-                        .list()
-                        .to_vec(),
-                    bytes: answer.body.len(),
+        let outcome = match once(exchange).await {
+            Ok(answer) => Ok(finish(answer, attempt, redactor)),
+            Err(error @ (Error::Network { .. } | Error::Timeout { .. })) => Err(error),
+            Err(error) => return Err(error),
+        };
+        let (outcome, reason, asked, repeatable) = match outcome {
+            Ok(mut response) => {
+                tell(exchange.observer, || Event::Response {
+                    status: response.status,
+                    headers: response.headers.list().to_vec(),
+                    bytes: response
+                        .download
+                        .as_ref()
+                        .map_or(response.body.len(), |file| {
+                            usize::try_from(file.bytes()).unwrap_or(usize::MAX)
+                        }),
                     elapsed: started.elapsed(),
                 });
-                if !retry::is_worth_it(answer.status, &answer.headers, &policy.statuses) {
-                    return Ok(finish(outcome?, attempt, redactor));
+                let (again, made) = judge(&response);
+                let mut repeatable = exchange.idempotent;
+                match again {
+                    Again::ByPolicy
+                        if retry::is_worth_it(
+                            response.status,
+                            &response.headers.raw,
+                            &policy.statuses,
+                        ) => {}
+                    Again::ByPolicy | Again::Never => return Ok((response, made)),
+                    Again::Yes { after, any_request } => {
+                        response.retry_after = after.or(response.retry_after);
+                        repeatable |= any_request;
+                    }
                 }
-                (
-                    format!("the service answered {}", answer.status),
-                    retry::retry_after(&answer.headers),
-                )
+                let reason = format!("the service answered {}", response.status);
+                let asked = response.retry_after;
+                (Ok((response, made)), reason, asked, repeatable)
             }
-            Err(error @ (Error::Network { .. } | Error::Timeout { .. })) => {
-                (error.to_string(), None)
+            Err(error) => {
+                let reason = error.to_string();
+                (Err(error), reason, None, exchange.idempotent)
             }
-            Err(_) => return Ok(finish(outcome?, attempt, redactor)),
+        };
+        let most = if repeatable {
+            policy.max_attempts.max(1)
+        } else {
+            1
         };
         let wait = retry::delay(attempt, asked, policy.base_delay.0, policy.max_delay.0);
         match wait {
             // To wait beyond the deadline would only lose what the service said.
             Some(wait)
                 if attempt < most
-                    && deadline.is_none_or(|deadline| Instant::now() + wait < deadline) =>
+                    && exchange
+                        .deadline
+                        .is_none_or(|deadline| Instant::now() + wait < deadline) =>
             {
                 attempt += 1;
-                tell(observer, || Event::Retry {
+                tell(exchange.observer, || Event::Retry {
                     reason: redactor.text(&reason),
                     wait,
                     attempt,
@@ -151,7 +236,7 @@ pub async fn send(
                 });
                 tokio::time::sleep(wait).await;
             }
-            _ => return Ok(finish(outcome?, attempt, redactor)),
+            _ => return outcome,
         }
     }
 }
@@ -195,6 +280,7 @@ struct Answer {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
+    download: Option<Download>,
 }
 
 fn finish(answer: Answer, attempts: u32, redactor: &Redactor) -> Response {
@@ -203,19 +289,16 @@ fn finish(answer: Answer, attempts: u32, redactor: &Redactor) -> Response {
         status: answer.status,
         headers: Headers::new(answer.headers, redactor),
         body: redactor.bytes(answer.body),
+        download: answer.download,
         attempts,
         retry_after,
     }
 }
 
 /// One try: the request, the redirects on the service's own origin, the body.
-async fn once(
-    client: &Client,
-    service: &Service,
-    request: &SignedRequest,
-) -> Result<Answer, Error> {
-    let total = service.timeout.total.0;
-    tokio::time::timeout(total, follow(client, service, request))
+async fn once(exchange: &Exchange<'_>) -> Result<Answer, Error> {
+    let total = exchange.service.timeout.total.0;
+    tokio::time::timeout(total, follow(exchange))
         .await
         .unwrap_or(Err(Error::Timeout {
             within: total,
@@ -223,11 +306,13 @@ async fn once(
         }))
 }
 
-async fn follow(
-    client: &Client,
-    service: &Service,
-    request: &SignedRequest,
-) -> Result<Answer, Error> {
+async fn follow(exchange: &Exchange<'_>) -> Result<Answer, Error> {
+    let Exchange {
+        client,
+        service,
+        request,
+        ..
+    } = exchange;
     let mut url = client
         .url(&request.target, &request.query)
         .map_err(|_| Error::Policy("the request's URL cannot be parsed".to_owned()))?;
@@ -239,7 +324,7 @@ async fn follow(
             .await
             .map_err(|error| network_error(error, service, &url))?;
         let Some(location) = redirect_target(&response, request.method) else {
-            return read(response, service, &url).await;
+            return read(response, service, &url, exchange.destination).await;
         };
         let target = url.join(&location).map_err(|_| {
             Error::Policy("the service redirects to something that is no URL".to_owned())
@@ -295,29 +380,35 @@ fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
     Ok(built)
 }
 
+/// Reads the body: that of a success into a file, where there is a destination for it.
 async fn read(
     mut response: reqwest::Response,
     service: &Service,
     url: &Url,
+    destination: Option<&Destination>,
 ) -> Result<Answer, Error> {
     let most = usize::try_from(service.limits.response_bytes).unwrap_or(usize::MAX);
     let status = response.status().as_u16();
     let headers = std::mem::take(response.headers_mut());
+    let destination = destination.filter(|_| is_success(status));
+    let mut download = destination.map(Destination::begin).transpose()?;
     // Most bodies come in one piece, which then needs no copy.
-    let (mut body, mut first) = (BytesMut::new(), Bytes::new());
+    let (mut body, mut first, mut size) = (BytesMut::new(), Bytes::new(), 0);
     while let Some(chunk) = response
         .chunk()
         .await
         .map_err(|error| network_error(error, service, url))?
     {
-        if first.len() + body.len() + chunk.len() > most {
+        size += chunk.len();
+        if size > most {
             return Err(Error::Response(format!(
                 "the body is larger than {most} bytes, the service's limits.response_bytes"
             )));
         }
-        match first.is_empty() {
-            true => first = chunk,
-            false => body.extend_from_slice(&chunk),
+        match (&mut download, destination) {
+            (Some(download), Some(destination)) => download.write(&chunk, destination)?,
+            _ if first.is_empty() => first = chunk,
+            _ => body.extend_from_slice(&chunk),
         }
     }
     let body = match body.is_empty() {
@@ -328,6 +419,7 @@ async fn read(
         status,
         headers,
         body,
+        download,
     })
 }
 

@@ -18,7 +18,12 @@ pub fn is_worth_it(status: u16, headers: &HeaderMap, statuses: &[u16]) -> bool {
 
 /// How long the service asks to wait: seconds or an HTTP date (RFC 9110, section 10.2.3).
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = header(headers, "retry-after")?.trim();
+    wait_of(header(headers, "retry-after")?)
+}
+
+/// The wait that a text asks for, which is seconds or an HTTP date; none when the date is past.
+pub fn wait_of(text: &str) -> Option<Duration> {
+    let value = text.trim();
     if let Ok(seconds) = value.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
     }

@@ -8,8 +8,9 @@ use crate::descriptor::Access;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
 use crate::examples;
-use crate::plan::{Method, Style};
+use crate::plan::{Method, RequestTemplate, Style};
 use crate::tool::Tool;
+use crate::wait::Wait;
 
 /// Longest name with its service's, so that it fits where LLM tools are named.
 const QUALIFIED_LENGTH: usize = 64;
@@ -147,7 +148,7 @@ fn report_undescribed_params(tool: &Tool, check: &Check) {
 fn report_unused_params(tool: &Tool, check: &Check) {
     let mut used: Vec<String> = Vec::new();
     let mut all = false;
-    tool.request.visit(&mut |expression, _| {
+    tool.visit_requests(&mut |expression, _| {
         for dotted in expression.dotted_names() {
             match dotted.strip_prefix("params.") {
                 Some(member) => used.push(member.to_owned()),
@@ -243,7 +244,7 @@ fn report_unused_settings(tool: &Tool, check: &Check) {
     let mut note = |expression: &crate::template::Expression, _: bool| {
         used.extend(expression.dotted_names());
     };
-    tool.request.visit(&mut note);
+    tool.visit_requests(&mut note);
     tool.service.headers.visit(&mut note);
     tool.service.query.visit(&mut note);
     for (name, _) in tool.service.settings() {
@@ -291,29 +292,41 @@ fn report_doubled_names(tool: &Tool, check: &Check) {
         }
         seen.push(&example.name);
     }
+    for (request, section) in requests(tool) {
+        report_doubled_in(tool, request, section, check);
+    }
+}
+
+/// The tool's requests that have a query and headers, each with its place.
+fn requests(tool: &Tool) -> impl Iterator<Item = (&RequestTemplate, &'static str)> {
+    let poll = tool.wait.as_ref().map(|wait| (wait.poll(), "/wait"));
+    [(&tool.request, "/request")].into_iter().chain(poll)
+}
+
+fn report_doubled_in(tool: &Tool, request: &RequestTemplate, section: &str, check: &Check) {
     let mut wire: Vec<&str> = tool
         .service
         .query
         .wire_names()
         .map(|(name, _, _)| name)
         .collect();
-    for (i, (name, _, _)) in tool.request.query.wire_names().enumerate() {
+    for (i, (name, _, _)) in request.query.wire_names().enumerate() {
         let encoded = crate::plan::percent_encode(name);
         if wire.contains(&name) || tool.service.auth.query_names().any(|own| own == encoded) {
-            let at = query_pointer(check, name, i);
+            let (at, in_list) = query_pointer(section, check, name, i);
             let message = format!("the query parameter `{name}` is sent twice");
-            match check.source().value().pointer("/request/query") {
-                Some(Value::Array(_)) => check.error(Code::DuplicateName, &at, message),
-                _ => check.error_at_key(Code::DuplicateName, &at, message, None),
+            match in_list {
+                true => check.error(Code::DuplicateName, &at, message),
+                false => check.error_at_key(Code::DuplicateName, &at, message, None),
             }
         }
         wire.push(name);
     }
-    for name in tool.request.headers.names() {
+    for name in request.headers.names() {
         if tool.service.auth.header_names().any(|own| own == name) {
             check.error_at_key(
                 Code::BadHeader,
-                &header_pointer(check, name),
+                &header_pointer(section, check, name),
                 format!("the header `{name}` carries the service's credential"),
                 Some("a tool cannot set it".to_owned()),
             );
@@ -321,20 +334,22 @@ fn report_doubled_names(tool: &Tool, check: &Check) {
     }
 }
 
-/// Where a query parameter is written: in a list, or in a map.
-fn query_pointer(check: &Check, name: &str, index: usize) -> String {
-    match check.source().value().pointer("/request/query") {
-        Some(Value::Array(_)) => join_index("/request/query", index),
-        _ => join("/request/query", name),
+/// Where a query parameter is written, and whether that is in a list and not in a map.
+fn query_pointer(section: &str, check: &Check, name: &str, index: usize) -> (String, bool) {
+    let query = join(section, "query");
+    match check.source().value().pointer(&query) {
+        Some(Value::Array(_)) => (join_index(&query, index), true),
+        _ => (join(&query, name), false),
     }
 }
 
-fn header_pointer(check: &Check, name: &str) -> String {
-    let headers = check.source().value().pointer("/request/headers");
+fn header_pointer(section: &str, check: &Check, name: &str) -> String {
+    let at = join(section, "headers");
+    let headers = check.source().value().pointer(&at);
     let written = headers
         .and_then(Value::as_object)
         .and_then(|headers| headers.keys().find(|key| key.eq_ignore_ascii_case(name)));
-    join("/request/headers", written.map_or(name, String::as_str))
+    join(&at, written.map_or(name, String::as_str))
 }
 
 /// What may stand where.
@@ -374,33 +389,30 @@ fn report_bad_places(tool: &Tool, check: &Check) {
             );
         }
     };
-    tool.request.path.visit(&mut |expression, _| {
-        report(
-            expression.names(),
-            expression.text(),
-            Place::Text,
-            "/request/path",
-        );
-    });
-    for (i, (name, _, style)) in tool.request.query.wire_names().enumerate() {
-        let at = query_pointer(check, name, i);
-        let whole = match style {
-            Style::Repeat => Place::Repeated,
-            _ => Place::Styled,
-        };
-        tool.request.query.visit_one(i, &mut |expression, in_text| {
-            let place = if in_text { Place::Text } else { whole };
-            report(expression.names(), expression.text(), place, &at);
+    let cancel = tool.wait.as_ref().and_then(Wait::cancel);
+    for (request, section) in requests(tool).chain(cancel.map(|cancel| (cancel, "/wait/cancel"))) {
+        let at = join(section, "path");
+        request.path.visit(&mut |expression, _| {
+            report(expression.names(), expression.text(), Place::Text, &at);
         });
-    }
-    for (i, name) in tool.request.headers.names().enumerate() {
-        let at = header_pointer(check, name);
-        tool.request
-            .headers
-            .visit_one(i, &mut |expression, in_text| {
+        for (i, (name, _, style)) in request.query.wire_names().enumerate() {
+            let (at, _) = query_pointer(section, check, name, i);
+            let whole = match style {
+                Style::Repeat => Place::Repeated,
+                _ => Place::Styled,
+            };
+            request.query.visit_one(i, &mut |expression, in_text| {
+                let place = if in_text { Place::Text } else { whole };
+                report(expression.names(), expression.text(), place, &at);
+            });
+        }
+        for (i, name) in request.headers.names().enumerate() {
+            let at = header_pointer(section, check, name);
+            request.headers.visit_one(i, &mut |expression, in_text| {
                 let place = if in_text { Place::Text } else { Place::Header };
                 report(expression.names(), expression.text(), place, &at);
             });
+        }
     }
     if let Some(body) = &tool.request.body {
         body.visit(&mut |expression, in_text| {

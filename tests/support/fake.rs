@@ -48,6 +48,8 @@ pub enum Manner {
     Bare,
     /// The body byte by byte, with a pause before each.
     Dribble(Duration),
+    /// Half of the body; then the connection is closed.
+    Cut,
     /// Nothing; the connection is closed.
     Drop,
     /// Nothing; the connection stays open until the client goes.
@@ -207,6 +209,10 @@ fn serve(
             stream.read_to_end(&mut rest).ok()?;
         }
         Manner::Bare => stream.write_all(&reply.body).ok()?,
+        Manner::Cut => {
+            stream.write_all(head.as_bytes()).ok()?;
+            stream.write_all(&reply.body[..reply.body.len() / 2]).ok()?;
+        }
         Manner::Whole => {
             stream.write_all(head.as_bytes()).ok()?;
             stream.write_all(&reply.body).ok()?;

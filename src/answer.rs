@@ -1,0 +1,207 @@
+//! What a response means: a value, nothing, an error, or a reason to send the request again.
+
+use std::cell::OnceCell;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Upstream, excerpt, status_meaning};
+use crate::project::{Action, ResponseKind, ResponseView, Rule};
+use crate::send::{Again, Destination, Response, file_name, retry_after_of};
+use crate::sign::Redactor;
+use crate::tool::Tool;
+
+/// How the response of one request is to be taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Judge<'c> {
+    /// The tool that is called.
+    pub tool: &'c Tool,
+    /// The arguments of the call.
+    pub params: &'c Value,
+    /// What the body is.
+    pub kind: ResponseKind,
+    /// Where the body goes, if to a file.
+    pub destination: Option<&'c Destination>,
+    /// Masks the secrets of the request.
+    pub redactor: &'c Redactor,
+}
+
+/// What a response means.
+pub(crate) enum Verdict {
+    /// A success; the body where it was read already.
+    Success(Option<Value>),
+    /// A success without a body.
+    Empty,
+    /// An error that a new credential may heal.
+    Stale(Error),
+    /// An error.
+    Failed(Error),
+}
+
+impl<'c> Judge<'c> {
+    /// What a response means, and whether it is worth another try.
+    pub fn judge(&self, response: &Response) -> (Again, Verdict) {
+        let loose = OnceCell::new();
+        let read = || loose.get_or_init(|| self.read_loosely(response));
+        let rule = find_rule(self.tool, response.status, || self.view(response, read()));
+        match rule {
+            Some(rule) => self.apply(rule, response, read()),
+            None if !response.is_success() => {
+                let error = self.upstream(None, response, read());
+                (Again::ByPolicy, Verdict::Failed(error))
+            }
+            None => {
+                let verdict = self.check_success(response);
+                (Again::ByPolicy, verdict.unwrap_or_else(Verdict::Failed))
+            }
+        }
+    }
+
+    fn apply(&self, rule: &Rule, response: &Response, body: &Value) -> (Again, Verdict) {
+        let error = || self.upstream(Some(rule), response, body);
+        match rule.action {
+            Action::Fail => (Again::Never, Verdict::Failed(error())),
+            Action::Empty => (Again::Never, Verdict::Empty),
+            Action::Refresh => (Again::Never, Verdict::Stale(error())),
+            Action::Retry => {
+                let after = rule.after(&self.view(response, body));
+                let after = after.and_then(|text| retry_after_of(&text));
+                let again = Again::Yes {
+                    after,
+                    any_request: rule.safe,
+                };
+                (again, Verdict::Failed(error_after(error(), after)))
+            }
+        }
+    }
+
+    /// A success may say in its body that it is none.
+    fn check_success(&self, response: &Response) -> Result<Verdict, Error> {
+        let Some(fails) = &self.tool.rules.fail_when else {
+            return Ok(Verdict::Success(None));
+        };
+        let body = read(self.kind, self.destination, response)?;
+        let holds = fails
+            .holds(&self.view(response, &body))
+            .map_err(|error| error.under("response.fail_when"))?;
+        match holds {
+            true => Err(self.upstream(None, response, &body)),
+            false => Ok(Verdict::Success(Some(body))),
+        }
+    }
+
+    /// The body as rules see it: an error, and what should be none, may have a body of any kind.
+    fn read_loosely(&self, response: &Response) -> Value {
+        let own = match response.is_success() {
+            true => read(self.kind, self.destination, response).ok(),
+            false => None,
+        };
+        own.unwrap_or_else(|| self.read_as_error(response))
+    }
+
+    fn read_as_error(&self, response: &Response) -> Value {
+        let body = match &response.download {
+            Some(download) => self.redactor.bytes(download.glance().into()),
+            None => response.body.clone(),
+        };
+        ResponseKind::Json
+            .read(&body)
+            .or_else(|_| ResponseKind::Text.read(&body))
+            .unwrap_or(Value::Null)
+    }
+
+    fn view<'v>(&'v self, response: &'v Response, body: &'v Value) -> ResponseView<'v> {
+        ResponseView::new(body, response.status, response.headers.list(), self.params)
+    }
+
+    fn upstream(&self, rule: Option<&Rule>, response: &Response, body: &Value) -> Error {
+        let downloaded = response
+            .download
+            .as_ref()
+            .map(|_| self.read_as_error(response));
+        let body = downloaded.as_ref().unwrap_or(body);
+        upstream_error(self.tool, rule, response, &self.view(response, body))
+    }
+}
+
+/// The first rule that is for a response; `view` is only asked for where a rule has a condition.
+pub(crate) fn find_rule<'t, 'v>(
+    tool: &'t Tool,
+    status: u16,
+    view: impl Fn() -> ResponseView<'v>,
+) -> Option<&'t Rule> {
+    let rules = tool
+        .rules
+        .rules
+        .iter()
+        .chain(tool.service.errors.rules.iter());
+    rules
+        .filter(|rule| rule.covers(status))
+        .find(|rule| !rule.has_condition() || rule.holds(&view()))
+}
+
+/// The error that a response is. Its words come from the rule, else from where the service says them.
+pub(crate) fn upstream_error(
+    tool: &Tool,
+    rule: Option<&Rule>,
+    response: &Response,
+    view: &ResponseView<'_>,
+) -> Error {
+    let fields = &tool.service.errors;
+    let message = rule
+        .and_then(|rule| rule.message(view))
+        .or_else(|| fields.message(view));
+    // An error status says something by itself; that of a success misleads.
+    let is_misleading = response.is_success() && response.download.is_none();
+    let message =
+        message.or_else(|| is_misleading.then(|| format!("its body is {}", excerpt(view.body))));
+    Error::Upstream(Box::new(Upstream {
+        status: response.status,
+        meaning: status_meaning(response.status),
+        code: rule
+            .and_then(|rule| rule.code(view))
+            .or_else(|| fields.code(view)),
+        message,
+        request_id: fields.request_id(view),
+        attempts: response.attempts,
+        retry_after: response.retry_after,
+    }))
+}
+
+/// The body of a success as `$`.
+///
+/// # Errors
+/// When the body is not of its kind.
+pub(crate) fn read(
+    kind: ResponseKind,
+    destination: Option<&Destination>,
+    response: &Response,
+) -> Result<Value, Error> {
+    if let (Some(download), Some(destination)) = (&response.download, destination) {
+        return Ok(json!({
+            "file": destination.path().to_string_lossy(),
+            "bytes": download.bytes(),
+            "content_type": response.header("content-type"),
+            "filename": response.header("content-disposition").and_then(file_name),
+        }));
+    }
+    kind.read(&response.body).map_err(|problem| {
+        let body = &response.body;
+        let media_type = response.header("content-type").unwrap_or("no content type");
+        let start: String = String::from_utf8_lossy(body).chars().take(60).collect();
+        Error::Response(format!(
+            "the body is {problem}; it is {} bytes of {media_type} and starts with {start:?}",
+            body.len()
+        ))
+    })
+}
+
+/// The error with the time that its rule found.
+fn error_after(error: Error, after: Option<std::time::Duration>) -> Error {
+    match error {
+        Error::Upstream(mut upstream) => {
+            upstream.retry_after = after.or(upstream.retry_after);
+            Error::Upstream(upstream)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,61 @@
+//! Conditions: questions to a response that have a yes or a no.
+
+use serde_json::{Map, Value};
+
+use super::{Node, ProjectError, ResponseView};
+use crate::descriptor::code::Code;
+use crate::descriptor::source::Check;
+use crate::template::{Names, Template};
+
+/// A compiled condition: a JSONPath or an expression. Null, false, 0 and what is empty mean no.
+#[derive(Debug)]
+pub struct Condition(Node);
+
+impl Condition {
+    /// Compiles the text; mistakes go to `check`, with `code` for one that gives the same for every response.
+    pub fn compile(
+        text: &str,
+        pointer: &str,
+        code: Code,
+        names: &Names,
+        check: &Check,
+    ) -> Condition {
+        let before = check.count();
+        let node = Node::compile(&Value::from(text), pointer, names, check);
+        let is_constant = match &node {
+            Node::Literal(_) | Node::Template(Template::Text(_)) => true,
+            Node::Template(Template::Expression(expression)) => expression.names().is_empty(),
+            _ => false,
+        };
+        if is_constant && check.count() == before {
+            check.error_with_help(
+                code,
+                pointer,
+                format!("`{text}` never changes"),
+                "write a JSONPath such as `$.done`, or an expression over the response in `{{ }}`",
+            );
+        }
+        Condition(node)
+    }
+
+    /// Whether the response meets the condition.
+    ///
+    /// # Errors
+    /// When the response contradicts the path, or the expression fails.
+    pub fn holds(&self, response: &ResponseView<'_>) -> Result<bool, ProjectError> {
+        let bindings = Map::new();
+        let value = self.0.project(response.body, &response.frame(&bindings))?;
+        Ok(is_truthy(&value))
+    }
+}
+
+fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+    }
+}

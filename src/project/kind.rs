@@ -1,0 +1,220 @@
+//! Kinds of responses: what the body is, and so what `$` is.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::JsonPath;
+use super::jsonpath::Step;
+use crate::descriptor::code::Code;
+use crate::descriptor::source::{Check, join, join_index};
+use crate::template::Names;
+
+/// What the body of a response is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseKind {
+    /// A JSON value, which `$` is; an empty body is null.
+    #[default]
+    Json,
+    /// One JSON value a line; `$` is the array of them.
+    Ndjson,
+    /// Text in UTF-8; `$` is the string.
+    Text,
+    /// Bytes that are saved to a file; `$` is `{ file, bytes, content_type, filename }`.
+    Bytes,
+    /// Nothing: whatever the body is, it is ignored.
+    Empty,
+}
+
+/// The members of `$` where a response is saved to a file.
+const FILE_FACTS: [&str; 4] = ["file", "bytes", "content_type", "filename"];
+
+impl ResponseKind {
+    /// The kind as it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            ResponseKind::Json => "json",
+            ResponseKind::Ndjson => "ndjson",
+            ResponseKind::Text => "text",
+            ResponseKind::Bytes => "bytes",
+            ResponseKind::Empty => "empty",
+        }
+    }
+
+    /// The `accept` header of requests for it. Error answers have media types of their own, so none is ruled out.
+    pub fn accept(self) -> &'static str {
+        match self {
+            ResponseKind::Json => "application/json",
+            ResponseKind::Ndjson => "application/x-ndjson, */*;q=0.5",
+            ResponseKind::Text => "text/plain, */*;q=0.5",
+            ResponseKind::Bytes | ResponseKind::Empty => "*/*",
+        }
+    }
+
+    /// Refuses a value that `$` cannot be with this kind of response.
+    ///
+    /// # Errors
+    /// What it is to be instead.
+    pub fn refuse_other(self, body: &Value) -> Result<(), String> {
+        let (is_right, expected) = match self {
+            ResponseKind::Json | ResponseKind::Empty => return Ok(()),
+            ResponseKind::Ndjson => (body.is_array(), "the array of the lines"),
+            ResponseKind::Text => (body.is_string(), "a string"),
+            ResponseKind::Bytes => {
+                let is_known = |key: &String| FILE_FACTS.contains(&key.as_str());
+                let members = body.as_object();
+                let facts = members.is_some_and(|members| members.keys().all(is_known));
+                (facts, "an object of file, bytes, content_type and filename")
+            }
+        };
+        match is_right {
+            true => Ok(()),
+            false => Err(format!(
+                "the body of a response of kind {} must be {expected}",
+                self.name()
+            )),
+        }
+    }
+
+    /// Whether there may be lists in it.
+    pub fn has_items(self) -> bool {
+        matches!(self, ResponseKind::Json | ResponseKind::Ndjson)
+    }
+
+    /// Those of the names for a response that a success of this kind has.
+    pub fn names(self, names: &Names) -> Names {
+        match self {
+            ResponseKind::Empty => names.clone().without("body"),
+            _ => names.clone(),
+        }
+    }
+
+    /// The value that no body at all is.
+    pub fn empty(self) -> Value {
+        match self {
+            ResponseKind::Ndjson => Value::Array(Vec::new()),
+            ResponseKind::Text => Value::from(""),
+            ResponseKind::Json | ResponseKind::Bytes | ResponseKind::Empty => Value::Null,
+        }
+    }
+
+    /// The value that the body of a success is. That of a file is made where the file is saved.
+    ///
+    /// # Errors
+    /// What the body is not, such as `no JSON: ...`.
+    pub fn read(self, body: &[u8]) -> Result<Value, String> {
+        let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+        match self {
+            ResponseKind::Json if is_blank(body) => Ok(Value::Null),
+            ResponseKind::Json => {
+                serde_json::from_slice(body).map_err(|error| format!("no JSON: {error}"))
+            }
+            ResponseKind::Ndjson => body
+                .split(|byte| *byte == b'\n')
+                .enumerate()
+                .filter(|(_, line)| !is_blank(line))
+                .map(|(i, line)| {
+                    serde_json::from_slice::<Value>(line)
+                        .map_err(|error| format!("no JSON in line {}: {error}", i + 1))
+                })
+                .collect::<Result<Vec<Value>, String>>()
+                .map(Value::Array),
+            ResponseKind::Text => std::str::from_utf8(body)
+                .map(Value::from)
+                .map_err(|error| format!("no UTF-8 text: {error}")),
+            ResponseKind::Bytes | ResponseKind::Empty => Ok(Value::Null),
+        }
+    }
+}
+
+/// Paths of a projection that a response of this kind has nothing for.
+pub fn report_vain_paths(kind: ResponseKind, projection: &Value, pointer: &str, check: &Check) {
+    match projection {
+        Value::String(text) if text.starts_with('$') => {
+            if let Ok(path) = JsonPath::parse(text) {
+                report_vain_path(kind, &path, pointer, check);
+            }
+        }
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                report_vain_paths(kind, item, &join_index(pointer, i), check);
+            }
+        }
+        Value::Object(members) if !(members.len() == 1 && members.contains_key("literal")) => {
+            for (key, member) in members {
+                // Paths inside `as` begin elsewhere; `each`, which leads there, is in vain already.
+                if !(key == "as" && members.contains_key("each")) {
+                    report_vain_paths(kind, member, &join(pointer, key), check);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn report_vain_path(kind: ResponseKind, path: &JsonPath, pointer: &str, check: &Check) {
+    let steps = path.singular();
+    let text = path.as_str();
+    let (message, help) = match (kind, steps) {
+        (ResponseKind::Json | ResponseKind::Ndjson, _) => return,
+        (ResponseKind::Text | ResponseKind::Bytes, Some([])) => return,
+        (ResponseKind::Bytes, Some([Step::Name(name)])) if FILE_FACTS.contains(&name.as_str()) => {
+            return;
+        }
+        (ResponseKind::Empty, _) => (
+            format!("`{text}` gives nothing: the body is ignored"),
+            "take it from `headers` or `status`, or give the response another kind".to_owned(),
+        ),
+        (ResponseKind::Text, _) => (
+            format!("`{text}` gives nothing: the body is a text, which is `$` itself"),
+            "compute with `{{ body }}`, or give the response another kind".to_owned(),
+        ),
+        (ResponseKind::Bytes, _) => (
+            format!("`{text}` gives nothing: the body goes to a file"),
+            format!("`$` has {}", FILE_FACTS.join(", ")),
+        ),
+    };
+    check.error_with_help(Code::BadResponse, pointer, message, help);
+}
+
+fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_whitespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn bodies_are_read_as_their_kind() {
+        for (kind, body, expected) in [
+            (ResponseKind::Json, "\u{feff}[1]", Ok(json!([1]))),
+            (ResponseKind::Json, " \n", Ok(json!(null))),
+            (ResponseKind::Json, "{", Err("no JSON: EOF")),
+            (
+                ResponseKind::Ndjson,
+                "{\"a\":1}\r\n\n[2]\n3",
+                Ok(json!([{"a": 1}, [2], 3])),
+            ),
+            (ResponseKind::Ndjson, "", Ok(json!([]))),
+            (ResponseKind::Ndjson, "1\n\n{", Err("no JSON in line 3")),
+            (ResponseKind::Ndjson, "1 2", Err("no JSON in line 1")),
+            (ResponseKind::Text, "é\n", Ok(json!("é\n"))),
+            (ResponseKind::Text, "", Ok(json!(""))),
+            (ResponseKind::Empty, "{\"a\":", Ok(json!(null))),
+        ] {
+            match (kind.read(body.as_bytes()), expected) {
+                (Err(error), Err(part)) => assert!(error.starts_with(part), "{body}: {error}"),
+                (read, expected) => {
+                    assert_eq!(read, expected.map_err(str::to_owned), "{kind:?} {body}");
+                }
+            }
+        }
+        let error = ResponseKind::Text.read(b"\xff").unwrap_err();
+        assert!(error.starts_with("no UTF-8"), "{error}");
+    }
+}

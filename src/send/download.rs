@@ -1,0 +1,256 @@
+//! Downloads: a body goes to a file of a temporary name, which gets its own name when it is whole and was accepted.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use percent_encoding::percent_decode_str;
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, THERE};
+
+/// Most bytes of a file that are looked into when it may hold an error instead.
+const GLANCE: u64 = 1 << 20;
+
+/// Where the body of a download goes.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    path: PathBuf,
+    overwrites: bool,
+}
+
+impl Destination {
+    /// A file that there is not yet.
+    pub fn new(path: impl Into<PathBuf>) -> Destination {
+        Destination {
+            path: path.into(),
+            overwrites: false,
+        }
+    }
+
+    /// Takes the place of a file that is there already.
+    #[must_use]
+    pub fn overwriting(mut self) -> Destination {
+        self.overwrites = true;
+        self
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the file can be made, as far as that is known before.
+    ///
+    /// # Errors
+    /// When something is there already, or the folder is not there.
+    pub fn check(&self) -> Result<(), Error> {
+        let refuse = |reason: &str| {
+            Err(Error::Destination {
+                path: self.path.display().to_string(),
+                reason: reason.to_owned(),
+            })
+        };
+        match std::fs::metadata(&self.path) {
+            // A folder, a device or a pipe must not be replaced by a file.
+            Ok(there) if !there.is_file() => refuse("it is no regular file"),
+            Ok(_) if !self.overwrites => refuse(THERE),
+            Ok(_) => Ok(()),
+            Err(_) if self.path.file_name().is_none() => refuse("it is no name of a file"),
+            Err(_) if !self.folder().is_dir() => refuse("its folder is not there"),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    pub(super) fn begin(&self) -> Result<Download, Error> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".toolrun-").suffix(".part");
+        // As any new file, and not for its owner alone; the user's umask applies.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder
+            .tempfile_in(self.folder())
+            .map_err(|error| self.failed(&error))?;
+        Ok(Download { file, bytes: 0 })
+    }
+
+    fn failed(&self, error: &std::io::Error) -> Error {
+        Error::Save {
+            path: self.path.display().to_string(),
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// A body in a file of a temporary name, which is removed with this value unless it is kept.
+#[derive(Debug)]
+pub struct Download {
+    file: NamedTempFile,
+    bytes: u64,
+}
+
+impl Download {
+    /// Bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    // Parts are small and go to memory that the system writes out later, so that no other task waits for a disk.
+    pub(super) fn write(&mut self, part: &[u8], to: &Destination) -> Result<(), Error> {
+        self.bytes += part.len() as u64;
+        let written = self.file.write_all(part);
+        written.map_err(|error| to.failed(&error))
+    }
+
+    /// The first bytes, if the file is as small as an error would be.
+    pub fn glance(&self) -> Vec<u8> {
+        let mut start = Vec::new();
+        if self.bytes <= GLANCE
+            && let Ok(file) = File::open(self.file.path())
+        {
+            // What cannot be read has nothing to tell.
+            let _ = file.take(GLANCE).read_to_end(&mut start);
+        }
+        start
+    }
+
+    /// Gives the file its own name.
+    ///
+    /// # Errors
+    /// When that cannot be, as when another file has got the name meanwhile.
+    pub fn keep(self, to: &Destination) -> Result<(), Error> {
+        let kept = match to.overwrites {
+            true => self.file.persist(&to.path),
+            false => self.file.persist_noclobber(&to.path),
+        };
+        kept.map(drop).map_err(|error| to.failed(&error.error))
+    }
+}
+
+/// The name that a service gives a file (RFC 6266): only its last part, and only as information.
+pub fn file_name(disposition: &str) -> Option<String> {
+    let (mut plain, mut extended) = (None, None);
+    for (name, value) in parameters(disposition) {
+        match name.as_str() {
+            "filename" => plain = plain.or(Some(value)),
+            "filename*" => extended = extended.or_else(|| decode_extended(&value)),
+            _ => {}
+        }
+    }
+    let name = extended.or(plain)?;
+    let name: String = name
+        .rsplit(['/', '\\'])
+        .next()?
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
+    (!matches!(name.trim(), "" | "." | "..")).then_some(name)
+}
+
+/// The parameters behind the first `;`, names in lower case and values without their quotes.
+fn parameters(header: &str) -> Vec<(String, String)> {
+    let mut parameters = Vec::new();
+    let Some((_, rest)) = header.split_once(';') else {
+        return parameters;
+    };
+    let (mut part, mut quoted, mut escaped) = (String::new(), false, false);
+    for c in rest.chars().chain([';']) {
+        match c {
+            _ if escaped => {
+                part.push(c);
+                escaped = false;
+            }
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ';' if !quoted => {
+                if let Some((name, value)) = part.split_once('=') {
+                    let name = name.trim().to_ascii_lowercase();
+                    parameters.push((name, value.trim().to_owned()));
+                }
+                part.clear();
+            }
+            _ => part.push(c),
+        }
+    }
+    parameters
+}
+
+/// `UTF-8'en'%e2%82%ac` (RFC 8187).
+fn decode_extended(value: &str) -> Option<String> {
+    let (charset, rest) = value.split_once('\'')?;
+    let (_, encoded) = rest.split_once('\'')?;
+    let bytes = percent_decode_str(encoded);
+    match charset.to_ascii_lowercase().as_str() {
+        "utf-8" => bytes.decode_utf8().ok().map(|text| text.into_owned()),
+        "iso-8859-1" => Some(bytes.map(char::from).collect()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn file_names_are_base_names() {
+        for (header, expected) in [
+            ("attachment; filename=report.pdf", Some("report.pdf")),
+            (
+                "attachment; filename=\"my; report.pdf\"",
+                Some("my; report.pdf"),
+            ),
+            ("attachment; FileName=\"a\\\"b.txt\"", Some("a\"b.txt")),
+            ("attachment; filename=\"../../etc/passwd\"", Some("passwd")),
+            ("attachment; filename=\"C:\\\\dir\\\\x.txt\"", Some("x.txt")),
+            ("attachment; filename=\"..\"", None),
+            ("attachment; filename=\"a/\"", None),
+            (
+                "attachment; filename=\"e.txt\"; filename*=UTF-8''%e2%82%ac%20rates.txt",
+                Some("€ rates.txt"),
+            ),
+            ("inline; filename*=iso-8859-1'en'%A3.txt", Some("£.txt")),
+            ("inline; filename*=UTF-8''..%2f..%2fx", Some("x")),
+            ("inline; filename*=nonsense; filename=a", Some("a")),
+            ("inline; filename*=UTF-8''a%0d%0ab", Some("ab")),
+            ("attachment", None),
+            ("", None),
+        ] {
+            assert_eq!(file_name(header).as_deref(), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        let to = Destination::new(&path);
+        to.check().unwrap();
+        let mut download = to.begin().unwrap();
+        download.write(b"one", &to).unwrap();
+        assert_eq!(download.glance(), b"one");
+        // Somebody else takes the name meanwhile.
+        std::fs::write(&path, "other").unwrap();
+        assert!(download.keep(&to).is_err());
+        assert!(to.check().is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"other");
+        let to = to.overwriting();
+        to.check().unwrap();
+        to.begin().unwrap().keep(&to).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"");
+        drop(to.begin().unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        for bad in [folder.path().to_path_buf(), folder.path().join("no/a")] {
+            let to = Destination::new(&bad).overwriting();
+            assert!(to.check().is_err(), "{}", bad.display());
+        }
+    }
+}
