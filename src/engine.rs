@@ -11,11 +11,12 @@ use url::Url;
 use crate::descriptor::Access;
 use crate::error::{CALLERS_LIMIT, Error, Upstream, status_meaning};
 use crate::paging::{DEFAULT_MAX_PAGES, Followed, Next, Note};
-use crate::plan::{Plan, Text};
+use crate::plan::{Files, Plan, Text};
 use crate::project::ResponseView;
 use crate::send::{self, Client, Event, Response, Roots, tell};
 use crate::service::Service;
 use crate::sign::{Redactor, Secret, SecretStore, Secrets, sign};
+use crate::template::scalar_text;
 use crate::tool::Tool;
 
 type Watcher = Arc<dyn Fn(Event) + Send + Sync>;
@@ -41,6 +42,7 @@ pub struct Engine {
     timeout: Option<Duration>,
     roots: Roots,
     consent: Access,
+    files: Files,
     stand_in: Option<Url>,
     observer: Option<Watcher>,
     resolved: Mutex<HashMap<String, Arc<Value>>>,
@@ -92,7 +94,7 @@ impl Default for Engine {
 
 impl Engine {
     /// An engine that takes secrets from the environment, `.env` and files, trusts the bundled certificate
-    /// authorities and runs `read` tools alone.
+    /// authorities, runs `read` tools alone and sends no local files.
     pub fn new() -> Engine {
         Engine {
             secrets: SecretStore::default(),
@@ -100,6 +102,7 @@ impl Engine {
             timeout: None,
             roots: Roots::default(),
             consent: Access::Read,
+            files: Files::Denied,
             stand_in: None,
             observer: None,
             resolved: Mutex::default(),
@@ -140,6 +143,13 @@ impl Engine {
     #[must_use]
     pub fn with_consent(mut self, access: Access) -> Engine {
         self.consent = access;
+        self
+    }
+
+    /// Allows local files to be read and sent, where a tool's body says `file` and an argument names one.
+    #[must_use]
+    pub fn with_files(mut self, files: Files) -> Engine {
+        self.files = files;
         self
     }
 
@@ -295,16 +305,15 @@ impl Engine {
     /// Sends a plan and gives the response, which is no error status.
     async fn exchange(&self, tool: &Tool, plan: &Plan, params: &Value) -> Result<Response, Error> {
         let service = &tool.service;
+        // A file that is not there is told before a secret that is not.
+        let settled = plan.settle(&self.files)?;
         let session = self.session(service)?;
-        let request = sign(plan, &session.secrets);
+        let request = sign(&settled, &session.secrets);
         let observer = self.observer.as_deref();
-        tell(observer, || {
-            let view = plan.view();
-            Event::Request {
-                method: plan.method,
-                url: view.url,
-                headers: view.headers,
-            }
+        tell(observer, || Event::Request {
+            method: plan.method,
+            url: settled.plan.masked_url(),
+            headers: settled.plan.masked_headers(),
         });
         let sending = send::send(
             &session.client,
@@ -330,7 +339,10 @@ impl Engine {
         if response.status >= 300 {
             return Err(upstream_error(service, &response, params));
         }
-        Ok(response)
+        match tool.request.body.as_ref() {
+            Some(body) if body.is_graphql() => refuse_graphql_errors(service, response, params),
+            _ => Ok(response),
+        }
     }
 
     fn session(&self, service: &Service) -> Result<Arc<Session>, Error> {
@@ -399,6 +411,25 @@ fn upstream_error(service: &Service, response: &Response, params: &Value) -> Err
         attempts: response.attempts,
         retry_after: response.retry_after,
     }))
+}
+
+/// A GraphQL response with errors, which has a status of success all the same (GraphQL, section 7.1.2).
+fn refuse_graphql_errors(
+    service: &Service,
+    response: Response,
+    params: &Value,
+) -> Result<Response, Error> {
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+    let Some(first) = body.pointer("/errors/0") else {
+        return Ok(response);
+    };
+    let text = |pointer: &str| first.pointer(pointer).and_then(scalar_text);
+    let mut error = upstream_error(service, &response, params);
+    if let Error::Upstream(upstream) = &mut error {
+        upstream.message = text("/message").or(upstream.message.take());
+        upstream.code = text("/extensions/code").or(upstream.code.take());
+    }
+    Err(error)
 }
 
 /// The body as JSON; an empty one is null.

@@ -51,6 +51,6 @@ pub use catalog::Catalog;
 pub use engine::{Engine, Outcome, Page, Pages, WalkLimits};
 pub use error::{Error, ErrorKind, Upstream};
 pub use paging::Note;
-pub use plan::Plan;
+pub use plan::{Files, Plan};
 pub use sign::Secret;
 pub use tool::Tool;

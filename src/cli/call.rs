@@ -10,7 +10,7 @@ use toolrun::descriptor::Access;
 use toolrun::engine::WalkLimits;
 use toolrun::error::seconds;
 use toolrun::send::{Event, Roots};
-use toolrun::{Catalog, Engine, Note, Secret, Tool};
+use toolrun::{Catalog, Engine, Files, Note, Secret, Tool};
 use url::Url;
 
 use super::output::{Format, Printer};
@@ -117,7 +117,8 @@ impl Call {
         let verbose = self.verbose;
         let mut engine = Engine::new()
             .with_observer(move |event| watch(&event, verbose))
-            .with_roots(self.roots());
+            .with_roots(self.roots())
+            .with_files(Files::Any);
         for (name, value) in &self.set {
             engine = engine.with_setting(name, value);
         }
