@@ -8,6 +8,7 @@ use crate::error::{Error, Upstream, excerpt, status_meaning};
 use crate::project::{Action, ResponseKind, ResponseView, Rule};
 use crate::send::{Again, Destination, Response, file_name, retry_after_of};
 use crate::sign::Redactor;
+use crate::template::scalar_text;
 use crate::tool::Tool;
 
 /// How the response of one request is to be taken.
@@ -76,17 +77,39 @@ impl<'c> Judge<'c> {
 
     /// A success may say in its body that it is none.
     fn check_success(&self, response: &Response) -> Result<Verdict, Error> {
-        let Some(fails) = &self.tool.rules.fail_when else {
+        let fails = &self.tool.rules.fail_when;
+        let is_graphql = self.tool.is_graphql();
+        if fails.is_none() && !is_graphql {
             return Ok(Verdict::Success(None));
-        };
+        }
         let body = read(self.kind, self.destination, response)?;
-        let holds = fails
-            .holds(&self.view(response, &body))
-            .map_err(|error| error.under("response.fail_when"))?;
+        if is_graphql {
+            self.refuse_graphql_errors(response, &body)?;
+        }
+        let holds = match fails {
+            Some(fails) => fails
+                .holds(&self.view(response, &body))
+                .map_err(|error| error.under("response.fail_when"))?,
+            None => false,
+        };
         match holds {
             true => Err(self.upstream(None, response, &body)),
             false => Ok(Verdict::Success(Some(body))),
         }
+    }
+
+    /// A GraphQL response with errors has a status of success all the same (GraphQL, section 7.1.2).
+    fn refuse_graphql_errors(&self, response: &Response, body: &Value) -> Result<(), Error> {
+        let Some(first) = body.pointer("/errors/0") else {
+            return Ok(());
+        };
+        let text = |pointer: &str| first.pointer(pointer).and_then(scalar_text);
+        let mut error = self.upstream(None, response, body);
+        if let Error::Upstream(upstream) = &mut error {
+            upstream.message = text("/message").or(upstream.message.take());
+            upstream.code = text("/extensions/code").or(upstream.code.take());
+        }
+        Err(error)
     }
 
     /// The body as rules see it: an error, and what should be none, may have a body of any kind.

@@ -12,7 +12,7 @@ use crate::answer::{self, Judge, Verdict};
 use crate::descriptor::Access;
 use crate::error::{CALLERS_LIMIT, Error};
 use crate::paging::{DEFAULT_MAX_PAGES, Followed, Next, Note};
-use crate::plan::{Plan, Text};
+use crate::plan::{Files, Plan, Text};
 use crate::project::{ResponseKind, ResponseView};
 use crate::send::{self, Client, Destination, Event, Response, Roots, tell};
 use crate::service::Service;
@@ -44,6 +44,7 @@ pub struct Engine {
     roots: Roots,
     consent: Access,
     waits: bool,
+    files: Files,
     stand_in: Option<Url>,
     observer: Option<Watcher>,
     resolved: Mutex<HashMap<String, Arc<Value>>>,
@@ -105,7 +106,7 @@ impl Default for Engine {
 
 impl Engine {
     /// An engine that takes secrets from the environment, `.env` and files, trusts the bundled certificate
-    /// authorities and runs `read` tools alone.
+    /// authorities, runs `read` tools alone and sends no local files.
     pub fn new() -> Engine {
         Engine {
             secrets: SecretStore::default(),
@@ -114,6 +115,7 @@ impl Engine {
             roots: Roots::default(),
             consent: Access::Read,
             waits: true,
+            files: Files::Denied,
             stand_in: None,
             observer: None,
             resolved: Mutex::default(),
@@ -161,6 +163,13 @@ impl Engine {
     #[must_use]
     pub fn without_waiting(mut self) -> Engine {
         self.waits = false;
+        self
+    }
+
+    /// Allows local files to be read and sent, where a tool's body says `file` and an argument names one.
+    #[must_use]
+    pub fn with_files(mut self, files: Files) -> Engine {
+        self.files = files;
         self
     }
 
@@ -408,18 +417,17 @@ impl Engine {
         destination: Option<&Destination>,
     ) -> Result<Received, Error> {
         let service = &tool.service;
+        // A file that is not there is told before a secret that is not.
+        let settled = plan.settle(&self.files)?;
         let observer = self.observer.as_deref();
         let mut is_renewed = false;
         loop {
             let session = self.session(service)?;
-            let request = sign(plan, &session.secrets);
-            tell(observer, || {
-                let view = plan.view();
-                Event::Request {
-                    method: plan.method,
-                    url: view.url,
-                    headers: view.headers,
-                }
+            let request = sign(&settled, &session.secrets);
+            tell(observer, || Event::Request {
+                method: plan.method,
+                url: settled.plan.masked_url(),
+                headers: settled.plan.masked_headers(),
             });
             let judge = Judge {
                 tool,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::descriptor::{Access, Finding};
 use crate::paging::PagingError;
 use crate::params::ArgumentProblem;
-use crate::plan::RenderError;
+use crate::plan::{FileError, RenderError};
 use crate::project::ProjectError;
 use crate::service::SettingError;
 use crate::sign::SecretError;
@@ -92,6 +92,9 @@ pub enum Error {
     /// An argument cannot stand in its place in the request.
     #[error("the request cannot be built: {0}")]
     Render(#[from] RenderError),
+    /// A local file cannot, or may not, be read and sent.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A setting has no usable value.
     #[error(transparent)]
     Setting(#[from] SettingError),
@@ -337,6 +340,8 @@ impl Error {
             | Error::Arguments { .. }
             | Error::Render(_)
             | Error::Setting(_) => ErrorKind::Usage,
+            Error::File(error) if error.is_policy() => ErrorKind::Policy,
+            Error::File(_) => ErrorKind::Usage,
             Error::Descriptor(_) => ErrorKind::Descriptor,
             Error::Secret(_) => ErrorKind::Secret,
             Error::Consent { .. } | Error::Policy(_) => ErrorKind::Policy,

@@ -53,7 +53,7 @@ pub use catalog::Catalog;
 pub use engine::{Engine, Outcome, Page, Pages, WalkLimits};
 pub use error::{Error, ErrorKind, Upstream};
 pub use paging::Note;
-pub use plan::Plan;
+pub use plan::{Files, Plan};
 pub use sign::Secret;
 pub use tool::Tool;
 pub use wait::Job;

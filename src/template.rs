@@ -550,6 +550,26 @@ impl Template {
     }
 }
 
+impl Template {
+    /// Like [`Template::visit`], with the JSON Pointer of the value that the expression stands in; `pointer` is that of
+    /// the template.
+    pub fn visit_at(&self, pointer: &str, visit: &mut dyn FnMut(&Expression, &str, bool)) {
+        match self {
+            Template::List(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    item.visit_at(&join_index(pointer, i), visit);
+                }
+            }
+            Template::Map(members) => {
+                for (key, member) in members {
+                    member.visit_at(&join(pointer, key), visit);
+                }
+            }
+            leaf => leaf.visit(&mut |expression, in_text| visit(expression, pointer, in_text)),
+        }
+    }
+}
+
 fn render_text(pieces: &[Piece], scope: &dyn Scope) -> Result<String, EvalError> {
     let mut rendered = String::new();
     for piece in pieces {

@@ -156,6 +156,12 @@ impl Tool {
         page.unwrap_or_else(|| kind.empty())
     }
 
+    /// Whether the request is a GraphQL operation.
+    pub fn is_graphql(&self) -> bool {
+        let body = self.request.body.as_ref();
+        body.is_some_and(|body| body.is_graphql())
+    }
+
     /// The name with its service's, such as `anthropic-admin/list-workspaces`.
     pub fn qualified_name(&self) -> String {
         format!("{}/{}", self.service.name, self.name)

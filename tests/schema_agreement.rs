@@ -41,6 +41,7 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "unknown-key: a keyword of an older draft",
     "unknown-key: a keyword, misspelt in the output schema",
     "unknown-key: beside each",
+    "unknown-key: a style of a form field, misspelt",
 ];
 
 /// Rows on which the schemas and `validate` differ, and need not.

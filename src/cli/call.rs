@@ -12,7 +12,7 @@ use toolrun::descriptor::Access;
 use toolrun::engine::WalkLimits;
 use toolrun::error::seconds;
 use toolrun::send::{Destination, Event, Roots};
-use toolrun::{Catalog, Engine, Note, Page, Secret, Tool};
+use toolrun::{Catalog, Engine, Files, Note, Page, Secret, Tool};
 use url::Url;
 
 use super::interrupt::{cancel, unless_interrupted};
@@ -135,7 +135,8 @@ impl Call {
         let verbose = self.verbose;
         let mut engine = Engine::new()
             .with_observer(move |event| watch(&event, verbose, waiting.as_ref()))
-            .with_roots(self.roots());
+            .with_roots(self.roots())
+            .with_files(Files::Any);
         if self.no_wait {
             engine = engine.without_waiting();
         }

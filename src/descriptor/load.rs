@@ -127,7 +127,14 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check, faults: &mut V
             let key = property.as_str().unwrap_or_default();
             check.error_at_map(Code::MissingKey, &at, format!("the key `{key}` is missing"));
         }
+        ValidationErrorKind::OneOfMultipleValid { .. } if is_choice_of_keys(kind, error) => {
+            report_keys(kind, error, check);
+        }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            if is_choice_of_keys(kind, error) {
+                report_keys(kind, error, check);
+                return;
+            }
             if report_choice(context, &at, error, check) {
                 return;
             }
@@ -229,6 +236,50 @@ fn known_keys(kind: Kind, error: &ValidationError<'_>) -> Vec<String> {
         .and_then(Value::as_object)
         .map(|properties| properties.keys().cloned().collect())
         .unwrap_or_default()
+}
+
+/// The keys of which exactly one must be there, where the schema says that: `oneOf` over nothing but `required`.
+fn chosen_keys(kind: Kind, error: &ValidationError<'_>) -> Option<Vec<&'static str>> {
+    let branches = kind.schema().pointer(&error.schema_path().to_string())?;
+    let only_key = |branch: &'static Value| match branch.as_object()?.iter().next()? {
+        (keyword, Value::Array(keys)) if keyword == "required" => keys.first()?.as_str(),
+        _ => None,
+    };
+    branches.as_array()?.iter().map(only_key).collect()
+}
+
+fn is_choice_of_keys(kind: Kind, error: &ValidationError<'_>) -> bool {
+    chosen_keys(kind, error).is_some()
+}
+
+/// Reports that none of several keys is there, or more than one.
+fn report_keys(kind: Kind, error: &ValidationError<'_>, check: &Check) {
+    // Another finding tells of a value that is no map, and of a key that may have been meant for one of these.
+    let Some(members) = error.instance().as_object() else {
+        return;
+    };
+    let known = known_keys(kind, error);
+    let keys = chosen_keys(kind, error).unwrap_or_default();
+    let at = error.instance_path().to_string();
+    let given: Vec<&String> = members
+        .keys()
+        .filter(|key| keys.contains(&key.as_str()))
+        .collect();
+    let choice = keys.join(", ");
+    match given.as_slice() {
+        [first, second, ..] => check.error_at_key(
+            Code::BadValue,
+            &join(&at, second),
+            format!("`{first}` and `{second}` cannot stand together"),
+            Some(format!("write one of {choice}")),
+        ),
+        _ if members.keys().all(|key| known.contains(key)) => check.error_at_map(
+            Code::MissingKey,
+            &at,
+            format!("one of the keys {choice} is missing"),
+        ),
+        _ => {}
+    }
 }
 
 /// The alternative that the author meant: one that fails deeper than at its own type or discriminator, and there

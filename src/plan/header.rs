@@ -129,25 +129,39 @@ pub fn set(headers: &mut Vec<(String, Text)>, name: &str, value: Text) {
 }
 
 fn report_bad_name(name: &str, lower: &str, at: &str, check: &Check) {
+    if let Some((message, help)) = bad_name(name, lower) {
+        check.error_at_key(Code::BadHeader, at, message, help);
+    }
+}
+
+/// Reports a header that the engine cannot add to those of the descriptor; `at` is where its name stands.
+pub fn report_added(name: &str, headers: &HeaderTemplate, at: &str, check: &Check) {
+    let lower = name.to_ascii_lowercase();
+    if let Some((message, _)) = bad_name(name, &lower) {
+        check.error(Code::BadHeader, at, message);
+    } else if headers.names().any(|other| other == lower) || lower == "content-type" {
+        let message = format!("the header `{name}` has another value");
+        check.error(Code::BadHeader, at, message);
+    }
+}
+
+/// What is wrong with a header's name, and how to mend it.
+fn bad_name(name: &str, lower: &str) -> Option<(String, Option<String>)> {
     let is_token = !name.is_empty()
         && name
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
     if !is_token {
-        check.error_at_key(
-            Code::BadHeader,
-            at,
+        return Some((
             format!("`{name}` is no legal header name"),
             Some("letters, digits and `-` make a header name".to_owned()),
-        );
-    } else if RESERVED.contains(&lower) {
-        check.error_at_key(
-            Code::BadHeader,
-            at,
-            format!("the header `{name}` belongs to the HTTP connection itself"),
-            None,
-        );
+        ));
     }
+    let is_reserved = RESERVED.contains(&lower);
+    is_reserved.then(|| {
+        let message = format!("the header `{name}` belongs to the HTTP connection itself");
+        (message, None)
+    })
 }
 
 /// Header values are visible ASCII with spaces and tabs: anything else is dropped or split by servers on the way.

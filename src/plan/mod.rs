@@ -5,9 +5,13 @@
 //! it as placeholders.
 
 mod body;
+mod curl;
+mod files;
 mod header;
 mod path;
 mod query;
+mod settle;
+mod style;
 mod view;
 
 use std::fmt;
@@ -18,12 +22,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-pub use body::{Body, BodySpec, BodyTemplate};
+pub use body::{
+    Body, BodyContent, BodyKind, BodySpec, BodyTemplate, Content, ContentSpec, DescribedPart,
+    Field, FormEntry, FormSpec, FormTemplate, GraphqlSpec, Part, PartContentSpec, PartSpec,
+    StyledEntry, ValuePlace,
+};
+pub use files::{FileError, Files};
 pub use header::{HeaderTemplate, is_reserved};
 pub use path::{PathTemplate, Segment};
-pub use query::{QueryEntry, QuerySpec, QueryTemplate, Style, StyledQuery};
+pub use query::{QueryEntry, QuerySpec, QueryTemplate, StyledQuery};
+pub use settle::{Generated, Settled};
+pub use style::Style;
 pub use view::PlanView;
 
+use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::template::{CallScope, EvalError, Names};
 
@@ -116,8 +128,11 @@ pub struct RequestSpec {
     /// The request body.
     pub body: Option<BodySpec>,
     /// Whether the request may be sent again after a failure. The default follows the method: every method but
-    /// POST and PATCH.
+    /// POST and PATCH; and it is yes with an `idempotency_key`.
     pub idempotent: Option<bool>,
+    /// A key by which the service knows a request that it got already: a fresh UUID for each call, the same on each
+    /// retry.
+    pub idempotency_key: Option<IdempotencyKeySpec>,
 }
 
 impl RequestSpec {
@@ -135,15 +150,26 @@ impl RequestSpec {
             headers,
             body: None,
             idempotent: None,
+            idempotency_key: None,
         }
     }
 }
 
-/// Text in a plan: plain, or a credential that is filled in when the plan is signed.
+/// Where the idempotency key goes.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdempotencyKeySpec {
+    /// The name of the header, such as `Idempotency-Key`.
+    pub header: String,
+}
+
+/// Text in a plan: plain, made when the plan is sent, or a credential that is filled in when it is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
     /// Text as it will be sent.
     Plain(String),
+    /// What each call makes anew.
+    Generated(Generated),
     /// A credential.
     Credential(Credential),
 }
@@ -174,6 +200,7 @@ impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Text::Plain(text) => f.write_str(text),
+            Text::Generated(generated) => generated.fmt(f),
             Text::Credential(Credential::Secret { prefix, .. }) => write!(f, "{prefix}{MASK}"),
             Text::Credential(Credential::Basic { .. }) => write!(f, "Basic {MASK}"),
         }
@@ -249,6 +276,8 @@ pub struct RequestTemplate {
     pub idempotent: bool,
     /// The `accept` header, unless the service or the tool sets one.
     pub accept: &'static str,
+    /// The lower-case name of the header that carries the idempotency key.
+    pub idempotency_header: Option<String>,
 }
 
 impl RequestTemplate {
@@ -259,29 +288,28 @@ impl RequestTemplate {
         names: &Names,
         check: &Check,
     ) -> RequestTemplate {
-        if spec.body.is_some() && !spec.method.takes_body() {
-            check.error_at_key(
-                crate::descriptor::code::Code::BadBody,
-                &join(pointer, "body"),
-                format!("{} requests have no body", spec.method),
-                Some("use POST, PUT or PATCH, or move the values to `query`".to_owned()),
-            );
+        if let Some(body) = &spec.body {
+            report_misfit(spec, body, pointer, check);
         }
+        let headers =
+            HeaderTemplate::compile(&spec.headers, &join(pointer, "headers"), names, check);
+        let idempotency_header = spec.idempotency_key.as_ref().map(|key| {
+            let at = join(&join(pointer, "idempotency_key"), "header");
+            header::report_added(&key.header, &headers, &at, check);
+            key.header.to_ascii_lowercase()
+        });
+        let is_idempotent = spec.method.is_idempotent() || idempotency_header.is_some();
         RequestTemplate {
             method: spec.method,
             path: PathTemplate::compile(&spec.path, &join(pointer, "path"), names, check),
             query: QueryTemplate::compile(&spec.query, &join(pointer, "query"), names, check),
-            headers: HeaderTemplate::compile(
-                &spec.headers,
-                &join(pointer, "headers"),
-                names,
-                check,
-            ),
+            headers,
             body: spec
                 .body
                 .as_ref()
                 .map(|body| BodyTemplate::compile(body, &join(pointer, "body"), names, check)),
-            idempotent: spec.idempotent.unwrap_or(spec.method.is_idempotent()),
+            idempotent: spec.idempotent.unwrap_or(is_idempotent),
+            idempotency_header,
             accept: crate::project::ResponseKind::Json.accept(),
         }
     }
@@ -320,16 +348,20 @@ impl RequestTemplate {
         ];
         common_headers.render(scope, &mut headers)?;
         self.headers.render(scope, &mut headers)?;
+        if let Some(name) = &self.idempotency_header {
+            header::set(&mut headers, name, Text::Generated(Generated::Uuid));
+        }
         let body = match &self.body {
             Some(template) => template.render(scope)?,
             None => None,
         };
         if let Some(body) = &body {
-            header::set(
-                &mut headers,
-                "content-type",
-                Text::Plain(body.content_type.clone()),
-            );
+            let media_type = body.content_type.clone();
+            let content_type = match &body.content {
+                BodyContent::One(_) => Text::Plain(media_type),
+                BodyContent::Multipart(_) => Text::Generated(Generated::Boundary { media_type }),
+            };
+            header::set(&mut headers, "content-type", content_type);
         }
         Ok(Plan {
             method: self.method,
@@ -339,6 +371,35 @@ impl RequestTemplate {
             body,
             idempotent: self.idempotent,
         })
+    }
+}
+
+/// A body that its method or its headers leave no room for.
+fn report_misfit(spec: &RequestSpec, body: &BodySpec, pointer: &str, check: &Check) {
+    let at = join(pointer, "body");
+    if !spec.method.takes_body() {
+        check.error_at_key(
+            Code::BadBody,
+            &at,
+            format!("{} requests have no body", spec.method),
+            Some("use POST, PUT or PATCH, or move the values to `query`".to_owned()),
+        );
+    } else if matches!(body.kind, BodyKind::Graphql(_)) && spec.method != Method::Post {
+        check.error_with_help(
+            Code::BadBody,
+            &join(pointer, "method"),
+            format!("GraphQL operations are no {} requests", spec.method),
+            "use POST",
+        );
+    }
+    let is_content_type = |name: &&String| name.eq_ignore_ascii_case("content-type");
+    if let Some(name) = spec.headers.keys().find(is_content_type) {
+        check.error_at_key(
+            Code::BadHeader,
+            &join(&join(pointer, "headers"), name),
+            format!("the header `{name}` is the body's"),
+            Some("write `content_type` in the body".to_owned()),
+        );
     }
 }
 

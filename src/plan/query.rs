@@ -3,14 +3,13 @@
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::style::{Style, Styled};
 use super::{RenderError, Scalar, Text, percent_encode};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
-use crate::template::{
-    CallScope, Expression, Names, Template, is_identifier, kind_of, scalar_text,
-};
+use crate::template::{CallScope, Expression, Names, Template, is_identifier, scalar_text};
 
 /// Query parameters: a list of params that go by their own names, or a map from the name on the wire to its value.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -62,27 +61,6 @@ pub struct StyledQuery {
     /// With `form`, `space` and `pipe`: whether each item stands in a parameter of its own. The default is the one
     /// of OpenAPI: true for `form`, false for the others.
     pub explode: Option<bool>,
-}
-
-/// How an array or object is written in the query (the styles of OpenAPI 3, and three that it has no name for).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Style {
-    /// `a=1&a=2`.
-    #[default]
-    Repeat,
-    /// `a=1,2`.
-    Comma,
-    /// `a[]=1&a[]=2`; objects are `a[k]=v`.
-    Brackets,
-    /// OpenAPI `form`: `a=1&a=2`, or `a=1,2` without explode; objects are `k=v`, or `a=k,v`.
-    Form,
-    /// OpenAPI `spaceDelimited`: `a=1%202`.
-    Space,
-    /// OpenAPI `pipeDelimited`: `a=1%7C2`.
-    Pipe,
-    /// OpenAPI `deepObject`: `a[k]=v`.
-    DeepObject,
 }
 
 /// Compiled query parameters.
@@ -224,130 +202,33 @@ fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &C
         name: name.to_owned(),
         value,
         style,
-        explode: explode.unwrap_or(!matches!(style, Style::Space | Style::Pipe)),
+        explode: explode.unwrap_or(style.explodes()),
     }
 }
 
 impl Entry {
     fn write(&self, value: &Value, query: &mut Vec<(String, Text)>) -> Result<(), RenderError> {
-        match value {
-            Value::Null => Ok(()),
-            Value::Array(items) => self.write_array(items, query),
-            Value::Object(members) => self.write_object(members, query),
-            scalar => {
-                let value = percent_encode(&self.scalar(scalar)?);
-                query.push((self.encoded_name.clone(), Text::Plain(value)));
-                Ok(())
-            }
-        }
-    }
-
-    fn write_array(
-        &self,
-        items: &[Value],
-        query: &mut Vec<(String, Text)>,
-    ) -> Result<(), RenderError> {
-        let items = self.scalars(items)?;
-        if items.is_empty() {
+        // Most values are scalars, whose name is encoded already.
+        if let Some(text) = scalar_text(value) {
+            let value = percent_encode(&text);
+            query.push((self.encoded_name.clone(), Text::Plain(value)));
             return Ok(());
         }
-        let delimiter = match self.style {
-            Style::Comma => Some(","),
-            Style::Form if !self.explode => Some(","),
-            Style::Space if !self.explode => Some("%20"),
-            Style::Pipe if !self.explode => Some("%7C"),
-            _ => None,
+        let styled = Styled {
+            part: "query",
+            name: &self.name,
+            style: self.style,
+            explode: self.explode,
         };
-        match delimiter {
-            Some(delimiter) => {
-                let encoded: Vec<String> = items.iter().map(|item| percent_encode(item)).collect();
-                let value = Text::Plain(encoded.join(delimiter));
-                query.push((percent_encode(&self.name), value));
-            }
-            None if matches!(self.style, Style::Brackets | Style::DeepObject) => {
-                let name = format!("{}[]", self.name);
-                items.iter().for_each(|item| push(query, &name, item));
-            }
-            None => items.iter().for_each(|item| push(query, &self.name, item)),
-        }
-        Ok(())
-    }
-
-    fn write_object(
-        &self,
-        members: &Map<String, Value>,
-        query: &mut Vec<(String, Text)>,
-    ) -> Result<(), RenderError> {
-        match self.style {
-            Style::Brackets | Style::DeepObject => self.write_deep(&self.name, members, query),
-            Style::Form if self.explode => {
-                for (key, member) in members.iter().filter(|(_, member)| !member.is_null()) {
-                    push(query, key, &self.scalar(member)?);
-                }
-                Ok(())
-            }
-            Style::Form | Style::Comma | Style::Space | Style::Pipe if !members.is_empty() => {
-                let delimiter = match self.style {
-                    Style::Space => "%20",
-                    Style::Pipe => "%7C",
-                    _ => ",",
-                };
-                let mut parts = Vec::new();
-                for (key, member) in members.iter().filter(|(_, member)| !member.is_null()) {
-                    parts.push(percent_encode(key));
-                    parts.push(percent_encode(&self.scalar(member)?));
-                }
-                let value = Text::Plain(parts.join(delimiter));
-                query.push((percent_encode(&self.name), value));
-                Ok(())
-            }
-            Style::Form | Style::Comma | Style::Space | Style::Pipe => Ok(()),
-            Style::Repeat => Err(RenderError::value(
-                format!("query `{}`", self.name),
-                "an object has no form when the key repeats; give the parameter a `style`, such as deep_object",
-            )),
-        }
-    }
-
-    fn write_deep(
-        &self,
-        prefix: &str,
-        members: &Map<String, Value>,
-        query: &mut Vec<(String, Text)>,
-    ) -> Result<(), RenderError> {
-        for (key, member) in members {
-            let name = format!("{prefix}[{key}]");
-            match member {
-                Value::Null => {}
-                Value::Object(inner) => self.write_deep(&name, inner, query)?,
-                Value::Array(items) => {
-                    let name = format!("{name}[]");
-                    for item in self.scalars(items)? {
-                        push(query, &name, &item);
-                    }
-                }
-                scalar => push(query, &name, &self.scalar(scalar)?),
-            }
-        }
-        Ok(())
-    }
-
-    fn scalars(&self, items: &[Value]) -> Result<Vec<String>, RenderError> {
-        items.iter().map(|item| self.scalar(item)).collect()
-    }
-
-    fn scalar(&self, value: &Value) -> Result<String, RenderError> {
-        scalar_text(value).ok_or_else(|| {
-            RenderError::value(
-                format!("query `{}`", self.name),
-                format!("{} cannot stand as one query value", kind_of(value)),
-            )
+        styled.write(value, &mut |name, items, delimiter| {
+            let items: Vec<String> = items.iter().map(|item| percent_encode(item)).collect();
+            let value = match delimiter {
+                ',' => items.join(","),
+                other => items.join(&percent_encode(other.encode_utf8(&mut [0; 4]))),
+            };
+            query.push((percent_encode(name), Text::Plain(value)));
         })
     }
-}
-
-fn push(query: &mut Vec<(String, Text)>, name: &str, value: &str) {
-    query.push((percent_encode(name), Text::Plain(percent_encode(value))));
 }
 
 #[cfg(test)]
@@ -412,6 +293,16 @@ mod tests {
             (styled("form"), list.clone(), "a=x%20y&a=2&a=true"),
             (styled("space"), list.clone(), "a=x%20y%202%20true"),
             (styled("pipe"), list.clone(), "a=x%20y%7C2%7Ctrue"),
+            (
+                styled("indexed"),
+                list.clone(),
+                "a%5B0%5D=x%20y&a%5B1%5D=2&a%5B2%5D=true",
+            ),
+            (
+                styled("indexed"),
+                json!({"a": [{"k": 1, "l": [2]}, {"k": null}]}),
+                "a%5B0%5D%5Bk%5D=1&a%5B0%5D%5Bl%5D%5B0%5D=2",
+            ),
             (
                 styled("deep_object"),
                 object.clone(),

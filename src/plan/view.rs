@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Credential, MASK, Plan, Text};
+use super::Plan;
+use super::body::{Body, Content};
+use super::settle::SHOWN_BOUNDARY;
 
 /// A plan with its secrets masked, in the shape of `--dry-run=json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,7 +16,8 @@ pub struct PlanView {
     pub url: String,
     /// Header fields in order.
     pub headers: Vec<(String, String)>,
-    /// The body: a JSON value, or null.
+    /// The body: the JSON value, the text of a form or of a text body, `{base64}` or `{file}` for bytes, or the list of
+    /// a form's parts, each `{name, filename?, content_type?, value | base64 | file}`; null where there is none.
     pub body: Value,
 }
 
@@ -31,20 +34,21 @@ impl Plan {
         url
     }
 
+    /// The header fields with their secrets masked.
+    pub fn masked_headers(&self) -> Vec<(String, String)> {
+        self.headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect()
+    }
+
     /// The plan with its secrets masked.
     pub fn view(&self) -> PlanView {
         PlanView {
             method: self.method.to_string(),
             url: self.masked_url(),
-            headers: self
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.to_string()))
-                .collect(),
-            body: self
-                .body
-                .as_ref()
-                .map_or(Value::Null, |body| body.json.clone()),
+            headers: self.masked_headers(),
+            body: self.body.as_ref().map_or(Value::Null, Body::to_value),
         }
     }
 
@@ -65,45 +69,24 @@ impl Plan {
             text.push_str(&format!("{name}: {value}\n"));
         }
         if let Some(body) = &self.body {
-            text.push_str(&format!("\n{:#}\n", body.json));
+            text.push('\n');
+            for piece in body.pieces(SHOWN_BOUNDARY) {
+                text.push_str(&shown(&piece).replace("\r\n", "\n"));
+            }
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
         }
         text
     }
+}
 
-    /// The request as a curl command. A secret that comes from an environment variable is written as a reference
-    /// to that variable, so that the command runs as it stands; any other is masked.
-    pub fn to_curl(&self) -> String {
-        let mut url = self.target.clone();
-        for (i, (name, value)) in self.query.iter().enumerate() {
-            url.push(if i == 0 { '?' } else { '&' });
-            url.push_str(&format!("{name}={value}"));
-        }
-        let mut lines = vec![format!("curl --request {} {}", self.method, quoted(&url))];
-        for (name, value) in &self.headers {
-            lines.push(format!("--header {}", curl_header(name, value)));
-        }
-        if let Some(body) = &self.body {
-            lines.push(format!("--data-raw {}", quoted(&body.json.to_string())));
-        }
-        lines.join(" \\\n  ") + "\n"
+/// A content as text; what has none is told in angle brackets.
+fn shown(content: &Content) -> String {
+    match content {
+        Content::Json(json) => format!("{json:#}"),
+        Content::Text(text) => text.clone(),
+        Content::Bytes(bytes) => format!("<{} bytes>", bytes.len()),
+        Content::File(path) => format!("<the file {path}>"),
     }
-}
-
-/// Quotes a text for a POSIX shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-fn curl_header(name: &str, value: &Text) -> String {
-    match value {
-        Text::Credential(Credential::Secret { prefix, secret }) if is_variable(secret) => {
-            format!("\"{name}: {prefix}${{{secret}}}\"")
-        }
-        Text::Credential(Credential::Basic { .. }) => quoted(&format!("{name}: Basic {MASK}")),
-        other => quoted(&format!("{name}: {other}")),
-    }
-}
-
-fn is_variable(name: &str) -> bool {
-    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }

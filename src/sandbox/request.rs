@@ -122,7 +122,7 @@ fn param_of<'t>(tool: &'t Tool, name: &str) -> Option<(&'t str, Option<&'static 
         .wire_names()
         .find_map(|(wire, param, style)| {
             let delimiter = match style {
-                Style::Brackets | Style::DeepObject => {
+                Style::Brackets | Style::DeepObject | Style::Indexed => {
                     return (name.strip_suffix("[]") == Some(wire)).then_some((param?, None));
                 }
                 Style::Comma => Some(","),

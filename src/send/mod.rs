@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 pub use client::{Client, ClientError, Roots};
@@ -374,8 +374,14 @@ fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
         value.set_sensitive(*is_secret);
         built.headers_mut().insert(header, value);
     }
-    if let Some(body) = &request.body {
-        *built.body_mut() = Some(body.clone().into());
+    match &request.body {
+        Some(body) if !body.is_empty() => *built.body_mut() = Some(body.clone().into()),
+        // Servers that are told no length refuse the request (411), and the client leaves it out.
+        _ if matches!(request.method, Method::Post | Method::Put | Method::Patch) => {
+            let none = HeaderValue::from_static("0");
+            built.headers_mut().insert(CONTENT_LENGTH, none);
+        }
+        _ => {}
     }
     Ok(built)
 }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -19,7 +20,9 @@ pub use secret::{Secret, SecretError, SecretRef, SecretSpec, SecretStore};
 
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
-use crate::plan::{Credential, Method, Plan, Text, is_reserved, percent_encode, set_header};
+use crate::plan::{
+    Credential, Method, Plan, Settled, Text, is_reserved, percent_encode, set_header,
+};
 
 /// How requests are authenticated.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -277,6 +280,8 @@ impl Secrets {
     fn reveal<'s>(&'s self, text: &'s Text) -> std::borrow::Cow<'s, str> {
         match text {
             Text::Plain(text) => text.into(),
+            // A settled plan has none.
+            Text::Generated(generated) => generated.to_string().into(),
             Text::Credential(Credential::Secret { prefix, secret }) => {
                 let value = self.0.get(secret).map_or("", Secret::expose);
                 if prefix.is_empty() {
@@ -308,11 +313,12 @@ pub struct SignedRequest {
     /// Header fields, and whether each carries a credential.
     pub headers: Vec<(String, String, bool)>,
     /// The body's bytes.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Bytes>,
 }
 
 /// Fills in the plan's credentials.
-pub fn sign(plan: &Plan, secrets: &Secrets) -> SignedRequest {
+pub fn sign(settled: &Settled<'_>, secrets: &Secrets) -> SignedRequest {
+    let plan = &settled.plan;
     let mut query = String::new();
     for (name, value) in &plan.query {
         if !query.is_empty() {
@@ -337,6 +343,6 @@ pub fn sign(plan: &Plan, secrets: &Secrets) -> SignedRequest {
                 (name.clone(), secrets.reveal(value).into_owned(), secret)
             })
             .collect(),
-        body: plan.body.as_ref().map(|body| body.bytes()),
+        body: settled.body.clone(),
     }
 }

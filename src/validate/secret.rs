@@ -139,15 +139,15 @@ fn walk(value: &Value, pointer: &str, check: &Check) {
     }
 }
 
-/// A literal header or query parameter of a request whose name says that it is a credential.
+/// A literal header, query parameter or form field of a request whose name says that it is a credential.
 fn is_credential(pointer: &str) -> bool {
     let inside = pointer
         .strip_prefix("/service")
         .or(pointer.strip_prefix("/request"))
         .unwrap_or(pointer);
-    let name = inside
-        .strip_prefix("/headers/")
-        .or(inside.strip_prefix("/query/"));
+    let name = ["/headers/", "/query/", "/body/form/", "/body/multipart/"]
+        .iter()
+        .find_map(|section| inside.strip_prefix(section));
     name.is_some_and(|name| {
         let name = name
             .split('/')

@@ -8,7 +8,7 @@ use crate::descriptor::Access;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
 use crate::examples;
-use crate::plan::{Method, RequestTemplate, Style};
+use crate::plan::{Method, RequestTemplate, Style, ValuePlace};
 use crate::tool::Tool;
 use crate::wait::Wait;
 
@@ -322,8 +322,20 @@ fn report_doubled_in(tool: &Tool, request: &RequestTemplate, section: &str, chec
         }
         wire.push(name);
     }
+    let carries_credential = |name: &str| tool.service.auth.header_names().any(|own| own == name);
+    if request
+        .idempotency_header
+        .as_deref()
+        .is_some_and(carries_credential)
+    {
+        check.error(
+            Code::BadHeader,
+            "/request/idempotency_key/header",
+            "this header carries the service's credential",
+        );
+    }
     for name in request.headers.names() {
-        if tool.service.auth.header_names().any(|own| own == name) {
+        if carries_credential(name) {
             check.error_at_key(
                 Code::BadHeader,
                 &header_pointer(section, check, name),
@@ -363,6 +375,8 @@ enum Place {
     Styled,
     /// A header: scalars, and arrays of scalars.
     Header,
+    /// A part of a form: scalars, objects, and arrays of both.
+    Part,
 }
 
 /// Params whose type has no form where they stand: it would be found out at the first call.
@@ -382,8 +396,10 @@ fn report_bad_places(tool: &Tool, check: &Check) {
                 match place {
                     Place::Text => "only strings, numbers and booleans have a text form",
                     Place::Repeated => "give the query parameter a `style`, such as deep_object",
-                    Place::Styled | Place::Header => {
-                        "only scalars and arrays of scalars can stand here"
+                    Place::Styled => "`style: indexed` writes lists of lists and of objects",
+                    Place::Header => "only scalars and arrays of scalars can stand here",
+                    Place::Part => {
+                        "a part is a scalar or an object; a list gives a part for each item"
                     }
                 },
             );
@@ -415,15 +431,15 @@ fn report_bad_places(tool: &Tool, check: &Check) {
         }
     }
     if let Some(body) = &tool.request.body {
-        body.visit(&mut |expression, in_text| {
-            if in_text {
-                report(
-                    expression.names(),
-                    expression.text(),
-                    Place::Text,
-                    "/request/body/json",
-                );
-            }
+        body.visit_places("/request/body", &mut |expression, at, place| {
+            let place = match place {
+                ValuePlace::Any | ValuePlace::Styled(Style::Indexed) => return,
+                ValuePlace::Text => Place::Text,
+                ValuePlace::Repeated | ValuePlace::Styled(Style::Repeat) => Place::Repeated,
+                ValuePlace::Styled(_) => Place::Styled,
+                ValuePlace::Part => Place::Part,
+            };
+            report(expression.names(), expression.text(), place, at);
         });
     }
 }
@@ -448,6 +464,11 @@ fn misplaced(schema: &Value, place: Place) -> Option<&'static str> {
                 .iter()
                 .any(|name| name == "array" || name == "object")
                 .then_some("is a list of lists or objects, which has no form here")
+        }
+        Place::Part if has("array") => {
+            let items = schema.get("items").and_then(types_of)?;
+            let has_list = items.iter().any(|name| name == "array");
+            has_list.then_some("is a list of lists, which has no form here")
         }
         _ => None,
     }

@@ -1,0 +1,134 @@
+//! Media types, such as `text/csv; charset=utf-8`.
+
+use serde_json::Value;
+
+use super::render_text;
+use crate::descriptor::code::Code;
+use crate::descriptor::source::Check;
+use crate::plan::RenderError;
+use crate::template::{CallScope, Names, Piece, Template};
+
+/// Which media types may stand in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaType {
+    /// Any.
+    Any,
+    /// One of several parts; the boundary is not the descriptor's to choose.
+    Multipart,
+}
+
+/// Compiles a `content_type`; mistakes go to `check`.
+pub fn compile(
+    text: &str,
+    media: MediaType,
+    pointer: &str,
+    names: &Names,
+    check: &Check,
+) -> Template {
+    let template = Template::compile_text(text, pointer, names, check);
+    let (start, problem) = match &template {
+        Template::Literal(Value::String(text)) => (text.as_str(), problem(text)),
+        Template::Text(pieces) => {
+            let mut texts = pieces.iter().filter_map(|piece| match piece {
+                Piece::Text(text) => Some(text),
+                Piece::Expression(_) => None,
+            });
+            let illegal = texts.find(|text| !is_field_text(text));
+            let start = match pieces.first() {
+                Some(Piece::Text(text)) => text,
+                _ => "",
+            };
+            (start, illegal.map(|text| no_media_type(text)))
+        }
+        _ => ("", None),
+    };
+    let problem = problem.or_else(|| media.refuses(start));
+    if let Some(problem) = problem {
+        check.error(Code::BadBody, pointer, problem);
+    }
+    template
+}
+
+impl MediaType {
+    fn refuses(self, text: &str) -> Option<String> {
+        if self == MediaType::Any {
+            return None;
+        }
+        let lower = text.to_ascii_lowercase();
+        match (lower.starts_with("multipart/"), lower.contains("boundary")) {
+            (true, false) => None,
+            (false, _) => {
+                Some("a body of parts is of a type that begins with multipart/".to_owned())
+            }
+            (true, true) => Some("the boundary is made for each request; leave it out".to_owned()),
+        }
+    }
+}
+
+/// The media type that a template gives; `None` for an absent value.
+///
+/// # Errors
+/// When it is no media type, so that no argument can bring in a header of its own.
+pub fn render(
+    template: &Template,
+    place: &str,
+    scope: &CallScope<'_>,
+) -> Result<Option<String>, RenderError> {
+    let text = render_text(template, place, scope)?;
+    match text.as_deref().and_then(problem) {
+        Some(problem) => Err(RenderError::value(place, problem)),
+        None => Ok(text),
+    }
+}
+
+/// What is wrong with a media type (RFC 9110, section 8.3.1).
+fn problem(text: &str) -> Option<String> {
+    let (essence, rest) = text.split_once(';').unwrap_or((text, ""));
+    let is_token = |part: &str| {
+        let is_legal = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        !part.is_empty() && part.bytes().all(is_legal)
+    };
+    let is_legal = essence
+        .trim_end()
+        .split_once('/')
+        .is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
+    (!is_legal || !is_field_text(rest)).then(|| no_media_type(text))
+}
+
+fn is_field_text(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+}
+
+fn no_media_type(text: &str) -> String {
+    format!("{text:?} is no media type, such as application/json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_are_told_from_other_texts() {
+        for good in [
+            "application/json",
+            "text/csv; charset=utf-8",
+            "application/vnd.api+json;ext=\"a b\"",
+            "*/*",
+        ] {
+            assert_eq!(problem(good), None, "{good}");
+        }
+        for bad in [
+            "",
+            "json",
+            "/json",
+            "text/",
+            "text/a b",
+            "text/é",
+            "text/a\r\nx: y",
+            "text/plain; a=\"\r\n\"",
+            "text/plain; a=é",
+        ] {
+            assert!(problem(bad).is_some(), "{bad}");
+        }
+    }
+}

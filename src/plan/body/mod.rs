@@ -1,0 +1,417 @@
+//! Request bodies: one module for each kind. Whatever the kind, expressions stand at the leaves, so that no argument
+//! can break out of its place.
+
+mod content;
+mod form;
+mod graphql;
+mod media;
+mod multipart;
+
+use std::borrow::Cow;
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+pub use content::{Content, ContentSpec};
+pub use form::{Field, FormEntry, FormSpec, FormTemplate, StyledEntry};
+pub use graphql::GraphqlSpec;
+pub use multipart::{DescribedPart, Part, PartContentSpec, PartSpec};
+
+use self::content::ContentTemplate;
+use self::graphql::GraphqlTemplate;
+use self::media::MediaType;
+use self::multipart::MultipartTemplate;
+use super::{RenderError, Style};
+use crate::descriptor::code::Code;
+use crate::descriptor::source::{Check, join};
+use crate::template::{CallScope, Expression, Names, Template, kind_of, scalar_text};
+
+/// The request body: exactly one kind, and perhaps the media type that it is sent as.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(try_from = "BodyFields")]
+#[schemars(with = "BodyFields")]
+pub struct BodySpec {
+    /// The kind.
+    pub kind: BodyKind,
+    /// The media type to send in place of the kind's own.
+    pub content_type: Option<String>,
+}
+
+/// A kind of body.
+#[derive(Debug, Clone)]
+pub enum BodyKind {
+    /// A JSON value.
+    Json(Value),
+    /// Form fields, URL-encoded.
+    Form(FormSpec),
+    /// Form data in parts.
+    Multipart(IndexMap<String, PartSpec>),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Bytes(ContentSpec),
+    /// A GraphQL operation.
+    Graphql(GraphqlSpec),
+}
+
+/// The request body: exactly one kind, and perhaps the media type that it is sent as.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(
+    rename = "BodySpec",
+    extend("oneOf" = [
+        { "required": ["json"] },
+        { "required": ["form"] },
+        { "required": ["multipart"] },
+        { "required": ["text"] },
+        { "required": ["bytes"] },
+        { "required": ["graphql"] }
+    ])
+)]
+struct BodyFields {
+    /// A JSON body: any tree with expressions at its leaves. A leaf whose param is absent is left out; null stays.
+    /// `json: "{{ payload }}"` is one argument as the whole body.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Value", transform = without_default)]
+    json: Option<Value>,
+    /// Form fields (`application/x-www-form-urlencoded`): a map from the field's name to its value, or one expression
+    /// that gives such a map. Objects are written as `a[b]=c` and arrays as `a[]=1`, unless a field has a `style`.
+    form: Option<FormSpec>,
+    /// Form data in parts (`multipart/form-data`): from the part's name to its value, or to `value`, `base64` or `file`
+    /// with `filename` and `content_type`. An array gives a part for each item, an object a part of JSON.
+    multipart: Option<IndexMap<String, PartSpec>>,
+    /// Text (`text/plain; charset=utf-8`).
+    text: Option<String>,
+    /// Bytes (`application/octet-stream`).
+    bytes: Option<ContentSpec>,
+    /// A GraphQL operation, sent as JSON. A response with `errors` is an error.
+    graphql: Option<GraphqlSpec>,
+    /// The media type to send in place of the kind's own, such as `application/vnd.api+json`; expressions may stand
+    /// in it.
+    content_type: Option<String>,
+}
+
+/// A value that is there, be it null.
+pub(super) fn present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// An absent value is none, not null.
+pub(super) fn without_default(schema: &mut Schema) {
+    schema.remove("default");
+}
+
+impl TryFrom<BodyFields> for BodySpec {
+    type Error = String;
+
+    fn try_from(fields: BodyFields) -> Result<BodySpec, String> {
+        let kinds = [
+            fields.json.map(BodyKind::Json),
+            fields.form.map(BodyKind::Form),
+            fields.multipart.map(BodyKind::Multipart),
+            fields.text.map(BodyKind::Text),
+            fields.bytes.map(BodyKind::Bytes),
+            fields.graphql.map(BodyKind::Graphql),
+        ];
+        Ok(BodySpec {
+            kind: only_one(kinds)?,
+            content_type: fields.content_type,
+        })
+    }
+}
+
+/// The one that there is.
+pub(super) fn only_one<T>(choices: impl IntoIterator<Item = Option<T>>) -> Result<T, String> {
+    let mut given = choices.into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(only), None) => Ok(only),
+        _ => Err("exactly one of these keys must be here".to_owned()),
+    }
+}
+
+/// A compiled body.
+#[derive(Debug)]
+pub struct BodyTemplate {
+    content_type: Option<Template>,
+    kind: KindTemplate,
+}
+
+#[derive(Debug)]
+enum KindTemplate {
+    Json(Template),
+    Form(FormTemplate),
+    Multipart(MultipartTemplate),
+    Text(Template),
+    Bytes(ContentTemplate),
+    Graphql(GraphqlTemplate),
+}
+
+/// A rendered body: a plain value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Body {
+    /// The media type. That of a multipart body has no boundary yet.
+    pub content_type: String,
+    /// What is sent.
+    pub content: BodyContent,
+}
+
+/// What a body is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BodyContent {
+    /// One content.
+    One(Content),
+    /// Parts, which a boundary will separate.
+    Multipart(Vec<Part>),
+}
+
+/// Which values have a form where an expression of a body stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValuePlace {
+    /// Any.
+    Any,
+    /// Scalars alone.
+    Text,
+    /// Scalars, and arrays of them.
+    Repeated,
+    /// What a style writes.
+    Styled(Style),
+    /// Scalars, objects, and arrays of both.
+    Part,
+}
+
+/// Takes an expression, the JSON Pointer of the value that it stands in, and which values have a form there.
+pub type VisitPlace<'v> = dyn FnMut(&Expression, &str, ValuePlace) + 'v;
+
+impl BodyTemplate {
+    /// Compiles the section; mistakes go to `check`.
+    pub fn compile(spec: &BodySpec, pointer: &str, names: &Names, check: &Check) -> BodyTemplate {
+        let at = |key: &str| join(pointer, key);
+        let kind = match &spec.kind {
+            BodyKind::Json(tree) => {
+                KindTemplate::Json(Template::compile(tree, &at("json"), names, check))
+            }
+            BodyKind::Form(form) => {
+                KindTemplate::Form(FormTemplate::compile(form, &at("form"), names, check))
+            }
+            BodyKind::Multipart(parts) => KindTemplate::Multipart(MultipartTemplate::compile(
+                parts,
+                &at("multipart"),
+                names,
+                check,
+            )),
+            BodyKind::Text(text) => {
+                KindTemplate::Text(Template::compile_text(text, &at("text"), names, check))
+            }
+            BodyKind::Bytes(bytes) => {
+                KindTemplate::Bytes(ContentTemplate::compile(bytes, &at("bytes"), names, check))
+            }
+            BodyKind::Graphql(graphql) => KindTemplate::Graphql(GraphqlTemplate::compile(
+                graphql,
+                &at("graphql"),
+                names,
+                check,
+            )),
+        };
+        let media = match kind {
+            KindTemplate::Multipart(_) => MediaType::Multipart,
+            _ => MediaType::Any,
+        };
+        let content_type = spec
+            .content_type
+            .as_ref()
+            .map(|text| media::compile(text, media, &at("content_type"), names, check));
+        BodyTemplate { content_type, kind }
+    }
+
+    /// Whether the body is a GraphQL operation, whose response tells errors in a way of its own.
+    pub fn is_graphql(&self) -> bool {
+        matches!(self.kind, KindTemplate::Graphql(_))
+    }
+
+    /// The form, where the body is one.
+    pub fn form(&self) -> Option<&FormTemplate> {
+        match &self.kind {
+            KindTemplate::Form(form) => Some(form),
+            _ => None,
+        }
+    }
+
+    /// The tree that gives the JSON body, or the variables of a GraphQL operation; `None` for other kinds.
+    pub fn tree(&self) -> Option<&Template> {
+        match &self.kind {
+            KindTemplate::Json(tree) => Some(tree),
+            KindTemplate::Graphql(graphql) => graphql.variables(),
+            _ => None,
+        }
+    }
+
+    /// The kind, as its key in the descriptor.
+    pub fn kind(&self) -> &'static str {
+        match &self.kind {
+            KindTemplate::Json(_) => "json",
+            KindTemplate::Form(_) => "form",
+            KindTemplate::Multipart(_) => "multipart",
+            KindTemplate::Text(_) => "text",
+            KindTemplate::Bytes(_) => "bytes",
+            KindTemplate::Graphql(_) => "graphql",
+        }
+    }
+
+    /// Calls `visit` with every expression, and whether it stands inside a longer text.
+    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+        if let Some(content_type) = &self.content_type {
+            content_type.visit(visit);
+        }
+        match &self.kind {
+            KindTemplate::Json(template) | KindTemplate::Text(template) => template.visit(visit),
+            KindTemplate::Form(form) => form.visit(visit),
+            KindTemplate::Multipart(parts) => parts.visit(visit),
+            KindTemplate::Bytes(bytes) => bytes.template().visit(visit),
+            KindTemplate::Graphql(graphql) => graphql.visit(visit),
+        }
+    }
+
+    /// Calls `visit` with every expression and its place; `pointer` is that of the body.
+    pub fn visit_places(&self, pointer: &str, visit: &mut VisitPlace<'_>) {
+        let at = |key: &str| join(pointer, key);
+        if let Some(content_type) = &self.content_type {
+            visit_tree(content_type, &at("content_type"), ValuePlace::Text, visit);
+        }
+        match &self.kind {
+            KindTemplate::Json(tree) => visit_tree(tree, &at("json"), ValuePlace::Any, visit),
+            KindTemplate::Text(text) => visit_tree(text, &at("text"), ValuePlace::Text, visit),
+            KindTemplate::Form(form) => form.visit_places(&at("form"), visit),
+            KindTemplate::Multipart(parts) => parts.visit_places(&at("multipart"), visit),
+            KindTemplate::Bytes(bytes) => {
+                let at = join(&at("bytes"), bytes.key());
+                visit_tree(bytes.template(), &at, ValuePlace::Text, visit);
+            }
+            KindTemplate::Graphql(graphql) => graphql.visit_places(&at("graphql"), visit),
+        }
+    }
+
+    /// The body; `None` when the whole of it is one absent value.
+    ///
+    /// # Errors
+    /// When an expression fails, or a value has no form where it stands.
+    pub fn render(&self, scope: &CallScope<'_>) -> Result<Option<Body>, RenderError> {
+        let one = |content: Option<Content>| content.map(BodyContent::One);
+        let (own_type, content) = match &self.kind {
+            KindTemplate::Json(tree) => {
+                let json = tree
+                    .render(scope)
+                    .map_err(RenderError::expression("body"))?;
+                ("application/json", one(json.map(Content::Json)))
+            }
+            KindTemplate::Graphql(graphql) => {
+                let json = graphql.render(scope)?;
+                ("application/json", one(Some(Content::Json(json))))
+            }
+            KindTemplate::Form(form) => {
+                let text = form.render(scope)?.map(Content::Text);
+                ("application/x-www-form-urlencoded", one(text))
+            }
+            KindTemplate::Text(text) => {
+                let text = render_text(text, "body", scope)?.map(Content::Text);
+                ("text/plain; charset=utf-8", one(text))
+            }
+            KindTemplate::Bytes(bytes) => (
+                "application/octet-stream",
+                one(bytes.render("body", scope)?),
+            ),
+            KindTemplate::Multipart(parts) => (
+                "multipart/form-data",
+                Some(BodyContent::Multipart(parts.render(scope)?)),
+            ),
+        };
+        let Some(content) = content else {
+            return Ok(None);
+        };
+        let given = match &self.content_type {
+            Some(template) => media::render(template, "body.content_type", scope)?,
+            None => None,
+        };
+        Ok(Some(Body {
+            content_type: given.unwrap_or_else(|| own_type.to_owned()),
+            content,
+        }))
+    }
+}
+
+impl Body {
+    /// What goes over the wire, piece by piece; `boundary` separates parts.
+    pub fn pieces(&self, boundary: &str) -> Vec<Cow<'_, Content>> {
+        match &self.content {
+            BodyContent::One(content) => vec![Cow::Borrowed(content)],
+            BodyContent::Multipart(parts) => multipart::pieces(parts, boundary),
+        }
+    }
+
+    /// The body as it is shown and compared: the JSON value, the text, `{base64}` or `{file}`, or the list of parts.
+    pub fn to_value(&self) -> Value {
+        match &self.content {
+            BodyContent::One(content) => content.to_value(),
+            BodyContent::Multipart(parts) => parts.iter().map(Part::to_value).collect(),
+        }
+    }
+}
+
+/// The text that a template gives; `None` for an absent value and for null.
+fn render_text(
+    template: &Template,
+    place: &str,
+    scope: &CallScope<'_>,
+) -> Result<Option<String>, RenderError> {
+    let value = template
+        .render(scope)
+        .map_err(RenderError::expression(place))?;
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(value) => text_of(&value, place).map(Some),
+    }
+}
+
+fn text_of(value: &Value, place: &str) -> Result<String, RenderError> {
+    scalar_text(value)
+        .ok_or_else(|| RenderError::value(place, format!("{} has no text form", kind_of(value))))
+}
+
+/// Calls `visit` with every expression of a tree. The one that is a leaf of its own stands at `place`, one inside of a
+/// text can be a scalar alone.
+fn visit_tree(template: &Template, pointer: &str, place: ValuePlace, visit: &mut VisitPlace<'_>) {
+    template.visit_at(pointer, &mut |expression, pointer, in_text| {
+        let place = if in_text { ValuePlace::Text } else { place };
+        visit(expression, pointer, place);
+    });
+}
+
+/// The name of the param that an expression is, for messages; else the expression itself.
+fn named(template: &Template) -> Option<Cow<'_, str>> {
+    match template {
+        Template::Expression(expression) if expression.names() == [expression.text()] => {
+            Some(format!("the param `{}`", expression.text()).into())
+        }
+        Template::Expression(expression) => Some(format!("`{}`", expression.text()).into()),
+        _ => None,
+    }
+}
+
+/// Reports a text that is neither a map nor one expression.
+fn report_no_map(template: &Template, pointer: &str, check: &Check) {
+    if !matches!(
+        template,
+        Template::Expression(_) | Template::Map(_) | Template::Literal(Value::Null)
+    ) {
+        check.error_with_help(
+            Code::BadBody,
+            pointer,
+            "this is neither a map nor one expression that gives a map",
+            "write a map, or `\"{{ param }}\"`",
+        );
+    }
+}
