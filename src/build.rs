@@ -9,15 +9,16 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed={}", root.display());
     let mut files = Vec::new();
     collect(&root, &mut files)?;
-    files.sort();
+    // In the order of the names as text, by which they are searched; that of paths is another.
+    let name = |file: &PathBuf| {
+        let below = file.strip_prefix(&root).unwrap_or(file);
+        below.to_string_lossy().replace('\\', "/")
+    };
+    files.sort_by_cached_key(name);
     let mut table = String::from("&[\n");
     for file in &files {
         println!("cargo:rerun-if-changed={}", file.display());
-        let name = file
-            .strip_prefix(&root)
-            .unwrap_or(file)
-            .to_string_lossy()
-            .replace('\\', "/");
+        let name = name(file);
         let _ = writeln!(
             table,
             "    ({name:?}, include_str!({:?})),",

@@ -15,7 +15,7 @@ use crate::project::{
     Extract, ExtractSpec, JsonPath, Node, ProjectError, ResponseView, compile_plain_path,
     refuse_mismatch,
 };
-use crate::template::Names;
+use crate::template::{Names, is_truthy};
 
 /// Pages that a walk takes when nobody sets another cap.
 pub const DEFAULT_MAX_PAGES: u64 = 10_000;
@@ -379,17 +379,6 @@ fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, PagingError>
         ));
     }
     Ok(url)
-}
-
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(flag) => *flag,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-    }
 }
 
 /// The cursors that a walk has followed, to tell when one comes again. Only hashes are kept, so that a walk over

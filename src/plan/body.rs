@@ -66,6 +66,11 @@ impl BodyTemplate {
         }
     }
 
+    /// The tree of a JSON body.
+    pub fn tree(&self) -> &Template {
+        &self.json
+    }
+
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
     pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         self.json.visit(visit);
