@@ -99,10 +99,13 @@ impl Buckets {
         view: &View,
         scope: &mut Values,
     ) -> Result<Summed, Refusal> {
-        let width = whole(&self.width, scope)?.max(1);
         let until = whole(&self.until, scope)?;
         let group_by = self.group_by.render(scope)?.unwrap_or_default();
         let mut at = whole(&self.from, scope)?;
+        let width = match self.width.render(scope)? {
+            None | Some(Value::Null) => None,
+            Some(_) => Some(whole(&self.width, scope)?.max(1)),
+        };
         let mut most = i64::MAX;
         if let Some(pages) = &self.pages {
             most = whole(&pages.limit, scope)?;
@@ -113,7 +116,13 @@ impl Buckets {
                     .ok_or_else(invalid_token)?;
             }
         }
-        at = at.div_euclid(width) * width;
+        let width = match width {
+            Some(width) => {
+                at = at.div_euclid(width) * width;
+                width
+            }
+            None => (until - at).max(1),
+        };
         let mut rows = Vec::new();
         let mut buckets = 0;
         while at + width <= until && buckets < most {

@@ -35,6 +35,7 @@ pub struct Data {
 #[derive(Debug)]
 struct Collection {
     template: Template,
+    show: Option<Template>,
     fields: Option<Vec<String>>,
     times: Option<Times>,
     rows: Vec<OnceLock<Result<Value, EvalError>>>,
@@ -70,6 +71,17 @@ impl Data {
                 });
                 let collection = Collection {
                     template: Template::compile(&data.row, &join(&at, "row"), &names, check),
+                    show: data.show.as_ref().map(|show| {
+                        let names = ["args", "headers", "now"]
+                            .iter()
+                            .fold(Names::default(), |names, name| names.with(name))
+                            .with_members("data", spec.keys());
+                        let names = match data.row.as_object() {
+                            Some(row) => names.with_members("row", row.keys()),
+                            None => names.with("row"),
+                        };
+                        Template::compile(show, &join(&at, "show"), &names, check)
+                    }),
                     fields: data
                         .row
                         .as_object()
@@ -98,6 +110,21 @@ impl Data {
     /// The fields of a collection's rows, where they are written out.
     pub fn fields(&self, name: &str) -> Option<&[String]> {
         self.collections.get(name)?.fields.as_deref()
+    }
+
+    /// A collection's row as answers show it; `scope` knows it as `row`.
+    ///
+    /// # Errors
+    /// When the template fails.
+    pub fn show(&self, name: &str, row: Value, scope: &Values) -> Result<Value, EvalError> {
+        match self
+            .collections
+            .get(name)
+            .and_then(|collection| collection.show.as_ref())
+        {
+            Some(show) => Ok(show.render(scope)?.unwrap_or(Value::Null)),
+            None => Ok(row),
+        }
     }
 
     /// Whether the rows of a collection stand in the order of time.
@@ -244,7 +271,7 @@ impl Scope for RowScope {
 /// - `chance(p)`: true with probability `p`;
 /// - `id(prefix, length)`: the prefix and letters and digits;
 /// - `hex(length)`: lower-case hexadecimal digits;
-/// - `row(collection)`: a row of another collection.
+/// - `row(collection)`: a row of another collection; `row(collection, index)`: that one.
 #[derive(Debug, Clone)]
 pub struct Random {
     data: Arc<Data>,
@@ -328,8 +355,9 @@ impl Object for Random {
                 Ok(self.characters(b"0123456789abcdef", length).into())
             }
             "row" => {
-                let (name,): (String,) = from_args(args)?;
-                let index = usize::try_from(self.below(self.data.len(&name) as u64)).unwrap_or(0);
+                let (name, index): (String, Option<usize>) = from_args(args)?;
+                let drawn = || self.below(self.data.len(&name) as u64);
+                let index = index.unwrap_or_else(|| usize::try_from(drawn()).unwrap_or(0));
                 let row = self
                     .data
                     .row(&name, index)
@@ -366,6 +394,11 @@ impl Values {
     pub fn argument(&self, name: &str) -> Option<&Value> {
         let argument = self.plain.get("args")?.get(name)?;
         (!argument.is_null()).then_some(argument)
+    }
+
+    /// The row that `row` stands for.
+    pub fn row(&self) -> Option<&Value> {
+        self.plain.get("row")
     }
 
     /// Lets `row` stand for each row of a list, and `found` for the row that it stood for. Gives that row.

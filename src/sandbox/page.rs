@@ -114,7 +114,9 @@ impl Page {
         pointer: &str,
         known: &Known<'_>,
     ) -> Page {
-        known.argument(&spec.limit, &join(pointer, "limit"));
+        if let Some(limit) = &spec.limit {
+            known.argument(limit, &join(pointer, "limit"));
+        }
         if let Some(token) = &spec.token {
             known.argument(token, &join(pointer, "token"));
         }
@@ -137,7 +139,8 @@ impl Page {
     /// 400 for a token or an id of no row.
     pub fn cut(&self, rows: &[Value], scope: &Values) -> Result<Cut, Refusal> {
         let Page(spec) = self;
-        let size = scope.argument(&spec.limit).and_then(Value::as_u64);
+        let size = spec.limit.as_ref().and_then(|limit| scope.argument(limit));
+        let size = size.and_then(Value::as_u64);
         let size = usize::try_from(size.unwrap_or(spec.size.into())).unwrap_or(usize::MAX);
         if let Some(token) = spec.token.as_ref().and_then(|token| scope.argument(token)) {
             let start = token

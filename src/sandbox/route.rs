@@ -21,6 +21,8 @@ pub struct Route {
     find: Option<Find>,
     refuse: Vec<(Template, Refusal)>,
     write: Write,
+    /// The collection of the route's own row.
+    own: Option<String>,
     list: Option<List>,
     status: u16,
     body: Template,
@@ -57,7 +59,7 @@ impl Route {
             None => request.clone(),
         };
         let mut body = match spec.own_collection() {
-            Some(own) => known.with_row(request.clone(), "row", own),
+            Some(own) => known.with_row(request, "row", own).with("shown"),
             None => request,
         };
         if let Some(from) = &spec.from {
@@ -82,6 +84,7 @@ impl Route {
                 .as_ref()
                 .map(|find| Find::compile(find, &join(pointer, "find"), known)),
             write: Write::compile(spec, pointer, &found, known),
+            own: spec.own_collection().map(str::to_owned),
             list: List::compile(spec, pointer, known),
             status: spec.status.unwrap_or(200),
             body: Template::compile(&spec.body, &join(pointer, "body"), &body, known.check),
@@ -126,6 +129,12 @@ impl Route {
             let own = scope.bind_found();
             list.read(view, &mut scope)?;
             scope.restore_row(own);
+        }
+        if let Some(own) = &self.own
+            && let Some(row) = scope.row().cloned()
+        {
+            let shown = view.data().show(own, row, &scope)?;
+            scope.put("shown", shown);
         }
         Ok(self.body.render(&scope)?.unwrap_or(Value::Null))
     }
@@ -210,11 +219,13 @@ impl List {
         let mut rows: Vec<Value> = rows.into_iter().take(cut.end).skip(cut.start).collect();
         scope.put("first", rows.first().cloned().unwrap_or_default());
         scope.put("last", rows.last().cloned().unwrap_or_default());
-        if let Some(item) = &self.item {
-            for row in &mut rows {
-                scope.put("row", std::mem::take(row));
-                *row = item.render(scope)?.unwrap_or(Value::Null);
-            }
+        for row in &mut rows {
+            scope.put("row", row.clone());
+            *row = match &self.item {
+                Some(item) => item.render(scope)?.unwrap_or(Value::Null),
+                None if self.buckets.is_some() => continue,
+                None => view.data().show(&self.from, std::mem::take(row), scope)?,
+            };
         }
         scope.put("rows", rows);
         scope.put("has_more", cut.has_more);

@@ -89,6 +89,8 @@ pub struct DataSpec {
     pub times: Option<TimesSpec>,
     /// The row: a template over `index`, `time` and `random`.
     pub row: Value,
+    /// A row as answers show it: a template over `row`, `args`, `headers`, `now` and `data`. The row itself unless given.
+    pub show: Option<Value>,
 }
 
 /// The times of a series.
@@ -104,8 +106,9 @@ pub struct TimesSpec {
 /// How an operation answers, and what it writes. What is written lasts as long as the sandbox runs.
 ///
 /// A request finds its row, is refused or not, writes, and is answered. Expressions know `args`, `headers`, `now`, the
-/// collections as lists under `data`, and `row`: the row that was found, as it was written. In `where` and `item`, and in
-/// `also`, `row` is each row in turn, and the one that was found is `found`.
+/// collections as lists under `data`, and `row`: the row that was found, as it was written, which the body also knows as
+/// `shown` by its collection. In `where` and `item`, and in `also`, `row` is each row in turn, and the one that was found
+/// is `found`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteSpec {
@@ -137,7 +140,7 @@ pub struct RouteSpec {
     /// Other filters: expressions over `row`, all of which must be true.
     #[serde(default, rename = "where")]
     pub filters: Vec<String>,
-    /// What becomes of each row: a template over `row`.
+    /// What becomes of each row: a template over `row`. Unless given, what the collection's `show` says.
     pub item: Option<Value>,
     /// The order of the rows, where it is not that of the collection.
     pub sort: Option<SortSpec>,
@@ -169,8 +172,8 @@ pub struct FindSpec {
     /// The collection.
     #[serde(rename = "in")]
     pub collection: String,
-    /// From a field of the row to the argument that it equals.
-    #[schemars(extend("minProperties" = 1))]
+    /// From a field of the row to the argument that it equals. Without one, it is the first row.
+    #[serde(default)]
     pub by: IndexMap<String, String>,
     /// Further conditions: expressions over `row`, all of which must be true.
     #[serde(default, rename = "where")]
@@ -246,8 +249,8 @@ pub struct SortSpec {
 #[serde(deny_unknown_fields)]
 pub struct PageSpec {
     /// The argument with the size of a page.
-    pub limit: String,
-    /// The size when the argument is absent.
+    pub limit: Option<String>,
+    /// The size unless the argument says it.
     pub size: u32,
     /// Cursors that are the ids of rows.
     pub ids: Option<IdCursorSpec>,
@@ -271,9 +274,9 @@ pub struct IdCursorSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BucketsSpec {
-    /// The width in seconds: an expression over `args`.
+    /// The width in seconds: an expression over `args`. With null there is one bucket, all of the time.
     pub width: String,
-    /// The first bucket's start in seconds: an expression.
+    /// The first bucket's start in seconds, which is rounded down to the width: an expression.
     pub from: String,
     /// The end in seconds, exclusive: an expression.
     pub until: String,
