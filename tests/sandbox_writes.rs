@@ -265,6 +265,12 @@ fn tools_of_one_operation_are_told_apart_by_their_bodies() {
         400,
     );
     sandbox.refused("POST", &one, &json!([1]), 400);
+    let told = sandbox.refused("POST", &one, &json!({ "name": "" }), 400);
+    assert!(!told["message"].to_string().contains("Extra"), "{told}");
+    for nothing in [Value::Null, json!({})] {
+        sandbox.refused("POST", &one, &nothing, 400);
+    }
+    assert_eq!(sandbox.ok(&one)["status"], "inactive");
     assert_eq!(
         sandbox.wrote("POST", &one, &status("archived"))["status"],
         "archived"
@@ -277,7 +283,15 @@ fn tools_of_one_operation_are_told_apart_by_their_bodies() {
         sandbox.wrote("POST", settings, &state(wanted));
         assert_eq!(sandbox.ok(settings)["state"]["type"], wanted);
     }
-    sandbox.refused("POST", settings, &state("paused"), 400);
+    for other in [
+        state("paused"),
+        json!({}),
+        json!({ "state": {} }),
+        Value::Null,
+    ] {
+        sandbox.refused("POST", settings, &other, 400);
+    }
+    assert_eq!(sandbox.ok(settings)["state"]["type"], "enabled");
 }
 
 #[test]
@@ -392,7 +406,7 @@ request_id: r
 errors: { body: { error: "{{ message }}", details: "{{ details }}" }, codes: {}, messages: { 404: Nothing. } }
 data: { notes: { count: 1, row: { id: first, text: made up } } }
 routes:
-  list-notes: { from: notes, body: "{{ rows }}" }
+  list-notes: { body: "{{ data.notes }}" }
   put-note:
     find: { in: notes, by: { id: id }, optional: true }
     set: { text: "{{ args.text }}" }
@@ -451,6 +465,61 @@ fn a_declaration_alone_makes_a_store() {
         500
     );
     assert_eq!(sandbox.ok("/notes"), json!([note("a", json!("two"))]));
+}
+
+#[test]
+fn the_declaration_of_the_readme_is_valid() {
+    let readme = include_str!("../README.md");
+    let block = readme
+        .split("```yaml\n")
+        .find(|block| block.starts_with("data:\n  notes:"));
+    let block = block.and_then(|block| block.split("```").next());
+    let workspace = Workspace::new();
+    workspace.service("https://probe.test", "");
+    let text = "{ type: string, description: A text. }";
+    let text_and_tags = format!("text: {text}, tags: {{ type: object, description: Tags. }}");
+    for (name, params, required, request) in [
+        (
+            "list-notes",
+            "ids: { type: array, items: { type: string }, description: Some. }, limit: { type: integer, description: Most. }, page: { type: string, description: A token. }",
+            "",
+            "{ method: GET, path: /notes, query: [ids, limit, page] }",
+        ),
+        (
+            "create-note",
+            &format!("text: {text}"),
+            "text",
+            "{ method: POST, path: /notes, body: { json: { text: \"{{ text }}\" } } }",
+        ),
+        (
+            "update-note",
+            &format!("note_id: {text}, {text_and_tags}"),
+            "note_id",
+            "{ method: POST, path: \"/notes/{{ note_id }}\", body: { json: { text: \"{{ text }}\", tags: \"{{ tags }}\" } } }",
+        ),
+    ] {
+        let params = format!("params: {{ required: [{required}], properties: {{ {params} }} }}");
+        workspace.tool(name, "write", &format!("{params}\nrequest: {request}"));
+    }
+    let head = "spec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: {}, codes: {} }\n";
+    let block = block.expect("a block");
+    workspace.write("descriptors/probe/sandbox.yaml", format!("{head}{block}"));
+    workspace.run(&["validate", "descriptors"]).expect(0);
+
+    let sandbox = Sandbox::start_in(workspace, &["probe"]);
+    let made = sandbox.send("POST", "/notes", &json!({ "text": "new" }));
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(
+        sandbox.refused("POST", "/notes", &json!({ "text": "new" }), 409),
+        Value::Null
+    );
+    let one = format!("/notes/{}", id(&made.body));
+    let changed = sandbox.wrote("POST", &one, &json!({ "tags": { "a": "b" } }));
+    assert_eq!(changed["tags"], json!({ "a": "b" }));
+    let listed = data(&sandbox, "/notes?limit=1000");
+    assert_eq!((listed.len(), &listed[0]), (41, &changed));
+    let locked = format!("/notes/{}", id(&listed[1]));
+    sandbox.refused("POST", &locked, &json!({ "text": "mine" }), 400);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The sandbox: a made-up stand-in for a service, as a real HTTP server on loopback.
 //!
 //! Everything that it knows stands in the service's `sandbox.yaml` and in the tools' descriptors: which operations
-//! there are, which credential and headers requests need, which arguments are legal, and what the answers are.
+//! there are, which credential and headers requests need, which arguments are legal, what they write, and what the
+//! answers are. What is written is kept in memory, over the made-up data, for as long as the sandbox lives.
 
 mod buckets;
 mod data;

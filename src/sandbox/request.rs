@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Refusal;
 use crate::params::{Params, read_text};
-use crate::plan::{PathTemplate, Segment, Style};
+use crate::plan::{BodyTemplate, PathTemplate, Segment, Style};
 use crate::template::{Piece, Template, is_identifier};
 use crate::tool::Tool;
 
@@ -38,14 +38,18 @@ pub fn find_tools<'t>(
 /// The tool that a request is of, with the arguments that it was made from: the first that could have made it.
 ///
 /// # Errors
-/// Where none could, why the first of them could not.
+/// Where none could, why the first of them could not whose body is of this form.
 pub fn read<'t>(
     tools: &[(&'t Arc<Tool>, Captured)],
     query: &str,
     body: Option<&Value>,
 ) -> Result<(&'t Arc<Tool>, Value), Refusal> {
+    let has_other_body =
+        |(tool, _): &&(&Arc<Tool>, Captured)| take_body(tool, body, &mut Map::new()).is_err();
+    let mut likeliest: Vec<_> = tools.iter().collect();
+    likeliest.sort_by_cached_key(has_other_body);
     let mut refused = None;
-    for (tool, captured) in tools {
+    for (tool, captured) in likeliest {
         match arguments(tool, captured, query, body) {
             Ok(arguments) => return Ok((tool, arguments)),
             Err(refusal) => {
@@ -129,20 +133,29 @@ fn arguments(
             .ok_or_else(|| Refusal::new(400, format!("{name}: Extra inputs are not permitted")))?;
         put(&mut arguments, &tool.params, param, &value, delimiter);
     }
-    match (&tool.request.body, body) {
-        (Some(template), Some(body)) => read_body(template.tree(), body, "body", &mut arguments)?,
-        (None, Some(body)) if *body != json!({}) => {
-            return Err(Refusal::new(
-                400,
-                "body: Extra inputs are not permitted".to_owned(),
-            ));
-        }
-        _ => {}
-    }
+    take_body(tool, body, &mut arguments)?;
     tool.accept(Value::Object(arguments)).map_err(|problems| {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Refusal::new(400, told.join("; "))
     })
+}
+
+/// Adds the arguments that stand in a body. None at all is as good as an empty one.
+fn take_body(
+    tool: &Tool,
+    body: Option<&Value>,
+    arguments: &mut Map<String, Value>,
+) -> Result<(), Refusal> {
+    let nothing = json!({});
+    match (tool.request.body.as_ref().map(BodyTemplate::tree), body) {
+        (Some(Template::Expression(_)), None) => Ok(()),
+        (Some(tree), body) => read_body(tree, body.unwrap_or(&nothing), "body", arguments),
+        (None, Some(body)) if *body != nothing => Err(Refusal::new(
+            400,
+            "body: Extra inputs are not permitted".to_owned(),
+        )),
+        (None, _) => Ok(()),
+    }
 }
 
 /// Reads the arguments back out of a body, by the template that makes it; `at` says where the value stands. An expression
@@ -173,7 +186,7 @@ fn read_body(
                 }
             }
             let is_missing = |(name, member): &&(String, Template)| {
-                matches!(member, Template::Literal(_)) && !values.contains_key(name)
+                !matches!(member, Template::Expression(_)) && !values.contains_key(name)
             };
             match members.iter().find(is_missing) {
                 Some((name, _)) => refuse(format!("{at}.{name}: Field required")),
