@@ -11,7 +11,7 @@ use super::spec::{AlsoSpec, InsertSpec, RouteSpec};
 use super::store::{Key, View};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{join, join_index};
-use crate::template::{EvalError, Names, Template};
+use crate::template::{EvalError, Names, Template, kind_of};
 
 /// What becomes of a row.
 #[derive(Debug)]
@@ -40,6 +40,9 @@ impl Change {
             };
             fields.iter().map(compile).collect()
         };
+        for (field, value) in merge {
+            report_no_map(value, &join(&join(pointer, "merge"), field), known);
+        }
         if delete && !(set.is_empty() && merge.is_empty()) {
             known.check.error(
                 Code::BadSandbox,
@@ -213,8 +216,25 @@ impl Write {
     }
 }
 
+/// A value that is no map, and no expression that may give one.
+fn report_no_map(value: &Value, pointer: &str, known: &Known<'_>) {
+    let may_be_map = match value {
+        Value::Object(_) => true,
+        Value::String(text) => text.contains("{{"),
+        _ => false,
+    };
+    if !may_be_map {
+        known.check.error_at_key_or_value(
+            Code::BadSandbox,
+            pointer,
+            format!("must be a map, not {}", kind_of(value)),
+        );
+    }
+}
+
 fn compile_insert(spec: &InsertSpec, pointer: &str, names: &Names, known: &Known<'_>) -> Template {
     known.collection(&spec.into, &join(pointer, "into"));
+    report_no_map(&spec.row, &join(pointer, "row"), known);
     if known.data.is_series(&spec.into) {
         known.check.error(
             Code::BadSandbox,
