@@ -9,12 +9,12 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed={}", root.display());
     let mut files = Vec::new();
     collect(&root, &mut files)?;
+    // In the order of the names as text, by which they are searched; that of paths is another.
     let name = |file: &PathBuf| {
-        let inside = file.strip_prefix(&root).unwrap_or(file);
-        inside.to_string_lossy().replace('\\', "/")
+        let below = file.strip_prefix(&root).unwrap_or(file);
+        below.to_string_lossy().replace('\\', "/")
     };
-    // In the order of the text, which is not that of paths: the catalog searches the names by halves.
-    files.sort_by_key(name);
+    files.sort_by_cached_key(name);
     let mut table = String::from("&[\n");
     for file in &files {
         println!("cargo:rerun-if-changed={}", file.display());

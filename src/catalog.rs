@@ -597,3 +597,19 @@ fn read_names(folder: &Path) -> Vec<(String, bool)> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also where a service's name begins as another's does.
+    #[test]
+    fn every_embedded_file_is_found_by_its_name() {
+        let lost: Vec<&str> = EMBEDDED
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| embedded(name).is_none())
+            .collect();
+        assert!(lost.is_empty(), "{lost:?}");
+    }
+}

@@ -296,9 +296,18 @@ impl Expression {
             },
             ExpressionKind::Member(member) => {
                 let root = self.names.first().map_or("", String::as_str);
-                return match scope.json(root) {
-                    Some(whole) => Ok(whole.get(member).cloned()),
-                    None => Err(self.failed(format!("`{root}` is undefined"))),
+                if let Some(whole) = scope.json(root) {
+                    return Ok(whole.get(member).cloned());
+                }
+                let Some(whole) = scope.native(root) else {
+                    return Err(self.failed(format!("`{root}` is undefined")));
+                };
+                let value = whole
+                    .get_attr(member)
+                    .map_err(|error| self.failed(plain_reason(&error)))?;
+                return match value.is_undefined() {
+                    true => Ok(None),
+                    false => self.to_json(&value).map(Some),
                 };
             }
             ExpressionKind::Compiled(compiled) => compiled,
@@ -608,6 +617,18 @@ pub fn scalar_text(value: &Value) -> Option<String> {
         },
         Value::Bool(flag) => Some(flag.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Whether a value counts as true, as the expressions themselves have it: null, zero and what is empty do not.
+pub fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
     }
 }
 

@@ -3,109 +3,43 @@
 mod support;
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
 
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{Answer, Output, Workspace, get};
+use support::{KEY, Output, Sandbox, VERSION, Workspace};
 
-const KEY: &str = "sk-ant-admin01-sandbox-made-up-key";
-const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
 const NEWER: (&str, &str) = ("anthropic-version", "2026-10-21");
 
-/// `toolrun sandbox` on a free port; it ends when this is dropped.
-struct Sandbox {
-    workspace: Workspace,
-    process: Child,
-    address: String,
-}
-
-impl Sandbox {
-    fn start() -> Sandbox {
-        Sandbox::start_with(&[])
-    }
-
-    fn start_with(flags: &[&str]) -> Sandbox {
-        let workspace = Workspace::new();
-        let mut command = workspace.toolrun();
-        command
-            .args(["sandbox", "--addr", "127.0.0.1:0"])
-            .args(flags);
-        let mut process = command
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut line = String::new();
-        let stderr = process.stderr.take().expect("standard error");
-        BufReader::new(stderr).read_line(&mut line).expect("a line");
-        let address = line
-            .trim()
-            .rsplit("http://")
-            .next()
-            .expect("an address")
-            .to_owned();
-        Sandbox {
-            workspace,
-            process,
-            address,
+/// All items, by following `after_id`.
+fn walk(sandbox: &Sandbox, path: &str, query: &str) -> Vec<Value> {
+    let mut items = Vec::new();
+    let mut after = String::new();
+    loop {
+        let body = sandbox.ok(&format!("{path}?{query}{after}"));
+        let data = array(&body["data"]);
+        assert_eq!(body["first_id"], data[0]["id"]);
+        assert_eq!(body["last_id"], data[data.len() - 1]["id"]);
+        items.extend(data);
+        if body["has_more"] != true {
+            return items;
         }
-    }
-
-    fn get_with(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
-        get(&self.address, target, headers)
-    }
-
-    fn get(&self, target: &str) -> Answer {
-        self.get_with(target, &[("x-api-key", KEY), VERSION])
-    }
-
-    /// The body of a success.
-    #[track_caller]
-    fn ok(&self, target: &str) -> Value {
-        let answer = self.get(target);
-        assert_eq!(answer.status, 200, "{target}: {}", answer.body);
-        answer.body
-    }
-
-    /// All items, by following `after_id`.
-    fn walk(&self, path: &str, query: &str) -> Vec<Value> {
-        let mut items = Vec::new();
-        let mut after = String::new();
-        loop {
-            let body = self.ok(&format!("{path}?{query}{after}"));
-            let data = array(&body["data"]);
-            assert_eq!(body["first_id"], data[0]["id"]);
-            assert_eq!(body["last_id"], data[data.len() - 1]["id"]);
-            items.extend(data);
-            if body["has_more"] != true {
-                return items;
-            }
-            after = format!("&after_id={}", body["last_id"].as_str().expect("an id"));
-        }
-    }
-
-    /// All buckets of a usage report, by following `page`.
-    fn buckets(&self, query: &str) -> Vec<Value> {
-        let mut buckets = Vec::new();
-        let mut page = String::new();
-        loop {
-            let body = self.ok(&format!("{USAGE}?{query}{page}"));
-            buckets.extend(array(&body["data"]));
-            if body["has_more"] != true {
-                assert_eq!(body["next_page"], Value::Null);
-                return buckets;
-            }
-            let token = body["next_page"].as_str().expect("a token");
-            page = format!("&page={}", token.replace('=', "%3D").replace('+', "%2B"));
-        }
+        after = format!("&after_id={}", body["last_id"].as_str().expect("an id"));
     }
 }
 
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+/// All buckets of a usage report, by following `page`.
+fn walk_buckets(sandbox: &Sandbox, query: &str) -> Vec<Value> {
+    let mut buckets = Vec::new();
+    let mut page = String::new();
+    loop {
+        let body = sandbox.ok(&format!("{USAGE}?{query}{page}"));
+        buckets.extend(array(&body["data"]));
+        if body["has_more"] != true {
+            assert_eq!(body["next_page"], Value::Null);
+            return buckets;
+        }
+        let token = body["next_page"].as_str().expect("a token");
+        page = format!("&page={}", token.replace('=', "%3D").replace('+', "%2B"));
     }
 }
 
@@ -164,7 +98,7 @@ fn a_walk_reads_what_an_independent_client_reads() {
         ("list-api-keys", vec!["limit=100"], KEYS, "limit=33", 250),
     ] {
         let rows = rows(tool, &arguments);
-        let walked = sandbox.walk(path, query);
+        let walked = walk(&sandbox, path, query);
         assert_eq!(ids(&rows), ids(&walked), "{tool} {arguments:?}");
         assert_eq!(rows.len(), count, "{tool} {arguments:?}");
         assert_eq!(
@@ -414,7 +348,7 @@ fn a_bearer_token_is_accepted_in_place_of_the_key() {
 #[test]
 fn before_id_pages_backwards() {
     let sandbox = Sandbox::start();
-    let all = sandbox.walk(USERS, "limit=100");
+    let all = walk(&sandbox, USERS, "limit=100");
     let all = ids(&all);
     for (before, limit, expected, has_more) in [
         (60, 20, 40..60, true),
@@ -443,9 +377,9 @@ fn before_id_pages_backwards() {
 #[test]
 fn lists_are_filtered() {
     let sandbox = Sandbox::start();
-    let members = sandbox.walk(USERS, "limit=100");
+    let members = walk(&sandbox, USERS, "limit=100");
     let is = |role: &'static str| move |member: &&Value| member["role"] == role;
-    let admins = sandbox.walk(USERS, "roles[]=admin");
+    let admins = walk(&sandbox, USERS, "roles[]=admin");
     assert_eq!(
         ids(&admins).len(),
         members.iter().filter(is("admin")).count()
@@ -467,8 +401,8 @@ fn lists_are_filtered() {
         (&Value::Null, &json!(false))
     );
 
-    let keys = sandbox.walk(KEYS, "limit=100");
-    let active = sandbox.walk(KEYS, "status=active&limit=100");
+    let keys = walk(&sandbox, KEYS, "limit=100");
+    let active = walk(&sandbox, KEYS, "status=active&limit=100");
     assert_eq!(
         active.len(),
         keys.iter().filter(|key| key["status"] == "active").count()
@@ -477,7 +411,7 @@ fn lists_are_filtered() {
         .iter()
         .find_map(|key| key["created_by"]["id"].as_str())
         .expect("a creator");
-    let created = sandbox.walk(KEYS, &format!("created_by_user_id={creator}"));
+    let created = walk(&sandbox, KEYS, &format!("created_by_user_id={creator}"));
     let count = keys
         .iter()
         .filter(|key| key["created_by"]["id"] == creator)
@@ -488,12 +422,12 @@ fn lists_are_filtered() {
 #[test]
 fn api_keys_are_filtered_by_workspace() {
     let sandbox = Sandbox::start();
-    let keys = sandbox.walk(KEYS, "limit=100");
+    let keys = walk(&sandbox, KEYS, "limit=100");
     let scope = keys
         .iter()
         .find_map(|key| key["scope"]["workspace_id"].as_str());
     let workspace = scope.expect("a bound key");
-    let bound = sandbox.walk(KEYS, &format!("workspace_id={workspace}"));
+    let bound = walk(&sandbox, KEYS, &format!("workspace_id={workspace}"));
     let count = keys
         .iter()
         .filter(|key| key["scope"]["workspace_id"] == workspace)
@@ -525,7 +459,7 @@ fn starts(buckets: &[Value]) -> Vec<&str> {
 #[test]
 fn every_bucket_of_400_days_is_there_by_following_page_tokens() {
     let sandbox = Sandbox::start();
-    let buckets = sandbox.buckets("starting_at=2025-10-20T00:00:00Z&limit=31");
+    let buckets = walk_buckets(&sandbox, "starting_at=2025-10-20T00:00:00Z&limit=31");
     assert_eq!(buckets.len(), 400);
     assert_eq!(buckets[0]["starting_at"], "2025-10-20T00:00:00Z");
     assert_eq!(buckets[399]["ending_at"], "2026-11-24T00:00:00Z");
@@ -542,7 +476,7 @@ fn every_bucket_of_400_days_is_there_by_following_page_tokens() {
 fn the_program_walks_the_same_buckets() {
     let sandbox = Sandbox::start();
     let query = "starting_at=2026-10-01T00:00:00Z&ending_at=2026-11-01T00:00:00Z";
-    let buckets = sandbox.buckets(query);
+    let buckets = walk_buckets(&sandbox, query);
     assert_eq!(buckets.len(), 31);
     let workspace = Workspace::new();
     let mut command = workspace.toolrun();
@@ -559,7 +493,7 @@ fn a_bucket_without_usage_is_there_and_empty() {
     let sandbox = Sandbox::start();
     // The made-up usage begins on 2025-10-20.
     let query = "starting_at=2025-10-18T00:00:00Z&ending_at=2025-10-21T00:00:00Z";
-    let buckets = sandbox.buckets(query);
+    let buckets = walk_buckets(&sandbox, query);
     assert_eq!(
         starts(&buckets),
         [
@@ -575,7 +509,7 @@ fn a_bucket_without_usage_is_there_and_empty() {
     assert_eq!(counts, [0, 0, 1]);
     // With a request every 45 minutes most minutes are empty.
     let query = "starting_at=2026-11-01T00:00:00Z&ending_at=2026-11-01T02:00:00Z&bucket_width=1m";
-    let minutes = sandbox.buckets(query);
+    let minutes = walk_buckets(&sandbox, query);
     assert_eq!(minutes.len(), 120);
     assert_eq!(
         minutes.iter().filter(|b| b["results"] != json!([])).count(),
@@ -587,12 +521,13 @@ fn a_bucket_without_usage_is_there_and_empty() {
 fn sums_agree_however_they_are_cut() {
     let sandbox = Sandbox::start();
     let days = "starting_at=2026-11-01T00:00:00Z&ending_at=2026-11-04T00:00:00Z";
-    let daily = sandbox.buckets(days);
-    let hourly = sandbox.buckets(&format!("{days}&bucket_width=1h&limit=50"));
-    let by_model = sandbox.buckets(&format!("{days}&group_by[]=model"));
-    let by_two = sandbox.buckets(&format!(
-        "{days}&group_by[]=service_tier&group_by[]=workspace_id"
-    ));
+    let daily = walk_buckets(&sandbox, days);
+    let hourly = walk_buckets(&sandbox, &format!("{days}&bucket_width=1h&limit=50"));
+    let by_model = walk_buckets(&sandbox, &format!("{days}&group_by[]=model"));
+    let by_two = walk_buckets(
+        &sandbox,
+        &format!("{days}&group_by[]=service_tier&group_by[]=workspace_id"),
+    );
     assert_eq!((daily.len(), hourly.len(), by_model.len()), (3, 72, 3));
     for (day, hours) in daily.iter().zip(hourly.chunks(24)) {
         assert_eq!(
@@ -612,10 +547,10 @@ fn sums_agree_however_they_are_cut() {
     }
     assert!(by_name.len() > 1, "{by_name:?}");
     for (model, sum) in by_name {
-        let only = sandbox.buckets(&format!("{days}&models[]={model}"));
+        let only = walk_buckets(&sandbox, &format!("{days}&models[]={model}"));
         assert_eq!(outputs(&only), sum, "{model}");
     }
-    let none = sandbox.buckets(&format!("{days}&models[]=claude-none"));
+    let none = walk_buckets(&sandbox, &format!("{days}&models[]=claude-none"));
     assert_eq!((none.len(), outputs(&none)), (3, 0));
 }
 

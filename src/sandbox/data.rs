@@ -22,10 +22,8 @@ const LONGEST: usize = 1000;
 /// Most rows of a collection.
 const MOST_ROWS: u32 = 1_000_000;
 
-/// The name `random`, with the methods that it has.
-pub fn random_names() -> Names {
-    Names::default().with_members("random", ["int", "pick", "chance", "id", "hex", "row"])
-}
+/// The methods of [`Random`].
+pub const RANDOM: [&str; 6] = ["int", "pick", "chance", "id", "hex", "row"];
 
 /// The collections of a sandbox.
 #[derive(Debug)]
@@ -37,6 +35,8 @@ pub struct Data {
 #[derive(Debug)]
 struct Collection {
     template: Template,
+    show: Option<Template>,
+    fields: Option<Vec<String>>,
     times: Option<Times>,
     rows: Vec<OnceLock<Result<Value, EvalError>>>,
 }
@@ -55,7 +55,10 @@ impl Data {
         pointer: &str,
         check: &Check,
     ) -> Arc<Data> {
-        let names = random_names().with("index").with("time");
+        let names = Names::default()
+            .with("index")
+            .with("time")
+            .with_members("random", RANDOM);
         let collections = spec
             .iter()
             .map(|(name, data)| {
@@ -68,6 +71,21 @@ impl Data {
                 });
                 let collection = Collection {
                     template: Template::compile(&data.row, &join(&at, "row"), &names, check),
+                    show: data.show.as_ref().map(|show| {
+                        let names = ["args", "headers", "now"]
+                            .iter()
+                            .fold(Names::default(), |names, name| names.with(name))
+                            .with_members("data", spec.keys());
+                        let names = match data.row.as_object() {
+                            Some(row) => names.with_members("row", row.keys()),
+                            None => names.with("row"),
+                        };
+                        Template::compile(show, &join(&at, "show"), &names, check)
+                    }),
+                    fields: data
+                        .row
+                        .as_object()
+                        .map(|row| row.keys().cloned().collect()),
                     times,
                     rows: (0..data.count.min(MOST_ROWS))
                         .map(|_| OnceLock::new())
@@ -82,6 +100,37 @@ impl Data {
     /// Whether there is a collection of this name.
     pub fn has(&self, name: &str) -> bool {
         self.collections.contains_key(name)
+    }
+
+    /// The names of the collections.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.collections.keys().map(String::as_str)
+    }
+
+    /// The fields of a collection's rows, where they are written out.
+    pub fn fields(&self, name: &str) -> Option<&[String]> {
+        self.collections.get(name)?.fields.as_deref()
+    }
+
+    /// A collection's row as answers show it; `scope` knows it as `row`.
+    ///
+    /// # Errors
+    /// When the template fails.
+    pub fn show(&self, name: &str, row: Value, scope: &Values) -> Result<Value, EvalError> {
+        match self
+            .collections
+            .get(name)
+            .and_then(|collection| collection.show.as_ref())
+        {
+            Some(show) => Ok(show.render(scope)?.unwrap_or(Value::Null)),
+            None => Ok(row),
+        }
+    }
+
+    /// Whether the rows of a collection stand in the order of time.
+    pub fn is_series(&self, name: &str) -> bool {
+        let collection = self.collections.get(name);
+        collection.is_some_and(|collection| collection.times.is_some())
     }
 
     /// How many rows a collection has.
@@ -222,7 +271,7 @@ impl Scope for RowScope {
 /// - `chance(p)`: true with probability `p`;
 /// - `id(prefix, length)`: the prefix and letters and digits;
 /// - `hex(length)`: lower-case hexadecimal digits;
-/// - `row(collection)`: a row of another collection.
+/// - `row(collection)`: a row of another collection; `row(collection, index)`: that one.
 #[derive(Debug, Clone)]
 pub struct Random {
     data: Arc<Data>,
@@ -306,8 +355,9 @@ impl Object for Random {
                 Ok(self.characters(b"0123456789abcdef", length).into())
             }
             "row" => {
-                let (name,): (String,) = from_args(args)?;
-                let index = usize::try_from(self.below(self.data.len(&name) as u64)).unwrap_or(0);
+                let (name, index): (String, Option<usize>) = from_args(args)?;
+                let drawn = || self.below(self.data.len(&name) as u64);
+                let index = index.unwrap_or_else(|| usize::try_from(drawn()).unwrap_or(0));
                 let row = self
                     .data
                     .row(&name, index)
@@ -324,10 +374,57 @@ impl Object for Random {
 
 /// A scope of named values.
 #[derive(Debug, Default)]
-pub struct Values(pub BTreeMap<&'static str, Value>);
+pub struct Values {
+    plain: BTreeMap<&'static str, Value>,
+    native: BTreeMap<&'static str, JinjaValue>,
+}
+
+impl Values {
+    /// Binds a name, anew where it was bound.
+    pub fn put(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.plain.insert(name, value.into());
+    }
+
+    /// Binds a name to what is no JSON value.
+    pub fn put_native(&mut self, name: &'static str, value: JinjaValue) {
+        self.native.insert(name, value);
+    }
+
+    /// An argument of the request; `None` when it is absent or null.
+    pub fn argument(&self, name: &str) -> Option<&Value> {
+        let argument = self.plain.get("args")?.get(name)?;
+        (!argument.is_null()).then_some(argument)
+    }
+
+    /// The row that `row` stands for.
+    pub fn row(&self) -> Option<&Value> {
+        self.plain.get("row")
+    }
+
+    /// Lets `row` stand for each row of a list, and `found` for the row that it stood for. Gives that row.
+    pub fn bind_found(&mut self) -> Option<Value> {
+        let own = self.plain.remove("row")?;
+        self.put("found", own.clone());
+        Some(own)
+    }
+
+    /// Lets `row` stand again for what it stood for before [`Values::bind_found`].
+    pub fn restore_row(&mut self, own: Option<Value>) {
+        match own {
+            Some(own) => self.put("row", own),
+            None => {
+                self.plain.remove("row");
+            }
+        }
+    }
+}
 
 impl Scope for Values {
     fn json(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.plain.get(name)
+    }
+
+    fn native(&self, name: &str) -> Option<JinjaValue> {
+        self.native.get(name).cloned()
     }
 }

@@ -1,13 +1,20 @@
 //! The sandbox: a made-up stand-in for a service, as a real HTTP server on loopback.
 //!
 //! Everything that it knows stands in the service's `sandbox.yaml` and in the tools' descriptors: which operations
-//! there are, which credential and headers requests need, which arguments are legal, and what the answers are.
+//! there are, which credential and headers requests need, which arguments are legal, what they write, and what the
+//! answers are. What is written is kept in memory, over the made-up data, for as long as the sandbox lives.
 
+mod buckets;
 mod data;
+mod known;
+mod page;
 mod request;
 mod route;
+mod select;
 mod server;
 mod spec;
+mod store;
+mod write;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,8 +24,8 @@ use serde_json::{Map, Value};
 
 pub use server::{Server, serve};
 pub use spec::{
-    BucketsSpec, DataSpec, EnvelopeSpec, FaultSpec, IdCursorSpec, PageSpec, RefusalSpec, RouteSpec,
-    SandboxSpec, TimesSpec,
+    AlsoSpec, BucketsSpec, DataSpec, EnvelopeSpec, FaultSpec, FindSpec, IdCursorSpec, InsertSpec,
+    PageSpec, RefusalSpec, RouteSpec, SandboxSpec, SortSpec, TimesSpec,
 };
 
 use crate::catalog::Catalog;
@@ -29,8 +36,10 @@ use crate::error::Error;
 use crate::sign::{Secret, SecretStore, Secrets};
 use crate::template::{EvalError, Names, Scope, Template};
 use crate::tool::Tool;
-use data::{Data, Random, Values};
+use data::{Data, RANDOM, Random, Values};
+use known::Known;
 use route::{Request, Route};
+use store::Store;
 
 /// The header by which a request asks for one of the sandbox's faults.
 pub const FAULT_HEADER: &str = "x-sandbox-fault";
@@ -40,7 +49,10 @@ pub const FAULT_HEADER: &str = "x-sandbox-fault";
 pub struct Refusal {
     status: u16,
     message: String,
+    details: Option<Box<Value>>,
     headers: Vec<(String, String)>,
+    /// Whether the message is the sandbox's own, which the declaration may replace.
+    is_own: bool,
 }
 
 impl Refusal {
@@ -48,7 +60,17 @@ impl Refusal {
         Refusal {
             status,
             message,
+            details: None,
             headers: Vec::new(),
+            is_own: true,
+        }
+    }
+
+    /// One whose message stands in the declaration.
+    fn declared(status: u16, message: String) -> Refusal {
+        Refusal {
+            is_own: false,
+            ..Refusal::new(status, message)
         }
     }
 }
@@ -66,7 +88,7 @@ pub struct Answer {
     pub status: u16,
     /// Response headers.
     pub headers: Vec<(String, String)>,
-    /// The JSON body.
+    /// The JSON body; none is sent with the status 204.
     pub body: Value,
 }
 
@@ -91,6 +113,7 @@ pub struct Sandbox {
     spec: SandboxSpec,
     tools: Vec<Arc<Tool>>,
     data: Arc<Data>,
+    store: Store,
     routes: IndexMap<String, Route>,
     now: i64,
     request_id: Template,
@@ -153,18 +176,23 @@ impl Sandbox {
                         crate::template::nearest(tool, names.iter().copied()),
                     );
                 }
-                if let Some(known) = tools.iter().find(|known| known.name == *tool) {
-                    report_unknown_arguments(route, known, &at, check);
-                }
-                (tool.clone(), Route::compile(route, &data, &at, check))
+                let known = Known {
+                    data: &data,
+                    tool: tools
+                        .iter()
+                        .find(|known| known.name == *tool)
+                        .map(Arc::as_ref),
+                    check,
+                };
+                (tool.clone(), Route::compile(route, &at, &known))
             })
             .collect();
         let text = |text: &str, pointer: &str, names: &Names| {
             Template::compile_text(text, pointer, names, check)
         };
-        let id_names = data::random_names();
+        let id_names = Names::default().with_members("random", RANDOM);
         let header_names = Names::default().with("request_id");
-        let envelope_names = ["status", "code", "message"]
+        let envelope_names = ["status", "code", "message", "details"]
             .iter()
             .fold(header_names.clone(), |names, name| names.with(name));
         let now = data::seconds(&spec.now, "/now", check);
@@ -193,6 +221,7 @@ impl Sandbox {
                 })
                 .collect(),
             envelope: Template::compile(&spec.errors.body, "/errors/body", &envelope_names, check),
+            store: Store::new(Arc::clone(&data)),
             data,
             routes,
             now,
@@ -249,8 +278,8 @@ impl Sandbox {
         let outcome = self.respond(incoming);
         let mut headers = self.common_headers(&request_id);
         match outcome {
-            Ok(body) => Answer {
-                status: 200,
+            Ok((status, body)) => Answer {
+                status,
                 headers,
                 body,
             },
@@ -265,32 +294,31 @@ impl Sandbox {
         }
     }
 
-    fn respond(&self, incoming: &Incoming<'_>) -> Result<Value, Refusal> {
+    fn respond(&self, incoming: &Incoming<'_>) -> Result<(u16, Value), Refusal> {
         self.refuse_fault(incoming)?;
-        let found = request::find_tool(&self.tools, incoming.method, incoming.path);
+        let candidates = request::find_tools(&self.tools, incoming.method, incoming.path);
         self.check_credential(incoming)?;
         self.check_headers(incoming)?;
-        let not_found = || {
-            Refusal::new(
-                404,
-                format!("{} {}: Not Found", incoming.method, incoming.path),
-            )
-        };
-        let (tool, captured) = found.ok_or_else(not_found)?;
-        let route = self.routes.get(&tool.name).ok_or_else(not_found)?;
+        if candidates.is_empty() {
+            return Err(not_found(incoming));
+        }
         let body = match incoming.body {
             [] => None,
             bytes => Some(serde_json::from_slice(bytes).map_err(|error| {
                 Refusal::new(400, format!("the request body is not valid JSON: {error}"))
             })?),
         };
-        let args = request::arguments(tool, &captured, incoming.query, body.as_ref())?;
+        let (tool, args) = request::read(&candidates, incoming.query, body.as_ref())?;
+        let route = self
+            .routes
+            .get(&tool.name)
+            .ok_or_else(|| not_found(incoming))?;
         let request = Request {
             args,
             headers: Value::Object(incoming.headers.clone()),
             now: self.now,
         };
-        route.answer(&request, &self.data)
+        route.answer(&request, &self.store)
     }
 
     fn refuse_fault(&self, incoming: &Incoming<'_>) -> Result<(), Refusal> {
@@ -315,14 +343,10 @@ impl Sandbox {
                 format!("{FAULT_HEADER}: the sandbox has no fault `{name}`"),
             )
         })?;
+        let headers = fault.headers.iter();
         Err(Refusal {
-            status: fault.status,
-            message: fault.message.clone(),
-            headers: fault
-                .headers
-                .iter()
-                .map(|(n, v)| (n.clone(), v.clone()))
-                .collect(),
+            headers: headers.map(|(n, v)| (n.clone(), v.clone())).collect(),
+            ..Refusal::declared(fault.status, fault.message.clone())
         })
     }
 
@@ -381,7 +405,7 @@ impl Sandbox {
 
     fn common_headers(&self, request_id: &Value) -> Vec<(String, String)> {
         let mut scope = Values::default();
-        scope.0.insert("request_id", request_id.clone());
+        scope.put("request_id", request_id.clone());
         self.response_headers
             .iter()
             .filter_map(|(name, template)| {
@@ -393,12 +417,8 @@ impl Sandbox {
 
     fn error_body(&self, refusal: &Refusal, request_id: &Value) -> Value {
         let status = refusal.status.to_string();
-        let message = self
-            .spec
-            .errors
-            .messages
-            .get(&status)
-            .unwrap_or(&refusal.message);
+        let own = self.spec.errors.messages.get(&status);
+        let message = own.filter(|_| refusal.is_own).unwrap_or(&refusal.message);
         let code = self
             .spec
             .errors
@@ -406,10 +426,13 @@ impl Sandbox {
             .get(&status)
             .map_or("error", String::as_str);
         let mut scope = Values::default();
-        scope.0.insert("request_id", request_id.clone());
-        scope.0.insert("status", refusal.status.into());
-        scope.0.insert("code", code.into());
-        scope.0.insert("message", message.as_str().into());
+        scope.put("request_id", request_id.clone());
+        scope.put("status", refusal.status);
+        scope.put("code", code);
+        scope.put("message", message.as_str());
+        if let Some(details) = &refusal.details {
+            scope.put("details", details.as_ref().clone());
+        }
         self.envelope
             .render(&scope)
             .ok()
@@ -418,20 +441,11 @@ impl Sandbox {
     }
 }
 
-/// Arguments that a route names and its tool does not take: they would never filter anything.
-fn report_unknown_arguments(route: &RouteSpec, tool: &Tool, pointer: &str, check: &Check) {
-    let known: Vec<&str> = tool.params.iter().map(|param| param.name).collect();
-    for (field, argument) in &route.matching {
-        if !known.contains(&argument.as_str()) {
-            check.error_inside(
-                Code::UnknownName,
-                &join(&join(pointer, "match"), field),
-                0..argument.len(),
-                format!("the tool has no param `{argument}`"),
-                crate::template::nearest(argument, known.iter().copied()),
-            );
-        }
-    }
+fn not_found(incoming: &Incoming<'_>) -> Refusal {
+    Refusal::new(
+        404,
+        format!("{} {}: Not Found", incoming.method, incoming.path),
+    )
 }
 
 fn report_no_status(status: &str, spec: &SandboxSpec, check: &Check) {

@@ -104,7 +104,11 @@ fn to_response(answer: &Answer) -> hyper::Response<Full<Bytes>> {
     for (name, value) in &answer.headers {
         builder = builder.header(name, value);
     }
-    let body = Full::new(Bytes::from(answer.body.to_string()));
+    let body = match answer.status {
+        204 => Bytes::new(),
+        _ => Bytes::from(answer.body.to_string()),
+    };
+    let body = Full::new(body);
     builder.body(body).unwrap_or_else(|_| {
         let mut failed = hyper::Response::new(Full::new(Bytes::new()));
         *failed.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;

@@ -55,7 +55,7 @@ pub struct SandboxSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnvelopeSpec {
-    /// The body: a template over `status`, `code`, `message` and `request_id`.
+    /// The body: a template over `status`, `code`, `message`, `request_id` and, where the refusal gives them, `details`.
     pub body: Value,
     /// From a status to its code.
     pub codes: IndexMap<String, String>,
@@ -89,6 +89,8 @@ pub struct DataSpec {
     pub times: Option<TimesSpec>,
     /// The row: a template over `index`, `time` and `random`.
     pub row: Value,
+    /// A row as answers show it: a template over `row`, `args`, `headers`, `now` and `data`. The row itself unless given.
+    pub show: Option<Value>,
 }
 
 /// The times of a series.
@@ -101,31 +103,120 @@ pub struct TimesSpec {
     pub every: Duration,
 }
 
-/// How an operation answers.
+/// How an operation answers, and what it writes. What is written lasts as long as the sandbox runs.
+///
+/// A request finds its row, is refused or not, writes, and is answered. Expressions know `args`, `headers`, `now`, the
+/// collections as lists under `data`, and `row`: the row that was found, as it was written, which the body also knows as
+/// `shown` by its collection. In `where` and `item`, and in `also`, `row` is each row in turn, and the one that was found
+/// is `found`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteSpec {
+    /// The one row that the request is about.
+    pub find: Option<FindSpec>,
+    /// A row to add, before all others of its collection.
+    pub insert: Option<InsertSpec>,
+    /// Fields of the found row to replace: a template each. An absent value leaves the field as it is; null sets null.
+    #[serde(default)]
+    pub set: IndexMap<String, Value>,
+    /// Fields of the found row to merge a map into, as JSON Merge Patch (RFC 7396) does: null removes a key.
+    #[serde(default)]
+    pub merge: IndexMap<String, Value>,
+    /// Whether the found row is removed.
+    #[serde(default)]
+    pub delete: bool,
+    /// Further rows that change along with it.
+    #[serde(default)]
+    pub also: Vec<AlsoSpec>,
+    /// The HTTP status of a success; 200 unless given.
+    #[schemars(range(min = 200, max = 299))]
+    pub status: Option<u16>,
     /// The collection that it answers from.
     pub from: Option<String>,
     /// Exact filters: from a field of the row to the argument that it must equal or be in. An absent argument does
     /// not filter.
     #[serde(rename = "match", default)]
     pub matching: IndexMap<String, String>,
-    /// Other filters: expressions over `row` and `args`, all of which must be true.
+    /// Other filters: expressions over `row`, all of which must be true.
     #[serde(default, rename = "where")]
     pub filters: Vec<String>,
-    /// What becomes of each row: a template over `row`, `args` and `headers`.
+    /// What becomes of each row: a template over `row`. Unless given, what the collection's `show` says.
     pub item: Option<Value>,
+    /// The order of the rows, where it is not that of the collection.
+    pub sort: Option<SortSpec>,
     /// How the rows are cut into pages.
     pub page: Option<PageSpec>,
     /// How the rows are summed up in buckets of time.
     pub buckets: Option<BucketsSpec>,
-    /// The body: a template over `args`, `headers`, `now` and, with `from`, over `rows`, `first`, `last`, `has_more` and
-    /// `next_page`.
+    /// The body: a template, with `from` also over `rows`, `first`, `last`, `has_more` and `next_page`. With
+    /// the status 204 there is none.
     pub body: Value,
-    /// Refusals: each with a predicate over `args` and `headers`.
+    /// Refusals, the first that holds; nothing is written then.
     #[serde(default)]
     pub refuse: Vec<RefusalSpec>,
+}
+
+impl RouteSpec {
+    /// The collection of the route's own row: the one that it adds or else finds.
+    pub fn own_collection(&self) -> Option<&str> {
+        let inserted = self.insert.as_ref().map(|insert| insert.into.as_str());
+        let found = self.find.as_ref().map(|find| find.collection.as_str());
+        inserted.or(found)
+    }
+}
+
+/// The one row that a request is about.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindSpec {
+    /// The collection.
+    #[serde(rename = "in")]
+    pub collection: String,
+    /// From a field of the row to the argument that it equals. Without one, it is the first row.
+    #[serde(default)]
+    pub by: IndexMap<String, String>,
+    /// Further conditions: expressions over `row`, all of which must be true.
+    #[serde(default, rename = "where")]
+    pub filters: Vec<String>,
+    /// The message of the 404 when there is no such row.
+    pub message: Option<String>,
+    /// Whether the request goes on without a row. `insert` then makes it, and makes none where there is one.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+/// A row to add.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InsertSpec {
+    /// The collection.
+    pub into: String,
+    /// The row: a template, also over `random` and `index`, which counts the rows that were added.
+    pub row: Value,
+}
+
+/// Rows that change along with the one that a request is about.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlsoSpec {
+    /// The collection.
+    #[serde(rename = "in")]
+    pub collection: String,
+    /// From a field of the row to the argument that it must equal or be in.
+    #[serde(rename = "match", default)]
+    pub matching: IndexMap<String, String>,
+    /// Further conditions: expressions over `row` and `found`, all of which must be true.
+    #[serde(default, rename = "where")]
+    pub filters: Vec<String>,
+    /// Fields to replace, as the route's own `set`.
+    #[serde(default)]
+    pub set: IndexMap<String, Value>,
+    /// Fields to merge a map into, as the route's own `merge`.
+    #[serde(default)]
+    pub merge: IndexMap<String, Value>,
+    /// Whether the rows are removed.
+    #[serde(default)]
+    pub delete: bool,
 }
 
 /// A request that the service would refuse.
@@ -139,6 +230,18 @@ pub struct RefusalSpec {
     pub status: u16,
     /// The message.
     pub message: String,
+    /// What the envelope knows as `details`, such as a code that says more than the status.
+    pub details: Option<Value>,
+}
+
+/// The order of rows. Rows of the same place stay as they were.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SortSpec {
+    /// A row's place: an expression over `row` that gives a number or a text.
+    pub by: String,
+    /// Whether the highest comes first: an expression.
+    pub descending: Option<String>,
 }
 
 /// How rows are cut into pages.
@@ -146,8 +249,8 @@ pub struct RefusalSpec {
 #[serde(deny_unknown_fields)]
 pub struct PageSpec {
     /// The argument with the size of a page.
-    pub limit: String,
-    /// The size when the argument is absent.
+    pub limit: Option<String>,
+    /// The size unless the argument says it.
     pub size: u32,
     /// Cursors that are the ids of rows.
     pub ids: Option<IdCursorSpec>,
@@ -167,24 +270,25 @@ pub struct IdCursorSpec {
     pub before: Option<String>,
 }
 
-/// How rows are summed up in buckets of time.
+/// How the rows of a series are summed up in buckets of time.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BucketsSpec {
-    /// The width in seconds: an expression over `args`.
+    /// The width in seconds: an expression over `args`. With null there is one bucket, all of the time.
     pub width: String,
-    /// The first bucket's start in seconds: an expression.
+    /// The first bucket's start in seconds, which is rounded down to the width: an expression.
     pub from: String,
     /// The end in seconds, exclusive: an expression.
     pub until: String,
     /// Most buckets on a page: an expression.
-    pub limit: String,
+    pub limit: Option<String>,
     /// The argument that takes the page token.
-    pub token: String,
+    pub token: Option<String>,
     /// The fields that rows are grouped by: an expression that gives an array.
     pub group_by: String,
-    /// What becomes of a group: a template over `rows`, `group` and `args`.
+    /// What becomes of a group: a template over `rows`, `group`, and the bucket's `start` and `end` in seconds.
     pub result: Value,
-    /// What becomes of a bucket: a template over `start`, `end` (seconds) and `results`.
-    pub bucket: Value,
+    /// What becomes of a bucket: a template over `start`, `end` and `results`. Without it, and without `limit` and
+    /// `token`, the results of all buckets are the rows, which `sort` and `page` bring in order.
+    pub bucket: Option<Value>,
 }

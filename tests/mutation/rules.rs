@@ -93,7 +93,7 @@ fn misspelt_keys(descriptor: &Descriptor) -> Vec<Mutant> {
 }
 
 /// Whether any value may stand here: a literal of a projection, the default of a param (see [`wrong_defaults`]), the
-/// free body of a sandbox's route.
+/// free body of a sandbox's route, a field that a route sets.
 fn takes_anything(spot: &Spot) -> bool {
     let free = [
         "/response/output",
@@ -102,6 +102,10 @@ fn takes_anything(spot: &Spot) -> bool {
         "/examples/*/response/body",
         "/errors/body",
         "/data/*/row",
+        "/data/*/show",
+        "/routes/*/refuse/*/details",
+        "/routes/*/set/*",
+        "/routes/*/also/*/set/*",
         "/routes/*/item",
         "/routes/*/body",
         "/routes/*/buckets/result",
@@ -235,6 +239,12 @@ fn misspelt_references(descriptor: &Descriptor) -> Vec<Mutant> {
         "/examples/*/args/*",
         "/routes/*",
         "/routes/*/match/*",
+        "/routes/*/find/by/*",
+        "/routes/*/insert/row/*",
+        "/routes/*/set/*",
+        "/routes/*/merge/*",
+        "/routes/*/also/*/match/*",
+        "/routes/*/also/*/set/*",
         "/secrets/*",
     ];
     let values = [
@@ -247,7 +257,13 @@ fn misspelt_references(descriptor: &Descriptor) -> Vec<Mutant> {
         "/response/rows",
         "/routes/*/from",
         "/routes/*/match/*",
+        "/routes/*/find/in",
+        "/routes/*/find/by/*",
+        "/routes/*/insert/into",
+        "/routes/*/also/*/in",
+        "/routes/*/also/*/match/*",
         "/routes/*/page/limit",
+        "/routes/*/page/token",
         "/routes/*/page/ids/*",
         "/routes/*/buckets/token",
     ];

@@ -184,7 +184,7 @@ fn collect(
 }
 
 /// The maps of the format whose keys are the author's names; below them, the format goes on.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 24] = [
     "/allow/*",
     "/request/query/*",
     "/request/headers/*",
@@ -203,10 +203,17 @@ const NAMES: [&str; 18] = [
     "/data/*",
     "/routes/*",
     "/routes/*/match/*",
+    "/routes/*/find/by/*",
+    "/routes/*/set/*",
+    "/routes/*/merge/*",
+    "/routes/*/also/*/match/*",
+    "/routes/*/also/*/set/*",
+    "/routes/*/also/*/merge/*",
 ];
 
 /// Free data of the format.
-const DATA: [&str; 12] = [
+const DATA: [&str; 18] = [
+    "/request/body/json/**",
     "/response/output/**",
     "/examples/*/args/*/**",
     "/examples/*/output/**",
@@ -215,6 +222,11 @@ const DATA: [&str; 12] = [
     "/errors/codes/**",
     "/errors/messages/**",
     "/data/*/row/**",
+    "/data/*/show/**",
+    "/routes/*/insert/row/**",
+    "/routes/*/set/*/**",
+    "/routes/*/merge/*/**",
+    "/routes/*/refuse/*/details/**",
     "/routes/*/item/**",
     "/routes/*/body/**",
     "/routes/*/buckets/result/**",

@@ -23,13 +23,35 @@ impl Answer {
 
 /// Gets `target`, a path with its query, from `address`, such as `127.0.0.1:4711`.
 pub fn get(address: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+    send(address, "GET", target, headers, &Value::Null)
+}
+
+/// Sends a request with a JSON body; null is none, and so is an empty answer.
+pub fn send(
+    address: &str,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> Answer {
     let mut stream = TcpStream::connect(address).expect("a connection");
-    let mut request = format!("GET {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    let mut request =
+        format!("{method} {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
+    let body = match body {
+        Value::Null => String::new(),
+        body => body.to_string(),
+    };
+    if !body.is_empty() {
+        let length = body.len();
+        request.push_str(&format!(
+            "content-type: application/json\r\ncontent-length: {length}\r\n"
+        ));
+    }
     stream
-        .write_all(format!("{request}\r\n").as_bytes())
+        .write_all(format!("{request}\r\n{body}").as_bytes())
         .expect("the request is sent");
     let mut text = String::new();
     stream
@@ -44,6 +66,9 @@ pub fn get(address: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect(),
-        body: serde_json::from_str(body).expect("a body of JSON"),
+        body: match body {
+            "" => Value::Null,
+            body => serde_json::from_str(body).expect("a body of JSON"),
+        },
     }
 }

@@ -3,6 +3,7 @@
 
 mod fake;
 mod http;
+mod sandbox;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub use fake::{Fake, Manner, Reply, Request, refused_origin};
-pub use http::{Answer, get};
+pub use http::{Answer, get, send};
+pub use sandbox::{KEY, Sandbox, VERSION};
 
 /// A fresh folder that the program runs in, with descriptors in `descriptors/`.
 pub struct Workspace {

@@ -1,0 +1,156 @@
+//! Every built-in tool that has a sandbox can be tried in it: with the arguments of its own example, and page by page.
+
+mod support;
+
+use pretty_assertions::assert_eq;
+use serde_json::{Map, Value, json};
+use support::{Output, Workspace};
+use toolrun::Catalog;
+
+const SERVICES: [&str; 3] = [
+    "anthropic-admin",
+    "anthropic-admin-oauth",
+    "anthropic-enterprise",
+];
+
+/// Tools whose first example the sandbox refuses, each for a rule of the service or because its data know less.
+const REFUSED: &[(&str, u16, &str)] = &[
+    (
+        "add-workspace-member",
+        400,
+        "The user is a member of the workspace.",
+    ),
+    (
+        "archive-federation-issuer",
+        400,
+        "A federation rule that is not archived refers to the issuer.",
+    ),
+    (
+        "archive-service-account",
+        400,
+        "A federation rule that is not archived targets the service account.",
+    ),
+    (
+        "list-plugin-activity",
+        400,
+        "filter: the sandbox knows no dimension but plugin_name",
+    ),
+];
+
+struct Tool {
+    name: String,
+    /// The arguments of the first example.
+    args: Map<String, Value>,
+    required: Vec<String>,
+    pages: bool,
+    takes_limit: bool,
+}
+
+fn tools(service: &str) -> Vec<Tool> {
+    let loaded = Catalog::builtin().load_all();
+    let of_service = loaded
+        .into_iter()
+        .filter(|(entry, _)| entry.service.as_deref() == Some(service));
+    of_service
+        .map(|(_, tool)| {
+            let tool = tool.expect("a sound tool");
+            let args = tool.examples.first().map(|example| example.args.clone());
+            Tool {
+                name: tool.name.clone(),
+                args: args.unwrap_or_default(),
+                required: tool
+                    .params
+                    .iter()
+                    .filter(|param| param.required)
+                    .map(|param| param.name.to_owned())
+                    .collect(),
+                pages: tool.paging.is_some(),
+                takes_limit: tool.params.get("limit").is_some(),
+            }
+        })
+        .collect()
+}
+
+fn call(tool: &Tool, args: &Map<String, Value>, flags: &[&str]) -> Output {
+    let workspace = Workspace::new();
+    let mut command = workspace.toolrun();
+    command
+        .args(["call", &tool.name, "--sandbox", "--yes"])
+        .args(flags);
+    support::output(command.arg(json!(args).to_string()))
+}
+
+fn try_examples(service: &str) {
+    for tool in tools(service) {
+        let output = call(&tool, &tool.args, &["-o", "json"]);
+        match REFUSED.iter().find(|(name, ..)| *name == tool.name) {
+            None => {
+                assert_eq!(output.code, 0, "{}: {}", tool.name, output.stderr);
+                assert!(output.json().is_object(), "{}", tool.name);
+            }
+            Some((_, status, message)) => {
+                let error = output.expect(6).error();
+                assert_eq!(error["upstream"]["status"], *status, "{}", tool.name);
+                assert_eq!(error["upstream"]["message"], *message, "{}", tool.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_admin_tools_answer_their_examples() {
+    try_examples(SERVICES[0]);
+}
+
+#[test]
+fn the_oauth_tools_answer_their_examples() {
+    try_examples(SERVICES[1]);
+}
+
+#[test]
+fn the_enterprise_tools_answer_their_examples() {
+    try_examples(SERVICES[2]);
+}
+
+/// The arguments that a tool cannot do without, with times that the data know.
+fn least(tool: &Tool) -> Map<String, Value> {
+    let kept = |name: &str| {
+        tool.required.iter().any(|required| required == name)
+            || ["date", "starting_date", "group_by", "include_inherited"].contains(&name)
+    };
+    let mut args = tool.args.clone();
+    args.retain(|name, _| kept(name));
+    for (name, value) in &mut args {
+        match name.as_str() {
+            "starting_at" if value.as_str().is_some_and(|text| text.len() == 10) => {
+                *value = json!("2026-11-18")
+            }
+            "starting_at" => *value = json!("2026-11-18T00:00:00Z"),
+            "starting_date" => *value = json!("2026-08-01"),
+            _ => {}
+        }
+    }
+    args
+}
+
+#[test]
+fn small_pages_hold_what_large_ones_hold() {
+    let tools = SERVICES.iter().flat_map(|service| tools(service));
+    let mut walked = 0;
+    for tool in tools.filter(|tool| tool.pages) {
+        let mut args = least(&tool);
+        let mut rows = |limit: u64| {
+            if tool.takes_limit {
+                args.insert("limit".to_owned(), limit.into());
+            }
+            let output = call(&tool, &args, &["--all", "-o", "ndjson"]);
+            output.expect(0).lines()
+        };
+        let large = rows(31);
+        assert!(large.len() > 1, "{}: {} rows", tool.name, large.len());
+        let third = large.len().min(31) as u64 / 3;
+        assert_eq!(rows(third.max(1)), large, "{}", tool.name);
+        walked += 1;
+    }
+    assert!(walked >= 30, "{walked} tools");
+}
