@@ -3,6 +3,7 @@
 //! Everything that it knows stands in the service's `sandbox.yaml` and in the tools' descriptors: which operations
 //! there are, which credential and headers requests need, which arguments are legal, and what the answers are.
 
+mod body;
 mod data;
 mod request;
 mod route;
@@ -155,6 +156,9 @@ impl Sandbox {
                 }
                 if let Some(known) = tools.iter().find(|known| known.name == *tool) {
                     report_unknown_arguments(route, known, &at, check);
+                    if let Some(message) = known.request.body.as_ref().and_then(body::unreadable) {
+                        check.error_at_key(Code::BadSandbox, &at, message, None);
+                    }
                 }
                 (tool.clone(), Route::compile(route, &data, &at, check))
             })
@@ -278,13 +282,7 @@ impl Sandbox {
         };
         let (tool, captured) = found.ok_or_else(not_found)?;
         let route = self.routes.get(&tool.name).ok_or_else(not_found)?;
-        let body = match incoming.body {
-            [] => None,
-            bytes => Some(serde_json::from_slice(bytes).map_err(|error| {
-                Refusal::new(400, format!("the request body is not valid JSON: {error}"))
-            })?),
-        };
-        let args = request::arguments(tool, &captured, incoming.query, body.as_ref())?;
+        let args = request::arguments(tool, &captured, incoming.query, incoming.body)?;
         let request = Request {
             args,
             headers: Value::Object(incoming.headers.clone()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::{Refusal, body};
 use crate::params::{Params, read_text};
 use crate::plan::{PathTemplate, Segment, Style};
 use crate::template::Piece;
@@ -83,7 +83,7 @@ pub fn arguments(
     tool: &Tool,
     captured: &[(String, String)],
     query: &str,
-    body: Option<&Value>,
+    body: &[u8],
 ) -> Result<Value, Refusal> {
     let mut arguments = Map::new();
     for (name, value) in captured {
@@ -104,11 +104,7 @@ pub fn arguments(
             .ok_or_else(|| Refusal::new(400, format!("{name}: Extra inputs are not permitted")))?;
         put(&mut arguments, &tool.params, param, &value, delimiter);
     }
-    if let Some(Value::Object(members)) = body {
-        for (name, value) in members {
-            arguments.insert(name.clone(), value.clone());
-        }
-    }
+    body::read(tool, body, &mut arguments)?;
     tool.accept(Value::Object(arguments)).map_err(|problems| {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Refusal::new(400, told.join("; "))
@@ -122,9 +118,10 @@ fn param_of<'t>(tool: &'t Tool, name: &str) -> Option<(&'t str, Option<&'static 
         .wire_names()
         .find_map(|(wire, param, style)| {
             let delimiter = match style {
-                Style::Brackets | Style::DeepObject | Style::Indexed => {
+                Style::Brackets | Style::DeepObject => {
                     return (name.strip_suffix("[]") == Some(wire)).then_some((param?, None));
                 }
+                Style::Indexed => return is_item_of(name, wire).then_some((param?, None)),
                 Style::Comma => Some(","),
                 Style::Space => Some("%20"),
                 Style::Pipe => Some("%7C"),
@@ -132,6 +129,13 @@ fn param_of<'t>(tool: &'t Tool, name: &str) -> Option<(&'t str, Option<&'static 
             };
             (wire == name).then_some((param?, delimiter))
         })
+}
+
+/// Whether a name is another with an index behind it, such as `a[0]`.
+fn is_item_of(name: &str, wire: &str) -> bool {
+    name.strip_prefix(wire)
+        .and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'))
+        .is_some_and(|index| index.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn put(

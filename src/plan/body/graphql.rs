@@ -77,6 +77,11 @@ impl GraphqlTemplate {
         }
     }
 
+    /// The document.
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
     /// The tree of the variables.
     pub fn variables(&self) -> Option<&Template> {
         self.variables.as_ref()

@@ -249,6 +249,23 @@ impl BodyTemplate {
         }
     }
 
+    /// The query, where the body is a GraphQL operation.
+    pub fn graphql_query(&self) -> Option<&str> {
+        match &self.kind {
+            KindTemplate::Graphql(graphql) => Some(graphql.query()),
+            _ => None,
+        }
+    }
+
+    /// What gives the text of a text body, or tells the bytes of one in base64; `None` for other kinds.
+    pub fn content(&self) -> Option<&Template> {
+        match &self.kind {
+            KindTemplate::Text(text) => Some(text),
+            KindTemplate::Bytes(ContentTemplate::Base64(base64)) => Some(base64),
+            _ => None,
+        }
+    }
+
     /// The kind, as its key in the descriptor.
     pub fn kind(&self) -> &'static str {
         match &self.kind {
