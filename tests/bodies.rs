@@ -549,6 +549,30 @@ fn a_body_that_is_one_absent_value_is_none() {
 }
 
 #[test]
+fn params_that_may_be_null_can_be_a_whole_body() {
+    let workspace = Workspace::new();
+    workspace.service("https://probe.test", "");
+    for (name, body) in [
+        ("text", "text: '{{ x }}', content_type: '{{ y }}'"),
+        (
+            "bytes",
+            "bytes: { base64: '{{ x }}' }, content_type: '{{ y }}'",
+        ),
+        (
+            "parts",
+            "multipart: { a: { file: '{{ x }}', filename: '{{ y }}' } }",
+        ),
+    ] {
+        let more = format!(
+            "params: {{ properties: {{ x: {{ type: [string, 'null'], description: X. }}, y: {{ type: [string, 'null'], description: Y. }} }} }}\nrequest: {{ method: POST, path: /probe, body: {{ {body} }} }}"
+        );
+        workspace.tool(name, "write", &more);
+    }
+    let report = workspace.run(&["validate", "descriptors"]);
+    assert_eq!(report.code, 0, "{report:?}");
+}
+
+#[test]
 fn values_that_have_no_form_are_told_before_anything_is_sent() {
     let fake = Fake::start(|_| Reply::ok());
     for (body, x, told) in [
