@@ -15,7 +15,7 @@ use crate::project::{
     Condition, Extract, ExtractSpec, JsonPath, Node, ProjectError, ResponseView,
     compile_plain_path, jsonpath, refuse_mismatch,
 };
-use crate::template::{Names, is_truthy};
+use crate::template::Names;
 
 /// Pages that a walk takes when nobody sets another cap.
 pub const DEFAULT_MAX_PAGES: u64 = 10_000;

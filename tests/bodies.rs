@@ -549,6 +549,30 @@ fn a_body_that_is_one_absent_value_is_none() {
 }
 
 #[test]
+fn params_that_may_be_null_can_be_a_whole_body() {
+    let workspace = Workspace::new();
+    workspace.service("https://probe.test", "");
+    for (name, body) in [
+        ("text", "text: '{{ x }}', content_type: '{{ y }}'"),
+        (
+            "bytes",
+            "bytes: { base64: '{{ x }}' }, content_type: '{{ y }}'",
+        ),
+        (
+            "parts",
+            "multipart: { a: { file: '{{ x }}', filename: '{{ y }}' } }",
+        ),
+    ] {
+        let more = format!(
+            "params: {{ properties: {{ x: {{ type: [string, 'null'], description: X. }}, y: {{ type: [string, 'null'], description: Y. }} }} }}\nrequest: {{ method: POST, path: /probe, body: {{ {body} }} }}"
+        );
+        workspace.tool(name, "write", &more);
+    }
+    let report = workspace.run(&["validate", "descriptors"]);
+    assert_eq!(report.code, 0, "{report:?}");
+}
+
+#[test]
 fn values_that_have_no_form_are_told_before_anything_is_sent() {
     let fake = Fake::start(|_| Reply::ok());
     for (body, x, told) in [
@@ -794,4 +818,85 @@ fn graphql_errors_are_errors_of_the_service() {
     // The same answer to another kind of body is a response like any other.
     let workspace = probe(&fake.origin(), "body: { json: {} }");
     workspace.run(&["call", "send", "--yes"]).expect(0);
+}
+
+// The sandbox
+
+/// A service with one tool and a sandbox that answers with the arguments.
+fn echo(params: &str, body: &str) -> Workspace {
+    let workspace = Workspace::new();
+    workspace.service("https://probe.test", "");
+    workspace.tool(
+        "send",
+        "write",
+        &format!(
+            "params: {{ properties: {{ {params} }} }}\nrequest: {{ method: POST, path: /probe, body: {{ {body} }} }}"
+        ),
+    );
+    workspace.write(
+        "descriptors/probe/sandbox.yaml",
+        "spec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: { message: '{{ message }}' }, codes: {} }\nroutes: { send: { body: '{{ args }}' } }\n",
+    );
+    workspace
+}
+
+#[test]
+fn the_sandbox_reads_arguments_back_out_of_bodies() {
+    let items = "a: { type: array, items: { type: object, properties: { n: { type: integer } } } }";
+    for (params, body, args) in [
+        (
+            "a: { type: string }, b: { type: integer }, c: { type: array, items: { type: integer } }",
+            "form: { x: '{{ a }}', b: '{{ b }}', y: { z: '{{ c }}', w: fixed } }",
+            json!({ "a": "é &=+", "b": 7, "c": [1, 2] }),
+        ),
+        (
+            items,
+            "form: { x: { value: '{{ a }}', style: indexed } }",
+            json!({ "a": [{ "n": 1 }, { "n": 2 }] }),
+        ),
+        (
+            "a: { type: array, items: { type: string } }, b: { type: array, items: { type: boolean } }",
+            "form: { x: { value: '{{ a }}', style: comma }, b: { value: '{{ b }}', style: repeat } }",
+            json!({ "a": ["p", "q"], "b": [true, false] }),
+        ),
+        (
+            "a: { type: object, properties: { n: { type: number }, t: { type: string } } }",
+            "form: '{{ a }}'",
+            json!({ "a": { "n": 1.5, "t": "7" } }),
+        ),
+        (
+            "a: { type: integer }, b: {}",
+            "graphql: { query: 'query ($x: Int, $y: In) { t(x: $x, y: $y) }', variables: { x: '{{ a }}', y: { z: '{{ b }}' } } }",
+            json!({ "a": 1, "b": [{ "k": null }] }),
+        ),
+        (
+            "a: { type: string }",
+            "text: '{{ a }}'",
+            json!({ "a": "x\ny" }),
+        ),
+        (
+            "a: { type: string }",
+            "bytes: { base64: '{{ a }}' }",
+            json!({ "a": "AP8=" }),
+        ),
+    ] {
+        let workspace = echo(params, body);
+        let output = workspace
+            .run(&["call", "send", &args.to_string(), "--sandbox", "--yes"])
+            .expect(0);
+        assert_eq!(output.json(), args, "{body}");
+    }
+}
+
+#[test]
+fn a_sandbox_cannot_answer_parts_and_says_so() {
+    let workspace = echo("a: { type: string }", "multipart: { a: '{{ a }}' }");
+    let report = workspace
+        .run(&["validate", "descriptors/probe/sandbox.yaml"])
+        .expect(3);
+    let told = "the sandbox cannot read the arguments of a `multipart` body back";
+    assert!(
+        report.stdout.contains(told) || report.stderr.contains(told),
+        "{report:?}"
+    );
 }

@@ -155,7 +155,7 @@ codes! {
     right: "request: { method: GET, path: \"/things/{{ id }}\", headers: { x-key: a } }\n"
 
     BadBody "bad-body" Error
-    "The body does not fit the method."
+    "The body does not fit the method, or a part of it has no legal form."
     wrong: "request: { method: GET, path: /things, body: { json: { id: \"{{ id }}\" } } }\n"
     right: "request: { method: POST, path: /things, body: { json: { id: \"{{ id }}\" } } }\naccess: write\n"
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{Node, ProjectError, ResponseView};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::Check;
-use crate::template::{Names, Template};
+use crate::template::{Names, Template, is_truthy};
 
 /// A compiled condition: a JSONPath or an expression. Null, false, 0 and what is empty mean no.
 #[derive(Debug)]
@@ -46,16 +46,5 @@ impl Condition {
         let bindings = Map::new();
         let value = self.0.project(response.body, &response.frame(&bindings))?;
         Ok(is_truthy(&value))
-    }
-}
-
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(flag) => *flag,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(members) => !members.is_empty(),
     }
 }

@@ -4,6 +4,7 @@
 //! there are, which credential and headers requests need, which arguments are legal, what they write, and what the
 //! answers are. What is written is kept in memory, over the made-up data, for as long as the sandbox lives.
 
+mod body;
 mod buckets;
 mod data;
 mod known;
@@ -184,6 +185,10 @@ impl Sandbox {
                         .map(Arc::as_ref),
                     check,
                 };
+                let body = known.tool.and_then(|tool| tool.request.body.as_ref());
+                if let Some(message) = body.and_then(body::unreadable) {
+                    check.error_at_key(Code::BadSandbox, &at, message, None);
+                }
                 (tool.clone(), Route::compile(route, &at, &known))
             })
             .collect();
@@ -302,13 +307,7 @@ impl Sandbox {
         if candidates.is_empty() {
             return Err(not_found(incoming));
         }
-        let body = match incoming.body {
-            [] => None,
-            bytes => Some(serde_json::from_slice(bytes).map_err(|error| {
-                Refusal::new(400, format!("the request body is not valid JSON: {error}"))
-            })?),
-        };
-        let (tool, args) = request::read(&candidates, incoming.query, body.as_ref())?;
+        let (tool, args) = request::read(&candidates, incoming.query, incoming.body)?;
         let route = self
             .routes
             .get(&tool.name)

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::{Refusal, body};
 use crate::params::{Params, read_text};
-use crate::plan::{BodyTemplate, PathTemplate, Segment, Style};
-use crate::template::{Piece, Template, is_identifier};
+use crate::plan::{PathTemplate, Segment, Style};
+use crate::template::Piece;
 use crate::tool::Tool;
 
 /// Arguments that stand in a request's path, by name.
@@ -42,10 +42,10 @@ pub fn find_tools<'t>(
 pub fn read<'t>(
     tools: &[(&'t Arc<Tool>, Captured)],
     query: &str,
-    body: Option<&Value>,
+    body: &[u8],
 ) -> Result<(&'t Arc<Tool>, Value), Refusal> {
     let has_other_body =
-        |(tool, _): &&(&Arc<Tool>, Captured)| take_body(tool, body, &mut Map::new()).is_err();
+        |(tool, _): &&(&Arc<Tool>, Captured)| body::read(tool, body, &mut Map::new()).is_err();
     let mut likeliest: Vec<_> = tools.iter().collect();
     likeliest.sort_by_cached_key(has_other_body);
     let mut refused = None;
@@ -112,7 +112,7 @@ fn arguments(
     tool: &Tool,
     captured: &[(String, String)],
     query: &str,
-    body: Option<&Value>,
+    body: &[u8],
 ) -> Result<Value, Refusal> {
     let mut arguments = Map::new();
     for (name, value) in captured {
@@ -133,74 +133,11 @@ fn arguments(
             .ok_or_else(|| Refusal::new(400, format!("{name}: Extra inputs are not permitted")))?;
         put(&mut arguments, &tool.params, param, &value, delimiter);
     }
-    take_body(tool, body, &mut arguments)?;
+    body::read(tool, body, &mut arguments)?;
     tool.accept(Value::Object(arguments)).map_err(|problems| {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Refusal::new(400, told.join("; "))
     })
-}
-
-/// Adds the arguments that stand in a body. None at all is as good as an empty one.
-fn take_body(
-    tool: &Tool,
-    body: Option<&Value>,
-    arguments: &mut Map<String, Value>,
-) -> Result<(), Refusal> {
-    let nothing = json!({});
-    match (tool.request.body.as_ref().map(BodyTemplate::tree), body) {
-        (Some(Template::Expression(_)), None) => Ok(()),
-        (Some(tree), body) => read_body(tree, body.unwrap_or(&nothing), "body", arguments),
-        (None, Some(body)) if *body != nothing => Err(Refusal::new(
-            400,
-            "body: Extra inputs are not permitted".to_owned(),
-        )),
-        (None, _) => Ok(()),
-    }
-}
-
-/// Reads the arguments back out of a body, by the template that makes it; `at` says where the value stands. An expression
-/// that computes something cannot be read back, and takes any value.
-fn read_body(
-    template: &Template,
-    value: &Value,
-    at: &str,
-    arguments: &mut Map<String, Value>,
-) -> Result<(), Refusal> {
-    let refuse = |told: String| Err(Refusal::new(400, told));
-    match (template, value) {
-        (Template::Literal(expected), value) if expected == value => Ok(()),
-        (Template::Literal(expected), _) => refuse(format!("{at}: must be {expected}")),
-        (Template::Expression(expression), value) => {
-            if is_identifier(expression.text()) {
-                arguments.insert(expression.text().to_owned(), value.clone());
-            }
-            Ok(())
-        }
-        (Template::Text(_), _) => Ok(()),
-        (Template::Map(members), Value::Object(values)) => {
-            for (name, value) in values {
-                let at = format!("{at}.{name}");
-                match members.iter().find(|(known, _)| known == name) {
-                    Some((_, member)) => read_body(member, value, &at, arguments)?,
-                    None => return refuse(format!("{at}: Extra inputs are not permitted")),
-                }
-            }
-            let is_missing = |(name, member): &&(String, Template)| {
-                !matches!(member, Template::Expression(_)) && !values.contains_key(name)
-            };
-            match members.iter().find(is_missing) {
-                Some((name, _)) => refuse(format!("{at}.{name}: Field required")),
-                None => Ok(()),
-            }
-        }
-        (Template::List(items), Value::Array(values)) if items.len() == values.len() => {
-            let mut pairs = items.iter().zip(values).enumerate();
-            pairs.try_for_each(|(index, (item, value))| {
-                read_body(item, value, &format!("{at}.{index}"), arguments)
-            })
-        }
-        (Template::Map(_) | Template::List(_), _) => refuse(format!("{at}: of the wrong form")),
-    }
 }
 
 /// The param behind a name on the wire, and what separates its items where one parameter holds them all.
@@ -210,9 +147,10 @@ fn param_of<'t>(tool: &'t Tool, name: &str) -> Option<(&'t str, Option<&'static 
         .wire_names()
         .find_map(|(wire, param, style)| {
             let delimiter = match style {
-                Style::Brackets | Style::DeepObject | Style::Indexed => {
+                Style::Brackets | Style::DeepObject => {
                     return (name.strip_suffix("[]") == Some(wire)).then_some((param?, None));
                 }
+                Style::Indexed => return is_item_of(name, wire).then_some((param?, None)),
                 Style::Comma => Some(","),
                 Style::Space => Some("%20"),
                 Style::Pipe => Some("%7C"),
@@ -220,6 +158,13 @@ fn param_of<'t>(tool: &'t Tool, name: &str) -> Option<(&'t str, Option<&'static 
             };
             (wire == name).then_some((param?, delimiter))
         })
+}
+
+/// Whether a name is another with an index behind it, such as `a[0]`.
+fn is_item_of(name: &str, wire: &str) -> bool {
+    name.strip_prefix(wire)
+        .and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'))
+        .is_some_and(|index| index.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn put(

@@ -369,6 +369,8 @@ fn header_pointer(section: &str, check: &Check, name: &str) -> String {
 enum Place {
     /// Inside a path or a longer text: scalars alone.
     Text,
+    /// The whole of a text: scalars, and null, which is nothing.
+    Scalar,
     /// A query value that repeats its key: scalars, and arrays of scalars.
     Repeated,
     /// A query value in a style that has a form for objects.
@@ -377,6 +379,8 @@ enum Place {
     Header,
     /// A part of a form: scalars, objects, and arrays of both.
     Part,
+    /// A whole form: maps alone.
+    Map,
 }
 
 /// Params whose type has no form where they stand: it would be found out at the first call.
@@ -394,13 +398,16 @@ fn report_bad_places(tool: &Tool, check: &Check) {
                 at,
                 format!("the param `{name}` {message}"),
                 match place {
-                    Place::Text => "only strings, numbers and booleans have a text form",
-                    Place::Repeated => "give the query parameter a `style`, such as deep_object",
+                    Place::Text | Place::Scalar => {
+                        "only strings, numbers and booleans have a text form"
+                    }
+                    Place::Repeated => "give it a `style`, such as deep_object",
                     Place::Styled => "`style: indexed` writes lists of lists and of objects",
                     Place::Header => "only scalars and arrays of scalars can stand here",
                     Place::Part => {
                         "a part is a scalar or an object; a list gives a part for each item"
                     }
+                    Place::Map => "a param of `type: object` gives a map",
                 },
             );
         }
@@ -435,9 +442,12 @@ fn report_bad_places(tool: &Tool, check: &Check) {
             let place = match place {
                 ValuePlace::Any | ValuePlace::Styled(Style::Indexed) => return,
                 ValuePlace::Text => Place::Text,
-                ValuePlace::Repeated | ValuePlace::Styled(Style::Repeat) => Place::Repeated,
+                ValuePlace::Scalar => Place::Scalar,
+                ValuePlace::Repeated => Place::Header,
+                ValuePlace::Styled(Style::Repeat) => Place::Repeated,
                 ValuePlace::Styled(_) => Place::Styled,
                 ValuePlace::Part => Place::Part,
+                ValuePlace::Map => Place::Map,
             };
             report(expression.names(), expression.text(), place, at);
         });
@@ -451,7 +461,7 @@ fn misplaced(schema: &Value, place: Place) -> Option<&'static str> {
         Place::Text if types.is_empty() => {
             Some("has no `type`, so that it could be a list or an object")
         }
-        Place::Text if has("object") || has("array") => {
+        Place::Text | Place::Scalar if has("object") || has("array") => {
             Some("may be a list or an object, which has no text form")
         }
         Place::Text if has("null") => Some("may be null, which has no text form"),
@@ -465,6 +475,7 @@ fn misplaced(schema: &Value, place: Place) -> Option<&'static str> {
                 .any(|name| name == "array" || name == "object")
                 .then_some("is a list of lists or objects, which has no form here")
         }
+        Place::Map if !types.is_empty() && !has("object") => Some("is no map"),
         Place::Part if has("array") => {
             let items = schema.get("items").and_then(types_of)?;
             let has_list = items.iter().any(|name| name == "array");

@@ -212,8 +212,7 @@ const NAMES: [&str; 24] = [
 ];
 
 /// Free data of the format.
-const DATA: [&str; 18] = [
-    "/request/body/json/**",
+const DATA: [&str; 17] = [
     "/response/output/**",
     "/examples/*/args/*/**",
     "/examples/*/output/**",

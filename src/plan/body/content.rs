@@ -148,8 +148,7 @@ impl ContentTemplate {
             ContentTemplate::Base64(template) => match decode(&text) {
                 Ok(bytes) => Ok(Content::Bytes(bytes.into())),
                 Err(problem) => {
-                    let what = named(template).unwrap_or("the value".into());
-                    let message = format!("{what} is no base64: {problem}");
+                    let message = format!("{} is no base64: {problem}", named(template));
                     Err(RenderError::value(place, message))
                 }
             },

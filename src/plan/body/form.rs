@@ -141,7 +141,7 @@ impl FormTemplate {
 
     pub(super) fn visit_places(&self, pointer: &str, visit: &mut VisitPlace<'_>) {
         match self {
-            FormTemplate::Whole(template) => visit_tree(template, pointer, ValuePlace::Any, visit),
+            FormTemplate::Whole(template) => visit_tree(template, pointer, ValuePlace::Map, visit),
             FormTemplate::Fields(fields) => {
                 for field in fields {
                     let at = join(pointer, &field.name);

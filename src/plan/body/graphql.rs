@@ -77,6 +77,11 @@ impl GraphqlTemplate {
         }
     }
 
+    /// The document.
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
     /// The tree of the variables.
     pub fn variables(&self) -> Option<&Template> {
         self.variables.as_ref()
@@ -93,18 +98,17 @@ impl GraphqlTemplate {
 
     pub fn visit_places(&self, pointer: &str, visit: &mut VisitPlace<'_>) {
         if let Some(variables) = &self.variables {
-            visit_tree(
-                variables,
-                &join(pointer, "variables"),
-                ValuePlace::Any,
-                visit,
-            );
+            let place = match variables {
+                Template::Expression(_) => ValuePlace::Map,
+                _ => ValuePlace::Any,
+            };
+            visit_tree(variables, &join(pointer, "variables"), place, visit);
         }
         if let Some(name) = &self.operation_name {
             visit_tree(
                 name,
                 &join(pointer, "operation_name"),
-                ValuePlace::Text,
+                ValuePlace::Scalar,
                 visit,
             );
         }

@@ -173,7 +173,9 @@ pub enum BodyContent {
 pub enum ValuePlace {
     /// Any.
     Any,
-    /// Scalars alone.
+    /// Scalars alone; null is nothing.
+    Scalar,
+    /// Scalars alone: a longer text stands around it.
     Text,
     /// Scalars, and arrays of them.
     Repeated,
@@ -181,6 +183,8 @@ pub enum ValuePlace {
     Styled(Style),
     /// Scalars, objects, and arrays of both.
     Part,
+    /// Maps alone; null is nothing.
+    Map,
 }
 
 /// Takes an expression, the JSON Pointer of the value that it stands in, and which values have a form there.
@@ -249,6 +253,23 @@ impl BodyTemplate {
         }
     }
 
+    /// The query, where the body is a GraphQL operation.
+    pub fn graphql_query(&self) -> Option<&str> {
+        match &self.kind {
+            KindTemplate::Graphql(graphql) => Some(graphql.query()),
+            _ => None,
+        }
+    }
+
+    /// What gives the text of a text body, or tells the bytes of one in base64; `None` for other kinds.
+    pub fn content(&self) -> Option<&Template> {
+        match &self.kind {
+            KindTemplate::Text(text) => Some(text),
+            KindTemplate::Bytes(ContentTemplate::Base64(base64)) => Some(base64),
+            _ => None,
+        }
+    }
+
     /// The kind, as its key in the descriptor.
     pub fn kind(&self) -> &'static str {
         match &self.kind {
@@ -279,16 +300,16 @@ impl BodyTemplate {
     pub fn visit_places(&self, pointer: &str, visit: &mut VisitPlace<'_>) {
         let at = |key: &str| join(pointer, key);
         if let Some(content_type) = &self.content_type {
-            visit_tree(content_type, &at("content_type"), ValuePlace::Text, visit);
+            visit_tree(content_type, &at("content_type"), ValuePlace::Scalar, visit);
         }
         match &self.kind {
             KindTemplate::Json(tree) => visit_tree(tree, &at("json"), ValuePlace::Any, visit),
-            KindTemplate::Text(text) => visit_tree(text, &at("text"), ValuePlace::Text, visit),
+            KindTemplate::Text(text) => visit_tree(text, &at("text"), ValuePlace::Scalar, visit),
             KindTemplate::Form(form) => form.visit_places(&at("form"), visit),
             KindTemplate::Multipart(parts) => parts.visit_places(&at("multipart"), visit),
             KindTemplate::Bytes(bytes) => {
                 let at = join(&at("bytes"), bytes.key());
-                visit_tree(bytes.template(), &at, ValuePlace::Text, visit);
+                visit_tree(bytes.template(), &at, ValuePlace::Scalar, visit);
             }
             KindTemplate::Graphql(graphql) => graphql.visit_places(&at("graphql"), visit),
         }
@@ -390,14 +411,14 @@ fn visit_tree(template: &Template, pointer: &str, place: ValuePlace, visit: &mut
     });
 }
 
-/// The name of the param that an expression is, for messages; else the expression itself.
-fn named(template: &Template) -> Option<Cow<'_, str>> {
+/// What gives a value, for messages: the param where it is one.
+fn named(template: &Template) -> String {
     match template {
         Template::Expression(expression) if expression.names() == [expression.text()] => {
-            Some(format!("the param `{}`", expression.text()).into())
+            format!("the param `{}`", expression.text())
         }
-        Template::Expression(expression) => Some(format!("`{}`", expression.text()).into()),
-        _ => None,
+        Template::Expression(expression) => format!("`{}`", expression.text()),
+        _ => "the value".to_owned(),
     }
 }
 

@@ -209,7 +209,7 @@ impl MultipartTemplate {
                 ("content_type", &part.content_type),
             ] {
                 if let Some(template) = template {
-                    visit_tree(template, &join(&at, key), ValuePlace::Text, visit);
+                    visit_tree(template, &join(&at, key), ValuePlace::Scalar, visit);
                 }
             }
         }
