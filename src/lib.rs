@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod base_url;
 pub mod catalog;
 pub mod descriptor;
 pub mod engine;
@@ -42,6 +43,7 @@ pub mod project;
 pub mod sandbox;
 pub mod send;
 pub mod service;
+mod session;
 pub mod sign;
 pub mod template;
 pub mod tool;

@@ -1,6 +1,7 @@
 //! `toolrun call`: runs a tool.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +55,10 @@ pub struct Call {
     /// Override a setting of the service
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
+    /// Let the descriptors in a folder run the commands that print their secrets; may be given several times.
+    /// $TOOLRUN_TRUST names folders too.
+    #[arg(long, value_name = "DIR")]
+    trust: Vec<PathBuf>,
     /// Trust the certificate authorities of a PEM file, or `system` for the operating system's
     #[arg(long, value_name = "FILE")]
     cacert: Option<String>,
@@ -118,6 +123,11 @@ impl Call {
         let mut engine = Engine::new()
             .with_observer(move |event| watch(&event, verbose))
             .with_roots(self.roots());
+        let named = std::env::var_os("TOOLRUN_TRUST").unwrap_or_default();
+        let named = std::env::split_paths(&named).filter(|folder| !folder.as_os_str().is_empty());
+        for folder in self.trust.iter().cloned().chain(named) {
+            engine = engine.with_trusted_folder(folder);
+        }
         for (name, value) in &self.set {
             engine = engine.with_setting(name, value);
         }

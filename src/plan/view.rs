@@ -71,14 +71,30 @@ impl Plan {
     }
 
     /// The request as a curl command. A secret that comes from an environment variable is written as a reference
-    /// to that variable, so that the command runs as it stands; any other is masked.
+    /// to that variable, so that the command runs as it stands; any other is masked. What is computed from the whole
+    /// request when it is signed cannot stand in a command, which then says so.
     pub fn to_curl(&self) -> String {
         let mut url = self.target.clone();
         for (i, (name, value)) in self.query.iter().enumerate() {
             url.push(if i == 0 { '?' } else { '&' });
             url.push_str(&format!("{name}={value}"));
         }
-        let mut lines = vec![format!("curl --request {} {}", self.method, quoted(&url))];
+        let computed = (self.headers.iter().chain(&self.query))
+            .filter(|(_, value)| matches!(value, Text::Credential(Credential::Computed { .. })))
+            .map(|(name, _)| name.as_str());
+        let computed: Vec<&str> = computed.collect();
+        let note = match computed.is_empty() {
+            true => String::new(),
+            false => format!(
+                "# {} depends on the time and on the whole request; the command cannot run as it stands\n",
+                computed.join(", ")
+            ),
+        };
+        let mut lines = vec![format!(
+            "{note}curl --request {} {}",
+            self.method,
+            quoted(&url)
+        )];
         for (name, value) in &self.headers {
             lines.push(format!("--header {}", curl_header(name, value)));
         }

@@ -101,6 +101,29 @@ pub async fn send(
     deadline: Option<Instant>,
     observer: Observer<'_>,
 ) -> Result<Response, Error> {
+    let response = send_unmasked(
+        client, service, request, idempotent, redactor, deadline, observer,
+    )
+    .await?;
+    Ok(Response {
+        body: redactor.bytes(response.body),
+        ..response
+    })
+}
+
+/// Like [`send`], with the body as it came: whoever asks takes a secret out of it, and must show nothing of it.
+///
+/// # Errors
+/// As [`send`].
+pub(crate) async fn send_unmasked(
+    client: &Client,
+    service: &Service,
+    request: &SignedRequest,
+    idempotent: bool,
+    redactor: &Redactor,
+    deadline: Option<Instant>,
+    observer: Observer<'_>,
+) -> Result<Response, Error> {
     let policy = &service.retry;
     let most = if idempotent {
         policy.max_attempts.max(1)
@@ -111,7 +134,7 @@ pub async fn send(
     loop {
         client.wait_for_turn(observer).await;
         let started = Instant::now();
-        let outcome = once(client, service, request).await;
+        let outcome = once(client, service, &*request.stamped()?).await;
         let (reason, asked) = match &outcome {
             Ok(answer) => {
                 tell(observer, || Event::Response {
@@ -202,7 +225,7 @@ fn finish(answer: Answer, attempts: u32, redactor: &Redactor) -> Response {
     Response {
         status: answer.status,
         headers: Headers::new(answer.headers, redactor),
-        body: redactor.bytes(answer.body),
+        body: answer.body,
         attempts,
         retry_after,
     }
@@ -249,6 +272,12 @@ async fn follow(
                 "the service redirects to another origin, {}; it is not followed",
                 target.origin().ascii_serialization()
             )));
+        }
+        if !request.follows_redirects {
+            return Err(Error::Policy(
+                "the service redirects a request that is meant for one place alone; it is not followed"
+                    .to_owned(),
+            ));
         }
         url = target;
     }
