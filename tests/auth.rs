@@ -378,6 +378,52 @@ async fn a_stand_in_gives_the_token_too() {
     assert_eq!(fake.targets(), ["/token", "/v1/probe"]);
 }
 
+#[test]
+fn a_sandbox_gives_and_wants_a_token() {
+    let workspace = Workspace::new();
+    workspace.service(
+        "https://api.example.com/v1",
+        "auth: { kind: oauth2, grant: client_credentials, token_url: 'https://login.example.com/token', client_id: me, \
+         client_secret: { env: CLIENT_SECRET }, response: { access_token: $.data.token } }",
+    );
+    workspace.tool(
+        "get-probe",
+        "read",
+        "request: { method: GET, path: /probe }",
+    );
+    workspace.write(
+        "descriptors/probe/sandbox.yaml",
+        "spec: 1
+sandbox: probe
+seed: 7
+now: '2026-01-01T00:00:00Z'
+request_id: r
+secrets: { CLIENT_SECRET: made-up-secret }
+errors: { body: { error: '{{ message }}' }, codes: {} }
+routes: { get-probe: { body: { ok: true } } }
+",
+    );
+    let validated = workspace.run(&["validate", "descriptors"]);
+    assert_eq!(
+        validated.code, 0,
+        "{}{}",
+        validated.stdout, validated.stderr
+    );
+    let called = workspace
+        .run(&["call", "get-probe", "--sandbox", "-v", "-o", "json"])
+        .expect(0);
+    assert!(
+        called.stderr.contains("POST http://127.0.0.1"),
+        "{}",
+        called.stderr
+    );
+    assert!(
+        !called.stderr.contains("sandbox-access-token"),
+        "{}",
+        called.stderr
+    );
+}
+
 // Base URLs
 
 /// A service whose origin comes with the token.

@@ -8,6 +8,7 @@ mod request;
 mod route;
 mod server;
 mod spec;
+mod token;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -175,7 +176,7 @@ impl Sandbox {
         }
         let secrets = match tools.first().map(|tool| tool.service.auth.resolve(&store)) {
             None => Secrets::default(),
-            Some(Ok(secrets)) => secrets,
+            Some(Ok(secrets)) => token::with_access_token(secrets, spec.seed),
             Some(Err(error)) => {
                 check.error(Code::BadSandbox, "/secrets", error.to_string());
                 Secrets::default()
@@ -267,6 +268,9 @@ impl Sandbox {
 
     fn respond(&self, incoming: &Incoming<'_>) -> Result<Value, Refusal> {
         self.refuse_fault(incoming)?;
+        if let Some(answer) = token::answer(&self.tools, &self.secrets, incoming) {
+            return answer;
+        }
         let found = request::find_tool(&self.tools, incoming.method, incoming.path);
         self.check_credential(incoming)?;
         self.check_headers(incoming)?;

@@ -25,6 +25,7 @@ use serde_json::Value;
 
 pub use field::FieldSpec;
 pub use hmac::{Algorithm, Encoding, HmacSpec, KeyEncoding};
+pub(crate) use oauth::ACCESS_TOKEN;
 pub use oauth::{ClientAuth, Grant, GrantKind, OauthSpec, Token, TokenResponseSpec};
 pub use redact::Redactor;
 pub use secret::{KeyringSpec, Secret, SecretError, SecretRef, SecretSpec, SecretStore};

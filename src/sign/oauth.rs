@@ -249,6 +249,11 @@ impl Grant {
         self.values.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Where an answer holds the access token.
+    pub(crate) fn access_token_path(&self) -> &str {
+        self.access_token.as_str()
+    }
+
     /// Whether a token request may be sent again: a refresh token may be worth nothing after its first use.
     pub fn is_repeatable(&self) -> bool {
         self.kind == GrantKind::ClientCredentials
