@@ -11,6 +11,9 @@ use crate::sign::Redactor;
 use crate::template::scalar_text;
 use crate::tool::Tool;
 
+/// The status of a request whose credential the service does not know.
+const UNAUTHENTICATED: u16 = 401;
+
 /// How the response of one request is to be taken.
 #[derive(Clone, Copy)]
 pub(crate) struct Judge<'c> {
@@ -48,7 +51,11 @@ impl<'c> Judge<'c> {
             Some(rule) => self.apply(rule, response, read()),
             None if !response.is_success() => {
                 let error = self.upstream(None, response, read());
-                (Again::ByPolicy, Verdict::Failed(error))
+                let verdict = match response.status {
+                    UNAUTHENTICATED => Verdict::Stale(error),
+                    _ => Verdict::Failed(error),
+                };
+                (Again::ByPolicy, verdict)
             }
             None => {
                 let verdict = self.check_success(response);

@@ -449,8 +449,10 @@ fn guard_secrets(tool: &Tool) -> Result<(), Error> {
                 .iter()
                 .any(|s| s.name == secret.name)
         });
+        let known = destinations(&own);
+        let is_known = |place: &Option<String>| place.is_some() && known.contains(place);
         if let Some(secret) = shared
-            && own.base.origin() != tool.service.base.origin()
+            && let Some(elsewhere) = destinations(&tool.service).iter().find(|d| !is_known(d))
         {
             return Err(Error::Policy(format!(
                 "{} would send {}, the key of {}, to {}; a folder that nobody named may not do that (name it with \
@@ -458,11 +460,22 @@ fn guard_secrets(tool: &Tool) -> Result<(), Error> {
                 tool.source.name,
                 secret.name,
                 own.name,
-                tool.service.base.origin().ascii_serialization(),
+                elsewhere
+                    .as_deref()
+                    .unwrap_or("a place that a setting or a token names"),
             )));
         }
     }
     Ok(())
+}
+
+/// The origins that a service's secrets are sent to; `None` for one that depends on settings or on a token.
+fn destinations(service: &Service) -> Vec<Option<String>> {
+    let token_url = service.auth.grant().map(|grant| grant.token_url());
+    std::iter::once(&service.base)
+        .chain(token_url)
+        .map(|base| Some(base.fixed()?.origin().ascii_serialization()))
+        .collect()
 }
 
 impl Place {

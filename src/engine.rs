@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,14 +10,16 @@ use serde_json::Value;
 use url::Url;
 
 use crate::answer::{self, Judge, Verdict};
+use crate::base_url::BaseUrl;
 use crate::descriptor::Access;
 use crate::error::{CALLERS_LIMIT, Error};
 use crate::paging::{DEFAULT_MAX_PAGES, Followed, Next, Note};
-use crate::plan::{Files, Plan, Text};
+use crate::plan::{Files, Plan, Settled, Text};
 use crate::project::{ResponseKind, ResponseView};
 use crate::send::{self, Client, Destination, Event, Response, Roots, tell};
 use crate::service::Service;
-use crate::sign::{Auth, Redactor, Secret, SecretStore, Secrets, sign};
+use crate::session::{Asking, Credentials, Session};
+use crate::sign::{Auth, Secret, SecretRef, SecretStore, Secrets, sign};
 use crate::tool::Tool;
 use crate::wait::Job;
 
@@ -38,7 +41,7 @@ type Watcher = Arc<dyn Fn(Event) + Send + Sync>;
 /// # }
 /// ```
 pub struct Engine {
-    secrets: SecretStore,
+    secrets: Arc<SecretStore>,
     settings: Vec<(String, String)>,
     timeout: Option<Duration>,
     roots: Roots,
@@ -48,15 +51,9 @@ pub struct Engine {
     stand_in: Option<Url>,
     observer: Option<Watcher>,
     resolved: Mutex<HashMap<String, Arc<Value>>>,
-    clients: Mutex<HashMap<String, Arc<Client>>>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
-}
-
-/// What the calls of one service share.
-struct Session {
-    client: Arc<Client>,
-    secrets: Secrets,
-    redactor: Redactor,
+    /// Whoever opens a session holds it, so that a service has one.
+    opening: tokio::sync::Mutex<()>,
 }
 
 /// Bounds of a walk over pages.
@@ -109,7 +106,7 @@ impl Engine {
     /// authorities, runs `read` tools alone and sends no local files.
     pub fn new() -> Engine {
         Engine {
-            secrets: SecretStore::default(),
+            secrets: Arc::default(),
             settings: Vec::new(),
             timeout: None,
             roots: Roots::default(),
@@ -119,15 +116,22 @@ impl Engine {
             stand_in: None,
             observer: None,
             resolved: Mutex::default(),
-            clients: Mutex::default(),
             sessions: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
         }
     }
 
     /// Gives a secret by the name of its variable or file, in place of what stands there.
     #[must_use]
     pub fn with_secret(mut self, name: impl Into<String>, value: Secret) -> Engine {
-        self.secrets.give(name, value);
+        Arc::make_mut(&mut self.secrets).give(name, value);
+        self
+    }
+
+    /// Lets the descriptors in a folder, and in those below it, run the commands that print their secrets.
+    #[must_use]
+    pub fn with_trusted_folder(mut self, folder: impl Into<PathBuf>) -> Engine {
+        Arc::make_mut(&mut self.secrets).trust(folder);
         self
     }
 
@@ -185,7 +189,7 @@ impl Engine {
     #[must_use]
     pub fn with_stand_in(mut self, origin: Url) -> Engine {
         self.stand_in = Some(origin);
-        self.secrets.seal();
+        Arc::make_mut(&mut self.secrets).seal();
         self
     }
 
@@ -205,11 +209,14 @@ impl Engine {
     pub fn plan(&self, tool: &Tool, arguments: Value) -> Result<Plan, Error> {
         let params = accept(tool, arguments)?;
         let settings = tool.service.resolve_settings(&self.settings)?;
-        self.render(tool, &params, &settings)
+        let mut plan = self.render(tool, &params, &settings)?;
+        plan.target = tool.service.base.show(plan.target);
+        Ok(plan)
     }
 
     fn render(&self, tool: &Tool, params: &Value, settings: &Value) -> Result<Plan, Error> {
-        Ok(tool.render_at(&self.base(&tool.service), params, settings)?)
+        let base = self.place(&tool.service.base, settings)?;
+        Ok(tool.render_at(&base, params, settings)?)
     }
 
     /// Calls a tool once: one page of a list.
@@ -396,14 +403,33 @@ impl Engine {
         })
     }
 
-    pub(crate) fn base<'s>(&'s self, service: &'s Service) -> Cow<'s, Url> {
+    /// Where a URL of the service leads: to itself, or to the stand-in. One that the access token tells is a
+    /// placeholder, which is replaced when the request is sent.
+    fn place<'s>(&self, url: &'s BaseUrl, settings: &Value) -> Result<Cow<'s, Url>, Error> {
         match &self.stand_in {
-            None => Cow::Borrowed(&service.base),
+            None => Ok(url.at(settings, None)?),
             Some(origin) => {
-                let mut base = origin.clone();
-                base.set_path(service.base.path());
-                Cow::Owned(base)
+                let mut placed = origin.clone();
+                placed.set_path(&url.path_at(settings)?);
+                Ok(Cow::Owned(placed))
             }
+        }
+    }
+
+    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
+        tell(self.observer.as_deref(), event);
+    }
+
+    /// The base URL that the service's requests are sent below now.
+    pub(crate) fn base<'s>(
+        &self,
+        service: &'s Service,
+        settings: &Value,
+    ) -> Result<Cow<'s, Url>, Error> {
+        let told = || self.opened(service)?.current()?.base.clone();
+        match service.base.reads_token().then(told).flatten() {
+            Some(base) => Ok(Cow::Owned(base)),
+            None => self.place(&service.base, settings),
         }
     }
 
@@ -416,61 +442,69 @@ impl Engine {
         kind: ResponseKind,
         destination: Option<&Destination>,
     ) -> Result<Received, Error> {
-        let service = &tool.service;
         // A file that is not there is told before a secret that is not.
         let settled = plan.settle(&self.files)?;
-        let observer = self.observer.as_deref();
+        let session = self.session(&tool.service).await?;
+        let taking = Taking {
+            tool,
+            params,
+            kind,
+            destination,
+        };
+        let sending = self.authenticate(&session, &settled, taking);
+        match self.timeout {
+            Some(timeout) => {
+                tokio::time::timeout(timeout, sending)
+                    .await
+                    .unwrap_or(Err(Error::Timeout {
+                        within: timeout,
+                        limit: CALLERS_LIMIT,
+                    }))
+            }
+            None => sending.await,
+        }
+    }
+
+    /// Sends a plan with the service's credentials, and once more with a new access token when the service does not
+    /// know the one it got.
+    async fn authenticate(
+        &self,
+        session: &Session,
+        settled: &Settled<'_>,
+        taking: Taking<'_>,
+    ) -> Result<Received, Error> {
+        let service = &*taking.tool.service;
+        let settings = match service.auth.reads_settings() {
+            true => Some(self.settings_of(service)?),
+            false => None,
+        };
+        let asking = Asking {
+            service,
+            settings: settings.as_deref().unwrap_or(&Value::Null),
+            is_stand_in: self.stand_in.is_some(),
+            deadline: self.timeout.map(|timeout| Instant::now() + timeout),
+            observer: self.observer.as_deref(),
+        };
         let mut is_renewed = false;
         loop {
-            let session = self.session(service)?;
-            let request = sign(&settled, &session.secrets);
-            tell(observer, || Event::Request {
-                method: plan.method,
-                url: settled.plan.masked_url(),
-                headers: settled.plan.masked_headers(),
-            });
-            let judge = Judge {
-                tool,
-                params,
-                kind,
-                destination,
-                redactor: &session.redactor,
-            };
-            let exchange = send::Exchange {
-                client: &session.client,
-                service,
-                request: &request,
-                idempotent: plan.idempotent,
-                redactor: &session.redactor,
-                deadline: self.timeout.map(|timeout| Instant::now() + timeout),
-                destination,
-                observer,
-            };
-            let sending = send::send(&exchange, |response| judge.judge(response));
-            let sent =
-                match self.timeout {
-                    Some(timeout) => tokio::time::timeout(timeout, sending).await.unwrap_or(Err(
-                        Error::Timeout {
-                            within: timeout,
-                            limit: CALLERS_LIMIT,
-                        },
-                    )),
-                    None => sending.await,
-                };
-            let (response, verdict) =
-                sent.map_err(|error| error.masked(|text| session.redactor.message(text)))?;
+            let credentials = session.credentials(asking).await?;
+            let (response, verdict) = self
+                .transmit(settled, &credentials, settings.as_ref(), asking, taking)
+                .await?;
             let body = match verdict {
                 Verdict::Success(body) => body,
                 Verdict::Empty => {
                     return Ok(Received {
                         response,
-                        kind,
-                        body: Some(tool.empty_body(kind)),
+                        kind: taking.kind,
+                        body: Some(taking.tool.empty_body(taking.kind)),
                         is_empty: true,
                     });
                 }
                 Verdict::Failed(error) => return Err(error),
-                Verdict::Stale(error) if is_renewed || !self.renew(service).await? => {
+                Verdict::Stale(error)
+                    if is_renewed || !session.renew(&credentials, asking).await? =>
+                {
                     return Err(error);
                 }
                 Verdict::Stale(_) => {
@@ -478,43 +512,134 @@ impl Engine {
                     continue;
                 }
             };
-            let body = match (body, destination) {
-                (None, Some(_)) => Some(answer::read(kind, destination, &response)?),
+            let body = match (body, taking.destination) {
+                (None, Some(_)) => Some(answer::read(taking.kind, taking.destination, &response)?),
                 (body, _) => body,
             };
             return Ok(Received {
                 response,
-                kind,
+                kind: taking.kind,
                 body,
                 is_empty: false,
             });
         }
     }
 
-    // MERGE: a stub. Auth kinds with tokens fetch a new one here; false where there is none to fetch.
-    async fn renew(&self, _service: &Service) -> Result<bool, Error> {
-        Ok(false)
-    }
-
-    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
-        tell(self.observer.as_deref(), event);
-    }
-
-    fn session(&self, service: &Service) -> Result<Arc<Session>, Error> {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(session) = sessions.get(&service.id) {
-            return Ok(Arc::clone(session));
-        }
-        let secrets = service.auth.resolve(&self.secrets)?;
-        let redactor = Redactor::new(&secrets);
-        let client = self.client(service)?;
-        let session = Arc::new(Session {
-            client,
-            secrets,
-            redactor,
+    /// Signs a plan and sends it.
+    async fn transmit(
+        &self,
+        settled: &Settled<'_>,
+        credentials: &Credentials,
+        settings: Option<&Arc<Value>>,
+        asking: Asking<'_>,
+        taking: Taking<'_>,
+    ) -> Result<(Response, Verdict), Error> {
+        let Asking {
+            service, observer, ..
+        } = asking;
+        let plan = match &credentials.base {
+            None => Cow::Borrowed(&*settled.plan),
+            Some(base) => at_told_base(&settled.plan, base)?,
+        };
+        let stamper =
+            settings.and_then(|settings| service.auth.stamper(&credentials.secrets, settings));
+        let request = sign(&plan, settled.body.as_ref(), &credentials.secrets, stamper);
+        tell(observer, || Event::Request {
+            method: plan.method,
+            url: plan.masked_url(),
+            headers: plan.masked_headers(),
         });
-        sessions.insert(service.id.clone(), Arc::clone(&session));
+        let judge = Judge {
+            tool: taking.tool,
+            params: taking.params,
+            kind: taking.kind,
+            destination: taking.destination,
+            redactor: &credentials.redactor,
+        };
+        let exchange = send::Exchange {
+            client: &credentials.client,
+            service,
+            request: &request,
+            idempotent: plan.idempotent,
+            redactor: &credentials.redactor,
+            masks_body: true,
+            deadline: asking.deadline,
+            destination: taking.destination,
+            observer,
+        };
+        send::send(&exchange, |response| judge.judge(response))
+            .await
+            .map_err(|error| error.masked(|text| credentials.redactor.message(text)))
+    }
+
+    fn opened(&self, service: &Service) -> Option<Arc<Session>> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(&service.id).map(Arc::clone)
+    }
+
+    async fn session(&self, service: &Service) -> Result<Arc<Session>, Error> {
+        if let Some(session) = self.opened(service) {
+            return Ok(session);
+        }
+        let _turn = self.opening.lock().await;
+        if let Some(session) = self.opened(service) {
+            return Ok(session);
+        }
+        let secrets = self.resolve(service).await?;
+        let settings = self.settings_of(service)?;
+        let base = self.place(&service.base, &settings)?;
+        let client = Client::new(service, &base, &self.roots)?;
+        let token_url = match service.auth.grant() {
+            Some(grant) => Some(self.place(grant.token_url(), &settings)?.into_owned()),
+            None => None,
+        };
+        let session = Session::new(service, client, secrets, token_url, &self.roots)?;
+        let session = Arc::new(session);
+        self.sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(service.id.clone(), Arc::clone(&session));
         Ok(session)
+    }
+
+    /// The values of the service's secrets. Where a program or the operating system is asked, it may take its time,
+    /// which must not hold up other calls.
+    async fn resolve(&self, service: &Service) -> Result<Secrets, Error> {
+        if !service.auth.secrets().iter().any(SecretRef::is_slow) {
+            return Ok(service.auth.resolve(&self.secrets)?);
+        }
+        let references = service.auth.secrets().to_vec();
+        let store = Arc::clone(&self.secrets);
+        tokio::task::spawn_blocking(move || Secrets::resolve(&references, &store))
+            .await
+            .unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
+            .map_err(Error::from)
+    }
+}
+
+/// How a response is to be taken.
+#[derive(Clone, Copy)]
+struct Taking<'c> {
+    tool: &'c Tool,
+    params: &'c Value,
+    kind: ResponseKind,
+    destination: Option<&'c Destination>,
+}
+
+/// A plan at the base URL that the access token told. A URL that the service gave is there already.
+pub(crate) fn at_told_base<'p>(plan: &'p Plan, base: &Url) -> Result<Cow<'p, Plan>, Error> {
+    if let Some(target) = BaseUrl::settle(&plan.target, base) {
+        return Ok(Cow::Owned(Plan {
+            target,
+            ..plan.clone()
+        }));
+    }
+    match Url::parse(&plan.target).is_ok_and(|target| target.origin() == base.origin()) {
+        true => Ok(Cow::Borrowed(plan)),
+        false => Err(Error::Policy(
+            "the access token was renewed and leads to another origin than the pages before"
+                .to_owned(),
+        )),
     }
 }
 
@@ -528,22 +653,6 @@ impl Engine {
         let settings = Arc::new(service.resolve_settings(&self.settings)?);
         resolved.insert(service.id.clone(), Arc::clone(&settings));
         Ok(settings)
-    }
-
-    fn client(&self, service: &Service) -> Result<Arc<Client>, Error> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&service.id) {
-            return Ok(Arc::clone(client));
-        }
-        let client = Client::new(service, &self.base(service), &self.roots).map_err(|error| {
-            Error::Network {
-                what: "cannot connect".to_owned(),
-                reason: error.to_string(),
-            }
-        })?;
-        let client = Arc::new(client);
-        clients.insert(service.id.clone(), Arc::clone(&client));
-        Ok(client)
     }
 }
 
@@ -789,7 +898,11 @@ impl Pages<'_> {
         page: &Page,
         plan: &Plan,
     ) -> Result<(), Error> {
-        let base = self.engine.base(&self.tool.service);
+        let base = self.engine.base(&self.tool.service, &self.settings)?;
+        let plan = match self.tool.service.base.reads_token() {
+            true => &*at_told_base(plan, &base)?,
+            false => plan,
+        };
         let Some(next) = paging.next(&page.view(), &base, &plan.masked_url())? else {
             self.note = Some(Note::MissingCursor { page: self.count });
             return Ok(());

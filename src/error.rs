@@ -11,6 +11,7 @@ use crate::paging::PagingError;
 use crate::params::ArgumentProblem;
 use crate::plan::{FileError, RenderError};
 use crate::project::ProjectError;
+use crate::send::ClientError;
 use crate::service::SettingError;
 use crate::sign::SecretError;
 use crate::wait::WaitError;
@@ -291,6 +292,15 @@ impl From<Vec<Finding>> for Error {
     }
 }
 
+impl From<ClientError> for Error {
+    fn from(error: ClientError) -> Error {
+        Error::Network {
+            what: "cannot connect".to_owned(),
+            reason: error.to_string(),
+        }
+    }
+}
+
 impl From<PagingError> for Error {
     fn from(error: PagingError) -> Error {
         match error {
@@ -343,6 +353,7 @@ impl Error {
             Error::File(error) if error.is_policy() => ErrorKind::Policy,
             Error::File(_) => ErrorKind::Usage,
             Error::Descriptor(_) => ErrorKind::Descriptor,
+            Error::Secret(SecretError::Untrusted { .. }) => ErrorKind::Policy,
             Error::Secret(_) => ErrorKind::Secret,
             Error::Consent { .. } | Error::Policy(_) => ErrorKind::Policy,
             Error::Upstream(upstream) if upstream.status >= 500 => ErrorKind::Failed,
@@ -374,7 +385,19 @@ impl Error {
                     .map(|help| format!(" ({help})"))
                     .unwrap_or_default()
             )),
-            Error::Secret(SecretError::Unlike { help, .. }) => help.clone(),
+            Error::Secret(SecretError::Unlike { help, .. } | SecretError::NoEntry { help, .. }) => {
+                help.clone()
+            }
+            Error::Secret(SecretError::Untrusted {
+                folder: Some(folder),
+                ..
+            }) => Some(format!(
+                "if you trust them, say `--trust {folder}` or name the folder in TOOLRUN_TRUST"
+            )),
+            Error::Secret(SecretError::Refused { .. }) => Some(
+                "the client's id or secret, or the refresh token, is wrong, expired or revoked"
+                    .to_owned(),
+            ),
             Error::Timeout { limit, .. } if *limit == CALLERS_LIMIT => {
                 Some("`--timeout` sets another limit".to_owned())
             }

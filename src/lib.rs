@@ -29,6 +29,7 @@
 #![warn(missing_docs)]
 
 mod answer;
+pub mod base_url;
 pub mod catalog;
 pub mod descriptor;
 pub mod engine;
@@ -43,6 +44,7 @@ pub mod project;
 pub mod sandbox;
 pub mod send;
 pub mod service;
+mod session;
 pub mod sign;
 pub mod template;
 pub mod tool;

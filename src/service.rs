@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
+use crate::base_url::{BaseUrl, Context};
 use crate::descriptor::code::Code;
 use crate::descriptor::schema::Kind;
 use crate::descriptor::source::{Check, join};
@@ -13,7 +14,7 @@ use crate::descriptor::{LimitsSpec, RetrySpec, ServiceSpec, SettingSpec, Timeout
 use crate::plan::{HeaderTemplate, QueryTemplate};
 use crate::project::{ErrorFields, response_names};
 use crate::sign::Auth;
-use crate::template::Names;
+use crate::template::{Names, scalar_text};
 
 /// Why a service's requests are never sent again.
 pub const SENT_ONCE: &str = "the service's retry.max_attempts is 1";
@@ -33,7 +34,7 @@ pub struct Service {
     /// Where its documentation is.
     pub docs: Option<String>,
     /// Scheme, host, port and base path.
-    pub base: Url,
+    pub base: BaseUrl,
     /// Headers of every request.
     pub headers: HeaderTemplate,
     /// Query parameters of every request.
@@ -117,17 +118,29 @@ impl Service {
 
     /// Compiles a service that stands at `pointer`; mistakes go to `check`.
     pub fn compile(spec: &ServiceSpec, pointer: &str, check: &Check) -> Option<Service> {
-        let base = base_url(
-            &spec.base_url,
-            spec.allow_private_network,
-            &join(pointer, "base_url"),
-            check,
-        );
         let names = Names::default().with_members("settings", spec.settings.keys());
+        let context = Context {
+            names: &names,
+            settings: &spec.settings,
+            settings_pointer: &join(pointer, "settings"),
+            allow_private: spec.allow_private_network,
+        };
         let headers =
             HeaderTemplate::compile(&spec.headers, &join(pointer, "headers"), &names, check);
         let query = QueryTemplate::compile(&spec.query, &join(pointer, "query"), &names, check);
-        let auth = Auth::compile(spec.auth.as_ref(), &join(pointer, "auth"), check);
+        let auth = Auth::compile(spec.auth.as_ref(), &join(pointer, "auth"), &context, check);
+        let base = BaseUrl::compile(
+            &spec.base_url,
+            &join(pointer, "base_url"),
+            &Context {
+                names: &match auth.grant() {
+                    Some(grant) => names.clone().with_members("token", grant.value_names()),
+                    None => names.clone(),
+                },
+                ..context
+            },
+            check,
+        );
         let errors = ErrorFields::compile(
             spec.errors.as_ref(),
             &join(pointer, "errors"),
@@ -183,12 +196,21 @@ impl Service {
         self.settings_from(overrides, |variable| std::env::var(variable).ok())
     }
 
-    /// The value of every setting by its default alone, whatever the environment says.
+    /// The value of every setting by its default, or else its example, whatever the environment says.
     ///
     /// # Errors
-    /// When a setting has no default.
+    /// When a setting has neither.
     pub fn default_settings(&self) -> Result<Value, SettingError> {
-        self.settings_from(&[], |_| None)
+        let examples: Vec<(String, String)> = self
+            .settings
+            .iter()
+            .filter(|(_, setting)| setting.default.is_none())
+            .filter_map(|(name, setting)| {
+                let example = scalar_text(&setting.example.as_ref()?.into())?;
+                Some((name.clone(), example))
+            })
+            .collect();
+        self.settings_from(&examples, |_| None)
     }
 
     fn settings_from(
@@ -268,52 +290,6 @@ fn fingerprint(text: &str) -> u64 {
     hasher.finish()
 }
 
-fn base_url(text: &str, allow_private: bool, pointer: &str, check: &Check) -> Option<Url> {
-    let refuse = |message: String, help: &str| {
-        check.error_with_help(Code::BadBaseUrl, pointer, message, help);
-        None
-    };
-    let url = match Url::parse(text) {
-        Ok(url) => url,
-        Err(error) => {
-            return refuse(
-                format!("`{text}` is no URL: {error}"),
-                "write scheme and host, such as https://api.example.com",
-            );
-        }
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
-        "http" => {
-            return refuse(
-                "plain http would send credentials in the clear".to_owned(),
-                "use https; http is for loopback addresses alone",
-            );
-        }
-        other => return refuse(format!("the scheme `{other}` is not HTTP"), "use https"),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return refuse(
-            "the base URL carries credentials".to_owned(),
-            "describe them under `auth`, as references to secrets",
-        );
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return refuse(
-            "the base URL has a query or fragment".to_owned(),
-            "query parameters of every request go to the service's `query`",
-        );
-    }
-    if !allow_private && !is_loopback(&url) && is_private_literal(&url) {
-        return refuse(
-            "the base URL is a private or link-local address".to_owned(),
-            "set `allow_private_network: true` if the service really stands there",
-        );
-    }
-    Some(url)
-}
-
 /// Whether the URL's host is this machine.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -324,7 +300,8 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn is_private_literal(url: &Url) -> bool {
+/// Whether the URL's host is written as an address that is not of the public internet.
+pub fn is_private_literal(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => is_private(IpAddr::V4(address)),
         Some(Host::Ipv6(address)) => is_private(IpAddr::V6(address)),
@@ -356,46 +333,5 @@ pub fn is_private(address: IpAddr) -> bool {
                     || v6.is_unicast_link_local()
             }
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::descriptor::Source;
-
-    #[test]
-    fn base_urls_are_https_or_loopback() {
-        let accepted = |text: &str| {
-            let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());
-            base_url(text, false, "", &check).is_some()
-        };
-        for good in [
-            "https://api.test",
-            "https://api.test/v2/",
-            "http://127.0.0.1:80",
-            "http://localhost:1",
-            "http://[::1]:9",
-            "https://8.8.8.8",
-        ] {
-            assert!(accepted(good), "{good}");
-        }
-        for bad in [
-            "api.test",
-            "http://api.test",
-            "ftp://api.test",
-            "https://u:p@api.test",
-            "https://u@api.test",
-            "https://api.test?x=1",
-            "https://api.test#x",
-            "https://10.0.0.1",
-            "https://169.254.169.254",
-            "https://[fe80::1]",
-            "https://192.168.1.1",
-            "http://127.0.0.1.evil.test",
-            "",
-        ] {
-            assert!(!accepted(bad), "{bad}");
-        }
     }
 }

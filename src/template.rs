@@ -541,6 +541,16 @@ impl Template {
         }
     }
 
+    /// A text for people, with `{name}` for expressions.
+    pub fn shown(&self) -> String {
+        match self {
+            Template::Literal(value) => scalar_text(value).unwrap_or_default(),
+            Template::Expression(expression) => format!("{{{}}}", expression.text()),
+            Template::Text(pieces) => shown(pieces),
+            Template::List(_) | Template::Map(_) => String::new(),
+        }
+    }
+
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
     pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         match self {
@@ -577,6 +587,17 @@ impl Template {
             leaf => leaf.visit(&mut |expression, in_text| visit(expression, pointer, in_text)),
         }
     }
+}
+
+/// Pieces for people, with `{name}` for expressions.
+pub fn shown(pieces: &[Piece]) -> String {
+    pieces
+        .iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Expression(expression) => format!("{{{}}}", expression.text()),
+        })
+        .collect()
 }
 
 fn render_text(pieces: &[Piece], scope: &dyn Scope) -> Result<String, EvalError> {

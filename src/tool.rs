@@ -180,7 +180,10 @@ impl Tool {
     /// # Errors
     /// When a value cannot stand where the template puts it.
     pub fn render(&self, arguments: &Value, settings: &Value) -> Result<Plan, RenderError> {
-        self.render_at(&self.service.base, arguments, settings)
+        let base = self.service.base.at(settings, None)?;
+        let mut plan = self.render_at(&base, arguments, settings)?;
+        plan.target = self.service.base.show(plan.target);
+        Ok(plan)
     }
 
     /// Like [`Tool::render`], below another base URL than the service's own.

@@ -1,5 +1,6 @@
 //! Waiting: a request creates a job, which is asked for until it is done.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::answer::upstream_error;
 use crate::descriptor;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
-use crate::engine::{Engine, Page, aimed};
+use crate::engine::{Engine, Page, aimed, at_told_base};
 use crate::error::{Error, Unfinished};
 use crate::paging::follow_url;
 use crate::plan::{Method, Plan, QuerySpec, RenderError, RequestSpec, RequestTemplate, Scalar};
@@ -359,7 +360,11 @@ impl<'e> Job<'e> {
         plan: &Plan,
     ) -> Result<Job<'e>, Error> {
         let settings = engine.settings_of(&tool.service)?;
-        let base = engine.base(&tool.service);
+        let base = engine.base(&tool.service, &settings)?;
+        let plan = match tool.service.base.reads_token() {
+            true => at_told_base(plan, &base)?,
+            false => Cow::Borrowed(plan),
+        };
         let poll = tool
             .wait
             .as_ref()
@@ -468,7 +473,7 @@ impl<'e> Job<'e> {
     /// # Errors
     /// Whatever can go wrong with a request.
     pub async fn cancel(&self) -> Result<bool, Error> {
-        let base = self.engine.base(&self.tool.service);
+        let base = self.engine.base(&self.tool.service, &self.settings)?;
         let plan = self.tool.wait.as_ref().and_then(|wait| {
             wait.cancel_plan(self.tool, &self.first.view(), &base, &self.settings)
         });

@@ -34,6 +34,11 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "bad-name: a param called settings",
     "bad-name: of a step of each",
     "bad-name: a param called created where a job is waited for",
+    "missing-key: the refresh token",
+    "missing-key: where the signature goes",
+    "bad-value: a refresh token that is not used",
+    "bad-value: a second access token",
+    "bad-value: a message that is always the same",
     "bad-schema: a reference that leads nowhere",
     "unknown-key: a keyword of JSON Schema, misspelt",
     "unknown-key: a keyword of the params as a whole, misspelt",
@@ -49,6 +54,7 @@ const KNOWN_GAPS: &[&str] = &[
     "bad-value: a query parameter without a name",
     "bad-value: a secret without a source",
     "bad-value: a secret with two sources",
+    "bad-value: a command of two kinds",
     "bad-name: of let",
 ];
 

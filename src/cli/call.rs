@@ -66,6 +66,10 @@ pub struct Call {
     /// Override a setting of the service
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
+    /// Let the descriptors in a folder run the commands that print their secrets; may be given several times.
+    /// $TOOLRUN_TRUST names folders too.
+    #[arg(long, value_name = "DIR")]
+    trust: Vec<PathBuf>,
     /// Trust the certificate authorities of a PEM file, or `system` for the operating system's
     #[arg(long, value_name = "FILE")]
     cacert: Option<String>,
@@ -139,6 +143,11 @@ impl Call {
             .with_files(Files::Any);
         if self.no_wait {
             engine = engine.without_waiting();
+        }
+        let named = std::env::var_os("TOOLRUN_TRUST").unwrap_or_default();
+        let named = std::env::split_paths(&named).filter(|folder| !folder.as_os_str().is_empty());
+        for folder in self.trust.iter().cloned().chain(named) {
+            engine = engine.with_trusted_folder(folder);
         }
         for (name, value) in &self.set {
             engine = engine.with_setting(name, value);

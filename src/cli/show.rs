@@ -36,7 +36,7 @@ impl Show {
 }
 
 fn endpoint(tool: &Tool) -> String {
-    let base = tool.service.base.as_str().trim_end_matches('/');
+    let base = &tool.service.base;
     format!("{} {base}{}", tool.request.method, tool.path)
 }
 

@@ -220,11 +220,33 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check, faults: &mut V
 /// Whether a value stands where a secret may have been written by mistake.
 fn is_confidential(pointer: &str) -> bool {
     let inside = pointer.strip_prefix("/service").unwrap_or(pointer);
-    inside.starts_with("/auth")
-        && !inside.ends_with("/kind")
-        && !inside.ends_with("/in")
-        && !inside.ends_with("/name")
+    let key = inside.rsplit('/').next().unwrap_or_default();
+    inside.starts_with("/auth") && !PLAIN_KEYS.contains(&key) && !inside.contains("/response/")
 }
+
+/// Keys of an auth section whose values are no secrets, and which nobody takes for such.
+const PLAIN_KEYS: [&str; 20] = [
+    "kind",
+    "in",
+    "name",
+    "grant",
+    "token_url",
+    "url",
+    "within",
+    "scope",
+    "client_auth",
+    "response",
+    "algorithm",
+    "encoding",
+    "key_encoding",
+    "message",
+    "prefix",
+    "region",
+    "service",
+    "payload",
+    "command",
+    "keyring",
+];
 
 /// The keys that the schema knows where an unknown one stands.
 fn known_keys(kind: Kind, error: &ValidationError<'_>) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -16,6 +16,7 @@ use super::yaml::{self, LineIndex, Spans};
 pub struct Source {
     /// The file's name as the user knows it.
     pub name: String,
+    path: Option<PathBuf>,
     text: Cow<'static, str>,
     value: Value,
     spans: Option<Spans>,
@@ -48,7 +49,11 @@ impl Source {
                 }]);
             }
         };
-        Source::parse(name, Cow::Owned(text))
+        let mut source = Source::parse(name, Cow::Owned(text))?;
+        if let Some(source) = Arc::get_mut(&mut source) {
+            source.path = Some(path.to_path_buf());
+        }
+        Ok(source)
     }
 
     /// Reads text that is already in memory; `name` stands for the file in messages.
@@ -59,6 +64,7 @@ impl Source {
         match yaml::read(&text, &yaml::Limits::default()) {
             Ok(document) => Ok(Arc::new(Source {
                 name,
+                path: None,
                 value: document.value,
                 spans: Some(document.spans),
                 text,
@@ -86,10 +92,16 @@ impl Source {
     fn bare(name: String, text: Cow<'static, str>) -> Source {
         Source {
             name,
+            path: None,
             text,
             value: Value::Null,
             spans: None,
         }
+    }
+
+    /// Where the file is on disk; a built-in one is nowhere.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// The whole text of the file.

@@ -10,6 +10,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::base_url::UrlSpec;
 use crate::paging::PagingSpec;
 use crate::plan::{QuerySpec, RequestSpec, Scalar};
 use crate::project::{ErrorsSpec, ResponseSpec};
@@ -169,8 +170,9 @@ pub struct ServiceSpec {
     pub description: Option<String>,
     /// Where its documentation is.
     pub docs: Option<String>,
-    /// Scheme, host, port and base path. https, or http on loopback; no credentials, query or fragment.
-    pub base_url: String,
+    /// Scheme, host, port and base path. https, or http on loopback; no credentials, query or fragment. Expressions
+    /// over `settings` fill labels of the host and segments of the path; `token` has what came with the access token.
+    pub base_url: UrlSpec,
     /// Named values that a user may override by environment variable or `--set`; expressions reach them as
     /// `settings.NAME`.
     #[serde(default)]
@@ -212,6 +214,8 @@ pub struct SettingSpec {
     pub description: Option<String>,
     /// The value when nobody gives another.
     pub default: Option<Scalar>,
+    /// The value in examples, where there is no default.
+    pub example: Option<Scalar>,
     /// The environment variable that overrides it.
     #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]*$"))]
     pub env: Option<String>,

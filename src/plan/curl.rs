@@ -23,7 +23,8 @@ struct Sending {
 impl Plan {
     /// The request as a curl command, for a POSIX shell. A secret that comes from an environment variable is written
     /// as a reference to that variable, so that the command runs as it stands; any other is masked. A value that each
-    /// call makes anew is made by a command, too.
+    /// call makes anew is made by a command, too. What is computed from the whole request when it is signed cannot
+    /// stand in a command, which then says so.
     pub fn to_curl(&self) -> String {
         let mut url = self.target.clone();
         for (i, (name, value)) in self.query.iter().enumerate() {
@@ -33,7 +34,8 @@ impl Plan {
         let sending = self.body.as_ref().map(Sending::of).unwrap_or_default();
         let input = sending.input.map(|input| format!("{input} | "));
         let mut lines = vec![format!(
-            "{}curl --request {} {}",
+            "{}{}curl --request {} {}",
+            self.note(),
             input.unwrap_or_default(),
             self.method,
             quoted(&url)
@@ -49,6 +51,20 @@ impl Plan {
         }
         lines.extend(sending.options);
         lines.join(" \\\n  ") + "\n"
+    }
+
+    fn note(&self) -> String {
+        let computed = (self.headers.iter().chain(&self.query))
+            .filter(|(_, value)| matches!(value, Text::Credential(Credential::Computed { .. })))
+            .map(|(name, _)| name.as_str());
+        let computed: Vec<&str> = computed.collect();
+        match computed.is_empty() {
+            true => String::new(),
+            false => format!(
+                "# {} depends on the time and on the whole request; the command cannot run as it stands\n",
+                computed.join(", ")
+            ),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod settle;
 mod style;
 mod view;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -180,7 +181,7 @@ pub enum Credential {
     /// The secret itself behind a prefix such as `Bearer `.
     Secret {
         /// Text in front of the secret.
-        prefix: &'static str,
+        prefix: Cow<'static, str>,
         /// The secret's name in its [`crate::sign::SecretRef`].
         secret: String,
     },
@@ -190,6 +191,11 @@ pub enum Credential {
         username: Box<Text>,
         /// The name of the password's secret; `None` for an empty password.
         password: Option<String>,
+    },
+    /// What is computed from the whole request when it is signed, such as a signature or its time.
+    Computed {
+        /// What stands for it until then.
+        shown: String,
     },
 }
 
@@ -203,6 +209,7 @@ impl fmt::Display for Text {
             Text::Generated(generated) => generated.fmt(f),
             Text::Credential(Credential::Secret { prefix, .. }) => write!(f, "{prefix}{MASK}"),
             Text::Credential(Credential::Basic { .. }) => write!(f, "Basic {MASK}"),
+            Text::Credential(Credential::Computed { shown }) => f.write_str(shown),
         }
     }
 }
@@ -246,14 +253,14 @@ pub enum RenderError {
 }
 
 impl RenderError {
-    fn value(place: impl Into<String>, message: impl Into<String>) -> RenderError {
+    pub(crate) fn value(place: impl Into<String>, message: impl Into<String>) -> RenderError {
         RenderError::Value {
             place: place.into(),
             message: message.into(),
         }
     }
 
-    fn expression(place: impl Into<String>) -> impl FnOnce(EvalError) -> RenderError {
+    pub(crate) fn expression(place: impl Into<String>) -> impl FnOnce(EvalError) -> RenderError {
         let place = place.into();
         move |error| RenderError::Expression { place, error }
     }

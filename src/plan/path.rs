@@ -6,7 +6,7 @@ use url::Url;
 use super::{RenderError, percent_encode};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::Check;
-use crate::template::{CallScope, Expression, Names, Piece, Template, text_of};
+use crate::template::{Expression, Names, Piece, Scope, Template, text_of};
 
 /// A compiled path template.
 #[derive(Debug)]
@@ -35,13 +35,19 @@ impl PathTemplate {
             Template::Expression(expression) => vec![Piece::Expression(expression)],
             Template::Literal(Value::String(text)) => vec![Piece::Text(text)],
             // It is told already that the text cannot be read.
-            _ => {
-                return PathTemplate {
-                    segments: Vec::new(),
-                    has_expressions: false,
-                };
-            }
+            _ => Vec::new(),
         };
+        PathTemplate::from_pieces(pieces, path, pointer, check)
+    }
+
+    /// Compiles the pieces of a path, which is or ends the text `path`; mistakes go to `check`. No pieces make no
+    /// path at all.
+    pub(crate) fn from_pieces(
+        pieces: Vec<Piece>,
+        path: &str,
+        pointer: &str,
+        check: &Check,
+    ) -> PathTemplate {
         let mut segments = vec![Segment::default()];
         let mut at = 0;
         for piece in pieces {
@@ -98,16 +104,31 @@ impl PathTemplate {
     ///
     /// # Errors
     /// When a value would leave its segment, or make it empty or a dot segment.
-    pub fn render(&self, base: &Url, scope: &CallScope<'_>) -> Result<String, RenderError> {
+    pub fn render(&self, base: &Url, scope: &dyn Scope) -> Result<String, RenderError> {
         let mut target = base.as_str().trim_end_matches('/').to_owned();
-        for segment in &self.segments {
-            target.push('/');
-            segment.render(scope, &mut target)?;
-        }
+        self.append(scope, &mut target)?;
         if self.has_expressions {
             assert_unmoved(base, &target, self.segments.len())?;
         }
         Ok(target)
+    }
+
+    /// The path alone.
+    ///
+    /// # Errors
+    /// As [`PathTemplate::render`].
+    pub(crate) fn render_path(&self, scope: &dyn Scope) -> Result<String, RenderError> {
+        let mut path = String::new();
+        self.append(scope, &mut path)?;
+        Ok(path)
+    }
+
+    fn append(&self, scope: &dyn Scope, target: &mut String) -> Result<(), RenderError> {
+        for segment in &self.segments {
+            target.push('/');
+            segment.render(scope, target)?;
+        }
+        Ok(())
     }
 }
 
@@ -123,7 +144,7 @@ impl Segment {
             .collect()
     }
 
-    fn render(&self, scope: &CallScope<'_>, target: &mut String) -> Result<(), RenderError> {
+    fn render(&self, scope: &dyn Scope, target: &mut String) -> Result<(), RenderError> {
         let start = target.len();
         for piece in &self.0 {
             match piece {
@@ -258,6 +279,7 @@ mod tests {
 
     use super::*;
     use crate::descriptor::source::Source;
+    use crate::template::CallScope;
 
     fn compile(path: &str) -> Result<PathTemplate, String> {
         let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());

@@ -15,6 +15,7 @@ mod select;
 mod server;
 mod spec;
 mod store;
+mod token;
 mod write;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -208,7 +209,7 @@ impl Sandbox {
         }
         let secrets = match tools.first().map(|tool| tool.service.auth.resolve(&store)) {
             None => Secrets::default(),
-            Some(Ok(secrets)) => secrets,
+            Some(Ok(secrets)) => token::with_access_token(secrets, spec.seed),
             Some(Err(error)) => {
                 check.error(Code::BadSandbox, "/secrets", error.to_string());
                 Secrets::default()
@@ -301,6 +302,9 @@ impl Sandbox {
 
     fn respond(&self, incoming: &Incoming<'_>) -> Result<(u16, Value), Refusal> {
         self.refuse_fault(incoming)?;
+        if let Some(answer) = token::answer(&self.tools, &self.secrets, incoming) {
+            return answer.map(|body| (200, body));
+        }
         let candidates = request::find_tools(&self.tools, incoming.method, incoming.path);
         self.check_credential(incoming)?;
         self.check_headers(incoming)?;

@@ -25,8 +25,10 @@ pub fn find_tools<'t>(
         .iter()
         .filter(|tool| tool.request.method.as_str() == method)
         .filter_map(|tool| {
-            let below = tool.service.base.path().trim_end_matches('/');
-            let captured = match_path(&tool.request.path, path.strip_prefix(below)?)?;
+            let settings = tool.service.default_settings().unwrap_or_default();
+            let below = tool.service.base.path_at(&settings).ok()?;
+            let below = path.strip_prefix(below.trim_end_matches('/'))?;
+            let captured = match_path(&tool.request.path, below)?;
             Some((tool, captured))
         })
         .collect();

@@ -131,6 +131,8 @@ pub struct Exchange<'e> {
     pub idempotent: bool,
     /// Masks the secrets of the request.
     pub redactor: &'e Redactor,
+    /// Whether it masks the body too. Whoever takes a secret out of a body must show nothing of it.
+    pub masks_body: bool,
     /// When the caller gives up.
     pub deadline: Option<Instant>,
     /// Where the body of a success goes, if to a file.
@@ -171,8 +173,9 @@ pub async fn send<T>(
     loop {
         exchange.client.wait_for_turn(exchange.observer).await;
         let started = Instant::now();
-        let outcome = match once(exchange).await {
-            Ok(answer) => Ok(finish(answer, attempt, redactor)),
+        let request = exchange.request.stamped()?;
+        let outcome = match once(exchange, &request).await {
+            Ok(answer) => Ok(finish(answer, attempt, exchange)),
             Err(error @ (Error::Network { .. } | Error::Timeout { .. })) => Err(error),
             Err(error) => return Err(error),
         };
@@ -283,12 +286,16 @@ struct Answer {
     download: Option<Download>,
 }
 
-fn finish(answer: Answer, attempts: u32, redactor: &Redactor) -> Response {
+fn finish(answer: Answer, attempts: u32, exchange: &Exchange<'_>) -> Response {
+    let redactor = exchange.redactor;
     let retry_after = retry::retry_after(&answer.headers);
     Response {
         status: answer.status,
         headers: Headers::new(answer.headers, redactor),
-        body: redactor.bytes(answer.body),
+        body: match exchange.masks_body {
+            true => redactor.bytes(answer.body),
+            false => answer.body,
+        },
         download: answer.download,
         attempts,
         retry_after,
@@ -296,9 +303,9 @@ fn finish(answer: Answer, attempts: u32, redactor: &Redactor) -> Response {
 }
 
 /// One try: the request, the redirects on the service's own origin, the body.
-async fn once(exchange: &Exchange<'_>) -> Result<Answer, Error> {
+async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Error> {
     let total = exchange.service.timeout.total.0;
-    tokio::time::timeout(total, follow(exchange))
+    tokio::time::timeout(total, follow(exchange, request))
         .await
         .unwrap_or(Err(Error::Timeout {
             within: total,
@@ -306,12 +313,9 @@ async fn once(exchange: &Exchange<'_>) -> Result<Answer, Error> {
         }))
 }
 
-async fn follow(exchange: &Exchange<'_>) -> Result<Answer, Error> {
+async fn follow(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Error> {
     let Exchange {
-        client,
-        service,
-        request,
-        ..
+        client, service, ..
     } = exchange;
     let mut url = client
         .url(&request.target, &request.query)
@@ -334,6 +338,12 @@ async fn follow(exchange: &Exchange<'_>) -> Result<Answer, Error> {
                 "the service redirects to another origin, {}; it is not followed",
                 target.origin().ascii_serialization()
             )));
+        }
+        if !request.follows_redirects {
+            return Err(Error::Policy(
+                "the service redirects a request that is meant for one place alone; it is not followed"
+                    .to_owned(),
+            ));
         }
         url = target;
     }

@@ -3,10 +3,18 @@
 //! An auth kind first *places* named placeholders into a plan, which shows where credentials go; [`sign`] fills
 //! them in at the last moment.
 
+mod command;
+mod field;
+mod hmac;
+mod keyring;
+mod oauth;
 mod redact;
 mod secret;
+mod sigv4;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,15 +22,24 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
+pub use field::FieldSpec;
+pub use hmac::{Algorithm, Encoding, HmacSpec, KeyEncoding};
+pub(crate) use oauth::ACCESS_TOKEN;
+pub use oauth::{ClientAuth, Grant, GrantKind, OauthSpec, Token, TokenResponseSpec};
 pub use redact::Redactor;
-pub use secret::{Secret, SecretError, SecretRef, SecretSpec, SecretStore};
+pub use secret::{KeyringSpec, Secret, SecretError, SecretRef, SecretSpec, SecretStore};
+pub use sigv4::{Payload, SigV4Spec};
 
+use crate::base_url::Context;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
-use crate::plan::{
-    Credential, Method, Plan, Settled, Text, is_reserved, percent_encode, set_header,
-};
+use crate::error::Error;
+use crate::plan::{Credential, MASK, Method, Plan, Text, is_reserved, percent_encode, set_header};
+use crate::template::Expression;
+use hmac::Hmac;
+use sigv4::SigV4;
 
 /// How requests are authenticated.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -57,6 +74,12 @@ pub enum AuthSpec {
         /// From the header's name to its secret.
         headers: IndexMap<String, SecretSpec>,
     },
+    /// An OAuth 2.0 access token (RFC 6749).
+    Oauth2(Box<OauthSpec>),
+    /// A keyed hash of a message that is composed of the request.
+    Hmac(Box<HmacSpec>),
+    /// AWS Signature Version 4.
+    AwsSigv4(Box<SigV4Spec>),
 }
 
 /// Where an API key goes.
@@ -84,7 +107,7 @@ pub enum Username {
 #[serde(untagged)]
 pub enum AuthList {
     /// One.
-    One(AuthSpec),
+    One(Box<AuthSpec>),
     /// Several.
     Several(Vec<AuthSpec>),
 }
@@ -95,25 +118,48 @@ pub struct Auth {
     headers: Vec<(String, Text)>,
     query: Vec<(String, Text)>,
     secrets: Vec<SecretRef>,
+    grant: Option<Grant>,
+    signers: Arc<Vec<Signer>>,
+}
+
+/// An auth kind that computes from the whole request.
+#[derive(Debug)]
+enum Signer {
+    Hmac(Hmac),
+    SigV4(SigV4),
 }
 
 impl Auth {
     /// Compiles the section; mistakes go to `check`.
-    pub fn compile(spec: Option<&AuthList>, pointer: &str, check: &Check) -> Auth {
+    pub fn compile(
+        spec: Option<&AuthList>,
+        pointer: &str,
+        context: &Context<'_>,
+        check: &Check,
+    ) -> Auth {
         let mut auth = Auth::default();
+        let mut signers = Vec::new();
         match spec {
             None => {}
-            Some(AuthList::One(one)) => auth.add(one, pointer, check),
+            Some(AuthList::One(one)) => auth.add(one, pointer, context, &mut signers, check),
             Some(AuthList::Several(list)) => {
                 for (i, one) in list.iter().enumerate() {
-                    auth.add(one, &join_index(pointer, i), check);
+                    auth.add(one, &join_index(pointer, i), context, &mut signers, check);
                 }
             }
         }
+        auth.signers = Arc::new(signers);
         auth
     }
 
-    fn add(&mut self, spec: &AuthSpec, pointer: &str, check: &Check) {
+    fn add(
+        &mut self,
+        spec: &AuthSpec,
+        pointer: &str,
+        context: &Context<'_>,
+        signers: &mut Vec<Signer>,
+        check: &Check,
+    ) {
         match spec {
             AuthSpec::None {} => {}
             AuthSpec::ApiKey {
@@ -166,7 +212,80 @@ impl Auth {
                     }
                 }
             }
+            AuthSpec::Oauth2(spec) => self.add_grant(spec, pointer, context, check),
+            AuthSpec::Hmac(spec) => {
+                let Some(hmac) = Hmac::compile(spec, pointer, context, &mut self.secrets, check)
+                else {
+                    return;
+                };
+                for (name, shown) in hmac.headers() {
+                    let at = match spec
+                        .headers
+                        .keys()
+                        .find(|key| key.eq_ignore_ascii_case(name))
+                    {
+                        Some(key) => join(&join(pointer, "headers"), key),
+                        None => join(pointer, "name"),
+                    };
+                    self.header(
+                        name,
+                        &at,
+                        Text::Credential(Credential::Computed { shown }),
+                        check,
+                    );
+                }
+                if let Some((name, shown)) = hmac.query() {
+                    let value = Text::Credential(Credential::Computed { shown });
+                    self.query.push((percent_encode(name), value));
+                }
+                signers.push(Signer::Hmac(hmac));
+            }
+            AuthSpec::AwsSigv4(spec) => {
+                let Some(sigv4) = SigV4::compile(spec, pointer, context, &mut self.secrets, check)
+                else {
+                    return;
+                };
+                for (name, shown) in sigv4.headers() {
+                    let value = Text::Credential(Credential::Computed { shown });
+                    self.header(name, pointer, value, check);
+                }
+                if let Some(secret) = sigv4.session_token() {
+                    let value = Text::Credential(Credential::Secret {
+                        prefix: Cow::Borrowed(""),
+                        secret: secret.to_owned(),
+                    });
+                    self.header("x-amz-security-token", pointer, value, check);
+                }
+                signers.push(Signer::SigV4(sigv4));
+            }
         }
+    }
+
+    fn add_grant(&mut self, spec: &OauthSpec, pointer: &str, context: &Context<'_>, check: &Check) {
+        if self.grant.is_some() {
+            return check.error_at_map(
+                Code::BadValue,
+                pointer,
+                "a service has one access token at the most, and this would be its second",
+            );
+        }
+        if spec
+            .prefix
+            .chars()
+            .any(|c| !(c.is_ascii_graphic() || c == ' '))
+        {
+            check.error(
+                Code::BadHeader,
+                &join(pointer, "prefix"),
+                "the prefix has a character that cannot stand in a header",
+            );
+        }
+        let value = Text::Credential(Credential::Secret {
+            prefix: Cow::Owned(spec.prefix.clone()),
+            secret: oauth::ACCESS_TOKEN.to_owned(),
+        });
+        self.header(&spec.name, &join(pointer, "name"), value, check);
+        self.grant = Grant::compile(spec, pointer, context, &mut self.secrets, check);
     }
 
     fn secret(
@@ -179,29 +298,29 @@ impl Auth {
         let reference = SecretRef::compile(spec, pointer, check)?;
         let secret = reference.name.clone();
         self.secrets.push(reference);
+        let prefix = Cow::Borrowed(prefix);
         Some(Text::Credential(Credential::Secret { prefix, secret }))
     }
 
     fn header(&mut self, name: &str, pointer: &str, value: Text, check: &Check) {
         let lower = name.to_ascii_lowercase();
+        // The name is the key, or the value of the key `name`.
+        let report = |code: Code, message: String| match pointer.ends_with(&join("", name)) {
+            true => check.error_at_key(code, pointer, message, None),
+            false => check.error_at_key_or_value(code, pointer, message),
+        };
         if reqwest::header::HeaderName::from_bytes(lower.as_bytes()).is_err() {
-            check.error_at_key_or_value(
-                Code::BadHeader,
-                pointer,
-                format!("`{name}` is no legal header name"),
-            );
+            report(Code::BadHeader, format!("`{name}` is no legal header name"));
         }
         if is_reserved(&lower) {
-            check.error_at_key_or_value(
+            report(
                 Code::BadHeader,
-                pointer,
                 format!("the header `{name}` belongs to the HTTP connection itself"),
             );
         }
         if self.headers.iter().any(|(other, _)| *other == lower) {
-            check.error_at_key_or_value(
+            report(
                 Code::DuplicateKey,
-                pointer,
                 format!("two credentials would fill the header `{name}`"),
             );
         }
@@ -211,6 +330,38 @@ impl Auth {
     /// The secrets that a call needs.
     pub fn secrets(&self) -> &[SecretRef] {
         &self.secrets
+    }
+
+    /// How an access token is obtained, where one is.
+    pub fn grant(&self) -> Option<&Grant> {
+        self.grant.as_ref()
+    }
+
+    /// Calls `visit` with every expression, and whether it stands inside a longer text.
+    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+        if let Some(grant) = &self.grant {
+            grant.visit(visit);
+        }
+        for signer in self.signers.iter() {
+            match signer {
+                Signer::Hmac(hmac) => hmac.visit(visit),
+                Signer::SigV4(sigv4) => sigv4.visit(visit),
+            }
+        }
+    }
+
+    /// What signs each try of a request; `None` where nothing depends on the whole of it.
+    pub fn stamper(&self, secrets: &Secrets, settings: &Arc<Value>) -> Option<Stamper> {
+        (!self.signers.is_empty()).then(|| Stamper {
+            signers: Arc::clone(&self.signers),
+            secrets: secrets.clone(),
+            settings: Arc::clone(settings),
+        })
+    }
+
+    /// Whether signing needs the settings.
+    pub fn reads_settings(&self) -> bool {
+        self.grant.is_some() || !self.signers.is_empty()
     }
 
     /// The lower-case names of the headers that carry credentials.
@@ -238,20 +389,26 @@ impl Auth {
         header: impl Fn(&str) -> Option<&'h str>,
         query: &str,
     ) -> bool {
+        // What is computed from the whole request is only looked for.
         let headers = self
             .headers
             .iter()
-            .all(|(name, value)| header(name) == Some(&*secrets.reveal(value)));
-        let in_query = |name: &str, value: &str| {
+            .all(|(name, value)| match secrets.reveal(value) {
+                Some(value) => header(name) == Some(&*value),
+                None => header(name).is_some() || is_left_out(value),
+            });
+        let pairs = || {
             query
                 .split('&')
-                .any(|pair| pair.split_once('=') == Some((name, value)))
+                .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         };
         headers
-            && self
-                .query
-                .iter()
-                .all(|(name, value)| in_query(name, &percent_encode(&secrets.reveal(value))))
+            && self.query.iter().all(|(name, value)| {
+                let value = secrets.reveal(value).map(|value| percent_encode(&value));
+                pairs().any(|(other, given)| {
+                    other == name && value.as_deref().is_none_or(|v| v == given)
+                })
+            })
     }
 
     /// Finds the values of all secrets.
@@ -259,12 +416,13 @@ impl Auth {
     /// # Errors
     /// When one is missing or unlike its pattern.
     pub fn resolve(&self, store: &SecretStore) -> Result<Secrets, SecretError> {
-        let mut values = HashMap::with_capacity(self.secrets.len());
-        for reference in &self.secrets {
-            values.insert(reference.name.clone(), store.resolve(reference)?);
-        }
-        Ok(Secrets(values))
+        Secrets::resolve(&self.secrets, store)
     }
+}
+
+/// Whether a header is not sent when its secret is not there.
+fn is_left_out(value: &Text) -> bool {
+    matches!(value, Text::Credential(Credential::Secret { .. }))
 }
 
 /// The values of a service's secrets, by name.
@@ -272,37 +430,81 @@ impl Auth {
 pub struct Secrets(HashMap<String, Secret>);
 
 impl Secrets {
+    /// Finds the values of secrets.
+    ///
+    /// # Errors
+    /// When one is missing or unlike its pattern.
+    pub fn resolve(references: &[SecretRef], store: &SecretStore) -> Result<Secrets, SecretError> {
+        let mut values = HashMap::with_capacity(references.len());
+        for reference in references {
+            if let Some(value) = store.resolve_optional(reference)? {
+                values.insert(reference.name.clone(), value);
+            }
+        }
+        Ok(Secrets(values))
+    }
+
     /// The values.
     pub fn values(&self) -> impl Iterator<Item = &Secret> {
         self.0.values()
     }
 
-    fn reveal<'s>(&'s self, text: &'s Text) -> std::borrow::Cow<'s, str> {
+    /// The value of a secret.
+    pub(crate) fn expose(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(Secret::expose)
+    }
+
+    /// The same secrets with what a token endpoint gave. The access token before is kept: a service may still repeat
+    /// it, and it must be masked.
+    pub(crate) fn renewed(mut self, token: Token) -> Secrets {
+        let before = self.0.insert(oauth::ACCESS_TOKEN.to_owned(), token.access);
+        let kept = [
+            (oauth::FORMER_TOKEN, before),
+            (oauth::ROTATED_TOKEN, token.rotated),
+        ];
+        for (name, value) in kept {
+            if let Some(value) = value {
+                self.0.insert(name.to_owned(), value);
+            }
+        }
+        self
+    }
+
+    /// A text with its secrets in it; `None` where a secret is not set, or the value is computed later.
+    fn reveal<'s>(&'s self, text: &'s Text) -> Option<Cow<'s, str>> {
         match text {
-            Text::Plain(text) => text.into(),
+            Text::Plain(text) => Some(text.into()),
             // A settled plan has none.
-            Text::Generated(generated) => generated.to_string().into(),
+            Text::Generated(generated) => Some(generated.to_string().into()),
             Text::Credential(Credential::Secret { prefix, secret }) => {
-                let value = self.0.get(secret).map_or("", Secret::expose);
-                if prefix.is_empty() {
-                    value.into()
-                } else {
-                    format!("{prefix}{value}").into()
-                }
+                let value = self.expose(secret)?;
+                Some(match prefix.is_empty() {
+                    true => value.into(),
+                    false => format!("{prefix}{value}").into(),
+                })
             }
             Text::Credential(Credential::Basic { username, password }) => {
-                let password = password
-                    .as_ref()
-                    .and_then(|name| self.0.get(name))
-                    .map_or("", Secret::expose);
-                let pair = format!("{}:{password}", self.reveal(username));
-                format!("Basic {}", STANDARD.encode(pair)).into()
+                let password = match password {
+                    Some(name) => self.expose(name)?,
+                    None => "",
+                };
+                let pair = format!("{}:{password}", self.reveal(username)?);
+                Some(format!("Basic {}", STANDARD.encode(pair)).into())
             }
+            Text::Credential(Credential::Computed { .. }) => None,
         }
     }
 }
 
+/// What signs a request, each time that it is sent: with the time of that moment.
+pub struct Stamper {
+    signers: Arc<Vec<Signer>>,
+    secrets: Secrets,
+    settings: Arc<Value>,
+}
+
 /// A request with its credentials in it. It has no `Debug`: nothing may print it.
+#[derive(Clone)]
 pub struct SignedRequest {
     /// The HTTP method.
     pub method: Method,
@@ -314,22 +516,89 @@ pub struct SignedRequest {
     pub headers: Vec<(String, String, bool)>,
     /// The body's bytes.
     pub body: Option<Bytes>,
+    /// What signs each try of it.
+    pub(crate) stamper: Option<Arc<Stamper>>,
+    /// Whether a redirect on the same origin is followed. A signature would be wrong there.
+    pub(crate) follows_redirects: bool,
 }
 
-/// Fills in the plan's credentials.
-pub fn sign(settled: &Settled<'_>, secrets: &Secrets) -> SignedRequest {
-    let plan = &settled.plan;
+impl SignedRequest {
+    /// The request for one try: signed as it stands, by each signer in order.
+    ///
+    /// # Errors
+    /// When a key cannot be read, or an expression fails.
+    pub fn stamped(&self) -> Result<Cow<'_, SignedRequest>, Error> {
+        self.stamped_at(jiff::Timestamp::now())
+    }
+
+    fn stamped_at(&self, now: jiff::Timestamp) -> Result<Cow<'_, SignedRequest>, Error> {
+        let Some(stamper) = &self.stamper else {
+            return Ok(Cow::Borrowed(self));
+        };
+        let mut request = self.clone();
+        let (secrets, settings) = (&stamper.secrets, &*stamper.settings);
+        for signer in stamper.signers.iter() {
+            match signer {
+                Signer::Hmac(hmac) => hmac.stamp(&mut request, secrets, settings, now)?,
+                Signer::SigV4(sigv4) => sigv4.stamp(&mut request, secrets, settings, now)?,
+            }
+        }
+        Ok(Cow::Owned(request))
+    }
+
+    /// Header fields, secrets masked.
+    pub fn masked_headers(&self) -> Vec<(String, String)> {
+        self.headers
+            .iter()
+            .map(|(name, value, is_secret)| match is_secret {
+                true => (name.clone(), MASK.to_owned()),
+                false => (name.clone(), value.clone()),
+            })
+            .collect()
+    }
+
+    /// The host with its port, as the header `host` will have it.
+    fn host(&self) -> String {
+        let Ok(url) = url::Url::parse(&self.target) else {
+            return String::new();
+        };
+        let host = url.host_str().unwrap_or_default();
+        match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+
+    fn set_header(&mut self, name: &str, value: String) {
+        match self.headers.iter_mut().find(|(other, ..)| other == name) {
+            Some(field) => *field = (name.to_owned(), value, true),
+            None => self.headers.push((name.to_owned(), value, true)),
+        }
+    }
+}
+
+/// Fills in the plan's credentials; those that depend on the whole request are left to `stamper`.
+pub fn sign(
+    plan: &Plan,
+    body: Option<&Bytes>,
+    secrets: &Secrets,
+    stamper: Option<Stamper>,
+) -> SignedRequest {
     let mut query = String::new();
     for (name, value) in &plan.query {
+        let value = match value {
+            Text::Plain(encoded) => Cow::Borrowed(encoded.as_str()),
+            credential => match secrets.reveal(credential) {
+                Some(value) => Cow::Owned(percent_encode(&value)),
+                None => continue,
+            },
+        };
         if !query.is_empty() {
             query.push('&');
         }
         query.push_str(name);
         query.push('=');
-        match value {
-            Text::Plain(encoded) => query.push_str(encoded),
-            credential => query.push_str(&percent_encode(&secrets.reveal(credential))),
-        }
+        query.push_str(&value);
     }
     SignedRequest {
         method: plan.method,
@@ -338,11 +607,130 @@ pub fn sign(settled: &Settled<'_>, secrets: &Secrets) -> SignedRequest {
         headers: plan
             .headers
             .iter()
-            .map(|(name, value)| {
+            .filter_map(|(name, value)| {
                 let secret = matches!(value, Text::Credential(_));
-                (name.clone(), secrets.reveal(value).into_owned(), secret)
+                Some((name.clone(), secrets.reveal(value)?.into_owned(), secret))
             })
             .collect(),
-        body: settled.body.clone(),
+        body: body.cloned(),
+        follows_redirects: stamper.is_none(),
+        stamper: stamper.map(Arc::new),
+    }
+}
+
+/// Bytes in hex, lower case.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+    use crate::descriptor::Source;
+    use crate::template::Names;
+
+    /// A POST with a query and a body, signed by one auth kind at 2015-08-30T12:36:00Z. Every secret but TOKEN is
+    /// set, to `canary-` and its name.
+    pub fn signed_at_the_time_of_the_vectors(kind: &str, mut spec: Value) -> SignedRequest {
+        spec["kind"] = kind.into();
+        let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());
+        let settings = serde_json::from_value(json!({ "region": {} })).unwrap();
+        let context = Context {
+            names: &Names::default().with_members("settings", ["region"]),
+            settings: &settings,
+            settings_pointer: "/settings",
+            allow_private: false,
+        };
+        let spec: AuthList = serde_json::from_value(spec).unwrap();
+        let auth = Auth::compile(Some(&spec), "/auth", &context, &check);
+        let told: Vec<String> = check
+            .into_findings()
+            .iter()
+            .map(|f| f.message.clone())
+            .collect();
+        assert_eq!(told, [""; 0]);
+        let mut store = SecretStore::default();
+        store.seal();
+        for name in ["ID", "KEY"] {
+            store.give(name, Secret::new(format!("canary-{name}")));
+        }
+        let secrets = auth.resolve(&store).unwrap();
+        let plain = |name: &str, value: &str| (name.to_owned(), Text::Plain(value.to_owned()));
+        let mut plan = Plan {
+            method: Method::Post,
+            target: "https://api.test:8443/v1/a%20b".to_owned(),
+            query: vec![plain("q", "1")],
+            headers: vec![
+                plain("accept", "application/json"),
+                plain("user-agent", "x"),
+            ],
+            body: None,
+            idempotent: false,
+        };
+        auth.place(&mut plan);
+        let stamper = auth.stamper(&secrets, &Arc::new(json!({ "region": "eu-1" })));
+        let now = "2015-08-30T12:36:00Z".parse().unwrap();
+        let body = Bytes::from_static(br#"{"a":1}"#);
+        sign(&plan, Some(&body), &secrets, stamper)
+            .stamped_at(now)
+            .unwrap()
+            .into_owned()
+    }
+
+    fn lines(signed: &SignedRequest) -> Vec<String> {
+        let fields = signed
+            .headers
+            .iter()
+            .map(|(name, value, _)| format!("{name}: {value}"));
+        std::iter::once(format!("?{}", signed.query))
+            .chain(fields.skip(2))
+            .collect()
+    }
+
+    #[test]
+    fn messages_are_composed_and_signed() {
+        let basic = STANDARD.encode(
+            "me:aa6df9319170f72518f5a26dab8a308ace398ef435236a5d4820882eb4d1b1acc4eae7eb9d8d3f8856236b6504a3945988a11390bf\
+             88de856fcb47d60ff6d134",
+        );
+        // The expected values are OpenSSL's, such as
+        // printf 'POST\n/v1/a%%20b\nq=1\n{"a":1}\n1440938160' | openssl dgst -sha256 -hmac canary-KEY
+        for (spec, expected) in [
+            (
+                json!({
+                    "algorithm": "sha256", "secret": { "env": "KEY" }, "name": "X-Signature", "prefix": "v1=",
+                    "message": "{{ method }}\n{{ path }}\n{{ query }}\n{{ body }}\n{{ timestamp }}",
+                    "headers": { "X-Timestamp": "{{ timestamp }}" },
+                }),
+                vec![
+                    "?q=1".to_owned(),
+                    "x-timestamp: 1440938160".to_owned(),
+                    "x-signature: v1=7f00ae709f70bc44fa0ed90df4d1b1acd83500ec90e6ca2754acc68b53d0fcde".to_owned(),
+                ],
+            ),
+            (
+                json!({
+                    "algorithm": "sha1", "secret": { "env": "KEY" }, "encoding": "base64", "in": "query", "name": "sig",
+                    "message": "{{ url }}|{{ host }}|{{ settings.region }}|{{ key_id }}|{{ http_date }}|{{ body_sha256 }}",
+                    "key_id": { "env": "ID" },
+                }),
+                vec!["?q=1&sig=Swb7hKXodKjZvLx6IlIDMPcHjjc%3D".to_owned()],
+            ),
+            (
+                json!({
+                    "algorithm": "sha512", "secret": { "env": "KEY" }, "message": "{{ timestamp_ms }}",
+                    "key_id": "me", "headers": { "authorization": "Basic {{ (key_id ~ ':' ~ signature) | b64encode }}" },
+                }),
+                vec!["?q=1".to_owned(), format!("authorization: Basic {basic}")],
+            ),
+        ] {
+            assert_eq!(
+                lines(&signed_at_the_time_of_the_vectors("hmac", spec)),
+                expected
+            );
+        }
     }
 }

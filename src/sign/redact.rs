@@ -12,7 +12,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
 use regex::bytes::Regex;
 
-use super::{Secret, Secrets};
+use super::{Secret, Secrets, hex};
 use crate::plan::{MASK, percent_encode};
 
 /// Shortest text that is masked; shorter ones would hit by chance.
@@ -222,10 +222,6 @@ fn needles(secret: &Secret) -> Vec<Needle> {
         }
     }
     needles
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Base64 of a text wherever it begins in a longer encoded one: at each of the three offsets, the middle part that

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::{command, keyring};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 
@@ -21,21 +22,40 @@ pub struct SecretSpec {
     pub env: Option<String>,
     /// A file that holds the secret; white space around it is trimmed.
     pub file: Option<String>,
+    /// A program that prints the secret, with its arguments. It runs without a shell, and only for descriptors in a
+    /// folder that the user trusts: `--trust DIR` or TOOLRUN_TRUST.
+    #[schemars(length(min = 1))]
+    pub command: Option<Vec<String>>,
+    /// An entry of the operating system's own store of secrets.
+    pub keyring: Option<KeyringSpec>,
     /// A regular expression that the secret must match, so that a wrong kind of key is told before it is sent.
     pub pattern: Option<String>,
     /// What to do to get the secret, shown when it is missing.
     pub help: Option<String>,
 }
 
+/// An entry of the operating system's own store of secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyringSpec {
+    /// The entry's service.
+    pub service: String,
+    /// The entry's account.
+    pub account: String,
+}
+
 /// A compiled reference to a secret.
 #[derive(Debug, Clone)]
 pub struct SecretRef {
-    /// The name that stands for the secret in plans and messages: the variable or file.
+    /// The name that stands for the secret in plans and messages: the variable, the file, the command, or the entry
+    /// as `SERVICE/ACCOUNT`.
     pub name: String,
     /// What to do to get it.
     pub help: Option<String>,
     /// Where the reference stands in its descriptor, as a JSON Pointer.
     pub pointer: String,
+    /// Requests go without it where it is not set.
+    pub(super) is_optional: bool,
     source: SecretSource,
     pattern: Option<String>,
 }
@@ -44,9 +64,23 @@ pub struct SecretRef {
 enum SecretSource {
     Env(String),
     File(PathBuf),
+    Command {
+        command: Vec<String>,
+        /// The descriptor's file; a built-in one has none.
+        file: Option<PathBuf>,
+    },
+    Keyring(KeyringSpec),
 }
 
 impl SecretRef {
+    /// Whether somebody else may have to be asked for the secret: a program, or the operating system.
+    pub fn is_slow(&self) -> bool {
+        matches!(
+            self.source,
+            SecretSource::Command { .. } | SecretSource::Keyring(_)
+        )
+    }
+
     /// The pattern that the value must match.
     pub fn pattern(&self) -> Option<&str> {
         self.pattern.as_deref()
@@ -54,8 +88,8 @@ impl SecretRef {
 
     /// Compiles the reference; mistakes go to `check`.
     pub fn compile(spec: &SecretSpec, pointer: &str, check: &Check) -> Option<SecretRef> {
-        let (name, source) = match (&spec.env, &spec.file) {
-            (Some(variable), None) => {
+        let (name, source) = match (&spec.env, &spec.file, &spec.command, &spec.keyring) {
+            (Some(variable), None, None, None) => {
                 // Upper case alone: a secret that is written here by mistake is told, and not echoed as a name.
                 let legal = variable.bytes().enumerate().all(|(i, b)| {
                     b == b'_' || b.is_ascii_uppercase() || (i > 0 && b.is_ascii_digit())
@@ -71,13 +105,32 @@ impl SecretRef {
                 }
                 (variable.clone(), SecretSource::Env(variable.clone()))
             }
-            (None, Some(file)) => (file.clone(), SecretSource::File(PathBuf::from(file))),
+            (None, Some(file), None, None) => {
+                (file.clone(), SecretSource::File(PathBuf::from(file)))
+            }
+            (None, None, Some(command), None) => {
+                if command.first().is_none_or(String::is_empty) {
+                    check.error(
+                        Code::BadValue,
+                        &join(pointer, "command"),
+                        "the command names no program",
+                    );
+                    return None;
+                }
+                let file = check.source().path().map(Path::to_path_buf);
+                let command = command.clone();
+                (command.join(" "), SecretSource::Command { command, file })
+            }
+            (None, None, None, Some(entry)) => (
+                format!("{}/{}", entry.service, entry.account),
+                SecretSource::Keyring(entry.clone()),
+            ),
             _ => {
                 check.error_with_help(
                     Code::BadValue,
                     pointer,
                     "a secret needs exactly one source",
-                    "write `env: VARIABLE` or `file: PATH`",
+                    "write `env: VARIABLE`, `file: PATH`, `command: [PROGRAM, ARGUMENT]` or `keyring: { service, account }`",
                 );
                 return None;
             }
@@ -86,6 +139,7 @@ impl SecretRef {
             name,
             help: spec.help.clone(),
             pointer: pointer.to_owned(),
+            is_optional: false,
             source,
             pattern: spec.pattern.clone(),
         })
@@ -151,6 +205,57 @@ pub enum SecretError {
         /// What the descriptor says about getting it.
         help: Option<String>,
     },
+    /// The program that should print it did not.
+    #[error("the command {name} gives no secret: {reason}")]
+    Command {
+        /// The command.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The program that should print it may not run.
+    #[error("the command {name} is not run: {}", match .folder {
+        Some(folder) => format!("nobody said that the descriptors in {folder} are trusted"),
+        None => "a built-in descriptor may not run anything".to_owned(),
+    })]
+    Untrusted {
+        /// The command.
+        name: String,
+        /// The folder of its descriptor.
+        folder: Option<String>,
+    },
+    /// The operating system's store has no such entry.
+    #[error("the keyring has no entry {name}")]
+    NoEntry {
+        /// The entry, as `SERVICE/ACCOUNT`.
+        name: String,
+        /// What the descriptor says about getting it.
+        help: Option<String>,
+    },
+    /// The operating system's store does not give the entry.
+    #[error("the keyring does not give the entry {name}: {reason}")]
+    Keyring {
+        /// The entry, as `SERVICE/ACCOUNT`.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The value is not written as the descriptor says.
+    #[error("the secret {name} is no {encoding}")]
+    Undecodable {
+        /// The secret.
+        name: String,
+        /// How it should be written.
+        encoding: &'static str,
+    },
+    /// The token endpoint does not accept the credential.
+    #[error("the token endpoint refused the credential ({code}){}", .message.as_ref().map(|m| format!(": {m}")).unwrap_or_default())]
+    Refused {
+        /// The endpoint's code.
+        code: String,
+        /// The endpoint's words, masked.
+        message: Option<String>,
+    },
     /// The value cannot be sent in a header or URL.
     #[error("the secret {name} holds a line break or another control character")]
     Unsendable {
@@ -160,15 +265,16 @@ pub enum SecretError {
 }
 
 /// Where secrets come from.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SecretStore {
     given: HashMap<String, Secret>,
     only_given: bool,
+    trusted: Vec<PathBuf>,
     dotenv: OnceLock<Dotenv>,
 }
 
 /// What a `.env` file holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Dotenv {
     values: HashMap<String, Secret>,
     /// A part of it cannot be read.
@@ -181,7 +287,12 @@ impl SecretStore {
         self.given.insert(name.into(), value);
     }
 
-    /// Never looks at the environment, `.env` or files.
+    /// Lets the descriptors in a folder run the commands that they name.
+    pub fn trust(&mut self, folder: impl Into<PathBuf>) {
+        self.trusted.push(folder.into());
+    }
+
+    /// Never looks at the environment, `.env` or files, and runs nothing.
     pub fn seal(&mut self) {
         self.only_given = true;
     }
@@ -212,6 +323,17 @@ impl SecretStore {
                     })?;
                 Secret::new(text.trim())
             }
+            SecretSource::Command { command, file } => {
+                let folder = self.trusted_folder(&reference.name, file.as_deref())?;
+                command::run(&reference.name, command, &folder)?
+            }
+            SecretSource::Keyring(entry) => {
+                let found = keyring::find(&reference.name, &entry.service, &entry.account)?;
+                found.ok_or_else(|| SecretError::NoEntry {
+                    name: reference.name.clone(),
+                    help: reference.help.clone(),
+                })?
+            }
         };
         if value.expose().is_empty() {
             return Err(missing());
@@ -231,6 +353,45 @@ impl SecretStore {
             });
         }
         Ok(value)
+    }
+
+    /// Like [`SecretStore::resolve`]; `None` for a secret that is not set and need not be.
+    ///
+    /// # Errors
+    /// As [`SecretStore::resolve`].
+    pub fn resolve_optional(&self, reference: &SecretRef) -> Result<Option<Secret>, SecretError> {
+        match self.resolve(reference) {
+            Err(SecretError::Missing { .. } | SecretError::NoEntry { .. })
+                if reference.is_optional =>
+            {
+                Ok(None)
+            }
+            outcome => outcome.map(Some),
+        }
+    }
+
+    /// The folder of a descriptor whose commands may run. Links count for where they lead: a link from a trusted
+    /// folder does not make its target trusted.
+    fn trusted_folder(&self, name: &str, file: Option<&Path>) -> Result<PathBuf, SecretError> {
+        let untrusted = |folder: Option<&Path>| SecretError::Untrusted {
+            name: name.to_owned(),
+            folder: folder.map(|folder| folder.display().to_string()),
+        };
+        let file = file.ok_or_else(|| untrusted(None))?;
+        let folder = file
+            .canonicalize()
+            .ok()
+            .and_then(|file| Some(file.parent()?.to_path_buf()));
+        let folder = folder.ok_or_else(|| untrusted(file.parent()))?;
+        let is_trusted = self
+            .trusted
+            .iter()
+            .filter_map(|trusted| trusted.canonicalize().ok())
+            .any(|trusted| folder.starts_with(trusted));
+        match is_trusted {
+            true => Ok(folder),
+            false => Err(untrusted(Some(&folder))),
+        }
     }
 
     fn variable(&self, name: &str) -> Option<Secret> {

@@ -97,13 +97,32 @@ fn collect_confidential(
     }
 }
 
+const KINDS: [&str; 8] = [
+    "none",
+    "api_key",
+    "bearer",
+    "basic",
+    "headers",
+    "oauth2",
+    "hmac",
+    "aws_sigv4",
+];
+
 /// Values of an auth section that are no secret: its kind, its place, names of headers and of variables.
 fn is_word_of_the_format(pointer: &str, text: &str) -> bool {
     let key = pointer.rsplit('/').next().unwrap_or_default();
     match key {
-        "kind" => ["none", "api_key", "bearer", "basic", "headers"].contains(&text),
+        "kind" => KINDS.contains(&text),
         "in" => ["header", "query"].contains(&text),
-        "name" | "help" | "pattern" | "file" => true,
+        "grant" => ["client_credentials", "refresh_token"].contains(&text),
+        "client_auth" => ["basic", "body"].contains(&text),
+        "algorithm" => ["sha1", "sha256", "sha384", "sha512"].contains(&text),
+        "encoding" | "key_encoding" => ["text", "hex", "base64", "base64url"].contains(&text),
+        "payload" => ["signed", "unsigned"].contains(&text),
+        "name" | "help" | "pattern" | "file" | "region" | "scope" => true,
+        "message" | "prefix" | "token_url" | "url" => text.contains("{{") || text.contains("://"),
+        "service" | "account" => true,
+        _ if pointer.contains("/response/") => text.starts_with('$'),
         "env" => text
             .bytes()
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'),

@@ -15,6 +15,7 @@ pub fn check(service: &Service, pointer: &str, check: &Check) {
     for (name, setting) in service.settings() {
         check_setting(setting, &join(&join(pointer, "settings"), name), check);
     }
+    report_bad_default_url(service, pointer, check);
     for secret in service.auth.secrets() {
         if let Some(pattern) = secret.pattern() {
             report_regex(pattern, &join(&secret.pointer, "pattern"), check);
@@ -74,6 +75,26 @@ pub fn report_folder(service: &Service, file: &File, check: &Check) {
     }
 }
 
+/// What the settings are when nobody says otherwise must give URLs that may be called.
+fn report_bad_default_url(service: &Service, pointer: &str, check: &Check) {
+    let Ok(settings) = service.default_settings() else {
+        return;
+    };
+    let token_url = service.auth.grant().map(|grant| grant.token_url());
+    let urls = [(Some(&service.base), "base_url"), (token_url, "auth")];
+    for (url, key) in urls {
+        if let Some(url) = url
+            && let Err(error) = url.at(&settings, None)
+        {
+            check.error(
+                Code::BadBaseUrl,
+                &join(pointer, key),
+                format!("with the default settings: {error}"),
+            );
+        }
+    }
+}
+
 fn check_setting(setting: &SettingSpec, pointer: &str, check: &Check) {
     let Some(pattern) = &setting.pattern else {
         return;
@@ -81,17 +102,16 @@ fn check_setting(setting: &SettingSpec, pointer: &str, check: &Check) {
     match regex::Regex::new(pattern) {
         Err(_) => report_regex(pattern, &join(pointer, "pattern"), check),
         Ok(regex) => {
-            if let Some(text) = setting
-                .default
-                .as_ref()
-                .and_then(|d| scalar_text(&d.into()))
-                && !regex.is_match(&text)
-            {
-                check.error(
-                    Code::BadDefault,
-                    &join(pointer, "default"),
-                    format!("the default does not match the setting's pattern {pattern}"),
-                );
+            for (key, value) in [("default", &setting.default), ("example", &setting.example)] {
+                if let Some(text) = value.as_ref().and_then(|value| scalar_text(&value.into()))
+                    && !regex.is_match(&text)
+                {
+                    check.error(
+                        Code::BadDefault,
+                        &join(pointer, key),
+                        format!("the {key} does not match the setting's pattern {pattern}"),
+                    );
+                }
             }
         }
     }

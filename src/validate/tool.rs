@@ -247,6 +247,8 @@ fn report_unused_settings(tool: &Tool, check: &Check) {
     tool.visit_requests(&mut note);
     tool.service.headers.visit(&mut note);
     tool.service.query.visit(&mut note);
+    tool.service.base.visit(&mut note);
+    tool.service.auth.visit(&mut note);
     for (name, _) in tool.service.settings() {
         let dotted = format!("settings.{name}");
         if !used

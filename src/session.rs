@@ -1,0 +1,264 @@
+//! A session: what the calls of one service share, and the access token that they take turns to renew.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use url::Url;
+
+use crate::error::Error;
+use crate::send::{self, Again, Client, Event, Exchange, Observer, Roots, tell};
+use crate::service::{Service, is_loopback};
+use crate::sign::{Grant, Redactor, Secrets, Token};
+
+/// A token is renewed so long before it expires, or a tenth of its time if that is less.
+const SKEW: Duration = Duration::from_secs(30);
+
+/// What the calls of one service share.
+pub struct Session {
+    /// What goes into requests, where no access token does.
+    fixed: Arc<Credentials>,
+    renewal: Option<Renewal>,
+}
+
+/// What goes into a request, and where to.
+pub struct Credentials {
+    /// The client that sends it.
+    pub client: Arc<Client>,
+    /// The secrets, with the access token where there is one.
+    pub secrets: Secrets,
+    /// Masks them.
+    pub redactor: Redactor,
+    /// The base URL, where the access token told it.
+    pub base: Option<Url>,
+    expires: Option<Instant>,
+}
+
+/// How the access token is renewed.
+struct Renewal {
+    client: Client,
+    token_url: Url,
+    roots: Roots,
+    current: Mutex<Option<Arc<Credentials>>>,
+    /// Whoever holds it asks for a token; the others wait for what it brings.
+    flight: tokio::sync::Mutex<Flight>,
+    flights: AtomicU64,
+}
+
+/// The last request for a token.
+#[derive(Default)]
+struct Flight {
+    outcome: Option<Result<Arc<Credentials>, Error>>,
+    secrets: Option<Secrets>,
+}
+
+/// Who asks for a token.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// Its settings.
+    pub settings: &'a Value,
+    /// All requests go to a stand-in, so that the token names no base URL.
+    pub is_stand_in: bool,
+    /// When the caller gives up.
+    pub deadline: Option<Instant>,
+    /// Who watches.
+    pub observer: Observer<'a>,
+}
+
+impl Session {
+    /// A session with these secrets. `token_url` is where the service's grant is asked for its token.
+    ///
+    /// # Errors
+    /// When the client cannot be built.
+    pub fn new(
+        service: &Service,
+        client: Client,
+        secrets: Secrets,
+        token_url: Option<Url>,
+        roots: &Roots,
+    ) -> Result<Session, Error> {
+        let renewal = match token_url {
+            None => None,
+            Some(token_url) => Some(Renewal {
+                client: Client::new(service, &token_url, roots)?,
+                token_url,
+                roots: roots.clone(),
+                current: Mutex::default(),
+                flight: tokio::sync::Mutex::default(),
+                flights: AtomicU64::new(0),
+            }),
+        };
+        let redactor = Redactor::new(&secrets);
+        Ok(Session {
+            fixed: Arc::new(Credentials {
+                client: Arc::new(client),
+                secrets,
+                redactor,
+                base: None,
+                expires: None,
+            }),
+            renewal,
+        })
+    }
+
+    /// The credentials that are in use, as far as there are any yet.
+    pub fn current(&self) -> Option<Arc<Credentials>> {
+        match &self.renewal {
+            None => Some(Arc::clone(&self.fixed)),
+            Some(renewal) => renewal.current(),
+        }
+    }
+
+    /// The credentials for a request; asks for an access token where the one that is there has expired.
+    ///
+    /// # Errors
+    /// When the token endpoint refuses, fails or cannot be reached.
+    pub async fn credentials(&self, asking: Asking<'_>) -> Result<Arc<Credentials>, Error> {
+        let Some((renewal, grant)) = self.renewal.as_ref().zip(asking.service.auth.grant()) else {
+            return Ok(Arc::clone(&self.fixed));
+        };
+        let is_fresh = |credentials: &Arc<Credentials>| {
+            credentials
+                .expires
+                .is_none_or(|expires| Instant::now() < expires)
+        };
+        renewal.obtain(is_fresh, grant, &self.fixed, asking).await
+    }
+
+    /// Sees to it that the next request carries another access token than `stale`. False where there is none to
+    /// renew.
+    ///
+    /// # Errors
+    /// As [`Session::credentials`].
+    pub async fn renew(&self, stale: &Arc<Credentials>, asking: Asking<'_>) -> Result<bool, Error> {
+        let Some((renewal, grant)) = self.renewal.as_ref().zip(asking.service.auth.grant()) else {
+            return Ok(false);
+        };
+        let is_other = |credentials: &Arc<Credentials>| !Arc::ptr_eq(credentials, stale);
+        renewal.obtain(is_other, grant, &self.fixed, asking).await?;
+        Ok(true)
+    }
+}
+
+impl Renewal {
+    fn current(&self) -> Option<Arc<Credentials>> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.clone()
+    }
+
+    /// The current credentials if they are good, else new ones. Of all who ask at once, one sends a request, and its
+    /// outcome, good or bad, is that of all.
+    async fn obtain(
+        &self,
+        is_good: impl Fn(&Arc<Credentials>) -> bool,
+        grant: &Grant,
+        fixed: &Credentials,
+        asking: Asking<'_>,
+    ) -> Result<Arc<Credentials>, Error> {
+        let seen = self.flights.load(Ordering::SeqCst);
+        if let Some(current) = self.current().filter(&is_good) {
+            return Ok(current);
+        }
+        let mut flight = self.flight.lock().await;
+        if self.flights.load(Ordering::SeqCst) > seen
+            && let Some(outcome) = &flight.outcome
+        {
+            return outcome.clone();
+        }
+        let known = flight
+            .secrets
+            .clone()
+            .unwrap_or_else(|| fixed.secrets.clone());
+        let outcome = self.fetch(grant, known, fixed, asking).await;
+        if let Ok(credentials) = &outcome {
+            flight.secrets = Some(credentials.secrets.clone());
+            *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(Arc::clone(credentials));
+        }
+        flight.outcome = Some(outcome.clone());
+        self.flights.fetch_add(1, Ordering::SeqCst);
+        outcome
+    }
+
+    /// Asks for a token with the secrets that are known.
+    async fn fetch(
+        &self,
+        grant: &Grant,
+        known: Secrets,
+        fixed: &Credentials,
+        asking: Asking<'_>,
+    ) -> Result<Arc<Credentials>, Error> {
+        let Asking {
+            service,
+            settings,
+            observer,
+            ..
+        } = asking;
+        let redactor = Redactor::new(&known);
+        let request = grant.request(&self.token_url, &known, settings)?;
+        tell(observer, || Event::Request {
+            method: request.method,
+            url: redactor.text(&request.target),
+            headers: request.masked_headers(),
+        });
+        let started = Instant::now();
+        let exchange = Exchange {
+            client: &self.client,
+            service,
+            request: &request,
+            idempotent: grant.is_repeatable(),
+            redactor: &redactor,
+            masks_body: false,
+            deadline: asking.deadline,
+            destination: None,
+            observer,
+        };
+        let (response, ()) = send::send(&exchange, |_| (Again::ByPolicy, ()))
+            .await
+            .map_err(|error| error.masked(|text| redactor.message(text)))?;
+        let token = grant.token(response.status, &response.body, response.attempts, |text| {
+            redactor.message(text)
+        })?;
+        let base = self.base(&token, asking)?;
+        let previous = self.current();
+        let client = match (&base, previous) {
+            (Some(base), Some(previous))
+                if previous.base.as_ref().map(Url::origin) == Some(base.origin()) =>
+            {
+                Arc::clone(&previous.client)
+            }
+            (Some(base), _) => Arc::new(Client::new(service, base, &self.roots)?),
+            (None, _) => Arc::clone(&fixed.client),
+        };
+        let expires = token
+            .lifetime
+            .and_then(|lifetime| started.checked_add(lifetime - SKEW.min(lifetime / 10)));
+        let secrets = known.renewed(token);
+        Ok(Arc::new(Credentials {
+            client,
+            redactor: Redactor::new(&secrets),
+            secrets,
+            base,
+            expires,
+        }))
+    }
+
+    /// The base URL that came with the token, where the service has one of that kind.
+    fn base(&self, token: &Token, asking: Asking<'_>) -> Result<Option<Url>, Error> {
+        let base = &asking.service.base;
+        if !base.reads_token() || asking.is_stand_in {
+            return Ok(None);
+        }
+        let url = base.at(asking.settings, Some(&token.values))?.into_owned();
+        // Whoever answers from elsewhere must not lead requests to this machine.
+        match is_loopback(&url) && !is_loopback(&self.token_url) {
+            true => Err(Error::Policy(
+                "the token endpoint names an address on this machine as the service's".to_owned(),
+            )),
+            false => Ok(Some(url)),
+        }
+    }
+}
