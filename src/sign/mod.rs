@@ -659,6 +659,7 @@ pub(crate) mod tests {
             headers: vec![
                 plain("accept", "application/json"),
                 plain("user-agent", "x"),
+                plain("content-type", "application/json"),
             ],
             body: Some(Body {
                 content_type: "application/json".to_owned(),
@@ -681,7 +682,7 @@ pub(crate) mod tests {
             .iter()
             .map(|(name, value, _)| format!("{name}: {value}"));
         std::iter::once(format!("?{}", signed.query))
-            .chain(fields.skip(2))
+            .chain(fields.skip(3))
             .collect()
     }
 
