@@ -333,6 +333,7 @@ impl Error {
     pub fn masked(self, mask: impl Fn(&str) -> String) -> Error {
         match self {
             Error::Policy(message) => Error::Policy(mask(&message)),
+            Error::Render(error) => Error::Render(error.masked(mask)),
             Error::Response(message) => Error::Response(mask(&message)),
             Error::Network { what, reason } => Error::Network {
                 what,

@@ -563,6 +563,13 @@ fn a_setting_fills_its_place_in_the_host_and_no_other() {
     ] {
         shown(bad).expect(2);
     }
+    workspace.tool(
+        "get-other",
+        "read",
+        "request: { method: GET, path: /other }\nexamples: [{ name: one, request: { method: GET, url: 'https://acme.example.com/v1/other' } }]",
+    );
+    workspace.run(&["validate", "descriptors"]).expect(0);
+    workspace.run(&["test", "descriptors"]).expect(0);
     let missing = workspace.run(&["call", "get-probe", "--dry-run"]).expect(2);
     assert!(missing.stderr.contains("ACCOUNT"), "{}", missing.stderr);
 }
@@ -780,6 +787,24 @@ async fn a_signed_request_follows_no_redirect() {
         .expect_err("a redirect");
     assert_eq!(error.kind(), ErrorKind::Policy);
     assert_eq!(fake.requests().len(), 1);
+}
+
+#[test]
+fn an_expression_that_fails_over_a_secret_does_not_quote_it() {
+    let workspace = Workspace::new();
+    workspace.service(
+        "http://127.0.0.1:1",
+        "auth: { kind: hmac, algorithm: sha256, secret: { env: KEY }, key_id: { env: KEY }, message: '{{ key_id | int }} {{ key_id | b64decode }}', name: x }",
+    );
+    workspace.tool("get-probe", "read", GET);
+    let output = output(
+        workspace
+            .toolrun()
+            .env("KEY", "canary-of-a-key")
+            .args(["call", "get-probe"]),
+    )
+    .expect(2);
+    assert!(!output.stderr.contains("canary"), "{}", output.stderr);
 }
 
 // Secrets of commands and keyrings

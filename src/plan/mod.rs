@@ -253,6 +253,24 @@ pub enum RenderError {
 }
 
 impl RenderError {
+    /// The error with its texts passed through `mask`, where they may repeat a value.
+    #[must_use]
+    pub fn masked(self, mask: impl Fn(&str) -> String) -> RenderError {
+        match self {
+            RenderError::Expression { place, error } => RenderError::Expression {
+                place,
+                error: EvalError {
+                    reason: mask(&error.reason),
+                    ..error
+                },
+            },
+            RenderError::Value { place, message } => RenderError::Value {
+                place,
+                message: mask(&message),
+            },
+        }
+    }
+
     pub(crate) fn value(place: impl Into<String>, message: impl Into<String>) -> RenderError {
         RenderError::Value {
             place: place.into(),

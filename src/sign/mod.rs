@@ -666,6 +666,7 @@ pub(crate) mod tests {
             headers: vec![
                 plain("accept", "application/json"),
                 plain("user-agent", "x"),
+                plain("content-type", "application/json"),
             ],
             body: None,
             idempotent: false,
@@ -686,7 +687,7 @@ pub(crate) mod tests {
             .iter()
             .map(|(name, value, _)| format!("{name}: {value}"));
         std::iter::once(format!("?{}", signed.query))
-            .chain(fields.skip(2))
+            .chain(fields.skip(3))
             .collect()
     }
 
