@@ -27,7 +27,10 @@ pub fn compile(
 ) -> Template {
     let template = Template::compile_text(text, pointer, names, check);
     let (start, problem) = match &template {
-        Template::Literal(Value::String(text)) => (text.as_str(), problem(text)),
+        Template::Literal(Value::String(text)) => {
+            let problem = (!is_media_type(text)).then(|| no_media_type(text));
+            (text.as_str(), problem)
+        }
         Template::Text(pieces) => {
             let mut texts = pieces.iter().filter_map(|piece| match piece {
                 Piece::Text(text) => Some(text),
@@ -75,24 +78,24 @@ pub fn render(
     scope: &CallScope<'_>,
 ) -> Result<Option<String>, RenderError> {
     let text = render_text(template, place, scope)?;
-    match text.as_deref().and_then(problem) {
-        Some(problem) => Err(RenderError::value(place, problem)),
-        None => Ok(text),
+    match &text {
+        Some(text) if !is_media_type(text) => {
+            let shown = text.escape_debug().to_string();
+            Err(RenderError::value(place, no_media_type(&shown)))
+        }
+        _ => Ok(text),
     }
 }
 
-/// What is wrong with a media type (RFC 9110, section 8.3.1).
-fn problem(text: &str) -> Option<String> {
+/// Whether a text is a media type (RFC 9110, section 8.3.1).
+fn is_media_type(text: &str) -> bool {
     let (essence, rest) = text.split_once(';').unwrap_or((text, ""));
     let is_token = |part: &str| {
         let is_legal = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         !part.is_empty() && part.bytes().all(is_legal)
     };
-    let is_legal = essence
-        .trim_end()
-        .split_once('/')
-        .is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
-    (!is_legal || !is_field_text(rest)).then(|| no_media_type(text))
+    let types = essence.trim_end().split_once('/');
+    types.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype)) && is_field_text(rest)
 }
 
 fn is_field_text(text: &str) -> bool {
@@ -100,7 +103,7 @@ fn is_field_text(text: &str) -> bool {
 }
 
 fn no_media_type(text: &str) -> String {
-    format!("{text:?} is no media type, such as application/json")
+    format!("`{text}` is no media type, such as application/json")
 }
 
 #[cfg(test)]
@@ -115,7 +118,7 @@ mod tests {
             "application/vnd.api+json;ext=\"a b\"",
             "*/*",
         ] {
-            assert_eq!(problem(good), None, "{good}");
+            assert!(is_media_type(good), "{good}");
         }
         for bad in [
             "",
@@ -128,7 +131,7 @@ mod tests {
             "text/plain; a=\"\r\n\"",
             "text/plain; a=é",
         ] {
-            assert!(problem(bad).is_some(), "{bad}");
+            assert!(!is_media_type(bad), "{bad}");
         }
     }
 }
