@@ -17,7 +17,7 @@ use toolrun::validate;
 const LEAST_FOUND: f64 = 99.0;
 /// The most faults of one file that are tried, evenly spread: a sandbox of a whole service has thousands, and with each
 /// all its tools are read.
-const MOST_OF_A_FILE: usize = 400;
+const MOST_OF_A_FILE: usize = 200;
 /// The least number of faults that the rules make.
 const LEAST_MADE: usize = 400;
 
