@@ -1,0 +1,4 @@
+//! Import.
+#![allow(missing_docs)]
+mod document;
+mod yaml;
