@@ -1,4 +1,6 @@
 //! Import.
 #![allow(missing_docs)]
 mod document;
+mod merge;
+mod select;
 mod yaml;
