@@ -339,7 +339,8 @@ mod tests {
 
     #[test]
     fn what_descriptors_may_not_have() {
-        let text = "base: &b { x: 1, y: &n [2] }\nm: { <<: *b, x: 3 }\nl: { <<: [*b, { z: 4 }] }\nn: *n\n";
+        let text =
+            "base: &b { x: 1, y: &n [2] }\nm: { <<: *b, x: 3 }\nl: { <<: [*b, { z: 4 }] }\nn: *n\n";
         assert_eq!(
             parse(text),
             Ok(json!({

@@ -104,8 +104,7 @@ pub struct Selection {
 impl Selection {
     /// Whether the operation is to be imported.
     pub fn takes(&self, operation: &Aspects<'_>) -> bool {
-        let any =
-            |list: &[Selector]| list.iter().any(|selector| selector.matches(operation));
+        let any = |list: &[Selector]| list.iter().any(|selector| selector.matches(operation));
         (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
     }
 

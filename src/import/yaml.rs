@@ -189,7 +189,11 @@ fn is_other_schemas_word(text: &str) -> bool {
 }
 
 fn is_printable(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
+    !c.is_control()
+        && !matches!(
+            c,
+            '\u{feff}' | '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}'
+        )
 }
 
 fn double_quoted(text: &str) -> String {
@@ -340,13 +344,97 @@ examples:
     #[test]
     fn every_text_comes_back() {
         let seeds = [
-            "", " ", "a", " a", "a ", "a: b", "a:", ":a", "a #b", "#a", "- a", "-a", "-", "--- a", "? a", "[a]", "{a}",
-            "a, b", "a]", "*a", "&a", "!a", "|", ">", "%a", "@a", "`a", "'a'", "\"a\"", "it's", "say \"x\"", "'\"\\", "\\",
-            "null", "~", "true", "yes", "No", "on", "y", "1", "1.5", "1e3", "0x1f", "0o7", "1_000", "1:30", ".inf", ".5",
-            "+1", "2026-01-01", "2026-01-01T00:00:00Z", "12:30:45", "\n", "a\n", "\na", "a\nb", "a\n\nb", "a\r\nb", "a\n b",
-            " a\nb", "a\n\tb", "a \nb", "a\tb", "\ta", "\u{0}", "\u{7f}", "\u{85}", "\u{2028}", "\u{feff}a", "é", "日本語", "🎉",
-            "<<", "=", "{{ x }}", "https://a.test/b?c=d&e", "a:b", "http://[::1]", "...", "a --- b", "a\n---\nb", "a\n...\nb",
-            "# not a comment\nb", "a\n# b", "key: |\n  x", "a  b", "%", "a\u{a0}b", "\u{fffe}", "x\u{1F600}\u{0301}",
+            "",
+            " ",
+            "a",
+            " a",
+            "a ",
+            "a: b",
+            "a:",
+            ":a",
+            "a #b",
+            "#a",
+            "- a",
+            "-a",
+            "-",
+            "--- a",
+            "? a",
+            "[a]",
+            "{a}",
+            "a, b",
+            "a]",
+            "*a",
+            "&a",
+            "!a",
+            "|",
+            ">",
+            "%a",
+            "@a",
+            "`a",
+            "'a'",
+            "\"a\"",
+            "it's",
+            "say \"x\"",
+            "'\"\\",
+            "\\",
+            "null",
+            "~",
+            "true",
+            "yes",
+            "No",
+            "on",
+            "y",
+            "1",
+            "1.5",
+            "1e3",
+            "0x1f",
+            "0o7",
+            "1_000",
+            "1:30",
+            ".inf",
+            ".5",
+            "+1",
+            "2026-01-01",
+            "2026-01-01T00:00:00Z",
+            "12:30:45",
+            "\n",
+            "a\n",
+            "\na",
+            "a\nb",
+            "a\n\nb",
+            "a\r\nb",
+            "a\n b",
+            " a\nb",
+            "a\n\tb",
+            "a \nb",
+            "a\tb",
+            "\ta",
+            "\u{0}",
+            "\u{7f}",
+            "\u{85}",
+            "\u{2028}",
+            "\u{feff}a",
+            "é",
+            "日本語",
+            "🎉",
+            "<<",
+            "=",
+            "{{ x }}",
+            "https://a.test/b?c=d&e",
+            "a:b",
+            "http://[::1]",
+            "...",
+            "a --- b",
+            "a\n---\nb",
+            "a\n...\nb",
+            "# not a comment\nb",
+            "a\n# b",
+            "key: |\n  x",
+            "a  b",
+            "%",
+            "a\u{a0}b",
+            "\u{fffe}",
+            "x\u{1F600}\u{0301}",
         ];
         let long = " lorem ipsum dolor".repeat(12);
         for seed in seeds {
@@ -362,7 +450,9 @@ examples:
                 written(json!({ "k": { "a": { "b": { "c": { "d": [text] } } } } }));
                 if text.len() < 100 {
                     written(json!({ text.as_str(): { "x": 1 } }));
-                    written(json!({ "k": { text.as_str(): long.trim(), "l": [{ "z": long.trim() }] } }));
+                    written(
+                        json!({ "k": { text.as_str(): long.trim(), "l": [{ "z": long.trim() }] } }),
+                    );
                 }
             }
         }
