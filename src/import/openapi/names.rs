@@ -61,6 +61,7 @@ pub fn service(title: &str) -> Name {
             || word.bytes().all(|b| b.is_ascii_digit())
     };
     let all: Vec<String> = title
+        .replace("'s ", " ")
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_ascii_lowercase)

@@ -438,6 +438,7 @@ pub fn tell_default(schema: &mut Map<String, Value>, is_required: bool) -> bool 
     let words = match (words, says_so) {
         (words, true) => words.to_owned(),
         ("", _) => format!("Default: {shown}."),
+        (words, _) if words.contains('\n') => format!("{words}\n\nDefault: {shown}."),
         (words, _) if words.ends_with(['.', '!', '?', ')']) => format!("{words} Default: {shown}."),
         (words, _) => format!("{words}. Default: {shown}."),
     };

@@ -227,7 +227,8 @@ impl<'a, 'l> Schemas<'a, 'l> {
         longest: usize,
     ) -> Value {
         // A lone `allOf` is how 3.0 says something about a reference.
-        if let Some(only) = lone_all_of(schema)
+        if members.contains_key("allOf")
+            && let Some(only) = lone_all_of(schema)
             && members
                 .keys()
                 .all(|key| key == "allOf" || is_annotation(key))
