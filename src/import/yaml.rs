@@ -82,19 +82,24 @@ fn item(value: &Value, indent: usize, text: &mut String) {
 fn one_line(value: &Value, width: usize) -> Option<String> {
     let mut line = String::new();
     match value {
-        // A text that stands alone has more freedom than one in brackets, and no shorter form than its line.
+        // A text without a long form has no other than its line, however long that is.
         Value::String(text) => {
             let written = scalar_text(text, Place::Block);
-            let fits = written.chars().count() <= width || !has_long_form(text);
-            return (fits && !text.contains('\n') || !has_long_form(text)).then_some(written);
+            let fits = !text.contains('\n') && !is_wider(&written, width);
+            return (fits || !has_long_form(text)).then_some(written);
         }
         other => flow(other, 0, width, &mut line)?,
     }
-    (line.chars().count() <= width).then_some(line)
+    (!is_wider(&line, width)).then_some(line)
+}
+
+fn is_wider(line: &str, width: usize) -> bool {
+    line.len() > width && line.chars().count() > width
 }
 
 fn flow(value: &Value, depth: usize, width: usize, line: &mut String) -> Option<()> {
-    if line.len() > width * 4 {
+    // To know early keeps the work in proportion to what is written.
+    if is_wider(line, width) {
         return None;
     }
     match value {
@@ -123,6 +128,7 @@ fn flow(value: &Value, depth: usize, width: usize, line: &mut String) -> Option<
             }
             line.push(']');
         }
+        Value::String(text) if is_wider(text, width) => return None,
         Value::String(text) if text.contains('\n') && has_long_form(text) => return None,
         Value::String(text) => line.push_str(&scalar_text(text, Place::Flow)),
         other => line.push_str(&other.to_string()),

@@ -75,12 +75,11 @@ pub fn import(document: Value, options: &Options) -> Result<Import, String> {
     };
     let all = operations(&spec, &mut report);
     let keys = all.iter().map(Operation::key).collect();
-    let operations = selected(all, &options.selection, &mut report);
-
+    // What all tools share does not depend on the selection, so that a later import with another one fits.
     let losses = Losses::default();
-    let server = Server::of(&spec, &name, options.base_url.as_deref(), &losses)?;
-    let parts: Vec<_> = operations.iter().map(|o| o.part.clone()).collect();
-    let auth = Auth::of(&spec, &name, &server, &parts, &losses);
+    let server = Server::of(&spec, &name, options.base_url.as_deref(), &all, &losses)?;
+    let auth = Auth::of(&spec, &name, &server, &all, &losses);
+    let operations = selected(all, &options.selection, &mut report);
     if let Some(webhooks) = spec.root().get("webhooks") {
         losses.note(What::Callback, &webhooks.pointer, "webhooks are left out");
     }

@@ -103,7 +103,7 @@ impl<'s> Shared<'s> {
         losses: &Losses,
     ) -> Result<Draft<'s>, String> {
         let part = &operation.part;
-        let detour = self.server.detour(&operation.item, part)?;
+        let detour = self.server.detour(operation)?;
         let mut parameters = parameters::collect(self.spec, &operation.item, part, losses);
         // What carries the credential is not for the caller to set.
         parameters.retain(|parameter| match parameter.location {

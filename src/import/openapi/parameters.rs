@@ -568,6 +568,8 @@ impl Written<'_, '_> {
                 .into();
         }
         match style {
+            // Lists of objects need an index to say which members belong together.
+            "deepObject" if self.shape.list_of_parts => styled("indexed"),
             "deepObject" if array || object => styled("deep_object"),
             "spaceDelimited" if (array || object) && !self.explode(false) => styled("space"),
             "pipeDelimited" if (array || object) && !self.explode(false) => styled("pipe"),

@@ -19,6 +19,13 @@ use crate::validate::{KEYWORDS, mask_literal_secrets};
 const SMALL: usize = 24;
 /// Schemas inside schemas up to which they are written in place; what is deeper becomes a `$defs` entry.
 const MOST_DEPTH: usize = 16;
+/// Schemas in one operation up to which all are converted. Some documents tie everything to everything, and nobody
+/// gives such arguments; what is nearest to the param is the most useful.
+const MOST_SCHEMAS: usize = 3000;
+/// Schemas behind which less is said about each.
+const LARGE: usize = 400;
+/// References that are looked at to count how often each schema is used.
+const MOST_REFERENCES: usize = 20_000;
 /// Most examples of a param.
 const MOST_EXAMPLES: usize = 3;
 /// Most characters of an example, as JSON.
@@ -36,6 +43,8 @@ pub struct Schemas<'a, 'l> {
     names: IndexMap<String, String>,
     /// Pointers whose definitions are still to be converted.
     queue: VecDeque<String>,
+    /// Schemas that were converted.
+    count: usize,
 }
 
 impl<'a, 'l> Schemas<'a, 'l> {
@@ -47,9 +56,14 @@ impl<'a, 'l> Schemas<'a, 'l> {
         roots: &[Part<'a>],
     ) -> Schemas<'a, 'l> {
         let mut uses: HashMap<String, usize> = HashMap::new();
-        let mut open: Vec<&Value> = roots.iter().map(|root| root.value).collect();
-        while let Some(value) = open.pop() {
+        let mut open: VecDeque<&Value> = roots.iter().map(|root| root.value).collect();
+        let mut seen = 0;
+        while let Some(value) = open.pop_front() {
             for reference in references(value).0 {
+                seen += 1;
+                if seen > MOST_REFERENCES {
+                    break;
+                }
                 let Ok(target) = spec.lookup(&reference).and_then(|part| spec.resolve(&part))
                 else {
                     continue;
@@ -57,7 +71,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
                 let count = uses.entry(target.pointer).or_default();
                 *count += 1;
                 if *count == 1 {
-                    open.push(target.value);
+                    open.push_back(target.value);
                 }
             }
         }
@@ -68,6 +82,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
             uses,
             names: IndexMap::new(),
             queue: VecDeque::new(),
+            count: 0,
         }
     }
 
@@ -91,7 +106,10 @@ impl<'a, 'l> Schemas<'a, 'l> {
                 value,
                 pointer: pointer.clone(),
             };
-            let definition = self.written_out(&part, 1, text::NESTED);
+            let definition = match self.count >= MOST_SCHEMAS {
+                true => self.cut(),
+                false => self.written_out(&part, 1, text::NESTED),
+            };
             definitions.insert(pointer, definition);
         }
         self.names
@@ -101,6 +119,11 @@ impl<'a, 'l> Schemas<'a, 'l> {
     }
 
     fn convert(&mut self, schema: &Part<'a>, depth: usize) -> Value {
+        if self.count >= MOST_SCHEMAS
+            && (schema.reference().is_some() || has_schemas_inside(schema.value))
+        {
+            return self.cut();
+        }
         let Some(reference) = schema.reference() else {
             return match depth > MOST_DEPTH && has_schemas_inside(schema.value) {
                 true => self.refer_to(&schema.pointer),
@@ -111,7 +134,12 @@ impl<'a, 'l> Schemas<'a, 'l> {
             Some(target) => target,
             None => return self.with_siblings(json!({}), schema),
         };
-        let uses = self.uses.get(&target.pointer).copied().unwrap_or(0);
+        // What was not counted is used often.
+        let uses = self
+            .uses
+            .get(&target.pointer)
+            .copied()
+            .unwrap_or(usize::MAX);
         let is_inline = depth <= MOST_DEPTH
             && match self.graph.size(&target.pointer) {
                 Size::Endless => false,
@@ -162,6 +190,16 @@ impl<'a, 'l> Schemas<'a, 'l> {
                 json!({})
             }
         }
+    }
+
+    /// In place of what is too deep in too large a schema.
+    fn cut(&self) -> Value {
+        self.losses.note(
+            What::Schema,
+            "",
+            "a schema is very large; what is deepest in it is not checked",
+        );
+        json!({})
     }
 
     fn refer_to(&mut self, pointer: &str) -> Value {
@@ -215,7 +253,41 @@ impl<'a, 'l> Schemas<'a, 'l> {
         let Value::Object(beside) = self.object(schema, &beside, MOST_DEPTH, text::PARAM) else {
             return written;
         };
-        overlay(written, beside)
+        self.joined(written, beside, schema)
+    }
+
+    /// A schema and what is said beside it. A value that is said there must fit both.
+    fn joined(&self, whole: Value, beside: Map<String, Value>, schema: &Part<'_>) -> Value {
+        let names_values = ["default", "examples"]
+            .iter()
+            .any(|key| beside.contains_key(*key));
+        let mut joined = overlay(whole, beside);
+        let Value::Object(members) = &mut joined else {
+            return joined;
+        };
+        if !names_values {
+            return joined;
+        }
+        let validator = match refers(members) {
+            true => None,
+            false => crate::params::compile(&Value::Object(members.clone())).ok(),
+        };
+        let fits = |value: &Value| validator.as_ref().is_some_and(|v| v.is_valid(value));
+        if members.get("default").is_some_and(|default| !fits(default)) {
+            members.shift_remove("default");
+            self.losses.note(
+                What::Schema,
+                &join(&schema.pointer, "default"),
+                "the default does not fit its own schema; it is left out",
+            );
+        }
+        if let Some(Value::Array(examples)) = members.get_mut("examples") {
+            examples.retain(fits);
+            if examples.is_empty() {
+                members.shift_remove("examples");
+            }
+        }
+        joined
     }
 
     /// Converts the keywords of one schema object.
@@ -240,11 +312,12 @@ impl<'a, 'l> Schemas<'a, 'l> {
                 Value::Object(beside) => {
                     let is_nullable = members.get("nullable") == Some(&Value::Bool(true));
                     let whole = if is_nullable { or_null(whole) } else { whole };
-                    overlay(whole, beside)
+                    self.joined(whole, beside, schema)
                 }
                 _ => whole,
             };
         }
+        self.count += 1;
         let mut converted = Map::new();
         let types = self.types(schema, members);
         match types.as_slice() {
@@ -489,11 +562,18 @@ impl<'a, 'l> Schemas<'a, 'l> {
         longest: usize,
         converted: &mut Map<String, Value>,
     ) {
+        // The larger the whole, the fewer words about each of its parts.
+        let longest = match self.count {
+            _ if longest > text::NESTED => longest,
+            0..=LARGE => longest,
+            0..1500 => longest / 3,
+            _ => return,
+        };
         let said = ["description", "title"]
             .into_iter()
             .filter_map(|key| members.get(key)?.as_str())
             .map(|words| match longest {
-                text::NESTED => text::one_line(words, longest),
+                ..=text::NESTED => text::one_line(words, longest),
                 _ => text::plain(words, longest),
             })
             .find(|words| !words.is_empty());
@@ -513,6 +593,10 @@ impl<'a, 'l> Schemas<'a, 'l> {
         let single = members.get("example");
         let several = members.get("examples").and_then(Value::as_array);
         if default.is_none() && single.is_none() && several.is_none() {
+            return;
+        }
+        // In a large whole they help nobody, and each of them has to be checked.
+        if self.count > LARGE {
             return;
         }
         // Beside a reference there is nothing yet to check a value against.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::operation::Operation;
 use super::spec::{Part, Spec};
 use super::text;
 use crate::descriptor::Name;
 use crate::descriptor::source::join;
 use crate::import::report::{Losses, What};
-use crate::template::is_identifier;
+use crate::template::{is_identifier, scalar_text};
 
 /// Longest description of a service.
 const DESCRIPTION: usize = 500;
@@ -18,14 +19,19 @@ const DESCRIPTION: usize = 500;
 /// Where the service stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Server {
-    /// The base URL; variables are `{{ settings.name }}`.
-    pub base_url: String,
+    /// The `base_url` section.
+    base_url: Value,
     /// The settings that it uses.
-    pub settings: Map<String, Value>,
+    settings: Map<String, Value>,
+    /// The base URL, when it has no settings.
+    literal: Option<Url>,
+    /// What stands between the base URL and the path of an operation that has no server of its own.
+    home: String,
 }
 
 impl Server {
-    /// The first server with an origin that can be used; `given` instead of all of them.
+    /// The first server with an origin that can be used; `given` instead of all of them. Where some of the operations
+    /// have servers of their own at the same origin, the base URL is what all have in common.
     ///
     /// # Errors
     /// When there is none.
@@ -33,142 +39,217 @@ impl Server {
         spec: &Spec,
         service: &Name,
         given: Option<&str>,
+        operations: &[Operation<'_>],
         losses: &Losses,
     ) -> Result<Server, String> {
-        if let Some(given) = given {
-            return Ok(Server {
-                base_url: given.trim_end_matches('/').to_owned(),
-                settings: Map::new(),
-            });
-        }
-        let servers: Vec<Part<'_>> = spec
-            .root()
-            .get("servers")
-            .into_iter()
-            .flat_map(|s| s.items())
-            .collect();
-        let is_absolute = |server: &&Part<'_>| {
-            server.text("url").is_some_and(|url| {
-                url.starts_with("https://") || url.starts_with("http://") || url.starts_with("//")
-            })
+        let mut server = match given {
+            Some(given) => Server::literal(given.trim_end_matches('/').to_owned()),
+            None => Server::from_part(&chosen(spec, losses)?, service, losses)?,
         };
-        let is_secure = |server: &&Part<'_>| {
-            server
-                .text("url")
-                .is_some_and(|url| url.starts_with("https://"))
+        let Some(main) = server.literal.clone() else {
+            return Ok(server);
         };
-        let chosen = servers
+        let paths: Vec<String> = operations
             .iter()
-            .find(is_secure)
-            .or_else(|| servers.iter().find(is_absolute))
-            .ok_or_else(|| {
-                "the document does not say where the service stands; give its URL with --base-url"
-                    .to_owned()
-            })?;
-        if servers.len() > 1 {
-            let others: Vec<&str> = servers
-                .iter()
-                .filter(|server| server.pointer != chosen.pointer)
-                .filter_map(|server| server.text("url"))
-                .collect();
-            losses.note(
-                What::Server,
-                "/servers",
-                format!("the other servers are left out: {}", others.join(", ")),
-            );
+            .filter_map(|operation| own_url(operation, &main)?.ok())
+            .filter(|own| own.origin() == main.origin())
+            .map(|own| own.path().to_owned())
+            .collect();
+        let main_path = main.path().trim_end_matches('/');
+        let base = paths
+            .iter()
+            .fold(main_path.to_owned(), |base, path| common(&base, path));
+        if base.len() < main_path.len() {
+            let mut url = main.clone();
+            url.set_path(&base);
+            server = Server {
+                home: main_path[base.len()..].to_owned(),
+                ..Server::literal(url.as_str().trim_end_matches('/').to_owned())
+            };
         }
-        Server::from_part(chosen, service, losses)
+        Ok(server)
+    }
+
+    fn literal(url: String) -> Server {
+        Server {
+            literal: Url::parse(&url).ok(),
+            base_url: url.into(),
+            settings: Map::new(),
+            home: String::new(),
+        }
     }
 
     fn from_part(server: &Part<'_>, service: &Name, losses: &Losses) -> Result<Server, String> {
         let url = server.text("url").unwrap_or_default().trim();
-        let url = match url.strip_prefix("//") {
-            Some(rest) => format!("https://{rest}"),
-            None => url.to_owned(),
+        let variables = Variables {
+            server,
+            service,
+            losses,
         };
-        let mut base_url = String::new();
-        let mut settings = Map::new();
-        let mut rest = url.as_str();
-        while let Some((text, behind)) = rest.split_once('{') {
-            let (name, after) = behind
-                .split_once('}')
-                .ok_or_else(|| format!("the URL of the server is not complete: {url}"))?;
-            base_url.push_str(text);
-            let setting = setting_name(name);
-            base_url.push_str(&format!("{{{{ settings.{setting} }}}}"));
-            let in_path = base_url
-                .split_once("://")
-                .is_some_and(|(_, rest)| rest.contains('/'));
-            let variable = server
-                .get("variables")
-                .and_then(|variables| variables.get(name));
-            if variable.is_none() {
-                losses.note(
-                    What::Server,
-                    &server.pointer,
-                    format!("the variable `{name}` of the URL is not described"),
-                );
-            }
-            settings.insert(
-                setting.clone(),
-                setting_of(variable.as_ref(), &setting, service, in_path),
-            );
-            rest = after;
+        // The scheme and the port are never settings.
+        let (scheme, rest) = match url.split_once("//") {
+            Some((scheme, rest)) => (variables.filled(scheme.trim_end_matches(':')), rest),
+            None => ("https".to_owned(), url),
+        };
+        let (authority, path) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) => (host, format!(":{}", variables.filled(port))),
+            None => (authority, String::new()),
+        };
+        let lead = match scheme.as_str() {
+            "" => "https://".to_owned(),
+            scheme => format!("{scheme}://"),
+        };
+        if !url.contains('{') {
+            let url = secure(format!("{lead}{host}{port}{path}"), server, losses);
+            return Ok(Server::literal(url.trim_end_matches('/').to_owned()));
         }
-        base_url.push_str(rest);
-        let base_url = base_url.trim_end_matches('/').to_owned();
+        // A value may be a label of a host whose domain is written out. Anything else makes the whole origin the
+        // user's to choose.
+        let is_label = |name: &str| !variables.default(name).contains(['.', ':', '/']);
+        let domain = host.rsplit('}').next().unwrap_or_default();
+        let has_domain = domain.matches('.').count() >= 2 || !host.contains('{');
+        if !(has_domain && names(host).all(is_label)) {
+            let url = format!(
+                "{lead}{}{port}{}",
+                variables.filled(host),
+                variables.filled(path)
+            );
+            let url = secure(url, server, losses);
+            let setting = json!({
+                "description": "Where the service stands.",
+                "default": url.trim_end_matches('/'),
+                "env": variable_name(service, "url"),
+            });
+            return Ok(Server {
+                base_url: json!({ "url": "{{ settings.url }}", "within": "any" }),
+                settings: Map::from_iter([("url".to_owned(), setting)]),
+                literal: None,
+                home: String::new(),
+            });
+        }
+        let mut settings = Map::new();
+        let host = variables.as_settings(host, "^[A-Za-z0-9-]+$", &mut settings);
+        let path = variables.as_settings(path, "^[A-Za-z0-9._~-]+$", &mut settings);
+        let url = secure(format!("{lead}{host}{port}{path}"), server, losses);
+        let url = url.trim_end_matches('/').to_owned();
         Ok(Server {
-            base_url: secure(base_url, server, losses),
             settings,
+            ..Server::literal(url)
         })
     }
 
-    /// The path of the base URL, when it is plain.
-    fn path(&self) -> Option<String> {
-        Some(
-            Url::parse(&self.base_url)
-                .ok()?
-                .path()
-                .trim_end_matches('/')
-                .to_owned(),
-        )
-    }
-
-    /// What an operation's own servers put between the base URL and its path.
+    /// What stands between the base URL and the path of an operation.
     ///
     /// # Errors
-    /// When they stand elsewhere.
-    pub fn detour(&self, path: &Part<'_>, operation: &Part<'_>) -> Result<String, String> {
-        let own = [operation, path]
-            .into_iter()
-            .find_map(|part| part.get("servers")?.items().next());
-        let Some(url) = own.and_then(|server| server.value.get("url")?.as_str().map(str::to_owned))
-        else {
-            return Ok(String::new());
+    /// When the operation has a server of its own that is none of the service's.
+    pub fn detour(&self, operation: &Operation<'_>) -> Result<String, String> {
+        let shown = self
+            .base_url
+            .as_str()
+            .unwrap_or("a place that users choose");
+        let elsewhere = |url: &str| format!("it stands at {url}, and the service at {shown}");
+        let Some(written) = own_server(operation) else {
+            return Ok(self.home.clone());
         };
-        let url = url.trim_end_matches('/');
-        if url == self.base_url {
-            return Ok(String::new());
-        }
-        let elsewhere = || format!("it stands at {url}, and the service at {}", self.base_url);
-        let base = Url::parse(&self.base_url).map_err(|_| elsewhere())?;
-        let own = match url.starts_with('/') {
-            true => base.join(url),
-            false => Url::parse(url),
+        let Some(base) = &self.literal else {
+            return match Some(written) == self.base_url.as_str() {
+                true => Ok(String::new()),
+                false => Err(elsewhere(written)),
+            };
         };
-        let own = own.map_err(|_| elsewhere())?;
+        let own = own_url(operation, base)
+            .and_then(Result::ok)
+            .ok_or_else(|| elsewhere(written))?;
         let below = own
             .path()
             .trim_end_matches('/')
-            .strip_prefix(self.path().ok_or_else(elsewhere)?.as_str())
+            .strip_prefix(base.path().trim_end_matches('/'))
             .filter(|rest| rest.is_empty() || rest.starts_with('/'));
         match below {
-            Some(below) if own.origin() == base.origin() && !url.contains('{') => {
-                Ok(below.to_owned())
-            }
-            _ => Err(elsewhere()),
+            Some(below) if own.origin() == base.origin() => Ok(below.to_owned()),
+            _ => Err(elsewhere(written)),
         }
     }
+}
+
+/// The document's server: the first with https, else the first with an origin at all.
+fn chosen<'s>(spec: &'s Spec, losses: &Losses) -> Result<Part<'s>, String> {
+    let servers: Vec<Part<'s>> = spec
+        .root()
+        .get("servers")
+        .into_iter()
+        .flat_map(|servers| servers.items())
+        .collect();
+    let starts = |server: &&Part<'_>, starts: &[&str]| {
+        let url = server.text("url").unwrap_or_default().trim();
+        starts.iter().any(|start| url.starts_with(start))
+    };
+    let chosen = servers
+        .iter()
+        .find(|server| starts(server, &["https://", "//"]))
+        .or_else(|| {
+            servers
+                .iter()
+                .find(|server| starts(server, &["http://", "{"]))
+        })
+        .ok_or(
+            "the document does not say where the service stands; give its URL with --base-url",
+        )?;
+    let others: Vec<&str> = servers
+        .iter()
+        .filter(|server| server.pointer != chosen.pointer)
+        .filter_map(|server| server.text("url"))
+        .collect();
+    if !others.is_empty() {
+        losses.note(
+            What::Server,
+            "/servers",
+            format!("the other servers are left out: {}", others.join(", ")),
+        );
+    }
+    Ok(chosen.clone())
+}
+
+/// The URL of the server that an operation or its path names.
+fn own_server<'s>(operation: &Operation<'s>) -> Option<&'s str> {
+    [&operation.part, &operation.item]
+        .into_iter()
+        .find_map(|part| part.get("servers")?.items().next()?.text("url"))
+        .map(str::trim)
+}
+
+/// The same as a URL, with https where the service would be called so too.
+fn own_url(operation: &Operation<'_>, base: &Url) -> Option<Result<Url, url::ParseError>> {
+    let written = own_server(operation)?;
+    if written.contains('{') {
+        return Some(Err(url::ParseError::InvalidDomainCharacter));
+    }
+    let secured = match written.strip_prefix("http://") {
+        Some(rest) if base.scheme() == "https" => format!("https://{rest}"),
+        _ => written.to_owned(),
+    };
+    Some(base.join(&secured))
+}
+
+/// The whole segments that two paths begin with.
+fn common(one: &str, other: &str) -> String {
+    one.split('/')
+        .zip(other.split('/'))
+        .take_while(|(one, other)| one == other)
+        .map(|(segment, _)| segment)
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// The names of the variables in a part of a URL.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
 /// Plain http is only for this machine; for others there is hardly one left without https.
@@ -188,6 +269,93 @@ fn secure(url: String, server: &Part<'_>, losses: &Losses) -> String {
     format!("https://{rest}")
 }
 
+/// The variables of a server's URL.
+struct Variables<'v, 's> {
+    server: &'v Part<'s>,
+    service: &'v Name,
+    losses: &'v Losses,
+}
+
+impl<'s> Variables<'_, 's> {
+    fn part(&self, name: &str) -> Option<Part<'s>> {
+        self.server.get("variables")?.get(name)
+    }
+
+    fn default(&self, name: &str) -> String {
+        self.part(name)
+            .and_then(|variable| scalar_text(variable.value.get("default")?))
+            .unwrap_or_default()
+    }
+
+    /// A part of the URL with the defaults in it.
+    fn filled(&self, text: &str) -> String {
+        let mut filled = text.to_owned();
+        for name in names(text) {
+            filled = filled.replace(&format!("{{{name}}}"), &self.default(name));
+        }
+        filled
+    }
+
+    /// A part of the URL with a setting for each variable. One that is several segments, or may be none, stays at its
+    /// default.
+    fn as_settings(&self, text: &str, pattern: &str, settings: &mut Map<String, Value>) -> String {
+        let mut written = text.to_owned();
+        for name in names(text) {
+            let default = self.default(name);
+            let value =
+                match default.contains('/') || (default.is_empty() && self.part(name).is_some()) {
+                    true => {
+                        let pointer = &self.server.pointer;
+                        let message =
+                            format!("the variable `{name}` of the URL is left at its default");
+                        self.losses.note(What::Server, pointer, message);
+                        default
+                    }
+                    false => {
+                        let setting = setting_name(name);
+                        let section = self.setting(name, &setting, pattern);
+                        settings.insert(setting.clone(), section);
+                        format!("{{{{ settings.{setting} }}}}")
+                    }
+                };
+            written = written.replacen(&format!("{{{name}}}"), &value, 1);
+        }
+        written
+    }
+
+    fn setting(&self, name: &str, setting: &str, pattern: &str) -> Value {
+        let mut section = Map::new();
+        let variable = self.part(name);
+        let words = variable
+            .as_ref()
+            .and_then(|variable| variable.text("description"));
+        if let Some(words) = words {
+            section.insert(
+                "description".into(),
+                text::one_line(words, text::NESTED).into(),
+            );
+        }
+        let default = self.default(name);
+        if !default.is_empty() {
+            section.insert("default".into(), default.into());
+        }
+        section.insert("env".into(), variable_name(self.service, setting).into());
+        let options: Vec<String> = variable
+            .and_then(|variable| variable.value.get("enum")?.as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(scalar_text)
+            .map(|option| regex::escape(&option))
+            .collect();
+        let pattern = match options.is_empty() {
+            true => pattern.to_owned(),
+            false => format!("^({})$", options.join("|")),
+        };
+        section.insert("pattern".into(), pattern.into());
+        section.into()
+    }
+}
+
 fn setting_name(name: &str) -> String {
     let mut legal: String = name
         .chars()
@@ -197,46 +365,6 @@ fn setting_name(name: &str) -> String {
         legal.insert_str(0, "server_");
     }
     legal
-}
-
-fn setting_of(variable: Option<&Part<'_>>, name: &str, service: &Name, in_path: bool) -> Value {
-    let mut setting = Map::new();
-    let words = variable.and_then(|variable| variable.text("description"));
-    if let Some(words) = words {
-        setting.insert(
-            "description".into(),
-            text::one_line(words, text::NESTED).into(),
-        );
-    }
-    let default = variable.and_then(|variable| scalar(variable.value.get("default")?));
-    if let Some(default) = default.as_ref().filter(|default| !default.is_empty()) {
-        setting.insert("default".into(), default.as_str().into());
-    }
-    setting.insert("env".into(), variable_name(service, name).into());
-    let options: Vec<String> = variable
-        .and_then(|variable| variable.value.get("enum")?.as_array())
-        .into_iter()
-        .flatten()
-        .filter_map(scalar)
-        .collect();
-    let pattern = match (options.is_empty(), in_path) {
-        (false, _) => {
-            let options: Vec<String> = options.iter().map(|option| regex::escape(option)).collect();
-            format!("^({})$", options.join("|"))
-        }
-        // No dot, slash or colon that would lead to another host.
-        (true, false) if default.as_ref().is_none_or(|d| !d.contains(['.', ':'])) => {
-            "^[A-Za-z0-9-]+$".to_owned()
-        }
-        (true, false) => "^[A-Za-z0-9.-]+(:[0-9]+)?$".to_owned(),
-        (true, true) => "^[A-Za-z0-9._~/-]+$".to_owned(),
-    };
-    setting.insert("pattern".into(), pattern.into());
-    setting.into()
-}
-
-fn scalar(value: &Value) -> Option<String> {
-    crate::template::scalar_text(value)
 }
 
 /// The environment variable for something of the service.
@@ -298,7 +426,7 @@ impl Auth {
         spec: &Spec,
         service: &Name,
         server: &Server,
-        operations: &[Part<'_>],
+        operations: &[Operation<'_>],
         losses: &Losses,
     ) -> Auth {
         let root = spec.root();
@@ -343,7 +471,7 @@ impl Auth {
             }
         };
         for operation in operations {
-            if let Some(security) = operation.get("security").or(global.clone()) {
+            if let Some(security) = operation.part.get("security").or(global.clone()) {
                 count(&security);
             }
         }
@@ -384,6 +512,12 @@ impl Auth {
         let mut kinds: Vec<Value> = Vec::new();
         for name in &names {
             if let Some(part) = scheme(name) {
+                if auth.fills(part) {
+                    let message =
+                        format!("`{name}` fills the same header as another scheme; it is left out");
+                    losses.note(What::Auth, &part.pointer, message);
+                    continue;
+                }
                 let distinct = if names.len() > 1 {
                     Some(name.as_str())
                 } else {
@@ -399,6 +533,15 @@ impl Auth {
             _ => Some(kinds.into()),
         };
         auth
+    }
+
+    /// Whether the header or query parameter of a scheme is taken.
+    fn fills(&self, scheme: &Part<'_>) -> bool {
+        match (scheme.text("in"), scheme.text("name")) {
+            (Some("query"), Some(name)) => self.owns_query(name),
+            (Some(_), Some(name)) => self.owns_header(name),
+            _ => self.owns_header("authorization"),
+        }
     }
 
     fn kind(
@@ -541,9 +684,11 @@ fn client_credentials(
         );
         return None;
     };
-    let token_url = match Url::parse(&server.base_url).and_then(|base| base.join(token_url)) {
-        Ok(url) => url.to_string(),
-        Err(_) => token_url.to_owned(),
+    let token_url = match &server.literal {
+        Some(base) => base
+            .join(token_url)
+            .map_or(token_url.to_owned(), |url| url.to_string()),
+        None => token_url.to_owned(),
     };
     let scopes = flow.map("scopes").map_or(0, Map::len);
     if scopes > 0 {
@@ -580,7 +725,7 @@ pub fn descriptor(spec: &Spec, name: &Name, server: &Server, auth: &Auth) -> Map
     if let Some(docs) = root.get("externalDocs").and_then(|docs| docs.text("url")) {
         service.insert("docs".into(), docs.into());
     }
-    service.insert("base_url".into(), server.base_url.as_str().into());
+    service.insert("base_url".into(), server.base_url.clone());
     if !server.settings.is_empty() {
         service.insert("settings".into(), server.settings.clone().into());
     }
