@@ -3,6 +3,7 @@
 //! Every file that comes out of it was checked as `validate` checks it; an operation whose descriptor does not pass is
 //! skipped, and the report says why.
 
+mod auth;
 mod body;
 mod example;
 mod graph;
@@ -12,6 +13,7 @@ mod paging;
 mod parameters;
 mod response;
 mod schema;
+mod server;
 mod service;
 mod spec;
 mod text;
@@ -30,10 +32,11 @@ use crate::service::Service;
 use crate::tool::{ServiceSource, Tool};
 use crate::validate::{prove_service, prove_tool};
 
+use auth::Schemes;
 use graph::Graph;
 use names::Nameless;
 use operation::{Operation, Shared};
-use service::{Auth, Server};
+use server::Server;
 use spec::Spec;
 
 /// What to make of a document.
@@ -78,7 +81,8 @@ pub fn import(document: Value, options: &Options) -> Result<Import, String> {
     // What all tools share does not depend on the selection, so that a later import with another one fits.
     let losses = Losses::default();
     let server = Server::of(&spec, &name, options.base_url.as_deref(), &all, &losses)?;
-    let auth = Auth::of(&spec, &name, &server, &all, &losses);
+    let schemes = Schemes::of(&spec, &name, &server);
+    let auth = schemes.choose(&all, &losses);
     let operations = selected(all, &options.selection, &mut report);
     if let Some(webhooks) = spec.root().get("webhooks") {
         losses.note(What::Callback, &webhooks.pointer, "webhooks are left out");
@@ -98,6 +102,7 @@ pub fn import(document: Value, options: &Options) -> Result<Import, String> {
         graph: &graph,
         service: &name,
         server: &server,
+        schemes: &schemes,
         auth: &auth,
     };
     let named = named(&name, &operations, &options.known_names);

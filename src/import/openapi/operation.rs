@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
+use super::auth::{Auth, Schemes};
 use super::body::Body;
 use super::graph::Graph;
 use super::paging::{Pages, QueryParam, recognise};
 use super::parameters::{self, Location, Parameter, Request, path_text};
 use super::response::Success;
 use super::schema::Schemas;
-use super::service::{Auth, Server};
+use super::server::{Place, Server};
+use super::service;
 use super::spec::{Part, Spec};
 use super::text;
 use crate::descriptor::Name;
@@ -74,7 +76,9 @@ pub struct Shared<'s> {
     pub service: &'s Name,
     /// Where it stands.
     pub server: &'s Server,
-    /// How requests are authenticated.
+    /// How requests can be authenticated.
+    pub schemes: &'s Schemes<'s>,
+    /// How most are.
     pub auth: &'s Auth,
 }
 
@@ -103,12 +107,14 @@ impl<'s> Shared<'s> {
         losses: &Losses,
     ) -> Result<Draft<'s>, String> {
         let part = &operation.part;
-        let detour = self.server.detour(operation)?;
+        let place = self.server.place(operation)?;
+        let other = self.schemes.other(self.auth, operation, losses);
+        let auth = other.as_ref().unwrap_or(self.auth);
         let mut parameters = parameters::collect(self.spec, &operation.item, part, losses);
         // What carries the credential is not for the caller to set.
         parameters.retain(|parameter| match parameter.location {
-            Location::Header => !self.auth.owns_header(parameter.wire),
-            Location::Query => !self.auth.owns_query(parameter.wire),
+            Location::Header => !auth.owns_header(parameter.wire),
+            Location::Query => !auth.owns_query(parameter.wire),
             Location::Path => true,
         });
         let mut body = Body::choose(self.spec, operation.method, part, losses)?;
@@ -124,7 +130,9 @@ impl<'s> Shared<'s> {
         if let Some(body) = &mut body {
             body.add_to(&mut request, self.spec, &mut schemas, losses)?;
         }
-        request.path.insert_str(0, &path_text(&detour));
+        if let Place::Below(detour) = &place {
+            request.path.insert_str(0, &path_text(detour));
+        }
         let success = Success::of(self.spec, operation.method, part);
         let parameters: Vec<(Parameter<'s>, String)> = parameters
             .into_iter()
@@ -135,6 +143,18 @@ impl<'s> Shared<'s> {
             .collect();
 
         let mut members = self.head(operation, name, losses);
+        let inline =
+            |base_url: &Value, settings| service::inline(self.service, base_url, settings, auth);
+        match (&place, &other) {
+            (Place::Beside(base_url), _) => {
+                members.insert("service".into(), inline(&json!(base_url), &Map::new()));
+            }
+            (Place::Below(_), Some(_)) => {
+                let service = inline(&self.server.base_url, &self.server.settings);
+                members.insert("service".into(), service);
+            }
+            (Place::Below(_), None) => {}
+        }
         if let Some(params) = request.params(schemas.into_definitions()) {
             members.insert("params".into(), params);
         }
@@ -148,7 +168,6 @@ impl<'s> Shared<'s> {
         if let Some(response) = success.section() {
             members.insert("response".into(), response.into());
         }
-        self.auth.report_other(self.spec, part, losses);
         if let Some(callbacks) = part.get("callbacks") {
             losses.note(What::Callback, &callbacks.pointer, "callbacks are left out");
         }
