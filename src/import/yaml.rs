@@ -224,7 +224,8 @@ fn double_quoted(text: &str) -> String {
     quoted
 }
 
-/// Whether a text can stand as a block: literal when it has several lines, folded when it has one.
+/// Whether a text can stand as a block: literal when it has several lines, folded when it has one. An expression is not
+/// torn apart.
 fn has_long_form(text: &str) -> bool {
     let mut lines = text.split('\n');
     let is_several = text.contains('\n');
@@ -235,7 +236,7 @@ fn has_long_form(text: &str) -> bool {
         && !text.starts_with([' ', '\n'])
         && !text.ends_with('\n')
         && !lines.any(breaks)
-        && (is_several || (text.contains(' ') && !text.contains("  ")))
+        && (is_several || (text.contains(' ') && !text.contains("  ") && !text.contains("{{")))
 }
 
 /// Writes a text that has a long form behind a `:` or `-`, its lines indented by `indent`.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::names::words;
 use super::operation::Operation;
 use super::server::Server;
 use super::spec::{Part, Spec};
@@ -212,7 +213,11 @@ struct Variables<'v> {
 impl Variables<'_> {
     fn name(&self, what: &str) -> String {
         match self.scheme {
-            Some(scheme) => variable_name(self.service, &format!("{scheme}_{what}")),
+            Some(scheme) => {
+                let mut words = words(scheme);
+                words.push(what.to_owned());
+                variable_name(self.service, &words.join("_"))
+            }
             None => variable_name(self.service, what),
         }
     }

@@ -173,7 +173,7 @@ impl<'s> Body<'s> {
     ) -> Result<(), String> {
         let flat = self
             .schema()
-            .and_then(|schema| flat(spec, schemas, &schema, 8));
+            .and_then(|schema| flat(spec, schemas, &schema));
         let mut section = Map::new();
         match (self.kind, flat) {
             (Kind::Json | Kind::Form, Some(flat)) if flat.is_free_in(request) => {
@@ -439,9 +439,13 @@ fn file_schema(spec: &Spec, property: &Part<'_>) -> Map<String, Value> {
 }
 
 /// An object schema whose properties can stand beside other params.
+#[derive(Default)]
 struct Flat<'s> {
     properties: Vec<(&'s str, Part<'s>)>,
     required: Vec<&'s str>,
+    /// Names of properties that are only in responses.
+    hidden: Vec<&'s str>,
+    /// What goes together.
     rules: Map<String, Value>,
 }
 
@@ -455,102 +459,114 @@ impl Flat<'_> {
 }
 
 /// The properties of an object schema; `None` when it is more than properties, so that it only works as a whole.
-fn flat<'s>(
-    spec: &'s Spec,
-    schemas: &Schemas<'s, '_>,
-    schema: &Part<'s>,
-    depth: usize,
-) -> Option<Flat<'s>> {
-    const WORDS: [&str; 12] = [
-        "title",
-        "description",
-        "default",
-        "example",
-        "examples",
-        "deprecated",
-        "nullable",
-        "discriminator",
-        "externalDocs",
-        "xml",
-        "type",
-        "$schema",
-    ];
-    let depth = depth.checked_sub(1)?;
-    let schema = spec.resolve(schema).ok()?;
-    let is_object = match schema.value.get("type") {
-        None => true,
-        Some(Value::String(name)) => name == "object",
-        Some(Value::Array(names)) => names.iter().any(|name| name == "object"),
-        Some(_) => false,
-    };
-    if !is_object {
-        return None;
-    }
-    let mut flat = Flat {
-        properties: Vec::new(),
-        required: Vec::new(),
-        rules: Map::new(),
-    };
-    let mut hidden: Vec<&str> = Vec::new();
-    for (keyword, part) in schema.members() {
-        match keyword {
-            "properties" => {
-                for (name, property) in part.members() {
-                    match schemas.is_read_only(&property) {
-                        true => hidden.push(name),
-                        false => flat.add(name, property)?,
-                    }
-                }
-            }
-            "allOf" => {
-                for one in part.items() {
-                    let inner = self::flat(spec, schemas, &one, depth)?;
-                    for (name, property) in inner.properties {
-                        flat.add(name, property)?;
-                    }
-                    flat.required.extend(inner.required);
-                    for (keyword, rule) in inner.rules {
-                        flat.rule(keyword, rule)?;
-                    }
-                }
-            }
-            "anyOf" | "oneOf" => {
-                let names: Option<Vec<Value>> =
-                    part.items().map(|one| required_alone(&one)).collect();
-                flat.rule(keyword.to_owned(), names?.into())?;
-            }
-            "minProperties" if part.value.as_u64() == Some(0) => {}
-            "minProperties" if part.value.as_u64() == Some(1) => {
-                let one = |(name, _): (&str, _)| json!({ "required": [name] });
-                let names = schema.get("properties")?.members().map(one);
-                flat.rule("anyOf".into(), names.collect())?;
-            }
-            "additionalProperties" if *part.value == false => {}
-            "required" | "readOnly" | "writeOnly" => {}
-            other if WORDS.contains(&other) || other.starts_with("x-") => {}
-            _ => return None,
-        }
-    }
-    let required = schema.value.get("required").and_then(Value::as_array);
-    flat.required
-        .extend(required.into_iter().flatten().filter_map(Value::as_str));
+fn flat<'s>(spec: &'s Spec, schemas: &Schemas<'s, '_>, schema: &Part<'s>) -> Option<Flat<'s>> {
+    let mut flat = Flat::default();
+    flat.gather(spec, schemas, schema, 8)?;
     let known = |name: &str| flat.properties.iter().any(|(known, _)| *known == name);
     // A rule about a property that is no param would be one that nobody can keep.
-    let rules_hold = flat.rules.values().all(|rules| {
-        let rules = rules.as_array().into_iter().flatten();
-        rules
-            .filter_map(|rule| rule.get("required")?.as_array())
-            .flatten()
-            .all(|name| name.as_str().is_some_and(&known))
-    });
-    let is_whole = flat
-        .required
-        .iter()
-        .all(|name| known(name) || hidden.contains(name));
-    (!flat.properties.is_empty() && rules_hold && is_whole).then_some(flat)
+    let mut ruled = flat.rules.values().flat_map(names_in);
+    let is_whole = ruled.all(known)
+        && flat
+            .required
+            .iter()
+            .all(|name| known(name) || flat.hidden.contains(name));
+    (!flat.properties.is_empty() && is_whole).then_some(flat)
+}
+
+/// The names of properties that a rule is about.
+fn names_in(rule: &Value) -> Vec<&str> {
+    match rule {
+        Value::String(name) => vec![name],
+        Value::Array(items) => items.iter().flat_map(names_in).collect(),
+        Value::Object(members) => {
+            let is_map = !members.contains_key("required");
+            let keys = members.keys().filter(|_| is_map).map(String::as_str);
+            keys.chain(members.values().flat_map(names_in)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 impl<'s> Flat<'s> {
+    /// Adds what an object schema says. `None` when it is more than properties and what goes together.
+    fn gather(
+        &mut self,
+        spec: &'s Spec,
+        schemas: &Schemas<'s, '_>,
+        schema: &Part<'s>,
+        depth: usize,
+    ) -> Option<()> {
+        const WORDS: [&str; 17] = [
+            "$defs",
+            "$schema",
+            "default",
+            "definitions",
+            "deprecated",
+            "description",
+            "discriminator",
+            "example",
+            "examples",
+            "externalDocs",
+            "nullable",
+            "readOnly",
+            "required",
+            "title",
+            "type",
+            "writeOnly",
+            "xml",
+        ];
+        let depth = depth.checked_sub(1)?;
+        let schema = spec.resolve(schema).ok()?;
+        let is_object = match schema.value.get("type") {
+            None => true,
+            Some(Value::String(name)) => name == "object",
+            Some(Value::Array(names)) => names.iter().any(|name| name == "object"),
+            Some(_) => false,
+        };
+        if !is_object {
+            return None;
+        }
+        for (keyword, part) in schema.members() {
+            match keyword {
+                "properties" => {
+                    for (name, property) in part.members() {
+                        match schemas.is_read_only(&property) {
+                            true => self.hidden.push(name),
+                            false => self.add(name, property)?,
+                        }
+                    }
+                }
+                "allOf" => {
+                    for one in part.items() {
+                        self.gather(spec, schemas, &one, depth)?;
+                    }
+                }
+                "anyOf" | "oneOf" => {
+                    let choices: Option<Vec<Value>> =
+                        part.items().map(|one| required_alone(&one)).collect();
+                    self.rule(keyword, choices?.into())?;
+                }
+                "dependentRequired" => match part.value.as_object()?.is_empty() {
+                    true => {}
+                    false => self.rule(keyword, part.value.clone())?,
+                },
+                "additionalProperties" if *part.value == false => {}
+                "minProperties" if part.value.as_u64().is_some_and(|least| least <= 1) => {}
+                other if WORDS.contains(&other) || other.starts_with("x-") => {}
+                _ => return None,
+            }
+        }
+        let required = schema.value.get("required").and_then(Value::as_array);
+        self.required
+            .extend(required.into_iter().flatten().filter_map(Value::as_str));
+        if schema.value.get("minProperties").and_then(Value::as_u64) == Some(1) {
+            let one = |(name, _): &(&str, _)| json!({ "required": [name] });
+            let choices: Vec<Value> = self.properties.iter().map(one).collect();
+            self.rule("anyOf", choices.into())?;
+        }
+        Some(())
+    }
+
     /// Adds a property. `None` when there is another one of the same name.
     fn add(&mut self, name: &'s str, property: Part<'s>) -> Option<()> {
         match self.properties.iter().find(|(known, _)| *known == name) {
@@ -564,8 +580,11 @@ impl<'s> Flat<'s> {
     }
 
     /// Adds a rule about params together. `None` when there is one of the kind already.
-    fn rule(&mut self, keyword: String, rule: Value) -> Option<()> {
-        self.rules.insert(keyword, rule).is_none().then_some(())
+    fn rule(&mut self, keyword: &str, rule: Value) -> Option<()> {
+        self.rules
+            .insert(keyword.to_owned(), rule)
+            .is_none()
+            .then_some(())
     }
 }
 

@@ -12,7 +12,7 @@ const SERVICE_LENGTH: usize = 24;
 const TAKEN: [&str; 2] = ["service", "sandbox"];
 
 /// The words of a name in any spelling: `listPets`, `list_pets` and `pets/list` have two each.
-fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     let mut words: Vec<String> = vec![String::new()];
     for (i, &c) in characters.iter().enumerate() {

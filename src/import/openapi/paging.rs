@@ -114,6 +114,7 @@ const CURSORS: [(&[&str], &[&str]); 8] = [
             "after_cursor",
             "end_cursor",
             "endCursor",
+            "last_id",
         ],
     ),
     (&["after_id", "starting_after"], &["last_id"]),

@@ -320,7 +320,7 @@ impl Request {
             return None;
         }
         let is_plain = |(name, value): (&String, &Value)| {
-            self.properties.contains_key(name) && *value == Value::from(expression(name))
+            self.properties.contains_key(name) && value.as_str() == Some(&expression(name))
         };
         match self.query.iter().all(is_plain) {
             true => Some(self.query.keys().cloned().collect::<Vec<_>>().into()),

@@ -86,13 +86,37 @@ impl<'a, 'l> Schemas<'a, 'l> {
         }
     }
 
-    /// The schema of a param: always written out at its top, so that its type can be seen.
+    /// The schema of a param: written out at its top so that its type can be seen, unless it is an object that others
+    /// share.
     pub fn param(&mut self, schema: &Part<'a>) -> Map<String, Value> {
+        if let Some(reference) = schema.reference()
+            && let Some(target) = self.target(reference, schema)
+            && target.text("type") == Some("object")
+            && !self.is_inline(&target, 0)
+        {
+            let referring = self.refer_to(&target.pointer);
+            let mut param = Map::from_iter([("type".to_owned(), json!("object"))]);
+            if let Value::Object(members) = self.with_siblings(referring, schema) {
+                param.extend(members);
+            }
+            return param;
+        }
         match self.written_out(schema, 0, text::PARAM) {
             Value::Object(members) => members,
             Value::Bool(false) => Map::from_iter([("not".to_owned(), json!({}))]),
             _ => Map::new(),
         }
+    }
+
+    /// Whether what is referred to is written in place.
+    fn is_inline(&self, target: &Part<'_>, depth: usize) -> bool {
+        // What was not counted is used often.
+        let uses = self.uses.get(&target.pointer).copied();
+        depth <= MOST_DEPTH
+            && match self.graph.size(&target.pointer) {
+                Size::Endless => false,
+                Size::Values(values) => values <= SMALL || uses == Some(1),
+            }
     }
 
     /// The definitions that the converted schemas refer to.
@@ -134,18 +158,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
             Some(target) => target,
             None => return self.with_siblings(json!({}), schema),
         };
-        // What was not counted is used often.
-        let uses = self
-            .uses
-            .get(&target.pointer)
-            .copied()
-            .unwrap_or(usize::MAX);
-        let is_inline = depth <= MOST_DEPTH
-            && match self.graph.size(&target.pointer) {
-                Size::Endless => false,
-                Size::Values(values) => values <= SMALL || uses == 1,
-            };
-        match is_inline {
+        match self.is_inline(&target, depth) {
             true => self.written_out(schema, depth, text::NESTED),
             false => {
                 let referring = self.refer_to(&target.pointer);
@@ -481,7 +494,10 @@ impl<'a, 'l> Schemas<'a, 'l> {
             "properties" | "patternProperties" | "dependentSchemas" => {
                 self.map(keyword, &part?, depth)
             }
-            "dependentRequired" => value.as_object().map(|map| map.clone().into()),
+            "dependentRequired" => {
+                let rules = value.as_object().filter(|rules| !rules.is_empty())?;
+                Some(rules.clone().into())
+            }
             "allOf" | "anyOf" | "oneOf" => self.list(part?, depth),
             _ if members.contains_key("$ref") => None,
             _ => Some(self.convert(&part?, depth + 1)),
@@ -565,8 +581,8 @@ impl<'a, 'l> Schemas<'a, 'l> {
         // The larger the whole, the fewer words about each of its parts.
         let longest = match self.count {
             _ if longest > text::NESTED => longest,
-            0..=LARGE => longest,
-            0..1500 => longest / 3,
+            count if count <= LARGE => longest,
+            count if count <= 4 * LARGE => longest / 3,
             _ => return,
         };
         let said = ["description", "title"]
