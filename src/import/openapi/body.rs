@@ -294,11 +294,12 @@ impl<'s> Body<'s> {
         let mut filled = Vec::new();
         for (wire, property) in &flat.properties {
             let name = request.name(wire, "body", &property.pointer, losses);
-            let is_file = self.kind == Kind::Multipart && holds_files(spec, property, losses);
-            let mut schema = match is_file {
-                true => file_schema(spec, property),
-                false => schemas.param(property),
+            let file = match self.kind {
+                Kind::Multipart => file_schema(spec, property),
+                _ => None,
             };
+            let is_file = file.is_some();
+            let mut schema = file.unwrap_or_else(|| schemas.param(property));
             let is_required = flat.required.iter().any(|required| required == wire);
             let is_required = tell_default(&mut schema, is_required);
             request.add(&name, schema, is_required);
@@ -404,38 +405,33 @@ fn is_part(keyword: &str) -> bool {
     .contains(&keyword)
 }
 
-/// Whether a part of a multipart body is a file, or a list of them.
-fn holds_files(spec: &Spec, property: &Part<'_>, losses: &Losses) -> bool {
-    if is_binary(spec, property) {
-        return true;
-    }
-    let items = spec
-        .resolve(property)
-        .ok()
-        .and_then(|list| list.get("items"));
-    let is_list = items.is_some_and(|items| is_binary(spec, &items));
-    if is_list {
-        losses.note(
-            What::Body,
-            &property.pointer,
-            "a list of files has no form; one file can be given",
-        );
-    }
-    is_list
-}
-
-fn file_schema(spec: &Spec, property: &Part<'_>) -> Map<String, Value> {
-    let target = spec.resolve(property).unwrap_or_else(|_| property.clone());
+/// The schema of a param for a file's path, or a list of them; `None` for a part that is no file.
+fn file_schema(spec: &Spec, property: &Part<'_>) -> Option<Map<String, Value>> {
+    let target = spec.resolve(property).ok()?;
+    let is_list = match is_binary(spec, property) {
+        true => false,
+        false => is_binary(spec, &target.get("items")?),
+    };
+    let paths = if is_list {
+        "The paths of files."
+    } else {
+        "The path of a file."
+    };
     let words = property.text("description").or(target.text("description"));
     let words = match words.map(|words| text::plain(words, text::PARAM)) {
-        Some(words) if words.ends_with('.') => format!("{words} The path of a file."),
-        Some(words) if !words.is_empty() => format!("{words}. The path of a file."),
-        _ => "The path of a file.".to_owned(),
+        Some(words) if words.ends_with('.') => format!("{words} {paths}"),
+        Some(words) if !words.is_empty() => format!("{words}. {paths}"),
+        _ => paths.to_owned(),
     };
-    Map::from_iter([
-        ("type".to_owned(), json!("string")),
-        ("description".to_owned(), words.into()),
-    ])
+    let mut schema = Map::new();
+    if is_list {
+        schema.insert("type".to_owned(), "array".into());
+        schema.insert("items".to_owned(), json!({ "type": "string" }));
+    } else {
+        schema.insert("type".to_owned(), "string".into());
+    }
+    schema.insert("description".to_owned(), words.into());
+    Some(schema)
 }
 
 /// An object schema whose properties can stand beside other params.
