@@ -80,7 +80,10 @@ impl<'s> Schemes<'s> {
 
     /// What an operation asks for: one of these, where there is any.
     fn asked(&self, operation: &Operation<'s>) -> Option<(Part<'s>, Vec<Requirement>)> {
-        let security = operation.part.get("security").or(self.global.clone())?;
+        let own = operation.part.get("security");
+        let security = own
+            .or(self.global.clone())
+            .filter(|security| security.value.is_array())?;
         let requirements = security
             .items()
             .map(|one| one.members().map(|(name, _)| name.to_owned()).collect())

@@ -72,6 +72,22 @@ fn kind_of(media_type: &str, schema: Option<&Part<'_>>, spec: &Spec) -> Kind {
     }
 }
 
+/// Whether a request body has a schema with anything in it; some documents give every operation an empty one.
+fn says_something(spec: &Spec, body: &Part<'_>) -> bool {
+    let media = body
+        .get("content")
+        .into_iter()
+        .flat_map(|content| content.members());
+    let mut schemas = media.filter_map(|(_, media)| spec.resolve(&media.get("schema")?).ok());
+    schemas.any(|schema| {
+        let is_object = schema.text("type").is_none_or(|name| name == "object");
+        let is_empty = schema
+            .map("properties")
+            .is_none_or(|properties| properties.is_empty());
+        !(is_object && is_empty)
+    })
+}
+
 /// Whether a schema stands for bytes.
 fn is_binary(spec: &Spec, schema: &Part<'_>) -> bool {
     let Ok(schema) = spec.resolve(schema) else {
@@ -103,12 +119,14 @@ impl<'s> Body<'s> {
             .map_err(|error| format!("the request body: {error}"))?;
         let is_required = part.flag("required") == Some(true);
         if !method.takes_body() {
-            let message = format!("{method} requests have no body; it is left out");
-            losses.note(What::Body, &part.pointer, &message);
-            return match is_required {
-                true => Err(format!("it needs a body, and {method} requests have none")),
-                false => Ok(None),
-            };
+            if is_required {
+                return Err(format!("it needs a body, and {method} requests have none"));
+            }
+            if says_something(spec, &part) {
+                let message = format!("{method} requests have no body; it is left out");
+                losses.note(What::Body, &part.pointer, message);
+            }
+            return Ok(None);
         }
         let content = part.get("content");
         let mut offered: Vec<(Kind, &str, Part<'s>)> = content
@@ -408,10 +426,16 @@ fn is_part(keyword: &str) -> bool {
 /// The schema of a param for a file's path, or a list of them; `None` for a part that is no file.
 fn file_schema(spec: &Spec, property: &Part<'_>) -> Option<Map<String, Value>> {
     let target = spec.resolve(property).ok()?;
-    let is_list = match is_binary(spec, property) {
-        true => false,
-        false => is_binary(spec, &target.get("items")?),
+    let is_file = is_binary(spec, property);
+    let is_list = || {
+        target
+            .get("items")
+            .is_some_and(|items| is_binary(spec, &items))
     };
+    let is_list = !is_file && is_list();
+    if !is_file && !is_list {
+        return None;
+    }
     let paths = if is_list {
         "The paths of files."
     } else {

@@ -16,6 +16,8 @@ mod schema;
 mod server;
 mod service;
 mod spec;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::collections::HashMap;
