@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::names::words;
 use super::operation::Operation;
-use super::server::Server;
+use super::server::{Server, secure};
 use super::spec::{Part, Spec};
 use super::text;
 use crate::descriptor::Name;
@@ -365,12 +365,12 @@ fn client_credentials(
         );
         return None;
     };
-    let token_url = match &server.literal {
-        Some(base) => base
-            .join(token_url)
-            .map_or(token_url.to_owned(), |url| url.to_string()),
-        None => token_url.to_owned(),
+    let joined = server.literal.as_ref().map(|base| base.join(token_url));
+    let token_url = match joined {
+        Some(Ok(url)) => url.to_string(),
+        _ => token_url.to_owned(),
     };
+    let token_url = secure(token_url, flow, losses);
     let scopes = flow.map("scopes").map_or(0, Map::len);
     if scopes > 0 {
         losses.note(

@@ -275,7 +275,7 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Plain http is only for this machine; for others there is hardly one left without https.
-fn secure(url: String, server: &Part<'_>, losses: &Losses) -> String {
+pub fn secure(url: String, part: &Part<'_>, losses: &Losses) -> String {
     let Some(rest) = url.strip_prefix("http://") else {
         return url;
     };
@@ -285,7 +285,7 @@ fn secure(url: String, server: &Part<'_>, losses: &Losses) -> String {
     }
     losses.note(
         What::Server,
-        &server.pointer,
+        &part.pointer,
         "plain http would show credentials; https is used",
     );
     format!("https://{rest}")
