@@ -36,6 +36,7 @@ pub mod engine;
 pub mod error;
 pub mod examples;
 mod functions;
+pub mod import;
 pub mod paging;
 mod parallel;
 pub mod params;

@@ -4,6 +4,7 @@ mod arguments;
 mod call;
 mod completions;
 mod explain;
+mod import;
 mod interrupt;
 mod list;
 mod output;
@@ -50,6 +51,8 @@ enum Command {
     Test(test::Test),
     /// Serve a service's sandbox: a made-up stand-in on this machine
     Sandbox(sandbox::Sandbox),
+    /// Make descriptors of a document that describes a service
+    Import(import::Import),
     /// Write the JSON Schemas of the descriptor format
     Schemas(schemas::Schemas),
     /// Print a completion script for a shell
@@ -129,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
+        Command::Import(import) => import.run(),
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
     };

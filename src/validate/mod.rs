@@ -5,7 +5,9 @@ mod secret;
 mod service;
 mod tool;
 
+pub(crate) use schema::KEYWORDS;
 pub use secret::confidential_spans;
+pub(crate) use secret::mask_literal_secrets;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -162,28 +164,40 @@ fn check_file(file: &File, services: &Services) -> Vec<Finding> {
 
 fn check_service(file: &File, source: Arc<Source>) -> Vec<Finding> {
     let check = Check::proving(source);
-    if let Some(service) = Service::load(&check) {
-        service::check(&service, "", &check);
+    if let Some(service) = prove_service(&check) {
         service::report_folder(&service, file, &check);
-        secret::report_literal_secrets(&check);
     }
     check.into_findings()
 }
 
+/// Every check of a service but those of the file's place. Mistakes go to `check`; `None` when it cannot be used.
+pub(crate) fn prove_service(check: &Check) -> Option<Service> {
+    let service = Service::load(check)?;
+    service::check(&service, "", check);
+    secret::report_literal_secrets(check);
+    Some(service)
+}
+
 fn check_tool(file: &File, source: Arc<Source>, services: &Services) -> Vec<Finding> {
     let check = Check::proving(source);
+    if let Some(tool) = prove_tool(&check, &services.of(file)) {
+        crate::catalog::check_name(&tool, &file.entry(), &check);
+    }
+    check.into_findings()
+}
+
+/// Every check of a tool but those of the file's place. Mistakes go to `check`; `None` when the tool cannot be used.
+pub(crate) fn prove_tool(check: &Check, service: &ServiceSource) -> Option<Tool> {
     // Before anything is compiled that the params are part of, so that their own mistakes come first.
     let source = check.source().clone();
     if let Some(Value::Object(section)) = source.value().get("params") {
         let params = Params::new(source.value().get("params"));
-        schema::check_schema(params.schema(), "/params", &check);
-        tool::report_unknown_params(section, &check);
+        schema::check_schema(params.schema(), "/params", check);
+        tool::report_unknown_params(section, check);
     }
-    if let Some(tool) = Tool::load(&check, &services.of(file)) {
-        crate::catalog::check_name(&tool, &file.entry(), &check);
-        tool::check(&tool, &check);
-    }
-    check.into_findings()
+    let tool = Tool::load(check, service)?;
+    tool::check(&tool, check);
+    Some(tool)
 }
 
 fn check_sandbox(file: &File, source: Arc<Source>) -> Vec<Finding> {

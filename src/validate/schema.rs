@@ -11,7 +11,7 @@ use crate::params::{compile, word};
 use crate::template::nearest;
 
 /// Every keyword of JSON Schema 2020-12 that a schema here may hold.
-const KEYWORDS: [&str; 54] = [
+pub const KEYWORDS: [&str; 54] = [
     "$anchor",
     "$comment",
     "$defs",

@@ -1,5 +1,6 @@
 //! Secrets that stand in a descriptor itself.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, Source, join, join_index};
+use crate::plan::MASK;
 
 /// What issuers put in front of their keys, and bearer tokens. None of them stands in a descriptor by chance.
 static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -127,6 +129,14 @@ fn is_word_of_the_format(pointer: &str, text: &str) -> bool {
             .bytes()
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'),
         _ => false,
+    }
+}
+
+/// The text with whatever looks like a secret masked.
+pub fn mask_literal_secrets(text: &str) -> Cow<'_, str> {
+    match LazyLock::force(&SHAPES) {
+        Some(shapes) => shapes.replace_all(text, format!("${{1}}{MASK}")),
+        None => Cow::Borrowed(text),
     }
 }
 

@@ -20,6 +20,7 @@ mod tests;
 mod unfold;
 
 pub use lines::LineIndex;
+pub(crate) use scalar::{Plain, classify};
 pub use spans::Spans;
 
 /// A byte range in the source text. Both ends lie on character boundaries.
@@ -122,6 +123,12 @@ pub enum ProblemKind {
     TooDeep,
     /// More parts than [`Limits::nodes`].
     TooMany,
+}
+
+/// What is wrong with the text before it is parsed: too large, a control character, or so many brackets that the
+/// parser would need too much memory. For others who use the parser.
+pub(crate) fn refuse(text: &str, limits: &Limits) -> Option<Problem> {
+    source::check(text, limits)
 }
 
 /// Reads the text as one YAML document.

@@ -2,7 +2,7 @@ use serde_json::Number;
 
 /// What a plain scalar means in the YAML 1.2 core schema.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Plain {
+pub(crate) enum Plain {
     Null,
     Bool(bool),
     Number(Number),
@@ -15,7 +15,7 @@ pub(super) enum Plain {
 }
 
 /// Types a plain scalar.
-pub(super) fn classify(text: &str) -> Plain {
+pub(crate) fn classify(text: &str) -> Plain {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Plain::Null,
         "true" | "True" | "TRUE" => Plain::Bool(true),

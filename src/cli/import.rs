@@ -1,0 +1,286 @@
+//! `toolrun import`: makes descriptors of a document that describes a service in another format.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+use toolrun::descriptor::Name;
+use toolrun::import::folder::{Change, Folder, Plan, State, Update};
+use toolrun::import::report::{Loss, Report, What};
+use toolrun::import::{Selection, Selector, document, openapi};
+
+use super::output::printable;
+use super::{Done, Failure, exit};
+
+/// Make descriptors of a document.
+#[derive(Debug, Args)]
+pub struct Import {
+    #[command(subcommand)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Format {
+    /// OpenAPI 3.0 or 3.1, as JSON or YAML: one tool for each operation
+    Openapi(Box<OpenApi>),
+}
+
+#[derive(Debug, Args)]
+struct OpenApi {
+    /// The document: a file
+    document: PathBuf,
+    /// The folder that the files go to; `tools/SERVICE` unless given
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
+    /// The service's name; the folder's, or one made of the document's title, unless given
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    service: Option<Name>,
+    /// Where the service stands, instead of where the document says
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Only operations that match: `tag:`, `path:`, `operation:` or `method:` with a glob; may be given several times
+    #[arg(long, value_name = "SELECTOR", value_parser = selector)]
+    include: Vec<Selector>,
+    /// Not the operations that match
+    #[arg(long, value_name = "SELECTOR", value_parser = selector)]
+    exclude: Vec<Selector>,
+    /// Bring files of an earlier import up to date, and keep what was changed in them by hand
+    #[arg(long)]
+    update: bool,
+    /// Write nothing; tell what would be written
+    #[arg(long)]
+    dry_run: bool,
+    /// Fail when an operation did not become a tool
+    #[arg(long)]
+    strict: bool,
+    /// How to print the report
+    #[arg(long, value_enum, default_value = "human")]
+    format: ReportFormat,
+}
+
+/// The forms of a report.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReportFormat {
+    /// Text for people
+    Human,
+    /// One JSON object
+    Json,
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::new(text).ok_or_else(|| {
+        "a name has lower-case letters, digits and single hyphens, 63 at most".to_owned()
+    })
+}
+
+fn selector(text: &str) -> Result<Selector, String> {
+    text.parse()
+}
+
+impl Import {
+    /// Runs the command.
+    pub fn run(self) -> Done {
+        match self.format {
+            Format::Openapi(openapi) => openapi.run(),
+        }
+    }
+}
+
+impl OpenApi {
+    fn run(self) -> Done {
+        let usage = |message: String| Failure::Told(exit::USAGE, message);
+        let document = document::read(&self.document).map_err(usage)?;
+        let service = self.service_of(&document).map_err(usage)?;
+        let path = self
+            .into
+            .unwrap_or_else(|| Path::new("tools").join(service.as_str()));
+        let folder = Folder::open(&path).map_err(|error| {
+            Failure::Told(1, format!("cannot read {}: {error}", path.display()))
+        })?;
+        let options = openapi::Options {
+            service: Some(service),
+            base_url: self.base_url,
+            selection: Selection {
+                include: self.include,
+                exclude: self.exclude,
+            },
+            known_names: folder.known_names(),
+        };
+        let import = openapi::import(document, &options)
+            .map_err(|message| usage(format!("{}: {message}", self.document.display())))?;
+        let update = if self.update {
+            Update::Merge
+        } else {
+            Update::Refuse
+        };
+        let plan = folder.plan(&import.files, update, |key| import.operations.contains(key));
+        if !plan.is_allowed() {
+            return Err(usage(refused(&plan, &path)));
+        }
+        if !self.dry_run {
+            plan.write()
+                .map_err(|error| Failure::Told(1, format!("cannot write {error}")))?;
+        }
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        match self.format {
+            ReportFormat::Json => {
+                let whole = json!({
+                    "folder": path, "dry_run": self.dry_run, "report": import.report, "files": plan.changes,
+                });
+                writeln!(out, "{whole:#}")?;
+            }
+            ReportFormat::Human => {
+                let text = human(&import.report, &plan, &path, self.dry_run);
+                out.write_all(text.as_bytes())?;
+            }
+        }
+        out.flush()?;
+        if plan.has(State::Conflict) {
+            return Err(Failure::Silent(1));
+        }
+        match self.strict && !import.report.skipped.is_empty() {
+            true => Err(Failure::Silent(exit::DESCRIPTOR)),
+            false => Ok(()),
+        }
+    }
+
+    /// The service's name: its folder must bear it too.
+    fn service_of(&self, document: &serde_json::Value) -> Result<Name, String> {
+        let folder = self
+            .into
+            .as_ref()
+            .and_then(|into| into.file_name()?.to_str());
+        match (&self.service, folder) {
+            (Some(service), Some(folder)) if service.as_str() != folder => Err(format!(
+                "a service's folder bears its name: `--into` must end with `{service}`, not `{folder}`"
+            )),
+            (Some(service), _) => Ok(service.clone()),
+            (None, Some(folder)) => name(folder).map_err(|_| {
+                format!("`{folder}` cannot be the name of a service; give one with --service")
+            }),
+            (None, None) => Ok(openapi::service_name(document)),
+        }
+    }
+}
+
+fn refused(plan: &Plan, path: &Path) -> String {
+    const MOST: usize = 10;
+    let names: Vec<&str> = plan
+        .changes
+        .iter()
+        .filter(|change| change.state == State::Refused)
+        .map(|change| change.file.as_str())
+        .collect();
+    let more = match names.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "nothing was written: {} has other files of these names: {}{more}; --update brings them up to date and keeps \
+         what was changed by hand",
+        path.display(),
+        names[..names.len().min(MOST)].join(", ")
+    )
+}
+
+fn human(report: &Report, plan: &Plan, path: &Path, is_dry: bool) -> String {
+    let mut text = format!(
+        "{} {} (OpenAPI {}): {} of {} operations became tools of `{}`",
+        report.title,
+        report.version,
+        report.openapi,
+        report.tools.len(),
+        report.operations - report.unselected,
+        report.service,
+    );
+    if report.unselected > 0 {
+        text.push_str(&format!("; {} were not selected", report.unselected));
+    }
+    text.push('\n');
+    for selector in &report.idle_selectors {
+        text.push_str(&format!("`{selector}` matches no operation\n"));
+    }
+    text.push_str(&files(&plan.changes, path, is_dry));
+    if !report.skipped.is_empty() {
+        text.push_str("\nSkipped\n");
+        for skipped in &report.skipped {
+            text.push_str(&format!("  {}: {}\n", skipped.operation, skipped.reason));
+        }
+    }
+    text.push_str(&lost(&report.lost));
+    text.lines()
+        .map(|line| printable(line).into_owned() + "\n")
+        .collect()
+}
+
+fn files(changes: &[Change], path: &Path, is_dry: bool) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for change in changes {
+        *counts.entry(word(change.state)).or_default() += 1;
+    }
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(word, count)| format!("{count} {word}"))
+        .collect();
+    let lead = if is_dry {
+        "nothing is written to"
+    } else {
+        "in"
+    };
+    let mut text = format!("{lead} {}: {}\n", path.display(), counts.join(", "));
+    for change in changes {
+        if let Some(reason) = &change.reason {
+            text.push_str(&format!(
+                "  {} {}: {reason}\n",
+                word(change.state),
+                change.file
+            ));
+        }
+    }
+    text
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Created => "created",
+        State::Unchanged => "unchanged",
+        State::Updated => "updated",
+        State::Merged => "merged",
+        State::Kept => "kept",
+        State::Removed => "left out",
+        State::Orphaned => "orphaned",
+        State::Refused => "refused",
+        State::Conflict => "in conflict",
+    }
+}
+
+/// The losses by kind and message, with the first places of each.
+fn lost(losses: &[Loss]) -> String {
+    const MOST: usize = 3;
+    let mut groups: BTreeMap<(What, &str), Vec<&str>> = BTreeMap::new();
+    for loss in losses {
+        let places = groups.entry((loss.what, &loss.message)).or_default();
+        places.push(&loss.pointer);
+    }
+    let mut text = String::new();
+    let mut last = None;
+    for ((what, message), places) in groups {
+        if last != Some(what) {
+            text.push_str(&format!("\nLost or changed: {}\n", what.words()));
+            last = Some(what);
+        }
+        text.push_str(&format!("  {message}\n"));
+        for place in places.iter().take(MOST) {
+            text.push_str(&format!("    #{place}\n"));
+        }
+        match places.len().saturating_sub(MOST) {
+            0 => {}
+            more => text.push_str(&format!(
+                "    and {more} more places; --format json has all of them\n"
+            )),
+        }
+    }
+    text
+}

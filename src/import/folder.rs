@@ -1,0 +1,330 @@
+//! The folder that imported files go to.
+//!
+//! Beside the files, `.imported/` keeps each one as it was imported. With that, a later import can tell what somebody
+//! changed by hand from what changed in the document, and keep both; a hash could only tell that something changed.
+//! The merge is by lines, so that comments and layout stay as they are.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::merge::{Conflict, merge};
+use super::{File, key_of};
+use crate::descriptor::{Check, Source};
+use crate::service::Service;
+use crate::tool::ServiceSource;
+use crate::validate::{prove_service, prove_tool};
+
+/// Where the files are kept as they were imported.
+const SNAPSHOTS: &str = ".imported";
+/// How their names end: not as descriptors, so that nobody takes them for such.
+const SNAPSHOT_ENDING: &str = ".base";
+const SERVICE_FILE: &str = "service.yaml";
+
+/// A folder with what earlier imports left in it.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// The files that an import made, by what they describe.
+    files: HashMap<Key, Present>,
+    /// The same files as they were imported.
+    snapshots: HashMap<Key, Present>,
+}
+
+/// An operation, or the service.
+type Key = Option<String>;
+
+#[derive(Debug, Clone)]
+struct Present {
+    name: String,
+    text: String,
+}
+
+/// What is to become of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The file's name.
+    pub file: String,
+    /// What happens to it.
+    pub state: State,
+    /// Why nothing happens to it, where that needs a reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What happens to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is new.
+    Created,
+    /// It is as it would be written.
+    Unchanged,
+    /// It is written anew; nobody had changed it.
+    Updated,
+    /// It takes over what changed in the document, and keeps what was changed by hand.
+    Merged,
+    /// It was changed by hand, and nothing changed in the document.
+    Kept,
+    /// It was removed by hand, and stays so.
+    Removed,
+    /// Its operation is no longer in the document. The file stays.
+    Orphaned,
+    /// There is another file of this name, and nobody asked for an update. Nothing is written at all.
+    Refused,
+    /// It was changed by hand in the same place as the document. The file stays as it is.
+    Conflict,
+}
+
+/// What an import does to a folder.
+#[derive(Debug)]
+pub struct Plan {
+    folder: PathBuf,
+    /// By file.
+    pub changes: Vec<Change>,
+    writes: Vec<(PathBuf, String)>,
+}
+
+impl Folder {
+    /// Looks at a folder; one that does not exist is empty.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn open(path: &Path) -> io::Result<Folder> {
+        Ok(Folder {
+            path: path.to_owned(),
+            files: read(path, ".yaml")?,
+            snapshots: read(&path.join(SNAPSHOTS), SNAPSHOT_ENDING)?,
+        })
+    }
+
+    /// The names of the tools that an import made, by operation.
+    pub fn known_names(&self) -> HashMap<String, String> {
+        // A file that was removed by hand keeps its name too, so that no other takes it.
+        let all = self.snapshots.iter().chain(&self.files);
+        all.filter_map(|(key, present)| {
+            let stem = present.name.strip_suffix(".yaml")?;
+            Some((key.clone()?, stem.to_owned()))
+        })
+        .collect()
+    }
+
+    /// What an import of these files does: with `update`, what is there is brought up to date and keeps what was
+    /// changed by hand; without, nothing that is there may change. `in_document` says whether an operation is still in
+    /// the document.
+    pub fn plan(&self, files: &[File], update: Update, in_document: impl Fn(&str) -> bool) -> Plan {
+        let mut plan = Plan {
+            folder: self.path.clone(),
+            changes: Vec::new(),
+            writes: Vec::new(),
+        };
+        let mut service_text = None;
+        for file in files {
+            let (change, text) = self.place(file, update, service_text.as_deref());
+            if file.key.is_none() {
+                service_text = Some(text.clone().unwrap_or_else(|| file.text.clone()));
+            }
+            let is_settled = !matches!(change.state, State::Conflict | State::Refused);
+            let snapshot = self.snapshot_path(&file.name);
+            if let Some(text) = text {
+                plan.writes.push((self.path.join(&file.name), text));
+            }
+            let known = self.snapshots.get(&file.key);
+            if is_settled && known.is_none_or(|known| known.text != file.text) {
+                plan.writes.push((snapshot, file.text.clone()));
+            }
+            plan.changes.push(change);
+        }
+        let mut orphans: Vec<&Present> = self
+            .files
+            .iter()
+            .filter(|(key, _)| key.as_deref().is_some_and(|key| !in_document(key)))
+            .map(|(_, present)| present)
+            .collect();
+        orphans.sort_by(|a, b| a.name.cmp(&b.name));
+        plan.changes
+            .extend(orphans.into_iter().map(|present| Change {
+                file: present.name.clone(),
+                state: State::Orphaned,
+                reason: Some("its operation is no longer in the document".to_owned()),
+            }));
+        plan
+    }
+
+    fn snapshot_path(&self, name: &str) -> PathBuf {
+        self.path
+            .join(SNAPSHOTS)
+            .join(format!("{name}{SNAPSHOT_ENDING}"))
+    }
+
+    /// What becomes of one file, and the text to write.
+    fn place(
+        &self,
+        file: &File,
+        update: Update,
+        service: Option<&str>,
+    ) -> (Change, Option<String>) {
+        let is = |state: State, reason: Option<String>, text: Option<String>| {
+            let change = Change {
+                file: file.name.clone(),
+                state,
+                reason,
+            };
+            (change, text)
+        };
+        let base = self.snapshots.get(&file.key);
+        let Ok(present) = fs::read_to_string(self.path.join(&file.name)) else {
+            return match (base, update) {
+                (Some(_), Update::Merge) => is(
+                    State::Removed,
+                    Some("it was removed by hand".to_owned()),
+                    None,
+                ),
+                _ => is(State::Created, None, Some(file.text.clone())),
+            };
+        };
+        if present == file.text {
+            return is(State::Unchanged, None, None);
+        }
+        if update == Update::Refuse {
+            let reason = "there is another file of this name; --update merges".to_owned();
+            return is(State::Refused, Some(reason), None);
+        }
+        let Some(base) = base else {
+            let reason = "it was not imported, or its snapshot is gone";
+            return is(State::Conflict, Some(reason.to_owned()), None);
+        };
+        match merge(&base.text, &present, &file.text) {
+            Ok(merged) if merged == present => is(State::Kept, None, None),
+            Ok(merged) if merged == file.text => is(State::Updated, None, Some(merged)),
+            Ok(merged) => match refusal(file, &merged, service) {
+                None => is(State::Merged, None, Some(merged)),
+                Some(reason) => is(State::Conflict, Some(reason), None),
+            },
+            Err(conflicts) => is(State::Conflict, Some(worded(&conflicts)), None),
+        }
+    }
+}
+
+/// What to do with files that are there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Update {
+    /// Refuse to change any.
+    Refuse,
+    /// Merge.
+    Merge,
+}
+
+impl Plan {
+    /// Whether the plan may be carried out: no file that is there would be lost.
+    pub fn is_allowed(&self) -> bool {
+        !self.has(State::Refused)
+    }
+
+    /// Whether there is a file of this state.
+    pub fn has(&self, state: State) -> bool {
+        self.changes.iter().any(|change| change.state == state)
+    }
+
+    /// Writes the files.
+    ///
+    /// # Errors
+    /// When one cannot be written.
+    pub fn write(&self) -> io::Result<()> {
+        fs::create_dir_all(self.folder.join(SNAPSHOTS))?;
+        for (path, text) in &self.writes {
+            let failed = |error: io::Error| {
+                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            };
+            // First beside it, so that a file is never half written.
+            let beside = path.with_extension("new");
+            fs::write(&beside, text).map_err(failed)?;
+            fs::rename(&beside, path).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// The imported files in a folder, by what they describe.
+fn read(path: &Path, ending: &str) -> io::Result<HashMap<Key, Present>> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = HashMap::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.ends_with(ending) || !entry.file_type()?.is_file() {
+            continue;
+        }
+        let Ok(text) = fs::read_to_string(entry.path()) else {
+            continue;
+        };
+        let name = match ending {
+            SNAPSHOT_ENDING => name.trim_end_matches(SNAPSHOT_ENDING).to_owned(),
+            _ => name,
+        };
+        let key = match name == SERVICE_FILE {
+            true => None,
+            false => match key_of(&text) {
+                Some(key) => Some(key.to_owned()),
+                None => continue,
+            },
+        };
+        found.insert(key, Present { name, text });
+    }
+    Ok(found)
+}
+
+/// Why a merged file cannot be used.
+fn refusal(file: &File, merged: &str, service: Option<&str>) -> Option<String> {
+    let check = |name: &str, text: &str| {
+        Source::parse(name.to_owned(), text.to_owned().into())
+            .map(Check::proving)
+            .map_err(|findings| {
+                findings
+                    .first()
+                    .map(|f| f.message.clone())
+                    .unwrap_or_default()
+            })
+    };
+    let checked = check(&file.name, merged).map(|checked| {
+        match &file.key {
+            None => {
+                prove_service(&checked);
+            }
+            Some(_) => {
+                let beside = service
+                    .and_then(|text| check(SERVICE_FILE, text).ok())
+                    .and_then(|check| Service::load(&check))
+                    .map_or(ServiceSource::Broken, |service| {
+                        ServiceSource::Beside(Arc::new(service))
+                    });
+                prove_tool(&checked, &beside);
+            }
+        }
+        match checked.failed() {
+            true => checked.into_findings().first().map(|f| f.message.clone()),
+            false => None,
+        }
+    });
+    match checked {
+        Ok(None) => None,
+        Ok(Some(reason)) | Err(reason) => Some(format!("merged, it would not be valid: {reason}")),
+    }
+}
+
+fn worded(conflicts: &[Conflict]) -> String {
+    let lines: Vec<String> = conflicts.iter().map(|one| one.line.to_string()).collect();
+    let lines = match lines.as_slice() {
+        [one] => format!("line {one}"),
+        several => format!("lines {}", several.join(", ")),
+    };
+    format!("{lines}: changed by hand, and in another way in the document")
+}

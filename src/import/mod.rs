@@ -1,0 +1,62 @@
+//! Import: descriptors from documents that describe a service in another format.
+//!
+//! [`document`] reads a file, [`openapi`] makes descriptors of it, [`folder`] compares them with what is on disk and
+//! writes them. Nothing here prints, and nothing is fetched.
+
+pub mod document;
+pub mod folder;
+mod merge;
+pub mod openapi;
+pub mod report;
+mod select;
+mod yaml;
+
+pub use merge::Conflict;
+pub use report::Report;
+pub use select::{Selection, Selector};
+
+use std::collections::HashSet;
+
+use crate::descriptor::Name;
+
+/// The files that came out of a document, and what became of the rest.
+#[derive(Debug)]
+pub struct Import {
+    /// The service's name; also its folder's.
+    pub service: Name,
+    /// The files: `service.yaml` first, then the tools.
+    pub files: Vec<File>,
+    /// Every operation of the document, such as `GET /pets`, also those that were not selected.
+    pub operations: HashSet<String>,
+    /// What was made of the document.
+    pub report: Report,
+}
+
+/// An imported file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// The file's name.
+    pub name: String,
+    /// The operation that it describes, such as `GET /pets`; `None` for the service.
+    pub key: Option<String>,
+    /// The text.
+    pub text: String,
+}
+
+const MARK: &str = "# imported from ";
+const OPERATION: &str = ", operation ";
+
+/// The first line of an imported file.
+fn header(from: &str, operation: Option<&str>) -> String {
+    match operation {
+        Some(operation) => format!("{MARK}{from}{OPERATION}{operation}\n"),
+        None => format!("{MARK}{from}\n"),
+    }
+}
+
+/// The operation that an imported file says it comes from.
+fn key_of(text: &str) -> Option<&str> {
+    let line = text.lines().next()?.strip_prefix(MARK)?;
+    let (_, operation) = line.rsplit_once(OPERATION)?;
+    Some(operation)
+}

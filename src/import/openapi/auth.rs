@@ -1,0 +1,389 @@
+//! How requests are authenticated: from security schemes to `auth` sections.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::names::words;
+use super::operation::Operation;
+use super::server::{Server, secure};
+use super::spec::{Part, Spec};
+use super::text;
+use crate::descriptor::Name;
+use crate::descriptor::source::join;
+use crate::import::report::{Losses, What};
+
+/// The security schemes of a document.
+#[derive(Debug)]
+pub struct Schemes<'s> {
+    schemes: Vec<(&'s str, Part<'s>)>,
+    /// What operations ask for that do not say so themselves.
+    global: Option<Part<'s>>,
+    service: &'s Name,
+    server: &'s Server,
+}
+
+/// Credentials that are sent together: the names of their schemes.
+type Requirement = Vec<String>;
+
+/// How well a scheme works without a person who logs in: the better, the smaller. `None` for one that has no form.
+fn rank(scheme: &Part<'_>) -> Option<u32> {
+    let kind = scheme.text("type")?.to_ascii_lowercase();
+    match kind.as_str() {
+        "http" => match scheme.text("scheme")?.to_ascii_lowercase().as_str() {
+            "bearer" => Some(1),
+            "basic" => Some(3),
+            _ => None,
+        },
+        "apikey" => match (scheme.text("in")?, scheme.text("name")?) {
+            ("header", _) => Some(2),
+            ("query", _) => Some(4),
+            _ => None,
+        },
+        "oauth2" => {
+            let has_own_flow = scheme
+                .map("flows")
+                .is_some_and(|flows| flows.contains_key("clientCredentials"));
+            Some(if has_own_flow { 5 } else { 6 })
+        }
+        "openidconnect" => Some(7),
+        _ => None,
+    }
+}
+
+impl<'s> Schemes<'s> {
+    /// The schemes of a document.
+    pub fn of(spec: &'s Spec, service: &'s Name, server: &'s Server) -> Schemes<'s> {
+        let root = spec.root();
+        let schemes = root
+            .get("components")
+            .and_then(|components| components.get("securitySchemes"));
+        Schemes {
+            schemes: schemes
+                .into_iter()
+                .flat_map(|schemes| schemes.members())
+                .filter_map(|(name, part)| Some((name, spec.resolve(&part).ok()?)))
+                .collect(),
+            global: root.get("security"),
+            service,
+            server,
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&Part<'s>> {
+        self.schemes
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, part)| part)
+    }
+
+    /// What an operation asks for: one of these, where there is any.
+    fn asked(&self, operation: &Operation<'s>) -> Option<(Part<'s>, Vec<Requirement>)> {
+        let own = operation.part.get("security");
+        let security = own
+            .or(self.global.clone())
+            .filter(|security| security.value.is_array())?;
+        let requirements = security
+            .items()
+            .map(|one| one.members().map(|(name, _)| name.to_owned()).collect())
+            .collect();
+        Some((security, requirements))
+    }
+
+    /// How much it takes to meet a requirement; `None` when it cannot be met.
+    fn cost(&self, requirement: &Requirement) -> Option<u32> {
+        requirement.iter().map(|name| rank(self.get(name)?)).sum()
+    }
+
+    /// Chooses what most operations take.
+    pub fn choose(&self, operations: &[Operation<'s>], losses: &Losses) -> Auth {
+        if self.schemes.is_empty() {
+            let message = "the document describes no credential; if the service needs one, add it to service.yaml";
+            losses.note(What::Auth, "", message);
+            return Auth::default();
+        }
+        let mut counts: BTreeMap<Requirement, usize> = BTreeMap::new();
+        for (_, requirements) in operations.iter().filter_map(|one| self.asked(one)) {
+            for requirement in requirements {
+                if !requirement.is_empty() && self.cost(&requirement).is_some() {
+                    *counts.entry(requirement).or_default() += 1;
+                }
+            }
+        }
+        let asked = counts
+            .into_iter()
+            .min_by_key(|(names, count)| (Reverse(*count), self.cost(names)))
+            .map(|(names, _)| names);
+        // A document that only lists its schemes means one that works.
+        let says_nothing = || operations.iter().all(|one| self.asked(one).is_none());
+        let listed = || {
+            let ranked = self.schemes.iter();
+            let (_, name) = ranked
+                .filter_map(|(name, part)| Some((rank(part)?, name)))
+                .min()?;
+            Some(vec![(*name).to_owned()])
+        };
+        let chosen = asked.or_else(|| if says_nothing() { listed() } else { None });
+        for (name, part) in &self.schemes {
+            if rank(part).is_none() {
+                let message = format!("the scheme `{name}` has no form here");
+                losses.note(What::Auth, &part.pointer, message);
+            } else if chosen.is_none() {
+                let message = format!("the scheme `{name}` is not used by any operation");
+                losses.note(What::Auth, &part.pointer, message);
+            }
+        }
+        match chosen {
+            Some(names) => self.auth(names, Role::Main, losses),
+            None => Auth::default(),
+        }
+    }
+
+    /// The credentials of an operation that does not take the service's; `None` where it does, or nothing better can
+    /// be sent.
+    pub fn other(&self, main: &Auth, operation: &Operation<'s>, losses: &Losses) -> Option<Auth> {
+        let (security, requirements) = self.asked(operation)?;
+        let is_met = |names: &Requirement| names.iter().all(|name| main.schemes.contains(name));
+        if requirements.is_empty() || requirements.iter().any(is_met) {
+            return None;
+        }
+        let best = requirements
+            .iter()
+            .filter_map(|names| Some((self.cost(names)?, names)))
+            .min();
+        match best {
+            Some((_, names)) => Some(self.auth(names.clone(), Role::Other, losses)),
+            None => {
+                let wanted: Vec<String> = requirements
+                    .iter()
+                    .map(|names| names.join(" and "))
+                    .collect();
+                let message = format!(
+                    "it asks for {}, which has no form here",
+                    wanted.join(", or ")
+                );
+                losses.note(What::Auth, &security.pointer, message);
+                None
+            }
+        }
+    }
+
+    fn auth(&self, names: Requirement, role: Role, losses: &Losses) -> Auth {
+        let mut auth = Auth::default();
+        let mut kinds: Vec<Value> = Vec::new();
+        let is_alone = names.len() == 1 && role == Role::Main;
+        for name in &names {
+            let Some(part) = self.get(name) else { continue };
+            if auth.fills(part) {
+                let message =
+                    format!("`{name}` fills the same header as another scheme; it is left out");
+                losses.note(What::Auth, &part.pointer, message);
+                continue;
+            }
+            let variables = Variables {
+                service: self.service,
+                scheme: if is_alone { None } else { Some(name) },
+            };
+            kinds.extend(auth.kind(part, &variables, self.server, losses));
+        }
+        auth.schemes = names;
+        auth.section = match kinds.len() {
+            0 => None,
+            1 => kinds.pop(),
+            _ => Some(kinds.into()),
+        };
+        auth
+    }
+}
+
+/// Whose credentials they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The service's.
+    Main,
+    /// Those of single operations.
+    Other,
+}
+
+/// Names environment variables for secrets.
+struct Variables<'v> {
+    service: &'v Name,
+    /// The scheme, where there are several.
+    scheme: Option<&'v str>,
+}
+
+impl Variables<'_> {
+    fn name(&self, what: &str) -> String {
+        match self.scheme {
+            Some(scheme) => {
+                let mut words = words(scheme);
+                words.push(what.to_owned());
+                variable_name(self.service, &words.join("_"))
+            }
+            None => variable_name(self.service, what),
+        }
+    }
+}
+
+/// The environment variable for something of the service.
+pub fn variable_name(service: &Name, what: &str) -> String {
+    let text = format!("{}_{what}", service.as_str());
+    let name: String = text
+        .chars()
+        .map(|c| match c.is_ascii_alphanumeric() {
+            true => c.to_ascii_uppercase(),
+            false => '_',
+        })
+        .collect();
+    match name.starts_with(|c: char| c.is_ascii_digit()) {
+        true => format!("_{name}"),
+        false => name,
+    }
+}
+
+/// Credentials, and the places that they fill.
+#[derive(Debug, Default)]
+pub struct Auth {
+    /// The `auth` section.
+    pub section: Option<Value>,
+    /// The names of the schemes that it stands for.
+    schemes: Requirement,
+    /// The headers that carry them, in lower case.
+    headers: Vec<String>,
+    /// The query parameters that carry them.
+    query: Vec<String>,
+}
+
+impl Auth {
+    /// Whether the header or query parameter of a scheme is taken.
+    fn fills(&self, scheme: &Part<'_>) -> bool {
+        match (scheme.text("in"), scheme.text("name")) {
+            (Some("query"), Some(name)) => self.owns_query(name),
+            (Some(_), Some(name)) => self.owns_header(name),
+            _ => self.owns_header("authorization"),
+        }
+    }
+
+    fn kind(
+        &mut self,
+        scheme: &Part<'_>,
+        variables: &Variables<'_>,
+        server: &Server,
+        losses: &Losses,
+    ) -> Option<Value> {
+        let kind = scheme.text("type")?.to_ascii_lowercase();
+        let words = scheme
+            .text("description")
+            .map(|words| text::one_line(words, 160));
+        let secret = |what: &str| {
+            let mut secret =
+                Map::from_iter([("env".to_owned(), Value::from(variables.name(what)))]);
+            if let Some(words) = &words {
+                secret.insert("help".into(), words.as_str().into());
+            }
+            Value::Object(secret)
+        };
+        let mut bearer = || {
+            self.headers.push("authorization".to_owned());
+            json!({ "kind": "bearer", "secret": secret("TOKEN") })
+        };
+        match kind.as_str() {
+            "http" => match scheme.text("scheme")?.to_ascii_lowercase().as_str() {
+                "bearer" => Some(bearer()),
+                _ => {
+                    self.headers.push("authorization".to_owned());
+                    Some(json!({
+                        "kind": "basic",
+                        "username": { "env": variables.name("USERNAME") },
+                        "password": secret("PASSWORD"),
+                    }))
+                }
+            },
+            "apikey" => {
+                let (place, name) = (scheme.text("in")?, scheme.text("name")?);
+                match place {
+                    "header" => self.headers.push(name.to_ascii_lowercase()),
+                    _ => self.query.push(name.to_owned()),
+                }
+                Some(
+                    json!({ "kind": "api_key", "in": place, "name": name, "secret": secret("API_KEY") }),
+                )
+            }
+            "oauth2" => match scheme
+                .get("flows")
+                .and_then(|flows| flows.get("clientCredentials"))
+            {
+                Some(flow) => {
+                    self.headers.push("authorization".to_owned());
+                    client_credentials(&flow, server, variables, losses)
+                }
+                None => {
+                    losses.note(
+                        What::Auth,
+                        &scheme.pointer,
+                        "the login in a browser is not done here; give an access token",
+                    );
+                    Some(bearer())
+                }
+            },
+            _ => {
+                losses.note(
+                    What::Auth,
+                    &scheme.pointer,
+                    "the login of OpenID Connect is not done here; give an access token",
+                );
+                Some(bearer())
+            }
+        }
+    }
+
+    /// Whether a header carries a credential.
+    pub fn owns_header(&self, name: &str) -> bool {
+        self.headers
+            .iter()
+            .any(|own| own.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a query parameter carries a credential.
+    pub fn owns_query(&self, name: &str) -> bool {
+        self.query.iter().any(|own| own == name)
+    }
+}
+
+fn client_credentials(
+    flow: &Part<'_>,
+    server: &Server,
+    variables: &Variables<'_>,
+    losses: &Losses,
+) -> Option<Value> {
+    let Some(token_url) = flow.text("tokenUrl") else {
+        losses.note(
+            What::Auth,
+            &flow.pointer,
+            "the flow has no token URL; it is left out",
+        );
+        return None;
+    };
+    let joined = server.literal.as_ref().map(|base| base.join(token_url));
+    let token_url = match joined {
+        Some(Ok(url)) => url.to_string(),
+        _ => token_url.to_owned(),
+    };
+    let token_url = secure(token_url, flow, losses);
+    let scopes = flow.map("scopes").map_or(0, Map::len);
+    if scopes > 0 {
+        losses.note(
+            What::Auth,
+            &join(&flow.pointer, "scopes"),
+            "no scope is asked for; add a `scope` where the service wants one",
+        );
+    }
+    Some(json!({
+        "kind": "oauth2",
+        "grant": "client_credentials",
+        "token_url": token_url,
+        "client_id": { "env": variables.name("CLIENT_ID") },
+        "client_secret": { "env": variables.name("CLIENT_SECRET") },
+    }))
+}

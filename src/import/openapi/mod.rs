@@ -1,0 +1,363 @@
+//! Import of OpenAPI 3.0 and 3.1 documents: one service, and one tool per operation.
+//!
+//! Every file that comes out of it was checked as `validate` checks it; an operation whose descriptor does not pass is
+//! skipped, and the report says why.
+
+mod auth;
+mod body;
+mod example;
+mod graph;
+mod names;
+mod operation;
+mod paging;
+mod parameters;
+mod response;
+mod schema;
+mod server;
+mod service;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::report::{Imported, Ledger, Losses, Report, Skipped, What};
+use super::select::{Aspects, Selection};
+use super::{File, Import, yaml};
+use crate::descriptor::{Check, Code, Finding, Name, Severity, Source};
+use crate::parallel;
+use crate::service::Service;
+use crate::tool::{ServiceSource, Tool};
+use crate::validate::{prove_service, prove_tool};
+
+use auth::Schemes;
+use graph::Graph;
+use names::Nameless;
+use operation::{Operation, Shared};
+use server::Server;
+use spec::Spec;
+
+/// What to make of a document.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The service's name; made of the title unless given.
+    pub service: Option<Name>,
+    /// Where the service stands, instead of where the document says.
+    pub base_url: Option<String>,
+    /// Which operations to import.
+    pub selection: Selection,
+    /// The names that an earlier import gave, by operation (`GET /pets`).
+    pub known_names: HashMap<String, String>,
+}
+
+/// A name for the service of a document, by its title.
+pub fn service_name(document: &Value) -> Name {
+    let title = document.pointer("/info/title").and_then(Value::as_str);
+    names::service(title.unwrap_or_default())
+}
+
+/// Makes descriptors of a document.
+///
+/// # Errors
+/// When it is no OpenAPI document of version 3, or the service cannot be described.
+pub fn import(document: Value, options: &Options) -> Result<Import, String> {
+    let name = match &options.service {
+        Some(name) => name.clone(),
+        None => service_name(&document),
+    };
+    let spec = Spec::new(document)?;
+    let origin = Origin::of(&spec);
+    let mut report = Report {
+        title: origin.title.clone(),
+        version: origin.version.clone(),
+        openapi: spec.version.clone(),
+        service: name.to_string(),
+        ..Report::default()
+    };
+    let all = operations(&spec, &mut report);
+    let keys = all.iter().map(Operation::key).collect();
+    // What all tools share does not depend on the selection, so that a later import with another one fits.
+    let losses = Losses::default();
+    let server = Server::of(&spec, &name, options.base_url.as_deref(), &all, &losses)?;
+    let schemes = Schemes::of(&spec, &name, &server);
+    let auth = schemes.choose(&all, &losses);
+    let operations = selected(all, &options.selection, &mut report);
+    if let Some(webhooks) = spec.root().get("webhooks") {
+        losses.note(What::Callback, &webhooks.pointer, "webhooks are left out");
+    }
+    let members = service::descriptor(&spec, &name, &server, &auth);
+    let text = origin.header(None) + &yaml::document(&members, &["settings", "auth"]);
+    let service = Arc::new(proven_service(&text)?);
+    let mut files = vec![File {
+        name: "service.yaml".to_owned(),
+        key: None,
+        text,
+    }];
+
+    let graph = Graph::new(&spec);
+    let shared = Shared {
+        spec: &spec,
+        graph: &graph,
+        service: &name,
+        server: &server,
+        schemes: &schemes,
+        auth: &auth,
+    };
+    let named = named(&name, &operations, &options.known_names);
+    let made = parallel::map(&named, |(operation, tool)| {
+        let losses = Losses::default();
+        let text = tool_text(&shared, operation, tool, &origin, &service, &losses);
+        (text, losses)
+    });
+    let mut ledger = Ledger::default();
+    ledger.add(None, losses);
+    for ((operation, tool), (text, losses)) in named.iter().zip(made) {
+        let pointer = operation.part.pointer.clone();
+        match text {
+            Ok(text) => {
+                ledger.add(Some(tool), losses);
+                files.push(File {
+                    name: format!("{tool}.yaml"),
+                    key: Some(operation.key()),
+                    text,
+                });
+                report.tools.push(Imported {
+                    tool: tool.clone(),
+                    operation: operation.key(),
+                    pointer,
+                });
+            }
+            Err(reason) => report.skipped.push(Skipped {
+                operation: operation.key(),
+                pointer,
+                reason,
+            }),
+        }
+    }
+    report.lost = ledger.into_losses();
+    Ok(Import {
+        service: name,
+        files,
+        operations: keys,
+        report,
+    })
+}
+
+/// All operations of the document; what can be none is told as skipped.
+fn operations<'s>(spec: &'s Spec, report: &mut Report) -> Vec<Operation<'s>> {
+    let mut operations = Vec::new();
+    let paths = spec.root().get("paths");
+    for (path, written) in paths.into_iter().flat_map(|paths| paths.members()) {
+        if path.starts_with("x-") {
+            continue;
+        }
+        let item = match spec.resolve(&written) {
+            Ok(item) => item,
+            Err(error) => {
+                report.operations += 1;
+                report.skipped.push(Skipped {
+                    operation: path.to_owned(),
+                    pointer: written.pointer,
+                    reason: error.to_string(),
+                });
+                continue;
+            }
+        };
+        for (key, part) in item.members() {
+            let method = operation::method(key);
+            if method.is_none() && key != "trace" {
+                continue;
+            }
+            report.operations += 1;
+            let reason = match method {
+                Some(method) if part.value.is_object() => {
+                    let item = item.clone();
+                    operations.push(Operation {
+                        method,
+                        path,
+                        item,
+                        part,
+                    });
+                    continue;
+                }
+                Some(_) => "it is no object",
+                None => "TRACE requests are not supported",
+            };
+            report.skipped.push(Skipped {
+                operation: format!("{} {path}", key.to_ascii_uppercase()),
+                pointer: part.pointer,
+                reason: reason.to_owned(),
+            });
+        }
+    }
+    operations
+}
+
+fn selected<'s>(
+    all: Vec<Operation<'s>>,
+    selection: &Selection,
+    report: &mut Report,
+) -> Vec<Operation<'s>> {
+    let tags: Vec<Vec<&str>> = all.iter().map(Operation::tags).collect();
+    let aspects: Vec<Aspects<'_>> = all
+        .iter()
+        .zip(&tags)
+        .map(|(operation, tags)| Aspects {
+            tags,
+            path: operation.path,
+            operation: operation.id().unwrap_or_default(),
+            method: operation.method.as_str(),
+        })
+        .collect();
+    let idle = selection.idle(&aspects);
+    report.idle_selectors = idle.into_iter().map(str::to_owned).collect();
+    let taken: Vec<bool> = aspects.iter().map(|one| selection.takes(one)).collect();
+    report.unselected = taken.iter().filter(|taken| !**taken).count();
+    let chosen = all.iter().zip(taken).filter(|(_, taken)| *taken);
+    chosen.map(|(operation, _)| operation.clone()).collect()
+}
+
+fn named<'s>(
+    service: &Name,
+    operations: &[Operation<'s>],
+    known: &HashMap<String, String>,
+) -> Vec<(Operation<'s>, String)> {
+    let nameless: Vec<Nameless<'_>> = operations
+        .iter()
+        .map(|operation| Nameless {
+            id: operation.id(),
+            method: operation.method.as_str(),
+            path: operation.path,
+            known: known.get(&operation.key()).map(String::as_str),
+        })
+        .collect();
+    let names = names::tools(service, &nameless);
+    operations.iter().cloned().zip(names).collect()
+}
+
+/// Where imported files come from: the first line of each.
+struct Origin {
+    title: String,
+    version: String,
+}
+
+impl Origin {
+    fn of(spec: &Spec) -> Origin {
+        let root = spec.root();
+        let info = root.get("info");
+        let said = |key: &str| info.as_ref().and_then(|info| info.text(key));
+        Origin {
+            title: text::one_line(said("title").unwrap_or("an OpenAPI document"), 100),
+            version: text::one_line(said("version").unwrap_or_default(), 40),
+        }
+    }
+
+    fn header(&self, operation: Option<&Operation<'_>>) -> String {
+        let from = format!("{} {}", self.title, self.version);
+        super::header(from.trim(), operation.map(Operation::key).as_deref())
+    }
+}
+
+fn proven_service(text: &str) -> Result<Service, String> {
+    let refuse =
+        |findings: Vec<Finding>| format!("the service has no valid form: {}", worded(&findings));
+    let source = Source::parse("service.yaml".into(), text.to_owned().into()).map_err(refuse)?;
+    let check = Check::proving(source);
+    match prove_service(&check) {
+        Some(service) if !check.failed() => Ok(service),
+        _ => Err(refuse(check.into_findings())),
+    }
+}
+
+/// The text of a tool's file, proved.
+fn tool_text(
+    shared: &Shared<'_>,
+    operation: &Operation<'_>,
+    name: &str,
+    origin: &Origin,
+    service: &Arc<Service>,
+    losses: &Losses,
+) -> Result<String, String> {
+    let mut draft = shared.draft(operation, name, losses)?;
+    let header = origin.header(Some(operation));
+    let write = |members: &Map<String, Value>| {
+        const APART: [&str; 6] = [
+            "params", "request", "paging", "response", "examples", "allow",
+        ];
+        header.clone() + &yaml::document(members, &APART)
+    };
+    let (tool, warnings) = prove(name, write(&draft.members), service)?;
+    if let Some(example) = example::of(shared.spec, &draft, &tool) {
+        draft
+            .members
+            .insert("examples".into(), vec![example].into());
+        if let Err(reason) = prove(name, write(&draft.members), service) {
+            draft.members.shift_remove("examples");
+            losses.note(What::Example, &operation.part.pointer, reason);
+        }
+    }
+    if !warnings.is_empty() {
+        let reasons = warnings.iter().map(|code| allowance(*code));
+        draft
+            .members
+            .insert("allow".into(), Value::Object(reasons.collect()));
+        prove(name, write(&draft.members), service)?;
+    }
+    Ok(write(&draft.members))
+}
+
+/// Every check of `validate`: the tool, and the codes of the warnings.
+///
+/// # Errors
+/// The mistakes in words.
+fn prove(name: &str, text: String, service: &Arc<Service>) -> Result<(Tool, Vec<Code>), String> {
+    let source =
+        Source::parse(format!("{name}.yaml"), text.into()).map_err(|found| worded(&found))?;
+    let check = Check::proving(source);
+    let tool = prove_tool(&check, &ServiceSource::Beside(Arc::clone(service)));
+    let failed = check.failed();
+    let findings = check.into_findings();
+    match tool {
+        Some(tool) if !failed => {
+            let mut codes: Vec<Code> = findings.iter().map(|finding| finding.code).collect();
+            codes.sort_by_key(|code| code.name());
+            codes.dedup();
+            Ok((tool, codes))
+        }
+        _ => Err(worded(&findings)),
+    }
+}
+
+/// Why a warning about an imported tool is meant to be.
+fn allowance(code: Code) -> (String, Value) {
+    let reason = match code {
+        Code::UndescribedParam => "The document does not describe it.",
+        Code::UncheckedFormat => "The document has formats of its own.",
+        _ => "The document has it so.",
+    };
+    (code.name().to_owned(), reason.into())
+}
+
+/// The first mistakes in words.
+fn worded(findings: &[Finding]) -> String {
+    const MOST: usize = 3;
+    let errors: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(|finding| format!("{} ({})", finding.message, finding.code))
+        .collect();
+    let shown = errors
+        .iter()
+        .take(MOST)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("; ");
+    match errors.len().saturating_sub(MOST) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
+}

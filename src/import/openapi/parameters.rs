@@ -1,0 +1,610 @@
+//! Parameters: from path, query and headers to params, and the request's parts that use them.
+
+use serde_json::{Map, Value, json};
+
+use super::schema::{Schemas, Shape, shape};
+use super::spec::{Part, Spec};
+use super::text;
+use crate::import::report::{Losses, What};
+use crate::plan::is_reserved;
+use crate::template::is_identifier;
+
+/// Where a parameter stands in the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Location {
+    /// A part of the path.
+    Path,
+    /// The query.
+    Query,
+    /// A header.
+    Header,
+}
+
+impl Location {
+    /// The word for it in names.
+    pub fn word(self) -> &'static str {
+        match self {
+            Location::Path => "path",
+            Location::Query => "query",
+            Location::Header => "header",
+        }
+    }
+}
+
+/// A parameter as the document has it.
+#[derive(Debug)]
+pub struct Parameter<'s> {
+    /// The name on the wire.
+    pub wire: &'s str,
+    /// Where it stands.
+    pub location: Location,
+    /// The parameter object.
+    pub part: Part<'s>,
+    /// Its schema; `None` when it has none that can be used.
+    pub schema: Option<Part<'s>>,
+    /// The media type, when its value is a document of its own.
+    media_type: Option<&'s str>,
+}
+
+/// The parameters of an operation: its own, and those of its path that it does not replace. Sorted by place, in
+/// the order of the document.
+pub fn collect<'s>(
+    spec: &'s Spec,
+    path: &Part<'s>,
+    operation: &Part<'s>,
+    losses: &Losses,
+) -> Vec<Parameter<'s>> {
+    let mut parameters: Vec<Parameter<'s>> = Vec::new();
+    let all = [path, operation]
+        .into_iter()
+        .filter_map(|part| part.get("parameters"))
+        .flat_map(|list| list.items());
+    for part in all {
+        let part = match spec.resolve(&part) {
+            Ok(part) => part,
+            Err(error) => {
+                let message = format!("{error}; the parameter is left out");
+                losses.note(What::Reference, &part.pointer, message);
+                continue;
+            }
+        };
+        let Some(parameter) = take(part, losses) else {
+            continue;
+        };
+        let same = parameters
+            .iter_mut()
+            .find(|other| other.wire == parameter.wire && other.location == parameter.location);
+        match same {
+            Some(known) => *known = parameter,
+            None => parameters.push(parameter),
+        }
+    }
+    parameters.sort_by_key(|parameter| parameter.location);
+    parameters
+}
+
+fn take<'s>(part: Part<'s>, losses: &Losses) -> Option<Parameter<'s>> {
+    let leave_out = |message: &str| losses.note(What::Parameter, &part.pointer, message);
+    let Some(wire) = part.text("name") else {
+        leave_out("the parameter has no name; it is left out");
+        return None;
+    };
+    let location = match part.text("in") {
+        Some("path") => Location::Path,
+        Some("query") => Location::Query,
+        Some("header") => Location::Header,
+        Some("cookie") => {
+            leave_out("cookies have no form here; the parameter is left out");
+            return None;
+        }
+        _ => {
+            leave_out("the parameter does not say where it stands; it is left out");
+            return None;
+        }
+    };
+    if location == Location::Header {
+        let lower = wire.to_ascii_lowercase();
+        // By the rules of OpenAPI these are no parameters: the body, the response and the credentials decide.
+        if ["accept", "content-type", "authorization"].contains(&lower.as_str()) {
+            return None;
+        }
+        let is_token = wire
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+        if !is_token || is_reserved(&lower) {
+            leave_out("this header cannot be set; the parameter is left out");
+            return None;
+        }
+    }
+    let content = part.get("content").and_then(|content| {
+        let (name, media) = content.members().next()?;
+        Some((name, media.get("schema")))
+    });
+    let (media_type, schema) = match content {
+        Some((name, schema)) => (Some(name), schema),
+        None => (None, part.get("schema")),
+    };
+    Some(Parameter {
+        wire,
+        location,
+        part,
+        schema,
+        media_type,
+    })
+}
+
+/// The params of a tool and the parts of its request that use them, while they are put together.
+#[derive(Debug, Default)]
+pub struct Request {
+    /// From the param's name to its schema.
+    pub properties: Map<String, Value>,
+    /// The names of the params that a call must give.
+    pub required: Vec<String>,
+    /// The params' names by place and name on the wire.
+    pub names: Vec<(Location, String, String)>,
+    /// Rules about params together, such as `anyOf`.
+    pub rules: Map<String, Value>,
+    /// The path template.
+    pub path: String,
+    /// From the name on the wire to the value.
+    pub query: Map<String, Value>,
+    /// From the header's name to the value.
+    pub headers: Map<String, Value>,
+    /// The body section.
+    pub body: Option<Value>,
+}
+
+impl Request {
+    /// A name for a param: its own where that is free and can be written, else another one, which is told.
+    pub fn name(&self, wire: &str, prefix: &str, pointer: &str, losses: &Losses) -> String {
+        let legal: String = wire
+            .trim()
+            .chars()
+            .map(|c| if is_legal(c) { c } else { '_' })
+            .collect();
+        let legal = if legal.is_empty() {
+            prefix.to_owned()
+        } else {
+            legal
+        };
+        let name = [legal.clone(), format!("{prefix}_{legal}")]
+            .into_iter()
+            .chain((2..).map(|i| format!("{legal}_{i}")))
+            .find(|name| self.is_free(name))
+            .unwrap_or(legal);
+        if name != wire {
+            losses.note(
+                What::Name,
+                pointer,
+                format!("`{wire}` of the {prefix} is called `{name}` here"),
+            );
+        }
+        name
+    }
+
+    /// Whether a param can have exactly this name.
+    pub fn is_free(&self, name: &str) -> bool {
+        // Expressions call all params `params`, and the service's settings `settings`.
+        !self.properties.contains_key(name)
+            && !["params", "settings", ""].contains(&name)
+            && name.trim() == name
+            && name.chars().all(is_legal)
+    }
+
+    /// Adds a param.
+    pub fn add(&mut self, name: &str, schema: Map<String, Value>, is_required: bool) {
+        self.properties
+            .insert(name.to_owned(), Value::Object(schema));
+        if is_required {
+            self.required.push(name.to_owned());
+        }
+    }
+
+    /// Adds the parameters; what has no form is told.
+    pub fn add_parameters<'s>(
+        &mut self,
+        spec: &'s Spec,
+        path: &'s str,
+        parameters: &[Parameter<'s>],
+        schemas: &mut Schemas<'s, '_>,
+        losses: &Losses,
+    ) {
+        let (path, fixed) = split_target(path);
+        let mut filled: Vec<(&str, String)> = Vec::new();
+        for parameter in parameters {
+            let in_path = parameter.location == Location::Path;
+            if in_path && !path.contains(&format!("{{{}}}", parameter.wire)) {
+                losses.note(
+                    What::Parameter,
+                    &parameter.part.pointer,
+                    format!(
+                        "the path has no `{{{}}}`; the parameter is left out",
+                        parameter.wire
+                    ),
+                );
+                continue;
+            }
+            let name = self.name(
+                parameter.wire,
+                parameter.location.word(),
+                &parameter.part.pointer,
+                losses,
+            );
+            let allowed = parameter.schema.as_ref().map(|schema| shape(spec, schema));
+            let (schema, is_required) = parameter.schema_of(schemas, in_path, losses);
+            self.add(&name, schema, is_required);
+            let wire = parameter.wire.to_owned();
+            self.names.push((parameter.location, wire, name.clone()));
+            let written = Written {
+                parameter,
+                name: &name,
+                shape: allowed.unwrap_or_default(),
+                losses,
+            };
+            match parameter.location {
+                Location::Path => filled.push((parameter.wire, written.in_path())),
+                Location::Query => {
+                    let value = written.in_query();
+                    self.query.insert(parameter.wire.to_owned(), value);
+                }
+                Location::Header => {
+                    let value = written.in_header();
+                    self.headers.insert(parameter.wire.to_owned(), value);
+                }
+            }
+        }
+        self.path = self.fill(path, &filled);
+        for (name, value) in fixed {
+            self.query.entry(name).or_insert(value);
+        }
+    }
+
+    /// The path with an expression for each `{name}`; a name that no parameter describes becomes a param too.
+    fn fill(&mut self, path: &str, filled: &[(&str, String)]) -> String {
+        let mut template = String::new();
+        let mut rest = path;
+        while let Some((text, behind)) = rest.split_once('{') {
+            let Some((wire, after)) = behind.split_once('}') else {
+                break;
+            };
+            template.push_str(&path_text(text));
+            match filled.iter().find(|(name, _)| *name == wire) {
+                Some((_, written)) => template.push_str(written),
+                None => {
+                    let name = match self.properties.contains_key(wire) || wire.is_empty() {
+                        true => format!("path_{wire}"),
+                        false => wire.to_owned(),
+                    };
+                    let schema = Map::from_iter([("type".to_owned(), json!("string"))]);
+                    self.add(&name, schema, true);
+                    template.push_str(&format!("{{{{ {} }}}}", reference(&name)));
+                }
+            }
+            rest = after;
+        }
+        template.push_str(&path_text(rest));
+        match template.starts_with('/') {
+            true => template,
+            false => format!("/{template}"),
+        }
+    }
+
+    /// The name of the param that a parameter became.
+    pub fn name_of(&self, parameter: &Parameter<'_>) -> Option<&str> {
+        self.names
+            .iter()
+            .find(|(location, wire, _)| *location == parameter.location && wire == parameter.wire)
+            .map(|(_, _, name)| name.as_str())
+    }
+
+    /// The `params` section.
+    pub fn params(&self, definitions: Map<String, Value>) -> Option<Value> {
+        if self.properties.is_empty() {
+            return None;
+        }
+        let mut params = Map::new();
+        if !self.required.is_empty() {
+            params.insert("required".into(), self.required.clone().into());
+        }
+        params.insert("properties".into(), self.properties.clone().into());
+        params.extend(self.rules.clone());
+        if !definitions.is_empty() {
+            params.insert("$defs".into(), definitions.into());
+        }
+        Some(params.into())
+    }
+
+    /// The `query` section: a list of names where every parameter goes by its param's name in the default style.
+    pub fn query(&self) -> Option<Value> {
+        if self.query.is_empty() {
+            return None;
+        }
+        let is_plain = |(name, value): (&String, &Value)| {
+            self.properties.contains_key(name) && value.as_str() == Some(&expression(name))
+        };
+        match self.query.iter().all(is_plain) {
+            true => Some(self.query.keys().cloned().collect::<Vec<_>>().into()),
+            false => Some(self.query.clone().into()),
+        }
+    }
+}
+
+/// Whether a character can stand in a param's name: an expression must be able to hold it in quotes.
+fn is_legal(c: char) -> bool {
+    !c.is_control() && !"\"'\\{}`".contains(c)
+}
+
+/// A param in an expression.
+pub fn reference(name: &str) -> String {
+    match is_identifier(name) {
+        true => name.to_owned(),
+        false => format!("params[\"{name}\"]"),
+    }
+}
+
+/// A string that is exactly one param.
+pub fn expression(name: &str) -> String {
+    format!("{{{{ {} }}}}", reference(name))
+}
+
+/// A path without what some documents put behind it: query parameters that are part of the operation, and a fragment.
+fn split_target(path: &str) -> (&str, Vec<(String, Value)>) {
+    let path = path.split('#').next().unwrap_or_default();
+    let Some((path, query)) = path.split_once('?') else {
+        return (path, Vec::new());
+    };
+    let fixed = url::form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, value)| !name.is_empty() && !value.contains(['{', '}']))
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+        .collect();
+    (path, fixed)
+}
+
+/// Text of a path as a path template may have it.
+pub fn path_text(text: &str) -> String {
+    let mut legal = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let is_escape = c == '%'
+            && text
+                .as_bytes()
+                .get(at + 1..at + 3)
+                .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        match is_escape || c.is_ascii_alphanumeric() || "/-._~!$&'()*+,;=:@".contains(c) {
+            true => legal.push(c),
+            false => legal.push_str(&crate::plan::percent_encode(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    legal
+}
+
+impl<'s> Parameter<'s> {
+    /// The param's schema and whether a call must give it.
+    fn schema_of(
+        &self,
+        schemas: &mut Schemas<'s, '_>,
+        in_path: bool,
+        losses: &Losses,
+    ) -> (Map<String, Value>, bool) {
+        let mut schema = match &self.schema {
+            Some(schema) => schemas.param(schema),
+            None => Map::new(),
+        };
+        if in_path {
+            give_text_form(&mut schema);
+        }
+        if self.part.flag("deprecated") == Some(true) {
+            schema.insert("deprecated".into(), true.into());
+        }
+        if let Some(words) = self.part.text("description") {
+            schema.shift_remove("description");
+            let words = text::plain(words, text::PARAM);
+            schema.insert("description".into(), words.into());
+        }
+        let is_required = in_path || self.part.flag("required") == Some(true);
+        let is_required = tell_default(&mut schema, is_required);
+        if self.part.flag("allowReserved") == Some(true) {
+            losses.note(
+                What::Parameter,
+                &self.part.pointer,
+                "reserved characters are percent-encoded all the same",
+            );
+        }
+        (schema, is_required)
+    }
+}
+
+/// The engine sends a param's default. A default of the document is what the service takes when nothing is sent, and
+/// to send it is not always the same: it may exclude other parameters, or overwrite what an update should leave
+/// alone. So it is told in words, unless the param must be sent anyway. Says whether a call must give the param.
+pub fn tell_default(schema: &mut Map<String, Value>, is_required: bool) -> bool {
+    let Some(default) = schema.get("default").cloned() else {
+        return is_required;
+    };
+    if is_required {
+        return false;
+    }
+    schema.shift_remove("default");
+    let shown = match &default {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if shown.is_empty() || shown.len() > 80 {
+        return is_required;
+    }
+    let words = schema.shift_remove("description");
+    let words = words.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let lower = words.to_lowercase();
+    let says_so = lower.contains("default") && lower.contains(&shown.to_lowercase());
+    let words = match (words, says_so) {
+        (words, true) => words.to_owned(),
+        ("", _) => format!("Default: {shown}."),
+        (words, _) if words.contains('\n') => format!("{words}\n\nDefault: {shown}."),
+        (words, _) if words.ends_with(['.', '!', '?', ')']) => format!("{words} Default: {shown}."),
+        (words, _) => format!("{words}. Default: {shown}."),
+    };
+    schema.insert("description".into(), words.into());
+    is_required
+}
+
+/// A path is text, and the engine refuses what might be null or has no type at all.
+fn give_text_form(schema: &mut Map<String, Value>) {
+    let types = match schema.get("type") {
+        Some(Value::Array(names)) => names
+            .iter()
+            .filter(|name| *name != "null")
+            .cloned()
+            .collect(),
+        Some(one) => vec![one.clone()],
+        None if ["allOf", "anyOf", "oneOf", "$ref", "enum", "const"]
+            .iter()
+            .any(|keyword| schema.contains_key(*keyword)) =>
+        {
+            return;
+        }
+        None => vec![json!("string")],
+    };
+    if let Some(Value::Array(options)) = schema.get_mut("enum") {
+        options.retain(|option| !option.is_null());
+    }
+    let types = match types.as_slice() {
+        [] => json!("string"),
+        [one] => one.clone(),
+        several => several.into(),
+    };
+    let mut whole = Map::from_iter([("type".to_owned(), types)]);
+    whole.extend(
+        std::mem::take(schema)
+            .into_iter()
+            .filter(|(keyword, _)| keyword != "type"),
+    );
+    *schema = whole;
+}
+
+/// How a param is written where its parameter stands.
+struct Written<'p, 's> {
+    parameter: &'p Parameter<'s>,
+    name: &'p str,
+    shape: Shape,
+    losses: &'p Losses,
+}
+
+impl Written<'_, '_> {
+    fn style(&self) -> Option<&str> {
+        self.parameter.part.text("style")
+    }
+
+    fn explode(&self, default: bool) -> bool {
+        self.parameter.part.flag("explode").unwrap_or(default)
+    }
+
+    fn note(&self, message: impl Into<String>) {
+        let pointer = &self.parameter.part.pointer;
+        self.losses.note(What::Parameter, pointer, message);
+    }
+
+    /// An expression that leaves the parameter out when there is no argument.
+    fn when_given(&self, computed: &str) -> String {
+        format!(
+            "{{{{ {computed} if {} is defined }}}}",
+            reference(self.name)
+        )
+    }
+
+    /// The value as JSON text, for parameters that are documents of their own.
+    fn as_json(&self) -> Option<String> {
+        let media_type = self.parameter.media_type?;
+        if !super::body::is_json(media_type) {
+            self.note(format!(
+                "a value of the type {media_type} is sent as it is given"
+            ));
+            return None;
+        }
+        Some(self.when_given(&format!("{} | tojson", reference(self.name))))
+    }
+
+    fn in_path(&self) -> String {
+        let name = reference(self.name);
+        let (style, explode) = (self.style().unwrap_or("simple"), self.explode(false));
+        let lead = match style {
+            "label" => ".".to_owned(),
+            "matrix" => format!(";{}=", path_text(self.parameter.wire)),
+            _ => String::new(),
+        };
+        if self.shape.object || self.shape.array {
+            self.note("the items of a list or object are joined with an encoded comma");
+        }
+        let value = match (self.shape.array, self.shape.object) {
+            _ if self.shape.scalar => name,
+            (true, _) if style == "label" && explode => format!("{name} | join(\".\")"),
+            (true, _) => format!("{name} | join(\",\")"),
+            (_, true) => {
+                let between = if explode { "=" } else { "," };
+                format!("{name} | items | map(\"join\", \"{between}\") | join(\",\")")
+            }
+            _ => name,
+        };
+        format!("{lead}{{{{ {value} }}}}")
+    }
+
+    fn in_query(&self) -> Value {
+        if let Some(json) = self.as_json() {
+            return json.into();
+        }
+        let plain = expression(self.name);
+        let styled = |style: &str| json!({ "value": plain, "style": style });
+        let Shape {
+            array,
+            object,
+            nested,
+            ..
+        } = self.shape;
+        let style = self.style().unwrap_or("form");
+        if nested && style != "deepObject" {
+            self.note(format!(
+                "lists and objects inside others have no form in the style `{style}`; the value is sent as JSON text"
+            ));
+            return self
+                .when_given(&format!("{} | tojson", reference(self.name)))
+                .into();
+        }
+        match style {
+            // Lists of objects need an index to say which members belong together.
+            "deepObject" if self.shape.list_of_parts => styled("indexed"),
+            "deepObject" if array || object => styled("deep_object"),
+            "spaceDelimited" if (array || object) && !self.explode(false) => styled("space"),
+            "pipeDelimited" if (array || object) && !self.explode(false) => styled("pipe"),
+            "form" | "deepObject" | "spaceDelimited" | "pipeDelimited" => {
+                match (array || object, self.explode(true)) {
+                    (true, false) => styled("comma"),
+                    (true, true) if object => styled("form"),
+                    _ => plain.into(),
+                }
+            }
+            other => {
+                self.note(format!(
+                    "`{other}` is no style of the query; the default is used"
+                ));
+                if object { styled("form") } else { plain.into() }
+            }
+        }
+    }
+
+    fn in_header(&self) -> Value {
+        if let Some(json) = self.as_json() {
+            return json.into();
+        }
+        let name = reference(self.name);
+        match self.shape {
+            Shape { nested: true, .. } => {
+                self.note("lists and objects inside others have no form in a header; the value is sent as JSON text");
+                self.when_given(&format!("{name} | tojson")).into()
+            }
+            Shape { object: true, .. } => {
+                let between = if self.explode(false) { "=" } else { "," };
+                let pairs = format!("{name} | items | map(\"join\", \"{between}\") | join(\",\")");
+                self.when_given(&pairs).into()
+            }
+            _ => expression(self.name).into(),
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Where the service and its operations stand.
+
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::auth::variable_name;
+use super::operation::Operation;
+use super::spec::{Part, Spec};
+use super::text;
+use crate::descriptor::Name;
+use crate::import::report::{Losses, What};
+use crate::template::{is_identifier, scalar_text};
+
+/// Where the service stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    /// The `base_url` section.
+    pub base_url: Value,
+    /// The settings that it uses.
+    pub settings: Map<String, Value>,
+    /// The base URL, when it has no settings.
+    pub literal: Option<Url>,
+    /// What stands between the base URL and the path of an operation that has no server of its own.
+    home: String,
+}
+
+impl Server {
+    /// The first server with an origin that can be used; `given` instead of all of them. Where some of the operations
+    /// have servers of their own at the same origin, the base URL is what all have in common.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn of(
+        spec: &Spec,
+        service: &Name,
+        given: Option<&str>,
+        operations: &[Operation<'_>],
+        losses: &Losses,
+    ) -> Result<Server, String> {
+        let mut server = match given {
+            Some(given) => Server::literal(given.trim_end_matches('/').to_owned()),
+            None => Server::from_part(&chosen(spec, losses)?, service, losses)?,
+        };
+        let Some(main) = server.literal.clone() else {
+            return Ok(server);
+        };
+        let paths: Vec<String> = operations
+            .iter()
+            .filter_map(|operation| own_url(operation, &main)?.ok())
+            .filter(|own| own.origin() == main.origin())
+            .map(|own| own.path().to_owned())
+            .collect();
+        let main_path = main.path().trim_end_matches('/');
+        let base = paths
+            .iter()
+            .fold(main_path.to_owned(), |base, path| common(&base, path));
+        if base.len() < main_path.len() {
+            let mut url = main.clone();
+            url.set_path(&base);
+            server = Server {
+                home: main_path[base.len()..].to_owned(),
+                ..Server::literal(url.as_str().trim_end_matches('/').to_owned())
+            };
+        }
+        Ok(server)
+    }
+
+    fn literal(url: String) -> Server {
+        Server {
+            literal: Url::parse(&url).ok(),
+            base_url: url.into(),
+            settings: Map::new(),
+            home: String::new(),
+        }
+    }
+
+    fn from_part(server: &Part<'_>, service: &Name, losses: &Losses) -> Result<Server, String> {
+        let url = server.text("url").unwrap_or_default().trim();
+        let variables = Variables {
+            server,
+            service,
+            losses,
+        };
+        // The scheme and the port are never settings.
+        let (scheme, rest) = match url.split_once("//") {
+            Some((scheme, rest)) => (variables.filled(scheme.trim_end_matches(':')), rest),
+            None => ("https".to_owned(), url),
+        };
+        let (authority, path) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) => (host, format!(":{}", variables.filled(port))),
+            None => (authority, String::new()),
+        };
+        let lead = match scheme.as_str() {
+            "" => "https://".to_owned(),
+            scheme => format!("{scheme}://"),
+        };
+        if !url.contains('{') {
+            let url = secure(format!("{lead}{host}{port}{path}"), server, losses);
+            return Ok(Server::literal(url.trim_end_matches('/').to_owned()));
+        }
+        // A value may be a label of a host whose domain is written out. Anything else makes the whole origin the
+        // user's to choose.
+        let is_label = |name: &str| !variables.default(name).contains(['.', ':', '/']);
+        let domain = host.rsplit('}').next().unwrap_or_default();
+        let has_domain = domain.matches('.').count() >= 2 || !host.contains('{');
+        if !(has_domain && names(host).all(is_label)) {
+            let url = format!(
+                "{lead}{}{port}{}",
+                variables.filled(host),
+                variables.filled(path)
+            );
+            let url = secure(url, server, losses);
+            let setting = json!({
+                "description": "Where the service stands.",
+                "default": url.trim_end_matches('/'),
+                "env": variable_name(service, "url"),
+            });
+            return Ok(Server {
+                base_url: json!({ "url": "{{ settings.url }}", "within": "any" }),
+                settings: Map::from_iter([("url".to_owned(), setting)]),
+                literal: None,
+                home: String::new(),
+            });
+        }
+        let mut settings = Map::new();
+        let host = variables.as_settings(host, "^[A-Za-z0-9-]+$", &mut settings);
+        let path = variables.as_settings(path, "^[A-Za-z0-9._~-]+$", &mut settings);
+        let url = secure(format!("{lead}{host}{port}{path}"), server, losses);
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Server {
+            settings,
+            ..Server::literal(url)
+        })
+    }
+
+    /// Where an operation stands.
+    ///
+    /// # Errors
+    /// When it has a server of its own that is none of the service's.
+    pub fn place(&self, operation: &Operation<'_>) -> Result<Place, String> {
+        let shown = self
+            .base_url
+            .as_str()
+            .unwrap_or("a place that users choose");
+        let Some(written) = own_server(operation) else {
+            return Ok(Place::Below(self.home.clone()));
+        };
+        let elsewhere = || format!("it stands at {written}, and the service at {shown}");
+        let Some(base) = &self.literal else {
+            return match Some(written) == self.base_url.as_str() {
+                true => Ok(Place::Below(String::new())),
+                false => Err(elsewhere()),
+            };
+        };
+        let own = own_url(operation, base)
+            .and_then(Result::ok)
+            .ok_or_else(elsewhere)?;
+        let own_path = own.path().trim_end_matches('/');
+        let below = own_path
+            .strip_prefix(base.path().trim_end_matches('/'))
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        match below {
+            Some(below) if own.origin() == base.origin() => Ok(Place::Below(below.to_owned())),
+            _ if own.scheme() == "https" && is_related(&own, base) => {
+                Ok(Place::Beside(own.as_str().trim_end_matches('/').to_owned()))
+            }
+            _ => Err(elsewhere()),
+        }
+    }
+}
+
+/// Where an operation stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Below the service's base URL, with this between it and the operation's path.
+    Below(String),
+    /// At another base URL of the same domain, such as one for uploads.
+    Beside(String),
+}
+
+/// Whether two hosts are of one domain, so that a credential for one is known at the other.
+fn is_related(one: &Url, other: &Url) -> bool {
+    let labels = |url: &Url| -> Vec<String> {
+        let host = url.domain().unwrap_or_default();
+        host.rsplit('.').map(str::to_owned).collect()
+    };
+    let (one, other) = (labels(one), labels(other));
+    let common = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+    // Below a country, a domain has three labels where the second is short: example.co.uk.
+    let needed = match one.as_slice() {
+        [country, second, ..] if country.len() == 2 && second.len() <= 3 => 3,
+        _ => 2,
+    };
+    common >= needed
+}
+
+/// The document's server: the first with https, else the first with an origin at all.
+fn chosen<'s>(spec: &'s Spec, losses: &Losses) -> Result<Part<'s>, String> {
+    let servers: Vec<Part<'s>> = spec
+        .root()
+        .get("servers")
+        .into_iter()
+        .flat_map(|servers| servers.items())
+        .collect();
+    let starts = |server: &&Part<'_>, starts: &[&str]| {
+        let url = server.text("url").unwrap_or_default().trim();
+        starts.iter().any(|start| url.starts_with(start))
+    };
+    let chosen = servers
+        .iter()
+        .find(|server| starts(server, &["https://", "//"]))
+        .or_else(|| {
+            servers
+                .iter()
+                .find(|server| starts(server, &["http://", "{"]))
+        })
+        .ok_or(
+            "the document does not say where the service stands; give its URL with --base-url",
+        )?;
+    let others: Vec<&str> = servers
+        .iter()
+        .filter(|server| server.pointer != chosen.pointer)
+        .filter_map(|server| server.text("url"))
+        .collect();
+    if !others.is_empty() {
+        losses.note(
+            What::Server,
+            "/servers",
+            format!("the other servers are left out: {}", others.join(", ")),
+        );
+    }
+    Ok(chosen.clone())
+}
+
+/// The URL of the server that an operation or its path names.
+fn own_server<'s>(operation: &Operation<'s>) -> Option<&'s str> {
+    [&operation.part, &operation.item]
+        .into_iter()
+        .find_map(|part| part.get("servers")?.items().next()?.text("url"))
+        .map(str::trim)
+}
+
+/// The same as a URL, with https where the service would be called so too.
+fn own_url(operation: &Operation<'_>, base: &Url) -> Option<Result<Url, url::ParseError>> {
+    let written = own_server(operation)?;
+    if written.contains('{') {
+        return Some(Err(url::ParseError::InvalidDomainCharacter));
+    }
+    let secured = match written.strip_prefix("http://") {
+        Some(rest) if base.scheme() == "https" => format!("https://{rest}"),
+        _ => written.to_owned(),
+    };
+    Some(base.join(&secured))
+}
+
+/// The whole segments that two paths begin with.
+fn common(one: &str, other: &str) -> String {
+    one.split('/')
+        .zip(other.split('/'))
+        .take_while(|(one, other)| one == other)
+        .map(|(segment, _)| segment)
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// The names of the variables in a part of a URL.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+}
+
+/// Plain http is only for this machine; for others there is hardly one left without https.
+pub fn secure(url: String, part: &Part<'_>, losses: &Losses) -> String {
+    let Some(rest) = url.strip_prefix("http://") else {
+        return url;
+    };
+    let is_here = Url::parse(&url).is_ok_and(|url| crate::service::is_loopback(&url));
+    if is_here {
+        return url;
+    }
+    losses.note(
+        What::Server,
+        &part.pointer,
+        "plain http would show credentials; https is used",
+    );
+    format!("https://{rest}")
+}
+
+/// The variables of a server's URL.
+struct Variables<'v, 's> {
+    server: &'v Part<'s>,
+    service: &'v Name,
+    losses: &'v Losses,
+}
+
+impl<'s> Variables<'_, 's> {
+    fn part(&self, name: &str) -> Option<Part<'s>> {
+        self.server.get("variables")?.get(name)
+    }
+
+    fn default(&self, name: &str) -> String {
+        self.part(name)
+            .and_then(|variable| scalar_text(variable.value.get("default")?))
+            .unwrap_or_default()
+    }
+
+    /// A part of the URL with the defaults in it.
+    fn filled(&self, text: &str) -> String {
+        let mut filled = text.to_owned();
+        for name in names(text) {
+            filled = filled.replace(&format!("{{{name}}}"), &self.default(name));
+        }
+        filled
+    }
+
+    /// A part of the URL with a setting for each variable. One that is several segments, or may be none, stays at its
+    /// default.
+    fn as_settings(&self, text: &str, pattern: &str, settings: &mut Map<String, Value>) -> String {
+        let mut written = text.to_owned();
+        for name in names(text) {
+            let default = self.default(name);
+            let value =
+                match default.contains('/') || (default.is_empty() && self.part(name).is_some()) {
+                    true => {
+                        let pointer = &self.server.pointer;
+                        let message =
+                            format!("the variable `{name}` of the URL is left at its default");
+                        self.losses.note(What::Server, pointer, message);
+                        default
+                    }
+                    false => {
+                        let setting = setting_name(name);
+                        let section = self.setting(name, &setting, pattern);
+                        settings.insert(setting.clone(), section);
+                        format!("{{{{ settings.{setting} }}}}")
+                    }
+                };
+            written = written.replacen(&format!("{{{name}}}"), &value, 1);
+        }
+        written
+    }
+
+    fn setting(&self, name: &str, setting: &str, pattern: &str) -> Value {
+        let mut section = Map::new();
+        let variable = self.part(name);
+        let words = variable
+            .as_ref()
+            .and_then(|variable| variable.text("description"));
+        if let Some(words) = words {
+            section.insert(
+                "description".into(),
+                text::one_line(words, text::NESTED).into(),
+            );
+        }
+        let default = self.default(name);
+        if !default.is_empty() {
+            section.insert("default".into(), default.into());
+        }
+        section.insert("env".into(), variable_name(self.service, setting).into());
+        let options: Vec<String> = variable
+            .and_then(|variable| variable.value.get("enum")?.as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(scalar_text)
+            .map(|option| regex::escape(&option))
+            .collect();
+        let pattern = match options.is_empty() {
+            true => pattern.to_owned(),
+            false => format!("^({})$", options.join("|")),
+        };
+        section.insert("pattern".into(), pattern.into());
+        section.into()
+    }
+}
+
+fn setting_name(name: &str) -> String {
+    let mut legal: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    if !is_identifier(&legal) {
+        legal.insert_str(0, "server_");
+    }
+    legal
+}

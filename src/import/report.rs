@@ -1,0 +1,161 @@
+//! What an import made of a document: the tools, what was skipped and why, and what was lost.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// What an import made of a document.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// The document's title.
+    pub title: String,
+    /// The document's own version.
+    pub version: String,
+    /// The version of OpenAPI that it follows.
+    pub openapi: String,
+    /// The name of the service.
+    pub service: String,
+    /// Operations in the document.
+    pub operations: usize,
+    /// Operations that were not selected.
+    pub unselected: usize,
+    /// Operations that became tools, in the order of the document.
+    pub tools: Vec<Imported>,
+    /// Operations that did not become tools.
+    pub skipped: Vec<Skipped>,
+    /// What the descriptors do not say though the document does.
+    pub lost: Vec<Loss>,
+    /// Selectors that match no operation.
+    pub idle_selectors: Vec<String>,
+}
+
+/// An operation that became a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// The tool's name.
+    pub tool: String,
+    /// The operation, such as `GET /pets/{id}`.
+    pub operation: String,
+    /// Where the operation stands in the document.
+    pub pointer: String,
+}
+
+/// An operation that did not become a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The operation, such as `TRACE /pets`.
+    pub operation: String,
+    /// Where it stands in the document.
+    pub pointer: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Something that the document says and the descriptors do not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    /// What kind of thing it is.
+    pub what: What,
+    /// Where it stands in the document.
+    pub pointer: String,
+    /// What became of it.
+    pub message: String,
+    /// The tools that it concerns; empty when it concerns all of them.
+    pub tools: Vec<String>,
+}
+
+/// The kinds of things that can be lost or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// A login or credential.
+    Auth,
+    /// A server, or a variable of its URL.
+    Server,
+    /// A reference that leads nowhere that can be used.
+    Reference,
+    /// A parameter that has no form, or another one.
+    Parameter,
+    /// A param that goes by another name than on the wire.
+    Name,
+    /// The request's body, or a media type of it.
+    Body,
+    /// A part of a schema.
+    Schema,
+    /// The pages of a list were not recognised.
+    Paging,
+    /// The response.
+    Response,
+    /// An example that does not fit.
+    Example,
+    /// Webhooks and callbacks, which nobody calls.
+    Callback,
+}
+
+impl What {
+    /// The kind in words, for a heading.
+    pub fn words(self) -> &'static str {
+        match self {
+            What::Auth => "auth",
+            What::Server => "server",
+            What::Reference => "reference",
+            What::Parameter => "parameter",
+            What::Name => "name",
+            What::Body => "body",
+            What::Schema => "schema",
+            What::Paging => "paging not recognised",
+            What::Response => "response",
+            What::Example => "example",
+            What::Callback => "webhook or callback",
+        }
+    }
+}
+
+/// Collects what is lost while one operation, or the service, is imported.
+#[derive(Debug, Default)]
+pub struct Losses(RefCell<Vec<(What, String, String)>>);
+
+impl Losses {
+    /// Notes that what stands at `pointer` is lost or changed.
+    pub fn note(&self, what: What, pointer: &str, message: impl Into<String>) {
+        let entry = (what, pointer.to_owned(), message.into());
+        self.0.borrow_mut().push(entry);
+    }
+
+    /// All that was noted.
+    pub fn into_entries(self) -> Vec<(What, String, String)> {
+        self.0.into_inner()
+    }
+}
+
+/// Joins the losses of all operations: what stands in one place is told once, with the tools that it concerns.
+#[derive(Debug, Default)]
+pub struct Ledger(BTreeMap<(What, String, String), Vec<String>>);
+
+impl Ledger {
+    /// Adds the losses of a tool, or of the service as a whole.
+    pub fn add(&mut self, tool: Option<&str>, losses: Losses) {
+        for entry in losses.into_entries() {
+            let tools = self.0.entry(entry).or_default();
+            if let Some(tool) = tool
+                && !tools.iter().any(|known| known == tool)
+            {
+                tools.push(tool.to_owned());
+            }
+        }
+    }
+
+    /// The losses by kind and place.
+    pub fn into_losses(self) -> Vec<Loss> {
+        self.0
+            .into_iter()
+            .map(|((what, pointer, message), tools)| Loss {
+                what,
+                pointer,
+                message,
+                tools,
+            })
+            .collect()
+    }
+}

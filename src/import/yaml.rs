@@ -1,0 +1,477 @@
+//! Writes a value as YAML that people like to read and change: short maps and lists on one line, long text folded.
+
+use serde_json::{Map, Value};
+
+use crate::descriptor::yaml::{Plain, classify};
+
+/// The widest line, where the text allows.
+const WIDTH: usize = 120;
+/// The deepest nesting of brackets on one line.
+const FLOW_DEPTH: usize = 3;
+
+/// A map as a YAML document. An empty line stands before each of the members in `apart`.
+pub fn document(members: &Map<String, Value>, apart: &[&str]) -> String {
+    let mut text = String::new();
+    for (key, value) in members {
+        if apart.contains(&key.as_str()) {
+            text.push('\n');
+        }
+        member(key, value, 0, 0, &mut text);
+    }
+    text
+}
+
+/// Writes `key: value` whose key stands at column `indent`; the first line is indented already up to it, by `lead`
+/// fewer spaces.
+fn member(key: &str, value: &Value, indent: usize, lead: usize, text: &mut String) {
+    push_spaces(indent - lead, text);
+    let key = scalar_text(key, Place::Key);
+    text.push_str(&key);
+    text.push(':');
+    node(value, indent, indent + key.chars().count() + 2, text);
+}
+
+/// Writes a value behind a `:` or `-`. `indent` is the column of what it belongs to, `column` where it would begin on
+/// the same line.
+fn node(value: &Value, indent: usize, column: usize, text: &mut String) {
+    if let Some(line) = one_line(value, WIDTH.saturating_sub(column)) {
+        text.push(' ');
+        text.push_str(&line);
+        text.push('\n');
+        return;
+    }
+    match value {
+        Value::Object(members) => {
+            text.push('\n');
+            for (key, value) in members {
+                member(key, value, indent + 2, 0, text);
+            }
+        }
+        Value::Array(items) => {
+            text.push('\n');
+            for value in items {
+                item(value, indent + 2, text);
+            }
+        }
+        Value::String(long) => long_text(long, indent + 2, text),
+        other => {
+            text.push(' ');
+            text.push_str(&other.to_string());
+            text.push('\n');
+        }
+    }
+}
+
+fn item(value: &Value, indent: usize, text: &mut String) {
+    push_spaces(indent, text);
+    text.push('-');
+    let is_short = one_line(value, WIDTH.saturating_sub(indent + 2)).is_some();
+    match value {
+        Value::Object(members) if !is_short => {
+            text.push(' ');
+            for (i, (key, value)) in members.iter().enumerate() {
+                let lead = if i == 0 { indent + 2 } else { 0 };
+                member(key, value, indent + 2, lead, text);
+            }
+        }
+        other => node(other, indent, indent + 2, text),
+    }
+}
+
+/// The value on one line, where it has such a form that is not longer than `width`.
+fn one_line(value: &Value, width: usize) -> Option<String> {
+    let mut line = String::new();
+    match value {
+        // A text without a long form has no other than its line, however long that is.
+        Value::String(text) => {
+            let written = scalar_text(text, Place::Block);
+            let fits = !text.contains('\n') && !is_wider(&written, width);
+            return (fits || !has_long_form(text)).then_some(written);
+        }
+        other => flow(other, 0, width, &mut line)?,
+    }
+    (!is_wider(&line, width)).then_some(line)
+}
+
+fn is_wider(line: &str, width: usize) -> bool {
+    line.len() > width && line.chars().count() > width
+}
+
+fn flow(value: &Value, depth: usize, width: usize, line: &mut String) -> Option<()> {
+    // To know early keeps the work in proportion to what is written.
+    if is_wider(line, width) {
+        return None;
+    }
+    match value {
+        Value::Object(members) if members.is_empty() => line.push_str("{}"),
+        Value::Array(items) if items.is_empty() => line.push_str("[]"),
+        Value::Object(_) | Value::Array(_) if depth >= FLOW_DEPTH => return None,
+        Value::Object(members) => {
+            line.push_str("{ ");
+            for (i, (key, value)) in members.iter().enumerate() {
+                if i > 0 {
+                    line.push_str(", ");
+                }
+                line.push_str(&scalar_text(key, Place::Key));
+                line.push_str(": ");
+                flow(value, depth + 1, width, line)?;
+            }
+            line.push_str(" }");
+        }
+        Value::Array(items) => {
+            line.push('[');
+            for (i, value) in items.iter().enumerate() {
+                if i > 0 {
+                    line.push_str(", ");
+                }
+                flow(value, depth + 1, width, line)?;
+            }
+            line.push(']');
+        }
+        Value::String(text) if is_wider(text, width) => return None,
+        Value::String(text) if text.contains('\n') && has_long_form(text) => return None,
+        Value::String(text) => line.push_str(&scalar_text(text, Place::Flow)),
+        other => line.push_str(&other.to_string()),
+    }
+    Some(())
+}
+
+/// Where a scalar stands: in brackets and as a key, fewer characters can stand plain.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Block,
+    Flow,
+    Key,
+}
+
+/// A text on one line: plain where YAML reads that back as the same text, else in quotes.
+fn scalar_text(text: &str, place: Place) -> String {
+    if is_plain(text, place) {
+        return text.to_owned();
+    }
+    let is_printable = text.chars().all(is_printable);
+    if is_printable && text.contains(['"', '\\']) && !text.contains('\'') {
+        return format!("'{text}'");
+    }
+    double_quoted(text)
+}
+
+fn is_plain(text: &str, place: Place) -> bool {
+    let Some(first) = text.chars().next() else {
+        return false;
+    };
+    let is_word = |c: char| c.is_alphanumeric() || "_/$(".contains(c);
+    let starts = is_word(first)
+        || (first == '-' && text.chars().nth(1).is_some_and(|c| c.is_alphanumeric()));
+    let brackets = place != Place::Block && text.contains(['[', ']', '{', '}', ',']);
+    starts
+        && !brackets
+        && text.chars().all(is_printable)
+        && !text.ends_with([' ', ':'])
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && (place == Place::Block || !text.contains([':', '#']) || is_url_like(text, place))
+        && classify(text) == Plain::Text
+        && !is_other_schemas_word(text)
+}
+
+/// In brackets a colon is safe where no blank, bracket or comma follows it.
+fn is_url_like(text: &str, place: Place) -> bool {
+    place == Place::Flow && !text.contains([' ', '"', '\'']) && !text.contains('#')
+}
+
+/// Words that YAML 1.1 readers, which editors and other tools still are, take for something else than text; and
+/// what looks like a date or time to them.
+fn is_other_schemas_word(text: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~",
+    ];
+    let lower = text.to_ascii_lowercase();
+    WORDS.contains(&lower.as_str())
+        || text
+            .chars()
+            .all(|c| c.is_ascii_digit() || "+-.:_eExXoT Zabcdf".contains(c))
+            && text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+}
+
+fn is_printable(c: char) -> bool {
+    !c.is_control()
+        && !matches!(
+            c,
+            '\u{feff}' | '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}'
+        )
+}
+
+fn double_quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\r' => quoted.push_str("\\r"),
+            c if is_printable(c) => quoted.push(c),
+            c => quoted.push_str(&match u32::from(c) {
+                code @ 0..=0xff => format!("\\x{code:02x}"),
+                code @ 0x100..=0xffff => format!("\\u{code:04x}"),
+                code => format!("\\U{code:08x}"),
+            }),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Whether a text can stand as a block: literal when it has several lines, folded when it has one. An expression is not
+/// torn apart.
+fn has_long_form(text: &str) -> bool {
+    let mut lines = text.split('\n');
+    let is_several = text.contains('\n');
+    let breaks = |line: &str| {
+        line.ends_with([' ', '\t']) || line.starts_with('\t') || !line.chars().all(is_printable)
+    };
+    !text.is_empty()
+        && !text.starts_with([' ', '\n'])
+        && !text.ends_with('\n')
+        && !lines.any(breaks)
+        && (is_several || (text.contains(' ') && !text.contains("  ") && !text.contains("{{")))
+}
+
+/// Writes a text that has a long form behind a `:` or `-`, its lines indented by `indent`.
+fn long_text(long: &str, indent: usize, text: &mut String) {
+    if long.contains('\n') {
+        text.push_str(" |-\n");
+        for line in long.split('\n') {
+            if !line.is_empty() {
+                push_spaces(indent, text);
+                text.push_str(line);
+            }
+            text.push('\n');
+        }
+        return;
+    }
+    text.push_str(" >-\n");
+    let width = WIDTH.saturating_sub(indent);
+    let mut column = 0;
+    for word in long.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            text.push('\n');
+            column = 0;
+        }
+        if column == 0 {
+            push_spaces(indent, text);
+        } else {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text.push('\n');
+}
+
+fn push_spaces(count: usize, text: &mut String) {
+    text.extend(std::iter::repeat_n(' ', count));
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+    use crate::descriptor::yaml::{Limits, read};
+
+    fn written(value: Value) -> String {
+        let text = document(value.as_object().unwrap(), &["params"]);
+        let back = read(&text, &Limits::default()).unwrap_or_else(|p| panic!("{text}\n{p:?}"));
+        assert_eq!(back.value, value, "{text}");
+        let other: Value = serde_yaml::from_str(&text).unwrap();
+        assert_eq!(other, value, "{text}");
+        text
+    }
+
+    #[test]
+    fn the_style_of_the_house() {
+        let long = "word ".repeat(40).trim().to_owned();
+        let text = written(json!({
+            "spec": 1,
+            "description": "List: all of them.",
+            "title": "It is, simply, plain",
+            "params": {
+                "required": ["id"],
+                "properties": {
+                    "id": { "type": "string", "description": "The id, of course." },
+                    "long": { "type": "string", "description": long },
+                    "lines": { "type": "string", "description": "one\n\n  two\nthree" },
+                },
+            },
+            "examples": [{ "name": "one", "args": { "id": "{{ a }}" }, "request": { "method": "GET", "url": format!("https://a.test/?{}", "x".repeat(120)) } }],
+        }));
+        let filled = "word ".repeat(22).trim_end().to_owned();
+        let rest = "word ".repeat(18).trim_end().to_owned();
+        assert_eq!(
+            text,
+            format!(
+                "spec: 1
+description: \"List: all of them.\"
+title: It is, simply, plain
+
+params:
+  required: [id]
+  properties:
+    id: {{ type: string, description: \"The id, of course.\" }}
+    long:
+      type: string
+      description: >-
+        {filled}
+        {rest}
+    lines:
+      type: string
+      description: |-
+        one
+
+          two
+        three
+examples:
+  - name: one
+    args: {{ id: \"{{{{ a }}}}\" }}
+    request:
+      method: GET
+      url: https://a.test/?{}
+",
+                "x".repeat(120)
+            )
+        );
+    }
+
+    #[test]
+    fn every_text_comes_back() {
+        let seeds = [
+            "",
+            " ",
+            "a",
+            " a",
+            "a ",
+            "a: b",
+            "a:",
+            ":a",
+            "a #b",
+            "#a",
+            "- a",
+            "-a",
+            "-",
+            "--- a",
+            "? a",
+            "[a]",
+            "{a}",
+            "a, b",
+            "a]",
+            "*a",
+            "&a",
+            "!a",
+            "|",
+            ">",
+            "%a",
+            "@a",
+            "`a",
+            "'a'",
+            "\"a\"",
+            "it's",
+            "say \"x\"",
+            "'\"\\",
+            "\\",
+            "null",
+            "~",
+            "true",
+            "yes",
+            "No",
+            "on",
+            "y",
+            "1",
+            "1.5",
+            "1e3",
+            "0x1f",
+            "0o7",
+            "1_000",
+            "1:30",
+            ".inf",
+            ".5",
+            "+1",
+            "2026-01-01",
+            "2026-01-01T00:00:00Z",
+            "12:30:45",
+            "\n",
+            "a\n",
+            "\na",
+            "a\nb",
+            "a\n\nb",
+            "a\r\nb",
+            "a\n b",
+            " a\nb",
+            "a\n\tb",
+            "a \nb",
+            "a\tb",
+            "\ta",
+            "\u{0}",
+            "\u{7f}",
+            "\u{85}",
+            "\u{2028}",
+            "\u{feff}a",
+            "é",
+            "日本語",
+            "🎉",
+            "<<",
+            "=",
+            "{{ x }}",
+            "https://a.test/b?c=d&e",
+            "a:b",
+            "http://[::1]",
+            "...",
+            "a --- b",
+            "a\n---\nb",
+            "a\n...\nb",
+            "# not a comment\nb",
+            "a\n# b",
+            "key: |\n  x",
+            "a  b",
+            "%",
+            "a\u{a0}b",
+            "\u{fffe}",
+            "x\u{1F600}\u{0301}",
+        ];
+        let long = " lorem ipsum dolor".repeat(12);
+        for seed in seeds {
+            let several = [
+                seed.to_owned(),
+                format!("{seed}{long}"),
+                format!("{}{seed}", long.trim()),
+                format!("{}\n{seed}\nx", long.trim()),
+            ];
+            for text in several {
+                written(json!({ "k": text }));
+                written(json!({ "k": [text, { "a": text, "b": [text] }] }));
+                written(json!({ "k": { "a": { "b": { "c": { "d": [text] } } } } }));
+                if text.len() < 100 {
+                    written(json!({ text.as_str(): { "x": 1 } }));
+                    written(
+                        json!({ "k": { text.as_str(): long.trim(), "l": [{ "z": long.trim() }] } }),
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_shape_comes_back() {
+        let wide = vec!["something"; 30];
+        written(json!({
+            "a": {}, "b": [], "c": [[]], "d": [{}], "e": null, "f": [null, true, 1.5, -3, 1e300, u64::MAX],
+            "g": wide, "h": [wide, [wide]], "i": [{ "x": wide, "y": {} }, [{ "z": wide }]],
+            "j": [[[[[["deep"]]]]]], "k": { "l": { "m": { "n": { "o": {} } } } },
+        }));
+    }
+}
