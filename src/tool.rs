@@ -53,6 +53,12 @@ pub struct Tool {
     pub source: Arc<Source>,
 }
 
+impl AsRef<Tool> for Tool {
+    fn as_ref(&self) -> &Tool {
+        self
+    }
+}
+
 /// Where a tool's service comes from, unless its file has it inline.
 pub enum ServiceSource {
     /// The `service.yaml` beside the tool's file.

@@ -166,6 +166,15 @@ fn check_service(file: &File, source: Arc<Source>) -> Vec<Finding> {
     let check = Check::proving(source);
     if let Some(service) = prove_service(&check) {
         service::report_folder(&service, file, &check);
+        service::report_unused_settings(&service, "", &check, || {
+            let tools: Option<Vec<_>> = file
+                .sibling_tools()
+                .iter()
+                .map(|entry| crate::catalog::load(entry).ok())
+                .collect();
+            // A service that has no tool yet may still get one that reads it.
+            tools.filter(|tools| !tools.is_empty())
+        });
     }
     check.into_findings()
 }

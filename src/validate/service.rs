@@ -8,7 +8,8 @@ use crate::descriptor::SettingSpec;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
 use crate::service::Service;
-use crate::template::scalar_text;
+use crate::template::{Expression, scalar_text};
+use crate::tool::Tool;
 
 /// All checks of a service that compiles and stands at `pointer`. Mistakes go to `check`.
 pub fn check(service: &Service, pointer: &str, check: &Check) {
@@ -71,6 +72,45 @@ pub fn report_folder(service: &Service, file: &File, check: &Check) {
                 service.name
             ),
             "a service's folder is named for the service, so that its name leads to its tools",
+        );
+    }
+}
+
+/// Settings that neither the service nor one of its tools reads. `tools` is only asked for where the service itself does
+/// not read one, and gives `None` where some tool cannot be loaded, so that nobody knows what it reads.
+pub fn report_unused_settings<T: AsRef<Tool>>(
+    service: &Service,
+    pointer: &str,
+    check: &Check,
+    tools: impl FnOnce() -> Option<Vec<T>>,
+) {
+    let mut used: Vec<String> = Vec::new();
+    let mut note = |expression: &Expression, _: bool| used.extend(expression.dotted_names());
+    service.headers.visit(&mut note);
+    service.query.visit(&mut note);
+    service.base.visit(&mut note);
+    service.auth.visit(&mut note);
+    let is_unused = |used: &[String], name: &str| {
+        let dotted = format!("settings.{name}");
+        !used
+            .iter()
+            .any(|other| *other == dotted || other == "settings")
+    };
+    let settings = service.settings();
+    if !settings.iter().any(|(name, _)| is_unused(&used, name)) {
+        return;
+    }
+    let Some(tools) = tools() else { return };
+    for tool in &tools {
+        let mut note = |expression: &Expression, _: bool| used.extend(expression.dotted_names());
+        tool.as_ref().visit_requests(&mut note);
+    }
+    for (name, _) in settings.iter().filter(|(name, _)| is_unused(&used, name)) {
+        check.error_at_key(
+            Code::UnusedName,
+            &join(&join(pointer, "settings"), name),
+            format!("the setting `{name}` is never used"),
+            None,
         );
     }
 }

@@ -24,7 +24,9 @@ pub fn check(tool: &Tool, check: &Check) {
         .is_some_and(Value::is_object);
     if inline {
         super::service::check(&tool.service, "/service", check);
-        report_unused_settings(tool, check);
+        super::service::report_unused_settings(&tool.service, "/service", check, || {
+            Some(vec![tool])
+        });
     }
     report_long_name(tool, check);
     report_undescribed_params(tool, check);
@@ -233,32 +235,6 @@ fn report_unused_bindings(tool: &Tool, check: &Check) {
                 Code::UnusedName,
                 &join("/response/let", name),
                 format!("`{name}` is never used"),
-                None,
-            );
-        }
-    }
-}
-
-fn report_unused_settings(tool: &Tool, check: &Check) {
-    let mut used: Vec<String> = Vec::new();
-    let mut note = |expression: &crate::template::Expression, _: bool| {
-        used.extend(expression.dotted_names());
-    };
-    tool.visit_requests(&mut note);
-    tool.service.headers.visit(&mut note);
-    tool.service.query.visit(&mut note);
-    tool.service.base.visit(&mut note);
-    tool.service.auth.visit(&mut note);
-    for (name, _) in tool.service.settings() {
-        let dotted = format!("settings.{name}");
-        if !used
-            .iter()
-            .any(|other| *other == dotted || other == "settings")
-        {
-            check.error_at_key(
-                Code::UnusedName,
-                &join("/service/settings", name),
-                format!("the setting `{name}` is never used"),
                 None,
             );
         }
