@@ -104,6 +104,10 @@ fn good() -> Vec<Case> {
         let found = glob::glob(&pattern.to_string_lossy()).expect("a glob");
         for path in found.map(|path| path.expect("a path")) {
             let text = fs::read_to_string(&path).expect("UTF-8");
+            // Documents to import are no descriptors.
+            if path.starts_with(root.join("tests/fixtures/openapi")) {
+                continue;
+            }
             texts.push((path.display().to_string(), kind_of(&path), text));
         }
     }

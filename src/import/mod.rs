@@ -2,6 +2,20 @@
 //!
 //! [`document`] reads a file, [`openapi`] makes descriptors of it, [`folder`] compares them with what is on disk and
 //! writes them. Nothing here prints, and nothing is fetched.
+//!
+//! ```
+//! use toolrun::import::{document, openapi};
+//!
+//! let document = document::parse(
+//!     "openapi: 3.1.0
+//! info: { title: Pets, version: '1' }
+//! servers: [{ url: https://pets.example.com }]
+//! paths: { /pets: { get: { operationId: listPets, summary: List pets, responses: {} } } }",
+//! )?;
+//! let import = openapi::import(document, &openapi::Options::default())?;
+//! assert_eq!(import.files[1].name, "list-pets.yaml");
+//! # Ok::<(), String>(())
+//! ```
 
 pub mod document;
 pub mod folder;

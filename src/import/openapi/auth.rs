@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::names::words;
 use super::operation::Operation;
+use super::parameters::is_header_name;
 use super::server::{Server, secure};
 use super::spec::{Part, Spec};
 use super::text;
@@ -37,7 +38,7 @@ fn rank(scheme: &Part<'_>) -> Option<u32> {
             _ => None,
         },
         "apikey" => match (scheme.text("in")?, scheme.text("name")?) {
-            ("header", _) => Some(2),
+            ("header", name) => is_header_name(name).then_some(2),
             ("query", _) => Some(4),
             _ => None,
         },

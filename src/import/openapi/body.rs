@@ -65,7 +65,7 @@ fn kind_of(media_type: &str, schema: Option<&Part<'_>>, spec: &Spec) -> Kind {
         | "application/yaml"
         | "application/x-yaml"
         | "application/jsonl" => Kind::Text,
-        _ if is_json(media_type) => Kind::Json,
+        _ if is_json(media_type) || !essence.contains('/') => Kind::Json,
         _ if essence.starts_with("text/") || essence.ends_with("+xml") => Kind::Text,
         _ if essence.contains('*') && !schema.is_some_and(|s| is_binary(spec, s)) => Kind::Json,
         _ => Kind::Bytes,
@@ -240,7 +240,8 @@ impl<'s> Body<'s> {
         let is_own = essence == own && !self.media_type.contains("profile=");
         // The boundary belongs to the media type of a multipart body, so it cannot be set here.
         let is_fixed = self.kind == Kind::Multipart;
-        (!is_own && !is_fixed && !essence.contains('*')).then_some(self.media_type)
+        let is_sent = essence.contains('/') && !essence.contains('*');
+        (!is_own && !is_fixed && is_sent).then_some(self.media_type)
     }
 
     /// Adds one param for the whole body.

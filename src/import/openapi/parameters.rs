@@ -71,9 +71,14 @@ pub fn collect<'s>(
         let Some(parameter) = take(part, losses) else {
             continue;
         };
-        let same = parameters
-            .iter_mut()
-            .find(|other| other.wire == parameter.wire && other.location == parameter.location);
+        let is_same = |other: &&mut Parameter<'_>| {
+            other.location == parameter.location
+                && match parameter.location {
+                    Location::Header => other.wire.eq_ignore_ascii_case(parameter.wire),
+                    _ => other.wire == parameter.wire,
+                }
+        };
+        let same = parameters.iter_mut().find(is_same);
         match same {
             Some(known) => *known = parameter,
             None => parameters.push(parameter),
@@ -108,10 +113,7 @@ fn take<'s>(part: Part<'s>, losses: &Losses) -> Option<Parameter<'s>> {
         if ["accept", "content-type", "authorization"].contains(&lower.as_str()) {
             return None;
         }
-        let is_token = wire
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
-        if !is_token || is_reserved(&lower) {
+        if !is_header_name(wire) || is_reserved(&lower) {
             leave_out("this header cannot be set; the parameter is left out");
             return None;
         }
@@ -131,6 +133,12 @@ fn take<'s>(part: Part<'s>, losses: &Losses) -> Option<Parameter<'s>> {
         schema,
         media_type,
     })
+}
+
+/// Whether a text can be the name of a header (RFC 9110, section 5.6.2).
+pub fn is_header_name(text: &str) -> bool {
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(is_token)
 }
 
 /// The params of a tool and the parts of its request that use them, while they are put together.

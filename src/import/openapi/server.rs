@@ -359,7 +359,7 @@ impl<'s> Variables<'_, 's> {
         }
         let default = self.default(name);
         if !default.is_empty() {
-            section.insert("default".into(), default.into());
+            section.insert("default".into(), default.as_str().into());
         }
         section.insert("env".into(), variable_name(self.service, setting).into());
         let options: Vec<String> = variable
@@ -369,7 +369,10 @@ impl<'s> Variables<'_, 's> {
             .filter_map(scalar_text)
             .map(|option| regex::escape(&option))
             .collect();
+        let fits = regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(&default));
         let pattern = match options.is_empty() {
+            // A part of a path may have other characters, but never begins another part.
+            true if !fits && !default.is_empty() => "^[^/?#]+$".to_owned(),
             true => pattern.to_owned(),
             false => format!("^({})$", options.join("|")),
         };
