@@ -403,6 +403,10 @@ fn report_bad_places(tool: &Tool, check: &Check) {
                 _ => Place::Styled,
             };
             request.query.visit_one(i, &mut |expression, in_text| {
+                // An index has a form for whatever is inside.
+                if style == Style::Indexed && !in_text {
+                    return;
+                }
                 let place = if in_text { Place::Text } else { whole };
                 report(expression.names(), expression.text(), place, &at);
             });
