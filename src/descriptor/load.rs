@@ -88,6 +88,9 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check, faults: &mut V
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             faults.extend(unexpected.iter().map(|key| join(&at, key)));
         }
+        ValidationErrorKind::PropertyNames { error: inner } => {
+            faults.push(join(&at, inner.instance().as_str().unwrap_or_default()));
+        }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context }
             if !error.instance().is_null() && meant_branch(context, &at).is_some() => {}
         _ => faults.push(at.clone()),
@@ -122,6 +125,18 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check, faults: &mut V
                     help,
                 );
             }
+        }
+        ValidationErrorKind::PropertyNames { error: inner } => {
+            let key = inner.instance().as_str().unwrap_or_default();
+            let (code, message) = match key {
+                "" => (Code::BadValue, "a query parameter needs a name".to_owned()),
+                _ => (
+                    Code::BadName,
+                    format!("`{key}` is no name that an expression can read"),
+                ),
+            };
+            let help = (!key.is_empty()).then(|| "use letters, digits and `_`".to_owned());
+            check.error_at_key(code, &join(&at, key), message, help);
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default();

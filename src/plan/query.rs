@@ -18,7 +18,7 @@ pub enum QuerySpec {
     /// `[a, b]` is short for `a: "{{ a }}"`, `b: "{{ b }}"`.
     Names(Vec<String>),
     /// From the name on the wire to the value.
-    Map(IndexMap<String, QueryEntry>),
+    Map(#[schemars(extend("propertyNames" = { "minLength": 1 }))] IndexMap<String, QueryEntry>),
 }
 
 impl QuerySpec {

@@ -44,6 +44,7 @@ pub struct ResponseSpec {
     pub errors: Vec<ErrorRuleSpec>,
     /// Named projections that expressions in `output` compute with, in order.
     #[serde(default, rename = "let")]
+    #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }))]
     pub bindings: IndexMap<String, Value>,
     /// The projection: a JSONPath (`$...`), an expression (`{{ }}`), or a map or list of them;
     /// `{ each: PATH, as: NODE }` maps, `{ literal: VALUE }` is itself. Without it the whole body is the output.

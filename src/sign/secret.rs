@@ -16,6 +16,14 @@ use crate::descriptor::source::{Check, join};
 /// A reference to a secret. Never the secret itself.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(
+    extend("oneOf" = [
+        { "required": ["env"] },
+        { "required": ["file"] },
+        { "required": ["command"] },
+        { "required": ["keyring"] }
+    ])
+)]
 pub struct SecretSpec {
     /// The environment variable that holds the secret. A `.env` file in the current folder is read too.
     #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]*$"))]
