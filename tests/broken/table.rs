@@ -48,9 +48,6 @@ data: { things: { count: 2, row: { id: "{{ index }}" } } }
 routes: { probe: { from: things, body: "{{ rows }}" } }
 "#;
 
-/// Rows that are known to fail. One that passes must go from here.
-pub const KNOWN_GAPS: &[&str] = &[];
-
 /// A descriptor with one mistake, or with none.
 pub struct Row {
     /// The code and the name, as in the heading.
@@ -116,11 +113,6 @@ impl Row {
         let text = read.text.replace('⇥', "\t").replace('␁', "\u{1}");
         (read.text, read.span) = unmarked(&text);
         read
-    }
-
-    /// Whether the row is known to fail.
-    pub fn is_known_gap(&self) -> bool {
-        KNOWN_GAPS.contains(&self.title.as_str())
     }
 
     /// Whether a finding from `begin` to `end`, each a line and a column, is where the row says.
