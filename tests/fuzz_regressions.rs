@@ -208,3 +208,24 @@ fn a_collection_of_itself_is_told() {
     let told = output(workspace.toolrun().args(call));
     assert!(matches!(told.code, Some(7 | 8)), "{:?}", told.code);
 }
+
+/// Where an expression is broken, what follows it is still told without a panic, whatever characters stand there.
+#[test]
+fn a_path_with_a_broken_expression_is_told() {
+    let workspace = Workspace::new();
+    for path in [
+        "/{{\u{fffd}\u{fffd}\u{10} rows\u{fffd}| sum(a=1) }}ows | sum({{ rows | sum(attribute='x') }}ows é",
+        "/é{{ a + }}é{{ id }}é?",
+        "/{{ id }}{{ }}{{ id }}é",
+    ] {
+        let descriptor = json!({
+            "spec": 1, "tool": "probe", "description": "A probe.", "access": "read",
+            "service": { "service": "probe", "base_url": "https://probe.test" },
+            "params": { "required": ["id"], "properties": { "id": { "type": "string", "description": "An id." } } },
+            "request": { "method": "GET", "path": path },
+        });
+        workspace.write("descriptors/probe.yaml", descriptor.to_string());
+        let told = workspace.run(&["validate", "descriptors"]).expect(3);
+        assert!(told.stdout.contains("bad-template"), "{}", told.stdout);
+    }
+}

@@ -63,7 +63,7 @@ impl PathTemplate {
                             at += 1;
                         }
                         if !part.is_empty() {
-                            report_bad_text(part, at, pointer, check);
+                            report_bad_text(part, path, at, pointer, check);
                             push_piece(&mut segments, Piece::Text(part.to_owned()));
                         }
                         at += part.len();
@@ -210,14 +210,18 @@ fn push_piece(segments: &mut [Segment], piece: Piece) {
 
 /// The byte of the path behind the expression that opens at `start`.
 fn behind(path: &str, start: usize, expression: &Expression) -> usize {
-    let end = |from: usize, text: &str| path[from..].find(text).map(|at| from + at + text.len());
+    let end = |from: usize, text: &str| {
+        let at = path.get(from..)?.find(text)?;
+        Some(from + at + text.len())
+    };
     end(start, expression.text())
         .and_then(|inner| end(inner, "}}"))
         .unwrap_or(path.len())
 }
 
-/// Reports what cannot stand in a path; `part` begins at the path's byte `at`.
-fn report_bad_text(part: &str, at: usize, pointer: &str, check: &Check) {
+/// Reports what cannot stand in a path; `part` begins at the path's byte `at`, or, where an expression before it is
+/// broken or the path is the end of a URL, where it is found.
+fn report_bad_text(part: &str, path: &str, at: usize, pointer: &str, check: &Check) {
     let bytes = part.as_bytes();
     let bad = part.char_indices().find(|(inside, c)| match c {
         '%' => !bytes
@@ -227,6 +231,11 @@ fn report_bad_text(part: &str, at: usize, pointer: &str, check: &Check) {
     });
     let Some((inside, character)) = bad else {
         return;
+    };
+    let is_there = path.get(at..).is_some_and(|rest| rest.starts_with(part));
+    let at = match is_there {
+        true => at,
+        false => path.find(part).unwrap_or_default(),
     };
     let start = at + inside;
     let help = match character {
