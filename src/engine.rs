@@ -433,6 +433,21 @@ impl Engine {
         }
     }
 
+    /// The base URL that the service's requests are sent below now, and the plan below it.
+    pub(crate) fn ground<'s, 'p>(
+        &self,
+        service: &'s Service,
+        settings: &Value,
+        plan: &'p Plan,
+    ) -> Result<(Cow<'s, Url>, Cow<'p, Plan>), Error> {
+        let base = self.base(service, settings)?;
+        let plan = match service.base.reads_token() {
+            true => at_told_base(plan, &base)?,
+            false => Cow::Borrowed(plan),
+        };
+        Ok((base, plan))
+    }
+
     /// Sends a plan and gives the response, which is no error.
     pub(crate) async fn exchange(
         &self,
@@ -627,7 +642,7 @@ struct Taking<'c> {
 }
 
 /// A plan at the base URL that the access token told. A URL that the service gave is there already.
-pub(crate) fn at_told_base<'p>(plan: &'p Plan, base: &Url) -> Result<Cow<'p, Plan>, Error> {
+fn at_told_base<'p>(plan: &'p Plan, base: &Url) -> Result<Cow<'p, Plan>, Error> {
     if let Some(target) = BaseUrl::settle(&plan.target, base) {
         return Ok(Cow::Owned(Plan {
             target,
@@ -898,11 +913,9 @@ impl Pages<'_> {
         page: &Page,
         plan: &Plan,
     ) -> Result<(), Error> {
-        let base = self.engine.base(&self.tool.service, &self.settings)?;
-        let plan = match self.tool.service.base.reads_token() {
-            true => &*at_told_base(plan, &base)?,
-            false => plan,
-        };
+        let (base, plan) = self
+            .engine
+            .ground(&self.tool.service, &self.settings, plan)?;
         let Some(next) = paging.next(&page.view(), &base, &plan.masked_url())? else {
             self.note = Some(Note::MissingCursor { page: self.count });
             return Ok(());
@@ -929,7 +942,7 @@ impl Pages<'_> {
                 Some((params, plan))
             }
             Next::Url(url) => {
-                let plan = aimed(plan.clone(), url, &self.tool.service.auth);
+                let plan = aimed(plan.into_owned(), url, &self.tool.service.auth);
                 Some((page.params.clone(), plan))
             }
         };

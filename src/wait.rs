@@ -1,6 +1,5 @@
 //! Waiting: a request creates a job, which is asked for until it is done.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::answer::upstream_error;
 use crate::descriptor;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
-use crate::engine::{Engine, Page, aimed, at_told_base};
+use crate::engine::{Engine, Page, aimed};
 use crate::error::{Error, Unfinished};
 use crate::paging::follow_url;
 use crate::plan::{Method, Plan, QuerySpec, RenderError, RequestSpec, RequestTemplate, Scalar};
@@ -360,11 +359,7 @@ impl<'e> Job<'e> {
         plan: &Plan,
     ) -> Result<Job<'e>, Error> {
         let settings = engine.settings_of(&tool.service)?;
-        let base = engine.base(&tool.service, &settings)?;
-        let plan = match tool.service.base.reads_token() {
-            true => at_told_base(plan, &base)?,
-            false => Cow::Borrowed(plan),
-        };
+        let (base, plan) = engine.ground(&tool.service, &settings, plan)?;
         let poll = tool
             .wait
             .as_ref()

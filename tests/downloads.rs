@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use support::{Fake, Manner, Output, Reply, Workspace, output};
+use support::{Fake, Manner, Output, Reply, Workspace, assert_tells, output};
 use toolrun::send::Destination;
 use toolrun::{Catalog, Engine, Error};
 
@@ -52,17 +52,6 @@ fn left(workspace: &Workspace) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-#[track_caller]
-fn assert_tells(output: &Output, parts: &[&str]) {
-    for part in parts {
-        assert!(
-            output.stderr.contains(part),
-            "{part:?} is not in {}",
-            output.stderr
-        );
-    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use support::{Fake, Manner, Output, Reply, Request, Workspace, output};
+use support::{Fake, Manner, Output, Reply, Request, Workspace, assert_tells, output};
 use toolrun::send::Event;
 use toolrun::{Catalog, Engine, Error};
 
@@ -76,17 +76,6 @@ fn lines(requests: &[Request]) -> Vec<String> {
 const CREATE: &str = "POST /jobs?v=7";
 const POLL: &str = "GET /jobs/j%2F1/n?v=7&part=2&key=a%20b";
 const CANCEL: &str = "DELETE /jobs/j%2F1?v=7";
-
-#[track_caller]
-fn assert_tells(output: &Output, parts: &[&str]) {
-    for part in parts {
-        assert!(
-            output.stderr.contains(part),
-            "{part:?} is not in {}",
-            output.stderr
-        );
-    }
-}
 
 // To the end
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{Fake, Output, Reply, Workspace};
+use support::{Fake, Output, Reply, Workspace, assert_tells};
 
 const QUICK: &str = "retry: { max_attempts: 3, base_delay: 1ms, max_delay: 2s }";
 const FIELDS: &str =
@@ -27,17 +27,6 @@ fn probe(fake: &Fake, rules: &str, tool: &str) -> Workspace {
 
 fn call(workspace: &Workspace) -> Output {
     workspace.run(&["call", "get-probe", "-o", "json"])
-}
-
-#[track_caller]
-fn assert_tells(output: &Output, parts: &[&str]) {
-    for part in parts {
-        assert!(
-            output.stderr.contains(part),
-            "{part:?} is not in {}",
-            output.stderr
-        );
-    }
 }
 
 fn error(status: u16, kind: &str) -> Reply {

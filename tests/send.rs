@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{Fake, Manner, Output, Reply, Workspace, output, refused_origin};
+use support::{Fake, Manner, Output, Reply, Workspace, assert_tells, output, refused_origin};
 use toolrun::send::Event;
 use toolrun::{Catalog, Engine, Error, Tool};
 
@@ -33,17 +33,6 @@ fn call(workspace: &Workspace) -> Output {
 fn tool(workspace: &Workspace, name: &str) -> Arc<Tool> {
     let catalog = Catalog::empty().with_folder(workspace.descriptors());
     catalog.tool(name).expect("a valid tool")
-}
-
-#[track_caller]
-fn assert_tells(output: &Output, parts: &[&str]) {
-    for part in parts {
-        assert!(
-            output.stderr.contains(part),
-            "{part:?} is not in {}",
-            output.stderr
-        );
-    }
 }
 
 fn failing(status: u16) -> Reply {

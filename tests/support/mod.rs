@@ -124,3 +124,15 @@ impl Output {
         whole["error"].clone()
     }
 }
+
+/// Insists that standard error has each of these parts.
+#[track_caller]
+pub fn assert_tells(output: &Output, parts: &[&str]) {
+    for part in parts {
+        assert!(
+            output.stderr.contains(part),
+            "{part:?} is not in {}",
+            output.stderr
+        );
+    }
+}
