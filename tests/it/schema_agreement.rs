@@ -1,17 +1,14 @@
 //! What an editor says by the JSON Schemas in `schemas/` and what `toolrun validate` says agree: the schemas refuse every
 //! mistake of shape and nothing else. Told by the validator that toolrun itself uses, and by one in Python.
 
-#[path = "broken/table.rs"]
-mod table;
-
 use std::borrow::Cow;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use crate::table::{Row, rows};
 use serde_json::{Value, json};
-use table::{Row, rows};
 use toolrun::descriptor::schema::Kind;
 use toolrun::descriptor::{Code, Source};
 
@@ -102,7 +99,7 @@ fn good() -> Vec<Case> {
             texts.push((path.display().to_string(), kind_of(&path), text));
         }
     }
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     let fences = ["```yaml\n", "<<'YAML'\n"];
     for (fence, end) in fences.iter().zip(["```", "YAML"]) {
         for (i, rest) in readme.split(fence).skip(1).enumerate() {
@@ -187,7 +184,7 @@ fn a_validator_in_python_agrees_with_validate() {
     fs::write(folder.path().join("cases.json"), json!(listed).to_string()).expect("a file");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new("python3")
-        .arg(root.join("tests/schema_agreement.py"))
+        .arg(root.join("tests/it/schema_agreement.py"))
         .arg(root.join("schemas"))
         .arg(folder.path())
         .output();

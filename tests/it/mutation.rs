@@ -1,15 +1,12 @@
 //! Every fault that the rules make in a shipped descriptor must be found, on its line.
 
-#[path = "mutation/mod.rs"]
-mod mutation;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use mutation::{Descriptor, Mutant, mutants};
+use crate::mutants::{Descriptor, Mutant, mutants};
 use tempfile::TempDir;
 use toolrun::validate;
 

@@ -1,12 +1,10 @@
 //! The sandbox is a real server: what the program reads from it, an independent client reads too.
 
-mod support;
-
 use std::collections::{BTreeMap, HashSet};
 
+use crate::support::{KEY, Output, Sandbox, VERSION, Workspace};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{KEY, Output, Sandbox, VERSION, Workspace};
 
 const NEWER: (&str, &str) = ("anthropic-version", "2026-10-21");
 
@@ -64,7 +62,9 @@ fn rows(tool: &str, arguments: &[&str]) -> Vec<Value> {
     let workspace = Workspace::new();
     let mut command = workspace.toolrun();
     command.args(["call", tool, "--sandbox", "--all", "--output", "ndjson"]);
-    support::output(command.args(arguments)).expect(0).lines()
+    crate::support::output(command.args(arguments))
+        .expect(0)
+        .lines()
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn the_version_of_a_call_is_a_setting() {
     let key = |flags: &[&str]| {
         let mut command = workspace.toolrun();
         command.args(["call", "list-api-keys", "limit=1", "--sandbox", "-o", "raw"]);
-        let output = support::output(command.args(flags)).expect(0);
+        let output = crate::support::output(command.args(flags)).expect(0);
         output.json()["data"][0].clone()
     };
     assert!(key(&[]).get("workspace_id").is_some());
@@ -482,7 +482,7 @@ fn the_program_walks_the_same_buckets() {
     let mut command = workspace.toolrun();
     command.args(["call", "get-usage", "--sandbox", "--all", "-o", "json"]);
     command.args(query.split('&'));
-    let output = support::output(&mut command).expect(0).json();
+    let output = crate::support::output(&mut command).expect(0).json();
     assert_eq!(output["totals"]["buckets"], 31);
     assert_eq!(output["totals"]["output_tokens"], outputs(&buckets));
     assert_eq!(starts(&array(&output["usage"])), starts(&buckets));
@@ -620,7 +620,7 @@ fn a_fault_is_answered_on_demand() {
 fn call(workspace: &Workspace, flags: &[&str]) -> Output {
     let mut command = workspace.toolrun();
     command.args(["call", "list-members", "limit=2", "-o", "json"]);
-    support::output(command.args(flags))
+    crate::support::output(command.args(flags))
 }
 
 #[test]
@@ -692,7 +692,7 @@ fn a_sandbox_is_on_this_machine_alone() {
 
 #[test]
 fn a_real_key_is_never_sent_to_a_sandbox() {
-    let fake = support::Fake::script([support::Reply::ok()]);
+    let fake = crate::support::Fake::script([crate::support::Reply::ok()]);
     let workspace = Workspace::new();
     let mut command = workspace.toolrun();
     command.env("ANTHROPIC_ADMIN_API_KEY", "sk-ant-admin01-real");
@@ -701,7 +701,7 @@ fn a_real_key_is_never_sent_to_a_sandbox() {
         "list-members",
         &format!("--sandbox={}", fake.origin()),
     ]);
-    support::output(&mut command);
+    crate::support::output(&mut command);
     assert_eq!(fake.only_request().header("x-api-key"), Some(KEY));
 }
 
@@ -734,7 +734,7 @@ fn a_service_without_a_sandbox_says_so() {
 
 #[test]
 fn a_sandbox_that_is_not_there_is_told_by_its_own_address() {
-    let origin = support::refused_origin();
+    let origin = crate::support::refused_origin();
     let flag = format!("--sandbox={origin}");
     let output = call(&Workspace::new(), &["--timeout=20s", &flag]).expect(8);
     assert!(output.stderr.contains("127.0.0.1"), "{}", output.stderr);

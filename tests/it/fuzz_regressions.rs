@@ -1,14 +1,12 @@
 //! Inputs that fuzzing found, or that its targets were written for: each must be answered, quickly and without a panic.
 //! `fuzz/` has the targets.
 
-mod support;
-
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::Workspace;
 use serde_json::{Value, json};
-use support::Workspace;
 use toolrun::project::JsonPath;
 use toolrun::template::{CallScope, Expression};
 

@@ -1,10 +1,8 @@
 //! The command line: arguments in all their forms, dry runs, what the catalog finds, and exit codes.
 
-mod support;
-
+use crate::support::{Workspace, output};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{Workspace, output};
 
 const PROBE: &str = r#"
 params:

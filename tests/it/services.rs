@@ -1,13 +1,11 @@
 //! Services of other kinds, each by YAML alone: what they are asked on the wire, and what becomes of their answers.
 
-mod support;
-
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::support::{Fake, Reply, Request};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{Fake, Reply, Request};
 use toolrun::descriptor::Access;
 use toolrun::engine::WalkLimits;
 use toolrun::send::Destination;

@@ -1,20 +1,18 @@
 //! A service and a tool of another public API, dropped in as YAML, run with no change to the program.
 
-mod support;
-
 use std::process::Command;
 
+use crate::support::{Fake, Output, Reply, Request, Workspace, output};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{Fake, Output, Reply, Request, Workspace, output};
 
 const TOKEN: &str = "ghp_made-up";
 
 /// A folder with the descriptors, whose service stands at `origin`.
 fn github(origin: &str) -> Workspace {
     let workspace = Workspace::new();
-    let service = include_str!("fixtures/github/service.yaml");
-    let tool = include_str!("fixtures/github/list-repository-issues.yaml");
+    let service = include_str!("../fixtures/github/service.yaml");
+    let tool = include_str!("../fixtures/github/list-repository-issues.yaml");
     workspace.write(
         "descriptors/github/service.yaml",
         service.replace("https://api.github.com", origin),

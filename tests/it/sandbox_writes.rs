@@ -1,13 +1,11 @@
 //! What requests write to a sandbox, and what the next ones read.
 
-mod support;
-
 use std::collections::HashSet;
 use std::thread;
 
+use crate::support::{KEY, Sandbox, VERSION, Workspace};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{KEY, Sandbox, VERSION, Workspace};
 
 const INVITES: &str = "/v1/organizations/invites";
 const USERS: &str = "/v1/organizations/users";
@@ -351,7 +349,7 @@ fn the_program_writes_to_a_sandbox_that_runs() {
     let call = |arguments: &[&str]| {
         let mut command = sandbox.workspace.toolrun();
         command.args(["call", "-o", "json", &flag]).args(arguments);
-        support::output(&mut command)
+        crate::support::output(&mut command)
     };
     let made = call(&[
         "--yes",
@@ -469,7 +467,7 @@ fn a_declaration_alone_makes_a_store() {
 
 #[test]
 fn the_declaration_of_the_readme_is_valid() {
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     let block = readme
         .split("```yaml\n")
         .find(|block| block.starts_with("data:\n  notes:"));
@@ -549,11 +547,11 @@ fn a_write_takes_the_credential_too() {
     let address = &sandbox.address;
     let wrong = [("x-api-key", "sk-ant-admin01-wrong"), VERSION];
     assert_eq!(
-        support::send(address, "POST", INVITES, &wrong, &body).status,
+        crate::support::send(address, "POST", INVITES, &wrong, &body).status,
         401
     );
     assert_eq!(
-        support::send(address, "POST", INVITES, &[("x-api-key", KEY)], &body).status,
+        crate::support::send(address, "POST", INVITES, &[("x-api-key", KEY)], &body).status,
         400
     );
     assert_eq!(

@@ -1,9 +1,7 @@
 //! Every code of a finding: its wrong example gives it and its right one nothing; `explain` and the README tell it.
 
-mod support;
-
+use crate::support::Workspace;
 use pretty_assertions::assert_eq;
-use support::Workspace;
 use toolrun::descriptor::Code;
 use toolrun::validate;
 
@@ -99,7 +97,7 @@ fn the_readme_has_the_table_of_codes() {
         .run(&["explain", "--markdown"])
         .expect(0)
         .stdout;
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     assert!(
         readme.contains(&table),
         "put this table into the README:\n{table}"

@@ -1,17 +1,15 @@
 //! `toolrun import openapi`: what it writes, what it tells, how a later import keeps what was changed by hand, and the
 //! requests that imported tools make.
 
-mod support;
-
 use std::fs;
 
+use crate::support::{Fake, Output, Reply, Workspace, output};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{Fake, Output, Reply, Workspace, output};
 
-const SHOP: &str = include_str!("fixtures/openapi/shop.yaml");
-const LIBRARY: &str = include_str!("fixtures/openapi/library.json");
-const BROKEN: &str = include_str!("fixtures/openapi/broken.yaml");
+const SHOP: &str = include_str!("../fixtures/openapi/shop.yaml");
+const LIBRARY: &str = include_str!("../fixtures/openapi/library.json");
+const BROKEN: &str = include_str!("../fixtures/openapi/broken.yaml");
 
 /// A folder with a document.
 fn with_document(text: &str) -> Workspace {

@@ -1,15 +1,13 @@
 //! Responses that are saved to a file.
 
-mod support;
-
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::{Fake, Manner, Output, Reply, Workspace, assert_tells, output};
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use support::{Fake, Manner, Output, Reply, Workspace, assert_tells, output};
 use toolrun::send::Destination;
 use toolrun::{Catalog, Engine, Error};
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 fn allowed() -> Vec<&'static str> {
-    include_str!("../deny.toml")
+    include_str!("../../deny.toml")
         .split("allow = [")
         .nth(1)
         .and_then(|rest| rest.split(']').next())

@@ -1,14 +1,12 @@
 //! Bodies to the byte: what the service gets, what curl would send, what is shown and what examples compare with.
 
-mod support;
-
 use std::io::Write as _;
 use std::process::Command;
 use std::sync::Arc;
 
+use crate::support::{Fake, Manner, Reply, Request, Workspace, output};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{Fake, Manner, Reply, Request, Workspace, output};
 use toolrun::{Catalog, Engine, Error, ErrorKind, Files, Tool, examples};
 
 /// A body as a descriptor says it, and what becomes of it.

@@ -1,10 +1,8 @@
 //! Every built-in tool that has a sandbox can be tried in it: with the arguments of its own example, and page by page.
 
-mod support;
-
+use crate::support::{Output, Workspace};
 use pretty_assertions::assert_eq;
 use serde_json::{Map, Value, json};
-use support::{Output, Workspace};
 use toolrun::Catalog;
 
 const SERVICES: [&str; 3] = [
@@ -77,7 +75,7 @@ fn call(tool: &Tool, args: &Map<String, Value>, flags: &[&str]) -> Output {
     command
         .args(["call", &tool.name, "--sandbox", "--yes"])
         .args(flags);
-    support::output(command.arg(json!(args).to_string()))
+    crate::support::output(command.arg(json!(args).to_string()))
 }
 
 fn try_examples(service: &str) {

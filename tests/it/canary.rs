@@ -1,13 +1,11 @@
 //! A canary: a secret with odd characters that must show in no output, in no form, whatever a service does with it.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Fake, Manner, Reply, Request, Workspace, output, refused_origin};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::json;
-use support::{Fake, Manner, Reply, Request, Workspace, output, refused_origin};
 use toolrun::sign::{AuthList, SecretStore};
 use toolrun::{Catalog, Engine, Secret};
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-const README: &str = include_str!("../README.md");
+const README: &str = include_str!("../../README.md");
 
 /// The scripts of the README's `sh` blocks, in order.
 fn scripts() -> Vec<&'static str> {
@@ -117,7 +117,7 @@ fn the_recipes_for_ci_run() {
         .map(str::to_owned)
         .collect();
     let hooks: serde_json::Value =
-        serde_yaml::from_str(include_str!("../.pre-commit-hooks.yaml")).unwrap();
+        serde_yaml::from_str(include_str!("../../.pre-commit-hooks.yaml")).unwrap();
     let hook = &hooks[0];
     assert!(yaml_block("repos:").contains(hook["id"].as_str().unwrap()));
     commands.push(format!(
@@ -178,7 +178,7 @@ fn yaml_block(start: &str) -> &'static str {
 
 #[test]
 fn ci_runs_the_test_command_of_the_readme() {
-    let ci = include_str!("../.ci/run");
+    let ci = include_str!("../../.ci/run");
     let tests = scripts()
         .into_iter()
         .map(str::trim)

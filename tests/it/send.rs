@@ -1,14 +1,14 @@
 //! What happens between the plan and the output: retries, limits, redirects, errors, paging, credentials.
 
-mod support;
-
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::support::{
+    Fake, Manner, Output, Reply, Workspace, assert_tells, output, refused_origin,
+};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{Fake, Manner, Output, Reply, Workspace, assert_tells, output, refused_origin};
 use toolrun::send::Event;
 use toolrun::{Catalog, Engine, Error, Tool};
 

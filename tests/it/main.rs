@@ -1,0 +1,33 @@
+//! One program of all tests that run toolrun from outside: one file for each subject.
+
+#[path = "../mutation/mod.rs"]
+mod mutants;
+mod support;
+#[path = "../broken/table.rs"]
+mod table;
+
+mod auth;
+mod bodies;
+mod broken;
+mod canary;
+mod cli;
+mod codes;
+mod downloads;
+mod fuzz_regressions;
+mod github;
+mod import;
+mod jobs;
+mod jsonpath_compliance;
+mod licences;
+mod mutation;
+mod plans;
+mod readme;
+mod reports;
+mod responses;
+mod sandbox;
+mod sandbox_tools;
+mod sandbox_writes;
+mod schema_agreement;
+mod schemas;
+mod send;
+mod services;
