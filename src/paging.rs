@@ -12,8 +12,8 @@ use url::Url;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::project::{
-    Condition, Extract, ExtractSpec, JsonPath, Node, ProjectError, ResponseView,
-    compile_plain_path, jsonpath, refuse_mismatch,
+    Condition, Extract, ExtractSpec, Json, JsonPath, Kind, Node, Part, ProjectError, Projector,
+    ResponseView, compile_plain_path, jsonpath, refuse_mismatch,
 };
 use crate::template::Names;
 
@@ -62,7 +62,7 @@ pub enum PagingError {
 
 #[derive(Debug)]
 enum Step {
-    Arguments(Vec<(String, Node)>),
+    Arguments(Vec<(String, Projector)>),
     Url(Extract),
 }
 
@@ -262,8 +262,6 @@ impl Paging {
         base: &Url,
         current: &str,
     ) -> Result<Option<Next>, PagingError> {
-        let bindings = Map::new();
-        let frame = response.frame(&bindings);
         if let Some(condition) = &self.condition
             && !condition
                 .holds(response)
@@ -290,7 +288,7 @@ impl Paging {
                 let mut next = Map::new();
                 for (name, node) in nodes {
                     let under = |error: ProjectError| error.under(&format!("paging.next.{name}"));
-                    match node.project_part(response.body, &frame).map_err(under)? {
+                    match node.value_of(response).map_err(under)? {
                         Some(Value::Null) if certain => return Ok(None),
                         Some(Value::Null) => return Ok(Some(Next::End)),
                         Some(value) => {

@@ -263,6 +263,27 @@ impl Expression {
         }
     }
 
+    /// What the expression reads: names, and the members of each where it reads no more than those.
+    pub fn reads(&self) -> Vec<(String, Option<Vec<String>>)> {
+        match &self.kind {
+            ExpressionKind::Name => vec![(self.text.clone(), None)],
+            ExpressionKind::Member(member) => {
+                let root = self.names.first().cloned().unwrap_or_default();
+                vec![(root, Some(vec![member.clone()]))]
+            }
+            ExpressionKind::Compiled(compiled) => compiled.reads.clone(),
+        }
+    }
+
+    /// The name, and its member, that the expression is, where it computes nothing.
+    pub fn plain(&self) -> Option<(&str, Option<&str>)> {
+        match &self.kind {
+            ExpressionKind::Name => Some((&self.text, None)),
+            ExpressionKind::Member(member) => Some((self.names.first()?, Some(member))),
+            ExpressionKind::Compiled(_) => None,
+        }
+    }
+
     /// The names in `root["name"]`, when the expression reaches into `root` in no other way.
     pub fn subscripts(&self, root: &str) -> Option<Vec<String>> {
         let mut names = Vec::new();

@@ -1,15 +1,15 @@
 //! Conditions: questions to a response that have a yes or a no.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Node, ProjectError, ResponseView};
+use super::{Node, ProjectError, Projector, ResponseView};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::Check;
-use crate::template::{Names, Template, is_truthy};
+use crate::template::{Names, Template};
 
 /// A compiled condition: a JSONPath or an expression. Null, false, 0 and what is empty mean no.
 #[derive(Debug)]
-pub struct Condition(Node);
+pub struct Condition(Projector);
 
 impl Condition {
     /// Compiles the text; mistakes go to `check`, with `code` for one that gives the same for every response.
@@ -35,7 +35,7 @@ impl Condition {
                 "write a JSONPath such as `$.done`, or an expression over the response in `{{ }}`",
             );
         }
-        Condition(node)
+        Condition(Projector::new(node))
     }
 
     /// Whether the response meets the condition.
@@ -43,8 +43,7 @@ impl Condition {
     /// # Errors
     /// When the response contradicts the path, or the expression fails.
     pub fn holds(&self, response: &ResponseView<'_>) -> Result<bool, ProjectError> {
-        let bindings = Map::new();
-        let value = self.0.project(response.body, &response.frame(&bindings))?;
-        Ok(is_truthy(&value))
+        let value = self.0.part_of(response)?;
+        Ok(value.is_some_and(|value| value.part().is_truthy()))
     }
 }

@@ -2,9 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{ErrorRuleSpec, ErrorRules, Node, ProjectError, ResponseView};
+use super::{ErrorRuleSpec, ErrorRules, Node, ProjectError, Projector, ResponseView};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::template::{Names, scalar_text};
@@ -49,7 +49,7 @@ pub struct HeaderSpec {
 #[derive(Debug)]
 pub enum Extract {
     /// From the body.
-    Node(Node),
+    Node(Projector),
     /// From a header.
     Header(String),
     /// From the link of this relation in a header.
@@ -70,7 +70,7 @@ impl Extract {
                         "write a JSONPath (`$.error.message`), an expression (`{{ }}`) or `{ header: NAME }`",
                     );
                 }
-                Extract::Node(node)
+                Extract::Node(Projector::new(node))
             }
             ExtractSpec::Header(HeaderSpec { header, rel }) => {
                 if reqwest::header::HeaderName::from_bytes(header.as_bytes()).is_err() {
@@ -96,7 +96,7 @@ impl Extract {
     pub fn extract(&self, response: &ResponseView<'_>) -> Result<Value, ProjectError> {
         let text = match self {
             Extract::Node(node) => {
-                return node.project(response.body, &response.frame(&Map::new()));
+                return Ok(node.value_of(response)?.unwrap_or(Value::Null));
             }
             Extract::Header(name) => response.header(name).map(str::to_owned),
             Extract::Link(name, rel) => response

@@ -1,10 +1,11 @@
 //! Kinds of responses: what the body is, and so what `$` is.
 
+use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::JsonPath;
+use super::{Json, JsonPath, Kind, Part};
 use super::jsonpath::Step;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
@@ -56,15 +57,15 @@ impl ResponseKind {
     ///
     /// # Errors
     /// What it is to be instead.
-    pub fn refuse_other(self, body: &Value) -> Result<(), String> {
+    pub fn refuse_other(self, body: Part<'_>) -> Result<(), String> {
         let (is_right, expected) = match self {
             ResponseKind::Json | ResponseKind::Empty => return Ok(()),
-            ResponseKind::Ndjson => (body.is_array(), "the array of the lines"),
-            ResponseKind::Text => (body.is_string(), "a string"),
+            ResponseKind::Ndjson => (body.kind() == Kind::Array, "the array of the lines"),
+            ResponseKind::Text => (body.kind() == Kind::String, "a string"),
             ResponseKind::Bytes => {
-                let is_known = |key: &String| FILE_FACTS.contains(&key.as_str());
-                let members = body.as_object();
-                let facts = members.is_some_and(|members| members.keys().all(is_known));
+                let mut keys = body.members().map(|(key, _)| key);
+                let is_object = body.kind() == Kind::Object;
+                let facts = is_object && keys.all(|key| FILE_FACTS.iter().any(|fact| key.is(fact)));
                 (facts, "an object of file, bytes, content_type and filename")
             }
         };
@@ -91,11 +92,11 @@ impl ResponseKind {
     }
 
     /// The value that no body at all is.
-    pub fn empty(self) -> Value {
+    pub fn empty(self) -> Json {
         match self {
-            ResponseKind::Ndjson => Value::Array(Vec::new()),
-            ResponseKind::Text => Value::from(""),
-            ResponseKind::Json | ResponseKind::Bytes | ResponseKind::Empty => Value::Null,
+            ResponseKind::Ndjson => Json::of(&Value::Array(Vec::new())),
+            ResponseKind::Text => Json::of_text(""),
+            ResponseKind::Json | ResponseKind::Bytes | ResponseKind::Empty => Json::null(),
         }
     }
 
@@ -103,29 +104,39 @@ impl ResponseKind {
     ///
     /// # Errors
     /// What the body is not, such as `no JSON: ...`.
-    pub fn read(self, body: &[u8]) -> Result<Value, String> {
-        let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    pub fn read(self, body: &Bytes) -> Result<Json, String> {
+        let body = match body.starts_with(b"\xEF\xBB\xBF") {
+            true => body.slice(3..),
+            false => body.clone(),
+        };
         match self {
-            ResponseKind::Json if is_blank(body) => Ok(Value::Null),
-            ResponseKind::Json => {
-                serde_json::from_slice(body).map_err(|error| format!("no JSON: {error}"))
-            }
-            ResponseKind::Ndjson => body
-                .split(|byte| *byte == b'\n')
-                .enumerate()
-                .filter(|(_, line)| !is_blank(line))
-                .map(|(i, line)| {
-                    serde_json::from_slice::<Value>(line)
-                        .map_err(|error| format!("no JSON in line {}: {error}", i + 1))
-                })
-                .collect::<Result<Vec<Value>, String>>()
-                .map(Value::Array),
-            ResponseKind::Text => std::str::from_utf8(body)
-                .map(Value::from)
-                .map_err(|error| format!("no UTF-8 text: {error}")),
-            ResponseKind::Bytes | ResponseKind::Empty => Ok(Value::Null),
+            ResponseKind::Json if is_blank(&body) => Ok(Json::null()),
+            ResponseKind::Json => Json::read(body),
+            ResponseKind::Ndjson => read_lines(&body),
+            ResponseKind::Text => match std::str::from_utf8(&body) {
+                Ok(text) => Ok(Json::of_text(text)),
+                Err(error) => Err(format!("no UTF-8 text: {error}")),
+            },
+            ResponseKind::Bytes | ResponseKind::Empty => Ok(Json::null()),
         }
     }
+}
+
+/// The array of what the lines are.
+fn read_lines(body: &Bytes) -> Result<Json, String> {
+    let mut list = Vec::with_capacity(body.len() + 2);
+    list.push(b'[');
+    let lines = body.split(|byte| *byte == b'\n').enumerate();
+    for (i, line) in lines.filter(|(_, line)| !is_blank(line)) {
+        if list.len() > 1 {
+            list.push(b',');
+        }
+        let json = Json::read(body.slice_ref(line))
+            .map_err(|error| error.replacen("no JSON", &format!("no JSON in line {}", i + 1), 1))?;
+        list.extend_from_slice(json.bytes());
+    }
+    list.push(b']');
+    Ok(Json::made(list))
 }
 
 /// Paths of a projection that a response of this kind has nothing for.
@@ -207,14 +218,16 @@ mod tests {
             (ResponseKind::Text, "", Ok(json!(""))),
             (ResponseKind::Empty, "{\"a\":", Ok(json!(null))),
         ] {
-            match (kind.read(body.as_bytes()), expected) {
+            let read = kind.read(&Bytes::from(body));
+            let read = read.map(|json| json.value().unwrap());
+            match (read, expected) {
                 (Err(error), Err(part)) => assert!(error.starts_with(part), "{body}: {error}"),
                 (read, expected) => {
                     assert_eq!(read, expected.map_err(str::to_owned), "{kind:?} {body}");
                 }
             }
         }
-        let error = ResponseKind::Text.read(b"\xff").unwrap_err();
+        let error = ResponseKind::Text.read(&Bytes::from_static(b"\xff")).unwrap_err();
         assert!(error.starts_with("no UTF-8"), "{error}");
     }
 }

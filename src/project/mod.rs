@@ -5,13 +5,15 @@
 //! Everything is compiled once.
 
 mod condition;
-mod direct;
 mod errors;
+mod frame;
+mod json;
 pub mod jsonpath;
 mod kind;
+mod projector;
 mod rules;
+mod wanted;
 
-use std::cell::OnceCell;
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -21,8 +23,12 @@ use serde_json::{Map, Value};
 
 pub use condition::Condition;
 pub use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
+use frame::{Binding, Reads};
+pub use frame::{Frame, ResponseView, response_names};
+pub use json::{Json, Key, Kind, MAX_DEPTH, Part, ValueError};
 pub use jsonpath::JsonPath;
 pub use kind::ResponseKind;
+pub use projector::Projector;
 pub use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule, Statuses};
 
 use crate::descriptor::code::Code;
@@ -61,20 +67,58 @@ pub enum Node {
     /// A value as it stands.
     Literal(Value),
     /// A JSONPath: the value or null for a singular query, an array for any other.
-    Path(JsonPath),
+    Path(Pick),
     /// An expression.
     Template(Template),
     /// A map, part by part.
-    Map(Vec<(String, Node)>),
+    Map(Vec<Member>),
     /// A list, part by part.
     List(Vec<Node>),
     /// One output per node that the paths walk to.
     Each {
         /// The paths, each starting at the nodes of the one before it, with the names that expressions use.
-        walk: Vec<(String, JsonPath)>,
+        walk: Vec<(String, Pick)>,
         /// What each node becomes.
-        node: Box<Node>,
+        node: Box<Projector>,
     },
+}
+
+/// A path, and where the pass over a text puts what it leads to.
+#[derive(Debug)]
+pub struct Pick {
+    path: JsonPath,
+    slot: usize,
+    /// How many of the path's first steps lead to what is in the slot.
+    followed: usize,
+}
+
+impl From<JsonPath> for Pick {
+    fn from(path: JsonPath) -> Pick {
+        Pick {
+            path,
+            slot: 0,
+            followed: 0,
+        }
+    }
+}
+
+/// A part of a map.
+#[derive(Debug)]
+pub struct Member {
+    key: String,
+    /// The key and the colon, as they are written.
+    quoted: Vec<u8>,
+    node: Node,
+}
+
+impl Member {
+    fn new(key: &str, node: Node) -> Member {
+        Member {
+            key: key.to_owned(),
+            quoted: format!("{}:", Value::from(key)).into_bytes(),
+            node,
+        }
+    }
 }
 
 /// The response does not have the shape that a projection needs.
@@ -124,7 +168,7 @@ impl Node {
         match value {
             Value::String(text) if text.starts_with('$') => {
                 match compile_path(text, pointer, check) {
-                    Some(path) => Node::Path(path),
+                    Some(path) => Node::Path(path.into()),
                     None => Node::Literal(Value::Null),
                 }
             }
@@ -159,7 +203,7 @@ impl Node {
                     .iter()
                     .map(|(key, member)| {
                         let node = Node::compile(member, &join(pointer, key), names, check);
-                        (key.clone(), node)
+                        Member::new(key, node)
                     })
                     .collect(),
             ),
@@ -189,7 +233,7 @@ impl Node {
         let mut walk = Vec::new();
         match &members["each"] {
             Value::String(text) => {
-                walk.extend(compile_path(text, &at, check).map(|path| ("item".to_owned(), path)));
+                walk.extend(compile_path(text, &at, check).map(|path| ("item".to_owned(), path.into())));
             }
             Value::Object(steps) if !steps.is_empty() => {
                 for (name, step) in steps {
@@ -206,7 +250,7 @@ impl Node {
                     match step {
                         Value::String(text) => {
                             walk.extend(
-                                compile_path(text, &at, check).map(|path| (name.clone(), path)),
+                                compile_path(text, &at, check).map(|path| (name.clone(), path.into())),
                             );
                         }
                         _ => check.error(Code::BadProjection, &at, "each step is one JSONPath"),
@@ -222,11 +266,11 @@ impl Node {
         }
         let node = match members.get("as") {
             Some(node) => Node::compile(node, &join(pointer, "as"), &inner, check),
-            None => Node::Path(JsonPath::root()),
+            None => Node::Path(JsonPath::root().into()),
         };
         Node::Each {
             walk,
-            node: Box::new(node),
+            node: Box::new(Projector::new(node)),
         }
     }
 
@@ -234,9 +278,9 @@ impl Node {
         match self {
             Node::Literal(_) | Node::Path(_) => {}
             Node::Template(template) => template.visit(&mut |expression, _| visit(expression)),
-            Node::Map(members) => members.iter().for_each(|(_, member)| member.visit(visit)),
+            Node::Map(members) => members.iter().for_each(|member| member.node.visit(visit)),
             Node::List(items) => items.iter().for_each(|item| item.visit(visit)),
-            Node::Each { node, .. } => node.visit(visit),
+            Node::Each { node, .. } => node.node().visit(visit),
         }
     }
 
@@ -245,84 +289,20 @@ impl Node {
         match self {
             Node::Literal(_) => true,
             Node::Path(_) | Node::Template(_) | Node::Each { .. } => false,
-            Node::Map(members) => members.iter().all(|(_, member)| member.is_constant()),
+            Node::Map(members) => members.iter().all(|member| member.node.is_constant()),
             Node::List(items) => items.iter().all(Node::is_constant),
         }
     }
 
-    fn as_row(&self) -> Option<&[(String, Node)]> {
+    fn as_row(&self) -> Option<&[Member]> {
         match self {
-            Node::Each { node, .. } => match &**node {
+            Node::Each { node, .. } => match node.node() {
                 Node::Map(members) => Some(members),
                 _ => None,
             },
             _ => None,
         }
     }
-
-    /// Projects; paths start at `at`.
-    ///
-    /// # Errors
-    /// When the response contradicts a path, or an expression fails.
-    pub fn project(&self, at: &Value, frame: &Frame<'_>) -> Result<Value, ProjectError> {
-        Ok(self.project_part(at, frame)?.unwrap_or(Value::Null))
-    }
-
-    /// Like [`Node::project`], but tells an undefined expression from null.
-    ///
-    /// # Errors
-    /// As [`Node::project`].
-    pub fn project_part(
-        &self,
-        at: &Value,
-        frame: &Frame<'_>,
-    ) -> Result<Option<Value>, ProjectError> {
-        match self {
-            Node::Literal(value) => Ok(Some(value.clone())),
-            Node::Path(path) => follow(path, at).map(Some),
-            Node::Template(template) => Ok(template.render(frame)?),
-            Node::List(items) => {
-                let mut list = Vec::with_capacity(items.len());
-                for (i, item) in items.iter().enumerate() {
-                    let part = item.project(at, frame);
-                    list.push(part.map_err(|error| error.under(&i.to_string()))?);
-                }
-                Ok(Some(Value::Array(list)))
-            }
-            Node::Map(members) => {
-                let mut map = Map::with_capacity(members.len());
-                for (key, member) in members {
-                    let part = member.project(at, frame);
-                    map.insert(key.clone(), part.map_err(|error| error.under(key))?);
-                }
-                Ok(Some(Value::Object(map)))
-            }
-            Node::Each { walk, node } => {
-                let mut list = Vec::new();
-                each(walk, node, at, frame, &mut list)?;
-                Ok(Some(Value::Array(list)))
-            }
-        }
-    }
-}
-
-fn each(
-    walk: &[(String, JsonPath)],
-    node: &Node,
-    at: &Value,
-    frame: &Frame<'_>,
-    list: &mut Vec<Value>,
-) -> Result<(), ProjectError> {
-    let Some(((name, path), inner)) = walk.split_first() else {
-        list.push(node.project(at, frame)?);
-        return Ok(());
-    };
-    refuse_mismatch(path, at)?;
-    for found in path.all(at) {
-        let frame = frame.entering(name, found);
-        each(inner, node, found, &frame, list)?;
-    }
-    Ok(())
 }
 
 /// The key beside `as` that was to be `each`.
@@ -370,20 +350,9 @@ pub fn compile_plain_path(text: &str, pointer: &str, check: &Check) -> Option<Js
     compile_path(text, pointer, check)
 }
 
-fn follow(path: &JsonPath, at: &Value) -> Result<Value, ProjectError> {
-    if path.is_singular() {
-        return match path.first(at) {
-            Some(value) => Ok(value.clone()),
-            None => refuse_mismatch(path, at).map(|()| Value::Null),
-        };
-    }
-    refuse_mismatch(path, at)?;
-    Ok(Value::Array(path.all(at).into_iter().cloned().collect()))
-}
-
 /// A missing part is no mistake; a part of another shape is.
-pub fn refuse_mismatch(path: &JsonPath, at: &Value) -> Result<(), ProjectError> {
-    match path.mismatch(at) {
+pub fn refuse_mismatch(path: &JsonPath, at: Part<'_>) -> Result<(), ProjectError> {
+    match path.mismatch_in(at) {
         None => Ok(()),
         Some(mismatch) => Err(ProjectError::new(format!(
             "`{}` expects {} at {}, and the response has {} there",
@@ -395,142 +364,11 @@ pub fn refuse_mismatch(path: &JsonPath, at: &Value) -> Result<(), ProjectError> 
     }
 }
 
-/// What expressions in a projection see.
-pub struct Frame<'a> {
-    response: &'a ResponseView<'a>,
-    bindings: &'a Map<String, Value>,
-    outer: Option<&'a Frame<'a>>,
-    item: Option<(&'a str, &'a Value)>,
-}
-
-/// A response as projections see it.
-pub struct ResponseView<'a> {
-    /// The parsed body.
-    pub body: &'a Value,
-    /// The HTTP status.
-    pub status: u16,
-    /// Header fields; names are lower case.
-    pub headers: &'a [(String, String)],
-    /// The arguments of the call, with defaults.
-    pub params: &'a Value,
-    /// The first body of a job that was waited for.
-    created: Option<&'a Value>,
-    header_map: OnceCell<Value>,
-    status_value: Value,
-}
-
-impl<'a> ResponseView<'a> {
-    /// Joins what a projection may look at.
-    pub fn new(
-        body: &'a Value,
-        status: u16,
-        headers: &'a [(String, String)],
-        params: &'a Value,
-    ) -> ResponseView<'a> {
-        ResponseView {
-            body,
-            status,
-            headers,
-            params,
-            created: None,
-            header_map: OnceCell::new(),
-            status_value: status.into(),
-        }
-    }
-
-    /// The same response as the last one of a job that began with this body.
-    pub fn of_job(self, created: Option<&'a Value>) -> ResponseView<'a> {
-        ResponseView { created, ..self }
-    }
-
-    /// The same response as the first one of a job, whose own body is that of the beginning.
-    pub fn as_first_of_job(&self) -> ResponseView<'a> {
-        ResponseView::new(self.body, self.status, self.headers, self.params).of_job(Some(self.body))
-    }
-
-    /// The value of a header field.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(other, _)| other.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
-    }
-
-    fn header_map(&self) -> &Value {
-        self.header_map.get_or_init(|| {
-            Value::Object(
-                self.headers
-                    .iter()
-                    .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
-                    .collect(),
-            )
-        })
-    }
-
-    /// A frame without bindings, for paging and errors.
-    pub fn frame(&'a self, bindings: &'a Map<String, Value>) -> Frame<'a> {
-        Frame {
-            response: self,
-            bindings,
-            outer: None,
-            item: None,
-        }
-    }
-}
-
-impl<'a> Frame<'a> {
-    fn entering(&'a self, name: &'a str, item: &'a Value) -> Frame<'a> {
-        Frame {
-            response: self.response,
-            bindings: self.bindings,
-            outer: Some(self),
-            item: Some((name, item)),
-        }
-    }
-
-    /// The name that goes by `name` among the walked nodes; `item` is always the innermost.
-    fn walked(&self, name: &str) -> Option<&Value> {
-        match self.item {
-            Some((own, value)) if own == name || name == "item" => Some(value),
-            _ => self.outer?.walked(name),
-        }
-    }
-}
-
-impl Scope for Frame<'_> {
-    fn json(&self, name: &str) -> Option<&Value> {
-        if let Some(value) = self.walked(name) {
-            return Some(value);
-        }
-        if let Some(value) = self.bindings.get(name) {
-            return Some(value);
-        }
-        match name {
-            "body" => Some(self.response.body),
-            "params" => Some(self.response.params),
-            "status" => Some(&self.response.status_value),
-            "headers" => Some(self.response.header_map()),
-            "created" => self.response.created,
-            _ => None,
-        }
-    }
-}
-
-/// The names that a projection's expressions may use.
-pub fn response_names<S: AsRef<str>>(params: impl IntoIterator<Item = S>) -> Names {
-    Names::default()
-        .with("body")
-        .with("status")
-        .with("headers")
-        .with_members("params", params)
-}
-
 /// A compiled response section.
 #[derive(Debug, Default)]
 pub struct Projection {
-    bindings: Vec<(String, Node)>,
-    output: Option<Node>,
-    direct: Option<direct::Direct>,
+    bindings: Vec<(String, Projector)>,
+    output: Option<Projector>,
     rows: Option<String>,
 }
 
@@ -557,7 +395,8 @@ impl Projection {
                     Some("use letters, digits and `_`".to_owned()),
                 );
             }
-            bindings.push((name.clone(), Node::compile(value, &at, &names, check)));
+            let node = Node::compile(value, &at, &names, check);
+            bindings.push((name.clone(), Projector::new(node)));
             names = names.with(name);
         }
         let output = spec
@@ -567,11 +406,7 @@ impl Projection {
         report_unknown_rows(spec, output.as_ref(), pointer, check);
         Projection {
             bindings,
-            direct: output
-                .as_ref()
-                .and_then(direct::Direct::compile)
-                .and_then(direct::Direct::if_simple),
-            output,
+            output: output.map(Projector::new),
             rows: spec.rows.clone(),
         }
     }
@@ -579,33 +414,29 @@ impl Projection {
     /// Projects a response.
     ///
     /// # Errors
-    /// When the response contradicts a path, or an expression fails.
-    pub fn run(&self, response: &ResponseView<'_>) -> Result<Value, ProjectError> {
+    /// When the response contradicts a path, an expression fails, or a tree would take too much memory.
+    pub fn run(&self, response: &ResponseView<'_>) -> Result<Json, ProjectError> {
         let Some(output) = &self.output else {
             return Ok(response.body.clone());
         };
-        let mut bindings = Map::new();
+        let mut bindings = Vec::with_capacity(self.bindings.len());
         for (name, node) in &self.bindings {
-            let value = node.project(response.body, &response.frame(&bindings));
-            bindings.insert(name.clone(), value.map_err(|e| e.under(name).under("let"))?);
+            let json = node.project(response.body, &response.frame(&bindings, node.reads()));
+            let json = json.map_err(|error| error.under(name).under("let"))?;
+            bindings.push(Binding::new(name.clone(), json.unwrap_or_else(Json::null)));
         }
-        output
-            .project(response.body, &response.frame(&bindings))
-            .map_err(|error| error.under("output"))
+        let json = output.project(response.body, &response.frame(&bindings, output.reads()));
+        let json = json.map_err(|error| error.under("output"))?;
+        Ok(json.unwrap_or_else(Json::null))
     }
 
-    /// Projects the text of a body without making a tree of all of it. `None` when that is not possible; then
-    /// [`Projection::run`] says what the output or the error is.
-    pub fn run_direct(&self, body: &[u8]) -> Option<Value> {
-        self.direct.as_ref()?.run(body)
-    }
-
-    /// The rows of an output, where it has any.
-    pub fn rows<'v>(&self, output: &'v Value) -> Option<&'v Vec<Value>> {
-        match &self.rows {
-            Some(key) => output.get(key)?.as_array(),
-            None => output.as_array(),
-        }
+    /// The rows of an output, where it has any: the elements of the array that holds them.
+    pub fn rows<'o>(&self, output: Part<'o>) -> Option<Part<'o>> {
+        let rows = match &self.rows {
+            Some(key) => output.member(key)?,
+            None => output,
+        };
+        (rows.kind() == Kind::Array).then_some(rows)
     }
 
     /// The names of `let`.
@@ -622,21 +453,21 @@ impl Projection {
             .map(|(_, node)| node)
             .chain(self.output.as_ref());
         for node in nodes {
-            node.visit(&mut |expression| names.extend(expression.names().iter().cloned()));
+            node.node().visit(&mut |expression| names.extend(expression.names().iter().cloned()));
         }
         names
     }
 
     /// The keys of every row, where the projection names them.
     pub fn columns(&self) -> Option<Vec<String>> {
-        let rows = match (&self.rows, self.output.as_ref()?) {
+        let rows = match (&self.rows, self.output.as_ref()?.node()) {
             (Some(key), Node::Map(members)) => {
-                members.iter().find(|(name, _)| name == key)?.1.as_row()
+                members.iter().find(|member| member.key == *key)?.node.as_row()
             }
             (None, output) => output.as_row(),
             _ => None,
         }?;
-        Some(rows.iter().map(|(name, _)| name.clone()).collect())
+        Some(rows.iter().map(|member| member.key.clone()).collect())
     }
 
     /// The key of the output that holds the rows.
@@ -647,14 +478,14 @@ impl Projection {
 
 fn report_unknown_rows(spec: &ResponseSpec, output: Option<&Node>, pointer: &str, check: &Check) {
     let Some(rows) = &spec.rows else { return };
-    let members: &[(String, Node)] = match output {
+    let members: &[Member] = match output {
         Some(Node::Map(members)) => members,
         // A list has no keys: its own items are the rows.
         Some(Node::Each { .. } | Node::List(_) | Node::Literal(_)) => &[],
         Some(Node::Path(_) | Node::Template(_)) | None => return,
     };
-    if !members.iter().any(|(key, _)| key == rows) {
-        let known = members.iter().map(|(key, _)| key.as_str());
+    if !members.iter().any(|member| member.key == *rows) {
+        let known = members.iter().map(|member| member.key.as_str());
         let help = crate::template::nearest(rows, known);
         check.error_inside(
             Code::UnknownName,

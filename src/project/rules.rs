@@ -2,10 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::kind::report_vain_paths;
-use super::{Condition, Extract, ExtractSpec, Node, ResponseKind, ResponseSpec, ResponseView};
+use super::{
+    Condition, Extract, ExtractSpec, Node, Projector, ResponseKind, ResponseSpec, ResponseView,
+};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
 use crate::template::{Names, scalar_text};
@@ -79,8 +81,8 @@ pub struct Rule {
     statuses: Vec<u16>,
     condition: Option<Condition>,
     after: Option<Extract>,
-    message: Option<Node>,
-    code: Option<Node>,
+    message: Option<Projector>,
+    code: Option<Projector>,
 }
 
 impl Rule {
@@ -120,12 +122,8 @@ impl Rule {
         report_needless_keys(spec, pointer, check);
         let node = |text: Option<&String>, key: &str| {
             text.map(|text| {
-                Node::compile(
-                    &Value::from(text.as_str()),
-                    &join(pointer, key),
-                    names,
-                    check,
-                )
+                let value = Value::from(text.as_str());
+                Projector::new(Node::compile(&value, &join(pointer, key), names, check))
             })
         };
         Rule {
@@ -164,13 +162,8 @@ impl Rule {
 }
 
 /// A text of an error that cannot be computed from the response is simply not told.
-fn text(node: Option<&Node>, response: &ResponseView<'_>) -> Option<String> {
-    let bindings = Map::new();
-    scalar_text(
-        &node?
-            .project(response.body, &response.frame(&bindings))
-            .ok()?,
-    )
+fn text(node: Option<&Projector>, response: &ResponseView<'_>) -> Option<String> {
+    scalar_text(&node?.value_of(response).ok()??)
 }
 
 fn report_needless_keys(spec: &ErrorRuleSpec, pointer: &str, check: &Check) {

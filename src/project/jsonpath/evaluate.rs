@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use serde_json::Value;
 
@@ -132,6 +132,17 @@ impl<'v> Run<'v> {
         })
     }
 
+    /// Whether a value passes a filter that is gone afterwards: another may stand at its address then.
+    pub fn passes_alone<'r>(&'r self, filter: &Filter, node: &'r Value) -> bool
+    where
+        'v: 'r,
+    {
+        let run: &Run<'r> = self;
+        let passes = run.passes(filter, node);
+        self.tested.borrow_mut().clear();
+        passes
+    }
+
     fn holds(&self, condition: &Logical, node: &'v Value) -> bool {
         match condition {
             Logical::Or(terms) => terms.iter().any(|term| self.holds(term, node)),
@@ -243,7 +254,18 @@ impl Slice {
         let Value::Array(elements) = node else {
             return CONTINUE;
         };
-        let length = i64::try_from(elements.len()).unwrap_or(i64::MAX);
+        let (range, stride) = self.selects(elements.len());
+        let selected = elements[range].iter();
+        match self.step >= 0 {
+            true => selected.step_by(stride).try_for_each(visit),
+            false => selected.rev().step_by(stride).try_for_each(visit),
+        }
+    }
+
+    /// The range of an array of a length that the slice selects from, and each how many-th element of it: from its
+    /// beginning, or for a negative step from its end.
+    pub(super) fn selects(&self, length: usize) -> (Range<usize>, usize) {
+        let length = i64::try_from(length).unwrap_or(i64::MAX);
         let from_start = |index: i64| if index < 0 { length + index } else { index };
         let start = self.start.map(from_start);
         let end = self.end.map(from_start);
@@ -251,21 +273,14 @@ impl Slice {
         if self.step > 0 {
             let lower = start.unwrap_or(0).clamp(0, length);
             let upper = end.unwrap_or(length).clamp(lower, length);
-            elements[place(lower)..place(upper)]
-                .iter()
-                .step_by(stride)
-                .try_for_each(visit)
+            (place(lower)..place(upper), stride)
         } else if self.step < 0 {
             // The end is exclusive here too: from `start` down to the element after `end`.
             let upper = start.unwrap_or(length - 1).clamp(-1, length - 1) + 1;
             let lower = end.unwrap_or(-1).clamp(-1, upper - 1) + 1;
-            elements[place(lower)..place(upper)]
-                .iter()
-                .rev()
-                .step_by(stride)
-                .try_for_each(visit)
+            (place(lower)..place(upper), stride)
         } else {
-            CONTINUE
+            (0..0, 1)
         }
     }
 }

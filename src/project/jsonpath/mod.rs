@@ -6,6 +6,7 @@
 //!   through, has no positions for some errors, and is slow or unbounded on hostile input;
 //! - `compile` turns the parser's tree into a `query::Query` and refuses ill-typed function calls;
 //! - `evaluate` runs a query on a value, with `compare` and `regexp` for its filters;
+//! - `search` runs a query on a JSON text, where trees are built only of what a filter tests;
 //! - `shape` says where a value contradicts a query.
 //!
 //! Nearly every query in a descriptor is singular (`$.data.id`). Such a query is kept as a list of [`Step`]s and
@@ -16,6 +17,7 @@ mod compile;
 mod evaluate;
 mod query;
 mod regexp;
+mod search;
 mod shape;
 mod text;
 mod tokens;
@@ -29,8 +31,10 @@ use std::ops::ControlFlow;
 use serde_json::Value;
 
 use evaluate::Run;
+use super::json::Part;
 use query::{Query, Segment};
 
+pub(crate) use search::Search;
 pub use shape::ShapeMismatch;
 
 /// A compiled JSONPath.
@@ -159,6 +163,35 @@ impl JsonPath {
         match &self.plan {
             Plan::Walk(steps) => shape::mismatch_of_steps(steps, root),
             Plan::Search(query) => shape::mismatch_of_segments(&query.segments, root),
+        }
+    }
+
+    /// Where the shape of a value in a text contradicts the query, as [`JsonPath::mismatch`].
+    pub(crate) fn mismatch_in(&self, root: Part<'_>) -> Option<ShapeMismatch> {
+        match &self.plan {
+            Plan::Walk(steps) => shape::mismatch_of_steps(steps, root),
+            Plan::Search(query) => shape::mismatch_of_segments(&query.segments, root),
+        }
+    }
+
+    /// The steps that the query begins with.
+    pub(crate) fn leading(&self) -> Vec<&Step> {
+        match &self.plan {
+            Plan::Walk(steps) => steps.iter().collect(),
+            Plan::Search(query) => query.segments.iter().map_while(Segment::as_step).collect(),
+        }
+    }
+
+    /// Whether the query, behind its first steps, selects all children and nothing else.
+    pub(crate) fn ends_in_wildcard(&self, followed: usize) -> bool {
+        let Plan::Search(query) = &self.plan else {
+            return false;
+        };
+        match query.segments.get(followed..) {
+            Some([Segment::Child(selectors)]) => {
+                matches!(selectors.as_slice(), [query::Selector::Wildcard])
+            }
+            _ => false,
         }
     }
 

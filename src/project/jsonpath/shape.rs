@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::super::json::{Kind, Part};
 use super::query::{Segment, Selector};
 use super::{Step, position, tokens};
 
@@ -26,7 +27,49 @@ enum Expected {
     Either,
 }
 
-pub(super) fn mismatch_of_steps(steps: &[Step], root: &Value) -> Option<ShapeMismatch> {
+/// A value as the shape sees it.
+pub(super) trait Node: Copy {
+    fn kind(self) -> Kind;
+    fn select(self, step: &Step) -> Option<Self>;
+    fn length(self) -> usize;
+}
+
+impl Node for &Value {
+    fn kind(self) -> Kind {
+        match self {
+            Value::Null => Kind::Null,
+            Value::Bool(_) => Kind::Bool,
+            Value::Number(_) => Kind::Number,
+            Value::String(_) => Kind::String,
+            Value::Array(_) => Kind::Array,
+            Value::Object(_) => Kind::Object,
+        }
+    }
+
+    fn select(self, step: &Step) -> Option<Self> {
+        step.select(self)
+    }
+
+    fn length(self) -> usize {
+        self.as_array().map_or(0, Vec::len)
+    }
+}
+
+impl Node for Part<'_> {
+    fn kind(self) -> Kind {
+        Part::kind(&self)
+    }
+
+    fn select(self, step: &Step) -> Option<Self> {
+        Part::select(&self, step)
+    }
+
+    fn length(self) -> usize {
+        self.elements().count()
+    }
+}
+
+pub(super) fn mismatch_of_steps<N: Node>(steps: &[Step], root: N) -> Option<ShapeMismatch> {
     let mut walk = Walk::from(root);
     for step in steps {
         if let Some(mismatch) = walk.held_against(Expected::by_step(step)) {
@@ -37,7 +80,7 @@ pub(super) fn mismatch_of_steps(steps: &[Step], root: &Value) -> Option<ShapeMis
     None
 }
 
-pub(super) fn mismatch_of_segments(segments: &[Segment], root: &Value) -> Option<ShapeMismatch> {
+pub(super) fn mismatch_of_segments<N: Node>(segments: &[Segment], root: N) -> Option<ShapeMismatch> {
     let mut walk = Walk::from(root);
     for segment in segments {
         let mismatch = walk.held_against(Expected::by_segment(segment));
@@ -50,14 +93,14 @@ pub(super) fn mismatch_of_segments(segments: &[Segment], root: &Value) -> Option
 }
 
 /// A value and the steps that led to it. The path is written only if it is asked for.
-struct Walk<'s, 'v> {
-    root: &'v Value,
-    node: &'v Value,
+struct Walk<'s, N> {
+    root: N,
+    node: N,
     steps: Vec<&'s Step>,
 }
 
-impl<'s, 'v> Walk<'s, 'v> {
-    fn from(root: &'v Value) -> Self {
+impl<'s, N: Node> Walk<'s, N> {
+    fn from(root: N) -> Self {
         Walk {
             root,
             node: root,
@@ -66,19 +109,20 @@ impl<'s, 'v> Walk<'s, 'v> {
     }
 
     fn go(&mut self, step: &'s Step) -> Option<()> {
-        self.node = step.select(self.node)?;
+        self.node = self.node.select(step)?;
         self.steps.push(step);
         Some(())
     }
 
     fn held_against(&self, expected: Expected) -> Option<ShapeMismatch> {
-        if self.node.is_null() || expected.allows(self.node) {
+        let kind = self.node.kind();
+        if kind == Kind::Null || expected.allows(kind) {
             return None;
         }
         Some(ShapeMismatch {
             at: self.path(),
             expected: expected.name(),
-            found: kind(self.node),
+            found: kind.name(),
         })
     }
 
@@ -87,7 +131,7 @@ impl<'s, 'v> Walk<'s, 'v> {
         let mut node = self.root;
         for step in &self.steps {
             write_step(&mut path, step, node);
-            node = step.select(node).unwrap_or(node);
+            node = node.select(step).unwrap_or(node);
         }
         path
     }
@@ -122,11 +166,11 @@ impl Expected {
         }
     }
 
-    fn allows(self, value: &Value) -> bool {
+    fn allows(self, kind: Kind) -> bool {
         match self {
-            Expected::Object => value.is_object(),
-            Expected::Array => value.is_array(),
-            Expected::Either => value.is_object() || value.is_array(),
+            Expected::Object => kind == Kind::Object,
+            Expected::Array => kind == Kind::Array,
+            Expected::Either => matches!(kind, Kind::Object | Kind::Array),
         }
     }
 
@@ -139,18 +183,7 @@ impl Expected {
     }
 }
 
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
-fn write_step(path: &mut String, step: &Step, node: &Value) {
+fn write_step(path: &mut String, step: &Step, node: impl Node) {
     match step {
         Step::Name(name) if tokens::is_shorthand(name) => {
             path.push('.');
@@ -162,8 +195,7 @@ fn write_step(path: &mut String, step: &Step, node: &Value) {
             path.push_str("']");
         }
         Step::Index(index) => {
-            let length = node.as_array().map_or(0, Vec::len);
-            let _ = write!(path, "[{}]", position(*index, length).unwrap_or(0));
+            let _ = write!(path, "[{}]", position(*index, node.length()).unwrap_or(0));
         }
     }
 }
@@ -183,4 +215,10 @@ fn push_escaped(path: &mut String, character: char) {
         }
         other => path.push(other),
     }
+}
+
+/// Whether the first of these segments can never be satisfied by a value of this kind.
+pub(super) fn refuses(segments: &[Segment], kind: Kind) -> bool {
+    let expected = segments.first().map(Expected::by_segment);
+    kind != Kind::Null && expected.is_some_and(|expected| !expected.allows(kind))
 }

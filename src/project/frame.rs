@@ -1,0 +1,313 @@
+//! What expressions in a projection see.
+
+use std::cell::OnceCell;
+
+use serde_json::Value;
+
+use super::ProjectError;
+use super::json::{Budget, Inexact, Json, Part, Tree};
+use crate::template::{EvalError, Expression, Names, Scope};
+
+/// What expressions read: names, and the members of each where they read no more than those.
+#[derive(Debug, Default)]
+pub(super) struct Reads(Vec<(String, Option<Vec<String>>)>);
+
+impl Reads {
+    /// Adds what an expression reads.
+    pub fn add(&mut self, expression: &Expression) {
+        for (name, members) in expression.reads() {
+            let own = match self.0.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, own)) => own,
+                None => {
+                    self.0.push((name, members));
+                    continue;
+                }
+            };
+            match (own.as_mut(), members) {
+                (Some(own), Some(members)) => own.extend(members),
+                _ => *own = None,
+            }
+        }
+    }
+
+    /// The members that are read of a value with one of these names; `None` where it is all of it.
+    fn members_of(&self, names: &[&str]) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        for (_, members) in self.0.iter().filter(|(name, _)| names.contains(&name.as_str())) {
+            all.extend(members.as_ref()?.iter().cloned());
+        }
+        Some(all)
+    }
+}
+
+/// A value of `response.let`.
+#[derive(Debug)]
+pub(super) struct Binding {
+    name: String,
+    json: Json,
+    tree: OnceCell<Tree>,
+}
+
+impl Binding {
+    pub fn new(name: String, json: Json) -> Binding {
+        Binding {
+            name,
+            json,
+            tree: OnceCell::new(),
+        }
+    }
+}
+
+/// What expressions in a projection see.
+pub struct Frame<'a> {
+    response: &'a ResponseView<'a>,
+    bindings: &'a [Binding],
+    place: Place<'a>,
+    tree: OnceCell<Tree>,
+    reads: &'a Reads,
+    budget: &'a Budget,
+}
+
+/// Where in the response a frame is.
+enum Place<'a> {
+    Body {
+        created: OnceCell<Tree>,
+    },
+    Item {
+        name: &'a str,
+        part: Part<'a>,
+        outer: &'a Frame<'a>,
+    },
+}
+
+/// A response as projections see it.
+pub struct ResponseView<'a> {
+    /// The body.
+    pub body: &'a Json,
+    /// The HTTP status.
+    pub status: u16,
+    /// Header fields; names are lower case.
+    pub headers: &'a [(String, String)],
+    /// The arguments of the call, with defaults.
+    pub params: &'a Value,
+    /// The first body of a job that was waited for.
+    created: Option<&'a Json>,
+    header_map: OnceCell<Value>,
+    status_value: Value,
+    pub(super) budget: Budget,
+}
+
+impl<'a> ResponseView<'a> {
+    /// Joins what a projection may look at.
+    pub fn new(
+        body: &'a Json,
+        status: u16,
+        headers: &'a [(String, String)],
+        params: &'a Value,
+    ) -> ResponseView<'a> {
+        ResponseView {
+            body,
+            status,
+            headers,
+            params,
+            created: None,
+            header_map: OnceCell::new(),
+            status_value: status.into(),
+            budget: Budget::of(body.bytes().len()),
+        }
+    }
+
+    /// The same response as the last one of a job that began with this body.
+    pub fn of_job(self, created: Option<&'a Json>) -> ResponseView<'a> {
+        ResponseView { created, ..self }
+    }
+
+    /// The same response as the first one of a job, whose own body is that of the beginning.
+    pub fn as_first_of_job(&self) -> ResponseView<'a> {
+        ResponseView::new(self.body, self.status, self.headers, self.params).of_job(Some(self.body))
+    }
+
+    /// The value of a header field.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    fn header_map(&self) -> &Value {
+        self.header_map.get_or_init(|| {
+            Value::Object(
+                self.headers
+                    .iter()
+                    .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+                    .collect(),
+            )
+        })
+    }
+
+    pub(super) fn frame(&'a self, bindings: &'a [Binding], reads: &'a Reads) -> Frame<'a> {
+        Frame {
+            response: self,
+            bindings,
+            place: Place::Body {
+                created: OnceCell::new(),
+            },
+            tree: OnceCell::new(),
+            reads,
+            budget: &self.budget,
+        }
+    }
+}
+
+impl<'a> Frame<'a> {
+    pub(super) fn entering<'f>(
+        &'f self,
+        name: &'f str,
+        part: Part<'f>,
+        reads: &'f Reads,
+    ) -> Frame<'f> {
+        Frame {
+            response: self.response,
+            bindings: self.bindings,
+            place: Place::Item {
+                name,
+                part,
+                outer: self,
+            },
+            tree: OnceCell::new(),
+            reads,
+            budget: self.budget,
+        }
+    }
+
+    pub(super) fn budget(&self) -> &'a Budget {
+        self.budget
+    }
+
+    /// The frame of the walked node that goes by `name`; `item` is always the innermost.
+    fn walked(&self, name: &str) -> Option<&Frame<'a>> {
+        match &self.place {
+            Place::Item { name: own, .. } if *own == name || name == "item" => Some(self),
+            Place::Item { outer, .. } => outer.walked(name),
+            Place::Body { .. } => None,
+        }
+    }
+
+    fn root(&self) -> &Frame<'a> {
+        match &self.place {
+            Place::Item { outer, .. } => outer.root(),
+            Place::Body { .. } => self,
+        }
+    }
+
+    fn binding(&self, name: &str) -> Option<&'a Binding> {
+        self.bindings.iter().rev().find(|binding| binding.name == name)
+    }
+
+    /// The text of the value that goes by a name, where it is of the response.
+    pub(super) fn part(&self, name: &str) -> Option<Part<'_>> {
+        if let Some(frame) = self.walked(name) {
+            return match &frame.place {
+                Place::Item { part, .. } => Some(*part),
+                Place::Body { .. } => None,
+            };
+        }
+        if let Some(binding) = self.binding(name) {
+            return Some(binding.json.part());
+        }
+        match name {
+            "body" => Some(self.response.body.part()),
+            "created" => self.response.created.map(Json::part),
+            _ => None,
+        }
+    }
+
+    /// The place of the tree of the value that goes by a name.
+    fn cell(&self, name: &str) -> Option<&OnceCell<Tree>> {
+        if let Some(frame) = self.walked(name) {
+            return Some(&frame.tree);
+        }
+        if let Some(binding) = self.binding(name) {
+            return Some(&binding.tree);
+        }
+        let root = self.root();
+        match (name, &root.place) {
+            ("body", _) => Some(&root.tree),
+            ("created", Place::Body { created }) => {
+                self.response.created.map(|_| created)
+            }
+            _ => None,
+        }
+    }
+
+    /// Builds the trees that an expression reads.
+    ///
+    /// # Errors
+    /// When they take too much memory, or the expression reads a number that cannot be computed with.
+    pub(super) fn prepare(&self, expression: &Expression) -> Result<(), ProjectError> {
+        for name in expression.names() {
+            let (Some(cell), Some(part)) = (self.cell(name), self.part(name)) else {
+                continue;
+            };
+            let failed = |why: &dyn std::fmt::Display| {
+                ProjectError::from(EvalError {
+                    expression: expression.text().to_owned(),
+                    reason: why.to_string(),
+                })
+            };
+            let tree = match cell.get() {
+                Some(tree) => tree,
+                None => {
+                    let members = self.members_of(name);
+                    let tree = Tree::build(part, members.as_deref(), self.budget)
+                        .map_err(|error| failed(&error))?;
+                    cell.get_or_init(|| tree)
+                }
+            };
+            if let Some(inexact) = tree.inexact.iter().find(|one| is_read(expression, name, one)) {
+                return Err(failed(inexact));
+            }
+        }
+        Ok(())
+    }
+
+    /// The members that are read of the value that goes by a name; `None` where it is all of it.
+    fn members_of(&self, name: &str) -> Option<Vec<String>> {
+        match self.walked(name).map(|frame| &frame.place) {
+            Some(Place::Item { name: own, .. }) => self.reads.members_of(&[own, "item"]),
+            _ => self.root().reads.members_of(&[name]),
+        }
+    }
+}
+
+/// Whether an expression reads a number of the value that goes by `name`.
+fn is_read(expression: &Expression, name: &str, inexact: &Inexact) -> bool {
+    expression.dotted_names().iter().any(|dotted| {
+        let mut parts = dotted.split('.');
+        parts.next() == Some(name) && parts.zip(&inexact.path).all(|(one, other)| one == other)
+    })
+}
+
+impl Scope for Frame<'_> {
+    fn json(&self, name: &str) -> Option<&Value> {
+        if let Some(cell) = self.cell(name) {
+            return cell.get().map(|tree| &tree.value);
+        }
+        match name {
+            "params" => Some(self.response.params),
+            "status" => Some(&self.response.status_value),
+            "headers" => Some(self.response.header_map()),
+            _ => None,
+        }
+    }
+}
+
+/// The names that a projection's expressions may use.
+pub fn response_names<S: AsRef<str>>(params: impl IntoIterator<Item = S>) -> Names {
+    Names::default()
+        .with("body")
+        .with("status")
+        .with("headers")
+        .with_members("params", params)
+}

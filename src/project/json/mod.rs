@@ -1,0 +1,190 @@
+//! JSON texts: a response stays the text that it is. It is checked once; its parts are found where they are needed, and
+//! a tree is built of no more than an expression needs.
+
+mod check;
+mod part;
+mod tree;
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+pub use check::MAX_DEPTH;
+pub(crate) use part::{Cursor, value_end};
+pub use part::{Key, Kind, Part};
+pub(crate) use tree::{Budget, Inexact, Tree, TreeError};
+
+/// The text of one JSON value, which was checked. A copy shares the text.
+#[derive(Clone)]
+pub struct Json {
+    text: Bytes,
+}
+
+impl Json {
+    /// Checks a text.
+    ///
+    /// # Errors
+    /// Why it is no JSON, or that it is nested deeper than [`MAX_DEPTH`].
+    pub fn read(text: Bytes) -> Result<Json, String> {
+        match check::check(&text) {
+            Ok(()) => Ok(Json::trimmed(text)),
+            Err(check::Flaw::Depth) => Err(format!(
+                "no JSON: nested deeper than {MAX_DEPTH} levels, the recursion limit"
+            )),
+            Err(check::Flaw::Syntax) => {
+                let reason = serde_json::from_slice::<Anything>(&text)
+                    .map_or_else(|error| error.to_string(), |_| "malformed".to_owned());
+                Err(format!("no JSON: {reason}"))
+            }
+        }
+    }
+
+    /// The text of a value.
+    pub fn of(value: &Value) -> Json {
+        Json {
+            text: value.to_string().into(),
+        }
+    }
+
+    /// A string.
+    pub fn of_text(text: &str) -> Json {
+        let mut quoted = Vec::with_capacity(text.len() + 2);
+        // To write a string to memory cannot fail.
+        let _ = serde_json::to_writer(&mut quoted, text);
+        Json::made(quoted)
+    }
+
+    /// `null`
+    pub fn null() -> Json {
+        Json {
+            text: Bytes::from_static(b"null"),
+        }
+    }
+
+    /// A text that was made of checked parts.
+    pub(crate) fn made(text: Vec<u8>) -> Json {
+        Json { text: text.into() }
+    }
+
+    /// A part of this text, which it shares.
+    pub(crate) fn share(&self, part: Part<'_>) -> Json {
+        Json {
+            text: self.text.slice_ref(part.text()),
+        }
+    }
+
+    fn trimmed(text: Bytes) -> Json {
+        let start = part::space(&text, 0);
+        let end = value_end(&text, start);
+        Json {
+            text: text.slice(start..end),
+        }
+    }
+
+    /// The value.
+    pub fn part(&self) -> Part<'_> {
+        Part::between(&self.text, 0, self.text.len())
+    }
+
+    /// The text as it came, without white space around it.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.text).unwrap_or_default()
+    }
+
+    /// The bytes of the text, in UTF-8.
+    pub fn bytes(&self) -> &Bytes {
+        &self.text
+    }
+
+    /// The value as a tree.
+    ///
+    /// # Errors
+    /// When the tree would take too much memory for a text of this size, or cannot hold a number as it is.
+    pub fn value(&self) -> Result<Value, ValueError> {
+        let budget = Budget::of(self.text.len());
+        let tree = Tree::build(self.part(), None, &budget);
+        let tree = tree.map_err(|error| ValueError(error.to_string()))?;
+        match tree.inexact.first() {
+            Some(inexact) => Err(ValueError(inexact.to_string())),
+            None => Ok(tree.value),
+        }
+    }
+
+    /// The value as one of the caller's own types, which is read from the text.
+    ///
+    /// # Errors
+    /// When it is no such value.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
+        serde_json::from_slice(&self.text).map_err(|error| ValueError(error.to_string()))
+    }
+}
+
+/// A JSON text cannot be had as a tree, or as a value of some type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ValueError(String);
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+/// Reads whatever there is as a tree would, and keeps nothing: it says in the same words what is wrong.
+struct Anything;
+
+impl<'de> Deserialize<'de> for Anything {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Anything, D::Error> {
+        deserializer.deserialize_any(Anything)
+    }
+}
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = Anything;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Anything, E> {
+        Ok(Anything)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Anything, E> {
+        Ok(Anything)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Anything, E> {
+        Ok(Anything)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Anything, E> {
+        Ok(Anything)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Anything, E> {
+        Ok(Anything)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Anything, E> {
+        Ok(Anything)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Anything, A::Error> {
+        while access.next_element::<Anything>()?.is_some() {}
+        Ok(Anything)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Anything, A::Error> {
+        while access.next_entry::<Anything, Anything>()?.is_some() {}
+        Ok(Anything)
+    }
+}

@@ -1,0 +1,345 @@
+//! A value inside a JSON text that was checked before: where it is, of what kind, and what it has inside.
+
+use std::borrow::Cow;
+
+use serde_json::Number;
+
+use super::tree::is_exact;
+use crate::project::jsonpath::Step;
+
+/// A value inside a JSON text.
+///
+/// ```
+/// use toolrun::project::Json;
+///
+/// let json = Json::read(r#"{ "ids": [1, 12345678901234567890123] }"#.into())?;
+/// let ids = json.part().member("ids").ok_or("there are ids")?;
+/// let texts: Vec<&[u8]> = ids.elements().map(|id| id.text()).collect();
+/// assert_eq!(texts, [&b"1"[..], b"12345678901234567890123"]);
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'t> {
+    text: &'t [u8],
+}
+
+/// The kind of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl Kind {
+    /// The kind with its article.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Null => "null",
+            Kind::Bool => "a boolean",
+            Kind::Number => "a number",
+            Kind::String => "a string",
+            Kind::Array => "an array",
+            Kind::Object => "an object",
+        }
+    }
+}
+
+/// Where the next thing that is no white space begins.
+#[inline]
+pub(super) fn space(text: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\t' | b'\r') = text.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// The end of the string that begins at `at`, and whether there is an escape in it.
+#[inline]
+fn string_end(text: &[u8], at: usize) -> (usize, bool) {
+    let mut at = at + 1;
+    let mut is_escaped = false;
+    loop {
+        match text.get(at) {
+            Some(b'"') => return (at + 1, is_escaped),
+            Some(b'\\') => {
+                is_escaped = true;
+                at += 2;
+            }
+            Some(_) => at += 1,
+            None => return (text.len(), is_escaped),
+        }
+    }
+}
+
+/// The end of the value that begins at `at`.
+#[inline]
+pub(crate) fn value_end(text: &[u8], at: usize) -> usize {
+    match text.get(at) {
+        Some(b'"') => string_end(text, at).0,
+        Some(b'{' | b'[') => container_end(text, at),
+        _ => scalar_end(text, at),
+    }
+}
+
+fn scalar_end(text: &[u8], mut at: usize) -> usize {
+    while let Some(byte) = text.get(at) {
+        if matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\t' | b'\r') {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+fn container_end(text: &[u8], mut at: usize) -> usize {
+    let mut depth = 0_usize;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(text, at).0;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+/// A place between the members of an object, or the elements of an array.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor<'t> {
+    text: &'t [u8],
+    at: usize,
+    is_first: bool,
+}
+
+impl<'t> Cursor<'t> {
+    /// Enters the array or object that begins at `at`.
+    #[inline]
+    pub fn enter(text: &'t [u8], at: usize) -> Cursor<'t> {
+        Cursor {
+            text,
+            at: at + 1,
+            is_first: true,
+        }
+    }
+
+    /// Where the next element begins, or the next key; `None` at the end.
+    #[inline]
+    pub fn next(&mut self) -> Option<usize> {
+        let mut at = space(self.text, self.at);
+        match self.text.get(at) {
+            None => return None,
+            Some(b']' | b'}') => {
+                self.at = at + 1;
+                return None;
+            }
+            Some(b',') if !self.is_first => at = space(self.text, at + 1),
+            Some(_) => {}
+        }
+        self.is_first = false;
+        self.at = at;
+        Some(at)
+    }
+
+    /// The next key, and where its value begins.
+    #[inline]
+    pub fn next_member(&mut self) -> Option<(Key<'t>, usize)> {
+        let start = self.next()?;
+        let (end, is_escaped) = string_end(self.text, start);
+        let quoted = self.text.get(start..end).unwrap_or_default();
+        let colon = space(self.text, end);
+        self.at = space(self.text, colon + 1);
+        Some((Key { quoted, is_escaped }, self.at))
+    }
+
+    /// Goes on behind the value that was just read.
+    #[inline]
+    pub fn go_on(&mut self, end: usize) {
+        self.at = end;
+    }
+
+    /// Where the reading stands: behind the bracket once everything was read.
+    #[inline]
+    pub fn at(&self) -> usize {
+        self.at
+    }
+}
+
+/// A key as it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'t> {
+    quoted: &'t [u8],
+    is_escaped: bool,
+}
+
+impl<'t> Key<'t> {
+    #[inline]
+    fn inner(&self) -> &'t [u8] {
+        let inner = self.quoted.get(1..self.quoted.len().saturating_sub(1));
+        inner.unwrap_or_default()
+    }
+
+    /// Whether the key is this one.
+    #[inline]
+    pub fn is(&self, name: &str) -> bool {
+        match self.is_escaped {
+            false => self.inner() == name.as_bytes(),
+            true => self.name() == name,
+        }
+    }
+
+    /// The key without its quotes and escapes.
+    pub fn name(&self) -> Cow<'t, str> {
+        plain(self.quoted, self.is_escaped)
+    }
+
+    /// The key as it is written, with its quotes.
+    pub fn quoted(&self) -> &'t [u8] {
+        self.quoted
+    }
+}
+
+/// A quoted string without its quotes and escapes.
+fn plain(quoted: &[u8], is_escaped: bool) -> Cow<'_, str> {
+    if is_escaped {
+        return Cow::Owned(serde_json::from_slice(quoted).unwrap_or_default());
+    }
+    let inner = quoted.get(1..quoted.len().saturating_sub(1));
+    String::from_utf8_lossy(inner.unwrap_or_default())
+}
+
+impl<'t> Part<'t> {
+    /// The value that begins at `at` in a text that was checked.
+    pub(crate) fn at(text: &'t [u8], at: usize) -> Part<'t> {
+        Part::between(text, at, value_end(text, at))
+    }
+
+    /// The value between two places of a text that was checked.
+    #[inline]
+    pub(crate) fn between(text: &'t [u8], start: usize, end: usize) -> Part<'t> {
+        Part {
+            text: text.get(start..end).unwrap_or_default(),
+        }
+    }
+
+    /// The text of the value as it came.
+    pub fn text(&self) -> &'t [u8] {
+        self.text
+    }
+
+    /// Its kind.
+    #[inline]
+    pub fn kind(&self) -> Kind {
+        match self.text.first() {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b'"') => Kind::String,
+            Some(b't' | b'f') => Kind::Bool,
+            Some(b'n') | None => Kind::Null,
+            Some(_) => Kind::Number,
+        }
+    }
+
+    /// Whether it is null.
+    pub fn is_null(&self) -> bool {
+        self.kind() == Kind::Null
+    }
+
+    /// Whether it counts as true: null, false, zero and what is empty do not.
+    pub fn is_truthy(&self) -> bool {
+        match self.kind() {
+            Kind::Null => false,
+            Kind::Bool => self.text == b"true",
+            Kind::Number => {
+                let digits = self.text.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
+                digits.into_iter().any(|byte| matches!(byte, b'1'..=b'9'))
+            }
+            Kind::String => self.text.len() > 2,
+            Kind::Array => self.elements().next().is_some(),
+            Kind::Object => self.members().next().is_some(),
+        }
+    }
+
+    /// Whether a number is one that an integer of 64 bits or a double holds with all its digits; true of any other
+    /// value.
+    pub fn is_exact(&self) -> bool {
+        if self.kind() != Kind::Number {
+            return true;
+        }
+        let number: Option<Number> = serde_json::from_slice(self.text).ok();
+        number.is_some_and(|number| is_exact(self.text, &number))
+    }
+
+    /// The string that it is, without quotes and escapes; `None` where it is none.
+    pub fn string(&self) -> Option<Cow<'t, str>> {
+        let is_escaped = || self.text.contains(&b'\\');
+        (self.kind() == Kind::String).then(|| plain(self.text, is_escaped()))
+    }
+
+    /// The elements of an array; none of any other value.
+    pub fn elements(&self) -> impl Iterator<Item = Part<'t>> + use<'t> {
+        let text = self.text;
+        let mut cursor = (self.kind() == Kind::Array).then(|| Cursor::enter(text, 0));
+        std::iter::from_fn(move || {
+            let cursor = cursor.as_mut()?;
+            let start = cursor.next()?;
+            let end = value_end(text, start);
+            cursor.go_on(end);
+            Some(Part::between(text, start, end))
+        })
+    }
+
+    /// The members of an object, as they came: a key may be there twice, and then the last one counts. None of any
+    /// other value.
+    pub fn members(&self) -> impl Iterator<Item = (Key<'t>, Part<'t>)> + use<'t> {
+        let text = self.text;
+        let mut cursor = (self.kind() == Kind::Object).then(|| Cursor::enter(text, 0));
+        std::iter::from_fn(move || {
+            let cursor = cursor.as_mut()?;
+            let (key, start) = cursor.next_member()?;
+            let end = value_end(text, start);
+            cursor.go_on(end);
+            Some((key, Part::between(text, start, end)))
+        })
+    }
+
+    /// The member of an object with this name.
+    pub fn member(&self, name: &str) -> Option<Part<'t>> {
+        let own = self.members().filter(|(key, _)| key.is(name));
+        own.last().map(|(_, part)| part)
+    }
+
+    /// The value that a step leads to.
+    pub(crate) fn select(&self, step: &Step) -> Option<Part<'t>> {
+        match step {
+            Step::Name(name) => self.member(name),
+            Step::Index(index) => match usize::try_from(*index) {
+                Ok(index) => self.elements().nth(index),
+                Err(_) => {
+                    let back = usize::try_from(index.unsigned_abs()).ok()?;
+                    let count = self.elements().count();
+                    self.elements().nth(count.checked_sub(back)?)
+                }
+            },
+        }
+    }
+}

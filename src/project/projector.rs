@@ -1,0 +1,393 @@
+//! Projecting: from the text of a response to the text of an output.
+//!
+//! A pass over a value finds what the plain paths want of it, and what they select is copied as it came: numbers keep
+//! their digits. Arrays that `each` walks are gone through element by element.
+
+use serde_json::Value;
+
+use super::json::{Cursor, Json, Kind, Part};
+use super::jsonpath::Search;
+use super::wanted::{Found, Wanted};
+use super::{Frame, Node, Pick, ProjectError, Reads, ResponseView, refuse_mismatch};
+use crate::template::{Expression, Piece, Template, text_of};
+
+/// A compiled projection with all that a pass finds for it.
+#[derive(Debug)]
+pub struct Projector {
+    node: Node,
+    wanted: Wanted,
+    slots: usize,
+    reads: Reads,
+}
+
+type Done = Result<(), ProjectError>;
+
+impl Projector {
+    /// Prepares a node.
+    pub fn new(mut node: Node) -> Projector {
+        let mut wanted = Wanted::default();
+        let mut slots = 0;
+        node.want(&mut wanted, &mut slots);
+        let mut reads = Reads::default();
+        node.visit(&mut |expression| reads.add(expression));
+        Projector {
+            node,
+            wanted,
+            slots,
+            reads,
+        }
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// What the node's expressions read.
+    pub(super) fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
+    /// Projects; paths start at `at`. `None` where the node is an expression that is undefined.
+    ///
+    /// # Errors
+    /// When the response contradicts a path, an expression fails, or a tree would take too much memory.
+    pub fn project(&self, at: &Json, frame: &Frame<'_>) -> Result<Option<Json>, ProjectError> {
+        let part = at.part();
+        let mut found = Found::default();
+        self.find(part, &mut found);
+        if let Node::Path(pick) = &self.node
+            && pick.path.is_singular()
+        {
+            let selected = pick.select(part, &found)?;
+            return Ok(Some(match selected {
+                Some(selected) => at.share(selected),
+                None => Json::null(),
+            }));
+        }
+        let mut out = Vec::new();
+        let is_defined = match &self.node {
+            Node::Template(template) => frame.render(template, &mut out)?,
+            node => write(node, part, &found, frame, &mut out).map(|()| true)?,
+        };
+        Ok(is_defined.then(|| Json::made(out)))
+    }
+
+    /// Projects a response. `None` where the node is an expression that is undefined.
+    ///
+    /// # Errors
+    /// As [`Projector::project`].
+    pub fn part_of(&self, response: &ResponseView<'_>) -> Result<Option<Json>, ProjectError> {
+        self.project(response.body, &response.frame(&[], &self.reads))
+    }
+
+    /// Projects a response to a tree. `None` where the node is an expression that is undefined.
+    ///
+    /// # Errors
+    /// As [`Projector::project`], and when a tree cannot hold the output.
+    pub fn value_of(&self, response: &ResponseView<'_>) -> Result<Option<Value>, ProjectError> {
+        let json = self.part_of(response)?;
+        let value = json.as_ref().map(Json::value).transpose();
+        value.map_err(|error| ProjectError::new(error.to_string()))
+    }
+
+    fn find<'t>(&self, part: Part<'t>, found: &mut Found<'t>) {
+        found.clear(self.slots);
+        if self.slots > 0 {
+            self.wanted.find(part.text(), 0, found);
+        }
+    }
+}
+
+impl Node {
+    /// Tells what its paths want of the value where they start.
+    fn want(&mut self, wanted: &mut Wanted, slots: &mut usize) {
+        match self {
+            Node::Literal(_) | Node::Template(_) => {}
+            Node::Path(pick) => pick.want(wanted, slots),
+            Node::Map(members) => {
+                for member in members {
+                    member.node.want(wanted, slots);
+                }
+            }
+            Node::List(items) => items.iter_mut().for_each(|item| item.want(wanted, slots)),
+            Node::Each { walk, .. } => {
+                if let Some((_, pick)) = walk.first_mut() {
+                    pick.want(wanted, slots);
+                }
+            }
+        }
+    }
+}
+
+impl Pick {
+    fn want(&mut self, wanted: &mut Wanted, slots: &mut usize) {
+        (self.slot, self.followed) = wanted.add(&self.path.leading(), slots);
+    }
+
+    /// What a singular path selects.
+    fn select<'t>(
+        &self,
+        at: Part<'t>,
+        found: &Found<'t>,
+    ) -> Result<Option<Part<'t>>, ProjectError> {
+        let mut selected = found.get(self.slot);
+        let leading = self.path.singular().unwrap_or_default();
+        let rest = leading.get(self.followed..).unwrap_or_default();
+        for step in rest {
+            selected = selected.and_then(|part| part.select(step));
+        }
+        if selected.is_none() && (found.is_odd || !rest.is_empty()) {
+            refuse_mismatch(&self.path, at)?;
+        }
+        Ok(selected)
+    }
+
+    /// Visits what the path selects.
+    fn visit<'t>(
+        &self,
+        at: Part<'t>,
+        found: &Found<'t>,
+        frame: &Frame<'_>,
+        visitor: &mut dyn FnMut(Part<'t>) -> Done,
+    ) -> Done {
+        if self.path.is_singular() {
+            return self.select(at, found)?.map_or(Ok(()), visitor);
+        }
+        let Some(from) = found.get(self.slot) else {
+            return match found.is_odd {
+                true => refuse_mismatch(&self.path, at),
+                false => Ok(()),
+            };
+        };
+        let search = Search::new(&self.path, self.followed, frame.budget());
+        if search.refuses(from.kind()) {
+            refuse_mismatch(&self.path, at)?;
+        }
+        search.visit(at, from, visitor)
+    }
+}
+
+/// Writes what a node gives.
+fn write<'t>(
+    node: &Node,
+    at: Part<'t>,
+    found: &Found<'t>,
+    frame: &Frame<'_>,
+    out: &mut Vec<u8>,
+) -> Done {
+    match node {
+        Node::Literal(value) => write_value(value, out),
+        Node::Path(pick) if pick.path.is_singular() => {
+            let selected = pick.select(at, found)?;
+            out.extend_from_slice(selected.map_or(b"null", |part| part.text()));
+            Ok(())
+        }
+        Node::Path(pick) => write_list(out, |list| {
+            pick.visit(at, found, frame, &mut |part| {
+                list.next().extend_from_slice(part.text());
+                Ok(())
+            })
+        }),
+        Node::Template(template) => {
+            if !frame.render(template, out)? {
+                out.extend_from_slice(b"null");
+            }
+            Ok(())
+        }
+        Node::List(items) => write_list(out, |list| {
+            items.iter().enumerate().try_for_each(|(i, item)| {
+                let done = write(item, at, found, frame, list.next());
+                done.map_err(|error| error.under(&i.to_string()))
+            })
+        }),
+        Node::Map(members) => {
+            out.push(b'{');
+            for (i, member) in members.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(&member.quoted);
+                write(&member.node, at, found, frame, out)
+                    .map_err(|error| error.under(&member.key))?;
+            }
+            out.push(b'}');
+            Ok(())
+        }
+        Node::Each { walk, node } => write_list(out, |list| {
+            let Some(((name, pick), inner)) = walk.split_first() else {
+                return Ok(());
+            };
+            let each = Each { inner, node };
+            match found.get(pick.slot) {
+                Some(array) if inner.is_empty() && pick.takes_all_of(array) => {
+                    each.go_through(name, array, frame, list)
+                }
+                _ => pick.visit(at, found, frame, &mut |part| {
+                    each.enter(name, part, frame, list)
+                }),
+            }
+        }),
+    }
+}
+
+fn write_value(value: &Value, out: &mut Vec<u8>) -> Done {
+    serde_json::to_writer(out, value).map_err(|error| ProjectError::new(error.to_string()))
+}
+
+/// A list that is written element by element.
+struct List<'o> {
+    out: &'o mut Vec<u8>,
+    is_empty: bool,
+}
+
+impl List<'_> {
+    /// Where the next element is to be written.
+    #[inline]
+    fn next(&mut self) -> &mut Vec<u8> {
+        if !self.is_empty {
+            self.out.push(b',');
+        }
+        self.is_empty = false;
+        self.out
+    }
+}
+
+fn write_list(out: &mut Vec<u8>, fill: impl FnOnce(&mut List<'_>) -> Done) -> Done {
+    out.push(b'[');
+    fill(&mut List {
+        out,
+        is_empty: true,
+    })?;
+    out.push(b']');
+    Ok(())
+}
+
+impl Pick {
+    /// Whether the path selects each element of this value, which is an array.
+    fn takes_all_of(&self, value: Part<'_>) -> bool {
+        value.kind() == Kind::Array && self.path.ends_in_wildcard(self.followed)
+    }
+}
+
+/// What is left of a walk, and what each node at its end becomes.
+struct Each<'n> {
+    inner: &'n [(String, Pick)],
+    node: &'n Projector,
+}
+
+impl Each<'_> {
+    /// Goes on from a node of the walk.
+    fn enter<'t>(&self, name: &str, part: Part<'t>, frame: &Frame<'_>, list: &mut List<'_>) -> Done {
+        let frame = frame.entering(name, part, self.node.reads());
+        let mut found = Found::default();
+        match self.inner.split_first() {
+            None => {
+                self.node.find(part, &mut found);
+                write(&self.node.node, part, &found, &frame, list.next())?;
+            }
+            Some(((name, pick), inner)) => {
+                let each = Each {
+                    inner,
+                    node: self.node,
+                };
+                pick.visit_from_start(part, &frame, &mut |part| {
+                    each.enter(name, part, &frame, list)
+                })?;
+            }
+        }
+        frame.leave();
+        Ok(())
+    }
+
+    /// Projects each element of an array, with one pass over each.
+    fn go_through(&self, name: &str, array: Part<'_>, frame: &Frame<'_>, list: &mut List<'_>) -> Done {
+        let text = array.text();
+        let mut cursor = Cursor::enter(text, 0);
+        let mut found = Found::default();
+        while let Some(start) = cursor.next() {
+            found.clear(self.node.slots);
+            let end = self.node.wanted.find(text, start, &mut found);
+            let part = Part::between(text, start, end);
+            let frame = frame.entering(name, part, self.node.reads());
+            write(&self.node.node, part, &found, &frame, list.next())?;
+            frame.leave();
+            cursor.go_on(end);
+        }
+        Ok(())
+    }
+}
+
+impl Pick {
+    /// Visits what the path selects where no pass has looked for it.
+    fn visit_from_start<'t>(
+        &self,
+        at: Part<'t>,
+        frame: &Frame<'_>,
+        visitor: &mut dyn FnMut(Part<'t>) -> Done,
+    ) -> Done {
+        refuse_mismatch(&self.path, at)?;
+        Search::new(&self.path, 0, frame.budget()).visit(at, at, visitor)
+    }
+}
+
+impl Frame<'_> {
+    /// Writes what a template gives; false where it is one undefined expression, and nothing is written.
+    pub(super) fn render(&self, template: &Template, out: &mut Vec<u8>) -> Result<bool, ProjectError> {
+        // A bare name, or a member of one, stays as it came.
+        if let Template::Expression(expression) = template
+            && let Some((name, member)) = expression.plain()
+            && let Some(whole) = self.part(name)
+        {
+            let part = match member {
+                None => Some(whole),
+                Some(member) => whole.member(member),
+            };
+            out.extend_from_slice(part.map_or(b"", |part| part.text()));
+            return Ok(part.is_some());
+        }
+        if let Template::Text(pieces) = template {
+            let text = self.render_text(pieces)?;
+            return write_value(&text.into(), out).map(|()| true);
+        }
+        let mut prepared = Ok(());
+        template.visit(&mut |expression: &Expression, _| {
+            if prepared.is_ok() {
+                prepared = self.prepare(expression);
+            }
+        });
+        prepared?;
+        match template.render(self)? {
+            Some(value) => write_value(&value, out).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn render_text(&self, pieces: &[Piece]) -> Result<String, ProjectError> {
+        let mut text = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text(own) => text.push_str(own),
+                Piece::Expression(expression) => match self.long_number(expression) {
+                    Some(number) => text.push_str(&String::from_utf8_lossy(number.text())),
+                    None => {
+                        self.prepare(expression)?;
+                        text.push_str(&text_of(expression, self)?);
+                    }
+                },
+            }
+        }
+        Ok(text)
+    }
+
+    /// The number that an expression names, where a tree could not hold its digits.
+    fn long_number(&self, expression: &Expression) -> Option<Part<'_>> {
+        let (name, member) = expression.plain()?;
+        let whole = self.part(name)?;
+        let part = match member {
+            None => whole,
+            Some(member) => whole.member(member)?,
+        };
+        (part.kind() == Kind::Number && !part.is_exact()).then_some(part)
+    }
+}

@@ -1,0 +1,142 @@
+//! What a projection wants of a value: one pass over its text finds all of it.
+
+use super::json::{Cursor, Kind, Part, value_end};
+use super::jsonpath::Step;
+
+/// What is wanted of a value.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// The slot that the value itself goes to.
+    slot: Option<usize>,
+    members: Vec<(String, Wanted)>,
+    elements: Vec<(usize, Wanted)>,
+}
+
+/// What a pass found.
+#[derive(Debug, Default)]
+pub(super) struct Found<'t> {
+    slots: Vec<Option<Part<'t>>>,
+    /// Whether a value is of another kind than one that has what is wanted.
+    pub is_odd: bool,
+}
+
+impl<'t> Found<'t> {
+    /// What went to a slot.
+    #[inline]
+    pub fn get(&self, slot: usize) -> Option<Part<'t>> {
+        self.slots.get(slot).copied().flatten()
+    }
+
+    /// Makes room for the next pass.
+    #[inline]
+    pub fn clear(&mut self, slots: usize) {
+        self.slots.clear();
+        self.slots.resize(slots, None);
+        self.is_odd = false;
+    }
+}
+
+impl Wanted {
+    /// Wants what these steps lead to. Gives the slot, and how many of the steps lead to what goes there: an index from
+    /// the end of an array is not known before its end.
+    pub fn add(&mut self, steps: &[&Step], slots: &mut usize) -> (usize, usize) {
+        let mut wanted = self;
+        let mut followed = 0;
+        for step in steps {
+            wanted = match step {
+                Step::Name(name) => entry(&mut wanted.members, name),
+                Step::Index(index) => match usize::try_from(*index) {
+                    Ok(index) => entry(&mut wanted.elements, &index),
+                    Err(_) => break,
+                },
+            };
+            followed += 1;
+        }
+        let slot = *wanted.slot.get_or_insert_with(|| {
+            *slots += 1;
+            *slots - 1
+        });
+        (slot, followed)
+    }
+
+    /// Finds what is wanted of the value that begins at `at`; gives its end.
+    #[inline]
+    pub fn find<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
+        let end = match self.members.is_empty() && self.elements.is_empty() {
+            true => value_end(text, at),
+            false => self.look_inside(text, at, found),
+        };
+        if let Some(slot) = self.slot
+            && let Some(slot) = found.slots.get_mut(slot)
+        {
+            *slot = Some(Part::between(text, at, end));
+        }
+        end
+    }
+
+    fn look_inside<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
+        let (kind, end) = match text.get(at) {
+            Some(b'{') => (Kind::Object, self.find_members(text, at, found)),
+            Some(b'[') => (Kind::Array, self.find_elements(text, at, found)),
+            Some(b'n') => return value_end(text, at),
+            _ => (Kind::String, value_end(text, at)),
+        };
+        let lacks_members = kind != Kind::Object && !self.members.is_empty();
+        let lacks_elements = kind != Kind::Array && !self.elements.is_empty();
+        found.is_odd |= lacks_members || lacks_elements;
+        end
+    }
+
+    fn find_members<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
+        let mut cursor = Cursor::enter(text, at);
+        while let Some((key, start)) = cursor.next_member() {
+            let wanted = self.members.iter().find(|(name, _)| key.is(name));
+            let end = match wanted {
+                Some((_, wanted)) => {
+                    // Of members of the same name the last one counts.
+                    wanted.forget(found);
+                    wanted.find(text, start, found)
+                }
+                None => value_end(text, start),
+            };
+            cursor.go_on(end);
+        }
+        cursor.at()
+    }
+
+    fn find_elements<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
+        let mut cursor = Cursor::enter(text, at);
+        let mut index = 0;
+        while let Some(start) = cursor.next() {
+            let wanted = self.elements.iter().find(|(own, _)| *own == index);
+            let end = match wanted {
+                Some((_, wanted)) => wanted.find(text, start, found),
+                None => value_end(text, start),
+            };
+            cursor.go_on(end);
+            index += 1;
+        }
+        cursor.at()
+    }
+
+    fn forget(&self, found: &mut Found<'_>) {
+        if let Some(slot) = self.slot
+            && let Some(slot) = found.slots.get_mut(slot)
+        {
+            *slot = None;
+        }
+        self.members.iter().for_each(|(_, inner)| inner.forget(found));
+        self.elements.iter().for_each(|(_, inner)| inner.forget(found));
+    }
+}
+
+fn entry<'w, K: PartialEq + Clone>(list: &'w mut Vec<(K, Wanted)>, key: &K) -> &'w mut Wanted {
+    let at = match list.iter().position(|(known, _)| known == key) {
+        Some(at) => at,
+        None => {
+            list.push((key.clone(), Wanted::default()));
+            list.len() - 1
+        }
+    };
+    &mut list[at].1
+}
