@@ -5,11 +5,10 @@ use jsonschema::error::ValidationErrorKind;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::code::Code;
-use super::schema::Kind;
-use super::source::{Check, join};
+use super::Kind;
 use crate::params::word;
-use crate::template::nearest;
+use crate::source::{Check, Code, join};
+use crate::words::nearest;
 
 /// Takes the typed form of a source's value. All mistakes of shape go to `check`.
 ///

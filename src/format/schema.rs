@@ -6,7 +6,7 @@ use jsonschema::{Draft, PatternOptions, Validator};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
-use super::spec::{ServiceSpec, ToolSpec};
+use super::{ServiceSpec, ToolSpec};
 use crate::sandbox::SandboxSpec;
 
 /// A kind of descriptor file.
