@@ -1,7 +1,7 @@
 //! The descriptor format: the typed form of `service.yaml` and of a tool's file, and their JSON Schemas. The parts that
 //! one stage of a call owns are defined in that stage's module.
 
-pub mod schema;
+mod schema;
 mod shape;
 
 use std::fmt;
@@ -13,7 +13,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use schema::Kind;
+pub use schema::{FileSchema, SERVICE, TOOL, generate};
 pub use shape::decode;
 
 use crate::base_url::UrlSpec;

@@ -1,4 +1,4 @@
-//! The JSON Schemas of the descriptor format, generated from the typed form.
+//! The JSON Schema of a kind of descriptor file, generated from its typed form.
 
 use std::sync::LazyLock;
 
@@ -7,136 +7,127 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use super::{ServiceSpec, ToolSpec};
-use crate::sandbox::SandboxSpec;
-
-/// A kind of descriptor file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// `service.yaml`.
-    Service,
-    /// A tool's file.
-    Tool,
-    /// `sandbox.yaml`.
-    Sandbox,
-}
 
 /// The schema of JSON Schema itself.
 const META_SCHEMA: &str = "https://json-schema.org/draft/2020-12/schema";
 
-struct Compiled {
-    schema: Value,
-    validator: Validator,
-}
+/// The schema of `service.yaml`.
+pub static SERVICE: LazyLock<FileSchema> = LazyLock::new(|| {
+    let mut schema = generate::<ServiceSpec>();
+    require(&mut schema, "spec");
+    FileSchema::new("service.schema.json", schema, service_snippet())
+});
 
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Kind; 3] = [Kind::Service, Kind::Tool, Kind::Sandbox];
-
-    /// The name of its file under `schemas/`.
-    pub fn file_name(self) -> &'static str {
-        match self {
-            Kind::Service => "service.schema.json",
-            Kind::Tool => "tool.schema.json",
-            Kind::Sandbox => "sandbox.schema.json",
-        }
+/// The schema of a tool's file.
+pub static TOOL: LazyLock<FileSchema> = LazyLock::new(|| {
+    let mut schema = generate::<ToolSpec>();
+    if let Some(inline) = schema.pointer_mut("/$defs/ServiceSpec/properties")
+        && let Some(properties) = inline.as_object_mut()
+    {
+        // An inline service has the version of the file that it stands in.
+        properties.shift_remove("spec");
     }
-
-    /// The JSON Schema (2020-12) of the kind.
-    pub fn schema(self) -> &'static Value {
-        &self.compiled().schema
-    }
-
-    /// The text of its file under `schemas/`: the schema, with what helps an editor. There the params and the output
-    /// schema are completed as JSON Schemas, and a new file starts from a snippet; the engine's own checks of both are
-    /// more exact.
-    pub fn file_text(self) -> String {
-        let mut schema = self.schema().clone();
-        for pointer in [
+    FileSchema {
+        inner_schemas: &[
             "/properties/params",
             "/$defs/ResponseSpec/properties/schema",
-        ] {
-            if let (Kind::Tool, Some(Value::Object(place))) = (self, schema.pointer_mut(pointer)) {
-                place.insert("$ref".to_owned(), json!(META_SCHEMA));
-            }
-        }
-        schema["defaultSnippets"] = json!([self.snippet()]);
-        format!("{schema:#}\n")
+        ],
+        ..FileSchema::new("tool.schema.json", schema, tool_snippet())
     }
+});
 
-    fn snippet(self) -> Value {
-        match self {
-            Kind::Tool => json!({
-                "label": "tool",
-                "description": "A tool that reads a list",
-                "body": {
-                    "spec": 1,
-                    "tool": "${1:list-things}",
-                    "service": "${2:service}",
-                    "description": "${3:List the things.}",
-                    "access": "read",
-                    "params": { "properties": { "limit": { "type": "integer", "minimum": 1, "description": "Things on a page." } } },
-                    "request": { "method": "GET", "path": "/${4:things}", "query": ["limit"] },
-                    "response": { "output": { "things": { "each": "\\$.data[*]", "as": { "id": "\\$.id" } } }, "rows": "things" },
-                },
-            }),
-            Kind::Service => json!({
-                "label": "service",
-                "description": "A service with a bearer token",
-                "body": {
-                    "spec": 1,
-                    "service": "${1:name}",
-                    "base_url": "https://${2:api.example.com}",
-                    "auth": { "kind": "bearer", "secret": { "env": "${3:TOKEN}" } },
-                },
-            }),
-            Kind::Sandbox => json!({
-                "label": "sandbox",
-                "description": "A sandbox without data",
-                "body": {
-                    "spec": 1,
-                    "sandbox": "${1:service}",
-                    "seed": 1,
-                    "now": "${2:2026-01-01T00:00:00Z}",
-                    "request_id": "{{ random.id('req_', 24) }}",
-                    "errors": { "body": { "error": "{{ message }}" }, "codes": {} },
-                    "routes": {},
-                },
-            }),
-        }
-    }
-
-    pub(super) fn validator(self) -> &'static Validator {
-        &self.compiled().validator
-    }
-
-    fn compiled(self) -> &'static Compiled {
-        static SERVICE: LazyLock<Compiled> = LazyLock::new(|| Compiled::new(service_schema()));
-        static TOOL: LazyLock<Compiled> = LazyLock::new(|| Compiled::new(tool_schema()));
-        static SANDBOX: LazyLock<Compiled> = LazyLock::new(|| Compiled::new(sandbox_schema()));
-        match self {
-            Kind::Service => &SERVICE,
-            Kind::Tool => &TOOL,
-            Kind::Sandbox => &SANDBOX,
-        }
-    }
+/// The JSON Schema (2020-12) of a kind of descriptor file.
+pub struct FileSchema {
+    file_name: &'static str,
+    schema: Value,
+    validator: Validator,
+    snippet: Value,
+    /// Where the file holds a JSON Schema itself, as pointers into this one.
+    inner_schemas: &'static [&'static str],
 }
 
-impl Compiled {
+impl FileSchema {
+    /// Compiles a schema. `snippet` is what an editor starts a new file with.
     #[allow(
         clippy::expect_used,
         reason = "the schema is generated from our own types, and a test builds it"
     )]
-    fn new(schema: Value) -> Compiled {
+    pub fn new(file_name: &'static str, schema: Value, snippet: Value) -> FileSchema {
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .with_pattern_options(PatternOptions::regex())
             .build(&schema)
             .expect("the generated schema is valid");
-        Compiled { schema, validator }
+        FileSchema {
+            file_name,
+            schema,
+            validator,
+            snippet,
+            inner_schemas: &[],
+        }
+    }
+
+    /// The name of its file under `schemas/`.
+    pub fn file_name(&self) -> &'static str {
+        self.file_name
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    pub(super) fn validator(&self) -> &Validator {
+        &self.validator
+    }
+
+    /// The text of its file under `schemas/`: the schema, with what helps an editor. There the params and the output
+    /// schema are completed as JSON Schemas, and a new file starts from a snippet; the engine's own checks of both are
+    /// more exact.
+    pub fn file_text(&self) -> String {
+        let mut schema = self.schema.clone();
+        for pointer in self.inner_schemas {
+            if let Some(Value::Object(place)) = schema.pointer_mut(pointer) {
+                place.insert("$ref".to_owned(), json!(META_SCHEMA));
+            }
+        }
+        schema["defaultSnippets"] = json!([self.snippet]);
+        format!("{schema:#}\n")
     }
 }
 
-fn generate<T: schemars::JsonSchema>() -> Value {
+fn tool_snippet() -> Value {
+    json!({
+        "label": "tool",
+        "description": "A tool that reads a list",
+        "body": {
+            "spec": 1,
+            "tool": "${1:list-things}",
+            "service": "${2:service}",
+            "description": "${3:List the things.}",
+            "access": "read",
+            "params": { "properties": { "limit": { "type": "integer", "minimum": 1, "description": "Things on a page." } } },
+            "request": { "method": "GET", "path": "/${4:things}", "query": ["limit"] },
+            "response": { "output": { "things": { "each": "\\$.data[*]", "as": { "id": "\\$.id" } } }, "rows": "things" },
+        },
+    })
+}
+
+fn service_snippet() -> Value {
+    json!({
+        "label": "service",
+        "description": "A service with a bearer token",
+        "body": {
+            "spec": 1,
+            "service": "${1:name}",
+            "base_url": "https://${2:api.example.com}",
+            "auth": { "kind": "bearer", "secret": { "env": "${3:TOKEN}" } },
+        },
+    })
+}
+
+/// The schema of a typed form, as the engine means it.
+pub fn generate<T: schemars::JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_deserialize();
     let mut schema = settings
         .into_generator()
@@ -192,27 +183,6 @@ fn unwrap_descriptions(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(unwrap_descriptions),
         _ => {}
     }
-}
-
-fn service_schema() -> Value {
-    let mut schema = generate::<ServiceSpec>();
-    require(&mut schema, "spec");
-    schema
-}
-
-fn tool_schema() -> Value {
-    let mut schema = generate::<ToolSpec>();
-    if let Some(inline) = schema.pointer_mut("/$defs/ServiceSpec/properties")
-        && let Some(properties) = inline.as_object_mut()
-    {
-        // An inline service has the version of the file that it stands in.
-        properties.shift_remove("spec");
-    }
-    schema
-}
-
-fn sandbox_schema() -> Value {
-    generate::<SandboxSpec>()
 }
 
 fn require(schema: &mut Value, key: &str) {
