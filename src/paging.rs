@@ -210,32 +210,35 @@ impl Paging {
         self.limit.as_deref()
     }
 
-    /// The items of a page; none where the array is missing or null.
+    /// The array of the items of a page; `None` where it is missing or null.
     ///
     /// # Errors
     /// When there is something else than an array.
-    pub fn items<'v>(&self, body: &'v Value) -> Result<&'v [Value], ProjectError> {
-        match self.items.first(body) {
-            Some(Value::Array(items)) => Ok(items),
-            Some(Value::Null) => Ok(&[]),
-            Some(other) => Err(ProjectError {
+    pub fn items<'t>(&self, body: Part<'t>) -> Result<Option<Part<'t>>, ProjectError> {
+        let steps = self.items.singular().unwrap_or_default();
+        let found = steps.iter().try_fold(body, |part, step| step.select_in(part));
+        match found.map(|part| (part, part.kind())) {
+            Some((items, Kind::Array)) => Ok(Some(items)),
+            Some((_, Kind::Null)) => Ok(None),
+            Some((_, other)) => Err(ProjectError {
                 part: "paging.items".to_owned(),
                 message: format!(
                     "`{}` must be an array, and the response has {} there",
                     self.items.as_str(),
-                    crate::template::kind_of(other)
+                    other.name()
                 ),
             }),
             None => refuse_mismatch(&self.items, body)
-                .map(|()| [].as_slice())
+                .map(|()| None)
                 .map_err(|error| error.under("paging.items")),
         }
     }
 
     /// The body of a page without items, and with nothing else; `None` where the items are an item of a list.
-    pub fn empty_body(&self) -> Option<Value> {
+    pub fn empty_body(&self) -> Option<Json> {
         let empty = Value::Array(Vec::new());
-        self.items
+        let body = self
+            .items
             .singular()?
             .iter()
             .rev()
@@ -244,12 +247,8 @@ impl Paging {
                     Some(Value::Object(Map::from_iter([(name.clone(), body)])))
                 }
                 jsonpath::Step::Index(_) => None,
-            })
-    }
-
-    /// The items of a page, to change them in place.
-    pub fn items_mut<'v>(&self, body: &'v mut Value) -> Option<&'v mut Vec<Value>> {
-        self.items.first_mut(body)?.as_array_mut()
+            })?;
+        Some(Json::of(&body))
     }
 
     /// What follows this response. `None` for a service that says more pages remain and gives no cursor.
@@ -351,7 +350,7 @@ fn compile_next(
                 "take it from the response, such as `$.next_page`, or compute it",
             );
         }
-        nodes.push((name.clone(), node));
+        nodes.push((name.clone(), Projector::new(node)));
     }
     Step::Arguments(nodes)
 }
@@ -425,6 +424,7 @@ mod tests {
     fn next(spec: Value, body: Value, params: Value, link: &str) -> Result<Option<Next>, String> {
         let headers = [("link".to_owned(), link.to_owned())];
         let base = Url::parse("https://a.test/api").unwrap();
+        let body = Json::of(&body);
         let view = ResponseView::new(&body, 200, &headers, &params);
         compile(spec)?
             .next(&view, &base, "https://a.test/api/list?page=1")

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use serde_json::Value;
 
 use super::ProjectError;
-use super::json::{Budget, Inexact, Json, Part, Tree};
+use crate::json::{Budget, Inexact, Json, Part, Tree};
 use crate::template::{EvalError, Expression, Names, Scope};
 
 /// What expressions read: names, and the members of each where they read no more than those.

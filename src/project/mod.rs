@@ -7,8 +7,6 @@
 mod condition;
 mod errors;
 mod frame;
-mod json;
-pub mod jsonpath;
 mod kind;
 mod projector;
 mod rules;
@@ -21,16 +19,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use crate::json::{Json, Key, Kind, MAX_DEPTH, Part, ValueError};
+pub use crate::jsonpath::{self, JsonPath};
 pub use condition::Condition;
 pub use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
 use frame::{Binding, Reads};
 pub use frame::{Frame, ResponseView, response_names};
-pub use json::{Json, Key, Kind, MAX_DEPTH, Part, ValueError};
-pub use jsonpath::JsonPath;
 pub use kind::ResponseKind;
 pub use projector::Projector;
 pub use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule, Statuses};
 
+use crate::jsonpath::SearchError;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
 use crate::template::{EvalError, Names, Scope, Template, is_identifier};
@@ -153,6 +152,12 @@ impl ProjectError {
             false => format!("{part}.{}", self.part),
         };
         self
+    }
+}
+
+impl From<SearchError> for ProjectError {
+    fn from(error: SearchError) -> ProjectError {
+        ProjectError::new(error.to_string())
     }
 }
 

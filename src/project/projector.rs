@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-use super::json::{Cursor, Json, Kind, Part};
-use super::jsonpath::Search;
+use crate::json::{Cursor, Json, Kind, Part};
+use crate::jsonpath::Search;
 use super::wanted::{Found, Wanted};
 use super::{Frame, Node, Pick, ProjectError, Reads, ResponseView, refuse_mismatch};
 use crate::template::{Expression, Piece, Template, text_of};
@@ -135,7 +135,7 @@ impl Pick {
         let leading = self.path.singular().unwrap_or_default();
         let rest = leading.get(self.followed..).unwrap_or_default();
         for step in rest {
-            selected = selected.and_then(|part| part.select(step));
+            selected = selected.and_then(|part| step.select_in(part));
         }
         if selected.is_none() && (found.is_odd || !rest.is_empty()) {
             refuse_mismatch(&self.path, at)?;

@@ -1,7 +1,7 @@
 //! What a projection wants of a value: one pass over its text finds all of it.
 
-use super::json::{Cursor, Kind, Part, value_end};
-use super::jsonpath::Step;
+use crate::json::{Cursor, Kind, Part, value_end};
+use crate::jsonpath::Step;
 
 /// What is wanted of a value.
 #[derive(Debug, Default)]

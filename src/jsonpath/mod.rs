@@ -31,9 +31,10 @@ use std::ops::ControlFlow;
 use serde_json::Value;
 
 use evaluate::Run;
-use super::json::Part;
+use crate::json::Part;
 use query::{Query, Segment};
 
+pub use search::SearchError;
 pub(crate) use search::Search;
 pub use shape::ShapeMismatch;
 
@@ -41,7 +42,7 @@ pub use shape::ShapeMismatch;
 ///
 /// ```
 /// use serde_json::json;
-/// use toolrun::project::jsonpath::JsonPath;
+/// use toolrun::jsonpath::JsonPath;
 ///
 /// let body = json!({ "data": [{ "id": 7 }, { "id": 9 }] });
 ///
@@ -50,7 +51,7 @@ pub use shape::ShapeMismatch;
 ///
 /// let big_ids = JsonPath::parse("$.data[?@.id > 8].id")?;
 /// assert_eq!(big_ids.all(&body), [&json!(9)]);
-/// # Ok::<(), toolrun::project::jsonpath::SyntaxError>(())
+/// # Ok::<(), toolrun::jsonpath::SyntaxError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct JsonPath {
@@ -247,6 +248,14 @@ impl Step {
                 let elements = node.as_array()?;
                 elements.get(position(*index, elements.len())?)
             }
+        }
+    }
+
+    /// The value in a text that the step leads to.
+    pub(crate) fn select_in<'t>(&self, part: Part<'t>) -> Option<Part<'t>> {
+        match self {
+            Step::Name(name) => part.member(name),
+            Step::Index(index) => part.element(*index),
         }
     }
 

@@ -6,8 +6,7 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::super::ProjectError;
-use super::super::json::{Budget, Kind, Part, Tree};
+use crate::json::{Budget, Kind, Part, Tree};
 use super::evaluate::Run;
 use super::query::{
     Filter, FilterQuery, Logical, Origin, Pattern, Query, Segment, Selector, SingularQuery, Slice,
@@ -16,7 +15,12 @@ use super::query::{
 use super::{JsonPath, Plan, shape};
 
 /// What is done with each node; its error ends the search.
-type Visitor<'r, 't> = dyn FnMut(Part<'t>) -> Result<(), ProjectError> + 'r;
+type Visitor<'r, 't, E> = dyn FnMut(Part<'t>) -> Result<(), E> + 'r;
+
+/// A search cannot go on: a tree takes more memory than it may, or a filter compares a number that it cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SearchError(String);
 
 /// One search of a text.
 pub(crate) struct Search<'p> {
@@ -51,16 +55,16 @@ impl<'p> Search<'p> {
     /// # Errors
     /// When a tree takes more memory than the budget has, a filter compares a number that it cannot hold, or that of
     /// the visitor.
-    pub fn visit<'t>(
+    pub fn visit<'t, E: From<SearchError>>(
         &self,
         root: Part<'t>,
         from: Part<'t>,
-        visitor: &mut Visitor<'_, 't>,
-    ) -> Result<(), ProjectError> {
+        visitor: &mut Visitor<'_, 't, E>,
+    ) -> Result<(), E> {
         match &self.path.plan {
             Plan::Walk(steps) => {
                 let mut rest = steps.iter().skip(self.followed);
-                match rest.try_fold(from, |part, step| part.select(step)) {
+                match rest.try_fold(from, |part, step| step.select_in(part)) {
                     Some(part) => visitor(part),
                     None => Ok(()),
                 }
@@ -76,7 +80,7 @@ impl<'p> Search<'p> {
     }
 
     /// The tree that filters look back at, where they do.
-    fn root_tree(&self, query: &Query, root: Part<'_>) -> Result<Option<Tree>, ProjectError> {
+    fn root_tree(&self, query: &Query, root: Part<'_>) -> Result<Option<Tree>, SearchError> {
         let looks_back = !query.absolute.is_empty() || query.segments.iter().any(reads_root);
         match looks_back {
             true => self.tree(root).map(Some),
@@ -84,7 +88,7 @@ impl<'p> Search<'p> {
         }
     }
 
-    fn tree(&self, part: Part<'_>) -> Result<Tree, ProjectError> {
+    fn tree(&self, part: Part<'_>) -> Result<Tree, SearchError> {
         let tree = Tree::build(part, None, self.budget).map_err(|error| self.told(&error))?;
         // A number under a name that the query does not have is not compared.
         let text = self.path.as_str();
@@ -98,22 +102,22 @@ impl<'p> Search<'p> {
         }
     }
 
-    fn take(&self, bytes: usize) -> Result<usize, ProjectError> {
+    fn take(&self, bytes: usize) -> Result<usize, SearchError> {
         let taken = self.budget.take(bytes);
         taken.map_err(|error| self.told(&error)).map(|()| bytes)
     }
 
-    fn told(&self, why: &dyn std::fmt::Display) -> ProjectError {
-        ProjectError::new(format!("`{}`: {why}", self.path.as_str()))
+    fn told(&self, why: &dyn std::fmt::Display) -> SearchError {
+        SearchError(format!("`{}`: {why}", self.path.as_str()))
     }
 
-    fn segments<'t>(
+    fn segments<'t, E: From<SearchError>>(
         &self,
         run: &Run<'_>,
         part: Part<'t>,
         segments: &[Segment],
-        visitor: &mut Visitor<'_, 't>,
-    ) -> Result<(), ProjectError> {
+        visitor: &mut Visitor<'_, 't, E>,
+    ) -> Result<(), E> {
         match segments.split_first() {
             None => visitor(part),
             Some((Segment::Child(selectors), rest)) => {
@@ -126,14 +130,14 @@ impl<'p> Search<'p> {
     }
 
     /// Goes no deeper than a checked text is nested.
-    fn descendants<'t>(
+    fn descendants<'t, E: From<SearchError>>(
         &self,
         run: &Run<'_>,
         part: Part<'t>,
         selectors: &[Selector],
         rest: &[Segment],
-        visitor: &mut Visitor<'_, 't>,
-    ) -> Result<(), ProjectError> {
+        visitor: &mut Visitor<'_, 't, E>,
+    ) -> Result<(), E> {
         self.children(run, part, selectors, rest, visitor)?;
         self.each_child(part, &mut |child| match child.kind() {
             Kind::Array | Kind::Object => self.descendants(run, child, selectors, rest, visitor),
@@ -141,18 +145,18 @@ impl<'p> Search<'p> {
         })
     }
 
-    fn children<'t>(
+    fn children<'t, E: From<SearchError>>(
         &self,
         run: &Run<'_>,
         part: Part<'t>,
         selectors: &[Selector],
         rest: &[Segment],
-        visitor: &mut Visitor<'_, 't>,
-    ) -> Result<(), ProjectError> {
+        visitor: &mut Visitor<'_, 't, E>,
+    ) -> Result<(), E> {
         for selector in selectors {
             let mut next = |child| self.segments(run, child, rest, visitor);
             match selector {
-                Selector::Single(step) => part.select(step).map_or(Ok(()), next)?,
+                Selector::Single(step) => step.select_in(part).map_or(Ok(()), next)?,
                 Selector::Wildcard => self.each_child(part, &mut next)?,
                 Selector::Slice(slice) => self.slice(slice, part, &mut next)?,
                 Selector::Filter(filter) => self.each_child(part, &mut |child| {
@@ -167,7 +171,7 @@ impl<'p> Search<'p> {
     }
 
     /// Whether a value passes a filter, by a tree of this value alone.
-    fn passes(&self, run: &Run<'_>, filter: &Filter, part: Part<'_>) -> Result<bool, ProjectError> {
+    fn passes(&self, run: &Run<'_>, filter: &Filter, part: Part<'_>) -> Result<bool, SearchError> {
         let tree = self.tree(part)?;
         let passes = run.passes_alone(filter, &tree.value);
         self.budget.give_back(tree.bytes);
@@ -176,7 +180,11 @@ impl<'p> Search<'p> {
 
     /// Visits the children of an array or object; any other value has none. Of members of the same name the last one
     /// counts, at the place of the first.
-    fn each_child<'t>(&self, part: Part<'t>, visit: &mut Visitor<'_, 't>) -> Result<(), ProjectError> {
+    fn each_child<'t, E: From<SearchError>>(
+        &self,
+        part: Part<'t>,
+        visit: &mut Visitor<'_, 't, E>,
+    ) -> Result<(), E> {
         if part.kind() == Kind::Array {
             return part.elements().try_for_each(visit);
         }
@@ -192,12 +200,12 @@ impl<'p> Search<'p> {
     }
 
     /// Visits the elements that a slice selects (RFC 9535, section 2.3.4.2.2).
-    fn slice<'t>(
+    fn slice<'t, E: From<SearchError>>(
         &self,
         slice: &Slice,
         part: Part<'t>,
-        visit: &mut Visitor<'_, 't>,
-    ) -> Result<(), ProjectError> {
+        visit: &mut Visitor<'_, 't, E>,
+    ) -> Result<(), E> {
         if part.kind() != Kind::Array {
             return Ok(());
         }

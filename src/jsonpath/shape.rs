@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::super::json::{Kind, Part};
+use crate::json::{Kind, Part};
 use super::query::{Segment, Selector};
 use super::{Step, position, tokens};
 
@@ -61,7 +61,7 @@ impl Node for Part<'_> {
     }
 
     fn select(self, step: &Step) -> Option<Self> {
-        Part::select(&self, step)
+        step.select_in(self)
     }
 
     fn length(self) -> usize {

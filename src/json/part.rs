@@ -5,12 +5,11 @@ use std::borrow::Cow;
 use serde_json::Number;
 
 use super::tree::is_exact;
-use crate::project::jsonpath::Step;
 
 /// A value inside a JSON text.
 ///
 /// ```
-/// use toolrun::project::Json;
+/// use toolrun::json::Json;
 ///
 /// let json = Json::read(r#"{ "ids": [1, 12345678901234567890123] }"#.into())?;
 /// let ids = json.part().member("ids").ok_or("there are ids")?;
@@ -328,18 +327,15 @@ impl<'t> Part<'t> {
         own.last().map(|(_, part)| part)
     }
 
-    /// The value that a step leads to.
-    pub(crate) fn select(&self, step: &Step) -> Option<Part<'t>> {
-        match step {
-            Step::Name(name) => self.member(name),
-            Step::Index(index) => match usize::try_from(*index) {
-                Ok(index) => self.elements().nth(index),
-                Err(_) => {
-                    let back = usize::try_from(index.unsigned_abs()).ok()?;
-                    let count = self.elements().count();
-                    self.elements().nth(count.checked_sub(back)?)
-                }
-            },
+    /// The element of an array at an index; a negative one counts from the end.
+    pub fn element(&self, index: i64) -> Option<Part<'t>> {
+        match usize::try_from(index) {
+            Ok(index) => self.elements().nth(index),
+            Err(_) => {
+                let back = usize::try_from(index.unsigned_abs()).ok()?;
+                let count = self.elements().count();
+                self.elements().nth(count.checked_sub(back)?)
+            }
         }
     }
 }

@@ -276,7 +276,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::project::Json;
+    use crate::json::Json;
 
     #[test]
     fn numbers_that_lose_digits_are_told() {
