@@ -71,7 +71,7 @@ fn main() {
                             .call(&tool, json!({ "limit": limit }))
                             .await
                             .expect("the call works");
-                        std::hint::black_box(serde_json::to_string(&outcome.output).expect("JSON"));
+                        std::hint::black_box(outcome.output);
                     }
                     CALLS as f64 / started.elapsed().as_secs_f64()
                 };

@@ -4,11 +4,11 @@ use std::cell::OnceCell;
 
 use serde_json::{Value, json};
 
-use crate::error::{Error, Upstream, excerpt, status_meaning};
+use crate::error::{Error, Upstream, status_meaning};
+use crate::json::{Json, Kind, Part};
 use crate::project::{Action, ResponseKind, ResponseView, Rule};
 use crate::send::{Again, Destination, Response, file_name, retry_after_of};
 use crate::sign::Redactor;
-use crate::template::scalar_text;
 use crate::tool::Tool;
 
 /// The status of a request whose credential the service does not know.
@@ -32,7 +32,7 @@ pub(crate) struct Judge<'c> {
 /// What a response means.
 pub(crate) enum Verdict {
     /// A success; the body where it was read already.
-    Success(Option<Value>),
+    Success(Option<Json>),
     /// A success without a body.
     Empty,
     /// An error that a new credential may heal.
@@ -64,7 +64,7 @@ impl<'c> Judge<'c> {
         }
     }
 
-    fn apply(&self, rule: &Rule, response: &Response, body: &Value) -> (Again, Verdict) {
+    fn apply(&self, rule: &Rule, response: &Response, body: &Json) -> (Again, Verdict) {
         let error = || self.upstream(Some(rule), response, body);
         match rule.action {
             Action::Fail => (Again::Never, Verdict::Failed(error())),
@@ -106,21 +106,21 @@ impl<'c> Judge<'c> {
     }
 
     /// A GraphQL response with errors has a status of success all the same (GraphQL, section 7.1.2).
-    fn refuse_graphql_errors(&self, response: &Response, body: &Value) -> Result<(), Error> {
-        let Some(first) = body.pointer("/errors/0") else {
+    fn refuse_graphql_errors(&self, response: &Response, body: &Json) -> Result<(), Error> {
+        let errors = body.part().member("errors");
+        let Some(first) = errors.and_then(|errors| errors.element(0)) else {
             return Ok(());
         };
-        let text = |pointer: &str| first.pointer(pointer).and_then(scalar_text);
         let mut error = self.upstream(None, response, body);
         if let Error::Upstream(upstream) = &mut error {
-            upstream.message = text("/message").or(upstream.message.take());
-            upstream.code = text("/extensions/code").or(upstream.code.take());
+            upstream.message = text(first, &["message"]).or(upstream.message.take());
+            upstream.code = text(first, &["extensions", "code"]).or(upstream.code.take());
         }
         Err(error)
     }
 
     /// The body as rules see it: an error, and what should be none, may have a body of any kind.
-    fn read_loosely(&self, response: &Response) -> Value {
+    fn read_loosely(&self, response: &Response) -> Json {
         let own = match response.is_success() {
             true => read(self.kind, self.destination, response).ok(),
             false => None,
@@ -128,7 +128,7 @@ impl<'c> Judge<'c> {
         own.unwrap_or_else(|| self.read_as_error(response))
     }
 
-    fn read_as_error(&self, response: &Response) -> Value {
+    fn read_as_error(&self, response: &Response) -> Json {
         let body = match &response.download {
             Some(download) => self.redactor.bytes(download.glance().into()),
             None => response.body.clone(),
@@ -136,14 +136,14 @@ impl<'c> Judge<'c> {
         ResponseKind::Json
             .read(&body)
             .or_else(|_| ResponseKind::Text.read(&body))
-            .unwrap_or(Value::Null)
+            .unwrap_or_else(|_| Json::null())
     }
 
-    fn view<'v>(&'v self, response: &'v Response, body: &'v Value) -> ResponseView<'v> {
+    fn view<'v>(&'v self, response: &'v Response, body: &'v Json) -> ResponseView<'v> {
         ResponseView::new(body, response.status, response.headers.list(), self.params)
     }
 
-    fn upstream(&self, rule: Option<&Rule>, response: &Response, body: &Value) -> Error {
+    fn upstream(&self, rule: Option<&Rule>, response: &Response, body: &Json) -> Error {
         let downloaded = response
             .download
             .as_ref()
@@ -183,7 +183,7 @@ pub(crate) fn upstream_error(
     // An error status says something by itself; that of a success misleads.
     let is_misleading = response.is_success() && response.download.is_none();
     let message =
-        message.or_else(|| is_misleading.then(|| format!("its body is {}", excerpt(view.body))));
+        message.or_else(|| is_misleading.then(|| format!("its body is {}", view.body.excerpt())));
     Error::Upstream(Box::new(Upstream {
         status: response.status,
         meaning: status_meaning(response.status),
@@ -205,14 +205,14 @@ pub(crate) fn read(
     kind: ResponseKind,
     destination: Option<&Destination>,
     response: &Response,
-) -> Result<Value, Error> {
+) -> Result<Json, Error> {
     if let (Some(download), Some(destination)) = (&response.download, destination) {
-        return Ok(json!({
+        return Ok(Json::of(&json!({
             "file": destination.path().to_string_lossy(),
             "bytes": download.bytes(),
             "content_type": response.header("content-type"),
             "filename": response.header("content-disposition").and_then(file_name),
-        }));
+        })));
     }
     kind.read(&response.body).map_err(|problem| {
         let body = &response.body;
@@ -223,6 +223,18 @@ pub(crate) fn read(
             body.len()
         ))
     })
+}
+
+/// The scalar at the end of these members, as a text.
+fn text(part: Part<'_>, members: &[&str]) -> Option<String> {
+    let found = members
+        .iter()
+        .try_fold(part, |part, name| part.member(name))?;
+    match found.kind() {
+        Kind::String => found.string().map(|text| text.into_owned()),
+        Kind::Number | Kind::Bool => Some(String::from_utf8_lossy(found.text()).into_owned()),
+        Kind::Null | Kind::Array | Kind::Object => None,
+    }
 }
 
 /// The error with the time that its rule found.

@@ -15,7 +15,7 @@ use crate::descriptor::Access;
 use crate::error::{CALLERS_LIMIT, Error};
 use crate::paging::{DEFAULT_MAX_PAGES, Followed, Next, Note};
 use crate::plan::{Files, Plan, Settled, Text};
-use crate::project::{ResponseKind, ResponseView};
+use crate::project::{Json, Part, ResponseKind, ResponseView};
 use crate::send::{self, Client, Destination, Event, Response, Roots, tell};
 use crate::service::Service;
 use crate::session::{Asking, Credentials, Session};
@@ -36,7 +36,7 @@ type Watcher = Arc<dyn Fn(Event) + Send + Sync>;
 /// let tool = Catalog::builtin().tool("list-workspaces")?;
 /// let engine = Engine::new();
 /// let outcome = engine.call(&tool, json!({ "limit": 2 })).await?;
-/// println!("{}", outcome.output["workspaces"]);
+/// println!("{}", outcome.output.text());
 /// # Ok(())
 /// # }
 /// ```
@@ -78,7 +78,7 @@ impl Default for WalkLimits {
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The projected output.
-    pub output: Value,
+    pub output: Json,
     /// Why a walk stopped before the last page, where it did.
     pub notes: Vec<Note>,
     /// Pages that were read.
@@ -86,7 +86,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn of_one(output: Value) -> Outcome {
+    fn of_one(output: Json) -> Outcome {
         Outcome {
             output,
             notes: Vec::new(),
@@ -231,10 +231,7 @@ impl Engine {
             None => {
                 let received = self.exchange(tool, &plan, &params, tool.rules.kind, None);
                 let received = received.await?;
-                match received.project_direct(tool) {
-                    Some(output) => output,
-                    None => Page::new(tool, received, params)?.output(tool)?,
-                }
+                Page::new(tool, received, params)?.output(tool)?
             }
         };
         Ok(Outcome::of_one(output))
@@ -263,7 +260,7 @@ impl Engine {
     ///
     /// let to = Destination::new("report.pdf");
     /// let outcome = engine.download(&tool, serde_json::json!({ "id": 7 }), &to).await?;
-    /// println!("{} bytes", outcome.output["bytes"]);
+    /// println!("{} bytes", outcome.output);
     /// # Ok(())
     /// # }
     /// ```
@@ -356,20 +353,20 @@ impl Engine {
         limits: WalkLimits,
     ) -> Result<Outcome, Error> {
         let mut pages = self.pages(tool, arguments, limits)?;
-        let mut all: Option<(Page, Vec<Value>)> = None;
-        while let Some(mut page) = pages.next().await? {
+        let mut all: Option<(Page, Vec<u8>)> = None;
+        while let Some(page) = pages.next().await? {
             let mut items = all.map(|(_, items)| items).unwrap_or_default();
-            if let Some(own) = page.items_mut(tool) {
-                items.append(own);
+            if let Some(paging) = &tool.paging
+                && let Some(own) = paging.items(page.body.part())?
+            {
+                append(&mut items, own);
             }
             all = Some((page, items));
         }
         let Some((mut last, items)) = all else {
             return Err(Error::Response("the walk has no first page".to_owned()));
         };
-        if let Some(own) = last.items_mut(tool) {
-            *own = items;
-        }
+        last.put_items(tool, items);
         Ok(Outcome {
             output: last.output(tool)?,
             pages: pages.count,
@@ -712,7 +709,7 @@ pub(crate) struct Received {
     pub response: Response,
     kind: ResponseKind,
     /// Where it was read already.
-    body: Option<Value>,
+    body: Option<Json>,
     is_empty: bool,
 }
 
@@ -721,19 +718,28 @@ impl Received {
     ///
     /// # Errors
     /// When it is not of its kind.
-    pub fn body(&mut self) -> Result<Value, Error> {
+    pub fn body(&mut self) -> Result<Json, Error> {
         match self.body.take() {
             Some(body) => Ok(body),
             None => answer::read(self.kind, None, &self.response),
         }
     }
+}
 
-    fn project_direct(&self, tool: &Tool) -> Option<Value> {
-        match (self.kind, &self.body) {
-            (ResponseKind::Json, None) => tool.projection.run_direct(&self.response.body),
-            _ => None,
-        }
+fn count(items: Option<Part<'_>>) -> u64 {
+    items.map_or(0, |items| items.elements().count() as u64)
+}
+
+/// Appends the items of an array to others, with commas between them.
+fn append(all: &mut Vec<u8>, items: Part<'_>) {
+    items.elements().for_each(|item| append_item(all, item));
+}
+
+fn append_item(all: &mut Vec<u8>, item: Part<'_>) {
+    if !all.is_empty() {
+        all.push(b',');
     }
+    all.extend_from_slice(item.text());
 }
 
 /// A walk over the pages of a list.
@@ -754,14 +760,14 @@ pub struct Pages<'e> {
 pub struct Page {
     /// The response.
     pub response: Response,
-    /// The parsed body.
-    pub body: Value,
+    /// The body: a JSON text that was checked.
+    pub body: Json,
     /// The arguments that it answers, with defaults.
     pub params: Value,
     /// Items on the page.
     pub items: u64,
     /// The first body of the job that this is the last response of.
-    pub created: Option<Value>,
+    pub created: Option<Json>,
     /// Whether this is the first response of a job that nobody waited for.
     pub is_pending: bool,
     /// Whether an error rule says that there is nothing.
@@ -772,7 +778,7 @@ impl Page {
     pub(crate) fn new(tool: &Tool, mut received: Received, params: Value) -> Result<Page, Error> {
         let body = received.body()?;
         let items = match &tool.paging {
-            Some(paging) => paging.items(&body)?.len() as u64,
+            Some(paging) => count(paging.items(body.part())?),
             None => 0,
         };
         Ok(Page {
@@ -790,7 +796,7 @@ impl Page {
     ///
     /// # Errors
     /// When the response is not as the descriptor says.
-    pub fn output(&self, tool: &Tool) -> Result<Value, Error> {
+    pub fn output(&self, tool: &Tool) -> Result<Json, Error> {
         let view = self.view();
         match &tool.wait {
             Some(wait) if self.is_pending => Ok(wait.project_first(&view)?),
@@ -808,8 +814,14 @@ impl Page {
         .of_job(self.created.as_ref())
     }
 
-    fn items_mut(&mut self, tool: &Tool) -> Option<&mut Vec<Value>> {
-        tool.paging.as_ref()?.items_mut(&mut self.body)
+    /// Puts other items in the place of the page's own.
+    fn put_items(&mut self, tool: &Tool, mut items: Vec<u8>) {
+        items.insert(0, b'[');
+        items.push(b']');
+        let paging = tool.paging.as_ref();
+        if let Some(body) = paging.and_then(|paging| paging.with_items(&self.body, &items)) {
+            self.body = body;
+        }
     }
 }
 
@@ -869,8 +881,15 @@ impl Pages<'_> {
 
     fn cut(&mut self, page: &mut Page, surplus: u64) {
         let keep = page.items - surplus;
-        if let Some(items) = page.items_mut(self.tool) {
-            items.truncate(usize::try_from(keep).unwrap_or(usize::MAX));
+        let paging = self.tool.paging.as_ref();
+        if let Some(Ok(Some(items))) = paging.map(|paging| paging.items(page.body.part())) {
+            let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+            let mut kept = Vec::new();
+            items
+                .elements()
+                .take(keep)
+                .for_each(|item| append_item(&mut kept, item));
+            page.put_items(self.tool, kept);
         }
         page.items = keep;
         self.items -= surplus;

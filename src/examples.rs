@@ -12,7 +12,7 @@ use crate::descriptor::source::{join, join_index};
 use crate::paging::PagingError;
 use crate::params::word;
 use crate::plan::Plan;
-use crate::project::{Action, ResponseKind, ResponseView};
+use crate::project::{Action, Json, ResponseKind, ResponseView};
 use crate::tool::Tool;
 
 /// What one example expected and what it gave, where they differ.
@@ -181,7 +181,8 @@ fn check_job(
         (_, None) => return,
     };
     let headers = lower_case(&created.headers);
-    let view = ResponseView::new(&created.body, created.status, &headers, params);
+    let body = Json::of(&created.body);
+    let view = ResponseView::new(&body, created.status, &headers, params);
     let Some(base) = example_base(tool) else {
         return;
     };
@@ -234,9 +235,12 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         return;
     };
     let headers = lower_case(&response.headers);
-    let created = example.created.as_ref().map(|created| &created.body);
+    let body = Json::of(&response.body);
+    let created = example.created.as_ref();
+    let created = created.map(|created| Json::of(&created.body));
+    let created = created.as_ref();
     let view = |body| ResponseView::new(body, response.status, &headers, params).of_job(created);
-    let empty = match read_canned(tool, || view(&response.body)) {
+    let empty = match read_canned(tool, || view(&body)) {
         Ok(Canned::Body) => None,
         Ok(Canned::Empty) => Some(tool.empty_body(tool.rules.kind)),
         // An error has no output; that it is one may be all that the example shows.
@@ -247,7 +251,7 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         }
         Err(message) => return failures.push(Failure::told("/response/body", message)),
     };
-    let view = view(empty.as_ref().unwrap_or(&response.body));
+    let view = view(empty.as_ref().unwrap_or(&body));
     if let Some(wait) = &tool.wait
         && example.created.is_some()
     {
@@ -260,7 +264,7 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
     }
     if let Some(paging) = &tool.paging {
         let stepped = paging
-            .items(view.body)
+            .items(view.body.part())
             .map_err(PagingError::from)
             .and_then(|_| match example_base(tool) {
                 Some(base) => paging.next(&view, &base, base.as_str()).map(drop),
@@ -270,9 +274,14 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
             failures.push(Failure::told("/response", error.to_string()));
         }
     }
-    let output = match tool.projection.run(&view) {
+    let output = tool
+        .projection
+        .run(&view)
+        .map_err(|error| error.to_string());
+    let output = output.and_then(|json| json.value().map_err(|error| error.to_string()));
+    let output = match output {
         Ok(output) => output,
-        Err(error) => return failures.push(Failure::told("/response", error.to_string())),
+        Err(error) => return failures.push(Failure::told("/response", error)),
     };
     if let Some(schema) = &tool.output_schema
         && let Err(error) = jsonschema::validate(schema, &output)
@@ -311,7 +320,7 @@ fn read_canned<'v>(tool: &Tool, view: impl Fn() -> ResponseView<'v>) -> Result<C
     if !(200..300).contains(&response.status) {
         return Ok(Canned::Error);
     }
-    tool.rules.kind.refuse_other(response.body)?;
+    tool.rules.kind.refuse_other(response.body.part())?;
     let fails = tool.rules.fail_when.as_ref();
     let fails = fails.map(|fails| fails.holds(&response)).transpose();
     let has_failed = tool.wait.as_ref().map(|wait| wait.has_failed(&response));

@@ -19,7 +19,7 @@
 //! let engine = Engine::new();
 //! let mut pages = engine.pages(&tool, json!({ "limit": 100 }), Default::default())?;
 //! while let Some(page) = pages.next().await? {
-//!     println!("{}", page.output(&tool)?["members"]);
+//!     println!("{}", page.output(&tool)?);
 //! }
 //! # Ok(())
 //! # }

@@ -216,7 +216,9 @@ impl Paging {
     /// When there is something else than an array.
     pub fn items<'t>(&self, body: Part<'t>) -> Result<Option<Part<'t>>, ProjectError> {
         let steps = self.items.singular().unwrap_or_default();
-        let found = steps.iter().try_fold(body, |part, step| step.select_in(part));
+        let found = steps
+            .iter()
+            .try_fold(body, |part, step| step.select_in(part));
         match found.map(|part| (part, part.kind())) {
             Some((items, Kind::Array)) => Ok(Some(items)),
             Some((_, Kind::Null)) => Ok(None),
@@ -234,20 +236,26 @@ impl Paging {
         }
     }
 
+    /// The body of a page with other items; `None` where it has no place for them.
+    pub fn with_items(&self, body: &Json, items: &[u8]) -> Option<Json> {
+        let place = self.items(body.part()).ok()??;
+        Some(body.replacing(place, items))
+    }
+
     /// The body of a page without items, and with nothing else; `None` where the items are an item of a list.
     pub fn empty_body(&self) -> Option<Json> {
         let empty = Value::Array(Vec::new());
-        let body = self
-            .items
-            .singular()?
-            .iter()
-            .rev()
-            .try_fold(empty, |body, step| match step {
-                jsonpath::Step::Name(name) => {
-                    Some(Value::Object(Map::from_iter([(name.clone(), body)])))
-                }
-                jsonpath::Step::Index(_) => None,
-            })?;
+        let body =
+            self.items
+                .singular()?
+                .iter()
+                .rev()
+                .try_fold(empty, |body, step| match step {
+                    jsonpath::Step::Name(name) => {
+                        Some(Value::Object(Map::from_iter([(name.clone(), body)])))
+                    }
+                    jsonpath::Step::Index(_) => None,
+                })?;
         Some(Json::of(&body))
     }
 
@@ -546,8 +554,14 @@ mod tests {
             assert!(error.contains(message), "{spec}: {error}");
         }
         let paging = compile(json!({"items": "$.d", "next": {"cursor": "$.c"}})).unwrap();
-        assert!(paging.items(&json!({"d": "x"})).is_err());
-        assert!(paging.items(&json!([])).is_err());
-        assert_eq!(paging.items(&json!({"d": null})), Ok([].as_slice()));
+        let count = |body: Value| {
+            let body = Json::of(&body);
+            let items = paging.items(body.part())?;
+            Ok::<_, ProjectError>(items.map(|items| items.elements().count()))
+        };
+        assert!(count(json!({"d": "x"})).is_err());
+        assert!(count(json!([])).is_err());
+        assert_eq!(count(json!({"d": null})), Ok(None));
+        assert_eq!(count(json!({"d": [1, 2]})), Ok(Some(2)));
     }
 }

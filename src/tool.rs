@@ -8,6 +8,7 @@ use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::descriptor::{Access, ExampleSpec, ServiceRef, Source, ToolSpec};
 use crate::format::{self, decode};
+use crate::json::Json;
 use crate::paging::Paging;
 use crate::params::{ArgumentProblem, Params};
 use crate::plan::{Plan, RenderError, RequestTemplate};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::answer::upstream_error;
@@ -18,7 +18,8 @@ use crate::error::{Error, Unfinished};
 use crate::paging::follow_url;
 use crate::plan::{Method, Plan, QuerySpec, RenderError, RequestSpec, RequestTemplate, Scalar};
 use crate::project::{
-    Condition, Extract, ExtractSpec, Node, ProjectError, ResponseKind, ResponseView,
+    Condition, Extract, ExtractSpec, Json, Node, ProjectError, Projector, ResponseKind,
+    ResponseView,
 };
 use crate::send::Event;
 use crate::template::{Expression, Names};
@@ -88,7 +89,7 @@ pub struct Wait {
     max_interval: Duration,
     deadline: Duration,
     cancel: Option<RequestTemplate>,
-    output: Option<Node>,
+    output: Option<Projector>,
 }
 
 /// The request that asks for a job cannot be made.
@@ -160,7 +161,8 @@ impl Wait {
             output: spec
                 .output
                 .as_ref()
-                .map(|output| Node::compile(output, &at("output"), &response_names, check)),
+                .map(|output| Node::compile(output, &at("output"), &response_names, check))
+                .map(Projector::new),
         };
         if wait.max_interval < wait.interval {
             check.error(
@@ -216,9 +218,11 @@ impl Wait {
         settings: &Value,
     ) -> Option<Result<Plan, WaitError>> {
         let request = self.cancel.as_ref()?;
-        let params = with_created(first.params, first.body);
-        let plan = tool.render_request(request, base, &params, settings);
-        Some(plan.map_err(WaitError::from))
+        let plan = with_created(first.params, first.body).and_then(|params| {
+            let plan = tool.render_request(request, base, &params, settings);
+            plan.map_err(WaitError::from)
+        });
+        Some(plan)
     }
 
     /// Whether the job is done.
@@ -244,12 +248,13 @@ impl Wait {
     ///
     /// # Errors
     /// As [`Wait::is_done`].
-    pub fn project_first(&self, response: &ResponseView<'_>) -> Result<Value, ProjectError> {
+    pub fn project_first(&self, response: &ResponseView<'_>) -> Result<Json, ProjectError> {
         let response = response.as_first_of_job();
         match &self.output {
             None => Ok(response.body.clone()),
             Some(output) => output
-                .project(response.body, &response.frame(&Map::new()))
+                .part_of(&response)
+                .map(|output| output.unwrap_or_else(Json::null))
                 .map_err(|error| error.under("wait.output")),
         }
     }
@@ -266,7 +271,7 @@ impl Wait {
         current: &str,
         settings: &Value,
     ) -> Result<Plan, WaitError> {
-        let params = with_created(first.params, first.body);
+        let params = with_created(first.params, first.body)?;
         let plan = tool.render_request(&self.poll, base, &params, settings)?;
         let Some(extract) = &self.url else {
             return Ok(plan);
@@ -283,12 +288,21 @@ impl Wait {
 }
 
 /// The params as requests of a job see them, with the first body among them by its name.
-fn with_created(params: &Value, created: &Value) -> Value {
+fn with_created(params: &Value, created: &Json) -> Result<Value, WaitError> {
+    let created = created.value().map_err(|error| ProjectError {
+        part: CREATED.to_owned(),
+        message: error.to_string(),
+    })?;
     let mut params = params.clone();
     if let Some(members) = params.as_object_mut() {
-        members.insert(CREATED.to_owned(), created.clone());
+        members.insert(CREATED.to_owned(), created);
     }
-    params
+    Ok(params)
+}
+
+/// A body as an error shows it: one that is too large for a tree is cut, as a text.
+fn shown(body: &Json) -> Value {
+    body.value().unwrap_or_else(|_| body.excerpt().into())
 }
 
 fn report_bad_target(spec: &WaitSpec, pointer: &str, check: &Check) {
@@ -425,7 +439,7 @@ impl<'e> Job<'e> {
                     within: self.started.elapsed(),
                     polls,
                     url: plan.masked_url(),
-                    last: last.unwrap_or_else(|| self.first.body.clone()),
+                    last: shown(last.as_ref().unwrap_or(&self.first.body)),
                 })));
             }
             let pause = pause.min(left);

@@ -240,21 +240,93 @@ mod tests {
     #[test]
     fn it_takes_what_serde_json_takes() {
         let texts = [
-            "", " ", "null", "nul", "nulll", "true", "tru", "false", "0", "-0", "01", "-", "1.", "1.5", ".5", "1e", "1e5",
-            "1E+5", "1e-", "+1", "[", "]", "[]", "[ ]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "}", "{}", "{ }",
-            r#"{"a"}"#, r#"{"a":}"#, r#"{"a":1,}"#, r#"{"a":1 "b":2}"#, r#"{"a" : [ {} , [ ] ] , "b":"c"}"#, "{1:2}",
-            "[}", "{]", r#"{"a":[1}"#, r#""a"#, r#""a\"#, r#""\x""#, r#""\u12""#, r#""\u12g4""#, r#""\u00e9""#,
-            r#""\ud800""#, r#""\ud83d\ude00""#, r#""\ud800\u0041""#, r#""\ud800A""#, r#""\udc00""#, "\"\u{1}\"", "\"\t\"",
-            "\"\u{7f}é\"", r#""\"\\\/\b\f\n\r\t""#, "1 1", "[] []", "\u{feff}1", "NaN", "'a'", "[1]//", "\r\n\t [1\n,2] \n",
-            r#"{"a":1,"a":2}"#, "[[[[]]]", "[[[]]]]", "tRue", "1.5.5", "1e5e5", "--1", "1-", "\"\\",
+            "",
+            " ",
+            "null",
+            "nul",
+            "nulll",
+            "true",
+            "tru",
+            "false",
+            "0",
+            "-0",
+            "01",
+            "-",
+            "1.",
+            "1.5",
+            ".5",
+            "1e",
+            "1e5",
+            "1E+5",
+            "1e-",
+            "+1",
+            "[",
+            "]",
+            "[]",
+            "[ ]",
+            "[1",
+            "[1,",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "{",
+            "}",
+            "{}",
+            "{ }",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":1 "b":2}"#,
+            r#"{"a" : [ {} , [ ] ] , "b":"c"}"#,
+            "{1:2}",
+            "[}",
+            "{]",
+            r#"{"a":[1}"#,
+            r#""a"#,
+            r#""a\"#,
+            r#""\x""#,
+            r#""\u12""#,
+            r#""\u12g4""#,
+            r#""\u00e9""#,
+            r#""\ud800""#,
+            r#""\ud83d\ude00""#,
+            r#""\ud800\u0041""#,
+            r#""\ud800A""#,
+            r#""\udc00""#,
+            "\"\u{1}\"",
+            "\"\t\"",
+            "\"\u{7f}é\"",
+            r#""\"\\\/\b\f\n\r\t""#,
+            "1 1",
+            "[] []",
+            "\u{feff}1",
+            "NaN",
+            "'a'",
+            "[1]//",
+            "\r\n\t [1\n,2] \n",
+            r#"{"a":1,"a":2}"#,
+            "[[[[]]]",
+            "[[[]]]]",
+            "tRue",
+            "1.5.5",
+            "1e5e5",
+            "--1",
+            "1-",
+            "\"\\",
         ];
         for text in texts {
             let theirs = serde_json::from_str::<serde_json::Value>(text);
-            assert_eq!(check(text.as_bytes()).is_ok(), theirs.is_ok(), "{text:?} {theirs:?}");
+            assert_eq!(
+                check(text.as_bytes()).is_ok(),
+                theirs.is_ok(),
+                "{text:?} {theirs:?}"
+            );
             // A text in a text, and cut at each end.
             let inner = format!("[{text}, {{\"k\": {text}}}]");
             for cut in 0..=inner.len() {
-                let Some(part) = inner.get(..cut) else { continue };
+                let Some(part) = inner.get(..cut) else {
+                    continue;
+                };
                 let theirs = serde_json::from_str::<serde_json::Value>(part);
                 assert_eq!(check(part.as_bytes()).is_ok(), theirs.is_ok(), "{part:?}");
             }

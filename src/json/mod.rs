@@ -4,6 +4,7 @@
 mod check;
 mod part;
 mod tree;
+pub mod write;
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ use serde_json::Value;
 pub use check::MAX_DEPTH;
 pub(crate) use part::{Cursor, value_end};
 pub use part::{Key, Kind, Part};
-pub(crate) use tree::{Budget, Inexact, Tree, TreeError};
+pub(crate) use tree::{Budget, Inexact, Tree};
 
 /// The text of one JSON value, which was checked. A copy shares the text.
 #[derive(Clone)]
@@ -98,6 +99,40 @@ impl Json {
         &self.text
     }
 
+    /// The text with another in the place of a part of it.
+    pub(crate) fn replacing(&self, part: Part<'_>, with: &[u8]) -> Json {
+        let text = &self.text;
+        let start = (part.text().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        let before = text.get(..start).unwrap_or_default();
+        let after = text.get(start + part.text().len()..).unwrap_or_default();
+        Json::made([before, with, after].concat())
+    }
+
+    /// An object with another member; any other value as it is.
+    #[must_use]
+    pub fn with_member(&self, key: &str, value: &Json) -> Json {
+        let Some(members) = self.text.strip_suffix(b"}") else {
+            return self.clone();
+        };
+        let comma: &[u8] = match self.part().is_truthy() {
+            true => b",",
+            false => b"",
+        };
+        let key = Json::of_text(key);
+        Json::made([members, comma, key.bytes(), b":", value.bytes(), b"}"].concat())
+    }
+
+    /// The start of the text, without white space between its parts.
+    pub fn excerpt(&self) -> String {
+        let mut cut = Cut(Vec::new());
+        let whole = write::compact(self.part(), &mut cut).is_ok();
+        let text = String::from_utf8_lossy(&cut.0);
+        match text.char_indices().nth(EXCERPT) {
+            None if whole => text.into_owned(),
+            end => format!("{}...", &text[..end.map_or(text.len(), |(end, _)| end)]),
+        }
+    }
+
     /// The value as a tree.
     ///
     /// # Errors
@@ -118,6 +153,30 @@ impl Json {
     /// When it is no such value.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         serde_json::from_slice(&self.text).map_err(|error| ValueError(error.to_string()))
+    }
+}
+
+/// Characters of an excerpt.
+const EXCERPT: usize = 200;
+
+/// Takes no more than an excerpt needs.
+struct Cut(Vec<u8>);
+
+impl std::io::Write for Cut {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let left = (EXCERPT * 4 + 4).saturating_sub(self.0.len());
+        match left {
+            0 => Err(std::io::ErrorKind::WriteZero.into()),
+            _ => {
+                let taken = bytes.len().min(left);
+                self.0.extend_from_slice(&bytes[..taken]);
+                Ok(taken)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

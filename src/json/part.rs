@@ -64,7 +64,7 @@ pub(super) fn space(text: &[u8], mut at: usize) -> usize {
 
 /// The end of the string that begins at `at`, and whether there is an escape in it.
 #[inline]
-fn string_end(text: &[u8], at: usize) -> (usize, bool) {
+pub(super) fn string_end(text: &[u8], at: usize) -> (usize, bool) {
     let mut at = at + 1;
     let mut is_escaped = false;
     loop {
@@ -227,11 +227,6 @@ fn plain(quoted: &[u8], is_escaped: bool) -> Cow<'_, str> {
 }
 
 impl<'t> Part<'t> {
-    /// The value that begins at `at` in a text that was checked.
-    pub(crate) fn at(text: &'t [u8], at: usize) -> Part<'t> {
-        Part::between(text, at, value_end(text, at))
-    }
-
     /// The value between two places of a text that was checked.
     #[inline]
     pub(crate) fn between(text: &'t [u8], start: usize, end: usize) -> Part<'t> {
@@ -269,7 +264,10 @@ impl<'t> Part<'t> {
             Kind::Null => false,
             Kind::Bool => self.text == b"true",
             Kind::Number => {
-                let digits = self.text.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
+                let digits = self
+                    .text
+                    .iter()
+                    .take_while(|byte| !matches!(byte, b'e' | b'E'));
                 digits.into_iter().any(|byte| matches!(byte, b'1'..=b'9'))
             }
             Kind::String => self.text.len() > 2,
@@ -295,7 +293,7 @@ impl<'t> Part<'t> {
     }
 
     /// The elements of an array; none of any other value.
-    pub fn elements(&self) -> impl Iterator<Item = Part<'t>> + use<'t> {
+    pub fn elements(&self) -> impl Iterator<Item = Part<'t>> + Clone + use<'t> {
         let text = self.text;
         let mut cursor = (self.kind() == Kind::Array).then(|| Cursor::enter(text, 0));
         std::iter::from_fn(move || {

@@ -188,8 +188,7 @@ impl Builder<'_> {
             if only.is_some_and(|only| !only.iter().any(|name| key.is(name))) {
                 continue;
             }
-            self.budget
-                .take(MEMBER + HEAP + 2 * key.quoted().len())?;
+            self.budget.take(MEMBER + HEAP + 2 * key.quoted().len())?;
             let name = key.name().into_owned();
             self.path.push(name.clone());
             let value = self.value(member)?;
@@ -201,7 +200,9 @@ impl Builder<'_> {
 
     fn number(&mut self, digits: &[u8]) -> Value {
         let number: Option<Number> = serde_json::from_slice(digits).ok();
-        let is_exact = number.as_ref().is_some_and(|number| is_exact(digits, number));
+        let is_exact = number
+            .as_ref()
+            .is_some_and(|number| is_exact(digits, number));
         if !is_exact && self.inexact.len() <= MOST_INEXACT {
             let text = String::from_utf8_lossy(digits);
             let digits = match text.char_indices().nth(60) {
@@ -257,7 +258,11 @@ impl Decimal {
         let exponent = exponent.map_or(0, |text| text.parse().unwrap_or(i64::MAX / 2));
         let point = mantissa.iter().position(|byte| *byte == b'.');
         let whole = i64::try_from(point.unwrap_or(mantissa.len())).unwrap_or(i64::MAX / 2);
-        let mut digits: Vec<u8> = mantissa.iter().copied().filter(|byte| *byte != b'.').collect();
+        let mut digits: Vec<u8> = mantissa
+            .iter()
+            .copied()
+            .filter(|byte| *byte != b'.')
+            .collect();
         let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
         digits.drain(..zeros);
         while digits.last() == Some(&b'0') {
@@ -328,14 +333,18 @@ mod tests {
         assert_eq!(tree.inexact[0].path, ["b"]);
         let json = Json::read(r#"{"a": 9e999, "a": 2}"#.into()).unwrap();
         let tree = Tree::build(json.part(), None, &Budget::of(10)).unwrap();
-        assert_eq!(tree.inexact.len(), 1, "told once too often rather than not at all");
+        assert_eq!(
+            tree.inexact.len(),
+            1,
+            "told once too often rather than not at all"
+        );
     }
 
     #[test]
     fn a_tree_beyond_its_budget_is_refused() {
         let text = format!("[{}1]", "1,".repeat(1 << 20));
         let json = Json::read(text.into()).unwrap();
-        let error = json.value().unwrap_err();
+        let error = json.value().unwrap_err().to_string();
         assert!(error.contains("the limit for 2 MiB of JSON"), "{error}");
     }
 }

@@ -30,12 +30,12 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 
-use evaluate::Run;
 use crate::json::Part;
+use evaluate::Run;
 use query::{Query, Segment};
 
-pub use search::SearchError;
 pub(crate) use search::Search;
+pub use search::SearchError;
 pub use shape::ShapeMismatch;
 
 /// A compiled JSONPath.

@@ -6,13 +6,13 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::json::{Budget, Kind, Part, Tree};
 use super::evaluate::Run;
 use super::query::{
     Filter, FilterQuery, Logical, Origin, Pattern, Query, Segment, Selector, SingularQuery, Slice,
     ValueExpr,
 };
 use super::{JsonPath, Plan, shape};
+use crate::json::{Budget, Kind, Part, Tree};
 
 /// What is done with each node; its error ends the search.
 type Visitor<'r, 't, E> = dyn FnMut(Part<'t>) -> Result<(), E> + 'r;
@@ -44,9 +44,10 @@ impl<'p> Search<'p> {
     pub fn refuses(&self, kind: Kind) -> bool {
         match &self.path.plan {
             Plan::Walk(_) => false,
-            Plan::Search(query) => {
-                shape::refuses(query.segments.get(self.followed..).unwrap_or_default(), kind)
-            }
+            Plan::Search(query) => shape::refuses(
+                query.segments.get(self.followed..).unwrap_or_default(),
+                kind,
+            ),
         }
     }
 
@@ -159,12 +160,12 @@ impl<'p> Search<'p> {
                 Selector::Single(step) => step.select_in(part).map_or(Ok(()), next)?,
                 Selector::Wildcard => self.each_child(part, &mut next)?,
                 Selector::Slice(slice) => self.slice(slice, part, &mut next)?,
-                Selector::Filter(filter) => self.each_child(part, &mut |child| {
-                    match self.passes(run, filter, child)? {
+                Selector::Filter(filter) => {
+                    self.each_child(part, &mut |child| match self.passes(run, filter, child)? {
                         true => next(child),
                         false => Ok(()),
-                    }
-                })?,
+                    })?
+                }
             }
         }
         Ok(())
@@ -231,7 +232,8 @@ impl<'p> Search<'p> {
 
 /// Whether a name is written in a query as it is.
 fn is_plain(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    name.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn reads_root(segment: &Segment) -> bool {

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::json::{Kind, Part};
 use super::query::{Segment, Selector};
 use super::{Step, position, tokens};
+use crate::json::{Kind, Part};
 
 /// A value of a kind that the query's selector for it can never satisfy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +80,10 @@ pub(super) fn mismatch_of_steps<N: Node>(steps: &[Step], root: N) -> Option<Shap
     None
 }
 
-pub(super) fn mismatch_of_segments<N: Node>(segments: &[Segment], root: N) -> Option<ShapeMismatch> {
+pub(super) fn mismatch_of_segments<N: Node>(
+    segments: &[Segment],
+    root: N,
+) -> Option<ShapeMismatch> {
     let mut walk = Walk::from(root);
     for segment in segments {
         let mismatch = walk.held_against(Expected::by_segment(segment));

@@ -33,7 +33,11 @@ impl Reads {
     /// The members that are read of a value with one of these names; `None` where it is all of it.
     fn members_of(&self, names: &[&str]) -> Option<Vec<String>> {
         let mut all = Vec::new();
-        for (_, members) in self.0.iter().filter(|(name, _)| names.contains(&name.as_str())) {
+        for (_, members) in self
+            .0
+            .iter()
+            .filter(|(name, _)| names.contains(&name.as_str()))
+        {
             all.extend(members.as_ref()?.iter().cloned());
         }
         Some(all)
@@ -202,7 +206,10 @@ impl<'a> Frame<'a> {
     }
 
     fn binding(&self, name: &str) -> Option<&'a Binding> {
-        self.bindings.iter().rev().find(|binding| binding.name == name)
+        self.bindings
+            .iter()
+            .rev()
+            .find(|binding| binding.name == name)
     }
 
     /// The text of the value that goes by a name, where it is of the response.
@@ -234,9 +241,7 @@ impl<'a> Frame<'a> {
         let root = self.root();
         match (name, &root.place) {
             ("body", _) => Some(&root.tree),
-            ("created", Place::Body { created }) => {
-                self.response.created.map(|_| created)
-            }
+            ("created", Place::Body { created }) => self.response.created.map(|_| created),
             _ => None,
         }
     }
@@ -265,18 +270,36 @@ impl<'a> Frame<'a> {
                     cell.get_or_init(|| tree)
                 }
             };
-            if let Some(inexact) = tree.inexact.iter().find(|one| is_read(expression, name, one)) {
+            if let Some(inexact) = tree
+                .inexact
+                .iter()
+                .find(|one| is_read(expression, name, one))
+            {
                 return Err(failed(inexact));
             }
         }
         Ok(())
     }
 
-    /// The members that are read of the value that goes by a name; `None` where it is all of it.
+    /// The members that are read of the value that goes by `name`; `None` where it is all of it, or not known.
     fn members_of(&self, name: &str) -> Option<Vec<String>> {
-        match self.walked(name).map(|frame| &frame.place) {
-            Some(Place::Item { name: own, .. }) => self.reads.members_of(&[own, "item"]),
-            _ => self.root().reads.members_of(&[name]),
+        if let Some(frame) = self.walked(name) {
+            let Place::Item { name: own, .. } = &frame.place else {
+                return None;
+            };
+            return frame.reads.members_of(&[own, "item"]);
+        }
+        // The tree of a binding outlives the projection that reads it first.
+        match self.binding(name) {
+            Some(_) => None,
+            None => self.root().reads.members_of(&[name]),
+        }
+    }
+
+    /// Gives back what the frame's own tree took of the budget.
+    pub(super) fn leave(self) {
+        if let Some(tree) = self.tree.get() {
+            self.budget.give_back(tree.bytes);
         }
     }
 }

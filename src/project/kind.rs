@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Json, JsonPath, Kind, Part};
-use super::jsonpath::Step;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
+use crate::jsonpath::Step;
 use crate::template::Names;
 
 /// What the body of a response is.
@@ -227,7 +227,9 @@ mod tests {
                 }
             }
         }
-        let error = ResponseKind::Text.read(&Bytes::from_static(b"\xff")).unwrap_err();
+        let error = ResponseKind::Text
+            .read(&Bytes::from_static(b"\xff"))
+            .unwrap_err();
         assert!(error.starts_with("no UTF-8"), "{error}");
     }
 }

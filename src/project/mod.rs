@@ -12,6 +12,9 @@ mod projector;
 mod rules;
 mod wanted;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -29,10 +32,10 @@ pub use kind::ResponseKind;
 pub use projector::Projector;
 pub use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule, Statuses};
 
-use crate::jsonpath::SearchError;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
-use crate::template::{EvalError, Names, Scope, Template, is_identifier};
+use crate::jsonpath::SearchError;
+use crate::template::{EvalError, Names, Template, is_identifier};
 
 /// What the tool makes of a response.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -238,7 +241,9 @@ impl Node {
         let mut walk = Vec::new();
         match &members["each"] {
             Value::String(text) => {
-                walk.extend(compile_path(text, &at, check).map(|path| ("item".to_owned(), path.into())));
+                walk.extend(
+                    compile_path(text, &at, check).map(|path| ("item".to_owned(), path.into())),
+                );
             }
             Value::Object(steps) if !steps.is_empty() => {
                 for (name, step) in steps {
@@ -255,7 +260,8 @@ impl Node {
                     match step {
                         Value::String(text) => {
                             walk.extend(
-                                compile_path(text, &at, check).map(|path| (name.clone(), path.into())),
+                                compile_path(text, &at, check)
+                                    .map(|path| (name.clone(), path.into())),
                             );
                         }
                         _ => check.error(Code::BadProjection, &at, "each step is one JSONPath"),
@@ -458,7 +464,8 @@ impl Projection {
             .map(|(_, node)| node)
             .chain(self.output.as_ref());
         for node in nodes {
-            node.node().visit(&mut |expression| names.extend(expression.names().iter().cloned()));
+            node.node()
+                .visit(&mut |expression| names.extend(expression.names().iter().cloned()));
         }
         names
     }
@@ -466,9 +473,11 @@ impl Projection {
     /// The keys of every row, where the projection names them.
     pub fn columns(&self) -> Option<Vec<String>> {
         let rows = match (&self.rows, self.output.as_ref()?.node()) {
-            (Some(key), Node::Map(members)) => {
-                members.iter().find(|member| member.key == *key)?.node.as_row()
-            }
+            (Some(key), Node::Map(members)) => members
+                .iter()
+                .find(|member| member.key == *key)?
+                .node
+                .as_row(),
             (None, output) => output.as_row(),
             _ => None,
         }?;

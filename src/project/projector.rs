@@ -5,10 +5,10 @@
 
 use serde_json::Value;
 
-use crate::json::{Cursor, Json, Kind, Part};
-use crate::jsonpath::Search;
 use super::wanted::{Found, Wanted};
 use super::{Frame, Node, Pick, ProjectError, Reads, ResponseView, refuse_mismatch};
+use crate::json::{Cursor, Json, Kind, Part};
+use crate::jsonpath::Search;
 use crate::template::{Expression, Piece, Template, text_of};
 
 /// A compiled projection with all that a pass finds for it.
@@ -278,7 +278,13 @@ struct Each<'n> {
 
 impl Each<'_> {
     /// Goes on from a node of the walk.
-    fn enter<'t>(&self, name: &str, part: Part<'t>, frame: &Frame<'_>, list: &mut List<'_>) -> Done {
+    fn enter<'t>(
+        &self,
+        name: &str,
+        part: Part<'t>,
+        frame: &Frame<'_>,
+        list: &mut List<'_>,
+    ) -> Done {
         let frame = frame.entering(name, part, self.node.reads());
         let mut found = Found::default();
         match self.inner.split_first() {
@@ -301,7 +307,13 @@ impl Each<'_> {
     }
 
     /// Projects each element of an array, with one pass over each.
-    fn go_through(&self, name: &str, array: Part<'_>, frame: &Frame<'_>, list: &mut List<'_>) -> Done {
+    fn go_through(
+        &self,
+        name: &str,
+        array: Part<'_>,
+        frame: &Frame<'_>,
+        list: &mut List<'_>,
+    ) -> Done {
         let text = array.text();
         let mut cursor = Cursor::enter(text, 0);
         let mut found = Found::default();
@@ -333,7 +345,11 @@ impl Pick {
 
 impl Frame<'_> {
     /// Writes what a template gives; false where it is one undefined expression, and nothing is written.
-    pub(super) fn render(&self, template: &Template, out: &mut Vec<u8>) -> Result<bool, ProjectError> {
+    pub(super) fn render(
+        &self,
+        template: &Template,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, ProjectError> {
         // A bare name, or a member of one, stays as it came.
         if let Template::Expression(expression) = template
             && let Some((name, member)) = expression.plain()

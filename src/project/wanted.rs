@@ -125,8 +125,12 @@ impl Wanted {
         {
             *slot = None;
         }
-        self.members.iter().for_each(|(_, inner)| inner.forget(found));
-        self.elements.iter().for_each(|(_, inner)| inner.forget(found));
+        self.members
+            .iter()
+            .for_each(|(_, inner)| inner.forget(found));
+        self.elements
+            .iter()
+            .for_each(|(_, inner)| inner.forget(found));
     }
 }
 

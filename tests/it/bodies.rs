@@ -395,7 +395,7 @@ fn call(engine: &Engine, tool: &Tool, args: &Value) -> Result<Value, Error> {
         .build()
         .expect("a runtime");
     let outcome = runtime.block_on(engine.call(tool, args.clone()))?;
-    Ok(outcome.output)
+    Ok(outcome.output.value().unwrap())
 }
 
 /// The content type and the body of a request, with `B` for the boundary.

@@ -361,7 +361,7 @@ async fn a_program_says_where_to() {
     assert!(matches!(refused, Error::NoDestination { .. }), "{refused}");
     let to = Destination::new(workspace.path().join("a"));
     let outcome = engine.download(&tool, json!({}), &to).await.unwrap();
-    assert_eq!(outcome.output["bytes"], 3);
+    assert_eq!(outcome.output.value().unwrap()["bytes"], 3);
     let refused = engine.download(&tool, json!({}), &to).await.unwrap_err();
     assert!(matches!(refused, Error::Destination { .. }), "{refused}");
     let to = to.overwriting();

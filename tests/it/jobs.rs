@@ -527,7 +527,7 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
             }
         });
     let job = engine.start(&tool, json!({ "name": "n" })).await.unwrap();
-    assert_eq!(job.first().body["id"], "j/1");
+    assert_eq!(job.first().body.value().unwrap()["id"], "j/1");
     // Whoever stops waiting sends nothing more.
     let waiting = tokio::time::timeout(Duration::from_millis(50), job.wait());
     assert!(waiting.await.is_err());
@@ -540,11 +540,11 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
         last.created.as_ref().map(|created| &created["id"]),
         Some(&json!("j/1"))
     );
-    assert_eq!(last.output(&tool).unwrap()["result"], json!([1]));
+    assert_eq!(last.output(&tool).unwrap().value().unwrap()["result"], json!([1]));
     assert!(events.lock().unwrap().len() >= 3);
     // A call does both.
     let outcome = engine.call(&tool, json!({ "name": "n" })).await.unwrap();
-    assert_eq!(outcome.output["job"], "j/1");
+    assert_eq!(outcome.output.value().unwrap()["job"], "j/1");
     let all = engine
         .call_all(&tool, json!({ "name": "n" }), Default::default())
         .await

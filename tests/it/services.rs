@@ -81,7 +81,8 @@ async fn microsoft_graph() {
         .call_all(&tool, arguments, WalkLimits::default())
         .await
         .expect("two pages");
-    let names: Vec<&Value> = outcome.output["users"]
+    let output = outcome.output.value().unwrap();
+    let names: Vec<&Value> = output["users"]
         .as_array()
         .expect("rows")
         .iter()
@@ -311,8 +312,8 @@ async fn files() {
         .download(&tool("download-file"), arguments, &destination)
         .await
         .expect("a file");
-    assert_eq!(outcome.output["bytes"], 3);
-    assert_eq!(outcome.output["filename"], "b.bin");
+    assert_eq!(outcome.output.value().unwrap()["bytes"], 3);
+    assert_eq!(outcome.output.value().unwrap()["filename"], "b.bin");
     assert_eq!(std::fs::read(&to).expect("the file"), b"\x00\x01\xff");
     assert_eq!(fake.requests()[2].path, "/v1/files/file%2F1/content");
 }
@@ -375,7 +376,7 @@ async fn salesforce() {
         "{token.instance_url}/services/data/v62.0/query?q=SELECT%20Id%20FROM%20Account"
     );
     let outcome = engine.call(&tool, arguments).await.expect("an answer");
-    assert_eq!(outcome.output["total"], 1);
+    assert_eq!(outcome.output.value().unwrap()["total"], 1);
     let requests = fake.requests();
     assert_eq!(
         told(&requests[0], &[])[1],

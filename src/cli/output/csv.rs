@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde_json::Value;
+use toolrun::json::{Kind, Part};
 
 use super::{cell, columns};
 
@@ -14,19 +14,20 @@ pub fn header(out: &mut impl Write, columns: &[String]) -> io::Result<()> {
 }
 
 /// Writes rows; where no descriptor names the columns, the first ones decide the columns and write the header line.
-pub fn write(
+pub fn write<'t>(
     out: &mut impl Write,
-    rows: &[Value],
+    rows: impl Iterator<Item = Part<'t>> + Clone,
     known: &mut Option<Vec<String>>,
 ) -> io::Result<()> {
-    if rows.is_empty() {
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
         return Ok(());
     }
     let mut writer = ::csv::Writer::from_writer(out);
     let columns = match known {
         Some(columns) => columns,
         None => {
-            let columns = known.insert(columns(rows));
+            let columns = known.insert(columns(rows.clone()));
             if !columns.is_empty() {
                 writer.write_record(columns.iter())?;
             }
@@ -34,15 +35,20 @@ pub fn write(
         }
     };
     for row in rows {
-        match row {
-            Value::Object(members) => {
-                let cells = columns
-                    .iter()
-                    .map(|name| members.get(name).map_or(String::new(), cell));
-                writer.write_record(cells)?;
-            }
-            scalar => writer.write_record([cell(scalar)])?,
-        }
+        writer.write_record(cells(columns, row))?;
     }
     writer.flush()
+}
+
+fn cells(columns: &[String], row: Part<'_>) -> Vec<String> {
+    if row.kind() != Kind::Object {
+        return vec![cell(row)];
+    }
+    let mut cells = vec![String::new(); columns.len()];
+    for (key, member) in row.members() {
+        if let Some(at) = columns.iter().position(|name| key.is(name)) {
+            cells[at] = cell(member);
+        }
+    }
+    cells
 }

@@ -2,12 +2,14 @@
 
 mod csv;
 mod table;
+mod yaml;
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde_json::json;
+use toolrun::json::{Json, Kind, Part, write};
 use toolrun::{Note, Tool};
 
 pub use table::with_header as table_with_header;
@@ -61,52 +63,52 @@ impl<'t> Printer<'t> {
     }
 
     /// Prints an output that is complete. Notes become a part of a JSON or YAML object.
-    pub fn whole(&mut self, output: &Value, notes: &[Note]) -> Done {
+    pub fn whole(&mut self, output: &Json, notes: &[Note]) -> Done {
         match self.format {
             Format::Json => {
                 let output = with_notes(output, notes);
                 match io::stdout().is_terminal() {
-                    true => serde_json::to_writer_pretty(&mut self.out, &*output),
-                    false => serde_json::to_writer(&mut self.out, &*output),
-                }
-                .map_err(io::Error::from)?;
+                    true => write::pretty(output.part(), &mut self.out),
+                    false => write::compact(output.part(), &mut self.out),
+                }?;
                 writeln!(self.out)?;
             }
             Format::Yaml => {
                 let output = with_notes(output, notes);
-                serde_yaml::to_writer(&mut self.out, &*output).map_err(io::Error::other)?;
+                yaml::write(&mut self.out, output.part())?;
             }
-            Format::Table => {
-                let text = table::render(self.tool, output);
-                self.out.write_all(text.as_bytes())?;
-            }
+            Format::Table => table::write(&mut self.out, self.tool, output.part())?,
             Format::Ndjson | Format::Csv | Format::Raw => return self.page(output),
         }
         Ok(self.out.flush()?)
     }
 
     /// Prints one page of an output that goes on, row by row.
-    pub fn page(&mut self, output: &Value) -> Done {
-        let one = std::slice::from_ref(output);
-        let rows = self.tool.projection.rows(output).map_or(one, Vec::as_slice);
-        match self.format {
-            Format::Csv => {
-                if self.columns.is_none() {
-                    self.columns = self.tool.projection.columns();
-                    if let Some(columns) = &self.columns {
-                        csv::header(&mut self.out, columns)?;
-                    }
-                }
-                csv::write(&mut self.out, rows, &mut self.columns)?;
-            }
-            _ => {
-                for row in rows {
-                    serde_json::to_writer(&mut self.out, row).map_err(io::Error::from)?;
-                    self.out.write_all(b"\n")?;
-                }
-            }
+    pub fn page(&mut self, output: &Json) -> Done {
+        let output = output.part();
+        match self.tool.projection.rows(output) {
+            Some(rows) => self.rows(rows.elements())?,
+            None => self.rows(std::iter::once(output))?,
         }
         Ok(self.out.flush()?)
+    }
+
+    fn rows<'o>(&mut self, rows: impl Iterator<Item = Part<'o>> + Clone) -> Done {
+        if self.format == Format::Csv {
+            if self.columns.is_none() {
+                self.columns = self.tool.projection.columns();
+                if let Some(columns) = &self.columns {
+                    csv::header(&mut self.out, columns)?;
+                }
+            }
+            csv::write(&mut self.out, rows, &mut self.columns)?;
+            return Ok(());
+        }
+        for row in rows {
+            write::compact(row, &mut self.out)?;
+            self.out.write_all(b"\n")?;
+        }
+        Ok(())
     }
 
     /// Prints one body of several as it came, each on lines of its own.
@@ -130,34 +132,35 @@ impl<'t> Printer<'t> {
 
 /// The output, with what stopped a walk early as its `notes`. An output of another form has no place for them; they
 /// are told on standard error in any case.
-fn with_notes<'v>(output: &'v Value, notes: &[Note]) -> Cow<'v, Value> {
-    match output {
-        Value::Object(members) if !notes.is_empty() && !members.contains_key("notes") => {
-            let mut members = members.clone();
-            members.insert("notes".to_owned(), json!(notes));
-            Cow::Owned(Value::Object(members))
-        }
-        _ => Cow::Borrowed(output),
+fn with_notes<'o>(output: &'o Json, notes: &[Note]) -> Cow<'o, Json> {
+    let part = output.part();
+    if part.kind() != Kind::Object || notes.is_empty() || part.member("notes").is_some() {
+        return Cow::Borrowed(output);
     }
+    Cow::Owned(output.with_member("notes", &Json::of(&json!(notes))))
 }
 
 /// A cell: scalars as they are, null as nothing, lists and objects as JSON.
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+fn cell(part: Part<'_>) -> String {
+    match part.kind() {
+        Kind::Null => String::new(),
+        Kind::String => part.string().unwrap_or_default().into_owned(),
+        _ => {
+            let mut text = Vec::new();
+            // To write to memory cannot fail.
+            let _ = write::compact(part, &mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        }
     }
 }
 
 /// The keys of all rows, in the order in which they appear.
-fn columns(rows: &[Value]) -> Vec<String> {
+fn columns<'t>(rows: impl Iterator<Item = Part<'t>>) -> Vec<String> {
     let mut columns = indexmap::IndexSet::new();
-    for row in rows.iter().filter_map(Value::as_object) {
-        for key in row.keys() {
-            if !columns.contains(key) {
-                columns.insert(key.clone());
-            }
+    for (key, _) in rows.flat_map(|row| row.members()) {
+        let name = key.name();
+        if !columns.contains(&*name) {
+            columns.insert(name.into_owned());
         }
     }
     columns.into_iter().collect()

@@ -1,91 +1,292 @@
 //! Tables for people.
 
+use std::io::Write;
+
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
-use serde_json::Value;
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
+use indexmap::IndexMap;
 use toolrun::Tool;
+use toolrun::json::{Kind, Part};
+use unicode_width::UnicodeWidthStr;
 
-use super::{cell, columns, printable};
+use super::{cell, printable};
+use crate::cli::{Done, Failure, exit};
 
-/// The rows of the output as a table, and the rest of it below; without rows, one line a key.
-pub fn render(tool: &Tool, output: &Value) -> String {
+/// Cells that are laid out at once: a table of any length is drawn in parts of so many.
+const CELLS: usize = 20_000;
+/// Bytes of text that are laid out at once.
+const TEXT: usize = 1 << 20;
+/// Bytes in a cell at the most: each line of a table is as wide as its widest cell.
+const CELL: usize = 256 << 10;
+/// Columns at the most.
+const COLUMNS: usize = 1000;
+
+/// Writes the rows of the output as a table, and the rest of it below; without rows, one line a key.
+pub fn write(out: &mut impl Write, tool: &Tool, output: Part<'_>) -> Done {
     let Some(rows) = tool.projection.rows(output) else {
-        return facts(output, None);
+        return facts(out, output, None);
     };
-    let mut text = match rows.is_empty() {
-        true => "nothing\n".to_owned(),
-        false => format!("{}\n", grid(rows)),
-    };
-    text.push_str(&facts(output, tool.projection.rows_key()));
-    text
+    match rows.is_truthy() {
+        true => grid(out, rows)?,
+        false => out.write_all(b"nothing\n")?,
+    }
+    facts(out, output, tool.projection.rows_key())
 }
 
 /// A table with these headings.
 pub fn with_header(header: &[&str]) -> Table {
+    let mut table = empty();
+    table.set_header(header);
+    table
+}
+
+fn empty() -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header);
+        .set_content_arrangement(ContentArrangement::Dynamic);
     table
 }
 
-fn grid(rows: &[Value]) -> Table {
-    // A column in which no row has anything says nothing.
-    let columns: Vec<String> = columns(rows)
-        .into_iter()
-        .filter(|name| {
-            rows.iter()
-                .any(|row| row.get(name).is_some_and(|v| !v.is_null()))
-        })
-        .collect();
-    if columns.is_empty() {
-        let mut table = with_header(&["value"]);
-        rows.iter().for_each(|row| {
-            table.add_row([printable(&cell(row))]);
-        });
-        return table;
-    }
-    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let mut table = with_header(&names);
-    for row in rows {
-        table.add_row(
-            columns
-                .iter()
-                .map(|name| printable(&row.get(name).map_or(String::new(), cell)).into_owned()),
-        );
-    }
-    for (at, name) in columns.iter().enumerate() {
-        let is_number =
-            |row: &Value| matches!(row.get(name), Some(Value::Number(_) | Value::Null) | None);
-        if rows.iter().all(is_number)
-            && let Some(column) = table.column_mut(at)
-        {
-            column.set_cell_alignment(CellAlignment::Right);
+/// What is known of a column.
+struct Column {
+    has_values: bool,
+    is_numbers: bool,
+    width: usize,
+}
+
+/// The column of rows that have no members.
+const VALUE: &str = "value";
+
+/// The columns of all rows, in the order in which they appear, but those in which no row has anything: they say
+/// nothing.
+fn columns(rows: Part<'_>) -> Result<IndexMap<String, Column>, Failure> {
+    let mut columns: IndexMap<String, Column> = IndexMap::new();
+    for row in rows.elements() {
+        for (key, member) in row.members() {
+            let name = key.name();
+            if !columns.contains_key(&*name) {
+                if columns.len() == COLUMNS {
+                    return Err(too_large(&format!("more than {COLUMNS} columns")));
+                }
+                let width = name.width();
+                columns.insert(
+                    name.clone().into_owned(),
+                    Column {
+                        has_values: false,
+                        is_numbers: true,
+                        width,
+                    },
+                );
+            }
+            if let Some(column) = columns.get_mut(&*name) {
+                column.add(member)?;
+            }
         }
     }
-    table
+    columns.retain(|_, column| column.has_values);
+    Ok(columns)
 }
 
-fn facts(output: &Value, but: Option<&str>) -> String {
-    match output {
-        Value::Object(members) => members
-            .iter()
-            .filter(|(key, value)| Some(key.as_str()) != but && !value.is_null())
-            .flat_map(|(key, value)| lines(key, value))
-            .collect(),
-        Value::Array(_) => String::new(),
-        other => format!("{}\n", printable(&cell(other))),
+impl Column {
+    fn add(&mut self, member: Part<'_>) -> Result<(), Failure> {
+        self.has_values |= !member.is_null();
+        self.is_numbers &= matches!(member.kind(), Kind::Number | Kind::Null);
+        let text = text(member)?;
+        let widest = text.lines().map(UnicodeWidthStr::width).max();
+        self.width = self.width.max(widest.unwrap_or(0));
+        Ok(())
     }
 }
 
-/// `key: value`, an object one level deep as `key.member: value`.
-fn lines(key: &str, value: &Value) -> Vec<String> {
-    match value {
-        Value::Object(members) => members
-            .iter()
-            .map(|(member, value)| format!("{key}.{member}: {}\n", printable(&cell(value))))
-            .collect(),
-        other => vec![format!("{key}: {}\n", printable(&cell(other)))],
+/// The text of a cell.
+fn text(member: Part<'_>) -> Result<String, Failure> {
+    if member.text().len() > CELL {
+        return Err(too_large(&format!("a cell of more than {} KiB", CELL >> 10)));
+    }
+    Ok(printable(&cell(member)).into_owned())
+}
+
+/// A table cannot be had without more memory than the output has.
+fn too_large(what: &str) -> Failure {
+    Failure::Told(
+        exit::RESPONSE,
+        format!("the table would have {what}, which is beyond its limit; json, ndjson, csv and yaml print it"),
+    )
+}
+
+fn grid(out: &mut impl Write, rows: Part<'_>) -> Done {
+    let columns = columns(rows)?;
+    let mut rows = rows.elements().peekable();
+    let mut drawing = Drawing {
+        columns,
+        widths: None,
+        is_first: true,
+    };
+    let per_batch = (CELLS / drawing.columns.len().max(1)).max(1);
+    while rows.peek().is_some() {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while batch.len() < per_batch
+            && bytes < TEXT
+            && let Some(row) = rows.next()
+        {
+            bytes += row.text().len();
+            batch.push(drawing.cells(row)?);
+        }
+        drawing.draw(out, batch, rows.peek().is_none())?;
+    }
+    Ok(())
+}
+
+/// A table that is drawn in parts.
+struct Drawing {
+    columns: IndexMap<String, Column>,
+    /// The widths that the first part had to take because the terminal is narrower than the table.
+    widths: Option<Vec<usize>>,
+    is_first: bool,
+}
+
+impl Drawing {
+    fn cells(&self, row: Part<'_>) -> Result<Vec<String>, Failure> {
+        if self.columns.is_empty() {
+            return Ok(vec![text(row)?]);
+        }
+        let mut cells = vec![String::new(); self.columns.len()];
+        for (key, member) in row.members() {
+            if let Some(at) = self.columns.get_index_of(&*key.name()) {
+                cells[at] = text(member)?;
+            }
+        }
+        Ok(cells)
+    }
+
+    fn draw(&mut self, out: &mut impl Write, batch: Vec<Vec<String>>, is_last: bool) -> Done {
+        let is_whole = self.is_first && is_last;
+        let mut table = empty();
+        if self.is_first {
+            let names = self.columns.keys().map(|name| printable(name).into_owned());
+            match self.columns.is_empty() {
+                true => table.set_header([VALUE]),
+                false => table.set_header(names),
+            };
+        }
+        batch.into_iter().for_each(|cells| {
+            table.add_row(cells);
+        });
+        for (at, column) in self.columns.values().enumerate() {
+            if column.is_numbers
+                && let Some(drawn) = table.column_mut(at)
+            {
+                drawn.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        if !is_whole && let Some(widths) = self.widths_in(&table) {
+            table.set_constraints(widths);
+        }
+        let text = table.to_string();
+        if !is_whole && self.is_first {
+            self.widths = Some(measured(&text));
+        }
+        let mut lines: Vec<&str> = text.split('\n').collect();
+        if !is_last {
+            lines.pop();
+        }
+        let from = usize::from(!self.is_first);
+        self.is_first = false;
+        for line in lines.iter().skip(from) {
+            out.write_all(line.as_bytes())?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    /// The widths for a part of the table, with a space on each side; none where the terminal decides.
+    fn widths_in(&self, table: &Table) -> Option<Vec<ColumnConstraint>> {
+        let own = || -> Vec<usize> { self.columns.values().map(|column| column.width + 2).collect() };
+        let widths = match &self.widths {
+            Some(widths) => widths.clone(),
+            None if self.columns.is_empty() => return None,
+            None => own(),
+        };
+        let total = widths.iter().sum::<usize>() + widths.len() + 1;
+        let fits = table.width().is_none_or(|width| total <= usize::from(width));
+        let fixed = |width: usize| {
+            let width = u16::try_from(width).unwrap_or(u16::MAX);
+            ColumnConstraint::Absolute(Width::Fixed(width))
+        };
+        (fits || self.widths.is_some()).then(|| widths.into_iter().map(fixed).collect())
+    }
+}
+
+/// The widths of the columns of a table that is drawn.
+fn measured(text: &str) -> Vec<usize> {
+    let border = text.lines().next().unwrap_or_default();
+    let inner = border.trim_matches(|c| c != '─');
+    inner.split('┬').map(|part| part.chars().count()).collect()
+}
+
+fn facts(out: &mut impl Write, output: Part<'_>, but: Option<&str>) -> Done {
+    match output.kind() {
+        Kind::Object => {
+            let members = output.members();
+            for (key, value) in members.filter(|(_, value)| !value.is_null()) {
+                let name = key.name();
+                if Some(&*name) == but {
+                    continue;
+                }
+                // An object is told one level deep.
+                if value.kind() != Kind::Object {
+                    writeln!(out, "{}: {}", printable(&name), printable(&cell(value)))?;
+                }
+                for (member, inner) in value.members() {
+                    let inner = cell(inner);
+                    let member = member.name();
+                    writeln!(out, "{name}.{member}: {}", printable(&inner))?;
+                }
+            }
+            Ok(())
+        }
+        Kind::Array => Ok(()),
+        _ => Ok(writeln!(out, "{}", printable(&cell(output)))?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use toolrun::json::Json;
+
+    use super::*;
+
+    fn drawn(rows: &str) -> String {
+        let mut out = Vec::new();
+        let json = Json::read(rows.to_owned().into()).unwrap();
+        assert!(grid(&mut out, json.part()).is_ok());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_table_in_parts_is_that_in_one() {
+        let row = |i: usize| format!(r#"{{"id": {i}, "name": "n{}", "none": null, "list": [{i}, "é"]}}"#, i % 7);
+        let rows: Vec<String> = (0..15_000).map(row).collect();
+        let whole = drawn(&format!("[{}]", rows.join(",")));
+        let mut table = with_header(&["id", "name", "list"]);
+        for i in 0..15_000 {
+            table.add_row([i.to_string(), format!("n{}", i % 7), format!("[{i},\"é\"]")]);
+        }
+        table.column_mut(0).unwrap().set_cell_alignment(CellAlignment::Right);
+        assert!(whole == format!("{table}\n"), "{}", &whole[..2000]);
+    }
+
+    #[test]
+    fn rows_without_members_and_wide_cells() {
+        assert_eq!(drawn("[1, 2]").lines().nth(1), Some("│ value │"));
+        let wide = format!("[{{\"a\": \"{}\"}}]", "x".repeat(CELL));
+        let json = Json::read(wide.into()).unwrap();
+        match grid(&mut Vec::new(), json.part()) {
+            Err(Failure::Told(exit::RESPONSE, text)) => assert!(text.contains("a cell of more than"), "{text}"),
+            _ => panic!("a cell that wide is refused"),
+        }
     }
 }

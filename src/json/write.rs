@@ -1,0 +1,98 @@
+//! Writing a JSON text in another layout. Strings and numbers stay as they came.
+
+use std::io::{self, Write};
+
+use super::part::{Kind, Part, space, string_end};
+
+/// Writes a value without white space between its parts.
+///
+/// # Errors
+/// Those of the writer.
+pub fn compact(part: Part<'_>, out: &mut impl Write) -> io::Result<()> {
+    let text = part.text();
+    let (mut start, mut at) = (0, 0);
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => at = string_end(text, at).0,
+            b' ' | b'\n' | b'\t' | b'\r' => {
+                out.write_all(text.get(start..at).unwrap_or_default())?;
+                at = space(text, at);
+                start = at;
+            }
+            _ => at += 1,
+        }
+    }
+    out.write_all(text.get(start..).unwrap_or_default())
+}
+
+/// Writes a value for people: each member and element on a line of its own, indented by two spaces.
+///
+/// # Errors
+/// Those of the writer.
+pub fn pretty(part: Part<'_>, out: &mut impl Write) -> io::Result<()> {
+    indented(part, 0, out)
+}
+
+/// Goes no deeper than a checked text is nested.
+fn indented(part: Part<'_>, depth: usize, out: &mut impl Write) -> io::Result<()> {
+    let mut is_first = true;
+    let mut line = |out: &mut dyn Write| {
+        out.write_all(if is_first { b"\n" } else { b",\n" })?;
+        is_first = false;
+        indent(depth + 1, out)
+    };
+    let (open, close) = match part.kind() {
+        Kind::Array => (b"[", b"]"),
+        Kind::Object => (b"{", b"}"),
+        _ => return out.write_all(part.text()),
+    };
+    out.write_all(open)?;
+    for element in part.elements() {
+        line(out)?;
+        indented(element, depth + 1, out)?;
+    }
+    for (key, member) in part.members() {
+        line(out)?;
+        out.write_all(key.quoted())?;
+        out.write_all(b": ")?;
+        indented(member, depth + 1, out)?;
+    }
+    if !is_first {
+        out.write_all(b"\n")?;
+        indent(depth, out)?;
+    }
+    out.write_all(close)
+}
+
+fn indent(depth: usize, out: &mut dyn Write) -> io::Result<()> {
+    (0..depth).try_for_each(|_| out.write_all(b"  "))
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+    use crate::json::Json;
+
+    #[test]
+    fn layouts_are_those_of_serde_json() {
+        for text in [
+            "null",
+            " [ ] ",
+            "{}",
+            r#" { "a" : [ 1 , { } , [ ] , "x y\" z" ] , "b\n" : { "c" : -1.50e2 } } "#,
+        ] {
+            let json = Json::read(text.into()).unwrap();
+            let value: serde_json::Value = serde_json::from_str(text).unwrap();
+            let (mut small, mut large) = (Vec::new(), Vec::new());
+            compact(json.part(), &mut small).unwrap();
+            pretty(json.part(), &mut large).unwrap();
+            // Numbers stay as they came.
+            let expected = value.to_string().replace("-150.0", "-1.50e2");
+            assert_eq!(String::from_utf8(small).unwrap(), expected);
+            let expected = format!("{value:#}").replace("-150.0", "-1.50e2");
+            assert_eq!(String::from_utf8(large).unwrap(), expected);
+        }
+    }
+}
