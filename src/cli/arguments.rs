@@ -4,6 +4,7 @@ use std::io::Read;
 
 use serde_json::{Map, Value};
 use toolrun::Tool;
+use toolrun::json::Json;
 use toolrun::params::read_text;
 
 /// Reads the words behind the tool's name: one JSON object, `@FILE`, `-`, `key=value` or `key:=json`, in any
@@ -58,6 +59,7 @@ fn pair(tool: &Tool, word: &str) -> Result<(String, Value), String> {
     if let Some(key) = key.strip_suffix(':') {
         let value = serde_json::from_str(text)
             .map_err(|error| format!("`{key}:=` needs JSON, and `{text}` is none: {error}"))?;
+        refuse_long_numbers(&format!("`{key}:=`"), text)?;
         return Ok((key.to_owned(), value));
     }
     let value = match tool.params.get(key) {
@@ -67,10 +69,23 @@ fn pair(tool: &Tool, word: &str) -> Result<(String, Value), String> {
     Ok((key.to_owned(), value))
 }
 
+/// A number that would lose digits on its way is not sent as another one.
+fn refuse_long_numbers(source: &str, text: &str) -> Result<(), String> {
+    match Json::read(text.to_owned().into()).map(|json| json.value()) {
+        Ok(Err(error)) => Err(format!(
+            "{source}: {error}; write it as a string, where the tool takes one"
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// JSON is YAML too, so one reader serves both; its own errors tell line and column.
 fn object(source: &str, text: &str) -> Result<Map<String, Value>, String> {
     let value: Value = match serde_json::from_str(text) {
-        Ok(value) => value,
+        Ok(value) => {
+            refuse_long_numbers(source, text)?;
+            value
+        }
         Err(error) if text.trim_start().starts_with(['{', '[']) => {
             return Err(format!("{source}: not valid JSON: {error}"));
         }

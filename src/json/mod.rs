@@ -180,6 +180,14 @@ impl std::io::Write for Cut {
     }
 }
 
+/// Whether a text is a number that an integer of 64 bits or a double holds with all its digits, or no number.
+pub fn is_exact(text: &str) -> bool {
+    match Json::read(text.to_owned().into()) {
+        Ok(json) => json.part().is_exact(),
+        Err(_) => true,
+    }
+}
+
 /// A JSON text cannot be had as a tree, or as a value of some type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

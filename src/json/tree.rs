@@ -100,7 +100,7 @@ impl fmt::Display for Inexact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the number {} has more digits than can be computed with; a JSONPath gives it as it is",
+            "the number {} has more digits than can be computed with",
             self.digits
         )
     }

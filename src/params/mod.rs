@@ -13,6 +13,7 @@ use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::json::{Json, is_exact};
 use crate::words::{kind_of, nearest};
 
 /// The params of a tool.
@@ -380,13 +381,15 @@ fn crop(text: &str) -> String {
 pub fn read_text(schema: &Value, text: &str) -> Value {
     for name in types_of(schema) {
         let read = match name {
+            // A number that would lose digits is left a text, which the schema then refuses.
             "integer" | "number" => serde_json::from_str::<serde_json::Number>(text)
                 .ok()
+                .filter(|_| is_exact(text))
                 .map(Value::Number),
             "boolean" => text.parse::<bool>().ok().map(Value::Bool),
             "null" if text == "null" => Some(Value::Null),
-            "object" if text.trim_start().starts_with('{') => serde_json::from_str(text).ok(),
-            "array" if text.trim_start().starts_with('[') => serde_json::from_str(text).ok(),
+            "object" if text.trim_start().starts_with('{') => exact(text),
+            "array" if text.trim_start().starts_with('[') => exact(text),
             "array" => {
                 let item = schema.get("items").unwrap_or(&Value::Null);
                 Some(Value::Array(vec![read_text(item, text)]))
@@ -398,6 +401,11 @@ pub fn read_text(schema: &Value, text: &str) -> Value {
         }
     }
     Value::String(text.to_owned())
+}
+
+/// The value of a JSON text that a tree holds as it is.
+fn exact(text: &str) -> Option<Value> {
+    Json::read(text.to_owned().into()).ok()?.value().ok()
 }
 
 #[cfg(test)]

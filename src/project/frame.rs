@@ -275,7 +275,8 @@ impl<'a> Frame<'a> {
                 .iter()
                 .find(|one| is_read(expression, name, one))
             {
-                return Err(failed(inexact));
+                let hint = "a JSONPath gives it as it is";
+                return Err(failed(&format!("{inexact}; {hint}")));
             }
         }
         Ok(())

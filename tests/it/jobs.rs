@@ -537,10 +537,15 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
     assert!(job.cancel().await.unwrap());
     let last = job.finish().await.unwrap();
     assert_eq!(
-        last.created.as_ref().map(|created| &created["id"]),
+        last.created
+            .as_ref()
+            .map(|created| created.value().unwrap()["id"].clone()),
         Some(&json!("j/1"))
     );
-    assert_eq!(last.output(&tool).unwrap().value().unwrap()["result"], json!([1]));
+    assert_eq!(
+        last.output(&tool).unwrap().value().unwrap()["result"],
+        json!([1])
+    );
     assert!(events.lock().unwrap().len() >= 3);
     // A call does both.
     let outcome = engine.call(&tool, json!({ "name": "n" })).await.unwrap();
@@ -549,7 +554,10 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
         .call_all(&tool, json!({ "name": "n" }), Default::default())
         .await
         .unwrap();
-    assert_eq!((all.pages, &all.output["name"]), (1, &json!("n")));
+    assert_eq!(
+        (all.pages, &all.output.value().unwrap()["name"]),
+        (1, &json!("n"))
+    );
     // A tool that waits for nothing is done at once.
     workspace.tool(
         "get-probe",
@@ -566,5 +574,8 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
         (None, true)
     );
     assert!(!job.cancel().await.unwrap());
-    assert_eq!(job.finish().await.unwrap().body["state"], "done");
+    assert_eq!(
+        job.finish().await.unwrap().body.value().unwrap()["state"],
+        "done"
+    );
 }

@@ -140,7 +140,7 @@ async fn shopify() {
         .call(&tool, json!({ "search": "title:\"hat\"" }))
         .await;
     assert_eq!(
-        outcome.expect("an answer").output["products"][0]["title"],
+        outcome.expect("an answer").output.value().unwrap()["products"][0]["title"],
         "Hat"
     );
     let request = &fake.requests()[0];
@@ -191,7 +191,10 @@ async fn stripe() {
     let outcome = engine
         .call(&tool("create-checkout-session"), arguments)
         .await;
-    assert_eq!(outcome.expect("an answer").output["id"], "cs_1");
+    assert_eq!(
+        outcome.expect("an answer").output.value().unwrap()["id"],
+        "cs_1"
+    );
     let requests = fake.requests();
     assert_eq!(
         told(&requests[0], &["authorization", "content-type"]),
@@ -223,7 +226,7 @@ async fn dynamodb() {
     let arguments = json!({ "table": "things", "key": { "id": { "S": "a" } } });
     let outcome = engine.call(&tool("get-item"), arguments).await;
     assert_eq!(
-        outcome.expect("an answer").output,
+        outcome.expect("an answer").output.value().unwrap(),
         json!({ "item": { "id": { "S": "a" } } })
     );
     let request = &fake.requests()[0];
@@ -267,7 +270,10 @@ async fn files() {
         engine(&fake, &[("FILES_TOKEN", "made-up")]).with_files(Files::Below(folder.path().into()));
     let arguments = json!({ "file": path, "labels": { "a": "b" } });
     let outcome = engine.call(&tool("upload-file"), arguments).await;
-    assert_eq!(outcome.expect("an answer").output["bytes"], 3);
+    assert_eq!(
+        outcome.expect("an answer").output.value().unwrap()["bytes"],
+        3
+    );
     let upload = &fake.requests()[0];
     let kind = upload.header("content-type").expect("a content type");
     let boundary = kind
@@ -331,7 +337,7 @@ async fn slack() {
     let arguments = json!({ "channel": "C1", "text": "é\n\"hi\"" });
     let outcome = engine.call(&tool, arguments.clone()).await;
     assert_eq!(
-        outcome.expect("an answer").output,
+        outcome.expect("an answer").output.value().unwrap(),
         json!({ "channel": "C1", "ts": "1.2" })
     );
     assert_eq!(
@@ -411,7 +417,7 @@ async fn replicate() {
     let arguments = json!({ "version": "v1", "input": { "prompt": "hi" } });
     let outcome = engine.call(&tool("create-prediction"), arguments).await;
     assert_eq!(
-        outcome.expect("an answer").output,
+        outcome.expect("an answer").output.value().unwrap(),
         json!({ "id": "p1", "output": ["a"], "seconds": 0.5 })
     );
     let told: Vec<String> = fake

@@ -102,7 +102,10 @@ impl Column {
 /// The text of a cell.
 fn text(member: Part<'_>) -> Result<String, Failure> {
     if member.text().len() > CELL {
-        return Err(too_large(&format!("a cell of more than {} KiB", CELL >> 10)));
+        return Err(too_large(&format!(
+            "a cell of more than {} KiB",
+            CELL >> 10
+        )));
     }
     Ok(printable(&cell(member)).into_owned())
 }
@@ -111,7 +114,9 @@ fn text(member: Part<'_>) -> Result<String, Failure> {
 fn too_large(what: &str) -> Failure {
     Failure::Told(
         exit::RESPONSE,
-        format!("the table would have {what}, which is beyond its limit; json, ndjson, csv and yaml print it"),
+        format!(
+            "the table would have {what}, which is beyond its limit; json, ndjson, csv and yaml print it"
+        ),
     )
 }
 
@@ -203,14 +208,21 @@ impl Drawing {
 
     /// The widths for a part of the table, with a space on each side; none where the terminal decides.
     fn widths_in(&self, table: &Table) -> Option<Vec<ColumnConstraint>> {
-        let own = || -> Vec<usize> { self.columns.values().map(|column| column.width + 2).collect() };
+        let own = || -> Vec<usize> {
+            self.columns
+                .values()
+                .map(|column| column.width + 2)
+                .collect()
+        };
         let widths = match &self.widths {
             Some(widths) => widths.clone(),
             None if self.columns.is_empty() => return None,
             None => own(),
         };
         let total = widths.iter().sum::<usize>() + widths.len() + 1;
-        let fits = table.width().is_none_or(|width| total <= usize::from(width));
+        let fits = table
+            .width()
+            .is_none_or(|width| total <= usize::from(width));
         let fixed = |width: usize| {
             let width = u16::try_from(width).unwrap_or(u16::MAX);
             ColumnConstraint::Absolute(Width::Fixed(width))
@@ -268,14 +280,22 @@ mod tests {
 
     #[test]
     fn a_table_in_parts_is_that_in_one() {
-        let row = |i: usize| format!(r#"{{"id": {i}, "name": "n{}", "none": null, "list": [{i}, "é"]}}"#, i % 7);
+        let row = |i: usize| {
+            format!(
+                r#"{{"id": {i}, "name": "n{}", "none": null, "list": [{i}, "é"]}}"#,
+                i % 7
+            )
+        };
         let rows: Vec<String> = (0..15_000).map(row).collect();
         let whole = drawn(&format!("[{}]", rows.join(",")));
         let mut table = with_header(&["id", "name", "list"]);
         for i in 0..15_000 {
             table.add_row([i.to_string(), format!("n{}", i % 7), format!("[{i},\"é\"]")]);
         }
-        table.column_mut(0).unwrap().set_cell_alignment(CellAlignment::Right);
+        table
+            .column_mut(0)
+            .unwrap()
+            .set_cell_alignment(CellAlignment::Right);
         assert!(whole == format!("{table}\n"), "{}", &whole[..2000]);
     }
 
@@ -285,7 +305,9 @@ mod tests {
         let wide = format!("[{{\"a\": \"{}\"}}]", "x".repeat(CELL));
         let json = Json::read(wide.into()).unwrap();
         match grid(&mut Vec::new(), json.part()) {
-            Err(Failure::Told(exit::RESPONSE, text)) => assert!(text.contains("a cell of more than"), "{text}"),
+            Err(Failure::Told(exit::RESPONSE, text)) => {
+                assert!(text.contains("a cell of more than"), "{text}")
+            }
             _ => panic!("a cell that wide is refused"),
         }
     }

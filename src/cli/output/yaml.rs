@@ -134,7 +134,9 @@ fn is_plain(text: &str) -> bool {
     const WORDS: [&str; 8] = ["true", "false", "null", "yes", "no", "on", "off", "nan"];
     text.len() > 1
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/'))
         && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
@@ -159,7 +161,11 @@ fn quoted(out: &mut impl Write, text: &str) -> io::Result<()> {
 }
 
 fn needs_escape(c: char) -> bool {
-    c.is_control() || matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
+    c.is_control()
+        || matches!(
+            c,
+            '"' | '\\' | '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}'
+        )
 }
 
 #[cfg(test)]
@@ -179,13 +185,77 @@ mod tests {
     #[test]
     fn it_is_what_the_library_writes() {
         let strings = [
-            "", " ", "a", "abc", "true", "No", "1", "1.5", "0x1f", "1e3", "~", "null", "a b", "a: b", "a #b", "#a", "- a",
-            "-", "?", "a\nb", "a\nb\n", "a\n\nb\n\n", " a\n b", "\n", "a\n", "é", "\u{1f600}", "\u{7f}", "\u{85}", "\t",
-            "a\tb", "'", "\"", "[a]", "{a}", "a,b", "2020-01-01", "12:30", "---", "--- a", "...", "%a", "@a", "&a", "*a",
-            "!a", "|", ">", "a\r\nb", "\u{0}", "\u{feff}a", "a/b-c_d", "y", "n", "nan", ".nan", ".inf", "a:", ":a", "<<", "=",
+            "",
+            " ",
+            "a",
+            "abc",
+            "true",
+            "No",
+            "1",
+            "1.5",
+            "0x1f",
+            "1e3",
+            "~",
+            "null",
+            "a b",
+            "a: b",
+            "a #b",
+            "#a",
+            "- a",
+            "-",
+            "?",
+            "a\nb",
+            "a\nb\n",
+            "a\n\nb\n\n",
+            " a\n b",
+            "\n",
+            "a\n",
+            "é",
+            "\u{1f600}",
+            "\u{7f}",
+            "\u{85}",
+            "\t",
+            "a\tb",
+            "'",
+            "\"",
+            "[a]",
+            "{a}",
+            "a,b",
+            "2020-01-01",
+            "12:30",
+            "---",
+            "--- a",
+            "...",
+            "%a",
+            "@a",
+            "&a",
+            "*a",
+            "!a",
+            "|",
+            ">",
+            "a\r\nb",
+            "\u{0}",
+            "\u{feff}a",
+            "a/b-c_d",
+            "y",
+            "n",
+            "nan",
+            ".nan",
+            ".inf",
+            "a:",
+            ":a",
+            "<<",
+            "=",
         ];
         let mut values: Vec<Value> = strings.iter().map(|text| json!(text)).collect();
-        values.extend([json!(null), json!(true), json!(-3), json!(1.5), json!([]), json!({})]);
+        values.extend([
+            json!(null),
+            json!(true),
+            json!(-3),
+            json!(1.5),
+            json!([]),
+            json!({}),
+        ]);
         let nested: Vec<Value> = values
             .iter()
             .flat_map(|value| {
@@ -196,11 +266,19 @@ mod tests {
             })
             .collect();
         for value in values.iter().chain(&nested) {
-            assert_eq!(written(value), serde_yaml::to_string(value).unwrap(), "{value}");
+            assert_eq!(
+                written(value),
+                serde_yaml::to_string(value).unwrap(),
+                "{value}"
+            );
         }
         for key in strings.iter().filter(|key| !key.contains('\n')) {
             let value = json!({ *key: 1, "b": { *key: [1] } });
-            assert_eq!(written(&value), serde_yaml::to_string(&value).unwrap(), "{key:?}");
+            assert_eq!(
+                written(&value),
+                serde_yaml::to_string(&value).unwrap(),
+                "{key:?}"
+            );
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod fake;
 mod http;
+pub mod peak;
 mod sandbox;
 
 use std::fs;
