@@ -27,6 +27,14 @@
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+#![cfg_attr(
+    not(all(feature = "sandbox", feature = "import")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some of it serves one feature alone"
+    )
+)]
 
 mod answer;
 pub mod base_url;
@@ -36,6 +44,7 @@ pub mod engine;
 pub mod error;
 pub mod examples;
 pub mod format;
+#[cfg(feature = "import")]
 pub mod import;
 pub mod jsonpath;
 pub mod paging;
@@ -43,6 +52,7 @@ mod parallel;
 pub mod params;
 pub mod plan;
 pub mod project;
+#[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod send;
 pub mod service;
