@@ -15,6 +15,7 @@ use crate::send::ClientError;
 use crate::service::SettingError;
 use crate::sign::SecretError;
 use crate::wait::WaitError;
+use crate::words::excerpt;
 
 /// The kind of an error; each kind has one exit code on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -263,17 +264,11 @@ fn unfinished(job: &Unfinished) -> String {
     )
 }
 
-/// A value as a short text.
-pub fn excerpt(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(200) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
-    }
-}
-
 /// What set the limit of time when the caller did.
 pub const CALLERS_LIMIT: &str = "the limit of the caller";
+
+/// What set the limit of time for all that the caller does.
+pub const CALLERS_DEADLINE: &str = "the deadline of the caller";
 
 /// Why a download cannot go where a file is.
 pub const THERE: &str = "it is there already";
@@ -401,6 +396,9 @@ impl Error {
             ),
             Error::Timeout { limit, .. } if *limit == CALLERS_LIMIT => {
                 Some("`--timeout` sets another limit".to_owned())
+            }
+            Error::Timeout { limit, .. } if *limit == CALLERS_DEADLINE => {
+                Some("`--deadline` sets another limit".to_owned())
             }
             Error::Consent { .. } => Some("say `--yes` to run it".to_owned()),
             Error::NoDestination { .. } => {

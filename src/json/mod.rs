@@ -124,13 +124,7 @@ impl Json {
 
     /// The start of the text, without white space between its parts.
     pub fn excerpt(&self) -> String {
-        let mut cut = Cut(Vec::new());
-        let whole = write::compact(self.part(), &mut cut).is_ok();
-        let text = String::from_utf8_lossy(&cut.0);
-        match text.char_indices().nth(EXCERPT) {
-            None if whole => text.into_owned(),
-            end => format!("{}...", &text[..end.map_or(text.len(), |(end, _)| end)]),
-        }
+        self.part().excerpt()
     }
 
     /// The value as a tree.
@@ -153,6 +147,19 @@ impl Json {
     /// When it is no such value.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         serde_json::from_slice(&self.text).map_err(|error| ValueError(error.to_string()))
+    }
+}
+
+impl Part<'_> {
+    /// The start of the text, without white space between its parts.
+    pub fn excerpt(&self) -> String {
+        let mut cut = Cut(Vec::new());
+        let whole = write::compact(*self, &mut cut).is_ok();
+        let text = String::from_utf8_lossy(&cut.0);
+        match text.char_indices().nth(EXCERPT) {
+            None if whole => text.into_owned(),
+            end => format!("{}...", &text[..end.map_or(text.len(), |(end, _)| end)]),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Node, ProjectError, Projector, ResponseView};
+use super::{JsonPath, Node, ProjectError, Projector, ResponseView};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::Check;
 use crate::template::{Names, Template};
@@ -45,5 +45,27 @@ impl Condition {
     pub fn holds(&self, response: &ResponseView<'_>) -> Result<bool, ProjectError> {
         let value = self.0.part_of(response)?;
         Ok(value.is_some_and(|value| value.part().is_truthy()))
+    }
+
+    /// Whether the response has nothing at the condition's place, be it true, false or null.
+    pub fn is_unanswered(&self, response: &ResponseView<'_>) -> bool {
+        if let Some(steps) = self.path().and_then(JsonPath::singular) {
+            let mut steps = steps.iter();
+            let found = steps.try_fold(response.body.part(), |part, step| step.select_in(part));
+            return found.is_none();
+        }
+        match self.0.part_of(response) {
+            Ok(None) => true,
+            Ok(Some(list)) => self.path().is_some() && !list.part().is_truthy(),
+            Err(_) => false,
+        }
+    }
+
+    /// The path that the condition is, where it is one.
+    pub fn path(&self) -> Option<&JsonPath> {
+        match self.0.node() {
+            Node::Path(pick) => Some(&pick.path),
+            _ => None,
+        }
     }
 }

@@ -121,6 +121,11 @@ impl<'a> ResponseView<'a> {
         }
     }
 
+    /// The same response with another body.
+    pub fn of_body(&self, body: &'a Json) -> ResponseView<'a> {
+        ResponseView::new(body, self.status, self.headers, self.params).of_job(self.created)
+    }
+
     /// The same response as the last one of a job that began with this body.
     pub fn of_job(self, created: Option<&'a Json>) -> ResponseView<'a> {
         ResponseView { created, ..self }

@@ -484,6 +484,29 @@ impl Projection {
         Some(rows.iter().map(|member| member.key.clone()).collect())
     }
 
+    /// The path that the rows come by, where they come by one.
+    pub fn rows_path(&self) -> Option<&JsonPath> {
+        let node = match (&self.rows, self.output.as_ref()?.node()) {
+            (Some(key), Node::Map(members)) => {
+                &members.iter().find(|member| member.key == *key)?.node
+            }
+            (None, output) => output,
+            _ => return None,
+        };
+        match node {
+            Node::Path(pick) => Some(&pick.path),
+            Node::Each { walk, .. } => walk.first().map(|(_, pick)| &pick.path),
+            _ => None,
+        }
+    }
+
+    /// Whether each row is of one of these items, so that rows show that there are items.
+    pub fn has_rows_of(&self, items: &JsonPath) -> bool {
+        self.rows_path()
+            .and_then(|path| path.as_str().strip_prefix(items.as_str()))
+            .is_some_and(|rest| rest == "[*]")
+    }
+
     /// The key of the output that holds the rows.
     pub fn rows_key(&self) -> Option<&str> {
         self.rows.as_deref()

@@ -48,7 +48,7 @@ pub struct Printer<'t> {
     format: Format,
     tool: &'t Tool,
     out: BufWriter<StdoutLock<'static>>,
-    columns: Option<Vec<String>>,
+    sheet: Option<csv::Sheet>,
 }
 
 impl<'t> Printer<'t> {
@@ -58,7 +58,7 @@ impl<'t> Printer<'t> {
             format,
             tool,
             out: BufWriter::new(io::stdout().lock()),
-            columns: None,
+            sheet: None,
         }
     }
 
@@ -78,7 +78,10 @@ impl<'t> Printer<'t> {
                 yaml::write(&mut self.out, output.part())?;
             }
             Format::Table => table::write(&mut self.out, self.tool, output.part())?,
-            Format::Ndjson | Format::Csv | Format::Raw => return self.page(output),
+            Format::Ndjson | Format::Csv | Format::Raw => {
+                self.page(output)?;
+                return self.finish();
+            }
         }
         Ok(self.out.flush()?)
     }
@@ -93,15 +96,11 @@ impl<'t> Printer<'t> {
         Ok(self.out.flush()?)
     }
 
-    fn rows<'o>(&mut self, rows: impl Iterator<Item = Part<'o>> + Clone) -> Done {
+    fn rows<'o>(&mut self, rows: impl Iterator<Item = Part<'o>>) -> Done {
         if self.format == Format::Csv {
-            if self.columns.is_none() {
-                self.columns = self.tool.projection.columns();
-                if let Some(columns) = &self.columns {
-                    csv::header(&mut self.out, columns)?;
-                }
-            }
-            csv::write(&mut self.out, rows, &mut self.columns)?;
+            let columns = || self.tool.projection.columns();
+            let sheet = self.sheet.get_or_insert_with(|| csv::Sheet::new(columns()));
+            sheet.add(&mut self.out, rows)?;
             return Ok(());
         }
         for row in rows {
@@ -111,10 +110,18 @@ impl<'t> Printer<'t> {
         Ok(())
     }
 
+    /// Prints what has waited for the last page.
+    pub fn finish(&mut self) -> Done {
+        if let Some(sheet) = self.sheet.take() {
+            sheet.finish(&mut self.out)?;
+        }
+        Ok(self.out.flush()?)
+    }
+
     /// Prints one body of several as it came, each on lines of its own.
     pub fn raw_page(&mut self, body: &[u8]) -> Done {
         self.out.write_all(body)?;
-        if !body.ends_with(b"\n") {
+        if !body.is_empty() && !body.ends_with(b"\n") {
             self.out.write_all(b"\n")?;
         }
         Ok(self.out.flush()?)
@@ -152,18 +159,6 @@ fn cell(part: Part<'_>) -> String {
             String::from_utf8_lossy(&text).into_owned()
         }
     }
-}
-
-/// The keys of all rows, in the order in which they appear.
-fn columns<'t>(rows: impl Iterator<Item = Part<'t>>) -> Vec<String> {
-    let mut columns = indexmap::IndexSet::new();
-    for (key, _) in rows.flat_map(|row| row.members()) {
-        let name = key.name();
-        if !columns.contains(&*name) {
-            columns.insert(name.into_owned());
-        }
-    }
-    columns.into_iter().collect()
 }
 
 /// Text that a terminal shows and does not obey: control characters, but line breaks and tabs, are escaped.
