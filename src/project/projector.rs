@@ -65,7 +65,11 @@ impl Projector {
                 None => Json::null(),
             }));
         }
-        let mut out = Vec::new();
+        // Most outputs are no longer than the body, and what is not written takes no memory.
+        let mut out = match &self.node {
+            Node::Template(_) | Node::Literal(_) => Vec::new(),
+            _ => Vec::with_capacity(part.text().len()),
+        };
         let is_defined = match &self.node {
             Node::Template(template) => frame.render(template, &mut out)?,
             node => write(node, part, &found, frame, &mut out).map(|()| true)?,

@@ -540,7 +540,7 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
         last.created
             .as_ref()
             .map(|created| created.value().unwrap()["id"].clone()),
-        Some(&json!("j/1"))
+        Some(json!("j/1"))
     );
     assert_eq!(
         last.output(&tool).unwrap().value().unwrap()["result"],

@@ -393,7 +393,10 @@ async fn a_failed_walk_gives_the_error_and_what_was_read() {
         "{incomplete}"
     );
     let read = incomplete.read.expect("two pages");
-    assert_eq!((read.pages, &read.output), (2, &json!({ "rows": [1, 2] })));
+    assert_eq!(
+        (read.pages, &read.output.value().unwrap()),
+        (2, &json!({ "rows": [1, 2] }))
+    );
     let Stopped::Error(error) = &read.notes[0].stopped else {
         panic!("{:?}", read.notes);
     };

@@ -69,7 +69,7 @@ fn columns(rows: Part<'_>) -> Result<IndexMap<String, Column>, Failure> {
                 if columns.len() == COLUMNS {
                     return Err(too_large(&format!("more than {COLUMNS} columns")));
                 }
-                let width = name.width();
+                let width = printable(&name).width();
                 columns.insert(
                     name.clone().into_owned(),
                     Column {
@@ -254,7 +254,8 @@ fn facts(out: &mut impl Write, output: Part<'_>, but: Option<&str>) -> Done {
                 for (member, inner) in value.members() {
                     let inner = cell(inner);
                     let member = member.name();
-                    writeln!(out, "{name}.{member}: {}", printable(&inner))?;
+                    let name = format!("{name}.{member}");
+                    writeln!(out, "{}: {}", printable(&name), printable(&inner))?;
                 }
             }
             Ok(())
