@@ -11,7 +11,7 @@ use super::query::{
     Filter, FilterQuery, Logical, Origin, Pattern, Query, Segment, Selector, SingularQuery, Slice,
     ValueExpr,
 };
-use super::{JsonPath, Plan, shape};
+use super::{JsonPath, Plan, Step, shape};
 use crate::json::{Budget, Kind, Part, Tree};
 
 /// What is done with each node; its error ends the search.
@@ -91,11 +91,9 @@ impl<'p> Search<'p> {
 
     fn tree(&self, part: Part<'_>) -> Result<Tree, SearchError> {
         let tree = Tree::build(part, None, self.budget).map_err(|error| self.told(&error))?;
-        // A number under a name that the query does not have is not compared.
-        let text = self.path.as_str();
-        let read = tree.inexact.iter().find(|inexact| {
-            let name = inexact.path.last();
-            name.is_none_or(|name| text.contains(name.as_str()) || !is_plain(name))
+        let read = tree.inexact.iter().find(|inexact| match &self.path.plan {
+            Plan::Walk(_) => false,
+            Plan::Search(query) => compares(query, &inexact.path),
         });
         match read {
             Some(inexact) => Err(self.told(inexact)),
@@ -230,10 +228,58 @@ impl<'p> Search<'p> {
     }
 }
 
-/// Whether a name is written in a query as it is.
-fn is_plain(name: &str) -> bool {
-    name.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+/// Whether a filter of the query may compare what these members lead to.
+fn compares(query: &Query, path: &[String]) -> bool {
+    path.is_empty()
+        || !query.absolute.is_empty()
+        || query.segments.iter().any(|segment| {
+            let (Segment::Child(selectors) | Segment::Descendant(selectors)) = segment;
+            selectors.iter().any(|selector| match selector {
+                Selector::Filter(filter) => condition_compares(&filter.condition, path),
+                Selector::Single(_) | Selector::Wildcard | Selector::Slice(_) => false,
+            })
+        })
+}
+
+fn condition_compares(condition: &Logical, path: &[String]) -> bool {
+    match condition {
+        Logical::Or(terms) | Logical::And(terms) => {
+            terms.iter().any(|term| condition_compares(term, path))
+        }
+        Logical::Not(term) => condition_compares(term, path),
+        Logical::Exists(query) => query_compares(query, path),
+        Logical::Compare(comparison) => [&comparison.left, &comparison.right]
+            .into_iter()
+            .any(|side| expression_compares(side, path)),
+        // A number matches no pattern, however it is written.
+        Logical::Regexp(_) => false,
+    }
+}
+
+fn expression_compares(expression: &ValueExpr, path: &[String]) -> bool {
+    match expression {
+        ValueExpr::Query(query) => leads_to(&query.steps, path),
+        ValueExpr::ValueOf(query) => query_compares(query, path),
+        ValueExpr::Literal(_) | ValueExpr::Length(_) | ValueExpr::Count(_) => false,
+    }
+}
+
+/// What a query inside a filter selects by more than names is not followed: it may be anything.
+fn query_compares(query: &FilterQuery, path: &[String]) -> bool {
+    match query {
+        FilterQuery::Singular(query) => leads_to(&query.steps, path),
+        FilterQuery::Relative(_) | FilterQuery::Absolute(_) => true,
+    }
+}
+
+/// Whether steps may lead to what these members lead to, or to what has it inside.
+fn leads_to(steps: &[Step], path: &[String]) -> bool {
+    let mut names = steps.iter().filter_map(|step| match step {
+        Step::Name(name) => Some(name),
+        Step::Index(_) => None,
+    });
+    let first = names.next();
+    first.is_none_or(|first| path.contains(first) && names.all(|name| path.contains(name)))
 }
 
 fn reads_root(segment: &Segment) -> bool {

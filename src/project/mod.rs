@@ -92,6 +92,8 @@ pub struct Pick {
     slot: usize,
     /// How many of the path's first steps lead to what is in the slot.
     followed: usize,
+    /// Whether more of its first steps are to be followed from there.
+    is_partial: bool,
 }
 
 impl From<JsonPath> for Pick {
@@ -100,6 +102,7 @@ impl From<JsonPath> for Pick {
             path,
             slot: 0,
             followed: 0,
+            is_partial: false,
         }
     }
 }

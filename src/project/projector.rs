@@ -126,7 +126,9 @@ impl Node {
 
 impl Pick {
     fn want(&mut self, wanted: &mut Wanted, slots: &mut usize) {
-        (self.slot, self.followed) = wanted.add(&self.path.leading(), slots);
+        let leading = self.path.leading();
+        (self.slot, self.followed) = wanted.add(&leading, slots);
+        self.is_partial = self.followed < leading.len();
     }
 
     /// What a singular path selects.
@@ -165,7 +167,7 @@ impl Pick {
             };
         };
         let search = Search::new(&self.path, self.followed, frame.budget());
-        if search.refuses(from.kind()) {
+        if self.is_partial || search.refuses(from.kind()) {
             refuse_mismatch(&self.path, at)?;
         }
         search.visit(at, from, visitor)

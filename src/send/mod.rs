@@ -423,13 +423,16 @@ async fn read(
         }
         match (&mut download, destination) {
             (Some(download), Some(destination)) => download.write(&chunk, destination)?,
-            _ if first.is_empty() => first = chunk,
-            _ => body.extend_from_slice(&chunk),
+            _ if first.is_empty() && body.is_empty() => first = chunk,
+            _ => {
+                body.extend_from_slice(&std::mem::take(&mut first));
+                body.extend_from_slice(&chunk);
+            }
         }
     }
     let body = match body.is_empty() {
         true => first,
-        false => [first, body.freeze()].concat().into(),
+        false => body.freeze(),
     };
     Ok(Answer {
         status,

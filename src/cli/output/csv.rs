@@ -10,7 +10,7 @@ use toolrun::json::{Json, Kind, Part, write};
 use super::cell;
 
 /// Bytes of rows that are kept in memory while the header is not known; more go to a temporary file.
-const IN_MEMORY: usize = 8 << 20;
+const IN_MEMORY: usize = 1 << 20;
 /// The column of rows that have no members.
 const VALUE: &str = "value";
 

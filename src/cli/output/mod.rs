@@ -153,10 +153,10 @@ fn cell(part: Part<'_>) -> String {
         Kind::Null => String::new(),
         Kind::String => part.string().unwrap_or_default().into_owned(),
         _ => {
-            let mut text = Vec::new();
-            // To write to memory cannot fail.
+            let mut text = Vec::with_capacity(part.text().len());
+            // To write to memory cannot fail, and what was checked is UTF-8.
             let _ = write::compact(part, &mut text);
-            String::from_utf8_lossy(&text).into_owned()
+            String::from_utf8(text).unwrap_or_default()
         }
     }
 }
