@@ -306,6 +306,19 @@ fn compile(output: Value, bindings: &[(&str, Value)]) -> Projection {
     Projection::compile(Some(&spec), "", &response_names(["p"]), &check)
 }
 
+/// A text around a number keeps digits that a tree does not.
+fn with_all_digits(value: Value) -> Value {
+    let text = value
+        .to_string()
+        .replace("a 0.12345678901234568 of", "a 0.12345678901234567890 of")
+        .replace("a 1.2345678901234568e22 of", "a 12345678901234567890123 of")
+        .replace(
+            "a 1.2345678901234568e+22 of",
+            "a 12345678901234567890123 of",
+        );
+    serde_json::from_str(&text).unwrap()
+}
+
 #[test]
 fn text_and_tree_give_the_same() {
     let (mut same, mut errors, mut inexact) = (0, 0, 0);
@@ -334,7 +347,8 @@ fn text_and_tree_give_the_same() {
                 let checked = Json::read(output.bytes().clone());
                 assert!(checked.is_ok(), "{output}: {checked:?}\n{}", told());
                 let value: Value = serde_json::from_str(output.text()).unwrap();
-                assert_eq!(Ok(&value), expected.as_ref(), "{}", told());
+                let expected = expected.map(with_all_digits);
+                assert_eq!(Ok(value), expected, "{}", told());
                 same += 1;
             }
             // What a tree would compute with other digits is refused.
@@ -388,7 +402,7 @@ fn digits_strings_and_members_stay_as_they_came() {
             r#"["no. 18446744073709551616"]"#,
         ),
         (json!("{{ body.id }}"), "12345678901234567890123"),
-        (json!("{{ body.list | length }}"), "1"),
+        (json!("{{ body.twice | length }}"), "2"),
     ] {
         assert_eq!(
             run(output.clone(), body).as_deref(),

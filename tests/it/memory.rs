@@ -97,7 +97,7 @@ fn a_small_answer_that_unfolds_takes_no_more() {
         );
         if code == 9 {
             assert!(
-                run.stderr.contains("the limit for 59 MiB of JSON"),
+                run.stderr.contains("the limit for 60 MiB of JSON"),
                 "{}",
                 run.stderr
             );
