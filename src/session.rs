@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use url::Url;
 
+use crate::address::is_loopback;
 use crate::error::Error;
 use crate::send::{self, Again, Client, Event, Exchange, Observer, Roots, tell};
-use crate::service::{Service, is_loopback};
+use crate::service::Service;
 use crate::sign::{Grant, Redactor, Secrets, Token};
 
 /// A token is renewed so long before it expires, or a tenth of its time if that is less.
