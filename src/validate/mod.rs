@@ -1,10 +1,12 @@
 //! Validation: everything that can be known about descriptors without the network.
 
+mod kind;
 mod schema;
 mod secret;
 mod service;
 mod tool;
 
+pub use kind::Kind;
 pub(crate) use schema::KEYWORDS;
 pub use secret::confidential_spans;
 pub(crate) use secret::mask_literal_secrets;
