@@ -352,7 +352,11 @@ struct Repair {
 
 impl Repair {
     fn message(&self) -> String {
-        format!("`{}` would be read as {}", self.written.escape_debug(), self.read)
+        format!(
+            "`{}` would be read as {}",
+            self.written.escape_debug(),
+            self.read
+        )
     }
 
     fn help(&self) -> String {
@@ -377,11 +381,11 @@ fn as_written(text: &str, url: &Url) -> Result<(), Repair> {
     if plain == read {
         return Ok(());
     }
-    let same = text
+    let differs = text
         .char_indices()
-        .zip(read.chars())
+        .zip(url.as_str().chars())
         .find(|((_, written), read)| written != read);
-    let start = same.map_or(text.len().min(read.len()), |((at, _), _)| at);
+    let start = differs.map_or(text.len().min(url.as_str().len()), |((at, _), _)| at);
     let length = text[start..].chars().next().map_or(0, char::len_utf8);
     Err(Repair {
         at: start..start + length,
@@ -708,9 +712,8 @@ impl Origin {
             .collect();
         let shape = format!("{scheme}://{shape}{port}");
         match Url::parse(&shape) {
-            Ok(url) => as_written(&shape, &url).map_err(|repair| {
-                format!("with `x` for each expression, {}", repair.message())
-            }),
+            Ok(url) => as_written(&shape, &url)
+                .map_err(|repair| format!("with `x` for each expression, {}", repair.message())),
             Err(error) => Err(format!("the origin is no URL: {error}")),
         }
     }

@@ -297,7 +297,10 @@ fn canonical(url: String, part: &Part<'_>, losses: &Losses) -> String {
     let Ok(read) = Url::parse(&url) else {
         return url;
     };
-    let (written, read) = (url.trim_end_matches('/'), read.as_str().trim_end_matches('/'));
+    let (written, read) = (
+        url.trim_end_matches('/'),
+        read.as_str().trim_end_matches('/'),
+    );
     if !written.eq_ignore_ascii_case(read) {
         losses.note(
             What::Server,
