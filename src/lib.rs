@@ -27,6 +27,10 @@
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+#![cfg_attr(
+    not(all(feature = "sandbox", feature = "import")),
+    allow(dead_code, unused_imports, reason = "some of it serves one feature alone")
+)]
 
 pub mod address;
 mod answer;
@@ -37,6 +41,7 @@ pub mod engine;
 pub mod error;
 pub mod examples;
 pub mod format;
+#[cfg(feature = "import")]
 pub mod import;
 pub mod jsonpath;
 pub mod paging;
@@ -44,6 +49,7 @@ mod parallel;
 pub mod params;
 pub mod plan;
 pub mod project;
+#[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod send;
 pub mod service;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::format::{self, FileSchema};
+#[cfg(feature = "sandbox")]
 use crate::sandbox;
 
 /// A kind of descriptor file.
@@ -13,17 +14,24 @@ pub enum Kind {
     /// A tool's file.
     Tool,
     /// `sandbox.yaml`.
+    #[cfg(feature = "sandbox")]
     Sandbox,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 3] = [Kind::Service, Kind::Tool, Kind::Sandbox];
+    pub const ALL: [Kind; if cfg!(feature = "sandbox") { 3 } else { 2 }] = [
+        Kind::Service,
+        Kind::Tool,
+        #[cfg(feature = "sandbox")]
+        Kind::Sandbox,
+    ];
 
     fn file_schema(self) -> &'static FileSchema {
         match self {
             Kind::Service => &format::SERVICE,
             Kind::Tool => &format::TOOL,
+            #[cfg(feature = "sandbox")]
             Kind::Sandbox => &sandbox::SANDBOX,
         }
     }
