@@ -29,7 +29,11 @@
 #![warn(missing_docs)]
 #![cfg_attr(
     not(all(feature = "sandbox", feature = "import")),
-    allow(dead_code, unused_imports, reason = "some of it serves one feature alone")
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some of it serves one feature alone"
+    )
 )]
 
 pub mod address;

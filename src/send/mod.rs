@@ -3,22 +3,20 @@
 mod client;
 mod decode;
 mod download;
+mod receive;
 mod redirect;
 mod retry;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use hyper::body::Body as _;
-use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE, TRANSFER_ENCODING,
-};
+use bytes::Bytes;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE};
 use url::Url;
 
 pub use client::{Client, ClientError, Roots};
 pub use download::{Destination, Download, file_name};
+use receive::Receiver;
 
 use crate::error::{Error, seconds};
 use crate::plan::Method;
@@ -27,6 +25,9 @@ use crate::sign::{Redactor, SignedRequest};
 
 /// Redirects that are followed on the service's own origin.
 const MAX_REDIRECTS: usize = 5;
+
+/// The body of an error answer is read until so long before the time is up.
+const SPARE: Duration = Duration::from_millis(30);
 
 /// Something that happened while a request was sent, for whoever watches.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,6 +102,8 @@ pub struct Response {
     pub body: Bytes,
     /// The body of a success, where it goes to a file.
     pub download: Option<Download>,
+    /// Why the body of an error answer is not whole, where it is not. That of a success always is.
+    pub incomplete: Option<String>,
     /// How often the request was sent.
     pub attempts: u32,
     /// How long the service asks to wait.
@@ -306,6 +309,7 @@ struct Answer {
     headers: HeaderMap,
     body: Bytes,
     download: Option<Download>,
+    incomplete: Option<String>,
 }
 
 /// Why one try gave no answer.
@@ -341,6 +345,7 @@ fn finish(answer: Answer, attempts: u32, may_be_done: bool, exchange: &Exchange<
             false => answer.body,
         },
         download: answer.download,
+        incomplete: answer.incomplete.map(|reason| redactor.message(&reason)),
         attempts,
         retry_after,
         may_be_done,
@@ -350,7 +355,11 @@ fn finish(answer: Answer, attempts: u32, may_be_done: bool, exchange: &Exchange<
 /// One try: the request, the redirects on the service's own origin, the body.
 async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Failure> {
     let total = exchange.service.timeout.total.0;
-    tokio::time::timeout(total, follow(exchange, request))
+    let end = Instant::now() + total;
+    let end = exchange.deadline.map_or(end, |deadline| end.min(deadline));
+    // Whoever limits the time ends the whole exchange, and with it what an error answer said so far.
+    let until = end.checked_sub(SPARE).unwrap_or(end);
+    tokio::time::timeout(total, follow(exchange, request, until))
         .await
         .unwrap_or_else(|_| {
             Err(Failure::from(Error::Timeout {
@@ -360,7 +369,11 @@ async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer
         })
 }
 
-async fn follow(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Failure> {
+async fn follow(
+    exchange: &Exchange<'_>,
+    request: &SignedRequest,
+    until: Instant,
+) -> Result<Answer, Failure> {
     let Exchange {
         client, service, ..
     } = exchange;
@@ -378,8 +391,14 @@ async fn follow(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answ
             })?;
         let status = response.status().as_u16();
         let Some(location) = redirect::location(status, response.headers(), request.method) else {
-            let answer = read(response, service, request, &url, exchange.destination);
-            return answer.await.map_err(Failure::from);
+            let receiver = Receiver {
+                service,
+                request,
+                url: &url,
+                destination: exchange.destination,
+                until,
+            };
+            return receiver.read(response).await.map_err(Failure::from);
         };
         let target = redirect::target(&location, &url, client.base())?;
         if !request.follows_redirects {
@@ -426,135 +445,6 @@ fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
         _ => {}
     }
     Ok(built)
-}
-
-/// The status of an answer that is a part.
-const PARTIAL: u16 = 206;
-
-/// Reads the body: that of a success into a file, where there is a destination for it.
-async fn read(
-    response: reqwest::Response,
-    service: &Service,
-    request: &SignedRequest,
-    url: &Url,
-    destination: Option<&Destination>,
-) -> Result<Answer, Error> {
-    let most = service.limits.response_bytes;
-    let (parts, mut incoming) = http::Response::<reqwest::Body>::from(response).into_parts();
-    let (status, headers) = (parts.status.as_u16(), parts.headers);
-    if status == PARTIAL && !request.asks_for_range() {
-        return Err(Error::Response(
-            "it is a part of the answer (206), and nobody asked for a part".to_owned(),
-        ));
-    }
-    refuse_transfer_coding(&headers)?;
-    let destination = destination.filter(|_| is_success(status));
-    let mut decoder = match request.method {
-        // Its header fields are those of a body that does not come.
-        Method::Head => None,
-        _ => decode::Decoder::of(&headers, most)?,
-    };
-    let mut taken = Taken {
-        download: destination.map(Destination::begin).transpose()?,
-        destination,
-        most,
-        ..Taken::default()
-    };
-    while let Some(chunk) = next_chunk(&mut incoming, parts.version, service, url).await? {
-        match &mut decoder {
-            None => taken.take(chunk)?,
-            Some(decoder) => {
-                decoder.push(&chunk, &mut |piece| {
-                    taken.take(Bytes::copy_from_slice(piece))
-                })?;
-            }
-        }
-    }
-    if let Some(decoder) = decoder {
-        decoder.finish()?;
-    }
-    let (body, download) = taken.finish();
-    Ok(Answer {
-        status,
-        headers,
-        body,
-        download,
-    })
-}
-
-/// The client undoes `chunked` alone, and asks for nothing else.
-fn refuse_transfer_coding(headers: &HeaderMap) -> Result<(), Error> {
-    for value in headers.get_all(TRANSFER_ENCODING) {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        if !value.trim().eq_ignore_ascii_case("chunked") {
-            return Err(Error::Response(format!(
-                "the body has the transfer-encoding {value:?}, which nobody asked for"
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// The next piece of a body, as it came.
-async fn next_chunk(
-    incoming: &mut reqwest::Body,
-    version: http::Version,
-    service: &Service,
-    url: &Url,
-) -> Result<Option<Bytes>, Error> {
-    while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(|error| network_error(error, service, url))?;
-        // What else there is are trailers.
-        if let Ok(data) = frame.into_data() {
-            return Ok(Some(data));
-        }
-    }
-    // The client takes a stream that the service resets without an error for one that ended.
-    match version == http::Version::HTTP_2 && !incoming.is_end_stream() {
-        true => Err(Error::Network {
-            what: format!(
-                "the exchange with {} failed",
-                url.host_str().unwrap_or("the service")
-            ),
-            reason: "the service reset the stream before the end of the body".to_owned(),
-        }),
-        false => Ok(None),
-    }
-}
-
-/// What of a body came so far, decoded.
-#[derive(Default)]
-struct Taken<'d> {
-    download: Option<Download>,
-    destination: Option<&'d Destination>,
-    most: u64,
-    size: u64,
-    // Most bodies come in one piece, which then needs no copy.
-    first: Bytes,
-    rest: BytesMut,
-}
-
-impl Taken<'_> {
-    fn take(&mut self, piece: Bytes) -> Result<(), Error> {
-        self.size += piece.len() as u64;
-        if self.size > self.most {
-            return Err(decode::too_large(self.most));
-        }
-        match (&mut self.download, self.destination) {
-            (Some(download), Some(destination)) => download.write(&piece, destination)?,
-            _ if self.first.is_empty() => self.first = piece,
-            _ => self.rest.extend_from_slice(&piece),
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> (Bytes, Option<Download>) {
-        let body = match self.rest.is_empty() {
-            true => self.first,
-            false => [self.first, self.rest.freeze()].concat().into(),
-        };
-        (body, self.download)
-    }
 }
 
 /// The innermost cause says what happened; the outer ones repeat the URL, which may carry a secret.

@@ -268,6 +268,56 @@ fn a_packed_body_is_whole_or_an_error() {
 }
 
 #[test]
+fn an_error_answer_whose_body_cannot_be_read_keeps_its_status() {
+    let with = |status: u16, reply: Reply| Reply { status, ..reply };
+    let cut = |status: u16| Reply {
+        manner: Manner::Cut,
+        ..Reply::new(status, "application/json", BODY)
+    };
+    let whole = gzip(BODY.as_bytes());
+    let chunked = "HTTP/1.1 409 Conflict\r\ntransfer-encoding: chunked\r\n\r\n6\r\n{\"rows\r\n";
+    for (name, reply, code, status) in [
+        ("zstd", with(404, packed("zstd", "x")), 6, 404),
+        ("cut gzip", with(403, packed("gzip", &whole[..20])), 6, 403),
+        (
+            "garbage behind",
+            with(500, packed("gzip", [&whole[..], b"x"].concat())),
+            7,
+            500,
+        ),
+        (
+            "a bomb",
+            with(400, packed("gzip", gzip(&vec![b' '; 1 << 20]))),
+            6,
+            400,
+        ),
+        (
+            "too large",
+            Reply::new(404, "text/plain", vec![b'x'; 200_000]),
+            6,
+            404,
+        ),
+        ("cut by its length", cut(404), 6, 404),
+        ("cut in its chunks", raw(chunked), 6, 409),
+    ] {
+        let fake = Fake::script([reply]);
+        let service = "limits: { response_bytes: 100000 }\nretry: { max_attempts: 1 }";
+        let workspace = Workspace::new();
+        workspace.service(&fake.origin(), service);
+        workspace.tool("get-probe", "read", GET);
+        workspace.tool("get-file", "read", FILE);
+        for arguments in [&["get-probe"][..], &["get-file", "--out", "saved"]] {
+            let output = workspace.run(&[&["call"], arguments].concat());
+            assert_eq!(output.code, code, "{name}: {}", output.stderr);
+            assert_tells(&output, &[&format!("answered {status}")]);
+            assert_eq!(output.stdout, "", "{name}");
+        }
+        assert!(!workspace.path().join("saved").exists(), "{name}");
+        assert_eq!(fake.requests().len(), 2, "{name}");
+    }
+}
+
+#[test]
 fn an_empty_body_is_empty_however_it_is_packed() {
     for coding in ["gzip", "br", "gzip, br"] {
         let fake = Fake::script([packed(coding, "")]);
