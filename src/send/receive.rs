@@ -88,15 +88,14 @@ impl Receiver<'_> {
             _ => Decoder::of(&parts.headers, self.service.limits.response_bytes)?,
         };
         let Some(mut decoder) = decoder else {
+            taken.expected = body.size_hint().exact().unwrap_or_default();
             while let Some(chunk) = self.next_chunk(&mut body, parts.version).await? {
                 taken.take(chunk)?;
             }
             return Ok(());
         };
         while let Some(chunk) = self.next_chunk(&mut body, parts.version).await? {
-            decoder.push(&chunk, &mut |piece| {
-                taken.take(Bytes::copy_from_slice(piece))
-            })?;
+            decoder.push(&chunk, &mut |piece| taken.add(piece))?;
         }
         decoder.finish()
     }
@@ -145,10 +144,12 @@ fn refuse_transfer_coding(headers: &HeaderMap) -> Result<(), Error> {
 struct Taken<'d> {
     file: Option<(Download, &'d Destination)>,
     most: u64,
+    /// How long the body is said to be; 0 where nothing is said.
+    expected: u64,
     size: u64,
     // Most bodies come in one piece, which then needs no copy.
-    first: Bytes,
-    rest: BytesMut,
+    only: Bytes,
+    all: BytesMut,
 }
 
 impl<'d> Taken<'d> {
@@ -156,9 +157,10 @@ impl<'d> Taken<'d> {
         Taken {
             file: None,
             most,
+            expected: 0,
             size: 0,
-            first: Bytes::new(),
-            rest: BytesMut::new(),
+            only: Bytes::new(),
+            all: BytesMut::new(),
         }
     }
 
@@ -170,23 +172,43 @@ impl<'d> Taken<'d> {
         Ok(())
     }
 
+    /// Takes a piece that may be all.
     fn take(&mut self, piece: Bytes) -> Result<(), Error> {
-        self.size += piece.len() as u64;
-        if self.size > self.most {
-            return Err(too_large(self.most));
+        if self.size > 0 || self.file.is_some() {
+            return self.add(&piece);
         }
-        match &mut self.file {
-            Some((download, destination)) => download.write(&piece, destination)?,
-            None if self.first.is_empty() => self.first = piece,
-            None => self.rest.extend_from_slice(&piece),
-        }
+        self.count(&piece)?;
+        self.only = piece;
         Ok(())
     }
 
+    /// Takes a piece of many.
+    fn add(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.count(piece)?;
+        if let Some((download, destination)) = &mut self.file {
+            return download.write(piece, destination);
+        }
+        if !self.only.is_empty() {
+            let room = usize::try_from(self.expected.min(self.most)).unwrap_or_default();
+            self.all.reserve(room.max(self.only.len() + piece.len()));
+            self.all.extend_from_slice(&std::mem::take(&mut self.only));
+        }
+        self.all.extend_from_slice(piece);
+        Ok(())
+    }
+
+    fn count(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.size += piece.len() as u64;
+        match self.size > self.most {
+            true => Err(too_large(self.most)),
+            false => Ok(()),
+        }
+    }
+
     fn finish(self) -> (Bytes, Option<Download>) {
-        let body = match self.rest.is_empty() {
-            true => self.first,
-            false => [self.first, self.rest.freeze()].concat().into(),
+        let body = match self.all.is_empty() {
+            true => self.only,
+            false => self.all.freeze(),
         };
         (body, self.file.map(|(download, _)| download))
     }
