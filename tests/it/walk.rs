@@ -696,7 +696,7 @@ fn a_walk_on_a_terminal_shows_its_rows_and_its_end() {
     let gone = Reply::json(404, &json!({ "error": { "message": "It is gone." } }));
     let words = ["stopped after page 2", "incomplete", "It is gone."];
     for (flags, shows) in [
-        ("", "│  4 │"),
+        ("", "│ 4 │"),
         ("-o json", "\"id\": 4"),
         ("-o ndjson", "{\"id\":4}"),
     ] {
@@ -714,7 +714,7 @@ fn a_walk_on_a_terminal_shows_its_rows_and_its_end() {
     let (_fake, workspace) = hanging(Kind::Sure);
     let output = on_terminal(&workspace, "call list-probes --all --deadline 1500ms");
     assert_eq!(output.code, 8, "{output:?}");
-    assert!(output.stdout.contains("│  4 │"), "{}", output.stdout);
+    assert!(output.stdout.contains("│ 4 │"), "{}", output.stdout);
     let (_fake, workspace) = list(Kind::Link, gone);
     let output = on_terminal(&workspace, "call list-probes");
     assert_eq!(output.code, 0, "{output:?}");
