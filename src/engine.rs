@@ -319,7 +319,12 @@ impl Engine {
     }
 
     /// The page that a response is.
-    fn read(&self, tool: &Tool, received: Received, params: Value) -> Result<Page, Error> {
+    pub(crate) fn read(
+        &self,
+        tool: &Tool,
+        received: Received,
+        params: Value,
+    ) -> Result<Page, Error> {
         Page::new(tool, received, params).map_err(|error| self.masked(&tool.service, error))
     }
 
@@ -395,7 +400,7 @@ impl Engine {
             None => tool.rules.kind,
         };
         let received = self.exchange(tool, plan, &params, kind, None).await?;
-        let first = Page::new(tool, received, params)?;
+        let first = self.read(tool, received, params)?;
         Job::new(self, tool, first, plan)
     }
 

@@ -485,7 +485,9 @@ impl<'e> Job<'e> {
         let params = &self.first.params;
         let kind = self.tool.rules.kind;
         let received = self.engine.exchange(self.tool, plan, params, kind, None);
-        let mut page = Page::new(self.tool, received.await?, params.clone())?;
+        let mut page = self
+            .engine
+            .read(self.tool, received.await?, params.clone())?;
         page.created = Some(self.first.body.clone());
         Ok(page)
     }

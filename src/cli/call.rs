@@ -10,11 +10,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use toolrun::descriptor::Access;
 use toolrun::engine::WalkLimits;
-use toolrun::error::seconds;
+use toolrun::error::{CALLERS_DEADLINE, seconds};
 use toolrun::json::{Key, Kind, Part};
 use toolrun::send::{Destination, Event, Roots};
 use toolrun::walk::{Gathered, Resume, Stopped};
-use toolrun::{Catalog, Engine, Files, Note, Page, Pages, Secret, Tool};
+use toolrun::{Catalog, Engine, Error, Files, Note, Page, Pages, Secret, Tool};
 use url::Url;
 
 use super::interrupt::{cancel, next_signal_ends, unless_interrupted};
@@ -111,8 +111,7 @@ impl Call {
     pub fn run(self, catalog: &Catalog) -> Done {
         let started = Instant::now();
         let tool = catalog.tool(&self.name)?;
-        let arguments =
-            arguments::read(&tool, &self.arguments).map_err(|message| usage(&message))?;
+        let arguments = self.read_arguments(&tool)?;
         let waits = tool.wait.is_some() && !self.no_wait;
         let waiting = waits.then(progress);
         let engine = self.engine(waiting.clone(), started)?;
@@ -141,6 +140,26 @@ impl Call {
             waiting.finish_and_clear();
         }
         done
+    }
+
+    /// Standard input, or a file that is a pipe, may never end, and is not waited for beyond the deadline.
+    fn read_arguments(&self, tool: &Arc<Tool>) -> Result<Value, Failure> {
+        let (tool, words) = (Arc::clone(tool), self.arguments.clone());
+        let Some(within) = self.deadline else {
+            return arguments::read(&tool, &words).map_err(|message| usage(&message));
+        };
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            // Nobody listens any more when it is late.
+            let _ = sender.send(arguments::read(&tool, &words));
+        });
+        match receiver.recv_timeout(within) {
+            Ok(read) => read.map_err(|message| usage(&message)),
+            Err(_) => Err(Failure::Error(Error::Timeout {
+                within,
+                limit: CALLERS_DEADLINE,
+            })),
+        }
     }
 
     fn engine(&self, waiting: Option<ProgressBar>, started: Instant) -> Result<Engine, Failure> {

@@ -114,6 +114,26 @@ fn a_deadline_bounds_the_request_for_a_token() {
 }
 
 #[test]
+fn a_deadline_bounds_the_reading_of_arguments() {
+    let fake = Fake::script([Reply::ok()]);
+    let workspace = probe(&fake.origin(), "", GET);
+    let mut command = workspace.toolrun();
+    command.args(["call", "get-probe", "--deadline", "300ms", "-"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It stays open until the program has ended.
+    let input = child.stdin.take();
+    let started = Instant::now();
+    assert_eq!(child.wait().unwrap().code(), Some(8));
+    assert!(started.elapsed() < Duration::from_secs(5));
+    drop(input);
+    assert_eq!(fake.requests(), []);
+}
+
+#[test]
 fn a_deadline_that_is_far_away_changes_nothing() {
     let fake = Fake::script([Reply::ok()]);
     let workspace = probe(&fake.origin(), "", GET);

@@ -36,16 +36,22 @@ fn call(workspace: &Workspace, arguments: &[&str]) -> Output {
 
 #[test]
 fn one_page_of_more_says_so_in_each_format() {
-    let link = |_: &Fake| Some("</probe?page=2>; rel=next");
-    let none = |_: &Fake| None;
-    type Header = fn(&Fake) -> Option<&'static str>;
+    // The paging, the response, the header, the body, the note's `next`, the formats that show the way themselves.
+    type Case<'c> = (
+        &'c str,
+        &'c str,
+        Option<&'c str>,
+        Value,
+        Value,
+        &'c [&'c str],
+    );
+    let (link, none) = (Some("</probe?page=2>; rel=next"), None);
     let by_link = "paging: { items: $.data, next_url: { header: link, rel: next } }";
     let by_url = "paging: { items: $.data, next_url: $.next }";
     let by_page =
         "paging: { items: $.data, next: { page: '{{ (params.page or 1) + 1 }}' }, while: $.more }";
     let shows = "response: { output: { rows: $.data, next: $.next }, rows: rows }";
-    let cases: [(&str, &str, Header, Value, Value, &[&str]); 6] = [
-        // The paging, the response, the header, the body, the note's `next`, the formats that show the way themselves.
+    let cases: [Case; 6] = [
         (
             by_link,
             OUTPUT,
@@ -96,9 +102,8 @@ fn one_page_of_more_says_so_in_each_format() {
         ),
     ];
     for (paging, response, header, body, next, silent) in cases {
-        let fake = Fake::script([Reply::ok()]);
         let reply = Reply::json(200, &body);
-        let reply = match header(&fake) {
+        let reply = match header {
             Some(link) => reply.with("link", link),
             None => reply,
         };

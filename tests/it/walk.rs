@@ -668,3 +668,59 @@ fn a_second_signal_ends_a_program_whose_output_nobody_reads() {
     kill("-TERM", &child);
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }
+
+// On a terminal
+
+/// Runs a call on a terminal of its own; what it prints there is the output.
+#[cfg(target_os = "linux")]
+fn on_terminal(workspace: &Workspace, arguments: &str) -> Output {
+    let program = workspace.toolrun();
+    let words: Vec<&str> = std::iter::once(program.get_program())
+        .chain(program.get_args())
+        .map(|word| word.to_str().expect("a plain path"))
+        .collect();
+    let line = format!("{} {arguments}", words.join(" "));
+    let mut command = Command::new("script");
+    command
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .current_dir(workspace.path())
+        .stdin(Stdio::null());
+    let mut output = output(&mut command);
+    output.stdout = output.stdout.replace('\r', "");
+    output
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_walk_on_a_terminal_shows_its_rows_and_its_end() {
+    let gone = Reply::json(404, &json!({ "error": { "message": "It is gone." } }));
+    let words = ["stopped after page 2", "incomplete", "It is gone."];
+    for (flags, shows) in [
+        ("", "│ 4 │"),
+        ("-o json", "\"id\": 4"),
+        ("-o ndjson", "{\"id\":4}"),
+    ] {
+        let (_fake, workspace) = list(Kind::Sure, gone.clone());
+        let output = on_terminal(&workspace, &format!("call list-probes --all {flags}"));
+        assert_eq!(output.code, 6, "{output:?}");
+        for part in words.iter().chain([&shows]) {
+            assert!(
+                output.stdout.contains(part),
+                "{part} is not in {}",
+                output.stdout
+            );
+        }
+    }
+    let (_fake, workspace) = hanging(Kind::Sure);
+    let output = on_terminal(&workspace, "call list-probes --all --deadline 1500ms");
+    assert_eq!(output.code, 8, "{output:?}");
+    assert!(output.stdout.contains("│ 4 │"), "{}", output.stdout);
+    let (_fake, workspace) = list(Kind::Link, gone);
+    let output = on_terminal(&workspace, "call list-probes");
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(
+        output.stdout.contains("this is one page"),
+        "{}",
+        output.stdout
+    );
+}
