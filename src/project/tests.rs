@@ -322,12 +322,20 @@ fn with_all_digits(value: Value) -> Value {
 #[test]
 fn text_and_tree_give_the_same() {
     let (mut same, mut errors, mut inexact) = (0, 0, 0);
-    for seed in 0..30_000 {
+    for seed in 0..20_000 {
         let mut rng = Rng::with_seed(seed);
         let output = projection(&mut rng, 3, false);
         let bindings = [("x", json!("$.l")), ("y", projection(&mut rng, 1, false))];
         let mut text = String::new();
         body(&mut rng, 4, &mut text);
+        // Most texts are of other shapes than the paths expect; every other one fits better.
+        if seed % 2 == 0 {
+            let mut member = String::new();
+            body(&mut rng, 2, &mut member);
+            text = format!(
+                r#"{{"l": [{{"a": 1, "b": {member}, "n": 2}}, {{"a": {{}}, "l": [{text}, 1]}}], "a": {{"b": {member}}}, "n": 3, "a b": {text}}}"#
+            );
+        }
         let projection = compile(output.clone(), &bindings);
         let tree: Value = serde_json::from_str(&text).unwrap();
         let params = json!({ "p": [1] });
@@ -360,7 +368,7 @@ fn text_and_tree_give_the_same() {
         }
     }
     assert!(
-        same > 10_000 && errors > 2_000 && inexact > 100,
+        same > 5_000 && errors > 2_000 && inexact > 100,
         "{same} {errors} {inexact}"
     );
 }
