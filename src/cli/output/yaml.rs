@@ -274,11 +274,13 @@ mod tests {
         }
         for key in strings.iter().filter(|key| !key.contains('\n')) {
             let value = json!({ *key: 1, "b": { *key: [1] } });
-            assert_eq!(
-                written(&value),
-                serde_yaml::to_string(&value).unwrap(),
-                "{key:?}"
-            );
+            let back: Value = serde_yaml::from_str(&written(&value)).unwrap();
+            assert_eq!(back, value, "{key:?}");
+            // The library takes some line breaks for a key of several lines.
+            let library = serde_yaml::to_string(&value).unwrap();
+            if !library.starts_with("? ") {
+                assert_eq!(written(&value), library, "{key:?}");
+            }
         }
     }
 
