@@ -42,6 +42,7 @@ mod parallel;
 pub mod params;
 pub mod plan;
 pub mod project;
+mod said;
 pub mod sandbox;
 pub mod send;
 pub mod service;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::error::Error;
-use crate::send::{self, Again, Client, Event, Exchange, Observer, Roots, tell};
+use crate::send::{self, Again, Client, Event, Exchange, Observer, Roots, SeenBody, tell};
 use crate::service::{Service, is_loopback};
 use crate::sign::{Grant, Redactor, Secrets, Token};
 
@@ -203,6 +203,7 @@ impl Renewal {
             method: request.method,
             url: redactor.text(&request.target),
             headers: request.masked_headers(),
+            body: SeenBody::withheld(request.body.clone().unwrap_or_default()),
         });
         let started = Instant::now();
         let exchange = Exchange {

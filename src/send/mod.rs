@@ -3,6 +3,7 @@
 mod client;
 mod download;
 mod retry;
+mod seen;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -14,14 +15,18 @@ use url::Url;
 pub use client::{Client, ClientError, Roots};
 pub use download::{Destination, Download, file_name};
 pub use retry::wait_of as retry_after_of;
+pub use seen::{SeenBody, Shown};
 
-use crate::error::{Error, seconds};
+use crate::error::{Error, Limit, seconds};
 use crate::plan::Method;
 use crate::service::Service;
 use crate::sign::{Redactor, SignedRequest};
 
 /// Redirects that are followed on the service's own origin.
 const MAX_REDIRECTS: usize = 5;
+
+/// The body of an error answer is read until so long before the time is up.
+const SPARE: Duration = Duration::from_millis(30);
 
 /// Something that happened while a request was sent, for whoever watches.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +40,8 @@ pub enum Event {
         url: String,
         /// Header fields, secrets masked.
         headers: Vec<(String, String)>,
+        /// The body.
+        body: SeenBody,
     },
     /// A response came.
     Response {
@@ -44,6 +51,8 @@ pub enum Event {
         headers: Vec<(String, String)>,
         /// Bytes of the body.
         bytes: usize,
+        /// The body, where it was not saved to a file.
+        body: SeenBody,
         /// From the first byte sent to the last one read.
         elapsed: Duration,
     },
@@ -96,6 +105,8 @@ pub struct Response {
     pub body: Bytes,
     /// The body of a success, where it goes to a file.
     pub download: Option<Download>,
+    /// Why the body of an error answer is not whole, where it is not. That of a success always is.
+    pub incomplete: Option<String>,
     /// How often the request was sent.
     pub attempts: u32,
     /// How long the service asks to wait.
@@ -112,6 +123,16 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.list().iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// The body as it may be shown.
+    pub(crate) fn seen_body(&self) -> SeenBody {
+        SeenBody::new(self.body.clone(), &self.headers.redactor)
+    }
+
+    /// A text that the service may have said, with the secrets that were sent masked.
+    pub(crate) fn mask(&self, text: &str) -> String {
+        self.headers.redactor.text(text)
     }
 }
 
@@ -190,6 +211,10 @@ pub async fn send<T>(
                         .map_or(response.body.len(), |file| {
                             usize::try_from(file.bytes()).unwrap_or(usize::MAX)
                         }),
+                    body: match exchange.masks_body {
+                        true => SeenBody::new(response.body.clone(), redactor),
+                        false => SeenBody::withheld(response.body.clone()),
+                    },
                     elapsed: started.elapsed(),
                 });
                 let (again, made) = judge(&response);
@@ -284,6 +309,7 @@ struct Answer {
     headers: HeaderMap,
     body: Bytes,
     download: Option<Download>,
+    incomplete: Option<String>,
 }
 
 fn finish(answer: Answer, attempts: u32, exchange: &Exchange<'_>) -> Response {
@@ -297,6 +323,7 @@ fn finish(answer: Answer, attempts: u32, exchange: &Exchange<'_>) -> Response {
             false => answer.body,
         },
         download: answer.download,
+        incomplete: answer.incomplete.map(|reason| redactor.message(&reason)),
         attempts,
         retry_after,
     }
@@ -305,15 +332,23 @@ fn finish(answer: Answer, attempts: u32, exchange: &Exchange<'_>) -> Response {
 /// One try: the request, the redirects on the service's own origin, the body.
 async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Error> {
     let total = exchange.service.timeout.total.0;
-    tokio::time::timeout(total, follow(exchange, request))
+    let end = Instant::now() + total;
+    let end = exchange.deadline.map_or(end, |deadline| end.min(deadline));
+    // Whoever limits the time ends the whole exchange, and with it what an error answer said so far.
+    let until = end.checked_sub(SPARE).unwrap_or(end);
+    tokio::time::timeout(total, follow(exchange, request, until))
         .await
         .unwrap_or(Err(Error::Timeout {
             within: total,
-            limit: "the service's timeout.total",
+            limit: Limit::Total,
         }))
 }
 
-async fn follow(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Error> {
+async fn follow(
+    exchange: &Exchange<'_>,
+    request: &SignedRequest,
+    until: Instant,
+) -> Result<Answer, Error> {
     let Exchange {
         client, service, ..
     } = exchange;
@@ -328,7 +363,7 @@ async fn follow(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answ
             .await
             .map_err(|error| network_error(error, service, &url))?;
         let Some(location) = redirect_target(&response, request.method) else {
-            return read(response, service, &url, exchange.destination).await;
+            return read(response, service, &url, exchange.destination, until).await;
         };
         let target = url.join(&location).map_err(|_| {
             Error::Policy("the service redirects to something that is no URL".to_owned())
@@ -396,12 +431,14 @@ fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
     Ok(built)
 }
 
-/// Reads the body: that of a success into a file, where there is a destination for it.
+/// Reads the body: that of a success into a file, where there is a destination for it. What is there of the body of an
+/// error answer is kept when the rest does not come: its status says more than that.
 async fn read(
     mut response: reqwest::Response,
     service: &Service,
     url: &Url,
     destination: Option<&Destination>,
+    until: Instant,
 ) -> Result<Answer, Error> {
     let most = usize::try_from(service.limits.response_bytes).unwrap_or(usize::MAX);
     let status = response.status().as_u16();
@@ -410,17 +447,39 @@ async fn read(
     let mut download = destination.map(Destination::begin).transpose()?;
     // Most bodies come in one piece, which then needs no copy.
     let (mut body, mut first, mut size) = (BytesMut::new(), Bytes::new(), 0);
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| network_error(error, service, url))?
-    {
-        size += chunk.len();
-        if size > most {
-            return Err(Error::Response(format!(
-                "the body is larger than {most} bytes, the service's limits.response_bytes"
-            )));
-        }
+    let mut incomplete = None;
+    loop {
+        let chunk = match is_success(status) {
+            true => chunk(&mut response, service, url).await,
+            false => tokio::time::timeout_at(until.into(), chunk(&mut response, service, url))
+                .await
+                .unwrap_or_else(|_| {
+                    let reason = "the rest of it did not come in time".to_owned();
+                    Err(Error::Response(reason))
+                }),
+        };
+        let chunk = chunk.and_then(|chunk| {
+            size += chunk.as_ref().map_or(0, Bytes::len);
+            match size > most {
+                true => Err(Error::Response(format!(
+                    "the body is larger than {most} bytes, the service's limits.response_bytes"
+                ))),
+                false => Ok(chunk),
+            }
+        });
+        let chunk = match chunk {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            Err(error) if is_success(status) => return Err(error),
+            Err(Error::Response(reason)) => {
+                incomplete = Some(reason);
+                break;
+            }
+            Err(error) => {
+                incomplete = Some(error.to_string());
+                break;
+            }
+        };
         match (&mut download, destination) {
             (Some(download), Some(destination)) => download.write(&chunk, destination)?,
             _ if first.is_empty() => first = chunk,
@@ -436,7 +495,18 @@ async fn read(
         headers,
         body,
         download,
+        incomplete,
     })
+}
+
+/// The next piece of a body.
+async fn chunk(
+    response: &mut reqwest::Response,
+    service: &Service,
+    url: &Url,
+) -> Result<Option<Bytes>, Error> {
+    let chunk = response.chunk().await;
+    chunk.map_err(|error| network_error(error, service, url))
 }
 
 /// The innermost cause says what happened; the outer ones repeat the URL, which may carry a secret.
@@ -445,7 +515,7 @@ fn network_error(error: reqwest::Error, service: &Service, url: &Url) -> Error {
     if error.is_timeout() && !error.is_connect() {
         return Error::Timeout {
             within: service.timeout.read.0,
-            limit: "the service's timeout.read",
+            limit: Limit::Read,
         };
     }
     let mut cause: &dyn std::error::Error = &error;

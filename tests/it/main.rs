@@ -31,3 +31,5 @@ mod schema_agreement;
 mod schemas;
 mod send;
 mod services;
+mod terminal;
+mod words;

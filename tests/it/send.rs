@@ -9,6 +9,7 @@ use crate::support::{
 };
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
+use toolrun::error::Limit;
 use toolrun::send::Event;
 use toolrun::{Catalog, Engine, Error, Tool};
 
@@ -627,7 +628,7 @@ async fn a_request_over_the_rate_limit_is_told_and_not_sent() {
         third.map(|_| ()),
         Err(Error::Timeout {
             within: Duration::from_secs(2),
-            limit: "the limit of the caller"
+            limit: Limit::Caller
         })
     );
     assert_eq!(fake.requests().len(), 2);
