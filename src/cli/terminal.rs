@@ -41,7 +41,7 @@ const HIDDEN: [(char, char); 22] = [
 ];
 
 /// Whether a terminal would obey the character or not show it. Line feeds and tabs lay text out.
-pub fn is_hidden(c: char) -> bool {
+fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,

@@ -448,38 +448,38 @@ async fn read(
     // Most bodies come in one piece, which then needs no copy.
     let (mut body, mut first, mut size) = (BytesMut::new(), Bytes::new(), 0);
     let mut incomplete = None;
-    loop {
-        let chunk = match is_success(status) {
-            true => chunk(&mut response, service, url).await,
-            false => tokio::time::timeout_at(until.into(), chunk(&mut response, service, url))
-                .await
-                .unwrap_or_else(|_| {
-                    let reason = "the rest of it did not come in time".to_owned();
-                    Err(Error::Response(reason))
-                }),
+    while incomplete.is_none() {
+        let coming = chunk(&mut response, service, url);
+        let next = match is_success(status) {
+            true => coming.await,
+            false => match tokio::time::timeout_at(until.into(), coming).await {
+                Ok(next) => next,
+                Err(_) => {
+                    incomplete = Some("the rest of it did not come in time".to_owned());
+                    break;
+                }
+            },
         };
-        let chunk = chunk.and_then(|chunk| {
-            size += chunk.as_ref().map_or(0, Bytes::len);
-            match size > most {
-                true => Err(Error::Response(format!(
-                    "the body is larger than {most} bytes, the service's limits.response_bytes"
-                ))),
-                false => Ok(chunk),
-            }
-        });
-        let chunk = match chunk {
+        let mut chunk = match next {
             Ok(Some(chunk)) => chunk,
             Ok(None) => break,
             Err(error) if is_success(status) => return Err(error),
-            Err(Error::Response(reason)) => {
-                incomplete = Some(reason);
-                break;
-            }
             Err(error) => {
                 incomplete = Some(error.to_string());
                 break;
             }
         };
+        size += chunk.len();
+        if size > most {
+            let reason = format!(
+                "the body is larger than {most} bytes, the service's limits.response_bytes"
+            );
+            if is_success(status) {
+                return Err(Error::Response(reason));
+            }
+            chunk.truncate(chunk.len() - (size - most));
+            incomplete = Some(reason);
+        }
         match (&mut download, destination) {
             (Some(download), Some(destination)) => download.write(&chunk, destination)?,
             _ if first.is_empty() => first = chunk,

@@ -504,6 +504,7 @@ fn an_error_answer_maps_to_an_exit_code_and_keeps_the_services_words() {
                     "message": "It is broken.",
                     "request_id": "req_123",
                     "attempts": 1,
+                    "body": { "error": { "type": "some_error", "message": "It is broken." } },
                 })
             );
             assert_eq!(output.stdout, "");

@@ -5,8 +5,6 @@ use std::io::{self, Write};
 use toolrun::descriptor::{Finding, Severity};
 use toolrun::validate::Report;
 
-use crate::cli::terminal::is_hidden;
-
 /// Prints one `testsuite`.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let failing = report
@@ -68,10 +66,8 @@ fn escaped(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(c),
-            '\r' => escaped.push_str("&#xd;"),
+            '\n' | '\t' | '\r' => escaped.push(c),
             _ if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
-            _ if is_hidden(c) => escaped.push_str(&format!("&#x{:x};", u32::from(c))),
             _ => escaped.push(c),
         }
     }

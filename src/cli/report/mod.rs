@@ -36,8 +36,7 @@ impl Format {
         match self {
             Format::Human => terminal::styled_words(),
             Format::Json | Format::Sarif => terminal::json(),
-            Format::Github => terminal::words(),
-            Format::Junit => terminal::data(),
+            Format::Github | Format::Junit => terminal::words(),
         }
     }
 
