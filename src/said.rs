@@ -3,7 +3,6 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::excerpt;
 use crate::template::scalar_text;
 
 /// Most bytes of a service's message that are kept.
@@ -12,6 +11,8 @@ pub const MOST_OF_MESSAGE: usize = 2048;
 pub const MOST_OF_CODE: usize = 256;
 /// Most bytes of a page or a plain text that serve as a message.
 const MOST_OF_TEXT: usize = 500;
+/// Most bytes of a body in which no message is found.
+const MOST_OF_EXCERPT: usize = 200;
 /// Most bytes of a page that are looked through for its title.
 const MOST_OF_PAGE: usize = 64 << 10;
 /// Messages of a list that are told; the others are counted.
@@ -145,7 +146,12 @@ fn in_json(body: &Value, status: u16) -> Said {
         .iter()
         .filter_map(|pointer| body.pointer(pointer).and_then(scalar_text))
         .find(is_code);
-    let message = message.unwrap_or_else(|| format!("its body is {}", excerpt(body)));
+    let message = message.unwrap_or_else(|| {
+        format!(
+            "its body is {}",
+            clipped(&body.to_string(), MOST_OF_EXCERPT)
+        )
+    });
     Said {
         message: Some(message),
         code,

@@ -31,7 +31,7 @@ pub use select::{Selection, Selector};
 
 use std::collections::HashSet;
 
-use crate::descriptor::Name;
+use crate::words::Name;
 
 /// A document cannot be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -114,8 +114,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::descriptor::source::{Check, Source};
     use crate::sign::{Secret, SecretRef, SecretStore, Secrets};
+    use crate::source::{Check, Source};
 
     const SECRET: &str = "canary-0123456789";
 
