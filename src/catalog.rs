@@ -357,11 +357,9 @@ impl Catalog {
     fn unknown(&self, name: &str) -> Error {
         let plain = name.rsplit('/').next().unwrap_or(name);
         let names: Vec<String> = self.entries().into_iter().map(|entry| entry.name).collect();
-        let hint = nearest(plain, names.iter().map(String::as_str))
-            .unwrap_or_else(|| "`toolrun list` shows what there is".to_owned());
         Error::UnknownTool {
             name: name.to_owned(),
-            hint,
+            suggestion: nearest(plain, names.iter().map(String::as_str)),
         }
     }
 }
@@ -455,8 +453,8 @@ fn guard_secrets(tool: &Tool) -> Result<(), Error> {
             && let Some(elsewhere) = destinations(&tool.service).iter().find(|d| !is_known(d))
         {
             return Err(Error::Policy(format!(
-                "{} would send {}, the key of {}, to {}; a folder that nobody named may not do that (name it with \
-                 `--tools` if you trust it)",
+                "{} would send {}, the key of {}, to {}; a folder that nobody named may not do that (name \
+                 the folder if you trust it)",
                 tool.source.name,
                 secret.name,
                 own.name,

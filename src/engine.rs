@@ -12,11 +12,11 @@ use url::Url;
 use crate::answer::{self, Judge, Verdict};
 use crate::base_url::BaseUrl;
 use crate::descriptor::Access;
-use crate::error::{CALLERS_LIMIT, Error};
+use crate::error::{Error, Limit};
 use crate::paging::{DEFAULT_MAX_PAGES, Followed, Next, Note};
 use crate::plan::{Files, Plan, Settled, Text};
 use crate::project::{ResponseKind, ResponseView};
-use crate::send::{self, Client, Destination, Event, Response, Roots, tell};
+use crate::send::{self, Client, Destination, Event, Response, Roots, SeenBody, tell};
 use crate::service::Service;
 use crate::session::{Asking, Credentials, Session, Watcher};
 use crate::sign::{Auth, Secret, SecretRef, SecretStore, Secrets, sign};
@@ -471,7 +471,7 @@ impl Engine {
                     .await
                     .unwrap_or(Err(Error::Timeout {
                         within: timeout,
-                        limit: CALLERS_LIMIT,
+                        limit: Limit::Caller,
                     }))
             }
             None => sending.await,
@@ -560,6 +560,10 @@ impl Engine {
             method: plan.method,
             url: plan.masked_url(),
             headers: plan.masked_headers(),
+            body: SeenBody::new(
+                settled.body.clone().unwrap_or_default(),
+                &credentials.redactor,
+            ),
         });
         let judge = Judge {
             tool: taking.tool,

@@ -69,13 +69,13 @@ pub enum SettingError {
         /// What there is.
         known: String,
     },
-    /// No default, no environment variable and no `--set`.
-    #[error("the setting `{name}` has no value; give it with `--set {name}=...`{variable}")]
+    /// No default, and nobody gave one.
+    #[error("the setting `{name}` has no value")]
     Missing {
         /// The setting.
         name: String,
         /// The environment variable that would give it.
-        variable: String,
+        variable: Option<String>,
     },
     /// The value does not match the setting's pattern.
     #[error("the setting `{name}` must match {pattern}")]
@@ -244,11 +244,7 @@ impl Service {
                     None => {
                         return Err(SettingError::Missing {
                             name: name.clone(),
-                            variable: setting
-                                .env
-                                .as_ref()
-                                .map(|v| format!(" or the variable {v}"))
-                                .unwrap_or_default(),
+                            variable: setting.env.clone(),
                         });
                     }
                 },

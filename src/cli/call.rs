@@ -1,23 +1,23 @@
 //! `toolrun call`: runs a tool.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use toolrun::descriptor::Access;
 use toolrun::engine::WalkLimits;
 use toolrun::error::seconds;
-use toolrun::send::{Destination, Event, Roots};
+use toolrun::send::{Destination, Event, Roots, SeenBody, Shown};
 use toolrun::{Catalog, Engine, Files, Note, Page, Secret, Tool};
 use url::Url;
 
 use super::interrupt::{cancel, unless_interrupted};
 use super::output::{Format, Printer};
-use super::{Done, Failure, arguments, exit, note, say};
+use super::terminal::{self, Progress, line, say};
+use super::{Done, Failure, arguments, exit, note};
 
 /// Call a tool.
 #[derive(Debug, Args)]
@@ -108,7 +108,7 @@ impl Call {
         let arguments =
             arguments::read(&tool, &self.arguments).map_err(|message| usage(&message))?;
         let waits = tool.wait.is_some() && !self.no_wait;
-        let waiting = waits.then(progress);
+        let waiting = waits.then(Progress::start);
         let engine = self.engine(waiting.clone())?;
         if let Some(form) = self.dry_run {
             let plan = engine.plan(&tool, arguments)?;
@@ -135,7 +135,7 @@ impl Call {
         done
     }
 
-    fn engine(&self, waiting: Option<ProgressBar>) -> Result<Engine, Failure> {
+    fn engine(&self, waiting: Option<Progress>) -> Result<Engine, Failure> {
         let verbose = self.verbose;
         let mut engine = Engine::new()
             .with_observer(move |event| watch(&event, verbose, waiting.as_ref()))
@@ -230,7 +230,7 @@ impl Call {
             max_pages: self.max_pages.unwrap_or(WalkLimits::default().max_pages),
             max_items: self.max_items,
         };
-        let progress = progress();
+        let progress = Progress::start();
         let notes = match format {
             Format::Ndjson | Format::Csv | Format::Raw => {
                 let mut printer = Printer::new(format, tool);
@@ -304,7 +304,7 @@ impl Call {
         }
         // A rule may have found that there is nothing.
         if to.path().exists() {
-            let mut stdout = std::io::stdout().lock();
+            let mut stdout = terminal::data();
             std::io::copy(&mut std::fs::File::open(to.path())?, &mut stdout)?;
             stdout.flush()?;
         }
@@ -359,30 +359,24 @@ fn loopback(text: &str) -> Result<Url, Failure> {
 }
 
 fn print_plan(plan: &toolrun::Plan, form: DryRun) -> Done {
-    let text = match form {
-        DryRun::Http => plan.to_http(),
-        DryRun::Curl => plan.to_curl(),
-        DryRun::Json => format!("{:#}\n", serde_json::json!(plan.view())),
+    let (text, mut stdout) = match form {
+        DryRun::Http => (plan.to_http(), terminal::words()),
+        DryRun::Curl => (plan.to_curl(), terminal::data()),
+        DryRun::Json => (
+            format!("{:#}\n", serde_json::json!(plan.view())),
+            terminal::json(),
+        ),
     };
-    let mut stdout = std::io::stdout().lock();
+    if matches!(form, DryRun::Curl) && terminal::is_terminal() && terminal::shown(&text) != text {
+        note(
+            "characters that a terminal would obey or hide are shown escaped; in a pipe the command has them as they are",
+        );
+    }
     stdout.write_all(text.as_bytes())?;
     Ok(stdout.flush()?)
 }
 
-/// A line that moves on a terminal, and nothing elsewhere.
-fn progress() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
-}
-
-fn watch(event: &Event, verbose: bool, waiting: Option<&ProgressBar>) {
+fn watch(event: &Event, verbose: bool, waiting: Option<&Progress>) {
     match event {
         Event::Waiting { polls, wait, .. } => {
             if let Some(waiting) = waiting {
@@ -409,26 +403,44 @@ fn watch(event: &Event, verbose: bool, waiting: Option<&ProgressBar>) {
             method,
             url,
             headers,
+            body,
         } if verbose => {
-            say(&format!("> {method} {url}"));
-            headers
-                .iter()
-                .for_each(|(name, value)| say(&format!("> {name}: {value}")));
+            say(&format!("> {method} {}", line(url)));
+            tell_message('>', headers, body);
         }
         Event::Response {
             status,
             headers,
             bytes,
+            body,
             elapsed,
         } if verbose => {
             say(&format!(
                 "< {status} in {}, {bytes} bytes",
                 seconds(*elapsed)
             ));
-            headers
-                .iter()
-                .for_each(|(name, value)| say(&format!("< {name}: {value}")));
+            tell_message('<', headers, body);
         }
         _ => {}
     }
+}
+
+/// Most bytes of a body that are told.
+const MOST_OF_BODY: usize = 8 << 10;
+
+/// Tells the header fields and the body of a request (`>`) or a response (`<`).
+fn tell_message(mark: char, headers: &[(String, String)], body: &SeenBody) {
+    for (name, value) in headers {
+        say(&format!("{mark} {}: {}", line(name), line(value)));
+    }
+    let told = match body.shown(MOST_OF_BODY) {
+        Shown::Nothing => return,
+        Shown::Withheld { bytes } => format!("({bytes} bytes that carry credentials)"),
+        Shown::Binary { bytes } => format!("({bytes} bytes that are no text)"),
+        Shown::Text { text, cut: 0 } => text,
+        Shown::Text { text, cut } => format!("{text}\n({cut} more bytes)"),
+    };
+    say(&mark.to_string());
+    told.lines()
+        .for_each(|text| say(&format!("{mark} {}", line(text))));
 }

@@ -6,8 +6,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use toolrun::Catalog;
 
-use super::output::{printable, table_with_header};
-use super::{Done, say};
+use super::Done;
+use super::output::table_with_header;
+use super::terminal::{self, say, shown};
 
 /// List the tools.
 #[derive(Debug, Args)]
@@ -20,7 +21,6 @@ pub struct List {
 impl List {
     /// Runs the command.
     pub fn run(self, catalog: &Catalog) -> Done {
-        let mut stdout = std::io::stdout().lock();
         let mut broken = 0;
         let mut tools: Vec<Value> = Vec::new();
         for (entry, loaded) in catalog.load_all() {
@@ -36,12 +36,13 @@ impl List {
             }
         }
         if self.json {
+            let mut stdout = terminal::json();
             writeln!(stdout, "{:#}", Value::Array(tools))?;
+            stdout.flush()?;
         } else {
             let mut table = table_with_header(&["tool", "service", "access", "description"]);
             for tool in &tools {
-                let text =
-                    |key: &str| printable(tool[key].as_str().unwrap_or_default()).into_owned();
+                let text = |key: &str| shown(tool[key].as_str().unwrap_or_default()).into_owned();
                 table.add_row([
                     text("name"),
                     text("service"),
@@ -49,7 +50,9 @@ impl List {
                     text("description"),
                 ]);
             }
+            let mut stdout = terminal::words();
             writeln!(stdout, "{table}")?;
+            stdout.flush()?;
         }
         if broken > 0 {
             say(&format!(

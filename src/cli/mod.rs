@@ -5,6 +5,7 @@ mod call;
 mod completions;
 mod explain;
 mod hardening;
+mod hints;
 mod import;
 mod interrupt;
 mod list;
@@ -13,10 +14,12 @@ mod report;
 mod sandbox;
 mod schemas;
 mod show;
+mod terminal;
 mod test;
 mod validate;
 
-use std::io::{self, Write};
+use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -24,6 +27,8 @@ use std::sync::{Mutex, PoisonError};
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use toolrun::{Catalog, Error, ErrorKind};
+
+use terminal::say;
 
 /// Run tools that are described in YAML.
 #[derive(Debug, Parser)]
@@ -122,7 +127,11 @@ fn exit_code(kind: ErrorKind) -> u8 {
 /// Parses the command line, runs the command and gives its exit code.
 pub fn main() -> ExitCode {
     hardening::harden();
-    let cli = Cli::parse();
+    terminal::tell_panics();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return tell_usage(&error),
+    };
     let catalog = catalog(&cli.tools);
     let as_json = matches!(&cli.command, Command::Call(call) if call.wants_json());
     NOTES.hold(as_json);
@@ -158,6 +167,22 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Says what the reader of the command line has to say: what is wrong with it, or help.
+fn tell_usage(error: &clap::Error) -> ExitCode {
+    // The error quotes the arguments, which must not look like lines of ours.
+    let shown =
+        std::env::args_os().map(|word| OsString::from(terminal::line(&word.to_string_lossy())));
+    let told = Cli::try_parse_from(shown).err();
+    let told = told.as_ref().filter(|told| told.kind() == error.kind());
+    let text = told.unwrap_or(error).render();
+    terminal::say_usage(
+        &text.to_string(),
+        &text.ansi().to_string(),
+        error.use_stderr(),
+    );
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
+}
+
 /// The places to look for tools: those that the user named, then the built-in ones, then what happens to be here.
 fn catalog(folders: &[PathBuf]) -> Catalog {
     let mut catalog = Catalog::builtin().with_local_folder("tools");
@@ -176,11 +201,16 @@ fn catalog(folders: &[PathBuf]) -> Catalog {
 }
 
 fn tell(error: &Error, as_json: bool) {
+    let hint = hints::hint(error);
     if as_json {
-        return say_error(error.to_json()["error"].take());
+        let mut error = error.to_json()["error"].take();
+        if let Some(hint) = hint {
+            error["hint"] = hint.into();
+        }
+        return say_error(error);
     }
     say(&format!("error: {error}"));
-    if let Some(hint) = error.hint() {
+    if let Some(hint) = hint {
         say(&format!("hint: {hint}"));
     }
 }
@@ -211,7 +241,7 @@ fn say_error(mut error: Value) {
     if !notes.is_empty() {
         error["notes"] = notes.into();
     }
-    say(&json!({ "error": error }).to_string());
+    terminal::say_json(&json!({ "error": error }));
 }
 
 /// What is told on the side while a command runs. Where an error must be the only thing on standard error, notes
@@ -244,9 +274,4 @@ fn note(text: &str) {
         Some(notes) => notes.push(text.to_owned()),
         None => say(&format!("note: {text}")),
     }
-}
-
-/// Writes a line to standard error. What a service said may stand in it, and a terminal must not obey that.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", output::printable(line));
 }

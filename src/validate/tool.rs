@@ -535,7 +535,7 @@ fn check_examples(tool: &Tool, check: &Check) {
                 Code::ExampleFails,
                 &at,
                 message,
-                "`toolrun test` shows the whole difference",
+                "a run of the examples shows the whole difference",
             );
         }
     }

@@ -32,4 +32,6 @@ mod schema_agreement;
 mod schemas;
 mod send;
 mod services;
+mod terminal;
 mod wire;
+mod words;

@@ -5,7 +5,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::Value;
 use toolrun::Tool;
 
-use super::{cell, columns, printable};
+use super::{cell, columns};
+use crate::cli::terminal::{line, shown};
 
 /// The rows of the output as a table, and the rest of it below; without rows, one line a key.
 pub fn render(tool: &Tool, output: &Value) -> String {
@@ -42,17 +43,18 @@ fn grid(rows: &[Value]) -> Table {
     if columns.is_empty() {
         let mut table = with_header(&["value"]);
         rows.iter().for_each(|row| {
-            table.add_row([printable(&cell(row))]);
+            table.add_row([in_cell(&cell(row))]);
         });
         return table;
     }
-    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let names: Vec<String> = columns.iter().map(|name| line(name)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut table = with_header(&names);
     for row in rows {
         table.add_row(
             columns
                 .iter()
-                .map(|name| printable(&row.get(name).map_or(String::new(), cell)).into_owned()),
+                .map(|name| in_cell(&row.get(name).map_or(String::new(), cell))),
         );
     }
     for (at, name) in columns.iter().enumerate() {
@@ -75,7 +77,7 @@ fn facts(output: &Value, but: Option<&str>) -> String {
             .flat_map(|(key, value)| lines(key, value))
             .collect(),
         Value::Array(_) => String::new(),
-        other => format!("{}\n", printable(&cell(other))),
+        other => format!("{}\n", shown(&cell(other))),
     }
 }
 
@@ -84,8 +86,19 @@ fn lines(key: &str, value: &Value) -> Vec<String> {
     match value {
         Value::Object(members) => members
             .iter()
-            .map(|(member, value)| format!("{key}.{member}: {}\n", printable(&cell(value))))
+            .map(|(member, value)| fact(&format!("{key}.{member}"), value))
             .collect(),
-        other => vec![format!("{key}: {}\n", printable(&cell(other)))],
+        other => vec![fact(key, other)],
     }
+}
+
+/// Lines of a value but the first are moved in, so that none looks like another key.
+fn fact(key: &str, value: &Value) -> String {
+    let text = shown(&cell(value)).replace('\n', "\n  ");
+    format!("{}: {text}\n", line(key))
+}
+
+/// A tab has no width of its own in a cell.
+fn in_cell(text: &str) -> String {
+    shown(text).replace('\t', "\\t")
 }

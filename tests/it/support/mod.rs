@@ -3,6 +3,8 @@
 
 mod fake;
 mod http;
+#[cfg(unix)]
+mod pty;
 mod sandbox;
 
 use std::fs;
@@ -14,6 +16,8 @@ use tempfile::TempDir;
 
 pub use fake::{Fake, Manner, Reply, Request, refused_origin};
 pub use http::{Answer, get, send};
+#[cfg(unix)]
+pub use pty::on_terminal;
 pub use sandbox::{KEY, Sandbox, VERSION};
 
 /// A fresh folder that the program runs in, with descriptors in `descriptors/`.
