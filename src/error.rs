@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::descriptor::{Access, Finding};
+use crate::descriptor::{Access, Finding, Untrusted};
 use crate::paging::PagingError;
 use crate::params::ArgumentProblem;
 use crate::plan::{FileError, RenderError};
@@ -79,6 +79,17 @@ pub enum Error {
         /// The qualified names.
         candidates: Vec<String>,
     },
+    /// The service has no sandbox.
+    #[error(
+        "the service {service} has no sandbox: there is no sandbox.yaml beside its service.yaml"
+    )]
+    NoSandbox {
+        /// The service.
+        service: String,
+    },
+    /// The tool's folder is not trusted, and the tool would do what only a trusted one may.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// The descriptor is not valid.
     #[error("{}", list("the descriptor is not valid", .0))]
     Descriptor(Vec<FindingText>),
@@ -348,13 +359,17 @@ impl Error {
         match self {
             Error::UnknownTool { .. }
             | Error::AmbiguousTool { .. }
+            | Error::NoSandbox { .. }
             | Error::Arguments { .. }
-            | Error::Render(_)
-            | Error::Setting(_) => ErrorKind::Usage,
+            | Error::Render(_) => ErrorKind::Usage,
+            _ if self.untrusted().is_some() => ErrorKind::Policy,
+            Error::Setting(_) => ErrorKind::Usage,
             Error::File(error) if error.is_policy() => ErrorKind::Policy,
             Error::File(_) => ErrorKind::Usage,
             Error::Descriptor(_) => ErrorKind::Descriptor,
-            Error::Secret(SecretError::Untrusted { .. }) => ErrorKind::Policy,
+            Error::Secret(SecretError::CommandRefused { .. }) | Error::Untrusted(_) => {
+                ErrorKind::Policy
+            }
             Error::Secret(_) => ErrorKind::Secret,
             Error::Consent { .. } | Error::Policy(_) => ErrorKind::Policy,
             Error::Upstream(upstream) if upstream.status >= 500 => ErrorKind::Failed,
@@ -370,8 +385,26 @@ impl Error {
         }
     }
 
+    /// What the tool may not do and which folder would have to be trusted, where that is what went wrong.
+    pub fn untrusted(&self) -> Option<&Untrusted> {
+        match self {
+            Error::Untrusted(untrusted)
+            | Error::Secret(SecretError::Untrusted(untrusted))
+            | Error::Setting(SettingError::Untrusted(untrusted)) => Some(untrusted),
+            _ => None,
+        }
+    }
+
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
+        if let Some(untrusted) = self.untrusted() {
+            return Some(match trusting(&untrusted.folder) {
+                Some(command) => format!("look through it, and if you trust it, say `{command}`"),
+                None => {
+                    "give it a name without control characters to be able to trust it".to_owned()
+                }
+            });
+        }
         match self {
             Error::UnknownTool { hint, .. } => Some(hint.clone()),
             Error::AmbiguousTool { candidates, .. } => {
@@ -389,11 +422,12 @@ impl Error {
             Error::Secret(SecretError::Unlike { help, .. } | SecretError::NoEntry { help, .. }) => {
                 help.clone()
             }
-            Error::Secret(SecretError::Untrusted {
+            Error::Secret(SecretError::CommandRefused {
                 folder: Some(folder),
                 ..
             }) => Some(format!(
-                "if you trust them, say `--trust {folder}` or name the folder in TOOLRUN_TRUST"
+                "if you trust them, say `toolrun trust {0}`, or for this call `--trust {0}`",
+                shell_word(folder)
             )),
             Error::Secret(SecretError::Refused { .. }) => Some(
                 "the client's id or secret, or the refresh token, is wrong, expired or revoked"
@@ -421,6 +455,9 @@ impl Error {
         if let Some(hint) = self.hint() {
             error["hint"] = hint.into();
         }
+        if let Some(untrusted) = self.untrusted() {
+            error["folder"] = untrusted.folder.to_string_lossy().into();
+        }
         match self {
             Error::Arguments { problems, .. } => error["problems"] = json!(problems),
             Error::Descriptor(findings) => error["findings"] = json!(findings),
@@ -435,6 +472,22 @@ impl Error {
             _ => {}
         }
         json!({ "error": error })
+    }
+}
+
+/// The command that trusts a folder; `None` for one whose name cannot stand in a line.
+pub fn trusting(folder: &std::path::Path) -> Option<String> {
+    let folder = folder.to_str()?;
+    let is_line = !folder.contains(char::is_control);
+    is_line.then(|| format!("toolrun trust {}", shell_word(folder)))
+}
+
+/// A word that a shell takes as it is.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,=".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
     }
 }
 

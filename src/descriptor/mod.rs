@@ -3,6 +3,7 @@
 pub mod code;
 pub mod finding;
 mod load;
+mod origin;
 pub mod schema;
 pub mod source;
 mod spec;
@@ -11,6 +12,7 @@ pub mod yaml;
 pub use code::Code;
 pub use finding::{Finding, Place, Severity};
 pub use load::decode;
+pub use origin::{Origin, Power, Untrusted};
 pub use source::{Check, Source};
 pub use spec::{
     Access, Duration, ExampleRequest, ExampleResponse, ExampleSpec, LimitsSpec, Name,

@@ -31,3 +31,4 @@ mod schema_agreement;
 mod schemas;
 mod send;
 mod services;
+mod trust;
