@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use super::place::{Place, embedded, embedded_names, read_names};
 use super::trust::Trust;
-use crate::descriptor::finding::Finding;
-use crate::descriptor::{Origin, Source};
+use crate::source::{Finding, Origin, Source};
 use crate::tool::Tool;
 
 /// How the names of descriptor files end.

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use super::entry::{Entry, File};
-use crate::descriptor::code::Code;
-use crate::descriptor::finding::Finding;
-use crate::descriptor::{Check, Origin};
 use crate::service::Service;
+use crate::source::{Check, Code, Finding, Origin};
 use crate::tool::{ServiceSource, Tool};
 
 /// Reads and compiles one tool and its service. They may do what both of their files may.

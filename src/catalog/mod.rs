@@ -16,11 +16,11 @@ pub use entry::{Entry, File, FileKind, Loaded};
 pub use load::{check_name, load, load_service};
 pub use trust::{TrustError, TrustList};
 
-use crate::descriptor::{Check, Name};
 use crate::error::Error;
 use crate::parallel;
-use crate::template::nearest;
+use crate::source::Check;
 use crate::tool::Tool;
+use crate::words::{Name, nearest};
 use place::Place;
 use trust::Trust;
 

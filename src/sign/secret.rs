@@ -14,7 +14,7 @@ use super::dotenv::Dotenv;
 use super::{command, keyring};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
-use crate::descriptor::{Origin, Power, Untrusted};
+use crate::source::{Origin, Power, Untrusted};
 
 /// A reference to a secret. Never the secret itself.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

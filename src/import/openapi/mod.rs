@@ -5,8 +5,10 @@
 
 mod auth;
 mod body;
+mod draft;
 mod example;
 mod graph;
+mod media;
 mod names;
 mod operation;
 mod paging;
@@ -35,9 +37,10 @@ use crate::tool::{ServiceSource, Tool};
 use crate::validate::{prove_service, prove_tool};
 
 use auth::Schemes;
+use draft::Shared;
 use graph::Graph;
 use names::Nameless;
-use operation::{Operation, Shared};
+use operation::Operation;
 use server::Server;
 use spec::Spec;
 

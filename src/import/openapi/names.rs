@@ -198,6 +198,22 @@ fn marked(name: &str, room: usize, mark: &str) -> String {
     }
 }
 
+/// The environment variable for something of the service.
+pub fn variable_name(service: &Name, what: &str) -> String {
+    let text = format!("{}_{what}", service.as_str());
+    let name: String = text
+        .chars()
+        .map(|c| match c.is_ascii_alphanumeric() {
+            true => c.to_ascii_uppercase(),
+            false => '_',
+        })
+        .collect();
+    match name.starts_with(|c: char| c.is_ascii_digit()) {
+        true => format!("_{name}"),
+        false => name,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;

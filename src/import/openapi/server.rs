@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::auth::variable_name;
+use super::names::variable_name;
 use super::operation::Operation;
 use super::spec::{Part, Spec};
 use super::text;
