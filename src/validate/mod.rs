@@ -18,13 +18,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 
 use crate::catalog::{Catalog, File, FileKind, Loaded};
-use crate::descriptor::finding::{Finding, Severity};
-use crate::descriptor::source::{Check, Source};
 use crate::parallel;
 use crate::params::Params;
 #[cfg(feature = "sandbox")]
 use crate::sandbox::Sandbox;
 use crate::service::Service;
+use crate::source::{Check, Finding, Severity, Source};
 use crate::tool::{ServiceSource, Tool};
 
 /// What was found in a set of files.

@@ -11,9 +11,9 @@ use super::parameters::is_header_name;
 use super::server::{Server, secure};
 use super::spec::{Part, Spec};
 use super::text;
-use crate::descriptor::Name;
-use crate::descriptor::source::join;
 use crate::import::report::{Losses, What};
+use crate::source::join;
+use crate::words::Name;
 
 /// The security schemes of a document.
 #[derive(Debug)]

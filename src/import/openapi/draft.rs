@@ -14,9 +14,9 @@ use super::server::{Place, Server};
 use super::service;
 use super::spec::{Part, Spec};
 use super::text;
-use crate::descriptor::Name;
 use crate::import::report::{Losses, What};
 use crate::plan::Method;
+use crate::words::Name;
 
 /// What all operations of a document share.
 #[derive(Debug)]

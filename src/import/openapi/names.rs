@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::descriptor::Name;
+use crate::words::Name;
 
 /// Longest name of a tool with its service's and what stands between them.
 const QUALIFIED_LENGTH: usize = 64;
