@@ -734,6 +734,34 @@ fn an_env_file_gives_its_text_and_overrides_nothing() {
     }
 }
 
+#[test]
+fn an_env_file_chooses_no_certificates_and_no_settings() {
+    let user = User::new();
+    user.write(
+        ".env",
+        "SSL_CERT_FILE=REPO/nowhere.pem\nLABEL=theirs\nOTHER=theirs\nHTTPS_PROXY=EVIL\nALL_PROXY=EVIL\n",
+    );
+    user.write(
+        "tools/probe/service.yaml",
+        "spec: 1\nservice: probe\nbase_url: https://127.0.0.1:1\nsettings: { k: { env: OTHER, default: own } }\nquery: { k: '{{ settings.k }}' }\n",
+    );
+    user.write(
+        "tools/probe/get-probe.yaml",
+        &tool_text("get-probe", "probe", GET),
+    );
+    let ended = user
+        .run(&["call", "get-probe", "-v", "--trust", "tools"])
+        .expect(8);
+    assert_tells(&ended, &["k=own"]);
+    assert!(!ended.stderr.contains("nowhere.pem"), "{}", ended.stderr);
+    assert_clean("an odd .env", &user, &ended);
+    // The variable itself is obeyed.
+    let mut command = user.toolrun();
+    command.env("SSL_CERT_FILE", "nowhere.pem");
+    let ended = output(command.args(["call", "get-probe", "--trust", "tools"]));
+    assert_tells(&ended, &["nowhere.pem"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_folder_of_pipes_and_devices_holds_nobody_up() {
