@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::descriptor::{Access, Finding};
+use crate::descriptor::{Access, Finding, Untrusted};
 use crate::paging::PagingError;
 use crate::params::ArgumentProblem;
 use crate::plan::{FileError, RenderError};
@@ -98,6 +98,17 @@ pub enum Error {
         /// The qualified names.
         candidates: Vec<String>,
     },
+    /// The service has no sandbox.
+    #[error(
+        "the service {service} has no sandbox: there is no sandbox.yaml beside its service.yaml"
+    )]
+    NoSandbox {
+        /// The service.
+        service: String,
+    },
+    /// The tool's folder is not trusted, and the tool would do what only a trusted one may.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// The descriptor is not valid.
     #[error("{}", list("the descriptor is not valid", .0))]
     Descriptor(Vec<FindingText>),
@@ -428,14 +439,18 @@ impl Error {
         match self {
             Error::UnknownTool { .. }
             | Error::AmbiguousTool { .. }
+            | Error::NoSandbox { .. }
             | Error::Arguments { .. }
-            | Error::Render(_)
             | Error::Certificates { .. }
-            | Error::Setting(_) => ErrorKind::Usage,
+            | Error::Render(_) => ErrorKind::Usage,
+            _ if self.untrusted().is_some() => ErrorKind::Policy,
+            Error::Setting(_) => ErrorKind::Usage,
             Error::File(error) if error.is_policy() => ErrorKind::Policy,
             Error::File(_) => ErrorKind::Usage,
             Error::Descriptor(_) => ErrorKind::Descriptor,
-            Error::Secret(SecretError::Untrusted { .. }) => ErrorKind::Policy,
+            Error::Secret(SecretError::CommandRefused { .. }) | Error::Untrusted(_) => {
+                ErrorKind::Policy
+            }
             Error::Secret(_) => ErrorKind::Secret,
             Error::Consent { .. } | Error::Policy(_) => ErrorKind::Policy,
             Error::Upstream(upstream) if upstream.status >= 500 => ErrorKind::Failed,
@@ -451,10 +466,23 @@ impl Error {
         }
     }
 
+    /// What the tool may not do and which folder would have to be trusted, where that is what went wrong.
+    pub fn untrusted(&self) -> Option<&Untrusted> {
+        match self {
+            Error::Untrusted(untrusted)
+            | Error::Secret(SecretError::Untrusted(untrusted))
+            | Error::Setting(SettingError::Untrusted(untrusted)) => Some(untrusted),
+            _ => None,
+        }
+    }
+
     /// The error as one JSON object: `{"error": {"kind", "message", ...}}`. What to do about it is for whoever knows how
     /// the caller gives flags, secrets and consent.
     pub fn to_json(&self) -> Value {
         let mut error = json!({ "kind": self.kind(), "message": self.to_string() });
+        if let Some(untrusted) = self.untrusted() {
+            error["folder"] = untrusted.folder.to_string_lossy().into();
+        }
         match self {
             Error::Arguments { problems, .. } => error["problems"] = json!(problems),
             Error::Descriptor(findings) => error["findings"] = json!(findings),

@@ -17,7 +17,7 @@ use url::Url;
 use super::interrupt::{cancel, unless_interrupted};
 use super::output::{Format, Printer};
 use super::terminal::{self, Progress, line, say};
-use super::{Done, Failure, arguments, exit, note};
+use super::{Done, Failure, arguments, exit, note, trust};
 
 /// Call a tool.
 #[derive(Debug, Args)]
@@ -66,8 +66,8 @@ pub struct Call {
     /// Override a setting of the service
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
-    /// Let the descriptors in a folder run the commands that print their secrets; may be given several times.
-    /// $TOOLRUN_TRUST names folders too.
+    /// Trust a folder for this call, as `toolrun trust` does for good; may be given several times. $TOOLRUN_TRUST names
+    /// folders too.
     #[arg(long, value_name = "DIR")]
     trust: Vec<PathBuf>,
     /// Trust the certificate authorities of a PEM file, or `system` for the operating system's
@@ -104,12 +104,19 @@ impl Call {
 
     /// Runs the command.
     pub fn run(self, catalog: &Catalog) -> Done {
-        let tool = catalog.tool(&self.name)?;
+        let mut catalog = catalog.clone();
+        let mut tool = catalog.tool(&self.name)?;
+        if self.dry_run.is_none() && self.sandbox.is_none() && trust::ask(&tool)? {
+            let folder = tool.service.origin.untrusted_folder();
+            catalog = catalog.with_trusted_folder(folder.unwrap_or(Path::new("")));
+            tool = catalog.tool(&self.name)?;
+        }
         let arguments =
             arguments::read(&tool, &self.arguments).map_err(|message| usage(&message))?;
         let waits = tool.wait.is_some() && !self.no_wait;
         let waiting = waits.then(Progress::start);
         let engine = self.engine(waiting.clone())?;
+        self.tell_unread(&tool);
         if let Some(form) = self.dry_run {
             let plan = engine.plan(&tool, arguments)?;
             return print_plan(&plan, form);
@@ -120,11 +127,15 @@ impl Call {
             .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
         let done = runtime.block_on(async {
             match &self.sandbox {
-                None => self.exchange(&engine, &tool, arguments).await,
+                None => {
+                    let done = self.exchange(&engine, &tool, arguments).await;
+                    tell_dotenv(&engine, &done);
+                    done
+                }
                 Some(url) => {
                     // What is wrong with the arguments is told before a sandbox is started.
                     engine.plan(&tool, arguments.clone())?;
-                    let (engine, _server) = self.with_sandbox(engine, catalog, &tool, url).await?;
+                    let (engine, _server) = self.with_sandbox(engine, &catalog, &tool, url).await?;
                     self.exchange(&engine, &tool, arguments).await
                 }
             }
@@ -144,11 +155,6 @@ impl Call {
         if self.no_wait {
             engine = engine.without_waiting();
         }
-        let named = std::env::var_os("TOOLRUN_TRUST").unwrap_or_default();
-        let named = std::env::split_paths(&named).filter(|folder| !folder.as_os_str().is_empty());
-        for folder in self.trust.iter().cloned().chain(named) {
-            engine = engine.with_trusted_folder(folder);
-        }
         for (name, value) in &self.set {
             engine = engine.with_setting(name, value);
         }
@@ -159,6 +165,32 @@ impl Call {
             engine = engine.with_consent(Access::Destructive);
         }
         Ok(engine)
+    }
+
+    /// Folders that are trusted for this call.
+    pub fn trusted(&self) -> &[PathBuf] {
+        &self.trust
+    }
+
+    /// A plan that is made without what the environment says is not the plan that a trusted tool gives.
+    fn tell_unread(&self, tool: &Tool) {
+        if tool.service.origin.is_trusted() {
+            return;
+        }
+        if self.dry_run.is_some() {
+            note(
+                "the tool's folder is not trusted: it is planned without any value of this machine, and not called",
+            );
+        }
+        for (setting, variable) in tool.service.unread_variables() {
+            let is_given = self.set.iter().any(|(name, _)| name == setting);
+            if !is_given && std::env::var_os(variable).is_some() {
+                note(&format!(
+                    "the environment variable {variable} is not read for the setting `{setting}`: the tool's folder is \
+                     not trusted"
+                ));
+            }
+        }
     }
 
     fn roots(&self) -> Roots {
@@ -179,7 +211,7 @@ impl Call {
         tool: &Tool,
         url: &str,
     ) -> Result<(Engine, Option<toolrun::sandbox::Server>), Failure> {
-        let sandbox = toolrun::sandbox::Sandbox::load(catalog, &tool.service.name)?;
+        let sandbox = toolrun::sandbox::Sandbox::for_tool(catalog, tool)?;
         let mut engine = engine;
         for (name, value) in sandbox.secrets() {
             engine = engine.with_secret(name, Secret::new(value));
@@ -309,6 +341,15 @@ impl Call {
             stdout.flush()?;
         }
         Ok(())
+    }
+}
+
+/// What is wrong with the `.env` file is told, because it may be why a secret is not the one that was meant. Where the
+/// secret is missing, the error itself says it.
+fn tell_dotenv(engine: &Engine, done: &Done) {
+    let is_told = matches!(done, Err(Failure::Error(toolrun::Error::Secret(_))));
+    if let Some(problem) = engine.dotenv_problem().filter(|_| !is_told) {
+        note(&problem);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What to do about an error, in the words of the command line: errors carry facts, and here they become hints.
 
+use std::path::Path;
+
 use toolrun::error::{Limit, NoPlace, seconds};
 use toolrun::import::ImportError;
 use toolrun::service::SettingError;
@@ -8,6 +10,12 @@ use toolrun::{Error, Upstream};
 
 /// What to do about an error, where that is known.
 pub fn hint(error: &Error) -> Option<String> {
+    if let Some(untrusted) = error.untrusted() {
+        return Some(match trusting(&untrusted.folder) {
+            Some(command) => format!("look through it, and if you trust it, say `{command}`"),
+            None => "give it a name without control characters to be able to trust it".to_owned(),
+        });
+    }
     match error {
         Error::UnknownTool { suggestion, .. } => {
             let suggestion = suggestion.clone();
@@ -53,11 +61,12 @@ fn secret(error: &SecretError) -> Option<String> {
             ))
         }
         SecretError::Unlike { help, .. } | SecretError::NoEntry { help, .. } => help.clone(),
-        SecretError::Untrusted {
+        SecretError::CommandRefused {
             folder: Some(folder),
             ..
         } => Some(format!(
-            "if you trust them, say `--trust {folder}` or name the folder in TOOLRUN_TRUST"
+            "if you trust them, say `toolrun trust {0}`, or for this call `--trust {0}`",
+            shell_word(folder)
         )),
         SecretError::Refused { .. } => Some(
             "the client's id or secret, or the refresh token, is wrong, expired or revoked"
@@ -83,5 +92,21 @@ pub fn of_import(error: &ImportError) -> Option<&'static str> {
     match error {
         ImportError::NoServer => Some("give its URL with --base-url"),
         _ => None,
+    }
+}
+
+/// The command that trusts a folder; `None` for one whose name cannot stand in a line.
+pub fn trusting(folder: &Path) -> Option<String> {
+    let folder = folder.to_str()?;
+    let is_line = !folder.contains(char::is_control);
+    is_line.then(|| format!("toolrun trust {}", shell_word(folder)))
+}
+
+/// A word that a shell takes as it is.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,=".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
     }
 }

@@ -16,6 +16,7 @@ mod schemas;
 mod show;
 mod terminal;
 mod test;
+mod trust;
 mod validate;
 
 use std::ffi::OsString;
@@ -34,7 +35,7 @@ use terminal::say;
 #[derive(Debug, Parser)]
 #[command(name = "toolrun", version, about, long_about = None, max_term_width = 100)]
 struct Cli {
-    /// A folder of descriptors; may be given several times. $TOOLRUN_TOOLS and ./tools are looked in too.
+    /// A folder of descriptors that you trust; may be given several times. $TOOLRUN_TOOLS and ./tools are looked in too.
     #[arg(long, global = true, value_name = "DIR")]
     tools: Vec<PathBuf>,
     #[command(subcommand)]
@@ -57,6 +58,10 @@ enum Command {
     Test(test::Test),
     /// Serve a service's sandbox: a made-up stand-in on this machine
     Sandbox(sandbox::Sandbox),
+    /// Trust the tools of a folder: let them use secrets, variables and files, and send requests
+    Trust(trust::Trust),
+    /// Trust the tools of a folder no more
+    Untrust(trust::Untrust),
     /// Make descriptors of a document that describes a service
     Import(import::Import),
     /// Write the JSON Schemas of the descriptor format
@@ -132,9 +137,13 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return tell_usage(&error),
     };
-    let catalog = catalog(&cli.tools);
     let as_json = matches!(&cli.command, Command::Call(call) if call.wants_json());
     NOTES.hold(as_json);
+    let trusted = match &cli.command {
+        Command::Call(call) => call.trusted(),
+        _ => &[],
+    };
+    let catalog = catalog(&cli.tools, trusted);
     let done = match cli.command {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
@@ -143,6 +152,8 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
+        Command::Trust(trust) => trust.run(),
+        Command::Untrust(untrust) => untrust.run(),
         Command::Import(import) => import.run(),
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
@@ -183,21 +194,40 @@ fn tell_usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
 }
 
-/// The places to look for tools: those that the user named, then the built-in ones, then what happens to be here.
-fn catalog(folders: &[PathBuf]) -> Catalog {
-    let mut catalog = Catalog::builtin().with_local_folder("tools");
-    if let Some(paths) = std::env::var_os("TOOLRUN_TOOLS") {
-        let paths: Vec<PathBuf> = std::env::split_paths(&paths)
-            .filter(|p| !p.as_os_str().is_empty())
-            .collect();
-        for path in paths.into_iter().rev() {
-            catalog = catalog.with_folder(path);
-        }
+/// The places to look for tools: those that the user named, then the built-in ones, then what happens to be here. A
+/// relative path in the environment leads to whatever happens to be here, too.
+fn catalog(folders: &[PathBuf], trusted: &[PathBuf]) -> Catalog {
+    let (named, here): (Vec<PathBuf>, Vec<PathBuf>) = paths_of("TOOLRUN_TOOLS")
+        .into_iter()
+        .partition(|path| path.is_absolute());
+    let here: Vec<PathBuf> = here
+        .into_iter()
+        .chain([trust::DEFAULT_FOLDER.into()])
+        .filter(|path| path.is_dir())
+        .collect();
+    let has_folders = !(here.is_empty() && named.is_empty() && folders.is_empty());
+    let mut catalog = Catalog::builtin();
+    for folder in here {
+        catalog = catalog.with_local_folder(folder);
     }
-    for folder in folders.iter().rev() {
+    for folder in folders.iter().chain(&named).rev() {
         catalog = catalog.with_folder(folder);
     }
-    catalog
+    for folder in trusted.iter().chain(&paths_of("TOOLRUN_TRUST")) {
+        catalog = catalog.with_trusted_folder(folder);
+    }
+    match has_folders {
+        true => catalog.with_trust_list(&trust::known()),
+        false => catalog,
+    }
+}
+
+/// The paths that an environment variable lists.
+fn paths_of(variable: &str) -> Vec<PathBuf> {
+    let paths = std::env::var_os(variable).unwrap_or_default();
+    std::env::split_paths(&paths)
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect()
 }
 
 fn tell(error: &Error, as_json: bool) {

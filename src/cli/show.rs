@@ -9,6 +9,7 @@ use toolrun::project::ResponseKind;
 use toolrun::{Catalog, Tool};
 
 use super::Done;
+use super::hints::trusting;
 use super::output::table_with_header;
 use super::terminal::{self, line, shown};
 
@@ -48,6 +49,8 @@ fn as_json(tool: &Tool) -> Value {
         "description": tool.description,
         "docs": tool.docs,
         "access": tool.access,
+        "method": tool.request.method,
+        "trusted": tool.service.origin.is_trusted(),
         "endpoint": endpoint(tool),
         "secrets": tool.service.auth.secrets().iter().map(|s| &s.name).collect::<Vec<_>>(),
         "settings": tool.service.settings().iter().map(|(name, _)| name).collect::<Vec<_>>(),
@@ -79,6 +82,10 @@ fn as_text(tool: &Tool) -> String {
     };
     fact("endpoint", &endpoint(tool));
     fact("access", &tool.access.to_string());
+    if let Some(folder) = tool.service.origin.untrusted_folder() {
+        let how = trusting(folder).map(|command| format!("; `{command}` lets it send requests"));
+        fact("trust", &format!("none{}", how.unwrap_or_default()));
+    }
     for secret in tool.service.auth.secrets() {
         let help = secret
             .help

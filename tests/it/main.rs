@@ -33,5 +33,6 @@ mod schemas;
 mod send;
 mod services;
 mod terminal;
+mod trust;
 mod wire;
 mod words;
