@@ -6,7 +6,7 @@
 //! - Data ([`data`]: csv, yaml, raw) is escaped on a terminal, and left as it is in a pipe or a file.
 
 use std::borrow::Cow;
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufRead, BufWriter, IsTerminal, StdoutLock, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -411,6 +411,30 @@ pub fn say(text: &str) {
     say_as(&folded(text), Manner::Words);
 }
 
+/// Whether somebody at a terminal can be asked.
+pub fn can_ask() -> bool {
+    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    !is_ci && io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a question that has a yes and a no, and reads the answer. Anything but a yes is a no.
+pub fn ask(question: &str) -> io::Result<bool> {
+    let mut stderr = io::stderr().lock();
+    write!(
+        stderr,
+        "{} [y/N] ",
+        escaped(&folded(question), Manner::Words)
+    )?;
+    stderr.flush()?;
+    is_yes(io::stdin().lock())
+}
+
+fn is_yes(mut answers: impl BufRead) -> io::Result<bool> {
+    let mut answer = String::new();
+    answers.read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+}
+
 /// Writes a JSON value to standard error, on a line of its own.
 pub fn say_json(value: &Value) {
     say_as(&value.to_string(), Manner::Json);
@@ -628,5 +652,21 @@ mod tests {
         let (shown, span) = shown_with_span(text, at..at + 2);
         assert_eq!(&shown[span], "\\u{1b}c");
         assert_eq!(shown, "a\\u{202e}b: \\u{1b}c d");
+    }
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for (answer, expected) in [
+            ("y\n", true),
+            ("Yes\n", true),
+            (" y \n", true),
+            ("\n", false),
+            ("", false),
+            ("n\n", false),
+            ("yeah\n", false),
+            ("\ny\n", false),
+        ] {
+            assert_eq!(is_yes(answer.as_bytes()).unwrap(), expected, "{answer:?}");
+        }
     }
 }

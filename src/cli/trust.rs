@@ -1,7 +1,7 @@
 //! `toolrun trust` and `toolrun untrust`: which folders' tools may use what this machine has.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -150,8 +150,7 @@ pub fn ask(tool: &Tool) -> Result<bool, Failure> {
     let Some(folder) = tool.service.origin.untrusted_folder() else {
         return Ok(false);
     };
-    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    if is_ci || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !terminal::can_ask() {
         return Ok(false);
     }
     say(&format!(
@@ -160,20 +159,11 @@ pub fn ask(tool: &Tool) -> Result<bool, Failure> {
         folder.display()
     ));
     powers(folder).iter().for_each(|line| say(line));
-    let mut stderr = io::stderr().lock();
-    write!(stderr, "Trust this folder? [y/N] ")?;
-    stderr.flush()?;
-    if !is_yes(io::stdin().lock())? {
+    if !terminal::ask("Trust this folder?")? {
         return Ok(false);
     }
     TrustList::add(&list_file()?, folder).map_err(unusable)?;
     Ok(true)
-}
-
-fn is_yes(mut answers: impl BufRead) -> io::Result<bool> {
-    let mut answer = String::new();
-    answers.read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
 }
 
 /// What the tools of a folder can do once it is trusted, in lines.
@@ -257,25 +247,4 @@ fn owner_elsewhere<'s>(
     };
     let owner = own.iter().find(is_key)?;
     (origin(owner) != origin(service)).then_some(owner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_yes_is_a_yes() {
-        for (answer, expected) in [
-            ("y\n", true),
-            ("Yes\n", true),
-            (" y \n", true),
-            ("\n", false),
-            ("", false),
-            ("n\n", false),
-            ("yeah\n", false),
-            ("\ny\n", false),
-        ] {
-            assert_eq!(is_yes(answer.as_bytes()).unwrap(), expected, "{answer:?}");
-        }
-    }
 }
