@@ -4,13 +4,14 @@ use std::cell::OnceCell;
 
 use serde_json::{Value, json};
 
-use crate::error::{Error, Upstream, excerpt, status_meaning};
+use crate::error::{Error, Upstream, status_meaning};
 use crate::project::{Action, ResponseKind, ResponseView, Rule};
 use crate::said::{self, MOST_OF_CODE, MOST_OF_MESSAGE, clipped};
 use crate::send::{Again, Destination, Response, Shown, file_name};
 use crate::sign::Redactor;
 use crate::template::scalar_text;
 use crate::tool::Tool;
+use crate::words::excerpt;
 
 /// The status of a request whose credential the service does not know.
 const UNAUTHENTICATED: u16 = 401;

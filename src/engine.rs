@@ -13,7 +13,7 @@ use crate::answer::{self, Judge, Verdict};
 use crate::base_url::BaseUrl;
 use crate::descriptor::{Access, Power};
 use crate::error::{Error, Limit};
-use crate::paging::{DEFAULT_MAX_PAGES, Followed, Next, Note};
+use crate::paging::{DEFAULT_MAX_PAGES, Next, Paging};
 use crate::plan::{FileError, Files, Plan, Settled, Text};
 use crate::project::{ResponseKind, ResponseView};
 use crate::send::{self, Client, Destination, Event, Response, Roots, SeenBody, tell};
@@ -22,6 +22,10 @@ use crate::session::{Asking, Credentials, Session, Watcher};
 use crate::sign::{Auth, Secret, SecretRef, SecretStore, Secrets, sign};
 use crate::tool::Tool;
 use crate::wait::Job;
+use crate::walk::{self, Incomplete, Note, Pages};
+
+/// The status of a success that has no body.
+const NO_CONTENT: u16 = 204;
 
 /// Runs tools. One engine serves any number of tools and calls; connections, rate limits and secrets are kept for
 /// each service.
@@ -42,6 +46,7 @@ pub struct Engine {
     secrets: Arc<SecretStore>,
     settings: Vec<(String, String)>,
     timeout: Option<Duration>,
+    deadline: Option<Deadline>,
     roots: Roots,
     consent: Access,
     waits: bool,
@@ -53,6 +58,25 @@ pub struct Engine {
     /// Whoever opens a session holds it, so that a service has one.
     opening: tokio::sync::Mutex<()>,
 }
+
+/// When everything must be done.
+#[derive(Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    within: Duration,
+}
+
+impl Deadline {
+    fn error(self) -> Error {
+        Error::Timeout {
+            within: self.within,
+            limit: Limit::Deadline,
+        }
+    }
+}
+
+/// How long a program that prints a secret may take to end after the deadline.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Bounds of a walk over pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +101,7 @@ impl Default for WalkLimits {
 pub struct Outcome {
     /// The projected output.
     pub output: Value,
-    /// Why a walk stopped before the last page, where it did.
+    /// Why a walk stopped before the last page, where it did; and that one page is not all, where only a header says so.
     pub notes: Vec<Note>,
     /// Pages that were read.
     pub pages: u64,
@@ -107,6 +131,7 @@ impl Engine {
             secrets: Arc::default(),
             settings: Vec::new(),
             timeout: None,
+            deadline: None,
             roots: Roots::default(),
             consent: Access::Read,
             waits: true,
@@ -145,6 +170,16 @@ impl Engine {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Engine {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Limits in time all that is done, counted from `since`: every request with its retries, the programs that print
+    /// secrets, walks and the waiting for jobs. A time too long to be counted is no limit.
+    #[must_use]
+    pub fn with_deadline(mut self, within: Duration, since: Instant) -> Engine {
+        let at = since.checked_add(within);
+        self.deadline = at.map(|at| Deadline { at, within });
+        Arc::make_mut(&mut self.secrets).end_programs(at);
         self
     }
 
@@ -213,7 +248,12 @@ impl Engine {
         Ok(plan)
     }
 
-    fn render(&self, tool: &Tool, params: &Value, settings: &Value) -> Result<Plan, Error> {
+    pub(crate) fn render(
+        &self,
+        tool: &Tool,
+        params: &Value,
+        settings: &Value,
+    ) -> Result<Plan, Error> {
         let base = self.place(&tool.service.base, settings)?;
         Ok(tool.render_at(&base, params, settings)?)
     }
@@ -232,7 +272,21 @@ impl Engine {
                 let received = received.await?;
                 match received.project_direct(tool) {
                     Some(output) => output,
-                    None => Page::new(tool, received, params)?.output(tool)?,
+                    None => {
+                        let page = self.read(tool, received, params)?;
+                        // A way on in the body is the projection's matter.
+                        let note = match &tool.paging {
+                            Some(paging) if paging.leads_by_header() => {
+                                self.note_one(tool, &plan, &page)
+                            }
+                            _ => None,
+                        };
+                        let notes = note.into_iter().collect();
+                        return Ok(Outcome {
+                            notes,
+                            ..Outcome::of_one(page.output(tool)?)
+                        });
+                    }
                 }
             }
         };
@@ -246,7 +300,51 @@ impl Engine {
     pub async fn page(&self, tool: &Tool, arguments: Value) -> Result<Page, Error> {
         let (params, plan) = self.prepare(tool, arguments)?;
         refuse_download(tool)?;
-        self.fetch(tool, &plan, params).await
+        let mut page = self.fetch(tool, &plan, params).await?;
+        page.more = self.note_one(tool, &plan, &page);
+        Ok(page)
+    }
+
+    /// Whether a page that was asked for alone is one of more.
+    fn note_one(&self, tool: &Tool, plan: &Plan, page: &Page) -> Option<Note> {
+        let paging = tool.paging.as_ref().filter(|_| !page.is_empty)?;
+        let next = self
+            .settings_of(&tool.service)
+            .and_then(|settings| self.next_page(tool, paging, &settings, page, plan));
+        Note::of_one_page(next.map(|(next, _)| next), &tool.service.auth)
+    }
+
+    /// What follows a page, and the plan of that page at the base URL of now.
+    pub(crate) fn next_page(
+        &self,
+        tool: &Tool,
+        paging: &Paging,
+        settings: &Value,
+        page: &Page,
+        plan: &Plan,
+    ) -> Result<(Option<Next>, Plan), Error> {
+        let (base, plan) = self.ground(&tool.service, settings, plan)?;
+        let next = paging.next(&page.view(), &base, &plan.masked_url());
+        let next = next.map_err(|error| self.masked(&tool.service, error.into()))?;
+        Ok((next, plan.into_owned()))
+    }
+
+    /// The page that a response is.
+    pub(crate) fn read(
+        &self,
+        tool: &Tool,
+        received: Received,
+        params: Value,
+    ) -> Result<Page, Error> {
+        Page::new(tool, received, params).map_err(|error| self.masked(&tool.service, error))
+    }
+
+    /// The error without the service's secrets, which a response may repeat where none is expected.
+    pub(crate) fn masked(&self, service: &Service, error: Error) -> Error {
+        match self.opened(service).and_then(|session| session.current()) {
+            Some(credentials) => error.masked(|text| credentials.redactor.message(text)),
+            None => error,
+        }
     }
 
     /// Calls a tool whose response is a file (`response.kind: bytes`) and saves it. The file is byte for byte what the
@@ -313,15 +411,20 @@ impl Engine {
             None => tool.rules.kind,
         };
         let received = self.exchange(tool, plan, &params, kind, None).await?;
-        let first = Page::new(tool, received, params)?;
+        let first = self.read(tool, received, params)?;
         Job::new(self, tool, first, plan)
     }
 
     /// The response to a plan; where it creates a job, the last response of that.
-    async fn fetch(&self, tool: &Tool, plan: &Plan, params: Value) -> Result<Page, Error> {
+    pub(crate) async fn fetch(
+        &self,
+        tool: &Tool,
+        plan: &Plan,
+        params: Value,
+    ) -> Result<Page, Error> {
         if tool.wait.is_none() {
             let received = self.exchange(tool, plan, &params, tool.rules.kind, None);
-            return Page::new(tool, received.await?, params);
+            return self.read(tool, received.await?, params);
         }
         let job = self.begin(tool, plan, params).await?;
         match self.waits {
@@ -348,33 +451,15 @@ impl Engine {
     /// Calls a tool and follows its pages, concatenating their items; the output is projected once, over all.
     ///
     /// # Errors
-    /// Whatever can go wrong, see [`Error`].
+    /// Whatever can go wrong, see [`Error`]; with it comes what was read before ([`Incomplete::read`]). The caller's own
+    /// limits are no error: [`Outcome::notes`] tells of them.
     pub async fn call_all(
         &self,
         tool: &Tool,
         arguments: Value,
         limits: WalkLimits,
-    ) -> Result<Outcome, Error> {
-        let mut pages = self.pages(tool, arguments, limits)?;
-        let mut all: Option<(Page, Vec<Value>)> = None;
-        while let Some(mut page) = pages.next().await? {
-            let mut items = all.map(|(_, items)| items).unwrap_or_default();
-            if let Some(own) = page.items_mut(tool) {
-                items.append(own);
-            }
-            all = Some((page, items));
-        }
-        let Some((mut last, items)) = all else {
-            return Err(Error::Response("the walk has no first page".to_owned()));
-        };
-        if let Some(own) = last.items_mut(tool) {
-            *own = items;
-        }
-        Ok(Outcome {
-            output: last.output(tool)?,
-            pages: pages.count,
-            notes: pages.note.into_iter().collect(),
-        })
+    ) -> Result<Outcome, Incomplete> {
+        walk::gather(self.pages(tool, arguments, limits)?).await
     }
 
     /// Starts a walk over a tool's pages. A tool without paging has one page.
@@ -390,17 +475,7 @@ impl Engine {
         let (params, plan) = self.prepare(tool, arguments)?;
         refuse_download(tool)?;
         let settings = self.settings_of(&tool.service)?;
-        Ok(Pages {
-            engine: self,
-            tool,
-            limits,
-            settings,
-            upcoming: Some((params, plan)),
-            followed: Followed::default(),
-            note: None,
-            count: 0,
-            items: 0,
-        })
+        Ok(Pages::new(self, tool, limits, settings, (params, plan)))
     }
 
     /// Where a URL of the service leads: to itself, or to the stand-in. One that the access token tells is a
@@ -460,6 +535,7 @@ impl Engine {
         self.permit_sending(&tool.service)?;
         // A file that is not there is told before a secret that is not.
         let settled = self.settle(&tool.service, plan)?;
+        self.refuse_late()?;
         let session = self.session(&tool.service).await?;
         let taking = Taking {
             tool,
@@ -468,17 +544,17 @@ impl Engine {
             destination,
         };
         let sending = self.authenticate(&session, &settled, taking);
-        match self.timeout {
-            Some(timeout) => {
-                tokio::time::timeout(timeout, sending)
-                    .await
-                    .unwrap_or(Err(Error::Timeout {
-                        within: timeout,
-                        limit: Limit::Caller,
-                    }))
-            }
-            None => sending.await,
-        }
+        let Some(timeout) = self.timeout else {
+            return self.in_time(sending).await;
+        };
+        let sending = tokio::time::timeout(timeout, sending);
+        self.in_time(async {
+            sending.await.unwrap_or(Err(Error::Timeout {
+                within: timeout,
+                limit: Limit::Caller,
+            }))
+        })
+        .await
     }
 
     /// A service that nobody trusts is sent nothing: only its own sandbox is asked.
@@ -503,6 +579,35 @@ impl Engine {
         })
     }
 
+    /// Does some work before the deadline.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let Some(deadline) = self.deadline else {
+            return work.await;
+        };
+        // Nothing is begun when it is too late already.
+        self.refuse_late()?;
+        let done = tokio::time::timeout_at(deadline.at.into(), work).await;
+        done.unwrap_or_else(|_| Err(deadline.error()))
+    }
+
+    fn refuse_late(&self) -> Result<(), Error> {
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline.at => Err(deadline.error()),
+            _ => Ok(()),
+        }
+    }
+
+    /// When all must be done.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline.map(|deadline| deadline.at)
+    }
+
+    /// When a request that begins now must be done.
+    fn request_deadline(&self) -> Option<Instant> {
+        let timeout = self.timeout.map(|timeout| Instant::now() + timeout);
+        [timeout, self.deadline()].into_iter().flatten().min()
+    }
+
     /// Sends a plan with the service's credentials, and once more with a new access token when the service does not
     /// know the one it got.
     async fn authenticate(
@@ -520,7 +625,7 @@ impl Engine {
             service: Arc::clone(&taking.tool.service),
             settings: settings.clone().unwrap_or_default(),
             is_stand_in: self.stand_in.is_some(),
-            deadline: self.timeout.map(|timeout| Instant::now() + timeout),
+            deadline: self.request_deadline(),
             watcher: self.observer.clone(),
         };
         let mut is_renewed = false;
@@ -651,8 +756,17 @@ impl Engine {
         }
         let references = service.auth.secrets().to_vec();
         let store = Arc::clone(&self.secrets);
-        tokio::task::spawn_blocking(move || Secrets::resolve(&references, &store))
-            .await
+        let asking = tokio::task::spawn_blocking(move || Secrets::resolve(&references, &store));
+        let answer = match self.deadline {
+            None => asking.await,
+            Some(deadline) => {
+                let last = deadline.at + GRACE;
+                let answer = tokio::time::timeout_at(last.into(), asking).await;
+                self.refuse_late()?;
+                answer.map_err(|_| deadline.error())?
+            }
+        };
+        answer
             .unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
             .map_err(Error::from)
     }
@@ -759,25 +873,22 @@ impl Received {
         }
     }
 
+    /// The output, where the text of the body is enough for it. A list without its list is no empty list, and a way on
+    /// in a header must be told: these need the whole page.
     fn project_direct(&self, tool: &Tool) -> Option<Value> {
-        match (self.kind, &self.body) {
-            (ResponseKind::Json, None) => tool.projection.run_direct(&self.response.body),
-            _ => None,
+        if self.kind != ResponseKind::Json || self.body.is_some() {
+            return None;
         }
+        let Some(paging) = &tool.paging else {
+            return tool.projection.run_direct(&self.response.body);
+        };
+        if paging.leads_by_header() || !tool.projection.has_rows_of(paging.items_path()) {
+            return None;
+        }
+        let output = tool.projection.run_direct(&self.response.body)?;
+        let rows = tool.projection.rows(&output);
+        rows.is_some_and(|rows| !rows.is_empty()).then_some(output)
     }
-}
-
-/// A walk over the pages of a list.
-pub struct Pages<'e> {
-    engine: &'e Engine,
-    tool: &'e Tool,
-    limits: WalkLimits,
-    settings: Arc<Value>,
-    upcoming: Option<(Value, Plan)>,
-    followed: Followed,
-    note: Option<Note>,
-    count: u64,
-    items: u64,
 }
 
 /// One page of a list, or the one response of a tool without paging.
@@ -795,14 +906,22 @@ pub struct Page {
     pub created: Option<Value>,
     /// Whether this is the first response of a job that nobody waited for.
     pub is_pending: bool,
-    /// Whether an error rule says that there is nothing.
+    /// That more pages remain, of a page that was asked for alone ([`Engine::page`]).
+    pub more: Option<Note>,
+    /// Whether an error rule, or the status, says that there is nothing.
     pub(crate) is_empty: bool,
 }
 
 impl Page {
     pub(crate) fn new(tool: &Tool, mut received: Received, params: Value) -> Result<Page, Error> {
-        let body = received.body()?;
+        let mut body = received.body()?;
+        let is_empty = received.is_empty || received.response.status == NO_CONTENT;
         let items = match &tool.paging {
+            // An empty page need not have a list.
+            Some(_) if is_empty => {
+                body = tool.empty_body(received.kind);
+                0
+            }
             Some(paging) => paging.items(&body)?.len() as u64,
             None => 0,
         };
@@ -813,7 +932,8 @@ impl Page {
             items,
             created: None,
             is_pending: false,
-            is_empty: received.is_empty,
+            more: None,
+            is_empty,
         })
     }
 
@@ -839,144 +959,7 @@ impl Page {
         .of_job(self.created.as_ref())
     }
 
-    fn items_mut(&mut self, tool: &Tool) -> Option<&mut Vec<Value>> {
+    pub(crate) fn items_mut(&mut self, tool: &Tool) -> Option<&mut Vec<Value>> {
         tool.paging.as_ref()?.items_mut(&mut self.body)
-    }
-}
-
-impl Pages<'_> {
-    /// The next page; `None` after the last, or when a limit was reached, of which [`Pages::note`] tells.
-    ///
-    /// # Errors
-    /// Whatever can go wrong, see [`Error`]. The walk is over then.
-    pub async fn next(&mut self) -> Result<Option<Page>, Error> {
-        let Some((params, plan)) = self.upcoming.take() else {
-            return Ok(None);
-        };
-        let (params, plan) = self.shrink(params, plan)?;
-        let mut page = self.engine.fetch(self.tool, &plan, params).await?;
-        self.count += 1;
-        self.items += page.items;
-        if let Some(paging) = &self.tool.paging {
-            match self.surplus() {
-                Some(surplus) if surplus > 0 => self.cut(&mut page, surplus),
-                _ if page.is_empty => {}
-                _ => self.prepare_next(paging, &page, &plan)?,
-            }
-        }
-        Ok(Some(page))
-    }
-
-    /// Asks for no more items than the cap leaves, where the tool says which param sets the size of a page.
-    fn shrink(&self, params: Value, plan: Plan) -> Result<(Value, Plan), Error> {
-        let limit = self.tool.paging.as_ref().and_then(|paging| paging.limit());
-        let (Some(limit), Some(max_items)) = (limit, self.limits.max_items) else {
-            return Ok((params, plan));
-        };
-        let left = max_items - self.items;
-        if params
-            .get(limit)
-            .and_then(Value::as_u64)
-            .is_some_and(|size| size <= left)
-        {
-            return Ok((params, plan));
-        }
-        let mut smaller = params.clone();
-        smaller[limit] = left.into();
-        // A size that the tool does not allow leaves the page as it was, to be cut afterwards.
-        match self.tool.accept(smaller) {
-            Ok(smaller) => {
-                let plan = self.engine.render(self.tool, &smaller, &self.settings)?;
-                Ok((smaller, plan))
-            }
-            Err(_) => Ok((params, plan)),
-        }
-    }
-
-    /// Items beyond the cap; `None` when there is no cap or it is not reached.
-    fn surplus(&self) -> Option<u64> {
-        self.items.checked_sub(self.limits.max_items?)
-    }
-
-    fn cut(&mut self, page: &mut Page, surplus: u64) {
-        let keep = page.items - surplus;
-        if let Some(items) = page.items_mut(self.tool) {
-            items.truncate(usize::try_from(keep).unwrap_or(usize::MAX));
-        }
-        page.items = keep;
-        self.items -= surplus;
-        self.note = Some(Note::MaxItems {
-            max_items: self.items,
-            next: None,
-        });
-    }
-
-    /// Why the walk stopped before the last page, where it did.
-    pub fn note(&self) -> Option<&Note> {
-        self.note.as_ref()
-    }
-
-    /// Pages read so far.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Items read so far.
-    pub fn items(&self) -> u64 {
-        self.items
-    }
-
-    fn reached_cap(&self, next: &Next) -> Option<Note> {
-        let next = match next {
-            Next::Arguments(arguments) => Some(Value::Object(arguments.clone())),
-            Next::Url(_) | Next::End => None,
-        };
-        if let Some(max_items) = self.limits.max_items.filter(|cap| self.items >= *cap) {
-            return Some(Note::MaxItems { max_items, next });
-        }
-        let max_pages = self.limits.max_pages;
-        (self.count >= max_pages).then_some(Note::MaxPages { max_pages, next })
-    }
-
-    fn prepare_next(
-        &mut self,
-        paging: &crate::paging::Paging,
-        page: &Page,
-        plan: &Plan,
-    ) -> Result<(), Error> {
-        let (base, plan) = self
-            .engine
-            .ground(&self.tool.service, &self.settings, plan)?;
-        let Some(next) = paging.next(&page.view(), &base, &plan.masked_url())? else {
-            self.note = Some(Note::MissingCursor { page: self.count });
-            return Ok(());
-        };
-        if !self.followed.is_new(&next) {
-            self.note = Some(Note::RepeatedCursor { page: self.count });
-            return Ok(());
-        }
-        if next != Next::End
-            && let Some(note) = self.reached_cap(&next)
-        {
-            self.note = Some(note);
-            return Ok(());
-        }
-        self.upcoming = match next {
-            Next::End => None,
-            Next::Arguments(arguments) => {
-                let mut params = page.params.clone();
-                if let Some(members) = params.as_object_mut() {
-                    members.extend(arguments);
-                }
-                let params = accept(self.tool, params)?;
-                let plan = self.engine.render(self.tool, &params, &self.settings)?;
-                Some((params, plan))
-            }
-            Next::Url(url) => {
-                let plan = aimed(plan.into_owned(), url, &self.tool.service.auth);
-                Some((page.params.clone(), plan))
-            }
-        };
-        Ok(())
     }
 }

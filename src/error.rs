@@ -16,6 +16,7 @@ use crate::send::ClientError;
 use crate::service::SettingError;
 use crate::sign::SecretError;
 use crate::wait::WaitError;
+use crate::words::excerpt;
 
 /// The kind of an error; each kind has one exit code on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -214,6 +215,8 @@ pub enum Error {
 pub enum Limit {
     /// The caller, for each request with its retries.
     Caller,
+    /// The caller, for all that it does.
+    Deadline,
     /// The service's `timeout.total`.
     Total,
     /// The service's `timeout.read`.
@@ -224,6 +227,7 @@ impl std::fmt::Display for Limit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Limit::Caller => "the limit of the caller",
+            Limit::Deadline => "the deadline of the caller",
             Limit::Total => "the service's timeout.total",
             Limit::Read => "the service's timeout.read",
         })
@@ -355,15 +359,6 @@ fn unfinished(job: &Unfinished) -> String {
         job.url,
         excerpt(&job.last)
     )
-}
-
-/// A value as a short text.
-pub fn excerpt(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(200) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
-    }
 }
 
 /// A time for people.

@@ -9,11 +9,12 @@ use url::Url;
 use crate::answer::find_rule;
 use crate::descriptor::ExampleSpec;
 use crate::descriptor::source::{join, join_index};
-use crate::paging::PagingError;
+use crate::paging::{Next, Paging};
 use crate::params::word;
 use crate::plan::Plan;
 use crate::project::{Action, ResponseKind, ResponseView};
 use crate::tool::Tool;
+use crate::words::kind_of;
 
 /// What one example expected and what it gave, where they differ.
 #[derive(Debug, Clone, PartialEq)]
@@ -258,22 +259,22 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         };
         failures.extend(message.map(|message| Failure::told("/response", message)));
     }
-    if let Some(paging) = &tool.paging {
-        let stepped = paging
-            .items(view.body)
-            .map_err(PagingError::from)
-            .and_then(|_| match example_base(tool) {
-                Some(base) => paging.next(&view, &base, base.as_str()).map(drop),
-                None => Ok(()),
-            });
-        if let Err(error) = stepped {
-            failures.push(Failure::told("/response", error.to_string()));
+    // A page that is known to be empty shows nothing of the way on.
+    let paging = tool.paging.as_ref().filter(|_| empty.is_none());
+    if let Some(paging) = paging {
+        for message in check_step(tool, paging, &view) {
+            failures.push(Failure::told("/response", message));
         }
     }
     let output = match tool.projection.run(&view) {
         Ok(output) => output,
         Err(error) => return failures.push(Failure::told("/response", error.to_string())),
     };
+    if let Some(paging) = paging
+        && let Some(message) = check_rows(tool, paging, &view, &output)
+    {
+        failures.push(Failure::told("/response", message));
+    }
     if let Some(schema) = &tool.output_schema
         && let Err(error) = jsonschema::validate(schema, &output)
     {
@@ -289,6 +290,68 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         && *expected != output
     {
         failures.push(Failure::differs("/output", expected.clone(), output));
+    }
+}
+
+/// What a response shows to be wrong with the way to its items and to the next page.
+fn check_step(tool: &Tool, paging: &Paging, view: &ResponseView<'_>) -> Vec<String> {
+    let mut messages = Vec::new();
+    if let Err(error) = paging.items(view.body) {
+        messages.push(error.to_string());
+    }
+    if let Some(message) = paging.misspelt_condition(view.body) {
+        messages.push(message);
+    }
+    let Some(base) = example_base(tool) else {
+        return messages;
+    };
+    let message = match paging.next(view, &base, base.as_str()) {
+        Ok(Some(Next::End | Next::Arguments(_) | Next::Url(_))) => return messages,
+        Ok(Some(Next::Unsaid(_))) => {
+            "paging.while: the response leads to a next page, but has nothing that `while` could ask for".to_owned()
+        }
+        Ok(None) => {
+            "paging: by `while` more pages remain, but the response leads to none".to_owned()
+        }
+        Err(error) => error.to_string(),
+    };
+    // A misspelt name says it better.
+    if messages.is_empty() {
+        messages.push(message);
+    }
+    messages
+}
+
+/// What a response shows to be wrong with the rows: a walk over pages keeps those that come from the items.
+fn check_rows(
+    tool: &Tool,
+    paging: &Paging,
+    view: &ResponseView<'_>,
+    output: &Value,
+) -> Option<String> {
+    let count = paging.items(view.body).ok()?.len();
+    let rows = tool.projection.rows(output);
+    if let (None, Some(key)) = (rows, tool.projection.rows_key()) {
+        let found = output.get(key).unwrap_or(&Value::Null);
+        return (count > 0 || !found.is_null()).then(|| {
+            let kind = kind_of(found);
+            format!(
+                "response.rows: `{key}` must be a list of rows, and the output has {kind} there"
+            )
+        });
+    }
+    let mut body = view.body.clone();
+    paging.items_mut(&mut body)?.clear();
+    let without = tool.projection.run(&view.of_body(&body)).ok()?;
+    let path = paging.items_path().as_str();
+    match rows {
+        Some(rows) if !rows.is_empty() => (tool.projection.rows(&without) == Some(rows)).then(|| {
+            format!("paging.items: the rows do not come from `{path}`, so that a walk over pages would lose them")
+        }),
+        None if count > 0 && without == *output => Some(format!(
+            "paging.items: nothing of the output comes from `{path}`, so that a walk over pages would lose it"
+        )),
+        _ => None,
     }
 }
 

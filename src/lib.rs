@@ -65,14 +65,15 @@ pub mod template;
 pub mod tool;
 pub mod validate;
 pub mod wait;
+pub mod walk;
 pub mod words;
 pub mod yaml;
 
 pub use catalog::Catalog;
-pub use engine::{Engine, Outcome, Page, Pages, WalkLimits};
+pub use engine::{Engine, Outcome, Page, WalkLimits};
 pub use error::{Error, ErrorKind, Upstream};
-pub use paging::Note;
 pub use plan::{Files, Plan};
 pub use sign::Secret;
 pub use tool::Tool;
 pub use wait::Job;
+pub use walk::{Incomplete, Note, Pages, Stopped};

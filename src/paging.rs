@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -27,7 +27,7 @@ pub struct PagingSpec {
     /// JSONPath of the array that pages concatenate.
     pub items: String,
     /// Arguments of the next call, each a JSONPath or an expression over the response and the last arguments. A
-    /// null ends the walk; an undefined expression leaves the argument as it was.
+    /// null or an empty text ends the walk; an undefined expression leaves the argument as it was.
     pub next: Option<IndexMap<String, Value>>,
     /// The URL of the next page, in the body or a header; it must stay on the service's origin and below its base
     /// URL. An absent one ends the walk.
@@ -75,84 +75,9 @@ pub enum Next {
     Arguments(Map<String, Value>),
     /// A request of this URL.
     Url(Url),
-}
-
-/// A walk stopped before the last page.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "stopped")]
-pub enum Note {
-    /// The cap on pages was reached.
-    MaxPages {
-        /// The cap.
-        max_pages: u64,
-        /// The arguments that go on from here.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next: Option<Value>,
-    },
-    /// The cap on items was reached.
-    MaxItems {
-        /// The cap.
-        max_items: u64,
-        /// The arguments that go on from here; absent where the last page was cut.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next: Option<Value>,
-    },
-    /// The service gave a cursor that it had given before: to follow it would walk in a circle.
-    RepeatedCursor {
-        /// The page whose cursor was not new, counted from 1.
-        page: u64,
-    },
-    /// The service says that there are more pages and gives no cursor.
-    MissingCursor {
-        /// The page without a cursor, counted from 1.
-        page: u64,
-    },
-}
-
-impl Note {
-    /// Whether the service, and not the caller's own cap, cut the walk short.
-    pub fn is_fault(&self) -> bool {
-        matches!(
-            self,
-            Note::RepeatedCursor { .. } | Note::MissingCursor { .. }
-        )
-    }
-}
-
-impl std::fmt::Display for Note {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Note::MaxPages { max_pages, next } => {
-                write!(
-                    f,
-                    "stopped after {max_pages} page(s), the cap on pages; more remain"
-                )?;
-                match next {
-                    Some(next) => write!(f, "; the next one is at {next}"),
-                    None => Ok(()),
-                }
-            }
-            Note::MaxItems { max_items, next } => {
-                write!(f, "stopped after {max_items} item(s), the cap on items; ")?;
-                match next {
-                    Some(next) => write!(f, "more remain, the next ones at {next}"),
-                    None => f.write_str(
-                        "the rest of the page was cut off, and its cursors lead beyond it",
-                    ),
-                }
-            }
-            Note::RepeatedCursor { page } => write!(
-                f,
-                "stopped after page {page}: the service gave a cursor that it had given before, and following it \
-                 would walk in a circle; the result is incomplete"
-            ),
-            Note::MissingCursor { page } => write!(
-                f,
-                "stopped after page {page}: the service says that more pages remain but gave no cursor; the result \
-                 is incomplete"
-            ),
-        }
-    }
+    /// Nothing, as far as can be told: the response lacks what `while` asks for, and yet it leads to a next page, which
+    /// is this.
+    Unsaid(Box<Next>),
 }
 
 impl Paging {
@@ -210,26 +135,42 @@ impl Paging {
         self.limit.as_deref()
     }
 
-    /// The items of a page; none where the array is missing or null.
+    /// The items of a page; none where the array is null.
     ///
     /// # Errors
-    /// When there is something else than an array.
+    /// When the array is missing, or something else stands there: a list without its list is no empty list.
     pub fn items<'v>(&self, body: &'v Value) -> Result<&'v [Value], ProjectError> {
+        let refuse = |message: String| ProjectError {
+            part: "paging.items".to_owned(),
+            message,
+        };
         match self.items.first(body) {
             Some(Value::Array(items)) => Ok(items),
-            Some(Value::Null) => Ok(&[]),
-            Some(other) => Err(ProjectError {
-                part: "paging.items".to_owned(),
-                message: format!(
-                    "`{}` must be an array, and the response has {} there",
+            // A body that is null itself is no page.
+            Some(Value::Null) if !self.is_whole_body() => Ok(&[]),
+            Some(other) => Err(refuse(format!(
+                "`{}` must be an array, and the response has {} there",
+                self.items.as_str(),
+                crate::words::kind_of(other)
+            ))),
+            None => {
+                refuse_mismatch(&self.items, body).map_err(|error| error.under("paging.items"))?;
+                Err(refuse(format!(
+                    "the response lacks its list, `{}`; its body is {}",
                     self.items.as_str(),
-                    crate::template::kind_of(other)
-                ),
-            }),
-            None => refuse_mismatch(&self.items, body)
-                .map(|()| [].as_slice())
-                .map_err(|error| error.under("paging.items")),
+                    crate::words::excerpt(body)
+                )))
+            }
         }
+    }
+
+    fn is_whole_body(&self) -> bool {
+        self.items.singular().is_some_and(<[_]>::is_empty)
+    }
+
+    /// Where the items are.
+    pub fn items_path(&self) -> &JsonPath {
+        &self.items
     }
 
     /// The body of a page without items, and with nothing else; `None` where the items are an item of a list.
@@ -252,6 +193,42 @@ impl Paging {
         self.items.first_mut(body)?.as_array_mut()
     }
 
+    /// Puts items into a page in place of its own, also where it has none. Gives them back where they have no place.
+    ///
+    /// # Errors
+    /// The items, where the page cannot hold them.
+    pub fn put_items(&self, body: &mut Value, items: Vec<Value>) -> Result<(), Vec<Value>> {
+        match self.make_place(body) {
+            Some(place) => {
+                *place = Value::Array(items);
+                Ok(())
+            }
+            None => Err(items),
+        }
+    }
+
+    /// The place of the items in a page, which is made where the page has no list.
+    fn make_place<'v>(&self, body: &'v mut Value) -> Option<&'v mut Value> {
+        let mut node = body;
+        for step in self.items.singular()? {
+            if let (jsonpath::Step::Name(_), Value::Null) = (step, &*node) {
+                *node = Value::Object(Map::new());
+            }
+            node = match (step, node) {
+                (jsonpath::Step::Name(name), Value::Object(members)) => {
+                    members.entry(name.as_str()).or_insert(Value::Null)
+                }
+                (step, node) => step.select_mut(node)?,
+            };
+        }
+        Some(node)
+    }
+
+    /// Whether a page's way to the next one stands in a header, where no projection of the body shows it.
+    pub fn leads_by_header(&self) -> bool {
+        matches!(self.step, Step::Url(Extract::Header(_) | Extract::Link(..)))
+    }
+
     /// What follows this response. `None` for a service that says more pages remain and gives no cursor.
     ///
     /// # Errors
@@ -262,50 +239,125 @@ impl Paging {
         base: &Url,
         current: &str,
     ) -> Result<Option<Next>, PagingError> {
-        let bindings = Map::new();
-        let frame = response.frame(&bindings);
-        if let Some(condition) = &self.condition
-            && !condition
-                .holds(response)
-                .map_err(|error| error.under("paging.while"))?
-        {
-            return Ok(Some(Next::End));
+        let Some(condition) = &self.condition else {
+            let step = self.step(response, base, current)?;
+            return Ok(Some(step.unwrap_or(Next::End)));
+        };
+        let holds = condition.holds(response);
+        if holds.map_err(|error| error.under("paging.while"))? {
+            return self.step(response, base, current);
         }
-        let certain = self.condition.is_some();
+        if condition.is_unanswered(response) && self.is_given() {
+            // Where there is no way on either, the response means its end.
+            if let Ok(Some(next)) = self.step(response, base, current) {
+                return Ok(Some(Next::Unsaid(Box::new(next))));
+            }
+        }
+        Ok(Some(Next::End))
+    }
+
+    /// What is wrong with `while`, if a response lacks what it names and has something of nearly the same name.
+    pub fn misspelt_condition(&self, body: &Value) -> Option<String> {
+        let path = self.condition.as_ref()?.path()?;
+        let (last, before) = path.singular()?.split_last()?;
+        let jsonpath::Step::Name(name) = last else {
+            return None;
+        };
+        let parent = before
+            .iter()
+            .try_fold(body, |node, step| step.select(node))?
+            .as_object()?;
+        if parent.contains_key(name) {
+            return None;
+        }
+        let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
+        let alike = parent.keys().find(|key| plain(key) == plain(name));
+        let help = match alike {
+            Some(key) => format!("did you mean `{key}`?"),
+            // Short names are near to many others.
+            None if name.len() >= 6 => {
+                crate::words::nearest(name, parent.keys().map(String::as_str))?
+            }
+            None => return None,
+        };
+        let path = path.as_str();
+        Some(format!(
+            "paging.while: the response has no `{path}`; {help}"
+        ))
+    }
+
+    /// Whether the service gives the way to the next page, and nothing is computed.
+    fn is_given(&self) -> bool {
+        match &self.step {
+            Step::Url(_) => true,
+            Step::Arguments(nodes) => nodes.iter().all(|(_, node)| matches!(node, Node::Path(_))),
+        }
+    }
+
+    /// The next page, whatever the condition says; `None` where the response leads to none.
+    fn step(
+        &self,
+        response: &ResponseView<'_>,
+        base: &Url,
+        current: &str,
+    ) -> Result<Option<Next>, PagingError> {
         match &self.step {
             Step::Url(extract) => {
                 let url = extract
                     .extract(response)
                     .map_err(|error| error.under("paging.next_url"))?;
-                match url.as_str().filter(|url| !url.is_empty()) {
-                    Some(url) => match follow_url(url, base, current) {
+                match url {
+                    Value::Null | Value::Bool(false) => Ok(None),
+                    Value::String(url) if url.is_empty() => Ok(None),
+                    Value::String(url) => match follow_url(&url, base, current) {
                         Ok(url) => Ok(Some(Next::Url(url))),
                         Err(reason) => Err(PagingError::Leaves(format!("the next page: {reason}"))),
                     },
-                    None if certain => Ok(None),
-                    None => Ok(Some(Next::End)),
+                    other => Err(PagingError::Shape(ProjectError {
+                        part: "paging.next_url".to_owned(),
+                        message: format!(
+                            "the URL of the next page is {}",
+                            crate::words::kind_of(&other)
+                        ),
+                    })),
                 }
             }
             Step::Arguments(nodes) => {
+                let bindings = Map::new();
+                let frame = response.frame(&bindings);
                 let mut next = Map::new();
                 for (name, node) in nodes {
                     let under = |error: ProjectError| error.under(&format!("paging.next.{name}"));
                     match node.project_part(response.body, &frame).map_err(under)? {
-                        Some(Value::Null) if certain => return Ok(None),
-                        Some(Value::Null) => return Ok(Some(Next::End)),
+                        Some(Value::Null) => return Ok(None),
+                        Some(Value::String(text)) if text.is_empty() => return Ok(None),
                         Some(value) => {
                             next.insert(name.clone(), value);
                         }
                         None => {}
                     }
                 }
-                match next.is_empty() {
-                    true if certain => Ok(None),
-                    true => Ok(Some(Next::End)),
-                    false => Ok(Some(Next::Arguments(next))),
-                }
+                Ok((!next.is_empty()).then_some(Next::Arguments(next)))
             }
         }
+    }
+}
+
+/// Rows that come from another list than the items would be lost but for those of the last page.
+pub fn report_other_rows(paging: &Paging, rows: &JsonPath, pointer: &str, check: &Check) {
+    let ((items, _), (steps, _)) = (paging.items.beginning(), rows.beginning());
+    let differs = items.iter().zip(&steps).any(|(item, step)| item != step);
+    if differs {
+        check.error_with_help(
+            Code::BadPaging,
+            &join(pointer, "items"),
+            format!(
+                "the rows come from `{}`, and pages concatenate `{}`: a walk would lose the rows of all pages but the last",
+                rows.as_str(),
+                paging.items.as_str()
+            ),
+            "name the array that the rows are made of",
+        );
     }
 }
 
@@ -394,7 +446,7 @@ impl Followed {
     pub fn is_new(&mut self, next: &Next) -> bool {
         let mut hasher = DefaultHasher::new();
         match next {
-            Next::End => return true,
+            Next::End | Next::Unsaid(_) => return true,
             Next::Arguments(arguments) => Value::Object(arguments.clone())
                 .to_string()
                 .hash(&mut hasher),

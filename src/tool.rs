@@ -8,7 +8,7 @@ use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::descriptor::{Access, ExampleSpec, ServiceRef, Source, ToolSpec};
 use crate::format::{self, decode};
-use crate::paging::Paging;
+use crate::paging::{Paging, report_other_rows};
 use crate::params::{ArgumentProblem, Params};
 use crate::plan::{Plan, RenderError, RequestTemplate};
 use crate::project::{Projection, ResponseKind, ResponseRules, Rule, response_names};
@@ -124,6 +124,9 @@ impl Tool {
             }
             Paging::compile(paging, "/paging", &param_names, &response_names, check)
         });
+        if let (Some(paging), Some(rows)) = (&paging, projection.rows_path()) {
+            report_other_rows(paging, rows, "/paging", check);
+        }
         report_vain_retries(&rules, &request, wait.is_some(), &service, check);
         report_reserved_names(&param_names, check);
         let tool = Tool {

@@ -14,7 +14,7 @@ use crate::descriptor;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::engine::{Engine, Page, aimed};
-use crate::error::{Error, Unfinished};
+use crate::error::{Error, Limit, Unfinished};
 use crate::paging::follow_url;
 use crate::plan::{Method, Plan, QuerySpec, RenderError, RequestSpec, RequestTemplate, Scalar};
 use crate::project::{
@@ -412,7 +412,11 @@ impl<'e> Job<'e> {
         let (Some(wait), Some(plan)) = (&self.tool.wait, &self.poll) else {
             return Ok(None);
         };
-        let deadline = self.started + wait.deadline;
+        let own = self.started + wait.deadline;
+        let deadline = match self.engine.deadline() {
+            Some(all) => own.min(all.into()),
+            None => own,
+        };
         let mut interval = wait.interval;
         let mut asked = self.first.response.retry_after;
         let mut last = None;
@@ -421,12 +425,7 @@ impl<'e> Job<'e> {
             let left = deadline.saturating_duration_since(Instant::now());
             let pause = asked.map_or(interval, |asked| asked.max(LEAST_ASKED));
             if left.is_zero() || asked.is_some_and(|asked| asked > left) {
-                return Err(Error::Unfinished(Box::new(Unfinished {
-                    within: self.started.elapsed(),
-                    polls,
-                    url: plan.masked_url(),
-                    last: last.unwrap_or_else(|| self.first.body.clone()),
-                })));
+                return Err(self.unfinished(plan, polls, last));
             }
             let pause = pause.min(left);
             self.engine.tell(|| Event::Waiting {
@@ -435,7 +434,15 @@ impl<'e> Job<'e> {
                 wait: pause,
             });
             tokio::time::sleep(pause).await;
-            let page = self.ask(plan).await?;
+            let page = match self.ask(plan).await {
+                Err(Error::Timeout {
+                    limit: Limit::Deadline,
+                    ..
+                }) => {
+                    return Err(self.unfinished(plan, polls, last));
+                }
+                answer => answer?,
+            };
             polls += 1;
             if wait.has_failed(&page.view())? {
                 return Err(upstream_error(
@@ -454,11 +461,22 @@ impl<'e> Job<'e> {
         }
     }
 
+    fn unfinished(&self, plan: &Plan, polls: u32, last: Option<Value>) -> Error {
+        Error::Unfinished(Box::new(Unfinished {
+            within: self.started.elapsed(),
+            polls,
+            url: plan.masked_url(),
+            last: last.unwrap_or_else(|| self.first.body.clone()),
+        }))
+    }
+
     async fn ask(&self, plan: &Plan) -> Result<Page, Error> {
         let params = &self.first.params;
         let kind = self.tool.rules.kind;
         let received = self.engine.exchange(self.tool, plan, params, kind, None);
-        let mut page = Page::new(self.tool, received.await?, params.clone())?;
+        let mut page = self
+            .engine
+            .read(self.tool, received.await?, params.clone())?;
         page.created = Some(self.first.body.clone());
         Ok(page)
     }

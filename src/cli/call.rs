@@ -3,18 +3,19 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 use toolrun::descriptor::Access;
 use toolrun::engine::WalkLimits;
-use toolrun::error::seconds;
+use toolrun::error::{Limit, seconds};
 use toolrun::send::{Destination, Event, Roots, SeenBody, Shown};
-use toolrun::{Catalog, Engine, Files, Note, Page, Secret, Tool};
+use toolrun::walk::{Gathered, Resume, Stopped};
+use toolrun::{Catalog, Engine, Error, Files, Note, Page, Pages, Secret, Tool};
 use url::Url;
 
-use super::interrupt::{cancel, unless_interrupted};
+use super::interrupt::{cancel, next_signal_ends, unless_interrupted};
 use super::output::{Format, Printer};
 use super::terminal::{self, Progress, line, say};
 use super::{Done, Failure, arguments, exit, note, trust};
@@ -63,6 +64,9 @@ pub struct Call {
     /// Give up a request, with its retries, after this time, such as 5s
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     timeout: Option<Duration>,
+    /// Give up after this time, whatever is being done, such as 5m; what was read until then is printed
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    deadline: Option<Duration>,
     /// Override a setting of the service
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
@@ -104,6 +108,7 @@ impl Call {
 
     /// Runs the command.
     pub fn run(self, catalog: &Catalog) -> Done {
+        let started = Instant::now();
         let mut catalog = catalog.clone();
         let mut tool = catalog.tool(&self.name)?;
         if self.dry_run.is_none() && self.sandbox.is_none() && trust::ask(&tool)? {
@@ -111,11 +116,10 @@ impl Call {
             catalog = catalog.with_trusted_folder(folder.unwrap_or(Path::new("")));
             tool = catalog.tool(&self.name)?;
         }
-        let arguments =
-            arguments::read(&tool, &self.arguments).map_err(|message| usage(&message))?;
+        let arguments = self.read_arguments(&tool)?;
         let waits = tool.wait.is_some() && !self.no_wait;
         let waiting = waits.then(Progress::start);
-        let engine = self.engine(waiting.clone())?;
+        let engine = self.engine(waiting.clone(), started)?;
         self.tell_unread(&tool);
         if let Some(form) = self.dry_run {
             let plan = engine.plan(&tool, arguments)?;
@@ -140,13 +144,35 @@ impl Call {
                 }
             }
         });
+        // A program or a system that was asked for a secret is not waited for any longer.
+        runtime.shutdown_background();
         if let Some(waiting) = waiting {
             waiting.finish_and_clear();
         }
         done
     }
 
-    fn engine(&self, waiting: Option<Progress>) -> Result<Engine, Failure> {
+    /// Standard input, or a file that is a pipe, may never end, and is not waited for beyond the deadline.
+    fn read_arguments(&self, tool: &Arc<Tool>) -> Result<Value, Failure> {
+        let (tool, words) = (Arc::clone(tool), self.arguments.clone());
+        let Some(within) = self.deadline else {
+            return arguments::read(&tool, &words).map_err(|message| usage(&message));
+        };
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            // Nobody listens any more when it is late.
+            let _ = sender.send(arguments::read(&tool, &words));
+        });
+        match receiver.recv_timeout(within) {
+            Ok(read) => read.map_err(|message| usage(&message)),
+            Err(_) => Err(Failure::Error(Error::Timeout {
+                within,
+                limit: Limit::Deadline,
+            })),
+        }
+    }
+
+    fn engine(&self, waiting: Option<Progress>, started: Instant) -> Result<Engine, Failure> {
         let verbose = self.verbose;
         let mut engine = Engine::new()
             .with_observer(move |event| watch(&event, verbose, waiting.as_ref()))
@@ -160,6 +186,9 @@ impl Call {
         }
         if let Some(timeout) = self.timeout {
             engine = engine.with_timeout(timeout);
+        }
+        if let Some(deadline) = self.deadline {
+            engine = engine.with_deadline(deadline, started);
         }
         if self.yes {
             engine = engine.with_consent(Access::Destructive);
@@ -249,51 +278,44 @@ impl Call {
                 note(&format!("{} has no pages; there is one answer", tool.name));
             }
             let page = self.page(engine, tool, arguments).await?;
-            let mut printer = Printer::new(format, tool);
-            return match format {
-                Format::Raw => printer.raw(&page.response.body),
-                _ => printer.whole(&page.output(tool)?, &[]),
-            };
+            return print_one(&page, tool, format);
         }
         if tool.paging.is_none() {
             note(&format!("{} has no pages; there is one answer", tool.name));
         }
-        let limits = WalkLimits {
-            max_pages: self.max_pages.unwrap_or(WalkLimits::default().max_pages),
-            max_items: self.max_items,
-        };
-        let progress = Progress::start();
-        let notes = match format {
-            Format::Ndjson | Format::Csv | Format::Raw => {
-                let mut printer = Printer::new(format, tool);
-                let mut pages = engine.pages(tool, arguments, limits)?;
-                while let Some(page) = pages.next().await? {
-                    progress.set_message(format!(
-                        "{} pages, {} items",
-                        pages.count(),
-                        pages.items()
-                    ));
-                    match format {
-                        Format::Raw => printer.raw_page(&page.response.body)?,
-                        _ => printer.page(&page.output(tool)?)?,
-                    }
-                }
-                pages.note().cloned().into_iter().collect()
-            }
-            _ => {
-                progress.set_message("reading pages");
-                let outcome = engine.call_all(tool, arguments, limits).await?;
-                progress.finish_and_clear();
-                Printer::new(format, tool).whole(&outcome.output, &outcome.notes)?;
-                outcome.notes
-            }
-        };
-        progress.finish_and_clear();
-        tell_notes(&notes)
+        self.walk(engine, tool, arguments, format).await
     }
 }
 
 impl Call {
+    /// Follows the pages and prints what was read, however the walk ends.
+    async fn walk(&self, engine: &Engine, tool: &Tool, arguments: Value, format: Format) -> Done {
+        let limits = WalkLimits {
+            max_pages: self.max_pages.unwrap_or(WalkLimits::default().max_pages),
+            max_items: self.max_items,
+        };
+        let mut pages = engine.pages(tool, arguments, limits)?;
+        let mut printer = WalkPrinter::new(format, tool);
+        let progress = Progress::start();
+        let read = read_pages(&mut pages, &mut printer, &progress).await;
+        progress.finish_and_clear();
+        if matches!(read, Err(Failure::Closed)) {
+            return read;
+        }
+        let notes: Vec<Note> = pages.note().cloned().into_iter().collect();
+        let printed = match pages.count() {
+            0 => Ok(()),
+            _ => printer.finish(&notes),
+        };
+        for text in &notes {
+            match text.is_incomplete() {
+                true => note(&text.place()),
+                false => note(&text.to_string()),
+            }
+        }
+        read.and(printed)
+    }
+
     /// The one response of a call; where it creates a job, that of the job's end, unless it is interrupted before.
     async fn page(&self, engine: &Engine, tool: &Tool, arguments: Value) -> Result<Page, Failure> {
         if tool.wait.is_none() || self.no_wait {
@@ -301,11 +323,11 @@ impl Call {
         }
         let job = engine.start(tool, arguments).await?;
         match unless_interrupted(job.wait()).await {
-            Some(last) => match last? {
+            Ok(last) => match last? {
                 Some(page) => Ok(page),
                 None => Ok(job.finish().await?),
             },
-            None => Err(cancel(&job).await),
+            Err(signal) => Err(cancel(&job, signal).await),
         }
     }
 
@@ -325,19 +347,22 @@ impl Call {
         if self.force {
             to = to.overwriting();
         }
-        let Some(done) = unless_interrupted(engine.download(tool, arguments, &to)).await else {
-            let told = "interrupted; nothing was saved".to_owned();
-            return Err(Failure::Told(exit::INTERRUPTED, told));
+        let outcome = match unless_interrupted(engine.download(tool, arguments, &to)).await {
+            Ok(done) => done?,
+            Err(signal) => return Err(signal.failure("nothing was saved")),
         };
-        let outcome = done?;
         if !to_stdout {
             let format = self.output.unwrap_or_else(Format::for_stdout);
             return Printer::new(format, tool).whole(&outcome.output, &[]);
         }
         // A rule may have found that there is nothing.
         if to.path().exists() {
+            let mut file = std::fs::File::open(to.path())?;
+            // Where a reader is slow, a signal must find nothing that it would leave behind.
+            drop(folder);
+            next_signal_ends();
             let mut stdout = terminal::data();
-            std::io::copy(&mut std::fs::File::open(to.path())?, &mut stdout)?;
+            std::io::copy(&mut file, &mut stdout)?;
             stdout.flush()?;
         }
         Ok(())
@@ -357,12 +382,135 @@ fn usage(message: &str) -> Failure {
     Failure::Told(exit::USAGE, message.to_owned())
 }
 
-/// A walk that the service cut short gives an exit code of its own: a script must not take a part for the whole.
-fn tell_notes(notes: &[Note]) -> Done {
-    notes.iter().for_each(|text| note(&text.to_string()));
-    match notes.iter().any(Note::is_fault) {
-        true => Err(Failure::Silent(exit::RESPONSE)),
-        false => Ok(()),
+/// Prints the one response of a call, and says so where it is one page of more.
+fn print_one(page: &Page, tool: &Tool, format: Format) -> Done {
+    let mut printer = Printer::new(format, tool);
+    let mut notes: Vec<Note> = page.more.iter().cloned().collect();
+    if format == Format::Raw {
+        notes.retain(|note| !is_told(note, &page.body));
+        printer.raw(&page.response.body)?;
+    } else {
+        let output = page.output(tool)?;
+        notes.retain(|note| !is_told(note, &beside_rows(&output, tool, format)));
+        printer.whole(&output, &notes)?;
+    }
+    for text in &notes {
+        match text.stopped {
+            Stopped::OnePage => note(&format!("{text}; --all follows the pages")),
+            _ => note(&text.to_string()),
+        }
+    }
+    Ok(())
+}
+
+/// What is printed beside the rows.
+fn beside_rows(output: &Value, tool: &Tool, format: Format) -> Value {
+    let has_rows = tool.projection.rows(output).is_some();
+    match (output, tool.projection.rows_key()) {
+        (Value::Object(members), Some(key)) if !matches!(format, Format::Ndjson | Format::Csv) => {
+            let others = members.iter().filter(|(name, _)| *name != key);
+            Value::Object(others.map(|(k, v)| (k.clone(), v.clone())).collect())
+        }
+        _ if has_rows => Value::Null,
+        _ => output.clone(),
+    }
+}
+
+/// Whether what is printed names the next page already: its cursor, or its URL.
+fn is_told(note: &Note, printed: &Value) -> bool {
+    match &note.next {
+        Some(Resume::Arguments(arguments)) => arguments
+            .iter()
+            .all(|(name, value)| has_value(printed, name, value)),
+        Some(Resume::Url(url)) => has_text(printed, &|text| {
+            text.len() > 1 && url.ends_with(text.trim_start_matches('.'))
+        }),
+        None => false,
+    }
+}
+
+/// Whether a value stands somewhere; a number or such may be there by chance, and counts only under a like name.
+fn has_value(printed: &Value, name: &str, wanted: &Value) -> bool {
+    match (printed, wanted) {
+        (_, Value::String(wanted)) => has_text(printed, &|text| text == wanted),
+        (Value::Object(members), _) => members.iter().any(|(key, value)| {
+            (value == wanted && key.contains(name)) || has_value(value, name, wanted)
+        }),
+        (Value::Array(items), _) => items.iter().any(|item| has_value(item, name, wanted)),
+        _ => false,
+    }
+}
+
+fn has_text(printed: &Value, is_wanted: &dyn Fn(&str) -> bool) -> bool {
+    match printed {
+        Value::String(text) => is_wanted(text),
+        Value::Array(items) => items.iter().any(|item| has_text(item, is_wanted)),
+        Value::Object(members) => members.values().any(|value| has_text(value, is_wanted)),
+        _ => false,
+    }
+}
+
+/// Reads pages to the end and hands them to the printer.
+async fn read_pages(
+    pages: &mut Pages<'_>,
+    printer: &mut WalkPrinter<'_>,
+    progress: &Progress,
+) -> Done {
+    loop {
+        let page = match unless_interrupted(pages.next()).await {
+            Ok(Ok(Some(page))) => page,
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(signal) => {
+                pages.stop();
+                next_signal_ends();
+                let told = match pages.count() {
+                    0 => "nothing was read",
+                    _ => "the result is incomplete",
+                };
+                return Err(signal.failure(told));
+            }
+        };
+        progress.set_message(format!("{} pages, {} items", pages.count(), pages.items()));
+        printer.take(pages, page)?;
+    }
+}
+
+/// Prints the pages of a walk: as they come where the format allows it, else as one output.
+struct WalkPrinter<'t> {
+    printer: Printer<'t>,
+    format: Format,
+    tool: &'t Tool,
+    gathered: Gathered,
+}
+
+impl<'t> WalkPrinter<'t> {
+    fn new(format: Format, tool: &'t Tool) -> WalkPrinter<'t> {
+        WalkPrinter {
+            printer: Printer::new(format, tool),
+            format,
+            tool,
+            gathered: Gathered::default(),
+        }
+    }
+
+    fn take(&mut self, pages: &mut Pages<'_>, page: Page) -> Done {
+        match self.format {
+            Format::Raw => self.printer.raw_page(&page.response.body),
+            Format::Ndjson | Format::Csv => self.printer.page(&pages.output(&page)?),
+            Format::Json | Format::Yaml | Format::Table => {
+                let output = pages.output(&page)?;
+                self.gathered.add(self.tool, page, output);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(mut self, notes: &[Note]) -> Done {
+        match self.gathered.output(self.tool)? {
+            Some(output) => self.printer.whole(&output, notes),
+            None => self.printer.finish(),
+        }
     }
 }
 

@@ -37,6 +37,10 @@ pub fn hint(error: &Error) -> Option<String> {
             limit: Limit::Caller,
             ..
         } => Some("`--timeout` sets another limit".to_owned()),
+        Error::Timeout {
+            limit: Limit::Deadline,
+            ..
+        } => Some("`--deadline` sets another limit".to_owned()),
         Error::Consent { .. } => Some("confirm with `--yes`".to_owned()),
         Error::NoDestination { .. } => {
             Some("say `--out FILE` to save it, or `--out -` for standard output".to_owned())

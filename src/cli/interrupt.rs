@@ -1,55 +1,125 @@
-//! Ctrl-C while something is under way that must not be left as it is.
+//! Ctrl-C, and the other signals that end a program, while something is under way that must not be left as it is.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use signal_hook::consts::{SIGINT, SIGTERM};
 use toolrun::Job;
 
 use super::{Failure, exit};
 
-/// How often it is looked whether there was an interrupt.
+/// How often it is looked whether there was a signal.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Set by an interrupt, from the first look on: until then an interrupt simply ends the program, and no call pays for
-/// a handler that it does not need.
-static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| {
-    let flag = Arc::default();
-    // Where there can be no handler, an interrupt ends the program as it always does.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&flag));
-    flag
+#[cfg(unix)]
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
+#[cfg(not(unix))]
+const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
+/// A signal that was to end the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal(u8);
+
+impl Signal {
+    /// The exit code, as of a process that the signal itself ends.
+    pub fn exit_code(self) -> u8 {
+        exit::SIGNAL + self.0
+    }
+
+    /// The failure that it is, told in these words.
+    pub fn failure(self, told: &str) -> Failure {
+        Failure::Told(self.exit_code(), format!("interrupted; {told}"))
+    }
+}
+
+/// The signal that came and was not seen yet.
+struct Pending {
+    signal: Arc<AtomicUsize>,
+    /// While this is true, the next signal ends the program at once.
+    is_there: Arc<AtomicBool>,
+}
+
+/// Listens from the first look on: until then a signal simply ends the program, and no call pays for a handler that it
+/// does not need.
+static PENDING: LazyLock<Pending> = LazyLock::new(|| {
+    let pending = Pending {
+        signal: Arc::default(),
+        is_there: Arc::default(),
+    };
+    for signal in SIGNALS.into_iter().filter(|signal| !is_ignored(*signal)) {
+        // Where there can be no handler, a signal ends the program as it always does.
+        let _ = listen(signal, &pending);
+    }
+    pending
 });
 
-async fn interrupt() {
-    while !INTERRUPTED.swap(false, Ordering::SeqCst) {
+fn listen(signal: i32, pending: &Pending) -> std::io::Result<()> {
+    let (code, number) = (i32::from(exit::SIGNAL) + signal, signal.unsigned_abs());
+    // Whoever does not look, as behind a pipe that nobody reads, is ended by the second signal. The order matters.
+    signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&pending.is_there))?;
+    let flag = Arc::clone(&pending.signal);
+    signal_hook::flag::register_usize(signal, flag, number as usize)?;
+    signal_hook::flag::register(signal, Arc::clone(&pending.is_there))?;
+    Ok(())
+}
+
+/// Whether the program was started with the signal ignored, as by `nohup`, which must stay so.
+fn is_ignored(signal: i32) -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
+        return false;
+    };
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+async fn signal() -> Signal {
+    loop {
+        let number = PENDING.signal.swap(0, Ordering::SeqCst);
+        if number != 0 {
+            PENDING.is_there.store(false, Ordering::SeqCst);
+            return Signal(u8::try_from(number).unwrap_or_default());
+        }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-/// Runs some work to its end; `None` when it was interrupted and dropped.
-pub async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+/// Runs some work to its end.
+///
+/// # Errors
+/// The signal that interrupted it; the work was dropped.
+pub async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Signal> {
     tokio::select! {
         biased;
-        () = interrupt() => None,
-        done = work => Some(done),
+        signal = signal() => Err(signal),
+        done = work => Ok(done),
     }
 }
 
+/// From here on nothing is left to be put in order: the next signal ends the program at once.
+pub fn next_signal_ends() {
+    PENDING.is_there.store(true, Ordering::SeqCst);
+}
+
 /// Cancels the job that was waited for, where the service can, and says what became of it.
-pub async fn cancel(job: &Job<'_>) -> Failure {
+pub async fn cancel(job: &Job<'_>, signal: Signal) -> Failure {
     let told = match unless_interrupted(job.cancel()).await {
-        Some(Ok(true)) => "interrupted; the job was cancelled".to_owned(),
-        Some(Ok(false)) => format!(
-            "interrupted; the job goes on at the service{}",
+        Ok(Ok(true)) => "the job was cancelled".to_owned(),
+        Ok(Ok(false)) => format!(
+            "the job goes on at the service{}",
             job.url()
                 .map(|url| format!(", at {url}"))
                 .unwrap_or_default()
         ),
-        Some(Err(error)) => {
-            format!("interrupted; the job could not be cancelled and may go on: {error}")
+        Ok(Err(error)) => format!("the job could not be cancelled and may go on: {error}"),
+        Err(second) => {
+            let told = "interrupted twice; the job may go on at the service";
+            return Failure::Told(second.exit_code(), told.to_owned());
         }
-        None => "interrupted twice; the job may go on at the service".to_owned(),
     };
-    Failure::Told(exit::INTERRUPTED, told)
+    signal.failure(&told)
 }

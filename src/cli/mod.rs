@@ -111,8 +111,8 @@ mod exit {
     pub const FAILED: u8 = 7;
     pub const NETWORK: u8 = 8;
     pub const RESPONSE: u8 = 9;
-    /// As of a process that the signal itself ends.
-    pub const INTERRUPTED: u8 = 130;
+    /// With the number of a signal: as of a process that the signal itself ends.
+    pub const SIGNAL: u8 = 128;
 }
 
 fn exit_code(kind: ErrorKind) -> u8 {
@@ -258,7 +258,7 @@ fn kind_name(code: u8) -> Value {
         ErrorKind::Response,
         ErrorKind::Output,
     ];
-    if code == exit::INTERRUPTED {
+    if code > exit::SIGNAL {
         return "interrupted".into();
     }
     let kind = kinds.into_iter().find(|kind| exit_code(*kind) == code);

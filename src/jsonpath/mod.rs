@@ -131,6 +131,17 @@ impl JsonPath {
         }
     }
 
+    /// The name and index selectors that a query begins with; and whether these are all of it.
+    pub fn beginning(&self) -> (Vec<&Step>, bool) {
+        match &self.plan {
+            Plan::Walk(steps) => (steps.iter().collect(), true),
+            Plan::Search(query) => {
+                let steps = query.segments.iter().map_while(Segment::as_step);
+                (steps.collect(), false)
+            }
+        }
+    }
+
     /// The first node of the nodelist; for a singular query its only one.
     pub fn first<'v>(&self, root: &'v Value) -> Option<&'v Value> {
         match &self.plan {
@@ -207,7 +218,7 @@ impl Step {
         steps.iter().try_fold(from, |node, step| step.select(node))
     }
 
-    fn select<'v>(&self, node: &'v Value) -> Option<&'v Value> {
+    pub(crate) fn select<'v>(&self, node: &'v Value) -> Option<&'v Value> {
         match self {
             Step::Name(name) => node.as_object()?.get(name),
             Step::Index(index) => {
@@ -217,7 +228,7 @@ impl Step {
         }
     }
 
-    fn select_mut<'v>(&self, node: &'v mut Value) -> Option<&'v mut Value> {
+    pub(crate) fn select_mut<'v>(&self, node: &'v mut Value) -> Option<&'v mut Value> {
         match self {
             Step::Name(name) => node.as_object_mut()?.get_mut(name),
             Step::Index(index) => {

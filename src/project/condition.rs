@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Node, ProjectError, ResponseView};
+use super::{JsonPath, Node, ProjectError, ResponseView};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::Check;
 use crate::template::{Names, Template, is_truthy};
@@ -46,5 +46,25 @@ impl Condition {
         let bindings = Map::new();
         let value = self.0.project(response.body, &response.frame(&bindings))?;
         Ok(is_truthy(&value))
+    }
+
+    /// Whether the response has nothing at the condition's place, be it true, false or null.
+    pub fn is_unanswered(&self, response: &ResponseView<'_>) -> bool {
+        match &self.0 {
+            Node::Path(path) => path.all(response.body).is_empty(),
+            node => {
+                let bindings = Map::new();
+                let part = node.project_part(response.body, &response.frame(&bindings));
+                matches!(part, Ok(None))
+            }
+        }
+    }
+
+    /// The path that the condition is, where it is one.
+    pub fn path(&self) -> Option<&JsonPath> {
+        match &self.0 {
+            Node::Path(path) => Some(path),
+            _ => None,
+        }
     }
 }

@@ -437,6 +437,11 @@ impl<'a> ResponseView<'a> {
         }
     }
 
+    /// The same response with another body.
+    pub fn of_body(&self, body: &'a Value) -> ResponseView<'a> {
+        ResponseView::new(body, self.status, self.headers, self.params).of_job(self.created)
+    }
+
     /// The same response as the last one of a job that began with this body.
     pub fn of_job(self, created: Option<&'a Value>) -> ResponseView<'a> {
         ResponseView { created, ..self }
@@ -636,6 +641,27 @@ impl Projection {
             _ => None,
         }?;
         Some(rows.iter().map(|(name, _)| name.clone()).collect())
+    }
+
+    /// The path that the rows come by, where they come by one.
+    pub fn rows_path(&self) -> Option<&JsonPath> {
+        let node = match (&self.rows, self.output.as_ref()?) {
+            (Some(key), Node::Map(members)) => &members.iter().find(|(name, _)| name == key)?.1,
+            (None, output) => output,
+            _ => return None,
+        };
+        match node {
+            Node::Path(path) => Some(path),
+            Node::Each { walk, .. } => walk.first().map(|(_, path)| path),
+            _ => None,
+        }
+    }
+
+    /// Whether each row is of one of these items, so that rows show that there are items.
+    pub fn has_rows_of(&self, items: &JsonPath) -> bool {
+        self.rows_path()
+            .and_then(|path| path.as_str().strip_prefix(items.as_str()))
+            .is_some_and(|rest| rest == "[*]")
     }
 
     /// The key of the output that holds the rows.

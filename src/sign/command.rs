@@ -17,13 +17,21 @@ const MAX_OUTPUT: u64 = 64 << 10;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Runs a program without a shell and takes its standard output, trimmed. A program with a relative path stands in
-/// `folder`, the descriptor's own.
+/// `folder`, the descriptor's own. It is ended at the deadline.
 ///
 /// # Errors
 /// When it cannot be started, fails, takes too long or prints no text. What it says on standard error is not
 /// repeated: it may hold a part of the secret.
-pub fn run(name: &str, command: &[String], folder: &Path) -> Result<Secret, SecretError> {
-    run_within(name, command, folder, TIME_LIMIT)
+pub fn run(
+    name: &str,
+    command: &[String],
+    folder: &Path,
+    deadline: Option<Instant>,
+) -> Result<Secret, SecretError> {
+    let left = deadline.map_or(TIME_LIMIT, |at| {
+        at.saturating_duration_since(Instant::now())
+    });
+    run_within(name, command, folder, left.min(TIME_LIMIT))
 }
 
 fn run_within(

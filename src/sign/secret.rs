@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
@@ -91,7 +92,7 @@ impl SecretRef {
     pub fn is_slow(&self) -> bool {
         matches!(
             self.source,
-            SecretSource::Command { .. } | SecretSource::Keyring(_)
+            SecretSource::Command { .. } | SecretSource::Keyring(_) | SecretSource::File(_)
         )
     }
 
@@ -289,6 +290,7 @@ pub struct SecretStore {
     only_given: bool,
     trusted: Vec<PathBuf>,
     dotenv: OnceLock<Dotenv>,
+    deadline: Option<Instant>,
 }
 
 /// Largest file that holds a secret, in bytes.
@@ -303,6 +305,11 @@ impl SecretStore {
     /// Lets the descriptors in a folder run the commands that they name.
     pub fn trust(&mut self, folder: impl Into<PathBuf>) {
         self.trusted.push(folder.into());
+    }
+
+    /// Ends the programs that print secrets at this time.
+    pub fn end_programs(&mut self, at: Option<Instant>) {
+        self.deadline = at;
     }
 
     /// Never looks at the environment, `.env` or files, and runs nothing.
@@ -342,7 +349,7 @@ impl SecretStore {
             }
             SecretSource::Command { command, file } => {
                 let folder = self.trusted_folder(reference, file.as_deref())?;
-                command::run(&reference.name, command, &folder)?
+                command::run(&reference.name, command, &folder, self.deadline)?
             }
             SecretSource::Keyring(entry) => {
                 let found = keyring::find(&reference.name, &entry.service, &entry.account)?;

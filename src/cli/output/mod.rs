@@ -47,7 +47,7 @@ pub struct Printer<'t> {
     format: Format,
     tool: &'t Tool,
     out: Out,
-    columns: Option<Vec<String>>,
+    sheet: Option<csv::Sheet>,
 }
 
 impl<'t> Printer<'t> {
@@ -61,7 +61,7 @@ impl<'t> Printer<'t> {
                 Format::Table => terminal::words(),
                 Format::Csv | Format::Yaml | Format::Raw => terminal::data(),
             },
-            columns: None,
+            sheet: None,
         }
     }
 
@@ -85,7 +85,10 @@ impl<'t> Printer<'t> {
                 let text = table::render(self.tool, output);
                 self.out.write_all(text.as_bytes())?;
             }
-            Format::Ndjson | Format::Csv | Format::Raw => return self.page(output),
+            Format::Ndjson | Format::Csv | Format::Raw => {
+                self.page(output)?;
+                return self.finish();
+            }
         }
         Ok(self.out.flush()?)
     }
@@ -96,13 +99,9 @@ impl<'t> Printer<'t> {
         let rows = self.tool.projection.rows(output).map_or(one, Vec::as_slice);
         match self.format {
             Format::Csv => {
-                if self.columns.is_none() {
-                    self.columns = self.tool.projection.columns();
-                    if let Some(columns) = &self.columns {
-                        csv::header(&mut self.out, columns)?;
-                    }
-                }
-                csv::write(&mut self.out, rows, &mut self.columns)?;
+                let columns = || self.tool.projection.columns();
+                let sheet = self.sheet.get_or_insert_with(|| csv::Sheet::new(columns()));
+                sheet.add(&mut self.out, rows)?;
             }
             _ => {
                 for row in rows {
@@ -114,10 +113,18 @@ impl<'t> Printer<'t> {
         Ok(self.out.flush()?)
     }
 
+    /// Prints what has waited for the last page.
+    pub fn finish(&mut self) -> Done {
+        if let Some(sheet) = self.sheet.take() {
+            sheet.finish(&mut self.out)?;
+        }
+        Ok(self.out.flush()?)
+    }
+
     /// Prints one body of several as it came, each on lines of its own.
     pub fn raw_page(&mut self, body: &[u8]) -> Done {
         self.out.write_all(body)?;
-        if !body.ends_with(b"\n") {
+        if !body.is_empty() && !body.ends_with(b"\n") {
             self.out.write_all(b"\n")?;
         }
         Ok(self.out.flush()?)
