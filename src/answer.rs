@@ -5,9 +5,10 @@ use std::cell::OnceCell;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Upstream, status_meaning};
-use crate::json::{Json, Kind, Part};
+use crate::json::{Budget, Json, Kind, Part, Tree};
 use crate::project::{Action, ResponseKind, ResponseView, Rule};
-use crate::send::{Again, Destination, Response, file_name};
+use crate::said::{self, MOST_OF_CODE, MOST_OF_MESSAGE, clipped};
+use crate::send::{Again, Destination, Response, Shown, file_name};
 use crate::sign::Redactor;
 use crate::tool::Tool;
 
@@ -169,7 +170,8 @@ pub(crate) fn find_rule<'t, 'v>(
         .find(|rule| !rule.has_condition() || rule.holds(&view()))
 }
 
-/// The error that a response is. Its words come from the rule, else from where the service says them.
+/// The error that a response is. Its words come from the rule, else from where the service says them, else from where
+/// services commonly do. They are masked and cut.
 pub(crate) fn upstream_error(
     tool: &Tool,
     rule: Option<&Rule>,
@@ -180,22 +182,78 @@ pub(crate) fn upstream_error(
     let message = rule
         .and_then(|rule| rule.message(view))
         .or_else(|| fields.message(view));
-    // An error status says something by itself; that of a success misleads.
+    let code = rule
+        .and_then(|rule| rule.code(view))
+        .or_else(|| fields.code(view));
+    // What a success says otherwise is not known to be about an error.
     let is_misleading = response.is_success() && response.download.is_none();
-    let message =
-        message.or_else(|| is_misleading.then(|| format!("its body is {}", view.body.excerpt())));
+    let (message, code) = match is_misleading {
+        true => {
+            let body = || Some(format!("its body is {}", view.body.excerpt()));
+            (message.or_else(body), code)
+        }
+        false => {
+            // Its words count, whatever becomes of the digits of its numbers.
+            let budget = Budget::of(view.body.text().len());
+            let tree = Tree::build(view.body.part(), None, &budget);
+            let said = tree.map(|tree| said::in_body(&tree.value, response.status));
+            let said = said.unwrap_or_default();
+            let message = message.or(said.message).or_else(|| no_words(response));
+            (message, code.or(said.code))
+        }
+    };
+    let short = |text: String, most: usize| clipped(&response.mask(&text), most);
+    let (body, body_cut) = shown_body(response);
     Error::Upstream(Box::new(Upstream {
         status: response.status,
         meaning: status_meaning(response.status),
-        code: rule
-            .and_then(|rule| rule.code(view))
-            .or_else(|| fields.code(view)),
-        message,
-        request_id: fields.request_id(view),
+        code: code.map(|code| short(code, MOST_OF_CODE)),
+        message: message.map(|message| short(message, MOST_OF_MESSAGE)),
+        request_id: fields.request_id(view).map(|id| short(id, MOST_OF_CODE)),
         attempts: response.attempts,
         retry_after: response.retry_after,
         may_be_done: response.may_be_done,
+        body,
+        body_cut,
+        body_incomplete: response.incomplete.clone(),
     }))
+}
+
+/// What there is to say about a body that is no text.
+fn no_words(response: &Response) -> Option<String> {
+    let bytes = response.body.len();
+    let media_type = response.header("content-type").unwrap_or("no content type");
+    let is_text = std::str::from_utf8(&response.body).is_ok();
+    (!is_text).then(|| format!("its body is {bytes} bytes of {media_type}"))
+}
+
+/// Most bytes of a body that an error carries.
+const MOST_OF_BODY: usize = 16 << 10;
+
+/// The body of an error answer as an error carries it, and the number of bytes that are left out.
+fn shown_body(response: &Response) -> (Option<Value>, u64) {
+    if response.body.len() <= MOST_OF_BODY
+        && let Ok(mut body) = serde_json::from_slice(&response.body)
+    {
+        mask_strings(&mut body, &|text| response.mask(text));
+        return (Some(body), 0);
+    }
+    match response.seen_body().shown(MOST_OF_BODY) {
+        Shown::Text { text, cut } => (Some(text.into()), cut as u64),
+        Shown::Nothing => (None, 0),
+        Shown::Binary { bytes } | Shown::Withheld { bytes } => (None, bytes as u64),
+    }
+}
+
+fn mask_strings(value: &mut Value, mask: &impl Fn(&str) -> String) {
+    match value {
+        Value::String(text) => *text = mask(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask_strings(item, mask)),
+        Value::Object(members) => members
+            .values_mut()
+            .for_each(|member| mask_strings(member, mask)),
+        _ => {}
+    }
 }
 
 /// The body of a success as `$`.

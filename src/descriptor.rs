@@ -4,6 +4,8 @@ pub use crate::format::{
     Access, ExampleRequest, ExampleResponse, ExampleSpec, LimitsSpec, RateLimitSpec, RetrySpec,
     ServiceRef, ServiceSpec, SettingSpec, SpecVersion, TimeoutSpec, ToolSpec,
 };
-pub use crate::source::{self, Check, Code, Finding, Place, Severity, Source, code, finding};
+pub use crate::source::{
+    self, Check, Code, Finding, Origin, Place, Power, Severity, Source, Untrusted, code, finding,
+};
 pub use crate::words::{Duration, Name};
 pub use crate::yaml;

@@ -11,12 +11,12 @@ use url::Url;
 
 use crate::answer::{self, Judge, Verdict};
 use crate::base_url::BaseUrl;
-use crate::descriptor::Access;
-use crate::error::{CALLERS_DEADLINE, CALLERS_LIMIT, Error};
+use crate::descriptor::{Access, Power};
+use crate::error::{Error, Limit};
 use crate::paging::{DEFAULT_MAX_PAGES, Next, Paging};
-use crate::plan::{Files, Plan, Settled, Text};
+use crate::plan::{FileError, Files, Plan, Settled, Text};
 use crate::project::{Json, ResponseKind, ResponseView};
-use crate::send::{self, Client, Destination, Event, Response, Roots, tell};
+use crate::send::{self, Client, Destination, Event, Response, Roots, SeenBody, tell};
 use crate::service::Service;
 use crate::session::{Asking, Credentials, Session, Watcher};
 use crate::sign::{Auth, Secret, SecretRef, SecretStore, Secrets, sign};
@@ -70,7 +70,7 @@ impl Deadline {
     fn error(self) -> Error {
         Error::Timeout {
             within: self.within,
-            limit: CALLERS_DEADLINE,
+            limit: Limit::Deadline,
         }
     }
 }
@@ -151,7 +151,8 @@ impl Engine {
         self
     }
 
-    /// Lets the descriptors in a folder, and in those below it, run the commands that print their secrets.
+    /// Lets the descriptors in a folder, and in those below it, run the commands that print their secrets. Tools that a
+    /// catalog found in a folder that it was told to trust ([`crate::Catalog::with_trusted_folder`]) may anyway.
     #[must_use]
     pub fn with_trusted_folder(mut self, folder: impl Into<PathBuf>) -> Engine {
         Arc::make_mut(&mut self.secrets).trust(folder);
@@ -425,6 +426,7 @@ impl Engine {
     /// The stages up to the plan of the first request.
     fn prepare(&self, tool: &Tool, arguments: Value) -> Result<(Value, Plan), Error> {
         let params = accept(tool, arguments)?;
+        self.permit_sending(&tool.service)?;
         let settings = self.settings_of(&tool.service)?;
         let plan = self.render(tool, &params, &settings)?;
         if tool.access > self.consent {
@@ -520,8 +522,9 @@ impl Engine {
         kind: ResponseKind,
         destination: Option<&Destination>,
     ) -> Result<Received, Error> {
+        self.permit_sending(&tool.service)?;
         // A file that is not there is told before a secret that is not.
-        let settled = plan.settle(&self.files)?;
+        let settled = self.settle(&tool.service, plan)?;
         self.refuse_late()?;
         let session = self.session(&tool.service).await?;
         let taking = Taking {
@@ -538,10 +541,32 @@ impl Engine {
         self.in_time(async {
             sending.await.unwrap_or(Err(Error::Timeout {
                 within: timeout,
-                limit: CALLERS_LIMIT,
+                limit: Limit::Caller,
             }))
         })
         .await
+    }
+
+    /// A service that nobody trusts is sent nothing: only its own sandbox is asked.
+    fn permit_sending(&self, service: &Service) -> Result<(), Error> {
+        match self.stand_in {
+            Some(_) => Ok(()),
+            None => Ok(service.origin.permit(|| Power::Send)?),
+        }
+    }
+
+    /// Reads the local files that a plan sends, also to a sandbox, unless nobody trusts the service.
+    fn settle<'p>(&self, service: &Service, plan: &'p Plan) -> Result<Settled<'p>, Error> {
+        if service.origin.is_trusted() {
+            return Ok(plan.settle(&self.files)?);
+        }
+        plan.settle(&Files::Denied).map_err(|error| match error {
+            FileError::Denied(path) => match service.origin.permit(|| Power::File(path.clone())) {
+                Err(untrusted) => untrusted.into(),
+                Ok(()) => FileError::Denied(path).into(),
+            },
+            other => other.into(),
+        })
     }
 
     /// Does some work before the deadline.
@@ -655,6 +680,10 @@ impl Engine {
             method: plan.method,
             url: plan.masked_url(),
             headers: plan.masked_headers(),
+            body: SeenBody::new(
+                settled.body.clone().unwrap_or_default(),
+                &credentials.redactor,
+            ),
         });
         let judge = Judge {
             tool: taking.tool,
@@ -760,6 +789,11 @@ fn at_told_base<'p>(plan: &'p Plan, base: &Url) -> Result<Cow<'p, Plan>, Error> 
 }
 
 impl Engine {
+    /// What is wrong with the `.env` file, where a secret was looked for in it. No part of it is quoted.
+    pub fn dotenv_problem(&self) -> Option<String> {
+        self.secrets.dotenv_problem()
+    }
+
     /// The values of a service's settings, found once.
     pub(crate) fn settings_of(&self, service: &Service) -> Result<Arc<Value>, Error> {
         let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);

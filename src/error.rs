@@ -1,16 +1,17 @@
-//! What can go wrong with a call. Errors are values with a kind and a hint; only the command line makes exit codes
-//! of them.
+//! What can go wrong with a call. Errors are values with a kind and facts; only the command line makes exit codes and
+//! hints of them.
 
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::descriptor::{Access, Finding};
+use crate::descriptor::{Access, Finding, Untrusted};
 use crate::paging::PagingError;
 use crate::params::ArgumentProblem;
 use crate::plan::{FileError, RenderError};
 use crate::project::ProjectError;
+use crate::said::one_line;
 use crate::send::ClientError;
 use crate::service::SettingError;
 use crate::sign::SecretError;
@@ -50,7 +51,8 @@ pub struct Upstream {
     pub meaning: &'static str,
     /// The service's own code.
     pub code: Option<String>,
-    /// The service's own message.
+    /// The service's own message: from where the descriptor says it stands, else from where services commonly put it.
+    /// At most about 2 KB; it says how much more there was.
     pub message: Option<String>,
     /// The id under which the service knows the request.
     pub request_id: Option<String>,
@@ -62,6 +64,20 @@ pub struct Upstream {
     /// An earlier try got no answer, or a failure of the service, and may have been carried out all the same.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub may_be_done: bool,
+    /// The body, secrets masked: a JSON value, else text of at most 16 KB; `None` where it is empty or no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    /// Bytes of the body that `body` leaves out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub body_cut: u64,
+    /// Why the service's answer itself is not whole, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_incomplete: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What went wrong with a call.
@@ -72,8 +88,8 @@ pub enum Error {
     UnknownTool {
         /// The name that was asked for.
         name: String,
-        /// A sentence with the nearest names.
-        hint: String,
+        /// A sentence with the name that was probably meant.
+        suggestion: Option<String>,
     },
     /// Several services have a tool of this name.
     #[error("several services have a tool `{name}`")]
@@ -83,6 +99,17 @@ pub enum Error {
         /// The qualified names.
         candidates: Vec<String>,
     },
+    /// The service has no sandbox.
+    #[error(
+        "the service {service} has no sandbox: there is no sandbox.yaml beside its service.yaml"
+    )]
+    NoSandbox {
+        /// The service.
+        service: String,
+    },
+    /// The tool's folder is not trusted, and the tool would do what only a trusted one may.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// The descriptor is not valid.
     #[error("{}", list("the descriptor is not valid", .0))]
     Descriptor(Vec<FindingText>),
@@ -107,7 +134,7 @@ pub enum Error {
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// The tool may do more than was consented to.
-    #[error("{tool} is a {access} tool, and nobody consented to it")]
+    #[error("{tool} is a {access} tool, which needs consent")]
     Consent {
         /// The tool.
         tool: String,
@@ -142,13 +169,13 @@ pub enum Error {
         /// How long was waited.
         within: Duration,
         /// What set the limit.
-        limit: &'static str,
+        limit: Limit,
     },
     /// The response is not as the descriptor says.
     #[error("the response is not as described: {0}")]
     Response(String),
-    /// The tool downloads a file, and nobody said where to.
-    #[error("{tool} downloads a file, and nobody said where to")]
+    /// The tool downloads a file, and the call names no place for it.
+    #[error("{tool} downloads a file, and the call names no place for it")]
     NoDestination {
         /// The tool.
         tool: String,
@@ -167,7 +194,7 @@ pub enum Error {
         /// The path.
         path: String,
         /// Why not.
-        reason: String,
+        reason: NoPlace,
     },
     /// A download could not be written.
     #[error("cannot write {path}: {reason}")]
@@ -180,6 +207,56 @@ pub enum Error {
     /// A job was not done in time.
     #[error("{}", unfinished(.0))]
     Unfinished(Box<Unfinished>),
+}
+
+/// What limited the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The caller, for each request with its retries.
+    Caller,
+    /// The caller, for all that it does.
+    Deadline,
+    /// The service's `timeout.total`.
+    Total,
+    /// The service's `timeout.read`.
+    Read,
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Limit::Caller => "the limit of the caller",
+            Limit::Deadline => "the deadline of the caller",
+            Limit::Total => "the service's timeout.total",
+            Limit::Read => "the service's timeout.read",
+        })
+    }
+}
+
+/// Why a download cannot be saved at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NoPlace {
+    /// There is a file, which was not to be overwritten.
+    Taken,
+    /// There is something else than a file.
+    NoFile,
+    /// The path names no file.
+    NoName,
+    /// The folder is not there.
+    NoFolder,
+}
+
+impl std::fmt::Display for NoPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            NoPlace::Taken => "it is there already",
+            NoPlace::NoFile => "it is no regular file",
+            NoPlace::NoName => "it is no name of a file",
+            NoPlace::NoFolder => "its folder is not there",
+        })
+    }
 }
 
 /// A job that was not done in time; it may go on at the service.
@@ -246,14 +323,17 @@ fn upstream(upstream: &Upstream) -> String {
     );
     if let Some(message) = &upstream.message {
         text.push_str(": ");
-        text.push_str(message);
+        text.push_str(&one_line(message));
     }
     let facts: Vec<String> = [
-        upstream.code.as_ref().map(|code| format!("code {code}")),
+        upstream
+            .code
+            .as_ref()
+            .map(|code| format!("code {}", one_line(code))),
         upstream
             .request_id
             .as_ref()
-            .map(|id| format!("request id {id}")),
+            .map(|id| format!("request id {}", one_line(id))),
         (upstream.attempts > 1).then(|| format!("{} attempts", upstream.attempts)),
     ]
     .into_iter()
@@ -264,6 +344,9 @@ fn upstream(upstream: &Upstream) -> String {
     }
     if upstream.may_be_done {
         text.push_str("; an earlier try failed and may have been carried out all the same");
+    }
+    if let Some(reason) = &upstream.body_incomplete {
+        text.push_str(&format!("; its answer is not whole: {}", one_line(reason)));
     }
     text
 }
@@ -277,15 +360,6 @@ fn unfinished(job: &Unfinished) -> String {
         excerpt(&job.last)
     )
 }
-
-/// What set the limit of time when the caller did.
-pub const CALLERS_LIMIT: &str = "the limit of the caller";
-
-/// What set the limit of time for all that the caller does.
-pub const CALLERS_DEADLINE: &str = "the deadline of the caller";
-
-/// Why a download cannot go where a file is.
-pub const THERE: &str = "it is there already";
 
 /// A time for people.
 pub fn seconds(duration: Duration) -> String {
@@ -360,14 +434,18 @@ impl Error {
         match self {
             Error::UnknownTool { .. }
             | Error::AmbiguousTool { .. }
+            | Error::NoSandbox { .. }
             | Error::Arguments { .. }
-            | Error::Render(_)
             | Error::Certificates { .. }
-            | Error::Setting(_) => ErrorKind::Usage,
+            | Error::Render(_) => ErrorKind::Usage,
+            _ if self.untrusted().is_some() => ErrorKind::Policy,
+            Error::Setting(_) => ErrorKind::Usage,
             Error::File(error) if error.is_policy() => ErrorKind::Policy,
             Error::File(_) => ErrorKind::Usage,
             Error::Descriptor(_) => ErrorKind::Descriptor,
-            Error::Secret(SecretError::Untrusted { .. }) => ErrorKind::Policy,
+            Error::Secret(SecretError::CommandRefused { .. }) | Error::Untrusted(_) => {
+                ErrorKind::Policy
+            }
             Error::Secret(_) => ErrorKind::Secret,
             Error::Consent { .. } | Error::Policy(_) => ErrorKind::Policy,
             Error::Upstream(upstream) if upstream.status >= 500 => ErrorKind::Failed,
@@ -383,59 +461,22 @@ impl Error {
         }
     }
 
-    /// What to do about it, where that is known.
-    pub fn hint(&self) -> Option<String> {
+    /// What the tool may not do and which folder would have to be trusted, where that is what went wrong.
+    pub fn untrusted(&self) -> Option<&Untrusted> {
         match self {
-            Error::UnknownTool { hint, .. } => Some(hint.clone()),
-            Error::AmbiguousTool { candidates, .. } => {
-                Some(format!("name one of them: {}", candidates.join(", ")))
-            }
-            Error::Arguments { tool, .. } => {
-                Some(format!("`toolrun show {tool}` lists the params"))
-            }
-            Error::Secret(SecretError::Missing { name, help, .. }) => Some(format!(
-                "set {name} in the environment or in .env{}; `--sandbox` needs none, where the service has one",
-                help.as_ref()
-                    .map(|help| format!(" ({help})"))
-                    .unwrap_or_default()
-            )),
-            Error::Secret(SecretError::Unlike { help, .. } | SecretError::NoEntry { help, .. }) => {
-                help.clone()
-            }
-            Error::Secret(SecretError::Untrusted {
-                folder: Some(folder),
-                ..
-            }) => Some(format!(
-                "if you trust them, say `--trust {folder}` or name the folder in TOOLRUN_TRUST"
-            )),
-            Error::Secret(SecretError::Refused { .. }) => Some(
-                "the client's id or secret, or the refresh token, is wrong, expired or revoked"
-                    .to_owned(),
-            ),
-            Error::Timeout { limit, .. } if *limit == CALLERS_LIMIT => {
-                Some("`--timeout` sets another limit".to_owned())
-            }
-            Error::Timeout { limit, .. } if *limit == CALLERS_DEADLINE => {
-                Some("`--deadline` sets another limit".to_owned())
-            }
-            Error::Consent { .. } => Some("say `--yes` to run it".to_owned()),
-            Error::NoDestination { .. } => {
-                Some("say `--out FILE` to save it, or `--out -` for standard output".to_owned())
-            }
-            Error::Destination { reason, .. } if reason == THERE => {
-                Some("`--force` overwrites it".to_owned())
-            }
-            Error::Unfinished(_) => Some("it may go on at the service".to_owned()),
-            Error::Upstream(upstream) => upstream_hint(upstream),
+            Error::Untrusted(untrusted)
+            | Error::Secret(SecretError::Untrusted(untrusted))
+            | Error::Setting(SettingError::Untrusted(untrusted)) => Some(untrusted),
             _ => None,
         }
     }
 
-    /// The error as one JSON object: `{"error": {"kind", "message", ...}}`.
+    /// The error as one JSON object: `{"error": {"kind", "message", ...}}`. What to do about it is for whoever knows how
+    /// the caller gives flags, secrets and consent.
     pub fn to_json(&self) -> Value {
         let mut error = json!({ "kind": self.kind(), "message": self.to_string() });
-        if let Some(hint) = self.hint() {
-            error["hint"] = hint.into();
+        if let Some(untrusted) = self.untrusted() {
+            error["folder"] = untrusted.folder.to_string_lossy().into();
         }
         match self {
             Error::Arguments { problems, .. } => error["problems"] = json!(problems),
@@ -451,17 +492,6 @@ impl Error {
             _ => {}
         }
         json!({ "error": error })
-    }
-}
-
-fn upstream_hint(upstream: &Upstream) -> Option<String> {
-    match upstream.status {
-        401 => Some("the credential is missing, wrong, expired or revoked".to_owned()),
-        403 => Some("the credential lacks the right to do this".to_owned()),
-        _ => match upstream.retry_after {
-            Some(after) => Some(format!("try again in {}", seconds(after))),
-            None => (upstream.status == 429).then(|| "try again later".to_owned()),
-        },
     }
 }
 

@@ -54,6 +54,7 @@ mod parallel;
 pub mod params;
 pub mod plan;
 pub mod project;
+mod said;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod send;

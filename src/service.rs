@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use crate::base_url::{BaseUrl, Context};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
-use crate::descriptor::{LimitsSpec, RetrySpec, ServiceSpec, SettingSpec, TimeoutSpec};
+use crate::descriptor::{
+    LimitsSpec, Origin, Power, RetrySpec, ServiceSpec, SettingSpec, TimeoutSpec, Untrusted,
+};
 use crate::format::{self, decode};
 use crate::plan::{HeaderTemplate, QueryTemplate};
 use crate::project::{ErrorFields, response_names};
@@ -22,9 +24,11 @@ pub const SENT_ONCE: &str = "the service's retry.max_attempts is 1";
 pub struct Service {
     /// The service's name.
     pub name: String,
-    /// The name with the base URL and a fingerprint of the file: tools whose services have it in common share
+    /// The name with the base URL, a fingerprint of the file and its origin: tools whose services have it in common share
     /// connections, limits and secrets, and a file that was changed makes a new one.
     pub id: String,
+    /// Where its descriptor comes from, and that of its tools: what they may do.
+    pub origin: Origin,
     /// The name for people.
     pub title: Option<String>,
     /// What the service is.
@@ -69,14 +73,17 @@ pub enum SettingError {
         /// What there is.
         known: String,
     },
-    /// No default, no environment variable and no `--set`.
-    #[error("the setting `{name}` has no value; give it with `--set {name}=...`{variable}")]
+    /// No default, and nobody gave one.
+    #[error("the setting `{name}` has no value")]
     Missing {
         /// The setting.
         name: String,
         /// The environment variable that would give it.
-        variable: String,
+        variable: Option<String>,
     },
+    /// No default and no override, and the descriptor that names the environment variable is not trusted.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// The value does not match the setting's pattern.
     #[error("the setting `{name}` must match {pattern}")]
     Unlike {
@@ -157,8 +164,9 @@ impl Service {
             id: format!(
                 "{} {base} {:x}",
                 spec.service,
-                fingerprint(check.source().text())
+                fingerprint(&(check.source().text(), check.source().origin()))
             ),
+            origin: check.source().origin().clone(),
             title: spec.title.clone(),
             description: spec.description.clone(),
             docs: spec.docs.clone(),
@@ -186,12 +194,42 @@ impl Service {
         &self.settings
     }
 
-    /// The value of every setting: an override, else the environment, else the default.
+    /// The value of every setting: an override, else the environment, else the default. The environment is not read
+    /// for a service that nobody trusts.
     ///
     /// # Errors
     /// When an override names no setting, or a setting has no value or one unlike its pattern.
     pub fn resolve_settings(&self, overrides: &[(String, String)]) -> Result<Value, SettingError> {
-        self.settings_from(overrides, |variable| std::env::var(variable).ok())
+        let is_trusted = self.origin.is_trusted();
+        let read = |variable: &str| match is_trusted {
+            true => std::env::var(variable).ok(),
+            false => None,
+        };
+        self.settings_from(overrides, read)
+            .map_err(|error| match error {
+                SettingError::Missing { name, variable } => self
+                    .refusal(&name)
+                    .unwrap_or(SettingError::Missing { name, variable }),
+                other => other,
+            })
+    }
+
+    /// Settings that would take their value from an environment variable, if the service were trusted: the setting
+    /// and the variable.
+    pub fn unread_variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        let settings = self.settings.iter().filter(|_| !self.origin.is_trusted());
+        settings.filter_map(|(name, setting)| Some((name.as_str(), setting.env.as_deref()?)))
+    }
+
+    /// Why the setting's environment variable is not read, where it has one that trust would let it read.
+    fn refusal(&self, name: &str) -> Option<SettingError> {
+        let (_, setting) = self.settings.iter().find(|(known, _)| known == name)?;
+        let power = || Power::Setting {
+            name: name.to_owned(),
+            variable: setting.env.clone().unwrap_or_default(),
+        };
+        setting.env.as_ref()?;
+        self.origin.permit(power).err().map(SettingError::from)
     }
 
     /// The value of every setting by its default, or else its example, whatever the environment says.
@@ -244,11 +282,7 @@ impl Service {
                     None => {
                         return Err(SettingError::Missing {
                             name: name.clone(),
-                            variable: setting
-                                .env
-                                .as_ref()
-                                .map(|v| format!(" or the variable {v}"))
-                                .unwrap_or_default(),
+                            variable: setting.env.clone(),
                         });
                     }
                 },
@@ -281,9 +315,9 @@ impl Service {
     }
 }
 
-fn fingerprint(text: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
+fn fingerprint(of: &impl std::hash::Hash) -> u64 {
+    use std::hash::{DefaultHasher, Hasher};
     let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
+    of.hash(&mut hasher);
     hasher.finish()
 }

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::address::is_loopback;
 use crate::error::Error;
-use crate::send::{self, Again, Client, Event, Exchange, Roots, tell};
+use crate::send::{self, Again, Client, Event, Exchange, Roots, SeenBody, tell};
 use crate::service::Service;
 use crate::sign::{Redactor, Secrets, Token};
 
@@ -229,6 +229,7 @@ impl Renewal {
             method: request.method,
             url: redactor.text(&request.target),
             headers: request.masked_headers(),
+            body: SeenBody::withheld(request.body.clone().unwrap_or_default()),
         });
         let started = Instant::now();
         let exchange = Exchange {

@@ -14,7 +14,7 @@ use crate::descriptor;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
 use crate::engine::{Engine, Page, aimed};
-use crate::error::{CALLERS_DEADLINE, Error, Unfinished};
+use crate::error::{Error, Limit, Unfinished};
 use crate::paging::follow_url;
 use crate::plan::{Method, Plan, QuerySpec, RenderError, RequestSpec, RequestTemplate, Scalar};
 use crate::project::{
@@ -449,7 +449,10 @@ impl<'e> Job<'e> {
             });
             tokio::time::sleep(pause).await;
             let page = match self.ask(plan).await {
-                Err(Error::Timeout { limit, .. }) if limit == CALLERS_DEADLINE => {
+                Err(Error::Timeout {
+                    limit: Limit::Deadline,
+                    ..
+                }) => {
                     return Err(self.unfinished(plan, polls, last));
                 }
                 answer => answer?,

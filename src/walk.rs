@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::engine::{Engine, Outcome, Page, WalkLimits, aimed};
-use crate::error::{CALLERS_DEADLINE, Error};
+use crate::error::{Error, Limit};
 use crate::json::Json;
 use crate::paging::{Followed, Next, Paging};
 use crate::plan::Plan;
@@ -162,7 +162,13 @@ impl Note {
 }
 
 fn is_deadline(error: &Error) -> bool {
-    matches!(error, Error::Timeout { limit, .. } if *limit == CALLERS_DEADLINE)
+    matches!(
+        error,
+        Error::Timeout {
+            limit: Limit::Deadline,
+            ..
+        }
+    )
 }
 
 impl Serialize for Note {

@@ -1,25 +1,25 @@
 //! `toolrun call`: runs a tool.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use toolrun::descriptor::Access;
 use toolrun::engine::WalkLimits;
-use toolrun::error::{CALLERS_DEADLINE, seconds};
+use toolrun::error::{Limit, seconds};
 use toolrun::json::{Key, Kind, Part};
-use toolrun::send::{Destination, Event, Roots};
+use toolrun::send::{Destination, Event, Roots, SeenBody, Shown};
 use toolrun::walk::{Gathered, Resume, Stopped};
 use toolrun::{Catalog, Engine, Error, Files, Note, Page, Pages, Secret, Tool};
 use url::Url;
 
 use super::interrupt::{cancel, next_signal_ends, unless_interrupted};
 use super::output::{Format, Printer};
-use super::{Done, Failure, arguments, exit, note, say};
+use super::terminal::{self, Progress, line, say};
+use super::{Done, Failure, arguments, exit, note, trust};
 
 /// Call a tool.
 #[derive(Debug, Args)]
@@ -71,8 +71,8 @@ pub struct Call {
     /// Override a setting of the service
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
-    /// Let the descriptors in a folder run the commands that print their secrets; may be given several times.
-    /// $TOOLRUN_TRUST names folders too.
+    /// Trust a folder for this call, as `toolrun trust` does for good; may be given several times. $TOOLRUN_TRUST names
+    /// folders too.
     #[arg(long, value_name = "DIR")]
     trust: Vec<PathBuf>,
     /// Trust the certificate authorities of a PEM file, or `system` for the operating system's
@@ -110,11 +110,18 @@ impl Call {
     /// Runs the command.
     pub fn run(self, catalog: &Catalog) -> Done {
         let started = Instant::now();
-        let tool = catalog.tool(&self.name)?;
+        let mut catalog = catalog.clone();
+        let mut tool = catalog.tool(&self.name)?;
+        if self.dry_run.is_none() && self.sandbox.is_none() && trust::ask(&tool)? {
+            let folder = tool.service.origin.untrusted_folder();
+            catalog = catalog.with_trusted_folder(folder.unwrap_or(Path::new("")));
+            tool = catalog.tool(&self.name)?;
+        }
         let arguments = self.read_arguments(&tool)?;
         let waits = tool.wait.is_some() && !self.no_wait;
-        let waiting = waits.then(progress);
+        let waiting = waits.then(Progress::start);
         let engine = self.engine(waiting.clone(), started)?;
+        self.tell_unread(&tool);
         if let Some(form) = self.dry_run {
             let plan = engine.plan(&tool, arguments)?;
             return print_plan(&plan, form);
@@ -125,11 +132,15 @@ impl Call {
             .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
         let done = runtime.block_on(async {
             match &self.sandbox {
-                None => self.exchange(&engine, &tool, arguments).await,
+                None => {
+                    let done = self.exchange(&engine, &tool, arguments).await;
+                    tell_dotenv(&engine, &done);
+                    done
+                }
                 Some(url) => {
                     // What is wrong with the arguments is told before a sandbox is started.
                     engine.plan(&tool, arguments.clone())?;
-                    let (engine, _server) = self.with_sandbox(engine, catalog, &tool, url).await?;
+                    let (engine, _server) = self.with_sandbox(engine, &catalog, &tool, url).await?;
                     self.exchange(&engine, &tool, arguments).await
                 }
             }
@@ -157,12 +168,12 @@ impl Call {
             Ok(read) => read.map_err(|message| usage(&message)),
             Err(_) => Err(Failure::Error(Error::Timeout {
                 within,
-                limit: CALLERS_DEADLINE,
+                limit: Limit::Deadline,
             })),
         }
     }
 
-    fn engine(&self, waiting: Option<ProgressBar>, started: Instant) -> Result<Engine, Failure> {
+    fn engine(&self, waiting: Option<Progress>, started: Instant) -> Result<Engine, Failure> {
         let verbose = self.verbose;
         let mut engine = Engine::new()
             .with_observer(move |event| watch(&event, verbose, waiting.as_ref()))
@@ -170,11 +181,6 @@ impl Call {
             .with_files(Files::Any);
         if self.no_wait {
             engine = engine.without_waiting();
-        }
-        let named = std::env::var_os("TOOLRUN_TRUST").unwrap_or_default();
-        let named = std::env::split_paths(&named).filter(|folder| !folder.as_os_str().is_empty());
-        for folder in self.trust.iter().cloned().chain(named) {
-            engine = engine.with_trusted_folder(folder);
         }
         for (name, value) in &self.set {
             engine = engine.with_setting(name, value);
@@ -189,6 +195,32 @@ impl Call {
             engine = engine.with_consent(Access::Destructive);
         }
         Ok(engine)
+    }
+
+    /// Folders that are trusted for this call.
+    pub fn trusted(&self) -> &[PathBuf] {
+        &self.trust
+    }
+
+    /// A plan that is made without what the environment says is not the plan that a trusted tool gives.
+    fn tell_unread(&self, tool: &Tool) {
+        if tool.service.origin.is_trusted() {
+            return;
+        }
+        if self.dry_run.is_some() {
+            note(
+                "the tool's folder is not trusted: it is planned without any value of this machine, and not called",
+            );
+        }
+        for (setting, variable) in tool.service.unread_variables() {
+            let is_given = self.set.iter().any(|(name, _)| name == setting);
+            if !is_given && std::env::var_os(variable).is_some() {
+                note(&format!(
+                    "the environment variable {variable} is not read for the setting `{setting}`: the tool's folder is \
+                     not trusted"
+                ));
+            }
+        }
     }
 
     fn roots(&self) -> Roots {
@@ -209,7 +241,7 @@ impl Call {
         tool: &Tool,
         url: &str,
     ) -> Result<(Engine, Option<toolrun::sandbox::Server>), Failure> {
-        let sandbox = toolrun::sandbox::Sandbox::load(catalog, &tool.service.name)?;
+        let sandbox = toolrun::sandbox::Sandbox::for_tool(catalog, tool)?;
         let mut engine = engine;
         for (name, value) in sandbox.secrets() {
             engine = engine.with_secret(name, Secret::new(value));
@@ -265,7 +297,7 @@ impl Call {
         };
         let mut pages = engine.pages(tool, arguments, limits)?;
         let mut printer = WalkPrinter::new(format, tool);
-        let progress = progress();
+        let progress = Progress::start();
         let read = read_pages(&mut pages, &mut printer, &progress).await;
         progress.finish_and_clear();
         if matches!(read, Err(Failure::Closed)) {
@@ -330,11 +362,20 @@ impl Call {
             // Where a reader is slow, a signal must find nothing that it would leave behind.
             drop(folder);
             next_signal_ends();
-            let mut stdout = std::io::stdout().lock();
+            let mut stdout = terminal::data();
             std::io::copy(&mut file, &mut stdout)?;
             stdout.flush()?;
         }
         Ok(())
+    }
+}
+
+/// What is wrong with the `.env` file is told, because it may be why a secret is not the one that was meant. Where the
+/// secret is missing, the error itself says it.
+fn tell_dotenv(engine: &Engine, done: &Done) {
+    let is_told = matches!(done, Err(Failure::Error(toolrun::Error::Secret(_))));
+    if let Some(problem) = engine.dotenv_problem().filter(|_| !is_told) {
+        note(&problem);
     }
 }
 
@@ -426,7 +467,7 @@ fn has_text(printed: Part<'_>, is_wanted: &dyn Fn(&str) -> bool) -> bool {
 async fn read_pages(
     pages: &mut Pages<'_>,
     printer: &mut WalkPrinter<'_>,
-    progress: &ProgressBar,
+    progress: &Progress,
 ) -> Done {
     loop {
         let page = match unless_interrupted(pages.next()).await {
@@ -520,30 +561,24 @@ fn loopback(text: &str) -> Result<Url, Failure> {
 }
 
 fn print_plan(plan: &toolrun::Plan, form: DryRun) -> Done {
-    let text = match form {
-        DryRun::Http => plan.to_http(),
-        DryRun::Curl => plan.to_curl(),
-        DryRun::Json => format!("{:#}\n", serde_json::json!(plan.view())),
+    let (text, mut stdout) = match form {
+        DryRun::Http => (plan.to_http(), terminal::words()),
+        DryRun::Curl => (plan.to_curl(), terminal::data()),
+        DryRun::Json => (
+            format!("{:#}\n", serde_json::json!(plan.view())),
+            terminal::json(),
+        ),
     };
-    let mut stdout = std::io::stdout().lock();
+    if matches!(form, DryRun::Curl) && terminal::is_terminal() && terminal::shown(&text) != text {
+        note(
+            "characters that a terminal would obey or hide are shown escaped; in a pipe the command has them as they are",
+        );
+    }
     stdout.write_all(text.as_bytes())?;
     Ok(stdout.flush()?)
 }
 
-/// A line that moves on a terminal, and nothing elsewhere.
-fn progress() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
-}
-
-fn watch(event: &Event, verbose: bool, waiting: Option<&ProgressBar>) {
+fn watch(event: &Event, verbose: bool, waiting: Option<&Progress>) {
     match event {
         Event::Waiting { polls, wait, .. } => {
             if let Some(waiting) = waiting {
@@ -570,26 +605,44 @@ fn watch(event: &Event, verbose: bool, waiting: Option<&ProgressBar>) {
             method,
             url,
             headers,
+            body,
         } if verbose => {
-            say(&format!("> {method} {url}"));
-            headers
-                .iter()
-                .for_each(|(name, value)| say(&format!("> {name}: {value}")));
+            say(&format!("> {method} {}", line(url)));
+            tell_message('>', headers, body);
         }
         Event::Response {
             status,
             headers,
             bytes,
+            body,
             elapsed,
         } if verbose => {
             say(&format!(
                 "< {status} in {}, {bytes} bytes",
                 seconds(*elapsed)
             ));
-            headers
-                .iter()
-                .for_each(|(name, value)| say(&format!("< {name}: {value}")));
+            tell_message('<', headers, body);
         }
         _ => {}
     }
+}
+
+/// Most bytes of a body that are told.
+const MOST_OF_BODY: usize = 8 << 10;
+
+/// Tells the header fields and the body of a request (`>`) or a response (`<`).
+fn tell_message(mark: char, headers: &[(String, String)], body: &SeenBody) {
+    for (name, value) in headers {
+        say(&format!("{mark} {}: {}", line(name), line(value)));
+    }
+    let told = match body.shown(MOST_OF_BODY) {
+        Shown::Nothing => return,
+        Shown::Withheld { bytes } => format!("({bytes} bytes that carry credentials)"),
+        Shown::Binary { bytes } => format!("({bytes} bytes that are no text)"),
+        Shown::Text { text, cut: 0 } => text,
+        Shown::Text { text, cut } => format!("{text}\n({cut} more bytes)"),
+    };
+    say(&mark.to_string());
+    told.lines()
+        .for_each(|text| say(&format!("{mark} {}", line(text))));
 }

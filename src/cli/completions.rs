@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, Done};
+use super::{Cli, Done, terminal};
 
 /// Print a completion script.
 #[derive(Debug, Args)]
@@ -18,6 +18,8 @@ impl Completions {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "toolrun", &mut script);
         use std::io::Write;
-        Ok(std::io::stdout().lock().write_all(&script)?)
+        let mut out = terminal::data();
+        out.write_all(&script)?;
+        Ok(out.flush()?)
     }
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::Args;
 use toolrun::descriptor::Code;
 
-use super::{Done, Failure, exit};
+use super::{Done, Failure, exit, terminal};
 
 /// Explain a code of a finding.
 #[derive(Debug, Args)]
@@ -25,7 +25,9 @@ impl Explain {
             (None, true) => table(),
             (None, false) => Code::ALL.iter().map(|code| line(*code)).collect(),
         };
-        Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+        let mut out = terminal::words();
+        out.write_all(text.as_bytes())?;
+        Ok(out.flush()?)
     }
 }
 

@@ -11,8 +11,8 @@ use toolrun::import::folder::{Change, Folder, Plan, State, Update};
 use toolrun::import::report::{Loss, Report, What};
 use toolrun::import::{Selection, Selector, document, openapi};
 
-use super::output::printable;
-use super::{Done, Failure, exit};
+use super::terminal::{self, line};
+use super::{Done, Failure, exit, hints};
 
 /// Make descriptors of a document.
 #[derive(Debug, Args)]
@@ -108,8 +108,11 @@ impl OpenApi {
             },
             known_names: folder.known_names(),
         };
-        let import = openapi::import(document, &options)
-            .map_err(|message| usage(format!("{}: {message}", self.document.display())))?;
+        let import = openapi::import(document, &options).map_err(|error| {
+            let hint = hints::of_import(&error).map(|hint| format!("; {hint}"));
+            let hint = hint.unwrap_or_default();
+            usage(format!("{}: {error}{hint}", self.document.display()))
+        })?;
         let update = if self.update {
             Update::Merge
         } else {
@@ -123,7 +126,10 @@ impl OpenApi {
             plan.write()
                 .map_err(|error| Failure::Told(1, format!("cannot write {error}")))?;
         }
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let mut out = match self.format {
+            ReportFormat::Json => terminal::json(),
+            ReportFormat::Human => terminal::words(),
+        };
         match self.format {
             ReportFormat::Json => {
                 let whole = json!({
@@ -188,9 +194,9 @@ fn refused(plan: &Plan, path: &Path) -> String {
 fn human(report: &Report, plan: &Plan, path: &Path, is_dry: bool) -> String {
     let mut text = format!(
         "{} {} (OpenAPI {}): {} of {} operations became tools of `{}`",
-        report.title,
-        report.version,
-        report.openapi,
+        line(&report.title),
+        line(&report.version),
+        line(&report.openapi),
         report.tools.len(),
         report.operations - report.unselected,
         report.service,
@@ -200,19 +206,17 @@ fn human(report: &Report, plan: &Plan, path: &Path, is_dry: bool) -> String {
     }
     text.push('\n');
     for selector in &report.idle_selectors {
-        text.push_str(&format!("`{selector}` matches no operation\n"));
+        text.push_str(&format!("`{}` matches no operation\n", line(selector)));
     }
     text.push_str(&files(&plan.changes, path, is_dry));
     if !report.skipped.is_empty() {
         text.push_str("\nSkipped\n");
         for skipped in &report.skipped {
-            text.push_str(&format!("  {}: {}\n", skipped.operation, skipped.reason));
+            let (operation, reason) = (line(&skipped.operation), line(&skipped.reason));
+            text.push_str(&format!("  {operation}: {reason}\n"));
         }
     }
-    text.push_str(&lost(&report.lost));
-    text.lines()
-        .map(|line| printable(line).into_owned() + "\n")
-        .collect()
+    text + &lost(&report.lost)
 }
 
 fn files(changes: &[Change], path: &Path, is_dry: bool) -> String {
@@ -229,13 +233,14 @@ fn files(changes: &[Change], path: &Path, is_dry: bool) -> String {
     } else {
         "in"
     };
-    let mut text = format!("{lead} {}: {}\n", path.display(), counts.join(", "));
+    let place = line(&path.display().to_string());
+    let mut text = format!("{lead} {place}: {}\n", counts.join(", "));
     for change in changes {
         if let Some(reason) = &change.reason {
             text.push_str(&format!(
                 "  {} {}: {reason}\n",
                 word(change.state),
-                change.file
+                line(&change.file)
             ));
         }
     }
@@ -271,9 +276,9 @@ fn lost(losses: &[Loss]) -> String {
             text.push_str(&format!("\nLost or changed: {}\n", what.words()));
             last = Some(what);
         }
-        text.push_str(&format!("  {message}\n"));
+        text.push_str(&format!("  {}\n", line(message)));
         for place in places.iter().take(MOST) {
-            text.push_str(&format!("    #{place}\n"));
+            text.push_str(&format!("    #{}\n", line(place)));
         }
         match places.len().saturating_sub(MOST) {
             0 => {}

@@ -5,6 +5,7 @@ mod call;
 mod completions;
 mod explain;
 mod hardening;
+mod hints;
 mod import;
 mod interrupt;
 mod list;
@@ -13,10 +14,13 @@ mod report;
 mod sandbox;
 mod schemas;
 mod show;
+mod terminal;
 mod test;
+mod trust;
 mod validate;
 
-use std::io::{self, Write};
+use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -25,11 +29,13 @@ use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use toolrun::{Catalog, Error, ErrorKind};
 
+use terminal::say;
+
 /// Run tools that are described in YAML.
 #[derive(Debug, Parser)]
 #[command(name = "toolrun", version, about, long_about = None, max_term_width = 100)]
 struct Cli {
-    /// A folder of descriptors; may be given several times. $TOOLRUN_TOOLS and ./tools are looked in too.
+    /// A folder of descriptors that you trust; may be given several times. $TOOLRUN_TOOLS and ./tools are looked in too.
     #[arg(long, global = true, value_name = "DIR")]
     tools: Vec<PathBuf>,
     #[command(subcommand)]
@@ -52,6 +58,10 @@ enum Command {
     Test(test::Test),
     /// Serve a service's sandbox: a made-up stand-in on this machine
     Sandbox(sandbox::Sandbox),
+    /// Trust the tools of a folder: let them use secrets, variables and files, and send requests
+    Trust(trust::Trust),
+    /// Trust the tools of a folder no more
+    Untrust(trust::Untrust),
     /// Make descriptors of a document that describes a service
     Import(import::Import),
     /// Write the JSON Schemas of the descriptor format
@@ -122,10 +132,18 @@ fn exit_code(kind: ErrorKind) -> u8 {
 /// Parses the command line, runs the command and gives its exit code.
 pub fn main() -> ExitCode {
     hardening::harden();
-    let cli = Cli::parse();
-    let catalog = catalog(&cli.tools);
+    terminal::tell_panics();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return tell_usage(&error),
+    };
     let as_json = matches!(&cli.command, Command::Call(call) if call.wants_json());
     NOTES.hold(as_json);
+    let trusted = match &cli.command {
+        Command::Call(call) => call.trusted(),
+        _ => &[],
+    };
+    let catalog = catalog(&cli.tools, trusted);
     let done = match cli.command {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
@@ -134,6 +152,8 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
+        Command::Trust(trust) => trust.run(),
+        Command::Untrust(untrust) => untrust.run(),
         Command::Import(import) => import.run(),
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
@@ -158,29 +178,69 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The places to look for tools: those that the user named, then the built-in ones, then what happens to be here.
-fn catalog(folders: &[PathBuf]) -> Catalog {
-    let mut catalog = Catalog::builtin().with_local_folder("tools");
-    if let Some(paths) = std::env::var_os("TOOLRUN_TOOLS") {
-        let paths: Vec<PathBuf> = std::env::split_paths(&paths)
-            .filter(|p| !p.as_os_str().is_empty())
-            .collect();
-        for path in paths.into_iter().rev() {
-            catalog = catalog.with_folder(path);
-        }
+/// Says what the reader of the command line has to say: what is wrong with it, or help.
+fn tell_usage(error: &clap::Error) -> ExitCode {
+    // The error quotes the arguments, which must not look like lines of ours.
+    let shown =
+        std::env::args_os().map(|word| OsString::from(terminal::line(&word.to_string_lossy())));
+    let told = Cli::try_parse_from(shown).err();
+    let told = told.as_ref().filter(|told| told.kind() == error.kind());
+    let text = told.unwrap_or(error).render();
+    terminal::say_usage(
+        &text.to_string(),
+        &text.ansi().to_string(),
+        error.use_stderr(),
+    );
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
+}
+
+/// The places to look for tools: those that the user named, then the built-in ones, then what happens to be here. A
+/// relative path in the environment leads to whatever happens to be here, too.
+fn catalog(folders: &[PathBuf], trusted: &[PathBuf]) -> Catalog {
+    let (named, here): (Vec<PathBuf>, Vec<PathBuf>) = paths_of("TOOLRUN_TOOLS")
+        .into_iter()
+        .partition(|path| path.is_absolute());
+    let here: Vec<PathBuf> = here
+        .into_iter()
+        .chain([trust::DEFAULT_FOLDER.into()])
+        .filter(|path| path.is_dir())
+        .collect();
+    let has_folders = !(here.is_empty() && named.is_empty() && folders.is_empty());
+    let mut catalog = Catalog::builtin();
+    for folder in here {
+        catalog = catalog.with_local_folder(folder);
     }
-    for folder in folders.iter().rev() {
+    for folder in folders.iter().chain(&named).rev() {
         catalog = catalog.with_folder(folder);
     }
-    catalog
+    for folder in trusted.iter().chain(&paths_of("TOOLRUN_TRUST")) {
+        catalog = catalog.with_trusted_folder(folder);
+    }
+    match has_folders {
+        true => catalog.with_trust_list(&trust::known()),
+        false => catalog,
+    }
+}
+
+/// The paths that an environment variable lists.
+fn paths_of(variable: &str) -> Vec<PathBuf> {
+    let paths = std::env::var_os(variable).unwrap_or_default();
+    std::env::split_paths(&paths)
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect()
 }
 
 fn tell(error: &Error, as_json: bool) {
+    let hint = hints::hint(error);
     if as_json {
-        return say_error(error.to_json()["error"].take());
+        let mut error = error.to_json()["error"].take();
+        if let Some(hint) = hint {
+            error["hint"] = hint.into();
+        }
+        return say_error(error);
     }
     say(&format!("error: {error}"));
-    if let Some(hint) = error.hint() {
+    if let Some(hint) = hint {
         say(&format!("hint: {hint}"));
     }
 }
@@ -211,7 +271,7 @@ fn say_error(mut error: Value) {
     if !notes.is_empty() {
         error["notes"] = notes.into();
     }
-    say(&json!({ "error": error }).to_string());
+    terminal::say_json(&json!({ "error": error }));
 }
 
 /// What is told on the side while a command runs. Where an error must be the only thing on standard error, notes
@@ -244,9 +304,4 @@ fn note(text: &str) {
         Some(notes) => notes.push(text.to_owned()),
         None => say(&format!("note: {text}")),
     }
-}
-
-/// Writes a line to standard error. What a service said may stand in it, and a terminal must not obey that.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", output::printable(line));
 }

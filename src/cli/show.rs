@@ -9,7 +9,9 @@ use toolrun::project::ResponseKind;
 use toolrun::{Catalog, Tool};
 
 use super::Done;
-use super::output::{printable, table_with_header};
+use super::hints::trusting;
+use super::output::table_with_header;
+use super::terminal::{self, line, shown};
 
 /// Show a tool.
 #[derive(Debug, Args)]
@@ -25,11 +27,10 @@ impl Show {
     /// Runs the command.
     pub fn run(self, catalog: &Catalog) -> Done {
         let tool = catalog.tool(&self.name)?;
-        let text = match self.json {
-            true => format!("{:#}\n", as_json(&tool)),
-            false => as_text(&tool),
+        let (text, mut stdout) = match self.json {
+            true => (format!("{:#}\n", as_json(&tool)), terminal::json()),
+            false => (as_text(&tool), terminal::words()),
         };
-        let mut stdout = std::io::stdout().lock();
         stdout.write_all(text.as_bytes())?;
         Ok(stdout.flush()?)
     }
@@ -48,6 +49,8 @@ fn as_json(tool: &Tool) -> Value {
         "description": tool.description,
         "docs": tool.docs,
         "access": tool.access,
+        "method": tool.request.method,
+        "trusted": tool.service.origin.is_trusted(),
         "endpoint": endpoint(tool),
         "secrets": tool.service.auth.secrets().iter().map(|s| &s.name).collect::<Vec<_>>(),
         "settings": tool.service.settings().iter().map(|(name, _)| name).collect::<Vec<_>>(),
@@ -67,7 +70,7 @@ fn as_json(tool: &Tool) -> Value {
 
 fn as_text(tool: &Tool) -> String {
     let mut text = String::new();
-    let title = tool.title.as_deref().unwrap_or(&tool.name);
+    let title = line(tool.title.as_deref().unwrap_or(&tool.name));
     let _ = writeln!(
         text,
         "{} - {title}\n\n{}\n",
@@ -75,10 +78,14 @@ fn as_text(tool: &Tool) -> String {
         tool.description
     );
     let mut fact = |name: &str, value: &str| {
-        let _ = writeln!(text, "{name:<10}{value}");
+        let _ = writeln!(text, "{name:<10}{}", line(value));
     };
     fact("endpoint", &endpoint(tool));
     fact("access", &tool.access.to_string());
+    if let Some(folder) = tool.service.origin.untrusted_folder() {
+        let how = trusting(folder).map(|command| format!("; `{command}` lets it send requests"));
+        fact("trust", &format!("none{}", how.unwrap_or_default()));
+    }
     for secret in tool.service.auth.secrets() {
         let help = secret
             .help
@@ -115,7 +122,7 @@ fn as_text(tool: &Tool) -> String {
     fact("file", &tool.source.name);
     text.push_str(&params(tool));
     text.push_str(&examples(tool));
-    printable(&text).into_owned()
+    text
 }
 
 fn params(tool: &Tool) -> String {
@@ -129,10 +136,10 @@ fn params(tool: &Tool) -> String {
             false => param.name.to_owned(),
         };
         table.add_row([
-            name,
-            kind(param.schema),
-            param.default().map(plain).unwrap_or_default(),
-            param.description().unwrap_or_default().to_owned(),
+            line(&name),
+            line(&kind(param.schema)),
+            line(&param.default().map(plain).unwrap_or_default()),
+            shown(param.description().unwrap_or_default()).into_owned(),
         ]);
     }
     format!("\n{table}\n")
@@ -187,7 +194,8 @@ fn examples(tool: &Tool) -> String {
         let _ = write!(
             text,
             "\n# {}\ntoolrun call {}{args}\n",
-            example.name, tool.name
+            line(&example.name),
+            tool.name
         );
     }
     text

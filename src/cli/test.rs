@@ -9,6 +9,7 @@ use toolrun::Catalog;
 use toolrun::examples::{Failure as ExampleFailure, run};
 use toolrun::validate::tools_at;
 
+use super::terminal::{self, line};
 use super::{Done, Failure, exit, report};
 
 /// Run the examples of descriptors.
@@ -27,7 +28,7 @@ impl Test {
                 tools_at(&self.paths).map_err(|message| Failure::Told(exit::USAGE, message))?
             }
         };
-        let mut stdout = std::io::stdout().lock();
+        let mut stdout = terminal::words();
         let (mut passed, mut failed) = (0, 0);
         for (entry, tool) in tools {
             let tool = match tool {
@@ -37,7 +38,7 @@ impl Test {
                     writeln!(
                         stdout,
                         "FAIL {}: the descriptor is not valid",
-                        entry.file.display()
+                        line(&entry.file.display().to_string())
                     )?;
                     for finding in &findings {
                         writeln!(stdout, "{}", report::human(finding, false))?;
@@ -47,7 +48,7 @@ impl Test {
             };
             for example in &tool.examples {
                 let failures = run(&tool, example);
-                let name = format!("{}: {}", tool.qualified_name(), example.name);
+                let name = format!("{}: {}", tool.qualified_name(), line(&example.name));
                 if failures.is_empty() {
                     passed += 1;
                     writeln!(stdout, "ok   {name}")?;
@@ -61,6 +62,7 @@ impl Test {
             }
         }
         writeln!(stdout, "{passed} passed, {failed} failed")?;
+        stdout.flush()?;
         match failed {
             0 => Ok(()),
             _ => Err(Failure::Silent(exit::DESCRIPTOR)),
@@ -69,7 +71,7 @@ impl Test {
 }
 
 fn explain(failure: &ExampleFailure) -> String {
-    let mut text = format!("     {}: {}\n", failure.part, failure.message);
+    let mut text = format!("     {}: {}\n", line(&failure.part), line(&failure.message));
     if let Some((expected, actual)) = &failure.difference {
         text.push_str("     - expected by the example\n     + given by the descriptor\n");
         let (expected, actual) = (lines(expected), lines(actual));

@@ -27,7 +27,7 @@ impl Validate {
             true => catalog(tools),
             false => paths(&self.paths).map_err(|message| Failure::Told(exit::USAGE, message))?,
         };
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let mut out = self.format.out();
         self.format.print(&mut out, &report)?;
         std::io::Write::flush(&mut out)?;
         match report.errors() > 0 || (self.deny_warnings && report.warnings() > 0) {

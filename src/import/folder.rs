@@ -191,7 +191,7 @@ impl Folder {
             return is(State::Unchanged, None, None);
         }
         if update == Update::Refuse {
-            let reason = "there is another file of this name; --update merges".to_owned();
+            let reason = "there is another file of this name".to_owned();
             return is(State::Refused, Some(reason), None);
         }
         let Some(base) = base else {

@@ -14,7 +14,7 @@
 //! )?;
 //! let import = openapi::import(document, &openapi::Options::default())?;
 //! assert_eq!(import.files[1].name, "list-pets.yaml");
-//! # Ok::<(), String>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 pub mod document;
@@ -32,6 +32,24 @@ pub use select::{Selection, Selector};
 use std::collections::HashSet;
 
 use crate::words::Name;
+
+/// A document cannot be imported.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The document names no server, and the caller gave no base URL.
+    #[error("the document does not say where the service stands")]
+    NoServer,
+    /// Something else is wrong with it.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+impl From<String> for ImportError {
+    fn from(problem: String) -> ImportError {
+        ImportError::Unusable(problem)
+    }
+}
 
 /// The files that came out of a document, and what became of the rest.
 #[derive(Debug)]

@@ -134,7 +134,19 @@ impl Sandbox {
     /// # Errors
     /// When the service has none, or a descriptor is not valid.
     pub fn load(catalog: &Catalog, service: &str) -> Result<Sandbox, Error> {
-        let (check, tools) = catalog.sandbox(service)?;
+        Sandbox::of(catalog.sandbox(service)?)
+    }
+
+    /// Finds and compiles the sandbox that answers a tool: that of its service. A tool that nobody trusts is answered
+    /// by the declaration in its own folder, with the tools of that folder.
+    ///
+    /// # Errors
+    /// As [`Sandbox::load`].
+    pub fn for_tool(catalog: &Catalog, tool: &Tool) -> Result<Sandbox, Error> {
+        Sandbox::of(catalog.sandbox_of(tool)?)
+    }
+
+    fn of((check, tools): (Check, Vec<Arc<Tool>>)) -> Result<Sandbox, Error> {
         let names: Vec<String> = tools.iter().map(|tool| tool.name.clone()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let sandbox = Sandbox::compile(&check, tools, &names);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use percent_encoding::percent_decode_str;
 use tempfile::NamedTempFile;
 
-use crate::error::{Error, THERE};
+use crate::error::{Error, NoPlace};
 
 /// Most bytes of a file that are looked into when it may hold an error instead.
 const GLANCE: u64 = 1 << 20;
@@ -45,19 +45,19 @@ impl Destination {
     /// # Errors
     /// When something is there already, or the folder is not there.
     pub fn check(&self) -> Result<(), Error> {
-        let refuse = |reason: &str| {
+        let refuse = |reason: NoPlace| {
             Err(Error::Destination {
                 path: self.path.display().to_string(),
-                reason: reason.to_owned(),
+                reason,
             })
         };
         match std::fs::metadata(&self.path) {
             // A folder, a device or a pipe must not be replaced by a file.
-            Ok(there) if !there.is_file() => refuse("it is no regular file"),
-            Ok(_) if !self.overwrites => refuse(THERE),
+            Ok(there) if !there.is_file() => refuse(NoPlace::NoFile),
+            Ok(_) if !self.overwrites => refuse(NoPlace::Taken),
             Ok(_) => Ok(()),
-            Err(_) if self.path.file_name().is_none() => refuse("it is no name of a file"),
-            Err(_) if !self.folder().is_dir() => refuse("its folder is not there"),
+            Err(_) if self.path.file_name().is_none() => refuse(NoPlace::NoName),
+            Err(_) if !self.folder().is_dir() => refuse(NoPlace::NoFolder),
             Err(_) => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ mod download;
 mod receive;
 mod redirect;
 mod retry;
+mod seen;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -17,8 +18,9 @@ use url::Url;
 pub use client::{Client, ClientError, Roots};
 pub use download::{Destination, Download, file_name};
 use receive::Receiver;
+pub use seen::{SeenBody, Shown};
 
-use crate::error::{Error, seconds};
+use crate::error::{Error, Limit, seconds};
 use crate::plan::Method;
 use crate::service::Service;
 use crate::sign::{Redactor, SignedRequest};
@@ -41,6 +43,8 @@ pub enum Event {
         url: String,
         /// Header fields, secrets masked.
         headers: Vec<(String, String)>,
+        /// The body.
+        body: SeenBody,
     },
     /// A response came.
     Response {
@@ -50,6 +54,8 @@ pub enum Event {
         headers: Vec<(String, String)>,
         /// Bytes of the body.
         bytes: usize,
+        /// The body, where it was not saved to a file.
+        body: SeenBody,
         /// From the first byte sent to the last one read.
         elapsed: Duration,
     },
@@ -128,6 +134,16 @@ impl Response {
     /// The wait that a text of this response asks for, which is seconds or an HTTP date; `None` where it is neither.
     pub fn wait_of(&self, text: &str) -> Option<Duration> {
         retry::wait_of(text, &self.headers.raw)
+    }
+
+    /// The body as it may be shown.
+    pub(crate) fn seen_body(&self) -> SeenBody {
+        SeenBody::new(self.body.clone(), &self.headers.redactor)
+    }
+
+    /// A text that the service may have said, with the secrets that were sent masked.
+    pub(crate) fn mask(&self, text: &str) -> String {
+        self.headers.redactor.text(text)
     }
 }
 
@@ -208,6 +224,10 @@ pub async fn send<T>(
                         .map_or(response.body.len(), |file| {
                             usize::try_from(file.bytes()).unwrap_or(usize::MAX)
                         }),
+                    body: match exchange.masks_body {
+                        true => SeenBody::new(response.body.clone(), redactor),
+                        false => SeenBody::withheld(response.body.clone()),
+                    },
                     elapsed: started.elapsed(),
                 });
                 let (again, made) = judge(&response);
@@ -364,7 +384,7 @@ async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer
         .unwrap_or_else(|_| {
             Err(Failure::from(Error::Timeout {
                 within: total,
-                limit: "the service's timeout.total",
+                limit: Limit::Total,
             }))
         })
 }
@@ -453,7 +473,7 @@ fn network_error(error: reqwest::Error, service: &Service, url: &Url) -> Error {
     if error.is_timeout() && !error.is_connect() {
         return Error::Timeout {
             within: service.timeout.read.0,
-            limit: "the service's timeout.read",
+            limit: Limit::Read,
         };
     }
     let mut cause: &dyn std::error::Error = &error;

@@ -177,16 +177,18 @@ impl<'d> Taken<'d> {
         if self.size > 0 || self.file.is_some() {
             return self.add(&piece);
         }
-        self.count(&piece)?;
-        self.only = piece;
-        Ok(())
+        let fits = self.count(piece.len());
+        self.only = piece.slice(..fits);
+        self.refuse_excess()
     }
 
-    /// Takes a piece of many.
+    /// Takes a piece of many. Of one that is too much, what still fits is kept: an error answer is told by it.
     fn add(&mut self, piece: &[u8]) -> Result<(), Error> {
-        self.count(piece)?;
+        let fits = self.count(piece.len());
+        let piece = &piece[..fits];
         if let Some((download, destination)) = &mut self.file {
-            return download.write(piece, destination);
+            download.write(piece, destination)?;
+            return self.refuse_excess();
         }
         if !self.only.is_empty() {
             let room = usize::try_from(self.expected.min(self.most)).unwrap_or_default();
@@ -194,11 +196,17 @@ impl<'d> Taken<'d> {
             self.all.extend_from_slice(&std::mem::take(&mut self.only));
         }
         self.all.extend_from_slice(piece);
-        Ok(())
+        self.refuse_excess()
     }
 
-    fn count(&mut self, piece: &[u8]) -> Result<(), Error> {
-        self.size += piece.len() as u64;
+    /// Counts a piece, and gives how much of it fits.
+    fn count(&mut self, length: usize) -> usize {
+        let room = self.most.saturating_sub(self.size);
+        self.size += length as u64;
+        length.min(usize::try_from(room).unwrap_or(usize::MAX))
+    }
+
+    fn refuse_excess(&self) -> Result<(), Error> {
         match self.size > self.most {
             true => Err(too_large(self.most)),
             false => Ok(()),

@@ -4,6 +4,7 @@
 //! them in at the last moment.
 
 mod command;
+mod dotenv;
 mod field;
 mod hmac;
 mod keyring;

@@ -19,6 +19,7 @@ use crate::error::{Error, Upstream, status_meaning};
 use crate::plan::{HeaderTemplate, Method, RenderError, Scalar, Text};
 use crate::project::compile_plain_path;
 use crate::project::jsonpath::JsonPath;
+use crate::said::{MOST_OF_CODE, MOST_OF_MESSAGE, clipped, one_line};
 use crate::template::{CallScope, Expression, scalar_text};
 
 /// The name under which the access token stands among the secrets. No reference can have it.
@@ -430,9 +431,14 @@ const REFUSED_CREDENTIAL: [&str; 4] = [
 
 /// What an answer without a token means.
 fn refusal(status: u16, body: &Value, attempts: u32, mask: impl Fn(&str) -> String) -> Error {
-    let text = |key: &str| body.get(key).and_then(Value::as_str).map(&mask);
-    let code = text("error");
-    let message = text("error_description").or_else(|| text("message"));
+    // Nothing else of the body is told: a token may stand anywhere in it.
+    let text = |key: &str, most: usize| {
+        let said = body.get(key).and_then(Value::as_str);
+        said.map(|said| clipped(&one_line(&mask(said)), most))
+    };
+    let code = text("error", MOST_OF_CODE);
+    let message =
+        text("error_description", MOST_OF_MESSAGE).or_else(|| text("message", MOST_OF_MESSAGE));
     let is_refused = code
         .as_deref()
         .is_some_and(|code| REFUSED_CREDENTIAL.contains(&code));
@@ -455,6 +461,9 @@ fn refusal(status: u16, body: &Value, attempts: u32, mask: impl Fn(&str) -> Stri
             attempts,
             retry_after: None,
             may_be_done: false,
+            body: None,
+            body_cut: 0,
+            body_incomplete: None,
         }));
     }
     let reason = message

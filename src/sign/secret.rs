@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -10,9 +11,11 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::dotenv::Dotenv;
 use super::{command, keyring};
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join};
+use crate::source::{Origin, Power, Untrusted};
 
 /// A reference to a secret. Never the secret itself.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -29,10 +32,11 @@ pub struct SecretSpec {
     /// The environment variable that holds the secret. A `.env` file in the current folder is read too.
     #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]*$"))]
     pub env: Option<String>,
-    /// A file that holds the secret; white space around it is trimmed.
+    /// A plain file that holds the secret, of at most 64 KiB; white space around it is trimmed. A relative path starts
+    /// at the current folder.
     pub file: Option<String>,
     /// A program that prints the secret, with its arguments. It runs without a shell, and only for descriptors in a
-    /// folder that the user trusts: `--trust DIR` or TOOLRUN_TRUST.
+    /// folder that the user trusts: `toolrun trust DIR`, `--trust DIR` or TOOLRUN_TRUST.
     #[schemars(length(min = 1))]
     pub command: Option<Vec<String>>,
     /// An entry of the operating system's own store of secrets.
@@ -65,6 +69,8 @@ pub struct SecretRef {
     pub pointer: String,
     /// Requests go without it where it is not set.
     pub(super) is_optional: bool,
+    /// Where its descriptor comes from.
+    origin: Origin,
     source: SecretSource,
     pattern: Option<String>,
 }
@@ -149,6 +155,7 @@ impl SecretRef {
             help: spec.help.clone(),
             pointer: pointer.to_owned(),
             is_optional: false,
+            origin: check.source().origin().clone(),
             source,
             pattern: spec.pattern.clone(),
         })
@@ -187,12 +194,12 @@ impl fmt::Display for Secret {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// The variable is not set, in the environment or in `.env`.
-    #[error("the secret {name} is not set{}", if *.unread { " (and a line of .env cannot be read)" } else { "" })]
+    #[error("the secret {name} is not set{}", .dotenv.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default())]
     Missing {
         /// The variable.
         name: String,
-        /// There is a `.env` file of which a part cannot be read.
-        unread: bool,
+        /// What is wrong with the `.env` file.
+        dotenv: Option<String>,
         /// What the descriptor says about getting it.
         help: Option<String>,
     },
@@ -222,12 +229,15 @@ pub enum SecretError {
         /// Why not.
         reason: String,
     },
+    /// The descriptor that names it is not trusted.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// The program that should print it may not run.
     #[error("the command {name} is not run: {}", match .folder {
         Some(folder) => format!("nobody said that the descriptors in {folder} are trusted"),
         None => "a built-in descriptor may not run anything".to_owned(),
     })]
-    Untrusted {
+    CommandRefused {
         /// The command.
         name: String,
         /// The folder of its descriptor.
@@ -283,13 +293,8 @@ pub struct SecretStore {
     deadline: Option<Instant>,
 }
 
-/// What a `.env` file holds.
-#[derive(Debug, Clone, Default)]
-struct Dotenv {
-    values: HashMap<String, Secret>,
-    /// A part of it cannot be read.
-    unread: bool,
-}
+/// Largest file that holds a secret, in bytes.
+const MAX_FILE_BYTES: u64 = 64 << 10;
 
 impl SecretStore {
     /// Gives a secret by name, in place of the environment.
@@ -317,12 +322,17 @@ impl SecretStore {
     /// # Errors
     /// When it is missing, unreadable, or does not match its pattern.
     pub fn resolve(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
+        // A sealed store holds what the user gave for a stand-in, and nothing of this machine.
+        if !self.only_given {
+            let power = || Power::Secret(reference.name.clone());
+            reference.origin.permit(power)?;
+        }
         if let Some(given) = self.given.get(&reference.name) {
             return Ok(given.clone());
         }
         let missing = || SecretError::Missing {
             name: reference.name.clone(),
-            unread: self.dotenv.get().is_some_and(|dotenv| dotenv.unread),
+            dotenv: self.dotenv_problem(),
             help: reference.help.clone(),
         };
         if self.only_given {
@@ -331,15 +341,14 @@ impl SecretStore {
         let value = match &reference.source {
             SecretSource::Env(variable) => self.variable(variable).ok_or_else(missing)?,
             SecretSource::File(path) => {
-                let text =
-                    std::fs::read_to_string(path).map_err(|error| SecretError::Unreadable {
-                        name: reference.name.clone(),
-                        reason: error.kind().to_string(),
-                    })?;
+                let text = read_file(path).map_err(|reason| SecretError::Unreadable {
+                    name: reference.name.clone(),
+                    reason,
+                })?;
                 Secret::new(text.trim())
             }
             SecretSource::Command { command, file } => {
-                let folder = self.trusted_folder(&reference.name, file.as_deref())?;
+                let folder = self.trusted_folder(reference, file.as_deref())?;
                 command::run(&reference.name, command, &folder, self.deadline)?
             }
             SecretSource::Keyring(entry) => {
@@ -387,9 +396,13 @@ impl SecretStore {
 
     /// The folder of a descriptor whose commands may run. Links count for where they lead: a link from a trusted
     /// folder does not make its target trusted.
-    fn trusted_folder(&self, name: &str, file: Option<&Path>) -> Result<PathBuf, SecretError> {
-        let untrusted = |folder: Option<&Path>| SecretError::Untrusted {
-            name: name.to_owned(),
+    fn trusted_folder(
+        &self,
+        reference: &SecretRef,
+        file: Option<&Path>,
+    ) -> Result<PathBuf, SecretError> {
+        let untrusted = |folder: Option<&Path>| SecretError::CommandRefused {
+            name: reference.name.clone(),
             folder: folder.map(|folder| folder.display().to_string()),
         };
         let file = file.ok_or_else(|| untrusted(None))?;
@@ -398,11 +411,12 @@ impl SecretStore {
             .ok()
             .and_then(|file| Some(file.parent()?.to_path_buf()));
         let folder = folder.ok_or_else(|| untrusted(file.parent()))?;
-        let is_trusted = self
+        let mut trusted = self
             .trusted
             .iter()
-            .filter_map(|trusted| trusted.canonicalize().ok())
-            .any(|trusted| folder.starts_with(trusted));
+            .filter_map(|trusted| trusted.canonicalize().ok());
+        let is_trusted = reference.origin == Origin::Trusted
+            || trusted.any(|trusted| folder.starts_with(trusted));
         match is_trusted {
             true => Ok(folder),
             false => Err(untrusted(Some(&folder))),
@@ -412,13 +426,30 @@ impl SecretStore {
     fn variable(&self, name: &str) -> Option<Secret> {
         match std::env::var(name) {
             Ok(value) if !value.is_empty() => Some(Secret::new(value)),
-            _ => self
-                .dotenv
-                .get_or_init(read_dotenv)
-                .values
-                .get(name)
-                .cloned(),
+            _ => self.dotenv.get_or_init(Dotenv::here).get(name).cloned(),
         }
+    }
+
+    /// What is wrong with the `.env` file, where a secret was looked for in it. No part of it is quoted.
+    pub fn dotenv_problem(&self) -> Option<String> {
+        self.dotenv.get()?.problem()
+    }
+}
+
+/// The text of a file that holds a secret. A device or a pipe may have no end.
+fn read_file(path: &Path) -> Result<String, String> {
+    let failed = |error: std::io::Error| error.kind().to_string();
+    if !path.metadata().map_err(failed)?.is_file() {
+        return Err("it is no plain file".to_owned());
+    }
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut text = String::new();
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    match text.len() as u64 > MAX_FILE_BYTES {
+        true => Err(format!("it is larger than {MAX_FILE_BYTES} bytes")),
+        false => Ok(text),
     }
 }
 
@@ -430,24 +461,6 @@ fn matches(pattern: &str, value: &str) -> bool {
         Some(prefix) if prefix.chars().all(plain) => value.starts_with(prefix),
         _ => regex::Regex::new(pattern).is_ok_and(|regex| regex.is_match(value)),
     }
-}
-
-/// The `.env` file of the current folder. Lines that cannot be read are passed over: an error would have to quote
-/// them, and they may hold a secret.
-fn read_dotenv() -> Dotenv {
-    let mut dotenv = Dotenv::default();
-    let Ok(lines) = dotenvy::from_path_iter(".env") else {
-        return dotenv;
-    };
-    for line in lines {
-        match line {
-            Ok((name, value)) => {
-                dotenv.values.insert(name, Secret::new(value));
-            }
-            Err(_) => dotenv.unread = true,
-        }
-    }
-    dotenv
 }
 
 #[cfg(test)]

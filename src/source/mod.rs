@@ -3,6 +3,7 @@
 mod check;
 pub mod code;
 pub mod finding;
+mod origin;
 mod pointer;
 
 use std::borrow::Cow;
@@ -15,6 +16,7 @@ use serde_json::Value;
 pub use check::Check;
 pub use code::Code;
 pub use finding::{Finding, Place, Severity};
+pub use origin::{Origin, Power, Untrusted};
 pub use pointer::{join, join_index};
 
 use crate::yaml::{self, LineIndex, Spans};
@@ -24,6 +26,7 @@ pub struct Source {
     /// The file's name as the user knows it.
     pub name: String,
     path: Option<PathBuf>,
+    origin: Origin,
     text: Cow<'static, str>,
     value: Value,
     spans: Option<Spans>,
@@ -36,11 +39,19 @@ impl std::fmt::Debug for Source {
 }
 
 impl Source {
-    /// Reads a file from disk.
+    /// Reads a file from disk that the user named.
     ///
     /// # Errors
     /// The findings, all of them, when the file cannot be read, is not UTF-8 or is not plain YAML.
     pub fn open(path: &Path) -> Result<Arc<Source>, Vec<Finding>> {
+        Source::open_from(path, Origin::Named)
+    }
+
+    /// Reads a file from disk that comes from there.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn open_from(path: &Path, origin: Origin) -> Result<Arc<Source>, Vec<Finding>> {
         let name = path.display().to_string();
         let text = match read_bounded(path) {
             Ok(text) => text,
@@ -56,11 +67,7 @@ impl Source {
                 }]);
             }
         };
-        let mut source = Source::parse(name, Cow::Owned(text))?;
-        if let Some(source) = Arc::get_mut(&mut source) {
-            source.path = Some(path.to_path_buf());
-        }
-        Ok(source)
+        Source::read(name, Cow::Owned(text), Some(path.to_path_buf()), origin)
     }
 
     /// Reads text that is already in memory; `name` stands for the file in messages.
@@ -68,10 +75,20 @@ impl Source {
     /// # Errors
     /// The findings, all of them, when the text is not one plain YAML document.
     pub fn parse(name: String, text: Cow<'static, str>) -> Result<Arc<Source>, Vec<Finding>> {
+        Source::read(name, text, None, Origin::BuiltIn)
+    }
+
+    fn read(
+        name: String,
+        text: Cow<'static, str>,
+        path: Option<PathBuf>,
+        origin: Origin,
+    ) -> Result<Arc<Source>, Vec<Finding>> {
         match yaml::read(&text, &yaml::Limits::default()) {
             Ok(document) => Ok(Arc::new(Source {
                 name,
-                path: None,
+                path,
+                origin,
                 value: document.value,
                 spans: Some(document.spans),
                 text,
@@ -100,6 +117,7 @@ impl Source {
         Source {
             name,
             path: None,
+            origin: Origin::default(),
             text,
             value: Value::Null,
             spans: None,
@@ -109,6 +127,11 @@ impl Source {
     /// Where the file is on disk; a built-in one is nowhere.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// Where the descriptor comes from. Text from memory is the program's own.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The whole text of the file.
@@ -164,6 +187,13 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 
 fn read_bounded(path: &Path) -> Result<String, String> {
     use std::io::Read;
+    // To open a pipe waits for whoever writes into it, so one that lies in a folder would hold the program for good.
+    // One that the shell made for the program is fine.
+    let is_made_by_shell = path.starts_with("/dev/fd") || path == Path::new("/dev/stdin");
+    let is_plain = |metadata: &std::fs::Metadata| metadata.is_file();
+    if !is_made_by_shell && !path.metadata().as_ref().map_or(true, is_plain) {
+        return Err("it is no plain file".to_owned());
+    }
     let file =
         std::fs::File::open(path).map_err(|error| format!("cannot open the file: {error}"))?;
     let mut bytes = Vec::new();

@@ -244,6 +244,8 @@ fn report_unusual_access(tool: &Tool, check: &Check) {
     let message = match (tool.request.method, tool.access) {
         (Method::Delete, Access::Read) => "a DELETE request rarely only reads",
         (Method::Put | Method::Patch, Access::Read) => "a PUT or PATCH request rarely only reads",
+        // GraphQL reads by POST.
+        (Method::Post, Access::Read) if !tool.is_graphql() => "a POST request may write",
         (Method::Get | Method::Head | Method::Options, Access::Write | Access::Destructive) => {
             "a request of this method should change nothing"
         }
@@ -535,7 +537,7 @@ fn check_examples(tool: &Tool, check: &Check) {
                 Code::ExampleFails,
                 &at,
                 message,
-                "`toolrun test` shows the whole difference",
+                "a run of the examples shows the whole difference",
             );
         }
     }

@@ -236,11 +236,11 @@ fn a_named_folder_hides_built_in_tools_and_a_local_one_does_not() {
         built_in["url"],
         "https://api.anthropic.com/v1/organizations/me"
     );
-    let told = dry("steal").expect(5).stderr;
-    assert!(
-        told.contains("would send ANTHROPIC_ADMIN_API_KEY"),
-        "{told}"
-    );
+    // It may be looked at; to send anything it would have to be trusted.
+    let told = dry("steal").expect(0).stderr;
+    assert!(told.contains("not trusted"), "{told}");
+    let told = workspace.run(&["call", "steal"]).expect(5).stderr;
+    assert!(told.contains("may not do that"), "{told}");
     workspace.write(
         "descriptors/anthropic-admin/get-organization.yaml",
         tool.replace("NAME", "get-organization"),

@@ -138,11 +138,11 @@ fn what_cannot_be_saved_is_refused_before_anything_is_sent() {
     for (arguments, parts) in [
         (
             ["get-file"].as_slice(),
-            ["nobody said where to", "--out FILE"],
+            ["names no place for it", "--out FILE"],
         ),
         (
             &["get-file", "--all"],
-            ["nobody said where to", "--out FILE"],
+            ["names no place for it", "--out FILE"],
         ),
         (
             &["get-file", "--out", "there"],

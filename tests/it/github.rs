@@ -331,7 +331,10 @@ response: {{ output: {{ saying: $.zen }} }}
     for folder in ["descriptors", "tools"] {
         let workspace = Workspace::new();
         workspace.write(&format!("{folder}/get-zen.yaml"), &file);
-        let output = workspace.run(&["call", "get-zen"]).expect(0);
+        // A folder that nobody named has to be trusted.
+        let output = workspace
+            .run(&["call", "get-zen", "--trust", folder])
+            .expect(0);
         assert_eq!(
             output.json(),
             json!({ "saying": "Keep it simple." }),

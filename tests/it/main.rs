@@ -35,5 +35,8 @@ mod schema_agreement;
 mod schemas;
 mod send;
 mod services;
+mod terminal;
+mod trust;
 mod walk;
 mod wire;
+mod words;

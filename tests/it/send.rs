@@ -9,6 +9,7 @@ use crate::support::{
 };
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
+use toolrun::error::Limit;
 use toolrun::send::Event;
 use toolrun::{Catalog, Engine, Error, Tool};
 
@@ -503,6 +504,7 @@ fn an_error_answer_maps_to_an_exit_code_and_keeps_the_services_words() {
                     "message": "It is broken.",
                     "request_id": "req_123",
                     "attempts": 1,
+                    "body": { "error": { "type": "some_error", "message": "It is broken." } },
                 })
             );
             assert_eq!(output.stdout, "");
@@ -627,7 +629,7 @@ async fn a_request_over_the_rate_limit_is_told_and_not_sent() {
         third.map(|_| ()),
         Err(Error::Timeout {
             within: Duration::from_secs(2),
-            limit: "the limit of the caller"
+            limit: Limit::Caller
         })
     );
     assert_eq!(fake.requests().len(), 2);

@@ -5,7 +5,7 @@ mod table;
 mod yaml;
 
 use std::borrow::Cow;
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::Write;
 
 use clap::ValueEnum;
 use serde_json::json;
@@ -15,6 +15,7 @@ use toolrun::{Note, Tool};
 pub use table::with_header as table_with_header;
 
 use super::Done;
+use super::terminal::{self, Out};
 
 /// How an output is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,7 +37,7 @@ pub enum Format {
 impl Format {
     /// A table for people, JSON for programs.
     pub fn for_stdout() -> Format {
-        match io::stdout().is_terminal() {
+        match terminal::is_terminal() {
             true => Format::Table,
             false => Format::Json,
         }
@@ -47,7 +48,7 @@ impl Format {
 pub struct Printer<'t> {
     format: Format,
     tool: &'t Tool,
-    out: BufWriter<StdoutLock<'static>>,
+    out: Out,
     sheet: Option<csv::Sheet>,
 }
 
@@ -57,7 +58,11 @@ impl<'t> Printer<'t> {
         Printer {
             format,
             tool,
-            out: BufWriter::new(io::stdout().lock()),
+            out: match format {
+                Format::Json | Format::Ndjson => terminal::json(),
+                Format::Table => terminal::words(),
+                Format::Csv | Format::Yaml | Format::Raw => terminal::data(),
+            },
             sheet: None,
         }
     }
@@ -67,7 +72,7 @@ impl<'t> Printer<'t> {
         match self.format {
             Format::Json => {
                 let output = with_notes(output, notes);
-                match io::stdout().is_terminal() {
+                match terminal::is_terminal() {
                     true => write::pretty(output.part(), &mut self.out),
                     false => write::compact(output.part(), &mut self.out),
                 }?;
@@ -130,7 +135,7 @@ impl<'t> Printer<'t> {
     /// Prints a body as it came.
     pub fn raw(&mut self, body: &[u8]) -> Done {
         self.out.write_all(body)?;
-        if io::stdout().is_terminal() && !body.ends_with(b"\n") {
+        if terminal::is_terminal() && !body.ends_with(b"\n") {
             self.out.write_all(b"\n")?;
         }
         Ok(self.out.flush()?)
@@ -159,20 +164,4 @@ fn cell(part: Part<'_>) -> String {
             String::from_utf8(text).unwrap_or_default()
         }
     }
-}
-
-/// Text that a terminal shows and does not obey: control characters, but line breaks and tabs, are escaped.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    let is_control = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t'))
-            || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(is_control) {
-        return Cow::Borrowed(text);
-    }
-    let escaped = text.chars().map(|c| match is_control(c) {
-        true => format!("\\u{{{:x}}}", u32::from(c)),
-        false => c.to_string(),
-    });
-    Cow::Owned(escaped.collect())
 }

@@ -9,7 +9,8 @@ use toolrun::Tool;
 use toolrun::json::{Kind, Part};
 use unicode_width::UnicodeWidthStr;
 
-use super::{cell, printable};
+use super::cell;
+use crate::cli::terminal::{line, shown};
 use crate::cli::{Done, Failure, exit};
 
 /// Cells that are laid out at once: a table of any length is drawn in parts of so many.
@@ -69,7 +70,7 @@ fn columns(rows: Part<'_>) -> Result<IndexMap<String, Column>, Failure> {
                 if columns.len() == COLUMNS {
                     return Err(too_large(&format!("more than {COLUMNS} columns")));
                 }
-                let width = printable(&name).width();
+                let width = line(&name).width();
                 columns.insert(
                     name.clone().into_owned(),
                     Column {
@@ -107,7 +108,7 @@ fn text(member: Part<'_>) -> Result<String, Failure> {
             CELL >> 10
         )));
     }
-    Ok(printable(&cell(member)).into_owned())
+    Ok(in_cell(&cell(member)))
 }
 
 /// A table cannot be had without more memory than the output has.
@@ -170,7 +171,7 @@ impl Drawing {
         let is_whole = self.is_first && is_last;
         let mut table = empty();
         if self.is_first {
-            let names = self.columns.keys().map(|name| printable(name).into_owned());
+            let names = self.columns.keys().map(|name| line(name));
             match self.columns.is_empty() {
                 true => table.set_header([VALUE]),
                 false => table.set_header(names),
@@ -249,20 +250,29 @@ fn facts(out: &mut impl Write, output: Part<'_>, but: Option<&str>) -> Done {
                 }
                 // An object is told one level deep.
                 if value.kind() != Kind::Object {
-                    writeln!(out, "{}: {}", printable(&name), printable(&cell(value)))?;
+                    fact(out, &name, value)?;
                 }
                 for (member, inner) in value.members() {
-                    let inner = cell(inner);
-                    let member = member.name();
-                    let name = format!("{name}.{member}");
-                    writeln!(out, "{}: {}", printable(&name), printable(&inner))?;
+                    fact(out, &format!("{name}.{}", member.name()), inner)?;
                 }
             }
             Ok(())
         }
         Kind::Array => Ok(()),
-        _ => Ok(writeln!(out, "{}", printable(&cell(output)))?),
+        _ => Ok(writeln!(out, "{}", shown(&cell(output)))?),
     }
+}
+
+/// Lines of a value but the first are moved in, so that none looks like another key.
+fn fact(out: &mut impl Write, key: &str, value: Part<'_>) -> Done {
+    let text = cell(value);
+    let text = shown(&text).replace('\n', "\n  ");
+    Ok(writeln!(out, "{}: {text}", line(key))?)
+}
+
+/// A tab has no width of its own in a cell.
+fn in_cell(text: &str) -> String {
+    shown(text).replace('\t', "\\t")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use toolrun::descriptor::Severity;
 use toolrun::validate::Report;
 
-use crate::cli::output::printable;
+use crate::cli::terminal::shown;
 
 /// Prints one workflow command a finding, and a summary.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -40,7 +40,7 @@ fn data(text: &str) -> String {
         .replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A");
-    printable(&escaped).into_owned()
+    shown(&escaped).into_owned()
 }
 
 fn property(text: &str) -> String {

@@ -1,16 +1,17 @@
 //! Findings for people: the source line with carets.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
+use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use toolrun::descriptor::{Finding, Severity};
 use toolrun::validate::Report;
 
-use crate::cli::output::printable;
+use crate::cli::terminal::{has_colours, line, shown, shown_with_span};
 
 /// Prints all findings and a summary.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let color = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let color = has_colours();
     for found in &report.findings {
         writeln!(out, "{}", finding(found, color))?;
     }
@@ -23,16 +24,18 @@ pub fn finding(finding: &Finding, color: bool) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let message = printable(&finding.message);
+    let message = shown(&finding.message);
     let title = level.primary_title(&*message).id(finding.code.name());
     let mut report = Vec::new();
     let text = excerpt(finding);
-    let place = finding.place().to_string();
+    let place = line(&finding.place().to_string());
+    let name = line(&finding.source.name);
+    let help = finding.help.as_ref().map(|help| shown(help));
     match &text {
-        Some(text) => {
+        Some((text, span)) => {
             let snippet = Snippet::source(text.as_str())
-                .path(&finding.source.name)
-                .annotation(AnnotationKind::Primary.span(finding.span.clone()));
+                .path(&name)
+                .annotation(AnnotationKind::Primary.span(span.clone()));
             report.push(Group::with_title(title).element(snippet));
         }
         None => {
@@ -40,10 +43,8 @@ pub fn finding(finding: &Finding, color: bool) -> String {
             report.push(Group::with_title(title).element(origin));
         }
     }
-    if let Some(help) = &finding.help {
-        report.push(Group::with_title(
-            Level::HELP.secondary_title(help.as_str()),
-        ));
+    if let Some(help) = &help {
+        report.push(Group::with_title(Level::HELP.secondary_title(&**help)));
     }
     let renderer = if color {
         Renderer::styled()
@@ -53,9 +54,9 @@ pub fn finding(finding: &Finding, color: bool) -> String {
     format!("{}\n", renderer.render(&report))
 }
 
-/// The source, with what a terminal would obey made harmless. `None` where the line itself must not be shown, or there
-/// is nothing to show.
-fn excerpt(finding: &Finding) -> Option<String> {
+/// The source as a terminal may show it, and what the finding points at there. `None` where the line itself must not be
+/// shown, or there is nothing to show.
+fn excerpt(finding: &Finding) -> Option<(String, Range<usize>)> {
     const LONGEST_LINE: usize = 400;
     let text = finding.source.text();
     if text.is_empty() || text.lines().any(|line| line.len() > LONGEST_LINE) {
@@ -65,15 +66,7 @@ fn excerpt(finding: &Finding) -> Option<String> {
     for span in toolrun::validate::confidential_spans(&finding.source) {
         blank(&mut text, span);
     }
-    // Each control character becomes one of the same length, so that spans stay right.
-    let harmless = |c: char| match c {
-        '\n' | '\t' | '\r' => c,
-        _ if c.is_control() && c.len_utf8() == 1 => '?',
-        '\u{80}'..='\u{9f}' => '\u{a0}',
-        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => '\u{2022}',
-        _ => c,
-    };
-    Some(text.chars().map(harmless).collect())
+    Some(shown_with_span(&text, finding.span.clone()))
 }
 
 /// Puts stars over a part of the text, byte for byte, so that spans stay right.

@@ -11,6 +11,8 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 use toolrun::validate::Report;
 
+use super::terminal::{self, Out};
+
 pub use human::finding as human;
 
 /// How findings are printed.
@@ -29,6 +31,15 @@ pub enum Format {
 }
 
 impl Format {
+    /// Standard output as this format goes there.
+    pub fn out(self) -> Out {
+        match self {
+            Format::Human => terminal::styled_words(),
+            Format::Json | Format::Sarif => terminal::json(),
+            Format::Github | Format::Junit => terminal::words(),
+        }
+    }
+
     /// Prints a report.
     pub fn print(self, out: &mut impl Write, report: &Report) -> io::Result<()> {
         match self {

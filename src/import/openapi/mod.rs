@@ -29,7 +29,7 @@ use serde_json::{Map, Value};
 
 use super::report::{Imported, Ledger, Losses, Report, Skipped, What};
 use super::select::{Aspects, Selection};
-use super::{File, Import, yaml};
+use super::{File, Import, ImportError, yaml};
 use crate::parallel;
 use crate::service::Service;
 use crate::source::{Check, Code, Finding, Severity, Source};
@@ -68,7 +68,7 @@ pub fn service_name(document: &Value) -> Name {
 ///
 /// # Errors
 /// When it is no OpenAPI document of version 3, or the service cannot be described.
-pub fn import(document: Value, options: &Options) -> Result<Import, String> {
+pub fn import(document: Value, options: &Options) -> Result<Import, ImportError> {
     let name = match &options.service {
         Some(name) => name.clone(),
         None => service_name(&document),

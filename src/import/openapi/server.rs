@@ -7,6 +7,7 @@ use super::names::variable_name;
 use super::operation::Operation;
 use super::spec::{Part, Spec};
 use super::text;
+use crate::import::ImportError;
 use crate::import::report::{Losses, What};
 use crate::template::{is_identifier, scalar_text};
 use crate::words::Name;
@@ -36,7 +37,7 @@ impl Server {
         given: Option<&str>,
         operations: &[Operation<'_>],
         losses: &Losses,
-    ) -> Result<Server, String> {
+    ) -> Result<Server, ImportError> {
         let mut server = match given {
             Some(given) => Server::literal(given.trim_end_matches('/').to_owned()),
             None => Server::from_part(&chosen(spec, losses)?, service, losses)?,
@@ -200,7 +201,7 @@ fn is_related(one: &Url, other: &Url) -> bool {
 }
 
 /// The document's server: the first with https, else the first with an origin at all.
-fn chosen<'s>(spec: &'s Spec, losses: &Losses) -> Result<Part<'s>, String> {
+fn chosen<'s>(spec: &'s Spec, losses: &Losses) -> Result<Part<'s>, ImportError> {
     let servers: Vec<Part<'s>> = spec
         .root()
         .get("servers")
@@ -219,9 +220,7 @@ fn chosen<'s>(spec: &'s Spec, losses: &Losses) -> Result<Part<'s>, String> {
                 .iter()
                 .find(|server| starts(server, &["http://", "{"]))
         })
-        .ok_or(
-            "the document does not say where the service stands; give its URL with --base-url",
-        )?;
+        .ok_or(ImportError::NoServer)?;
     let others: Vec<&str> = servers
         .iter()
         .filter(|server| server.pointer != chosen.pointer)

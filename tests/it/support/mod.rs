@@ -4,6 +4,8 @@
 mod fake;
 mod http;
 pub mod peak;
+#[cfg(unix)]
+mod pty;
 mod sandbox;
 
 use std::fs;
@@ -15,6 +17,8 @@ use tempfile::TempDir;
 
 pub use fake::{Fake, Manner, Reply, Request, refused_origin};
 pub use http::{Answer, get, send};
+#[cfg(unix)]
+pub use pty::on_terminal;
 pub use sandbox::{KEY, Sandbox, VERSION};
 
 /// A fresh folder that the program runs in, with descriptors in `descriptors/`.

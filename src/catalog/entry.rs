@@ -1,0 +1,206 @@
+//! A file of a catalog, and the entry of a tool's file.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::place::{Place, embedded, embedded_names, read_names};
+use super::trust::Trust;
+use crate::source::{Finding, Origin, Source};
+use crate::tool::Tool;
+
+/// How the names of descriptor files end.
+pub(super) const ENDINGS: [&str; 2] = [".yaml", ".yml"];
+/// The file that describes a service.
+pub(super) const SERVICE_FILE: &str = "service.yaml";
+/// The file that describes a service's sandbox.
+pub(super) const SANDBOX_FILE: &str = "sandbox.yaml";
+
+/// A file of a catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    pub(super) place: Place,
+    pub(super) path: PathBuf,
+    trust: Trust,
+}
+
+/// What a descriptor file describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// A service: `service.yaml`.
+    Service,
+    /// A sandbox: `sandbox.yaml`.
+    Sandbox,
+    /// A tool: any other.
+    Tool,
+}
+
+/// A tool's file, and the folder of its service where it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The tool's name: the file's stem.
+    pub name: String,
+    /// The name of the service's folder; `None` for a file that stands alone.
+    pub service: Option<String>,
+    /// The file.
+    pub file: File,
+}
+
+/// A tool's file with what it loads to.
+pub type Loaded = (Entry, Result<Arc<Tool>, Vec<Finding>>);
+
+impl File {
+    pub(super) fn new(place: Place, path: PathBuf, trust: Trust) -> File {
+        File { place, path, trust }
+    }
+
+    /// The file's name for people.
+    pub fn display(&self) -> String {
+        match self.place {
+            Place::Embedded => format!("built-in:{}", self.path.display()),
+            Place::Folder(_) | Place::Local(_) => self.path.display().to_string(),
+        }
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// The findings when it cannot be read or is not plain YAML.
+    pub fn open(&self) -> Result<Arc<Source>, Vec<Finding>> {
+        self.open_as(self.origin())
+    }
+
+    /// Reads the file as one that comes from there.
+    pub(super) fn open_as(&self, origin: Origin) -> Result<Arc<Source>, Vec<Finding>> {
+        match &self.place {
+            Place::Folder(_) | Place::Local(_) => Source::open_from(&self.path, origin),
+            Place::Embedded => {
+                let name = self.path.to_string_lossy();
+                let text = embedded(&name).unwrap_or_default();
+                Source::parse(self.display(), Cow::Borrowed(text))
+            }
+        }
+    }
+
+    /// A file on disk that the user named.
+    pub fn at(path: PathBuf) -> File {
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        File::new(Place::Folder(folder), path, Trust::default())
+    }
+
+    /// Where the file comes from. A link counts for where it leads: it carries no trust out of a folder.
+    pub fn origin(&self) -> Origin {
+        if self.place == Place::Embedded {
+            return Origin::BuiltIn;
+        }
+        match (self.trust.covers(&self.path), &self.place) {
+            (true, _) => Origin::Trusted,
+            (false, Place::Local(root)) => Origin::Untrusted {
+                folder: self.folder_to_trust(root),
+            },
+            (false, _) => Origin::Named,
+        }
+    }
+
+    /// Whether somebody vouches for the file. What it costs does not depend on the place's size.
+    pub(super) fn is_trusted(&self) -> bool {
+        !matches!(self.place, Place::Local(_)) || self.trust.covers(&self.path)
+    }
+
+    /// The folder that a user would trust for the file to be trusted: the whole place, unless a link leads out of it.
+    fn folder_to_trust(&self, root: &Path) -> PathBuf {
+        let real = |path: &Path| path.canonicalize().ok();
+        let file = real(&self.path);
+        match (file.as_deref().and_then(Path::parent), real(root)) {
+            (Some(folder), Some(root)) if !folder.starts_with(&root) => folder.to_owned(),
+            (_, root) => root.unwrap_or_else(|| self.path.clone()),
+        }
+    }
+
+    /// What the file describes, by its name.
+    pub fn kind(&self) -> FileKind {
+        match self.path.file_name().and_then(|name| name.to_str()) {
+            Some(SERVICE_FILE) => FileKind::Service,
+            Some(SANDBOX_FILE) => FileKind::Sandbox,
+            _ => FileKind::Tool,
+        }
+    }
+
+    /// The entry of a tool's file.
+    pub fn entry(&self) -> Entry {
+        let text =
+            |part: Option<&std::ffi::OsStr>| part.and_then(|p| p.to_str()).map(str::to_owned);
+        let folder = self.path.parent().and_then(Path::file_name);
+        Entry {
+            name: text(self.path.file_stem()).unwrap_or_default(),
+            service: text(folder).filter(|_| self.service_file().exists()),
+            file: self.clone(),
+        }
+    }
+
+    /// The file's path without links and detours, to tell whether two paths lead to one file.
+    pub fn canonical(&self) -> PathBuf {
+        self.path
+            .canonicalize()
+            .unwrap_or_else(|_| self.path.clone())
+    }
+
+    /// The name of the folder that the file stands in.
+    pub fn folder_name(&self) -> Option<String> {
+        let folder = match &self.place {
+            Place::Embedded => self.path.clone(),
+            Place::Folder(_) | Place::Local(_) => self.path.canonicalize().ok()?,
+        };
+        Some(folder.parent()?.file_name()?.to_str()?.to_owned())
+    }
+
+    /// The `service.yaml` beside the file.
+    pub fn service_file(&self) -> File {
+        self.sibling(SERVICE_FILE)
+    }
+
+    /// The `sandbox.yaml` beside the file.
+    pub fn sandbox_file(&self) -> File {
+        self.sibling(SANDBOX_FILE)
+    }
+
+    /// The tools beside the file.
+    pub fn sibling_tools(&self) -> Vec<Entry> {
+        let names: Vec<String> = match &self.place {
+            Place::Folder(_) | Place::Local(_) => {
+                let folder = match self.path.parent() {
+                    Some(folder) if folder != Path::new("") => folder,
+                    _ => Path::new("."),
+                };
+                read_names(folder)
+                    .into_iter()
+                    .filter(|(_, d)| !d)
+                    .map(|(name, _)| name)
+                    .collect()
+            }
+            Place::Embedded => embedded_names(self.path.parent()),
+        };
+        names
+            .iter()
+            .filter(|name| ENDINGS.iter().any(|ending| name.ends_with(ending)))
+            .map(|name| self.sibling(name))
+            .filter(|file| file.kind() == FileKind::Tool)
+            .map(|file| file.entry())
+            .collect()
+    }
+
+    /// Whether the file is there.
+    pub fn exists(&self) -> bool {
+        match &self.place {
+            Place::Folder(_) | Place::Local(_) => self.path.is_file(),
+            Place::Embedded => embedded(&self.path.to_string_lossy()).is_some(),
+        }
+    }
+
+    fn sibling(&self, name: &str) -> File {
+        File {
+            path: self.path.with_file_name(name),
+            ..self.clone()
+        }
+    }
+}

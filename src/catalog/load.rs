@@ -1,0 +1,68 @@
+//! Loading: from a file to a compiled tool or service.
+
+use std::sync::Arc;
+
+use super::entry::{Entry, File};
+use crate::service::Service;
+use crate::source::{Check, Code, Finding, Origin};
+use crate::tool::{ServiceSource, Tool};
+
+/// Reads and compiles one tool and its service. They may do what both of their files may.
+///
+/// # Errors
+/// Every finding of either file that keeps the tool from being used.
+pub fn load(entry: &Entry) -> Result<Arc<Tool>, Vec<Finding>> {
+    let beside = entry.file.service_file();
+    let has_service = beside.exists();
+    let origin = match has_service {
+        true => entry.file.origin().and(beside.origin()),
+        false => entry.file.origin(),
+    };
+    let check = Check::new(entry.file.open_as(origin.clone())?);
+    let service = match has_service {
+        true => ServiceSource::Beside(load_service_as(&beside, origin)?),
+        false => ServiceSource::Absent,
+    };
+    let tool = Tool::load(&check, &service);
+    if let Some(tool) = &tool {
+        check_name(tool, entry, &check);
+    }
+    let findings = check.into_findings();
+    match tool {
+        Some(tool) if findings.is_empty() => Ok(Arc::new(tool)),
+        _ => Err(findings),
+    }
+}
+
+/// A tool's file and folder bear its name and its service's; a mistake goes to `check`.
+pub fn check_name(tool: &Tool, entry: &Entry, check: &Check) {
+    if tool.name != entry.name {
+        check.error_with_help(
+            Code::BadName,
+            "/tool",
+            format!(
+                "the tool `{}` stands in a file called `{}`",
+                tool.name, entry.name
+            ),
+            "a tool's file is named for the tool, so that its name leads to it",
+        );
+    }
+}
+
+/// Reads and compiles a service.
+///
+/// # Errors
+/// Every finding.
+pub fn load_service(file: &File) -> Result<Arc<Service>, Vec<Finding>> {
+    load_service_as(file, file.origin())
+}
+
+fn load_service_as(file: &File, origin: Origin) -> Result<Arc<Service>, Vec<Finding>> {
+    let check = Check::new(file.open_as(origin)?);
+    let service = Service::load(&check);
+    let findings = check.into_findings();
+    match service {
+        Some(service) if findings.is_empty() => Ok(Arc::new(service)),
+        _ => Err(findings),
+    }
+}

@@ -1,0 +1,277 @@
+//! The catalog: where tools are found, and how a name becomes a compiled tool.
+//!
+//! A tool's file is named for the tool, and its folder for the service. So a name leads to one file and its
+//! `service.yaml`, however many others there are.
+
+mod entry;
+mod load;
+mod place;
+mod trust;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use entry::{Entry, File, FileKind, Loaded};
+pub use load::{check_name, load, load_service};
+pub use trust::{TrustError, TrustList};
+
+use crate::error::Error;
+use crate::parallel;
+use crate::source::Check;
+use crate::tool::Tool;
+use crate::words::{Name, nearest};
+use place::Place;
+use trust::Trust;
+
+/// Where tools are looked for. An earlier place hides tools of the same name in a later one.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    places: Vec<Place>,
+    trust: Trust,
+}
+
+impl Catalog {
+    /// A catalog of the built-in tools.
+    pub fn builtin() -> Catalog {
+        Catalog {
+            places: vec![Place::Embedded],
+            trust: Trust::default(),
+        }
+    }
+
+    /// A catalog without any tools.
+    pub fn empty() -> Catalog {
+        Catalog::default()
+    }
+
+    /// Adds a folder whose tools hide those of the same name that are there already. It holds service folders and
+    /// files that stand alone, or is itself a service folder. To name it is to trust it, in all but the commands that
+    /// print secrets.
+    #[must_use]
+    pub fn with_folder(mut self, folder: impl Into<PathBuf>) -> Catalog {
+        let place = Place::Folder(folder.into());
+        if !self.places.contains(&place) {
+            self.places.insert(0, place);
+        }
+        self
+    }
+
+    /// Adds a folder that nobody named, such as `tools` in the current one. Its tools hide no others and make no name
+    /// ambiguous. Unless the folder is trusted, they are not given any value of this machine, and send nothing except
+    /// to their own sandbox: such a call ends with [`Error::Untrusted`].
+    #[must_use]
+    pub fn with_local_folder(mut self, folder: impl Into<PathBuf>) -> Catalog {
+        self.places.push(Place::Local(folder.into()));
+        self
+    }
+
+    /// Trusts the descriptors in a folder, and in those below it, wherever the catalog finds them, also to run the
+    /// commands that print their secrets. Links count for where they lead. A folder that is not there is passed over.
+    #[must_use]
+    pub fn with_trusted_folder(mut self, folder: impl AsRef<Path>) -> Catalog {
+        if let Ok(folder) = folder.as_ref().canonicalize() {
+            self.trust.add(folder);
+        }
+        self
+    }
+
+    /// Trusts the folders of a list, as [`Catalog::with_trusted_folder`], by the paths that stand there.
+    #[must_use]
+    pub fn with_trust_list(mut self, list: &TrustList) -> Catalog {
+        for folder in list.folders() {
+            self.trust.add(folder.clone());
+        }
+        self
+    }
+
+    /// Finds and compiles the tool that goes by `name`, which may be qualified by its service's. A tool that nobody
+    /// trusts is only found where no other has the name.
+    ///
+    /// # Errors
+    /// When there is none, there are several, or the descriptor is not valid.
+    ///
+    /// ```
+    /// let tool = toolrun::Catalog::builtin().tool("list-workspaces")?;
+    /// assert_eq!(tool.qualified_name(), "anthropic-admin/list-workspaces");
+    /// # Ok::<(), toolrun::Error>(())
+    /// ```
+    pub fn tool(&self, name: &str) -> Result<Arc<Tool>, Error> {
+        let (service, plain) = match name.split_once('/') {
+            Some((service, plain)) => (Some(service), plain),
+            None => (None, name),
+        };
+        let is_name = |text: &str| Name::new(text).is_some();
+        if !is_name(plain) || !service.is_none_or(is_name) {
+            return Err(self.unknown(name));
+        }
+        let mut found: Vec<Entry> = Vec::new();
+        for place in &self.places {
+            place.find(service, plain, &self.trust, &mut found);
+        }
+        let (mut found, mut untrusted) = by_trust(found);
+        if let Some(service) = service {
+            if found.is_empty() {
+                let (alone, others) = by_trust(self.find_alone(service, plain));
+                found = alone;
+                untrusted.extend(others);
+            }
+            found.truncate(1);
+            untrusted.truncate(1);
+        }
+        if found.is_empty() {
+            found = untrusted;
+        }
+        match found.as_slice() {
+            [] => Err(self.unknown(name)),
+            [one] => Ok(load(one)?),
+            [first, rest @ ..] if rest.iter().all(|other| hides(first, other)) => Ok(load(first)?),
+            several => {
+                let mut candidates: Vec<String> = several
+                    .iter()
+                    .map(|entry| match &entry.service {
+                        Some(service) => format!("{service}/{plain}"),
+                        None => entry.file.display(),
+                    })
+                    .collect();
+                candidates.dedup();
+                Err(Error::AmbiguousTool {
+                    name: name.to_owned(),
+                    candidates,
+                })
+            }
+        }
+    }
+
+    /// The files of that name that stand alone and have that service inside.
+    fn find_alone(&self, service: &str, tool: &str) -> Vec<Entry> {
+        let entries = self
+            .places
+            .iter()
+            .filter_map(|place| place.find_alone(tool, &self.trust));
+        entries
+            .filter(|entry| load(entry).is_ok_and(|tool| tool.service.name == service))
+            .collect()
+    }
+
+    /// All tools' files, without those that are hidden. Nothing is read but folders.
+    pub fn entries(&self) -> Vec<Entry> {
+        let all = self
+            .places
+            .iter()
+            .flat_map(|place| place.entries(&self.trust))
+            .collect();
+        let (trusted, untrusted) = by_trust(all);
+        let mut entries: BTreeMap<(Option<String>, String), Entry> = BTreeMap::new();
+        for entry in trusted.into_iter().chain(untrusted) {
+            entries
+                .entry((entry.service.clone(), entry.name.clone()))
+                .or_insert(entry);
+        }
+        entries.into_values().collect()
+    }
+
+    /// All tools' files with what they load to, without those that are hidden.
+    pub fn load_all(&self) -> Vec<Loaded> {
+        let entries = self.entries();
+        let tools = parallel::map(&entries, load);
+        entries.into_iter().zip(tools).collect()
+    }
+
+    /// All descriptor files of tools that are not hidden, with those of their services and sandboxes.
+    pub fn files(&self) -> Vec<File> {
+        let mut files = Vec::new();
+        let mut seen = HashSet::new();
+        for entry in self.entries() {
+            for beside in [entry.file.service_file(), entry.file.sandbox_file()] {
+                if seen.insert(beside.path.clone()) && beside.exists() {
+                    files.push(beside);
+                }
+            }
+            files.push(entry.file);
+        }
+        files
+    }
+
+    /// The source of a service's sandbox declaration, and the tools that it answers. What nobody trusts has no part in
+    /// it, unless the service is only in a folder that nobody trusts.
+    ///
+    /// # Errors
+    /// When the service has none, or a descriptor is not valid.
+    pub fn sandbox(&self, service: &str) -> Result<(Check, Vec<Arc<Tool>>), Error> {
+        let is_of_service = |entry: &Entry| entry.service.as_deref() == Some(service);
+        let (trusted, untrusted) =
+            by_trust(self.entries().into_iter().filter(is_of_service).collect());
+        match (trusted.is_empty(), untrusted.first()) {
+            (true, Some(first)) => declared(service, &first.file.sibling_tools()),
+            _ => declared(service, &trusted),
+        }
+    }
+
+    /// The source of the sandbox declaration that answers a tool, and all tools that it answers. For a tool that nobody
+    /// trusts it is that of its own folder.
+    ///
+    /// # Errors
+    /// As [`Catalog::sandbox`].
+    pub fn sandbox_of(&self, tool: &Tool) -> Result<(Check, Vec<Arc<Tool>>), Error> {
+        let service = &tool.service.name;
+        match (tool.service.origin.is_trusted(), tool.source.path()) {
+            (false, Some(path)) => {
+                let folder = path.parent().unwrap_or(Path::new("."));
+                let place = Place::Local(folder.to_owned());
+                let file = File::new(place, path.to_owned(), self.trust.clone());
+                declared(service, &file.sibling_tools())
+            }
+            _ => self.sandbox(service),
+        }
+    }
+
+    /// The names of the services that have a sandbox.
+    pub fn sandboxes(&self) -> Vec<String> {
+        let mut services: Vec<String> = self
+            .entries()
+            .iter()
+            .filter(|entry| entry.file.sandbox_file().exists())
+            .filter_map(|entry| entry.service.clone())
+            .collect();
+        services.dedup();
+        services
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let plain = name.rsplit('/').next().unwrap_or(name);
+        let names: Vec<String> = self.entries().into_iter().map(|entry| entry.name).collect();
+        Error::UnknownTool {
+            name: name.to_owned(),
+            suggestion: nearest(plain, names.iter().map(String::as_str)),
+        }
+    }
+}
+
+/// Entries that are trusted, and those that are not.
+fn by_trust(entries: Vec<Entry>) -> (Vec<Entry>, Vec<Entry>) {
+    entries
+        .into_iter()
+        .partition(|entry| entry.file.is_trusted())
+}
+
+/// Whether two files of one name are the same tool at two places, so that the earlier hides the later.
+fn hides(first: &Entry, other: &Entry) -> bool {
+    first.file.place != other.file.place && first.service == other.service
+}
+
+/// The first sandbox declaration beside these tools, and the tools.
+fn declared(service: &str, entries: &[Entry]) -> Result<(Check, Vec<Arc<Tool>>), Error> {
+    let declaration = entries
+        .iter()
+        .map(|entry| entry.file.sandbox_file())
+        .find(File::exists)
+        .ok_or_else(|| Error::NoSandbox {
+            service: service.to_owned(),
+        })?;
+    let tools = entries
+        .iter()
+        .map(|entry| load(entry).map_err(Error::from))
+        .collect::<Result<_, _>>()?;
+    Ok((Check::new(declaration.open()?), tools))
+}

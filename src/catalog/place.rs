@@ -1,0 +1,201 @@
+//! The places that hold descriptor files: folders, and what is built into the program.
+
+use std::path::{Path, PathBuf};
+
+use super::entry::{ENDINGS, Entry, File, SANDBOX_FILE, SERVICE_FILE};
+use super::trust::Trust;
+
+/// The built-in descriptors: name below `tools/`, and text.
+static EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// Where descriptor files lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A folder that the user named.
+    Folder(PathBuf),
+    /// A folder that happens to be there.
+    Local(PathBuf),
+    /// The program.
+    Embedded,
+}
+
+/// The text of a built-in file.
+pub(super) fn embedded(name: &str) -> Option<&'static str> {
+    EMBEDDED
+        .binary_search_by(|(known, _)| (*known).cmp(name))
+        .ok()
+        .map(|at| EMBEDDED[at].1)
+}
+
+/// The names of the built-in files in a folder.
+pub(super) fn embedded_names(folder: Option<&Path>) -> Vec<String> {
+    EMBEDDED
+        .iter()
+        .filter(|(name, _)| Path::new(name).parent() == folder)
+        .filter_map(|(name, _)| Some(Path::new(name).file_name()?.to_str()?.to_owned()))
+        .collect()
+}
+
+impl Place {
+    fn root(&self) -> Option<&Path> {
+        match self {
+            Place::Folder(root) | Place::Local(root) => Some(root),
+            Place::Embedded => None,
+        }
+    }
+
+    /// Appends the files that a name leads to.
+    pub(super) fn find(
+        &self,
+        service: Option<&str>,
+        tool: &str,
+        trust: &Trust,
+        found: &mut Vec<Entry>,
+    ) {
+        for folder in self.service_folders(service) {
+            let files = ENDINGS
+                .map(|ending| self.file(folder.as_deref(), &format!("{tool}{ending}"), trust));
+            if let Some(file) = files.into_iter().find(File::exists) {
+                let service = match &folder {
+                    Some(folder) => Some(folder.clone()),
+                    None => self.own_service(),
+                };
+                found.push(Entry {
+                    name: tool.to_owned(),
+                    service,
+                    file,
+                });
+            }
+        }
+    }
+
+    /// The file of a tool that stands alone, with its service inside.
+    pub(super) fn find_alone(&self, tool: &str, trust: &Trust) -> Option<Entry> {
+        let files = ENDINGS.map(|ending| self.file(None, &format!("{tool}{ending}"), trust));
+        let file = files.into_iter().find(File::exists)?;
+        self.own_service().is_none().then(|| Entry {
+            name: tool.to_owned(),
+            service: None,
+            file,
+        })
+    }
+
+    /// The folders that may hold the tool: `None` is the place itself.
+    fn service_folders(&self, service: Option<&str>) -> Vec<Option<String>> {
+        match service {
+            Some(service) if self.own_service().as_deref() == Some(service) => vec![None],
+            Some(service) => vec![Some(service.to_owned())],
+            None => std::iter::once(None)
+                .chain(self.folders().into_iter().map(Some))
+                .collect(),
+        }
+    }
+
+    fn file(&self, folder: Option<&str>, name: &str, trust: &Trust) -> File {
+        let below = match folder {
+            Some(folder) => Path::new(folder).join(name),
+            None => PathBuf::from(name),
+        };
+        let path = match self {
+            Place::Folder(root) | Place::Local(root) => root.join(below),
+            Place::Embedded => below,
+        };
+        File::new(self.clone(), path, trust.clone())
+    }
+
+    /// The name of the service when the place is itself a service folder.
+    fn own_service(&self) -> Option<String> {
+        let root = self.root()?;
+        if !root.join(SERVICE_FILE).is_file() {
+            return None;
+        }
+        let name = root.canonicalize().ok()?;
+        Some(name.file_name()?.to_str()?.to_owned())
+    }
+
+    /// The service folders of the place.
+    fn folders(&self) -> Vec<String> {
+        let mut folders: Vec<String> = match self {
+            Place::Embedded => EMBEDDED
+                .iter()
+                .filter_map(|(name, _)| Some(name.split_once('/')?.0.to_owned()))
+                .collect(),
+            Place::Folder(root) | Place::Local(root) => read_names(root)
+                .into_iter()
+                .filter(|(_, is_folder)| *is_folder)
+                .map(|(name, _)| name)
+                .collect(),
+        };
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+
+    pub(super) fn entries(&self, trust: &Trust) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        let own = self.own_service();
+        for folder in self.service_folders(None) {
+            let names: Vec<String> = match self {
+                Place::Embedded => EMBEDDED
+                    .iter()
+                    .filter_map(|(name, _)| match (&folder, name.split_once('/')) {
+                        (Some(folder), Some((own, rest))) if own == folder => Some(rest.to_owned()),
+                        _ => None,
+                    })
+                    .collect(),
+                Place::Folder(root) | Place::Local(root) => {
+                    let path = folder.as_ref().map_or(root.clone(), |f| root.join(f));
+                    let files = read_names(&path)
+                        .into_iter()
+                        .filter(|(_, is_folder)| !is_folder);
+                    files.map(|(name, _)| name).collect()
+                }
+            };
+            for name in names {
+                if let Some(tool) = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending))
+                    && name != SERVICE_FILE
+                    && name != SANDBOX_FILE
+                {
+                    entries.push(Entry {
+                        name: tool.to_owned(),
+                        service: folder.clone().or_else(|| own.clone()),
+                        file: self.file(folder.as_deref(), &name, trust),
+                    });
+                }
+            }
+        }
+        entries
+    }
+}
+
+/// The names in a folder, and whether each is a folder itself; none when it cannot be read.
+pub(super) fn read_names(folder: &Path) -> Vec<(String, bool)> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().into_string().ok()?;
+            let kind = entry.file_type().ok()?;
+            let is_folder = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
+            (!name.starts_with('.')).then_some((name, is_folder))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also where a service's name begins as another's does.
+    #[test]
+    fn every_embedded_file_is_found_by_its_name() {
+        let lost: Vec<&str> = EMBEDDED
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| embedded(name).is_none())
+            .collect();
+        assert!(lost.is_empty(), "{lost:?}");
+    }
+}

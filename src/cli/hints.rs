@@ -1,0 +1,116 @@
+//! What to do about an error, in the words of the command line: errors carry facts, and here they become hints.
+
+use std::path::Path;
+
+use toolrun::error::{Limit, NoPlace, seconds};
+use toolrun::import::ImportError;
+use toolrun::service::SettingError;
+use toolrun::sign::SecretError;
+use toolrun::{Error, Upstream};
+
+/// What to do about an error, where that is known.
+pub fn hint(error: &Error) -> Option<String> {
+    if let Some(untrusted) = error.untrusted() {
+        return Some(match trusting(&untrusted.folder) {
+            Some(command) => format!("look through it, and if you trust it, say `{command}`"),
+            None => "give it a name without control characters to be able to trust it".to_owned(),
+        });
+    }
+    match error {
+        Error::UnknownTool { suggestion, .. } => {
+            let suggestion = suggestion.clone();
+            Some(suggestion.unwrap_or_else(|| "`toolrun list` shows what there is".to_owned()))
+        }
+        Error::AmbiguousTool { candidates, .. } => {
+            Some(format!("name one of them: {}", candidates.join(", ")))
+        }
+        Error::Arguments { tool, .. } => Some(format!("`toolrun show {tool}` lists the params")),
+        Error::Setting(SettingError::Missing { name, variable }) => {
+            let variable = variable
+                .as_ref()
+                .map(|name| format!(" or the variable {name}"));
+            let variable = variable.unwrap_or_default();
+            Some(format!("give it with `--set {name}=...`{variable}"))
+        }
+        Error::Secret(error) => secret(error),
+        Error::Timeout {
+            limit: Limit::Caller,
+            ..
+        } => Some("`--timeout` sets another limit".to_owned()),
+        Error::Timeout {
+            limit: Limit::Deadline,
+            ..
+        } => Some("`--deadline` sets another limit".to_owned()),
+        Error::Consent { .. } => Some("confirm with `--yes`".to_owned()),
+        Error::NoDestination { .. } => {
+            Some("say `--out FILE` to save it, or `--out -` for standard output".to_owned())
+        }
+        Error::Destination {
+            reason: NoPlace::Taken,
+            ..
+        } => Some("`--force` overwrites it".to_owned()),
+        Error::Unfinished(_) => Some("it may go on at the service".to_owned()),
+        Error::Upstream(answer) => upstream(answer),
+        _ => None,
+    }
+}
+
+fn secret(error: &SecretError) -> Option<String> {
+    match error {
+        SecretError::Missing { name, help, .. } => {
+            let help = help.as_ref().map(|help| format!(" ({help})"));
+            Some(format!(
+                "set {name} in the environment or in .env{}; `--sandbox` needs none, where the service has one",
+                help.unwrap_or_default()
+            ))
+        }
+        SecretError::Unlike { help, .. } | SecretError::NoEntry { help, .. } => help.clone(),
+        SecretError::CommandRefused {
+            folder: Some(folder),
+            ..
+        } => Some(format!(
+            "if you trust them, say `toolrun trust {0}`, or for this call `--trust {0}`",
+            shell_word(folder)
+        )),
+        SecretError::Refused { .. } => Some(
+            "the client's id or secret, or the refresh token, is wrong, expired or revoked"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+fn upstream(answer: &Upstream) -> Option<String> {
+    match answer.status {
+        401 => Some("the credential is missing, wrong, expired or revoked".to_owned()),
+        403 => Some("the credential lacks the right to do this".to_owned()),
+        _ => match answer.retry_after {
+            Some(after) => Some(format!("try again in {}", seconds(after))),
+            None => (answer.status == 429).then(|| "try again later".to_owned()),
+        },
+    }
+}
+
+/// What to do about a document that cannot be imported, where that is known.
+pub fn of_import(error: &ImportError) -> Option<&'static str> {
+    match error {
+        ImportError::NoServer => Some("give its URL with --base-url"),
+        _ => None,
+    }
+}
+
+/// The command that trusts a folder; `None` for one whose name cannot stand in a line.
+pub fn trusting(folder: &Path) -> Option<String> {
+    let folder = folder.to_str()?;
+    let is_line = !folder.contains(char::is_control);
+    is_line.then(|| format!("toolrun trust {}", shell_word(folder)))
+}
+
+/// A word that a shell takes as it is.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,=".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}

@@ -1,0 +1,53 @@
+//! A real pseudo-terminal to run the program in.
+
+use std::fs::File;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+/// Runs a command with standard output and standard error on a terminal; gives the exit code and the bytes that the
+/// terminal got. Line ends are `\n` again, which a terminal's driver makes `\r\n`.
+pub fn on_terminal(command: &mut Command) -> (i32, Vec<u8>) {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
+    grantpt(&ours).expect("it is granted");
+    unlockpt(&ours).expect("it is unlocked");
+    let size = Winsize {
+        ws_row: 50,
+        ws_col: 240,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let name = ptsname(&ours, Vec::new()).expect("its name");
+    let theirs = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())
+        .expect("its other end");
+    tcsetwinsize(&theirs, size).expect("its size");
+    let copy = theirs.try_clone().expect("a copy");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(theirs))
+        .stderr(Stdio::from(copy))
+        .spawn()
+        .expect("the program starts");
+    // Our copies of its end would keep the terminal open.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
+    let mut ours = File::from(ours);
+    // Linux tells the end as an error.
+    while let Ok(count) = ours.read(&mut part) {
+        if count == 0 {
+            break;
+        }
+        bytes.extend_from_slice(&part[..count]);
+    }
+    let code = child.wait().expect("it ends").code();
+    let mut text = Vec::with_capacity(bytes.len());
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte != b'\r' || bytes.get(at + 1) != Some(&b'\n') {
+            text.push(*byte);
+        }
+    }
+    (code.expect("it ends by itself"), text)
+}
