@@ -2,14 +2,17 @@
 
 use std::cell::OnceCell;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Upstream, excerpt, status_meaning};
 use crate::project::{Action, ResponseKind, ResponseView, Rule};
-use crate::send::{Again, Destination, Response, file_name, retry_after_of};
-use crate::sign::Redactor;
+use crate::send::{Again, Destination, Notation, Response, file_name, retry_after_of};
 use crate::template::scalar_text;
 use crate::tool::Tool;
+
+/// Bytes of a body of which an error shows the start: enough that a secret is masked before it is cut.
+const MASKED_START: usize = 16 << 10;
 
 /// The status of a request whose credential the service does not know.
 const UNAUTHENTICATED: u16 = 401;
@@ -25,8 +28,6 @@ pub(crate) struct Judge<'c> {
     pub kind: ResponseKind,
     /// Where the body goes, if to a file.
     pub destination: Option<&'c Destination>,
-    /// Masks the secrets of the request.
-    pub redactor: &'c Redactor,
 }
 
 /// What a response means.
@@ -110,7 +111,8 @@ impl<'c> Judge<'c> {
         let Some(first) = body.pointer("/errors/0") else {
             return Ok(());
         };
-        let text = |pointer: &str| first.pointer(pointer).and_then(scalar_text);
+        let mask = |text: String| response.redactor().message(&text);
+        let text = |pointer: &str| first.pointer(pointer).and_then(scalar_text).map(mask);
         let mut error = self.upstream(None, response, body);
         if let Error::Upstream(upstream) = &mut error {
             upstream.message = text("/message").or(upstream.message.take());
@@ -129,13 +131,18 @@ impl<'c> Judge<'c> {
     }
 
     fn read_as_error(&self, response: &Response) -> Value {
-        let body = match &response.download {
-            Some(download) => self.redactor.bytes(download.glance().into()),
-            None => response.body.clone(),
+        let (json, text) = match &response.download {
+            Some(download) => {
+                let glance: Bytes = download.glance().into();
+                let redactor = response.redactor();
+                (redactor.json(glance.clone()), Some(redactor.bytes(glance)))
+            }
+            None => (response.data(Notation::Json), None),
         };
+        let text = || text.unwrap_or_else(|| response.data(Notation::Text));
         ResponseKind::Json
-            .read(&body)
-            .or_else(|_| ResponseKind::Text.read(&body))
+            .read(&json)
+            .or_else(|_| ResponseKind::Text.read(&text()))
             .unwrap_or(Value::Null)
     }
 
@@ -169,7 +176,8 @@ pub(crate) fn find_rule<'t, 'v>(
         .find(|rule| !rule.has_condition() || rule.holds(&view()))
 }
 
-/// The error that a response is. Its words come from the rule, else from where the service says them.
+/// The error that a response is. Its words come from the rule, else from where the service says them; secrets that it
+/// repeats are masked in them.
 pub(crate) fn upstream_error(
     tool: &Tool,
     rule: Option<&Rule>,
@@ -184,7 +192,7 @@ pub(crate) fn upstream_error(
     let is_misleading = response.is_success() && response.download.is_none();
     let message =
         message.or_else(|| is_misleading.then(|| format!("its body is {}", excerpt(view.body))));
-    Error::Upstream(Box::new(Upstream {
+    let error = Error::Upstream(Box::new(Upstream {
         status: response.status,
         meaning: status_meaning(response.status),
         code: rule
@@ -194,7 +202,8 @@ pub(crate) fn upstream_error(
         request_id: fields.request_id(view),
         attempts: response.attempts,
         retry_after: response.retry_after,
-    }))
+    }));
+    error.masked(|text| response.redactor().message(text))
 }
 
 /// The body of a success as `$`.
@@ -214,15 +223,30 @@ pub(crate) fn read(
             "filename": response.header("content-disposition").and_then(file_name),
         }));
     }
-    kind.read(&response.body).map_err(|problem| {
+    kind.read(&data(kind, response)).map_err(|problem| {
         let body = &response.body;
         let media_type = response.header("content-type").unwrap_or("no content type");
-        let start: String = String::from_utf8_lossy(body).chars().take(60).collect();
+        let start = String::from_utf8_lossy(&body[..body.len().min(MASKED_START)]);
+        let start: String = response
+            .redactor()
+            .message(&start)
+            .chars()
+            .take(60)
+            .collect();
         Error::Response(format!(
             "the body is {problem}; it is {} bytes of {media_type} and starts with {start:?}",
             body.len()
         ))
     })
+}
+
+/// The body as it becomes data: the one place where a secret that the service repeats is masked in it.
+pub(crate) fn data(kind: ResponseKind, response: &Response) -> Bytes {
+    match kind {
+        ResponseKind::Json | ResponseKind::Ndjson => response.data(Notation::Json),
+        ResponseKind::Text => response.data(Notation::Text),
+        ResponseKind::Bytes | ResponseKind::Empty => Bytes::new(),
+    }
 }
 
 /// The error with the time that its rule found.

@@ -569,7 +569,6 @@ impl Engine {
             params: taking.params,
             kind: taking.kind,
             destination: taking.destination,
-            redactor: &credentials.redactor,
         };
         let exchange = send::Exchange {
             client: &credentials.client,
@@ -577,7 +576,6 @@ impl Engine {
             request: &request,
             idempotent: plan.idempotent,
             redactor: &credentials.redactor,
-            masks_body: true,
             deadline: asking.deadline,
             destination: taking.destination,
             observer,
@@ -730,7 +728,10 @@ impl Received {
 
     fn project_direct(&self, tool: &Tool) -> Option<Value> {
         match (self.kind, &self.body) {
-            (ResponseKind::Json, None) => tool.projection.run_direct(&self.response.body),
+            (ResponseKind::Json, None) => {
+                let data = answer::data(self.kind, &self.response);
+                tool.projection.run_direct(&data)
+            }
             _ => None,
         }
     }

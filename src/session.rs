@@ -91,6 +91,7 @@ impl Session {
                 flights: AtomicU64::new(0),
             }),
         };
+        let secrets = service.auth.with_sent(secrets);
         let redactor = Redactor::new(&secrets);
         Ok(Session {
             fixed: Arc::new(Credentials {
@@ -197,11 +198,12 @@ impl Renewal {
             observer,
             ..
         } = asking;
-        let redactor = Redactor::new(&known);
         let request = grant.request(&self.token_url, &known, settings)?;
+        let known = request.credentials().fold(known, Secrets::with_sent);
+        let redactor = Redactor::new(&known);
         tell(observer, || Event::Request {
             method: request.method,
-            url: redactor.text(&request.target),
+            url: redactor.message(&request.target),
             headers: request.masked_headers(),
         });
         let started = Instant::now();
@@ -211,7 +213,6 @@ impl Renewal {
             request: &request,
             idempotent: grant.is_repeatable(),
             redactor: &redactor,
-            masks_body: false,
             deadline: asking.deadline,
             destination: None,
             observer,

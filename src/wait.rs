@@ -421,12 +421,14 @@ impl<'e> Job<'e> {
             let left = deadline.saturating_duration_since(Instant::now());
             let pause = asked.map_or(interval, |asked| asked.max(LEAST_ASKED));
             if left.is_zero() || asked.is_some_and(|asked| asked > left) {
-                return Err(Error::Unfinished(Box::new(Unfinished {
+                let error = Error::Unfinished(Box::new(Unfinished {
                     within: self.started.elapsed(),
                     polls,
                     url: plan.masked_url(),
                     last: last.unwrap_or_else(|| self.first.body.clone()),
-                })));
+                }));
+                let redactor = self.first.response.redactor();
+                return Err(error.masked(|text| redactor.message(text)));
             }
             let pause = pause.min(left);
             self.engine.tell(|| Event::Waiting {

@@ -84,15 +84,15 @@ pub fn tell(observer: Observer<'_>, event: impl FnOnce() -> Event) {
     }
 }
 
-/// A response, with the secrets that were sent masked wherever the service repeats them; but in a downloaded file, which
-/// is byte for byte what the service sent.
+/// A response. Its header fields have the secrets that were sent masked wherever the service repeats them; its body is
+/// byte for byte what the service sent, and [`Response::data`] is what to make values of.
 #[derive(Debug)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Header fields.
     pub headers: Headers,
-    /// The body after decompression; nothing where it was downloaded.
+    /// The service's own bytes after decompression; nothing where they were downloaded.
     pub body: Bytes,
     /// The body of a success, where it goes to a file.
     pub download: Option<Download>,
@@ -100,12 +100,31 @@ pub struct Response {
     pub attempts: u32,
     /// How long the service asks to wait.
     pub retry_after: Option<Duration>,
+    json: OnceLock<Bytes>,
 }
 
 impl Response {
     /// Whether the status is that of a success.
     pub fn is_success(&self) -> bool {
         is_success(self.status)
+    }
+
+    /// The body as it becomes data, with the secrets that were sent masked: in JSON, also in lines, in the values that
+    /// are strings and nowhere else. Everything but `raw` output and downloads reads it here.
+    pub fn data(&self, notation: Notation) -> Bytes {
+        let redactor = self.redactor();
+        match notation {
+            Notation::Json => self
+                .json
+                .get_or_init(|| redactor.json(self.body.clone()))
+                .clone(),
+            Notation::Text => redactor.bytes(self.body.clone()),
+        }
+    }
+
+    /// Masks the secrets of the request.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.headers.redactor
     }
 
     /// The value of a header field.
@@ -119,6 +138,15 @@ fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
+/// What a body is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notation {
+    /// JSON, one text or one a line.
+    Json,
+    /// Text of any kind.
+    Text,
+}
+
 /// What a request is sent with.
 pub struct Exchange<'e> {
     /// The client of the service.
@@ -129,10 +157,8 @@ pub struct Exchange<'e> {
     pub request: &'e SignedRequest,
     /// Whether it is safe to send it again.
     pub idempotent: bool,
-    /// Masks the secrets of the request.
+    /// Masks the secrets of the request, in what the response is shown as.
     pub redactor: &'e Redactor,
-    /// Whether it masks the body too. Whoever takes a secret out of a body must show nothing of it.
-    pub masks_body: bool,
     /// When the caller gives up.
     pub deadline: Option<Instant>,
     /// Where the body of a success goes, if to a file.
@@ -232,7 +258,7 @@ pub async fn send<T>(
             {
                 attempt += 1;
                 tell(exchange.observer, || Event::Retry {
-                    reason: redactor.text(&reason),
+                    reason: redactor.message(&reason),
                     wait,
                     attempt,
                     of: most,
@@ -287,18 +313,15 @@ struct Answer {
 }
 
 fn finish(answer: Answer, attempts: u32, exchange: &Exchange<'_>) -> Response {
-    let redactor = exchange.redactor;
     let retry_after = retry::retry_after(&answer.headers);
     Response {
         status: answer.status,
-        headers: Headers::new(answer.headers, redactor),
-        body: match exchange.masks_body {
-            true => redactor.bytes(answer.body),
-            false => answer.body,
-        },
+        headers: Headers::new(answer.headers, exchange.redactor),
+        body: answer.body,
         download: answer.download,
         attempts,
         retry_after,
+        json: OnceLock::new(),
     }
 }
 

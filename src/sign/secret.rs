@@ -64,6 +64,8 @@ pub struct SecretRef {
     pub pointer: String,
     /// Requests go without it where it is not set.
     pub(super) is_optional: bool,
+    /// It only names an account, beside the secret that proves it: a user name. Answers may hold it.
+    pub(super) is_name: bool,
     source: SecretSource,
     pattern: Option<String>,
 }
@@ -148,6 +150,7 @@ impl SecretRef {
             help: spec.help.clone(),
             pointer: pointer.to_owned(),
             is_optional: false,
+            is_name: false,
             source,
             pattern: spec.pattern.clone(),
         })

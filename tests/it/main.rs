@@ -19,6 +19,7 @@ mod import;
 mod jobs;
 mod jsonpath_compliance;
 mod licences;
+mod mask;
 mod mutation;
 mod plans;
 mod readme;
