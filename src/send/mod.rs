@@ -86,7 +86,6 @@ pub fn tell(observer: Observer<'_>, event: impl FnOnce() -> Event) {
 
 /// A response. Its header fields have the secrets that were sent masked wherever the service repeats them; its body is
 /// byte for byte what the service sent, and [`Response::data`] is what to make values of.
-#[derive(Debug)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
@@ -296,6 +295,19 @@ impl Headers {
             });
             self.redactor.headers(fields.collect())
         })
+    }
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body", &self.data(Notation::Text))
+            .field("download", &self.download)
+            .field("attempts", &self.attempts)
+            .field("retry_after", &self.retry_after)
+            .finish()
     }
 }
 

@@ -252,8 +252,8 @@ fn shown(text: &str, form: &str) -> Option<String> {
     let parts: Vec<char> = form.to_lowercase().chars().collect();
     let known = |part: &[char]| part.iter().collect::<String>();
     let harmless = [
-        "https://x.test/a?key",
-        "authorization: bearer",
+        "https://x.test/a?key=",
+        "authorization: bearer ",
         "the key ",
         "is revoked",
         "https://x.test/ab/",
@@ -553,17 +553,12 @@ fn a_part_of_a_secret_is_masked_in_messages_and_not_in_data() {
         call(&workspace, SECRET, &["-o", "json"]).expect(0).json(),
         expected
     );
-    let refused = probe(
-        &fake,
-        BEARER,
-        "params: { properties: { q: { type: string } } }",
-    );
-    refused.tool(
+    workspace.tool(
         "get-probe",
         "read",
         "params: { properties: { q: { type: string } } }\nrequest: { method: GET, path: /probe, query: [q] }",
     );
-    let said = call(&refused, SECRET, &["q=1", "-o", "json"]).expect(6);
+    let said = call(&workspace, SECRET, &["q=1", "-o", "json"]).expect(6);
     assert_eq!(
         said.error()["upstream"]["message"],
         "the key *** is unknown"
