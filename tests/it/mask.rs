@@ -456,8 +456,9 @@ fn the_services_own_bytes_are_printed_raw_and_saved_as_they_are() {
     let sent = body.clone();
     let fake = Fake::start(move |_| Reply::new(200, "application/json", sent.clone()));
     let workspace = probe(&fake, BEARER, "");
-    let said = call(&workspace, SECRET, &["-o", "raw"]).expect(0);
+    let said = call(&workspace, SECRET, &["-o", "raw", "-v"]).expect(0);
     assert_eq!(said.stdout.trim_end(), body);
+    assert_eq!(shown(&said.stderr, SECRET), None);
     let saves = probe(&fake, BEARER, "response: { kind: bytes }");
     call(&saves, SECRET, &["--out", "saved"]).expect(0);
     let saved = std::fs::read_to_string(saves.path().join("saved")).expect("a file");
