@@ -27,6 +27,14 @@
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+#![cfg_attr(
+    not(all(feature = "sandbox", feature = "import")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some of it serves one feature alone"
+    )
+)]
 
 mod answer;
 pub mod base_url;
@@ -35,22 +43,28 @@ pub mod descriptor;
 pub mod engine;
 pub mod error;
 pub mod examples;
-mod functions;
+pub mod format;
+#[cfg(feature = "import")]
 pub mod import;
+pub mod jsonpath;
 pub mod paging;
 mod parallel;
 pub mod params;
 pub mod plan;
 pub mod project;
+#[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod send;
 pub mod service;
 mod session;
 pub mod sign;
+pub mod source;
 pub mod template;
 pub mod tool;
 pub mod validate;
 pub mod wait;
+pub mod words;
+pub mod yaml;
 
 pub use catalog::Catalog;
 pub use engine::{Engine, Outcome, Page, Pages, WalkLimits};

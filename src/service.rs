@@ -8,9 +8,9 @@ use url::{Host, Url};
 
 use crate::base_url::{BaseUrl, Context};
 use crate::descriptor::code::Code;
-use crate::descriptor::schema::Kind;
 use crate::descriptor::source::{Check, join};
-use crate::descriptor::{LimitsSpec, RetrySpec, ServiceSpec, SettingSpec, TimeoutSpec, decode};
+use crate::descriptor::{LimitsSpec, RetrySpec, ServiceSpec, SettingSpec, TimeoutSpec};
+use crate::format::{self, decode};
 use crate::plan::{HeaderTemplate, QueryTemplate};
 use crate::project::{ErrorFields, response_names};
 use crate::sign::Auth;
@@ -92,7 +92,7 @@ pub enum SettingError {
 impl Service {
     /// Reads and compiles a `service.yaml`; mistakes go to `check`.
     pub fn load(check: &Check) -> Option<Service> {
-        let spec: ServiceSpec = decode(Kind::Service, check)?;
+        let spec: ServiceSpec = decode(&format::SERVICE, check)?;
         if spec.spec.is_none() {
             check.error_with_help(
                 Code::MissingKey,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::descriptor::code::Code;
-use crate::descriptor::schema::Kind;
 use crate::descriptor::source::{Check, join};
-use crate::descriptor::{Access, ExampleSpec, ServiceRef, Source, ToolSpec, decode};
+use crate::descriptor::{Access, ExampleSpec, ServiceRef, Source, ToolSpec};
+use crate::format::{self, decode};
 use crate::paging::Paging;
 use crate::params::{ArgumentProblem, Params};
 use crate::plan::{Plan, RenderError, RequestTemplate};
@@ -72,7 +72,7 @@ pub enum ServiceSource {
 impl Tool {
     /// Reads and compiles a tool's file; mistakes go to `check`.
     pub fn load(check: &Check, folder: &ServiceSource) -> Option<Tool> {
-        let spec: ToolSpec = decode(Kind::Tool, check)?;
+        let spec: ToolSpec = decode(&format::TOOL, check)?;
         match find_service(&spec, folder, check) {
             Some(service) => Tool::compile(spec, service, check),
             // The tool's own mistakes are told all the same.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use toolrun::descriptor::schema::Kind;
+use toolrun::validate::Kind;
 
 use super::{Done, Failure, exit, say};
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Number, Value};
 
-use crate::descriptor::yaml::{self, Plain};
+use crate::yaml::{self, Plain};
 
 /// How large a document may be.
 const LIMITS: yaml::Limits = yaml::Limits {

@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use super::merge::{Conflict, merge};
 use super::{File, key_of};
-use crate::descriptor::{Check, Source};
 use crate::service::Service;
+use crate::source::{Check, Source};
 use crate::tool::ServiceSource;
 use crate::validate::{prove_service, prove_tool};
 

@@ -31,7 +31,7 @@ pub use select::{Selection, Selector};
 
 use std::collections::HashSet;
 
-use crate::descriptor::Name;
+use crate::words::Name;
 
 /// The files that came out of a document, and what became of the rest.
 #[derive(Debug)]

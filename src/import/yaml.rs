@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::descriptor::yaml::{Plain, classify};
+use crate::yaml::{Plain, classify};
 
 /// The widest line, where the text allows.
 const WIDTH: usize = 120;
@@ -283,7 +283,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::descriptor::yaml::{Limits, read};
+    use crate::yaml::{Limits, read};
 
     fn written(value: Value) -> String {
         let text = document(value.as_object().unwrap(), &["params"]);

@@ -13,7 +13,7 @@ use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::template::{kind_of, nearest};
+use crate::words::{kind_of, nearest};
 
 /// The params of a tool.
 pub struct Params {

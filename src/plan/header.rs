@@ -4,8 +4,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{RenderError, Scalar, Text};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
+use crate::source::{Check, Code, join};
 use crate::template::{CallScope, Expression, Names, Piece, Template, scalar_text};
 
 /// Header fields that HTTP itself governs; a descriptor may not set them.
@@ -181,7 +180,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::descriptor::source::Source;
+    use crate::source::Source;
 
     fn headers(spec: Value, params: Value) -> Result<Vec<String>, String> {
         let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());

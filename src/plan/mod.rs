@@ -36,8 +36,7 @@ pub use settle::{Generated, Settled};
 pub use style::Style;
 pub use view::PlanView;
 
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
+use crate::source::{Check, Code, join};
 use crate::template::{CallScope, EvalError, Names};
 
 /// An HTTP request method.

@@ -4,8 +4,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{RenderError, percent_encode};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::Check;
+use crate::source::{Check, Code};
 use crate::template::{Expression, Names, Piece, Scope, Template, text_of};
 
 /// A compiled path template.
@@ -287,7 +286,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::descriptor::source::Source;
+    use crate::source::Source;
     use crate::template::CallScope;
 
     fn compile(path: &str) -> Result<PathTemplate, String> {

@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use super::style::{Style, Styled};
 use super::{RenderError, Scalar, Text, percent_encode};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
+use crate::source::{Check, Code, join, join_index};
 use crate::template::{CallScope, Expression, Names, Template, is_identifier, scalar_text};
 
 /// Query parameters: a list of params that go by their own names, or a map from the name on the wire to its value.
@@ -237,7 +236,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::descriptor::source::Source;
+    use crate::source::Source;
 
     fn query(spec: Value, params: Value) -> Result<String, String> {
         let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());

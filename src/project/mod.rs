@@ -7,7 +7,6 @@
 mod condition;
 mod direct;
 mod errors;
-pub mod jsonpath;
 mod kind;
 mod rules;
 
@@ -19,9 +18,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use crate::jsonpath::{self, JsonPath};
 pub use condition::Condition;
 pub use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
-pub use jsonpath::JsonPath;
 pub use kind::ResponseKind;
 pub use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule, Statuses};
 

@@ -11,8 +11,7 @@ use super::page::{decode, invalid_token};
 use super::select::Filter;
 use super::spec::BucketsSpec;
 use super::store::View;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::join;
+use crate::source::{Code, join};
 use crate::template::{Names, Template};
 
 /// Compiled buckets.

@@ -11,9 +11,7 @@ use minijinja::{Error, ErrorKind, State};
 use serde_json::Value;
 
 use super::spec::DataSpec;
-use crate::descriptor::Check;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::join;
+use crate::source::{Check, Code, join};
 use crate::template::{EvalError, Names, Scope, Template};
 
 /// Most characters of a made-up id.

@@ -1,10 +1,10 @@
 //! What a route's declaration may name: the arguments of its tool, the collections, and their fields.
 
 use super::data::Data;
-use crate::descriptor::Check;
-use crate::descriptor::code::Code;
-use crate::template::{Names, nearest};
+use crate::source::{Check, Code};
+use crate::template::Names;
 use crate::tool::Tool;
+use crate::words::nearest;
 
 /// What the parts of one route may name.
 pub struct Known<'a> {

@@ -11,6 +11,7 @@ mod known;
 mod page;
 mod request;
 mod route;
+mod schema;
 mod select;
 mod server;
 mod spec;
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+pub use schema::SANDBOX;
 pub use server::{Server, serve};
 pub use spec::{
     AlsoSpec, BucketsSpec, DataSpec, EnvelopeSpec, FaultSpec, FindSpec, IdCursorSpec, InsertSpec,
@@ -147,8 +149,7 @@ impl Sandbox {
     ///
     /// `names` are those of all tools of the service, also of such that are broken and so not among `tools`.
     pub fn compile(check: &Check, tools: Vec<Arc<Tool>>, names: &[&str]) -> Option<Sandbox> {
-        let spec: SandboxSpec =
-            crate::descriptor::decode(crate::descriptor::schema::Kind::Sandbox, check)?;
+        let spec: SandboxSpec = crate::format::decode(&schema::SANDBOX, check)?;
         for status in spec.errors.codes.keys().chain(spec.errors.messages.keys()) {
             report_no_status(status, &spec, check);
         }

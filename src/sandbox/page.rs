@@ -11,7 +11,7 @@ use super::data::Values;
 use super::known::Known;
 use super::select::holds;
 use super::spec::{PageSpec, SortSpec};
-use crate::descriptor::source::join;
+use crate::source::join;
 use crate::template::{EvalError, Names, Template};
 
 /// A compiled order.

@@ -11,8 +11,7 @@ use super::select::{Filter, Find, holds};
 use super::spec::RouteSpec;
 use super::store::{Collections, Store, View};
 use super::write::Write;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{join, join_index};
+use crate::source::{Code, join, join_index};
 use crate::template::Template;
 
 /// A compiled route.

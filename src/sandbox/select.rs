@@ -8,7 +8,7 @@ use super::data::Values;
 use super::known::Known;
 use super::spec::FindSpec;
 use super::store::{Key, View};
-use crate::descriptor::source::{join, join_index};
+use crate::source::{join, join_index};
 use crate::template::{EvalError, Names, Template, is_truthy};
 
 /// The rows of a collection that some fields and conditions pick out.

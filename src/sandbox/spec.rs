@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::descriptor::{Duration, Name, SpecVersion};
+use crate::format::SpecVersion;
+use crate::words::{Duration, Name};
 
 /// A service's sandbox: a small made-up data set, and how each tool's route answers from it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -225,7 +225,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::descriptor::{Check, source::Source};
+    use crate::source::{Check, Source};
 
     fn store() -> Store {
         let source = Source::parse("sandbox.yaml".to_owned(), "{}".into()).expect("YAML");

@@ -9,9 +9,9 @@ use super::known::Known;
 use super::select::Filter;
 use super::spec::{AlsoSpec, InsertSpec, RouteSpec};
 use super::store::{Key, View};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{join, join_index};
-use crate::template::{EvalError, Names, Template, kind_of};
+use crate::source::{Code, join, join_index};
+use crate::template::{EvalError, Names, Template};
+use crate::words::kind_of;
 
 /// What becomes of a row.
 #[derive(Debug)]

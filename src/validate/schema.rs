@@ -5,10 +5,9 @@
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value, json};
 
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
 use crate::params::{compile, word};
-use crate::template::nearest;
+use crate::source::{Check, Code, join, join_index};
+use crate::words::nearest;
 
 /// Every keyword of JSON Schema 2020-12 that a schema here may hold.
 pub const KEYWORDS: [&str; 54] = [

@@ -7,9 +7,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, Source, join, join_index};
 use crate::plan::MASK;
+use crate::source::{Check, Code, Source, join, join_index};
 
 /// What issuers put in front of their keys, and bearer tokens. None of them stands in a descriptor by chance.
 static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {

@@ -4,10 +4,9 @@ use serde_json::Value;
 
 use super::schema::report_regex;
 use crate::catalog::File;
-use crate::descriptor::SettingSpec;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
+use crate::format::SettingSpec;
 use crate::service::Service;
+use crate::source::{Check, Code, join, join_index};
 use crate::template::{Expression, scalar_text};
 use crate::tool::Tool;
 

@@ -4,11 +4,10 @@ use serde_json::{Map, Value};
 
 use super::schema::check_schema;
 use super::secret::report_literal_secrets;
-use crate::descriptor::Access;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
 use crate::examples;
+use crate::format::Access;
 use crate::plan::{Method, RequestTemplate, Style, ValuePlace};
+use crate::source::{Check, Code, join, join_index};
 use crate::tool::Tool;
 use crate::wait::Wait;
 
@@ -79,7 +78,7 @@ fn report_unknown_in(
     check: &Check,
 ) {
     let unknown = |name: &str| {
-        let help = crate::template::nearest(name, known.keys().map(String::as_str));
+        let help = crate::words::nearest(name, known.keys().map(String::as_str));
         (!known.contains_key(name)).then_some((format!("there is no param `{name}`"), help))
     };
     let list = |keyword: &str| {

@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toolrun::descriptor::Code;
-use toolrun::descriptor::schema::Kind;
+use toolrun::validate::Kind;
 
 const TABLES: [(Kind, &str); 9] = [
     (Kind::Tool, include_str!("tool.txt")),

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use crate::table::Row;
-use toolrun::descriptor::schema::Kind;
 use toolrun::descriptor::{Code, Finding};
 use toolrun::validate;
+use toolrun::validate::Kind;
 
 fn findings(row: &Row) -> Vec<Finding> {
     let folder = tempfile::tempdir().expect("a folder");

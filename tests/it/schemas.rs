@@ -2,7 +2,7 @@
 
 use pretty_assertions::assert_eq;
 use serde_json::Value;
-use toolrun::descriptor::schema::Kind;
+use toolrun::validate::Kind;
 
 #[test]
 fn schemas_are_fresh() {

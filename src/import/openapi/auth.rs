@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::names::words;
+use super::names::{variable_name, words};
 use super::operation::Operation;
 use super::parameters::is_header_name;
 use super::server::{Server, secure};
 use super::spec::{Part, Spec};
 use super::text;
-use crate::descriptor::Name;
-use crate::descriptor::source::join;
 use crate::import::report::{Losses, What};
+use crate::source::join;
+use crate::words::Name;
 
 /// The security schemes of a document.
 #[derive(Debug)]
@@ -224,22 +224,6 @@ impl Variables<'_> {
             }
             None => variable_name(self.service, what),
         }
-    }
-}
-
-/// The environment variable for something of the service.
-pub fn variable_name(service: &Name, what: &str) -> String {
-    let text = format!("{}_{what}", service.as_str());
-    let name: String = text
-        .chars()
-        .map(|c| match c.is_ascii_alphanumeric() {
-            true => c.to_ascii_uppercase(),
-            false => '_',
-        })
-        .collect();
-    match name.starts_with(|c: char| c.is_ascii_digit()) {
-        true => format!("_{name}"),
-        false => name,
     }
 }
 

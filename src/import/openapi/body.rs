@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::media::{essence, is_json};
 use super::parameters::{Request, expression, tell_default};
 use super::schema::{Schemas, shape};
 use super::spec::{Part, Spec};
@@ -40,18 +41,6 @@ pub enum Filled {
     Whole(String),
     /// The property's name, its place in the document, and the param's name.
     Parts(Vec<(String, String, String)>),
-}
-
-/// Whether a media type is JSON, by its name or its suffix.
-pub fn is_json(media_type: &str) -> bool {
-    let essence = essence(media_type);
-    essence.ends_with("/json") || essence.ends_with("+json")
-}
-
-/// A media type without its parameters, in lower case.
-pub fn essence(media_type: &str) -> String {
-    let end = media_type.find(';').unwrap_or(media_type.len());
-    media_type[..end].trim().to_ascii_lowercase()
 }
 
 fn kind_of(media_type: &str, schema: Option<&Part<'_>>, spec: &Spec) -> Kind {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::body::Filled;
-use super::operation::Draft;
+use super::draft::Draft;
 use super::schema::{Shape, shape};
 use super::spec::{Part, Spec};
 use crate::tool::Tool;

@@ -5,8 +5,10 @@
 
 mod auth;
 mod body;
+mod draft;
 mod example;
 mod graph;
+mod media;
 mod names;
 mod operation;
 mod paging;
@@ -28,16 +30,18 @@ use serde_json::{Map, Value};
 use super::report::{Imported, Ledger, Losses, Report, Skipped, What};
 use super::select::{Aspects, Selection};
 use super::{File, Import, yaml};
-use crate::descriptor::{Check, Code, Finding, Name, Severity, Source};
 use crate::parallel;
 use crate::service::Service;
+use crate::source::{Check, Code, Finding, Severity, Source};
 use crate::tool::{ServiceSource, Tool};
 use crate::validate::{prove_service, prove_tool};
+use crate::words::Name;
 
 use auth::Schemes;
+use draft::Shared;
 use graph::Graph;
 use names::Nameless;
-use operation::{Operation, Shared};
+use operation::Operation;
 use server::Server;
 use spec::Spec;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::descriptor::Name;
+use crate::words::Name;
 
 /// Longest name of a tool with its service's and what stands between them.
 const QUALIFIED_LENGTH: usize = 64;
@@ -195,6 +195,22 @@ fn marked(name: &str, room: usize, mark: &str) -> String {
     match cut.trim_matches('-') {
         "" => mark.to_owned(),
         cut => format!("{cut}-{mark}"),
+    }
+}
+
+/// The environment variable for something of the service.
+pub fn variable_name(service: &Name, what: &str) -> String {
+    let text = format!("{}_{what}", service.as_str());
+    let name: String = text
+        .chars()
+        .map(|c| match c.is_ascii_alphanumeric() {
+            true => c.to_ascii_uppercase(),
+            false => '_',
+        })
+        .collect();
+    match name.starts_with(|c: char| c.is_ascii_digit()) {
+        true => format!("_{name}"),
+        false => name,
     }
 }
 

@@ -521,7 +521,7 @@ impl Written<'_, '_> {
     /// The value as JSON text, for parameters that are documents of their own.
     fn as_json(&self) -> Option<String> {
         let media_type = self.parameter.media_type?;
-        if !super::body::is_json(media_type) {
+        if !super::media::is_json(media_type) {
             self.note(format!(
                 "a value of the type {media_type} is sent as it is given"
             ));

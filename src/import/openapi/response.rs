@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::body::{essence, is_json};
+use super::media::{essence, is_json};
 use super::spec::{Part, Spec};
 use crate::plan::Method;
 

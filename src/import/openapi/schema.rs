@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use super::graph::{Graph, Size, references};
 use super::spec::{Part, Spec};
 use super::text;
-use crate::descriptor::source::join;
 use crate::import::report::{Losses, What};
+use crate::source::join;
 use crate::validate::{KEYWORDS, mask_literal_secrets};
 
 /// Values up to which a schema is written out wherever something refers to it.

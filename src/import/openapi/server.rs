@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::auth::variable_name;
+use super::names::variable_name;
 use super::operation::Operation;
 use super::spec::{Part, Spec};
 use super::text;
-use crate::descriptor::Name;
 use crate::import::report::{Losses, What};
 use crate::template::{is_identifier, scalar_text};
+use crate::words::Name;
 
 /// Where the service stands.
 #[derive(Debug, Clone, PartialEq)]

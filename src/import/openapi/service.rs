@@ -6,7 +6,7 @@ use super::auth::Auth;
 use super::server::Server;
 use super::spec::Spec;
 use super::text;
-use crate::descriptor::Name;
+use crate::words::Name;
 
 /// Longest description of a service.
 const DESCRIPTION: usize = 500;

@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::descriptor::source::{join, join_index};
+use crate::source::{join, join_index};
 
 /// An OpenAPI document.
 #[derive(Debug)]

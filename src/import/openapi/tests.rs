@@ -500,11 +500,7 @@ fn collect(value: &Value, pointer: String, pointers: &mut Vec<String>) {
         _ => Vec::new(),
     };
     for (key, child) in children {
-        collect(
-            child,
-            crate::descriptor::source::join(&pointer, &key),
-            pointers,
-        );
+        collect(child, crate::source::join(&pointer, &key), pointers);
     }
     pointers.push(pointer);
 }

@@ -10,9 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{named, only_one, text_of};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
 use crate::plan::RenderError;
+use crate::source::{Check, Code, join};
 use crate::template::{CallScope, Names, Template};
 
 /// Bytes, from base64 or from a local file.

@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::{ValuePlace, VisitPlace, report_no_map, visit_tree};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
 use crate::plan::RenderError;
 use crate::plan::style::{Style, Styled};
-use crate::template::{CallScope, Expression, Names, Template, kind_of, nearest};
+use crate::source::{Check, Code, join};
+use crate::template::{CallScope, Expression, Names, Template};
+use crate::words::{kind_of, nearest};
 
 /// Form fields.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{ValuePlace, VisitPlace, render_text, report_no_map, visit_tree};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
 use crate::plan::RenderError;
-use crate::template::{CallScope, Expression, Names, Template, kind_of, nearest};
+use crate::source::{Check, Code, join};
+use crate::template::{CallScope, Expression, Names, Template};
+use crate::words::{kind_of, nearest};
 
 /// A GraphQL operation.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -3,9 +3,8 @@
 use serde_json::Value;
 
 use super::render_text;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::Check;
 use crate::plan::RenderError;
+use crate::source::{Check, Code};
 use crate::template::{CallScope, Names, Piece, Template};
 
 /// Which media types may stand in a place.

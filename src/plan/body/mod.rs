@@ -24,9 +24,9 @@ use self::graphql::GraphqlTemplate;
 use self::media::MediaType;
 use self::multipart::MultipartTemplate;
 use super::{RenderError, Style};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
-use crate::template::{CallScope, Expression, Names, Template, kind_of, scalar_text};
+use crate::source::{Check, Code, join};
+use crate::template::{CallScope, Expression, Names, Template, scalar_text};
+use crate::words::kind_of;
 
 /// The request body: exactly one kind, and perhaps the media type that it is sent as.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

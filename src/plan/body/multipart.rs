@@ -12,9 +12,8 @@ use super::media::{self, MediaType};
 use super::{
     ValuePlace, VisitPlace, only_one, present, render_text, text_of, visit_tree, without_default,
 };
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
 use crate::plan::{RenderError, Scalar};
+use crate::source::{Check, Code, join, join_index};
 use crate::template::{CallScope, Expression, Names, Template};
 
 /// A part: its value, or a map that describes it.

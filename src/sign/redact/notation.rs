@@ -195,6 +195,21 @@ impl<'t> Reader<'t> {
         self.bytes.drain(..cut);
     }
 
+    /// [`Reader::source_of`] for one of the last bytes, without a search.
+    fn source_near_end(&self, index: usize) -> usize {
+        let mark = self.marks.iter().rev().find(|(at, _)| *at <= index);
+        mark.map_or(self.at, |(at, from)| from + (index - at))
+    }
+
+    /// Watches only as long as an escape that began in the bytes before `end` may still end.
+    fn settle(&mut self, end: usize) {
+        let near = self.bytes.len().saturating_sub(LONGEST);
+        let begun = self.bytes[near.min(end)..end]
+            .iter()
+            .rposition(|byte| LEADS.contains(byte));
+        self.watched = begun.map_or(0, |at| LONGEST - (self.bytes.len() - near - at));
+    }
+
     fn source_of(&self, index: usize) -> usize {
         let known = self.marks.partition_point(|(at, _)| *at <= index);
         match known.checked_sub(1) {
@@ -242,7 +257,7 @@ impl<'t> Reader<'t> {
                     encode(code, &mut encoded)
                 }
             };
-            let from = self.source_of(start);
+            let from = self.source_near_end(start);
             while self.marks.last().is_some_and(|(at, _)| *at >= start) {
                 self.marks.pop();
             }
@@ -250,6 +265,11 @@ impl<'t> Reader<'t> {
             for byte in encoded {
                 self.push(*byte, from);
             }
+            self.settle(self.bytes.len());
+        }
+        // Most backslashes are a part of `\n`, which begins nothing.
+        if let [.., b'\\', b'a'..=b't'] = self.bytes[..] {
+            self.settle(self.bytes.len() - 2);
         }
     }
 }

@@ -432,10 +432,9 @@ mod tests {
         let search = Search::new([secret].into_iter()).expect("a secret");
         for before in (WINDOW - 80..WINDOW + 80).step_by(3) {
             let text = format!("{}{secret}{}", ".".repeat(before), ".".repeat(200));
-            assert_eq!(
-                search.ranges(text.as_bytes()),
-                [before..before + secret.len()]
-            );
+            let found = search.ranges(text.as_bytes());
+            let expected = std::iter::once(before..before + secret.len());
+            assert!(found.into_iter().eq(expected), "{before}");
         }
     }
 

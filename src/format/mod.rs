@@ -1,5 +1,8 @@
-//! The typed form of `service.yaml` and of a tool's file. The parts that one stage of a call owns are defined in
-//! that stage's module.
+//! The descriptor format: the typed form of `service.yaml` and of a tool's file, and their JSON Schemas. The parts that
+//! one stage of a call owns are defined in that stage's module.
+
+mod schema;
+mod shape;
 
 use std::fmt;
 use std::time;
@@ -10,12 +13,16 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use schema::{FileSchema, SERVICE, TOOL, generate};
+pub use shape::decode;
+
 use crate::base_url::UrlSpec;
 use crate::paging::PagingSpec;
 use crate::plan::{QuerySpec, RequestSpec, Scalar};
 use crate::project::{ErrorsSpec, ResponseSpec};
 use crate::sign::AuthList;
 use crate::wait::WaitSpec;
+use crate::words::{Duration, Name};
 
 /// The version of the descriptor format: 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,114 +48,6 @@ impl JsonSchema for SpecVersion {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "const": 1 })
-    }
-}
-
-/// A name of a service or tool: lower-case letters, digits and single hyphens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub struct Name(String);
-
-/// Most characters in a name.
-const NAME_LENGTH: usize = 63;
-
-impl Name {
-    /// Takes a text that follows the rules.
-    pub fn new(text: &str) -> Option<Name> {
-        let legal = !text.is_empty()
-            && text.len() <= NAME_LENGTH
-            && text.split('-').all(|part| {
-                !part.is_empty()
-                    && part
-                        .bytes()
-                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-            });
-        legal.then(|| Name(text.to_owned()))
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Name::new(&text).ok_or_else(|| {
-            de::Error::custom(format!(
-                "`{text}` is no name: a name has lower-case letters, digits and single hyphens, {NAME_LENGTH} at most"
-            ))
-        })
-    }
-}
-
-impl JsonSchema for Name {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Name".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "Lower-case letters, digits and single hyphens.",
-            "type": "string",
-            "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$",
-            "maxLength": NAME_LENGTH
-        })
-    }
-}
-
-/// A length of time: `500ms`, `30s`, `1m`, `1h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Duration(pub time::Duration);
-
-impl std::str::FromStr for Duration {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Duration, String> {
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let millis = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => 0,
-        };
-        number
-            .parse::<u64>()
-            .ok()
-            .filter(|_| !number.starts_with('0') && digits <= 10)
-            .and_then(|number| number.checked_mul(millis))
-            .filter(|millis| *millis > 0)
-            .map(|millis| Duration(time::Duration::from_millis(millis)))
-            .ok_or_else(|| format!("`{text}` is no length of time, such as 500ms, 30s, 1m or 1h"))
-    }
-}
-
-impl<'de> Deserialize<'de> for Duration {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
-
-impl JsonSchema for Duration {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Duration".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "A length of time: 500ms, 30s, 1m, 1h.",
-            "type": "string",
-            "pattern": "^[1-9][0-9]{0,9}(ms|s|m|h)$",
-            "examples": ["500ms", "30s", "1m"]
-        })
     }
 }
 
@@ -431,61 +330,4 @@ pub struct ExampleResponse {
 
 fn ok_status() -> u16 {
     200
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_follow_their_rules() {
-        for good in ["a", "list-workspaces", "v2-get", "0"] {
-            assert!(Name::new(good).is_some(), "{good}");
-        }
-        let long = "a".repeat(NAME_LENGTH + 1);
-        for bad in [
-            "",
-            "-a",
-            "a-",
-            "a--b",
-            "A",
-            "a_b",
-            "é",
-            "a b",
-            "../a",
-            long.as_str(),
-        ] {
-            assert!(Name::new(bad).is_none(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn durations_are_read() {
-        for (text, millis) in [
-            ("500ms", 500),
-            ("1s", 1000),
-            ("1m", 60_000),
-            ("1h", 3_600_000),
-        ] {
-            let read: Duration = serde_json::from_value(text.into()).unwrap();
-            assert_eq!(read.0.as_millis(), millis, "{text}");
-        }
-        for bad in [
-            "",
-            "1",
-            "0s",
-            "-1s",
-            "soon",
-            "01s",
-            "1.5s",
-            "1 s",
-            "1d",
-            "99999999999999999999h",
-        ] {
-            assert!(
-                serde_json::from_value::<Duration>(bad.into()).is_err(),
-                "{bad}"
-            );
-        }
-    }
 }

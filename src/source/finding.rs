@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::Source;
 use super::code::Code;
-use super::source::Source;
 
 /// How bad a finding is. A descriptor with an error cannot be called; a warning is advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -37,7 +37,7 @@ pub use shape::ShapeMismatch;
 ///
 /// ```
 /// use serde_json::json;
-/// use toolrun::project::jsonpath::JsonPath;
+/// use toolrun::jsonpath::JsonPath;
 ///
 /// let body = json!({ "data": [{ "id": 7 }, { "id": 9 }] });
 ///
@@ -46,7 +46,7 @@ pub use shape::ShapeMismatch;
 ///
 /// let big_ids = JsonPath::parse("$.data[?@.id > 8].id")?;
 /// assert_eq!(big_ids.all(&body), [&json!(9)]);
-/// # Ok::<(), toolrun::project::jsonpath::SyntaxError>(())
+/// # Ok::<(), toolrun::jsonpath::SyntaxError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct JsonPath {

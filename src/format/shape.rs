@@ -1,24 +1,27 @@
 //! From a source's value to the typed form, with a finding for every mistake of shape.
 
+use std::sync::LazyLock;
+
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::code::Code;
-use super::schema::Kind;
-use super::source::{Check, join};
+use super::FileSchema;
 use crate::params::word;
-use crate::template::nearest;
+use crate::source::{Check, Code, join};
+use crate::words::nearest;
 
 /// Takes the typed form of a source's value. All mistakes of shape go to `check`.
 ///
 /// A check that proves gets what is sound beside such mistakes, where that is a whole, so that the mistakes in it are
 /// found at once too.
-pub fn decode<T: DeserializeOwned>(kind: Kind, check: &Check) -> Option<T> {
+///
+/// The schema is lazy, and stays unmade for a sound file that nobody proves: to make it would double the time of a call.
+pub fn decode<T: DeserializeOwned>(schema: &LazyLock<FileSchema>, check: &Check) -> Option<T> {
     let source = check.source().clone();
     if check.proves() {
-        let faults = report_shape(kind, source.value(), check);
+        let faults = report_shape(schema, source.value(), check);
         if check.failed() {
             check.expect_gaps();
             let mut sound = source.value().clone();
@@ -35,7 +38,7 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, check: &Check) -> Option<T> {
     match serde_path_to_error::deserialize::<_, T>(source.value()) {
         Ok(spec) => Some(spec),
         Err(error) => {
-            report_shape(kind, source.value(), check);
+            report_shape(schema, source.value(), check);
             if !check.failed() {
                 let pointer = pointer_of(error.path());
                 let message = match is_confidential(&pointer) {
@@ -60,10 +63,10 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
 }
 
 /// Reports every way in which the value breaks the schema of its kind, and gives the pointers to what breaks it.
-fn report_shape(kind: Kind, value: &Value, check: &Check) -> Vec<String> {
+fn report_shape(schema: &FileSchema, value: &Value, check: &Check) -> Vec<String> {
     let mut faults = Vec::new();
-    for error in kind.validator().iter_errors(value) {
-        report(kind, &error, check, &mut faults);
+    for error in schema.validator().iter_errors(value) {
+        report(schema, &error, check, &mut faults);
     }
     faults
 }
@@ -82,7 +85,12 @@ fn remove(value: &mut Value, pointer: &str) {
     }
 }
 
-fn report(kind: Kind, error: &ValidationError<'_>, check: &Check, faults: &mut Vec<String>) {
+fn report(
+    schema: &FileSchema,
+    error: &ValidationError<'_>,
+    check: &Check,
+    faults: &mut Vec<String>,
+) {
     let at = error.instance_path().to_string();
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
@@ -109,7 +117,7 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check, faults: &mut V
             );
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let known = known_keys(kind, error);
+            let known = known_keys(schema, error);
             for key in unexpected {
                 let help = match (at.as_str(), key.as_str()) {
                     ("/service", "spec") => Some("remove it; the file's own `spec` counts".to_owned()),
@@ -142,12 +150,12 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check, faults: &mut V
             let key = property.as_str().unwrap_or_default();
             check.error_at_map(Code::MissingKey, &at, format!("the key `{key}` is missing"));
         }
-        ValidationErrorKind::OneOfMultipleValid { .. } if is_choice_of_keys(kind, error) => {
-            report_keys(kind, error, check);
+        ValidationErrorKind::OneOfMultipleValid { .. } if is_choice_of_keys(schema, error) => {
+            report_keys(schema, error, check);
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
-            if is_choice_of_keys(kind, error) {
-                report_keys(kind, error, check);
+            if is_choice_of_keys(schema, error) {
+                report_keys(schema, error, check);
                 return;
             }
             if report_choice(context, &at, error, check) {
@@ -156,7 +164,7 @@ fn report(kind: Kind, error: &ValidationError<'_>, check: &Check, faults: &mut V
             match meant_branch(context, &at) {
                 Some(branch) => {
                     for error in branch {
-                        report(kind, error, check, faults);
+                        report(schema, error, check, faults);
                     }
                 }
                 None if is_confidential(&at) => check.error_with_help(
@@ -264,10 +272,11 @@ const PLAIN_KEYS: [&str; 20] = [
 ];
 
 /// The keys that the schema knows where an unknown one stands.
-fn known_keys(kind: Kind, error: &ValidationError<'_>) -> Vec<String> {
+fn known_keys(schema: &FileSchema, error: &ValidationError<'_>) -> Vec<String> {
     let path = error.schema_path().to_string();
     let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-    kind.schema()
+    schema
+        .schema()
         .pointer(parent)
         .and_then(|schema| schema.get("properties"))
         .and_then(Value::as_object)
@@ -276,27 +285,27 @@ fn known_keys(kind: Kind, error: &ValidationError<'_>) -> Vec<String> {
 }
 
 /// The keys of which exactly one must be there, where the schema says that: `oneOf` over nothing but `required`.
-fn chosen_keys(kind: Kind, error: &ValidationError<'_>) -> Option<Vec<&'static str>> {
-    let branches = kind.schema().pointer(&error.schema_path().to_string())?;
-    let only_key = |branch: &'static Value| match branch.as_object()?.iter().next()? {
+fn chosen_keys<'s>(schema: &'s FileSchema, error: &ValidationError<'_>) -> Option<Vec<&'s str>> {
+    let branches = schema.schema().pointer(&error.schema_path().to_string())?;
+    let only_key = |branch: &'s Value| match branch.as_object()?.iter().next()? {
         (keyword, Value::Array(keys)) if keyword == "required" => keys.first()?.as_str(),
         _ => None,
     };
     branches.as_array()?.iter().map(only_key).collect()
 }
 
-fn is_choice_of_keys(kind: Kind, error: &ValidationError<'_>) -> bool {
-    chosen_keys(kind, error).is_some()
+fn is_choice_of_keys(schema: &FileSchema, error: &ValidationError<'_>) -> bool {
+    chosen_keys(schema, error).is_some()
 }
 
 /// Reports that none of several keys is there, or more than one.
-fn report_keys(kind: Kind, error: &ValidationError<'_>, check: &Check) {
+fn report_keys(schema: &FileSchema, error: &ValidationError<'_>, check: &Check) {
     // Another finding tells of a value that is no map, and of a key that may have been meant for one of these.
     let Some(members) = error.instance().as_object() else {
         return;
     };
-    let known = known_keys(kind, error);
-    let keys = chosen_keys(kind, error).unwrap_or_default();
+    let known = known_keys(schema, error);
+    let keys = chosen_keys(schema, error).unwrap_or_default();
     let at = error.instance_path().to_string();
     let given: Vec<&String> = members
         .keys()

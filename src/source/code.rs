@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::finding::Severity;
+use super::Severity;
 
 /// What a code means, with examples. An example holds top-level keys of a tool's file, or a whole file where its
 /// first line names one.

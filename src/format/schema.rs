@@ -1,0 +1,192 @@
+//! The JSON Schema of a kind of descriptor file, generated from its typed form.
+
+use std::sync::LazyLock;
+
+use jsonschema::{Draft, PatternOptions, Validator};
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+use super::{ServiceSpec, ToolSpec};
+
+/// The schema of JSON Schema itself.
+const META_SCHEMA: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// The schema of `service.yaml`.
+pub static SERVICE: LazyLock<FileSchema> = LazyLock::new(|| {
+    let mut schema = generate::<ServiceSpec>();
+    require(&mut schema, "spec");
+    FileSchema::new("service.schema.json", schema, service_snippet())
+});
+
+/// The schema of a tool's file.
+pub static TOOL: LazyLock<FileSchema> = LazyLock::new(|| {
+    let mut schema = generate::<ToolSpec>();
+    if let Some(inline) = schema.pointer_mut("/$defs/ServiceSpec/properties")
+        && let Some(properties) = inline.as_object_mut()
+    {
+        // An inline service has the version of the file that it stands in.
+        properties.shift_remove("spec");
+    }
+    FileSchema {
+        inner_schemas: &[
+            "/properties/params",
+            "/$defs/ResponseSpec/properties/schema",
+        ],
+        ..FileSchema::new("tool.schema.json", schema, tool_snippet())
+    }
+});
+
+/// The JSON Schema (2020-12) of a kind of descriptor file.
+pub struct FileSchema {
+    file_name: &'static str,
+    schema: Value,
+    validator: Validator,
+    snippet: Value,
+    /// Where the file holds a JSON Schema itself, as pointers into this one.
+    inner_schemas: &'static [&'static str],
+}
+
+impl FileSchema {
+    /// Compiles a schema. `snippet` is what an editor starts a new file with.
+    #[allow(
+        clippy::expect_used,
+        reason = "the schema is generated from our own types, and a test builds it"
+    )]
+    pub fn new(file_name: &'static str, schema: Value, snippet: Value) -> FileSchema {
+        let validator = jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .with_pattern_options(PatternOptions::regex())
+            .build(&schema)
+            .expect("the generated schema is valid");
+        FileSchema {
+            file_name,
+            schema,
+            validator,
+            snippet,
+            inner_schemas: &[],
+        }
+    }
+
+    /// The name of its file under `schemas/`.
+    pub fn file_name(&self) -> &'static str {
+        self.file_name
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    pub(super) fn validator(&self) -> &Validator {
+        &self.validator
+    }
+
+    /// The text of its file under `schemas/`: the schema, with what helps an editor. There the params and the output
+    /// schema are completed as JSON Schemas, and a new file starts from a snippet; the engine's own checks of both are
+    /// more exact.
+    pub fn file_text(&self) -> String {
+        let mut schema = self.schema.clone();
+        for pointer in self.inner_schemas {
+            if let Some(Value::Object(place)) = schema.pointer_mut(pointer) {
+                place.insert("$ref".to_owned(), json!(META_SCHEMA));
+            }
+        }
+        schema["defaultSnippets"] = json!([self.snippet]);
+        format!("{schema:#}\n")
+    }
+}
+
+fn tool_snippet() -> Value {
+    json!({
+        "label": "tool",
+        "description": "A tool that reads a list",
+        "body": {
+            "spec": 1,
+            "tool": "${1:list-things}",
+            "service": "${2:service}",
+            "description": "${3:List the things.}",
+            "access": "read",
+            "params": { "properties": { "limit": { "type": "integer", "minimum": 1, "description": "Things on a page." } } },
+            "request": { "method": "GET", "path": "/${4:things}", "query": ["limit"] },
+            "response": { "output": { "things": { "each": "\\$.data[*]", "as": { "id": "\\$.id" } } }, "rows": "things" },
+        },
+    })
+}
+
+fn service_snippet() -> Value {
+    json!({
+        "label": "service",
+        "description": "A service with a bearer token",
+        "body": {
+            "spec": 1,
+            "service": "${1:name}",
+            "base_url": "https://${2:api.example.com}",
+            "auth": { "kind": "bearer", "secret": { "env": "${3:TOKEN}" } },
+        },
+    })
+}
+
+/// The schema of a typed form, as the engine means it.
+pub fn generate<T: schemars::JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_deserialize();
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value();
+    unwrap_descriptions(&mut schema);
+    refuse_null(&mut schema);
+    schema
+}
+
+/// A key without a value (`paging:`) is a mistake, not a way to leave the key out.
+fn refuse_null(schema: &mut Value) {
+    let is_null = |alternative: &Value| *alternative == json!({ "type": "null" });
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Array(types)) = members.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    members.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Value::Array(alternatives)) = members.get_mut("anyOf")
+                && alternatives.iter().any(is_null)
+            {
+                alternatives.retain(|alternative| !is_null(alternative));
+                if let [Value::Object(only)] = alternatives.as_slice() {
+                    let only = only.clone();
+                    members.shift_remove("anyOf");
+                    for (key, value) in only {
+                        members.entry(key).or_insert(value);
+                    }
+                }
+            }
+            members.values_mut().for_each(refuse_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(refuse_null),
+        _ => {}
+    }
+}
+
+/// Descriptions come from doc comments, whose line breaks mean nothing.
+fn unwrap_descriptions(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            for (key, member) in members.iter_mut() {
+                match member {
+                    Value::String(text) if key == "description" => *text = text.replace('\n', " "),
+                    other => unwrap_descriptions(other),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(unwrap_descriptions),
+        _ => {}
+    }
+}
+
+fn require(schema: &mut Value, key: &str) {
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.insert(0, json!(key));
+    }
+}

@@ -1,0 +1,184 @@
+//! A descriptor file: its text, the value read from it, and the span of every key and value.
+
+mod check;
+pub mod code;
+pub mod finding;
+mod pointer;
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub use check::Check;
+pub use code::Code;
+pub use finding::{Finding, Place, Severity};
+pub use pointer::{join, join_index};
+
+use crate::yaml::{self, LineIndex, Spans};
+
+/// One descriptor file.
+pub struct Source {
+    /// The file's name as the user knows it.
+    pub name: String,
+    path: Option<PathBuf>,
+    text: Cow<'static, str>,
+    value: Value,
+    spans: Option<Spans>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Source").field(&self.name).finish()
+    }
+}
+
+impl Source {
+    /// Reads a file from disk.
+    ///
+    /// # Errors
+    /// The findings, all of them, when the file cannot be read, is not UTF-8 or is not plain YAML.
+    pub fn open(path: &Path) -> Result<Arc<Source>, Vec<Finding>> {
+        let name = path.display().to_string();
+        let text = match read_bounded(path) {
+            Ok(text) => text,
+            Err(message) => {
+                let source = Arc::new(Source::bare(name, Cow::Borrowed("")));
+                return Err(vec![Finding {
+                    code: Code::UnreadableFile,
+                    severity: Severity::Error,
+                    message,
+                    help: None,
+                    span: 0..0,
+                    source,
+                }]);
+            }
+        };
+        let mut source = Source::parse(name, Cow::Owned(text))?;
+        if let Some(source) = Arc::get_mut(&mut source) {
+            source.path = Some(path.to_path_buf());
+        }
+        Ok(source)
+    }
+
+    /// Reads text that is already in memory; `name` stands for the file in messages.
+    ///
+    /// # Errors
+    /// The findings, all of them, when the text is not one plain YAML document.
+    pub fn parse(name: String, text: Cow<'static, str>) -> Result<Arc<Source>, Vec<Finding>> {
+        match yaml::read(&text, &yaml::Limits::default()) {
+            Ok(document) => Ok(Arc::new(Source {
+                name,
+                path: None,
+                value: document.value,
+                spans: Some(document.spans),
+                text,
+            })),
+            Err(problems) => {
+                let source = Arc::new(Source::bare(name, text));
+                Err(problems
+                    .into_iter()
+                    .map(|problem| Finding {
+                        code: match problem.kind {
+                            yaml::ProblemKind::DuplicateKey => Code::DuplicateKey,
+                            _ => Code::YamlSyntax,
+                        },
+                        severity: Severity::Error,
+                        message: problem.message,
+                        help: problem.help,
+                        span: problem.span,
+                        source: source.clone(),
+                    })
+                    .collect())
+            }
+        }
+    }
+
+    fn bare(name: String, text: Cow<'static, str>) -> Source {
+        Source {
+            name,
+            path: None,
+            text,
+            value: Value::Null,
+            spans: None,
+        }
+    }
+
+    /// Where the file is on disk; a built-in one is nowhere.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The whole text of the file.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The value that the file holds.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Lines and columns of a byte range.
+    pub fn place(&self, span: Range<usize>) -> Place {
+        let index = LineIndex::new(&self.text);
+        let (line, column) = index.line_column(span.start);
+        let (end_line, end_column) = index.line_column(span.end);
+        Place {
+            file: self.name.clone(),
+            line,
+            column,
+            end_line,
+            end_column,
+        }
+    }
+
+    /// The bytes of the value that a JSON Pointer names, or of the nearest one around it.
+    pub fn value_span(&self, pointer: &str) -> Range<usize> {
+        self.spans
+            .as_ref()
+            .map_or(0..0, |spans| spans.nearest(pointer))
+    }
+
+    fn key_span(&self, pointer: &str) -> Range<usize> {
+        self.spans
+            .as_ref()
+            .and_then(|spans| spans.key(pointer))
+            .unwrap_or_else(|| self.value_span(pointer))
+    }
+
+    fn inner_span(&self, pointer: &str, range: Range<usize>) -> Range<usize> {
+        let Some(spans) = &self.spans else {
+            return 0..0;
+        };
+        let start = spans.inside(&self.text, pointer, range.start);
+        let end = spans.inside(&self.text, pointer, range.end).max(start);
+        start..end
+    }
+}
+
+/// Largest descriptor file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+fn read_bounded(path: &Path) -> Result<String, String> {
+    use std::io::Read;
+    let file =
+        std::fs::File::open(path).map_err(|error| format!("cannot open the file: {error}"))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("cannot read the file: {error}"))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!(
+            "the file is larger than {MAX_FILE_BYTES} bytes, the most that a descriptor may have"
+        ));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        format!(
+            "the file is not UTF-8 text: byte {} is not part of a character",
+            error.utf8_error().valid_up_to()
+        )
+    })
+}

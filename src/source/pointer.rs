@@ -1,0 +1,21 @@
+//! JSON Pointers (RFC 6901), which name the places in a source.
+
+/// Appends one reference token to a JSON Pointer (RFC 6901).
+pub fn join(pointer: &str, token: &str) -> String {
+    let mut joined = String::with_capacity(pointer.len() + token.len() + 1);
+    joined.push_str(pointer);
+    joined.push('/');
+    for character in token.chars() {
+        match character {
+            '~' => joined.push_str("~0"),
+            '/' => joined.push_str("~1"),
+            other => joined.push(other),
+        }
+    }
+    joined
+}
+
+/// Appends an array index to a JSON Pointer.
+pub fn join_index(pointer: &str, index: usize) -> String {
+    format!("{pointer}/{index}")
+}

@@ -1,0 +1,280 @@
+//! Expressions: minijinja's, compiled once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use minijinja::value::{Serde, Value as JinjaValue};
+use minijinja::{Environment, UndefinedBehavior};
+use serde_json::{Map, Value};
+
+use super::lexer::{Kind, tokens};
+use super::names::is_identifier;
+use super::{Scope, functions};
+
+/// Steps that one evaluation of an expression may take; a bound on run-away ranges and loops.
+const FUEL: u64 = 1_000_000;
+
+pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_fuel(Some(FUEL));
+    functions::add_to(&mut environment);
+    environment
+});
+
+/// An expression failed while it ran.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{expression}`: {reason}")]
+pub struct EvalError {
+    /// The expression's text.
+    pub expression: String,
+    /// What went wrong.
+    pub reason: String,
+}
+
+/// A compiled expression.
+pub struct Expression {
+    text: String,
+    names: Vec<String>,
+    kind: ExpressionKind,
+}
+
+/// A compiled expression with what it reads: a name, and the members of it where it reads no more than those. To
+/// hand over a whole response for one field of it would cost more than the rest of a call.
+struct Compiled {
+    expression: minijinja::Expression<'static, 'static>,
+    dotted: Vec<String>,
+    reads: Vec<(String, Option<Vec<String>>)>,
+}
+
+enum ExpressionKind {
+    /// A bare name: the value itself, with no detour over the expression engine.
+    Name,
+    /// A name and a member, such as `settings.region`.
+    Member(String),
+    Compiled(Box<Compiled>),
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{{ {} }}}}", self.text)
+    }
+}
+
+impl Expression {
+    /// Compiles the text between the braces.
+    ///
+    /// # Errors
+    /// Where the text is no expression: the byte range in it, and what is wrong.
+    pub fn compile(text: &str) -> Result<Expression, (Range<usize>, String)> {
+        let trimmed = text.trim();
+        if is_identifier(trimmed) {
+            return Ok(Expression {
+                text: trimmed.to_owned(),
+                names: vec![trimmed.to_owned()],
+                kind: ExpressionKind::Name,
+            });
+        }
+        if let Some((root, member)) = trimmed.split_once('.')
+            && is_identifier(root)
+            && is_identifier(member)
+        {
+            return Ok(Expression {
+                text: trimmed.to_owned(),
+                names: vec![root.to_owned()],
+                kind: ExpressionKind::Member(member.to_owned()),
+            });
+        }
+        let offset = text.len() - text.trim_start().len();
+        let compiled = ENVIRONMENT
+            .compile_expression_owned(trimmed.to_owned())
+            .map_err(|error| {
+                // The parser counts bytes, and may stop in the middle of a character.
+                let range = error.range().unwrap_or(0..trimmed.len());
+                let start = trimmed.floor_char_boundary(range.start);
+                let end = trimmed.ceil_char_boundary(range.end.max(start));
+                (start + offset..end + offset, plain_reason(&error))
+            })?;
+        // To find the names parses the text again, so it is done once.
+        let mut dotted: Vec<String> = match without_slices(trimmed) {
+            None => compiled.undeclared_variables(true),
+            Some(text) => ENVIRONMENT
+                .compile_expression_owned(text)
+                .map_err(|error| (offset..offset + trimmed.len(), plain_reason(&error)))?
+                .undeclared_variables(true),
+        }
+        .into_iter()
+        .collect();
+        dotted.sort_unstable();
+        let reads = reads(&dotted);
+        Ok(Expression {
+            text: trimmed.to_owned(),
+            names: reads.iter().map(|(name, _)| name.clone()).collect(),
+            kind: ExpressionKind::Compiled(Box::new(Compiled {
+                expression: compiled,
+                dotted,
+                reads,
+            })),
+        })
+    }
+
+    /// The text between the braces.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The names that the expression reads.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The names with their members where those are written out, such as `settings.region`.
+    pub fn dotted_names(&self) -> Vec<String> {
+        match &self.kind {
+            ExpressionKind::Name | ExpressionKind::Member(_) => vec![self.text.clone()],
+            ExpressionKind::Compiled(compiled) => compiled.dotted.clone(),
+        }
+    }
+
+    /// The names in `root["name"]`, when the expression reaches into `root` in no other way.
+    pub fn subscripts(&self, root: &str) -> Option<Vec<String>> {
+        let mut names = Vec::new();
+        for (at, _) in self.text.match_indices(root) {
+            let rest = self.text[at + root.len()..]
+                .trim_start()
+                .strip_prefix('[')?
+                .trim_start();
+            let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+            let (name, rest) = rest[1..].split_once(quote)?;
+            rest.trim_start().strip_prefix(']')?;
+            names.push(name.to_owned());
+        }
+        Some(names)
+    }
+
+    /// The expression's value; `None` when it is undefined, such as an absent param.
+    ///
+    /// # Errors
+    /// When the expression cannot be computed from these values.
+    pub fn eval(&self, scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
+        let compiled = match &self.kind {
+            ExpressionKind::Name => match scope.json(&self.text) {
+                Some(value) => return Ok(Some(value.clone())),
+                None => {
+                    return scope
+                        .native(&self.text)
+                        .map(|v| self.to_json(&v))
+                        .transpose();
+                }
+            },
+            ExpressionKind::Member(member) => {
+                let root = self.names.first().map_or("", String::as_str);
+                if let Some(whole) = scope.json(root) {
+                    return Ok(whole.get(member).cloned());
+                }
+                let Some(whole) = scope.native(root) else {
+                    return Err(self.failed(format!("`{root}` is undefined")));
+                };
+                let value = whole
+                    .get_attr(member)
+                    .map_err(|error| self.failed(plain_reason(&error)))?;
+                return match value.is_undefined() {
+                    true => Ok(None),
+                    false => self.to_json(&value).map(Some),
+                };
+            }
+            ExpressionKind::Compiled(compiled) => compiled,
+        };
+        let context: BTreeMap<&str, JinjaValue> = compiled
+            .reads
+            .iter()
+            .filter_map(|(name, members)| {
+                let value = match (scope.json(name), members) {
+                    (Some(Value::Object(whole)), Some(members)) => parts(whole, members),
+                    (Some(value), _) => JinjaValue::from(Serde(value)),
+                    (None, _) => scope.native(name)?,
+                };
+                Some((name.as_str(), value))
+            })
+            .collect();
+        let value = compiled
+            .expression
+            .eval(JinjaValue::from(context))
+            .map_err(|error| self.failed(plain_reason(&error)))?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        self.to_json(&value).map(Some)
+    }
+
+    fn to_json(&self, value: &JinjaValue) -> Result<Value, EvalError> {
+        if let Ok(number) = f64::try_from(value.clone())
+            && !number.is_finite()
+        {
+            return Err(self.failed(format!("gives {number}, which JSON cannot hold")));
+        }
+        serde_json::to_value(value).map_err(|error| self.failed(error.to_string()))
+    }
+
+    pub(super) fn failed(&self, reason: String) -> EvalError {
+        EvalError {
+            expression: self.text.clone(),
+            reason,
+        }
+    }
+}
+
+/// The text with each slice `x[from:to]` written as a plain subscript that reads the same names; `None` when it has no
+/// slice. minijinja 3.1 passes over the sliced value when it lists an expression's names.
+fn without_slices(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let (mut open, mut has_slice) = (Vec::new(), false);
+    for token in tokens(text) {
+        match token.kind {
+            Kind::Mark(c @ ('[' | '{' | '(')) => open.push(c),
+            Kind::Mark(']' | '}' | ')') => drop(open.pop()),
+            Kind::Mark(':') if open.last() == Some(&'[') => {
+                has_slice = true;
+                let is_open = text[..token.range.start].trim_end().ends_with(['[', ':']);
+                let is_closed = text[token.range.end..].trim_start().starts_with(']');
+                out.push_str(if is_open { "0 or " } else { " or " });
+                out.push_str(if is_closed { "0" } else { "" });
+                continue;
+            }
+            _ => {}
+        }
+        out.push_str(&text[token.range]);
+    }
+    has_slice.then_some(out)
+}
+
+fn reads(dotted: &[String]) -> Vec<(String, Option<Vec<String>>)> {
+    let mut reads: BTreeMap<String, Option<Vec<String>>> = BTreeMap::new();
+    for dotted in dotted {
+        let mut parts = dotted.split('.');
+        let root = parts.next().unwrap_or_default().to_owned();
+        let members = reads.entry(root).or_insert_with(|| Some(Vec::new()));
+        match (parts.next(), &mut *members) {
+            (Some(member), Some(known)) => known.push(member.to_owned()),
+            _ => *members = None,
+        }
+    }
+    reads.into_iter().collect()
+}
+
+fn parts(whole: &Map<String, Value>, members: &[String]) -> JinjaValue {
+    members
+        .iter()
+        .filter_map(|member| Some((member.as_str(), JinjaValue::from(Serde(whole.get(member)?)))))
+        .collect::<BTreeMap<&str, JinjaValue>>()
+        .into()
+}
+
+fn plain_reason(error: &minijinja::Error) -> String {
+    match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}

@@ -1,0 +1,223 @@
+//! The tokens of expressions, and where expressions stand in a text: the one place that knows how strings are quoted.
+
+use std::ops::Range;
+
+/// A piece of an expression's text. All pieces together are the whole text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Token {
+    pub kind: Kind,
+    pub range: Range<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Letters, digits and `_`.
+    Word,
+    /// A quoted string with its quotes; one that is never closed reaches to the end.
+    Text,
+    Space,
+    /// Any other character.
+    Mark(char),
+}
+
+/// Splits an expression into tokens.
+pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = &text[at..];
+        let first = rest.chars().next()?;
+        let run = |holds: fn(char) -> bool| rest.find(|c| !holds(c)).unwrap_or(rest.len());
+        let (kind, length) = match first {
+            '"' | '\'' => (Kind::Text, quoted(rest, first)),
+            c if is_word(c) => (Kind::Word, run(is_word)),
+            c if c.is_whitespace() => (Kind::Space, run(char::is_whitespace)),
+            c => (Kind::Mark(c), c.len_utf8()),
+        };
+        let range = at..at + length;
+        at = range.end;
+        Some(Token { kind, range })
+    })
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The length of the string that the text starts with.
+fn quoted(text: &str, mark: char) -> usize {
+    let mut characters = text.char_indices().skip(1);
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' => drop(characters.next()),
+            c if c == mark => return at + c.len_utf8(),
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Where a name stands in an expression as a whole word, outside of its strings.
+pub(super) fn find_word(text: &str, word: &str) -> Option<Range<usize>> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    let strings: Vec<Token> = tokens(text)
+        .filter(|token| token.kind == Kind::Text)
+        .collect();
+    let is_in_string = |at: usize| strings.iter().any(|string| string.range.contains(&at));
+    text.match_indices(word)
+        .find(|(start, _)| {
+            let before = text[..*start].chars().next_back();
+            let after = text[start + word.len()..].chars().next();
+            !before.is_some_and(is_word)
+                && !after.is_some_and(|c| is_word(c) && c != '.')
+                && !is_in_string(*start)
+        })
+        .map(|(start, _)| start..start + word.len())
+}
+
+/// A part of a string with `{{ }}`.
+pub(super) enum Split {
+    Text(String),
+    /// What stands between the braces.
+    Expression(Range<usize>),
+}
+
+pub(super) type SplitError = (Range<usize>, String, Option<String>);
+
+/// Longest expression, in bytes: the parser recurses, and nothing may exhaust the stack.
+const LONGEST_EXPRESSION: usize = 1024;
+
+/// Splits a string at its `{{ }}`.
+pub(super) fn split(text: &str) -> Result<Vec<Split>, SplitError> {
+    let pieces = split_unchecked(text)?;
+    let mut rest = 0;
+    for piece in &pieces {
+        match piece {
+            Split::Text(plain) => {
+                if let Some(at) = plain.find("}}") {
+                    return Err((
+                        rest + at..rest + at + 2,
+                        "`}}` closes an expression that is never opened".to_owned(),
+                        Some("open it with `{{`, or write `{{ '}}' }}` for the text".to_owned()),
+                    ));
+                }
+                rest += plain.len();
+            }
+            Split::Expression(range) if range.len() > LONGEST_EXPRESSION => {
+                return Err((
+                    range.start..range.start + 1,
+                    format!("the expression is longer than {LONGEST_EXPRESSION} bytes"),
+                    Some(
+                        "compute parts of it under `let`, or leave them to the service".to_owned(),
+                    ),
+                ));
+            }
+            Split::Expression(range) => rest = range.end + 2,
+        }
+    }
+    Ok(pieces)
+}
+
+fn split_unchecked(text: &str) -> Result<Vec<Split>, SplitError> {
+    let mut pieces = Vec::new();
+    let mut rest = 0;
+    while let Some(open) = text[rest..].find('{').map(|at| at + rest) {
+        match text.as_bytes().get(open + 1) {
+            Some(b'{') => {
+                let end = expression_end(text, open + 2).ok_or_else(|| {
+                    (
+                        open..open + 2,
+                        "`{{` is never closed".to_owned(),
+                        Some("close the expression with `}}`".to_owned()),
+                    )
+                })?;
+                if open > rest || has_pending(&pieces) {
+                    push_text(&mut pieces, &text[rest..open]);
+                }
+                pieces.push(Split::Expression(open + 2..end));
+                rest = end + 2;
+            }
+            Some(b'%' | b'#') => {
+                return Err((
+                    open..open + 2,
+                    "statements and comments are not supported in templates".to_owned(),
+                    Some("write an expression, such as `{{ a if b else c }}`".to_owned()),
+                ));
+            }
+            _ => {
+                push_text(&mut pieces, &text[rest..=open]);
+                rest = open + 1;
+            }
+        }
+    }
+    if rest < text.len() {
+        push_text(&mut pieces, &text[rest..]);
+    }
+    Ok(pieces)
+}
+
+fn has_pending(pieces: &[Split]) -> bool {
+    matches!(pieces.last(), Some(Split::Text(_)))
+}
+
+fn push_text(pieces: &mut Vec<Split>, text: &str) {
+    match pieces.last_mut() {
+        Some(Split::Text(last)) => last.push_str(text),
+        _ if text.is_empty() => {}
+        _ => pieces.push(Split::Text(text.to_owned())),
+    }
+}
+
+/// The offset of the `}}` that closes the expression, minding strings and braces inside it.
+fn expression_end(text: &str, start: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    for token in tokens(&text[start..]) {
+        match token.kind {
+            Kind::Mark('{') => depth += 1,
+            Kind::Mark('}') if depth > 0 => depth -= 1,
+            Kind::Mark('}') if text[start + token.range.end..].starts_with('}') => {
+                return Some(start + token.range.start);
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn tokens_are_the_whole_text() {
+        for (text, expected) in [
+            ("a_1 | b", "w m w"),
+            (r#"x["a\"]b"] ~ 'é'"#, "w m t m m t"),
+            ("'never closed", "t"),
+            ("'ends with a backslash\\", "t"),
+            ("1.5 is é", "w m w w w"),
+            ("", ""),
+        ] {
+            let tokens: Vec<Token> = tokens(text).collect();
+            let whole: String = tokens.iter().map(|t| &text[t.range.clone()]).collect();
+            assert_eq!(whole, text);
+            let kinds: Vec<&str> = tokens
+                .iter()
+                .filter_map(|token| match token.kind {
+                    Kind::Word => Some("w"),
+                    Kind::Text => Some("t"),
+                    Kind::Mark(_) => Some("m"),
+                    Kind::Space => None,
+                })
+                .collect();
+            assert_eq!(kinds.join(" "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_found_outside_of_strings() {
+        assert_eq!(find_word("'b' ~ b.c ~ b", "b"), Some(6..7));
+        assert_eq!(find_word("ab ~ 'b'", "b"), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! The names that expressions may use.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::Expression;
+use super::expression::ENVIRONMENT;
+use super::lexer::find_word;
+use super::operations::report_unknown_operations;
+use crate::source::{Check, Code};
+use crate::words::nearest;
+
+/// The names that expressions at one place may use.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    plain: Vec<String>,
+    members: BTreeMap<String, Vec<String>>,
+    anything: bool,
+}
+
+impl Names {
+    /// A name that stands for any value.
+    pub fn with(mut self, name: &str) -> Names {
+        self.plain.push(name.to_owned());
+        self
+    }
+
+    /// All but this name.
+    pub fn without(mut self, name: &str) -> Names {
+        self.plain.retain(|known| known != name);
+        self
+    }
+
+    /// A name whose members are known, such as `settings`.
+    pub fn with_members<S: AsRef<str>>(
+        mut self,
+        name: &str,
+        members: impl IntoIterator<Item = S>,
+    ) -> Names {
+        let members = members.into_iter().map(|m| m.as_ref().to_owned()).collect();
+        self.members.insert(name.to_owned(), members);
+        self
+    }
+
+    /// Any name at all.
+    pub fn anything() -> Names {
+        Names {
+            anything: true,
+            ..Names::default()
+        }
+    }
+
+    /// Whether there is no param of this name, and which one was probably meant.
+    pub fn unknown_param(&self, name: &str) -> Option<Option<String>> {
+        let known = self.members.get("params").unwrap_or(&self.plain);
+        match known.iter().any(|param| param == name) {
+            true => None,
+            false => Some(nearest(name, known.iter().map(String::as_str))),
+        }
+    }
+
+    pub(super) fn problem(&self, dotted: &str) -> Option<(String, Option<String>)> {
+        if self.anything {
+            return None;
+        }
+        let mut parts = dotted.splitn(2, '.');
+        let root = parts.next().unwrap_or_default();
+        if let Some(members) = self.members.get(root) {
+            let member = parts.next()?;
+            let first = member.split('.').next().unwrap_or_default();
+            if members
+                .iter()
+                .any(|known| known == member || known == first)
+            {
+                return None;
+            }
+            return Some((
+                format!("`{root}` has no member `{member}`"),
+                nearest(member, members.iter().map(String::as_str)),
+            ));
+        }
+        if self.plain.iter().any(|known| known == root) || is_global(root) {
+            return None;
+        }
+        let known = self.plain.iter().chain(self.members.keys());
+        Some((
+            format!("nothing here is called `{root}`"),
+            nearest(root, known.map(String::as_str)),
+        ))
+    }
+}
+
+fn is_global(name: &str) -> bool {
+    ENVIRONMENT.globals().any(|(global, _)| global == name)
+}
+
+/// Whether the text is a name that an expression can hold as it is.
+pub fn is_identifier(text: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if",
+    ];
+    let mut characters = text.chars();
+    characters
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !WORDS.contains(&text)
+        && text != "else"
+}
+
+/// Reports the names in an expression that nothing at its place goes by. The expression stands at `range` of `text`.
+pub(super) fn report_unknown(
+    expression: &Expression,
+    text: &str,
+    range: &Range<usize>,
+    pointer: &str,
+    names: &Names,
+    check: &Check,
+) {
+    report_unknown_operations(&text[range.clone()], range.start, pointer, check);
+    let part = &text[range.clone()];
+    for dotted in expression.dotted_names() {
+        if let Some((message, help)) = names.problem(&dotted) {
+            let at = find_word(part, &dotted).map_or(range.clone(), |found| {
+                range.start + found.start..range.start + found.end
+            });
+            check.error_inside(Code::UnknownName, pointer, at, message, help);
+        }
+    }
+    for root in expression.names() {
+        for name in expression.subscripts(root).unwrap_or_default() {
+            if let Some((message, help)) = names.problem(&format!("{root}.{name}"))
+                && names.members.contains_key(root)
+            {
+                let at = part.find(&name).map_or(range.clone(), |found| {
+                    range.start + found..range.start + found + name.len()
+                });
+                check.error_inside(Code::UnknownName, pointer, at, message, help);
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The filters and tests of expressions.
+
+use std::ops::Range;
+
+use super::expression::ENVIRONMENT;
+use super::lexer::{Kind, tokens};
+use crate::source::{Check, Code};
+use crate::words::nearest;
+
+/// Filters and tests are only looked up when an expression runs, so their names are checked here.
+pub(super) fn report_unknown_operations(text: &str, offset: usize, pointer: &str, check: &Check) {
+    for (kind, range) in operations(text) {
+        let name = &text[range.clone()];
+        if !kind.knows(name) {
+            check.error_inside(
+                Code::UnknownName,
+                pointer,
+                offset + range.start..offset + range.end,
+                format!("there is no {} `{name}`", kind.word()),
+                nearest(
+                    name,
+                    OPERATIONS.into_iter().filter(|known| kind.knows(known)),
+                ),
+            );
+        }
+    }
+}
+
+/// Names to suggest; which of them are filters and which are tests, the engine knows.
+const OPERATIONS: [&str; 62] = [
+    "abs",
+    "attr",
+    "b64decode",
+    "b64encode",
+    "batch",
+    "bool",
+    "boolean",
+    "capitalize",
+    "count",
+    "datetime",
+    "default",
+    "defined",
+    "dictsort",
+    "divisibleby",
+    "endingwith",
+    "escaped",
+    "even",
+    "false",
+    "first",
+    "float",
+    "floor_time",
+    "groupby",
+    "in",
+    "indent",
+    "int",
+    "integer",
+    "items",
+    "iterable",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "mapping",
+    "max",
+    "min",
+    "none",
+    "number",
+    "odd",
+    "pprint",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "sequence",
+    "slice",
+    "sort",
+    "split",
+    "startingwith",
+    "string",
+    "sum",
+    "timestamp",
+    "title",
+    "tojson",
+    "trim",
+    "true",
+    "upper",
+];
+
+#[derive(Clone, Copy)]
+enum Operation {
+    Filter,
+    Test,
+}
+
+impl Operation {
+    fn word(self) -> &'static str {
+        match self {
+            Operation::Filter => "filter",
+            Operation::Test => "test",
+        }
+    }
+
+    /// Whether there is one of this name. A call without values fails in any case, but tells an unknown name from
+    /// wrong values.
+    fn knows(self, name: &str) -> bool {
+        let mut state = ENVIRONMENT.empty_state();
+        let (error, unknown) = match self {
+            Operation::Filter => (
+                state.apply_filter(name, &[]).err(),
+                minijinja::ErrorKind::UnknownFilter,
+            ),
+            Operation::Test => (
+                state.perform_test(name, &[]).err(),
+                minijinja::ErrorKind::UnknownTest,
+            ),
+        };
+        error.is_none_or(|error| error.kind() != unknown)
+    }
+}
+
+/// The names behind `|` and `is` in an expression, outside of its strings.
+fn operations(text: &str) -> Vec<(Operation, Range<usize>)> {
+    let mut found = Vec::new();
+    let mut expects: Option<Operation> = None;
+    for token in tokens(text) {
+        match (token.kind, expects) {
+            (Kind::Space, _) => {}
+            (Kind::Mark('|'), _) => expects = Some(Operation::Filter),
+            (Kind::Word, Some(Operation::Test)) if text[token.range.clone()] == *"not" => {}
+            (Kind::Word, Some(kind)) => {
+                found.push((kind, token.range));
+                expects = None;
+            }
+            (Kind::Word, None) if text[token.range.clone()] == *"is" => {
+                expects = Some(Operation::Test);
+            }
+            (Kind::Word, None) => {}
+            (Kind::Text | Kind::Mark(_), _) => expects = None,
+        }
+    }
+    found
+}

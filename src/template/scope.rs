@@ -1,0 +1,34 @@
+//! The values that expressions see.
+
+use minijinja::value::Value as JinjaValue;
+use serde_json::Value;
+
+/// The values that expressions see, by name.
+pub trait Scope {
+    /// The JSON value that goes by this name; `None` where it is absent.
+    fn json(&self, name: &str) -> Option<&Value>;
+
+    /// A value for expressions alone, for what is no JSON value.
+    fn native(&self, _name: &str) -> Option<JinjaValue> {
+        None
+    }
+}
+
+/// Params and settings: what a request is rendered from.
+pub struct CallScope<'a> {
+    /// The validated arguments, as `params` and each by its own name.
+    pub params: &'a Value,
+    /// The service's settings, as `settings`.
+    pub settings: &'a Value,
+}
+
+impl Scope for CallScope<'_> {
+    fn json(&self, name: &str) -> Option<&Value> {
+        match self.params.get(name) {
+            Some(value) => Some(value),
+            None if name == "params" => Some(self.params),
+            None if name == "settings" => Some(self.settings),
+            None => None,
+        }
+    }
+}

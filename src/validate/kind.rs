@@ -1,0 +1,53 @@
+//! The kinds of descriptor files.
+
+use serde_json::Value;
+
+use crate::format::{self, FileSchema};
+#[cfg(feature = "sandbox")]
+use crate::sandbox;
+
+/// A kind of descriptor file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `service.yaml`.
+    Service,
+    /// A tool's file.
+    Tool,
+    /// `sandbox.yaml`.
+    #[cfg(feature = "sandbox")]
+    Sandbox,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; if cfg!(feature = "sandbox") { 3 } else { 2 }] = [
+        Kind::Service,
+        Kind::Tool,
+        #[cfg(feature = "sandbox")]
+        Kind::Sandbox,
+    ];
+
+    fn file_schema(self) -> &'static FileSchema {
+        match self {
+            Kind::Service => &format::SERVICE,
+            Kind::Tool => &format::TOOL,
+            #[cfg(feature = "sandbox")]
+            Kind::Sandbox => &sandbox::SANDBOX,
+        }
+    }
+
+    /// The name of its file under `schemas/`.
+    pub fn file_name(self) -> &'static str {
+        self.file_schema().file_name()
+    }
+
+    /// The JSON Schema (2020-12) of the kind.
+    pub fn schema(self) -> &'static Value {
+        self.file_schema().schema()
+    }
+
+    /// The text of its file under `schemas/`: the schema, with what helps an editor.
+    pub fn file_text(self) -> String {
+        self.file_schema().file_text()
+    }
+}
