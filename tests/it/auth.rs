@@ -105,7 +105,7 @@ async fn a_token_is_asked_for_once_and_used_until_it_expires() {
     );
     // `me:hush-12345678` in base64.
     for (name, value) in [
-        ("authorization", "Basic bWU6aHVzaC0xMjM0"),
+        ("authorization", "Basic bWU6aHVzaC0xMjM0NTY3OA=="),
         ("content-type", "application/x-www-form-urlencoded"),
         ("accept", "application/json"),
         ("x-more", "1"),
