@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Upstream, excerpt, status_meaning};
 use crate::project::{Action, ResponseKind, ResponseView, Rule};
-use crate::send::{Again, Destination, Notation, Response, file_name, retry_after_of};
+use crate::send::{Again, Destination, Notation, Response, file_name};
 use crate::template::scalar_text;
 use crate::tool::Tool;
 
@@ -73,7 +73,7 @@ impl<'c> Judge<'c> {
             Action::Refresh => (Again::Never, Verdict::Stale(error())),
             Action::Retry => {
                 let after = rule.after(&self.view(response, body));
-                let after = after.and_then(|text| retry_after_of(&text));
+                let after = after.and_then(|text| response.wait_of(&text));
                 let again = Again::Yes {
                     after,
                     any_request: rule.safe,
@@ -202,6 +202,7 @@ pub(crate) fn upstream_error(
         request_id: fields.request_id(view),
         attempts: response.attempts,
         retry_after: response.retry_after,
+        may_be_done: response.may_be_done,
     }));
     error.masked(|text| response.redactor().message(text))
 }

@@ -5,6 +5,7 @@
 //! value is the whole origin, the descriptor says within which domains the result must lie.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use indexmap::IndexMap;
@@ -13,11 +14,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use crate::address::{is_loopback, is_loopback_name, special_literal};
 use crate::descriptor::SettingSpec;
 use crate::descriptor::code::Code;
 use crate::descriptor::source::{Check, join, join_index};
 use crate::plan::{PathTemplate, RenderError};
-use crate::service::{is_loopback, is_private_literal};
 use crate::template::{Expression, Names, Piece, Scope, Template, shown, text_of};
 
 /// A URL that all requests stand below: its text, or a text with the domains that it must lie within.
@@ -320,6 +321,17 @@ fn literal(
     if let Err((message, help)) = rules(&url, allow_private) {
         return refuse(message, help);
     }
+    if let Err(repair) = as_written(text, &url) {
+        let help = Some(repair.help());
+        check.error_inside(
+            Code::BadBaseUrl,
+            pointer,
+            repair.at.clone(),
+            repair.message(),
+            help,
+        );
+        return None;
+    }
     if !within.holds(url.host_str().unwrap_or_default()) {
         return refuse(
             "the base URL does not lie within its own domains".to_owned(),
@@ -327,6 +339,69 @@ fn literal(
         );
     }
     Some(url)
+}
+
+/// A URL that is read as another one than is written.
+#[derive(Debug)]
+struct Repair {
+    /// The first character that is read otherwise, as bytes of the text.
+    at: Range<usize>,
+    written: String,
+    read: String,
+}
+
+impl Repair {
+    fn message(&self) -> String {
+        format!(
+            "`{}` would be read as {}",
+            self.written.escape_debug(),
+            self.read
+        )
+    }
+
+    fn help(&self) -> String {
+        format!("write {}", self.read)
+    }
+}
+
+/// Whether a URL is written as it is read. A parser repairs much: missing slashes, backslashes, tabs, dot segments, upper
+/// case, encoded and numeric hosts. Whoever reviews a descriptor must see the place that is called.
+fn as_written(text: &str, url: &Url) -> Result<(), Repair> {
+    let read = url.as_str();
+    let read = match text.ends_with('/') {
+        true => read,
+        // An empty path is a slash.
+        false => read.strip_suffix('/').unwrap_or(read),
+    };
+    // The port of the scheme may be said; it is read as none.
+    let plain = match (url.port(), url.port_or_known_default()) {
+        (None, Some(port)) => without_port(text, port),
+        _ => Cow::Borrowed(text),
+    };
+    if plain == read {
+        return Ok(());
+    }
+    let differs = text
+        .char_indices()
+        .zip(url.as_str().chars())
+        .find(|((_, written), read)| written != read);
+    let start = differs.map_or(text.len().min(url.as_str().len()), |((at, _), _)| at);
+    let length = text[start..].chars().next().map_or(0, char::len_utf8);
+    Err(Repair {
+        at: start..start + length,
+        written: text.to_owned(),
+        read: read.to_owned(),
+    })
+}
+
+/// The text without this port behind its host.
+fn without_port(text: &str, port: u16) -> Cow<'_, str> {
+    let host = text.find("://").map_or(0, |at| at + 3);
+    let end = text[host..].find('/').map_or(text.len(), |at| host + at);
+    match text[..end].strip_suffix(&format!(":{port}")) {
+        Some(front) => Cow::Owned(format!("{front}{}", &text[end..])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// What every base URL must obey, however it came about: what is wrong, and how to mend it.
@@ -355,13 +430,13 @@ fn rules(url: &Url, allow_private: bool) -> Result<(), (String, &'static str)> {
             "query parameters of every request go to the service's `query`",
         );
     }
-    if !allow_private && !is_loopback(url) && is_private_literal(url) {
-        return refuse(
-            "the base URL is a private or link-local address",
+    match special_literal(url) {
+        Some(what) if !allow_private && !is_loopback(url) => Err((
+            format!("the host of the base URL is {what}, and not of the public internet"),
             "set `allow_private_network: true` if the service really stands there",
-        );
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The pieces of a template, taken apart at the end of its origin.
@@ -394,6 +469,9 @@ impl UrlTemplate {
         };
         if let Err((message, help)) = origin.keeps_its_place(&within) {
             check.error_with_help(Code::BadBaseUrl, pointer, message, help);
+        }
+        if let Err(message) = origin.is_written_as_read() {
+            check.error(Code::BadBaseUrl, pointer, message);
         }
         let mut reads_token = false;
         origin.visit(&mut |expression| {
@@ -601,7 +679,7 @@ impl Origin {
             (false, Some((_, domain))) => domain,
             (false, None) => "",
         };
-        if domain == "localhost" || domain.ends_with(".localhost") {
+        if is_loopback_name(domain) {
             return Ok(());
         }
         if *scheme == "http" && !is_literal {
@@ -619,6 +697,27 @@ impl Origin {
         }
     }
 
+    /// Whether a parser leaves the text around the values as it is.
+    fn is_written_as_read(&self) -> Result<(), String> {
+        let Origin::Labels { scheme, host, port } = self else {
+            return Ok(());
+        };
+        let shape: String = host
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.as_str(),
+                // Any label.
+                Piece::Expression(_) => "x",
+            })
+            .collect();
+        let shape = format!("{scheme}://{shape}{port}");
+        match Url::parse(&shape) {
+            Ok(url) => as_written(&shape, &url)
+                .map_err(|repair| format!("with `x` for each expression, {}", repair.message())),
+            Err(error) => Err(format!("the origin is no URL: {error}")),
+        }
+    }
+
     fn render(&self, scope: &UrlScope<'_>, within: &Within) -> Result<Url, RenderError> {
         let refuse = |message: String| RenderError::value("base_url", message);
         match self {
@@ -626,14 +725,23 @@ impl Origin {
                 let text =
                     text_of(expression, scope).map_err(RenderError::expression("base_url"))?;
                 let is_plain = |c: char| c.is_ascii_graphic() && !"@?#\\".contains(c);
-                let url = Url::parse(text.trim_end_matches('/'))
+                let text = text.trim_end_matches('/');
+                let url = Url::parse(text)
                     .ok()
                     .filter(|url| text.chars().all(is_plain) && url.has_host());
-                url.ok_or_else(|| {
+                let url = url.ok_or_else(|| {
                     refuse(format!(
                         "{expression:?} is no origin, such as https://example.com"
                     ))
-                })
+                })?;
+                match as_written(text, &url) {
+                    Ok(()) => Ok(url),
+                    Err(repair) => Err(refuse(format!(
+                        "{expression:?}: {}; {}",
+                        repair.message(),
+                        repair.help()
+                    ))),
+                }
             }
             Origin::Labels { scheme, host, port } => {
                 // Where a list of domains holds it, one value may be the whole host.
@@ -758,6 +866,112 @@ mod tests {
         ] {
             assert!(compile(json!(bad)).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn urls_that_a_parser_repairs_are_told() {
+        for good in [
+            "https://api.test:443",
+            "https://api.test:443/v1",
+            "http://127.0.0.1:80/",
+            "https://api.test:8443/v1/",
+            "https://xn--bcher-kva.test",
+            "https://api.test/a%20b/~c/d;e=1",
+            "https://api.test//v1",
+            "https://[2606:4700::1111]/x",
+        ] {
+            assert!(compile(json!(good)).is_ok(), "{good}");
+        }
+        for (bad, at) in [
+            ("https:example.com", 6),
+            ("https:/example.com", 7),
+            ("https:///example.com", 8),
+            ("https:\\\\example.com", 6),
+            ("https://example.com\\v1", 19),
+            ("HTTPS://example.com", 0),
+            ("https://Example.com", 8),
+            ("https://example.com:", 19),
+            ("https://example.com:/v1", 19),
+            ("https://example.com:0443", 19),
+            ("https://example.com:08443", 20),
+            ("https://ex\tample.com", 10),
+            ("https://exam\nple.com", 12),
+            ("https://example.com\n", 19),
+            (" https://example.com", 0),
+            ("https://example.com/a/../b", 20),
+            ("https://example.com/./b", 20),
+            ("https://example.com/%2e%2e/b", 20),
+            ("https://example.com/a/..", 20),
+            ("https://example.com/a b", 21),
+            ("https://example.com/é", 20),
+            ("https://bücher.test", 8),
+            ("https://ex%61mple.com", 10),
+            ("https://example\u{3002}com", 15),
+            ("https://example\u{ad}.com", 15),
+            ("https://\u{ff45}xample.com", 8),
+            ("https://@example.com", 8),
+            ("https://0x8.0x8.0x8.0x8", 8),
+            ("https://134744072", 8),
+            ("https://010.8.8.8.8", 8),
+            ("https://8.8.2056", 12),
+            ("http://0x7f.1", 7),
+            ("http://2130706433", 7),
+            ("http://127.1", 11),
+            ("http://[0:0:0:0:0:0:0:1]", 8),
+        ] {
+            let url = match Url::parse(bad) {
+                Ok(url) => url,
+                // What cannot be read at all is told as that.
+                Err(_) => {
+                    assert!(compile(json!(bad)).unwrap_err().contains("is no URL"));
+                    continue;
+                }
+            };
+            let told = compile(json!(bad)).map(|_| ()).unwrap_err();
+            assert!(told.contains("would be read as"), "{bad:?}: {told}");
+            let repair = as_written(bad, &url).unwrap_err();
+            assert_eq!(repair.at.start, at, "{bad:?} {url}");
+            let mended = repair.read;
+            assert!(compile(json!(mended.clone())).is_ok(), "{mended}");
+        }
+    }
+
+    #[test]
+    fn a_template_and_its_values_are_written_as_they_are_read() {
+        for bad in [
+            "https://{{ settings.a }}.Example.com",
+            "https://{{ settings.a }}.example.com:",
+            "https://{{ settings.a }}.example.com:0443",
+            "https://{{ settings.a }}.exam\tple.com",
+            "https://{{ settings.a }}.b\u{fc}cher.example.com",
+            "https://{{ settings.a }}.ex%61mple.com",
+            "HTTPS://{{ settings.a }}.example.com",
+            "https:/{{ settings.a }}.example.com",
+            "https://{{ settings.a }}.example.com/a/../b",
+            "https://{{ settings.a }}.example.com/a/%2e%2e/b",
+            "https://{{ settings.a }}.example.com/a\tb",
+        ] {
+            assert!(compile(json!(bad)).is_err(), "{bad:?}");
+        }
+        let any = json!({ "url": "{{ settings.url }}", "within": "any" });
+        for bad in [
+            "https:example.com",
+            "https:///example.com",
+            "HTTPS://example.com",
+            "https://Example.com",
+            "https://example.com:",
+            "https://example.com/a/../b",
+            "https://ex%61mple.com",
+            "https://134744072",
+            "http://0x7f.1",
+            "http://2130706433",
+            " https://example.com",
+        ] {
+            let told = render(any.clone(), json!({ "url": bad }), None);
+            assert!(told.is_err(), "{bad:?}: {told:?}");
+        }
+        let told = render(any, json!({ "url": "https://Example.com/x/" }), None).unwrap_err();
+        assert!(told.contains("write https://example.com/x"), "{told}");
     }
 
     #[test]

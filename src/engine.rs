@@ -18,12 +18,10 @@ use crate::plan::{Files, Plan, Settled, Text};
 use crate::project::{ResponseKind, ResponseView};
 use crate::send::{self, Client, Destination, Event, Response, Roots, tell};
 use crate::service::Service;
-use crate::session::{Asking, Credentials, Session};
+use crate::session::{Asking, Credentials, Session, Watcher};
 use crate::sign::{Auth, Secret, SecretRef, SecretStore, Secrets, sign};
 use crate::tool::Tool;
 use crate::wait::Job;
-
-type Watcher = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// Runs tools. One engine serves any number of tools and calls; connections, rate limits and secrets are kept for
 /// each service.
@@ -494,17 +492,17 @@ impl Engine {
             false => None,
         };
         let asking = Asking {
-            service,
-            settings: settings.as_deref().unwrap_or(&Value::Null),
+            service: Arc::clone(&taking.tool.service),
+            settings: settings.clone().unwrap_or_default(),
             is_stand_in: self.stand_in.is_some(),
             deadline: self.timeout.map(|timeout| Instant::now() + timeout),
-            observer: self.observer.as_deref(),
+            watcher: self.observer.clone(),
         };
         let mut is_renewed = false;
         loop {
-            let credentials = session.credentials(asking).await?;
+            let credentials = session.credentials(&asking).await?;
             let (response, verdict) = self
-                .transmit(settled, &credentials, settings.as_ref(), asking, taking)
+                .transmit(settled, &credentials, settings.as_ref(), &asking, taking)
                 .await?;
             let body = match verdict {
                 Verdict::Success(body) => body,
@@ -518,7 +516,7 @@ impl Engine {
                 }
                 Verdict::Failed(error) => return Err(error),
                 Verdict::Stale(error)
-                    if is_renewed || !session.renew(&credentials, asking).await? =>
+                    if is_renewed || !session.renew(&credentials, &asking).await? =>
                 {
                     return Err(error);
                 }
@@ -546,12 +544,11 @@ impl Engine {
         settled: &Settled<'_>,
         credentials: &Credentials,
         settings: Option<&Arc<Value>>,
-        asking: Asking<'_>,
+        asking: &Asking,
         taking: Taking<'_>,
     ) -> Result<(Response, Verdict), Error> {
-        let Asking {
-            service, observer, ..
-        } = asking;
+        let service = &*asking.service;
+        let observer = asking.watcher.as_deref();
         let plan = match &credentials.base {
             None => Cow::Borrowed(&*settled.plan),
             Some(base) => at_told_base(&settled.plan, base)?,

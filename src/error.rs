@@ -58,6 +58,9 @@ pub struct Upstream {
     /// How long the service asks to wait.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
+    /// An earlier try got no answer, or a failure of the service, and may have been carried out all the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_done: bool,
 }
 
 /// What went wrong with a call.
@@ -116,6 +119,14 @@ pub enum Error {
     /// The service answered with an error.
     #[error("{}", upstream(.0))]
     Upstream(Box<Upstream>),
+    /// The file of certificate authorities cannot be used; nothing was sent.
+    #[error("the certificate file {path} cannot be used: {reason}")]
+    Certificates {
+        /// The file.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
     /// The network failed.
     #[error("{what}: {reason}")]
     Network {
@@ -250,6 +261,9 @@ fn upstream(upstream: &Upstream) -> String {
     if !facts.is_empty() {
         text.push_str(&format!(" [{}]", facts.join(", ")));
     }
+    if upstream.may_be_done {
+        text.push_str("; an earlier try failed and may have been carried out all the same");
+    }
     text
 }
 
@@ -294,9 +308,12 @@ impl From<Vec<Finding>> for Error {
 
 impl From<ClientError> for Error {
     fn from(error: ClientError) -> Error {
-        Error::Network {
-            what: "cannot connect".to_owned(),
-            reason: error.to_string(),
+        match error {
+            ClientError::Roots { path, reason } => Error::Certificates { path, reason },
+            ClientError::Setup(_) => Error::Network {
+                what: "cannot connect".to_owned(),
+                reason: error.to_string(),
+            },
         }
     }
 }
@@ -364,6 +381,7 @@ impl Error {
             | Error::AmbiguousTool { .. }
             | Error::Arguments { .. }
             | Error::Render(_)
+            | Error::Certificates { .. }
             | Error::Setting(_) => ErrorKind::Usage,
             Error::File(error) if error.is_policy() => ErrorKind::Policy,
             Error::File(_) => ErrorKind::Usage,

@@ -36,6 +36,7 @@
     )
 )]
 
+pub mod address;
 mod answer;
 pub mod base_url;
 pub mod catalog;

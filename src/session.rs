@@ -1,16 +1,21 @@
 //! A session: what the calls of one service share, and the access token that they take turns to renew.
+//!
+//! A renewal is a task of its own, which goes on when the call that began it is dropped or runs out of time: a service
+//! that rotates refresh tokens has then spent the old one, and the new one must not be lost.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::sync::OwnedMutexGuard;
 use url::Url;
 
+use crate::address::is_loopback;
 use crate::error::Error;
-use crate::send::{self, Again, Client, Event, Exchange, Observer, Roots, tell};
-use crate::service::{Service, is_loopback};
-use crate::sign::{Grant, Redactor, Secrets, Token};
+use crate::send::{self, Again, Client, Event, Exchange, Roots, tell};
+use crate::service::Service;
+use crate::sign::{Redactor, Secrets, Token};
 
 /// A token is renewed so long before it expires, or a tenth of its time if that is less.
 const SKEW: Duration = Duration::from_secs(30);
@@ -19,8 +24,11 @@ const SKEW: Duration = Duration::from_secs(30);
 pub struct Session {
     /// What goes into requests, where no access token does.
     fixed: Arc<Credentials>,
-    renewal: Option<Renewal>,
+    renewal: Option<Arc<Renewal>>,
 }
+
+/// Whoever watches what happens on the wire, also after the call has ended.
+pub type Watcher = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// What goes into a request, and where to.
 pub struct Credentials {
@@ -41,8 +49,8 @@ struct Renewal {
     token_url: Url,
     roots: Roots,
     current: Mutex<Option<Arc<Credentials>>>,
-    /// Whoever holds it asks for a token; the others wait for what it brings.
-    flight: tokio::sync::Mutex<Flight>,
+    /// The task that holds it asks for a token; all others wait for what it brings.
+    flight: Arc<tokio::sync::Mutex<Flight>>,
     flights: AtomicU64,
 }
 
@@ -54,18 +62,18 @@ struct Flight {
 }
 
 /// Who asks for a token.
-#[derive(Clone, Copy)]
-pub struct Asking<'a> {
+#[derive(Clone)]
+pub struct Asking {
     /// The service.
-    pub service: &'a Service,
+    pub service: Arc<Service>,
     /// Its settings.
-    pub settings: &'a Value,
+    pub settings: Arc<Value>,
     /// All requests go to a stand-in, so that the token names no base URL.
     pub is_stand_in: bool,
-    /// When the caller gives up.
+    /// When the caller gives up: no try begins after it.
     pub deadline: Option<Instant>,
     /// Who watches.
-    pub observer: Observer<'a>,
+    pub watcher: Option<Watcher>,
 }
 
 impl Session {
@@ -82,14 +90,14 @@ impl Session {
     ) -> Result<Session, Error> {
         let renewal = match token_url {
             None => None,
-            Some(token_url) => Some(Renewal {
+            Some(token_url) => Some(Arc::new(Renewal {
                 client: Client::new(service, &token_url, roots)?,
                 token_url,
                 roots: roots.clone(),
                 current: Mutex::default(),
-                flight: tokio::sync::Mutex::default(),
+                flight: Arc::default(),
                 flights: AtomicU64::new(0),
-            }),
+            })),
         };
         let secrets = service.auth.with_sent(secrets);
         let redactor = Redactor::new(&secrets);
@@ -117,8 +125,8 @@ impl Session {
     ///
     /// # Errors
     /// When the token endpoint refuses, fails or cannot be reached.
-    pub async fn credentials(&self, asking: Asking<'_>) -> Result<Arc<Credentials>, Error> {
-        let Some((renewal, grant)) = self.renewal.as_ref().zip(asking.service.auth.grant()) else {
+    pub async fn credentials(&self, asking: &Asking) -> Result<Arc<Credentials>, Error> {
+        let Some(renewal) = &self.renewal else {
             return Ok(Arc::clone(&self.fixed));
         };
         let is_fresh = |credentials: &Arc<Credentials>| {
@@ -126,7 +134,7 @@ impl Session {
                 .expires
                 .is_none_or(|expires| Instant::now() < expires)
         };
-        renewal.obtain(is_fresh, grant, &self.fixed, asking).await
+        renewal.obtain(is_fresh, &self.fixed, asking).await
     }
 
     /// Sees to it that the next request carries another access token than `stale`. False where there is none to
@@ -134,12 +142,12 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::credentials`].
-    pub async fn renew(&self, stale: &Arc<Credentials>, asking: Asking<'_>) -> Result<bool, Error> {
-        let Some((renewal, grant)) = self.renewal.as_ref().zip(asking.service.auth.grant()) else {
+    pub async fn renew(&self, stale: &Arc<Credentials>, asking: &Asking) -> Result<bool, Error> {
+        let Some(renewal) = &self.renewal else {
             return Ok(false);
         };
         let is_other = |credentials: &Arc<Credentials>| !Arc::ptr_eq(credentials, stale);
-        renewal.obtain(is_other, grant, &self.fixed, asking).await?;
+        renewal.obtain(is_other, &self.fixed, asking).await?;
         Ok(true)
     }
 }
@@ -153,27 +161,46 @@ impl Renewal {
     /// The current credentials if they are good, else new ones. Of all who ask at once, one sends a request, and its
     /// outcome, good or bad, is that of all.
     async fn obtain(
-        &self,
+        self: &Arc<Self>,
         is_good: impl Fn(&Arc<Credentials>) -> bool,
-        grant: &Grant,
-        fixed: &Credentials,
-        asking: Asking<'_>,
+        fixed: &Arc<Credentials>,
+        asking: &Asking,
     ) -> Result<Arc<Credentials>, Error> {
         let seen = self.flights.load(Ordering::SeqCst);
         if let Some(current) = self.current().filter(&is_good) {
             return Ok(current);
         }
-        let mut flight = self.flight.lock().await;
+        let flight = Arc::clone(&self.flight).lock_owned().await;
         if self.flights.load(Ordering::SeqCst) > seen
             && let Some(outcome) = &flight.outcome
         {
             return outcome.clone();
         }
+        let renewal = Arc::clone(self);
+        let (fixed, asking) = (Arc::clone(fixed), asking.clone());
+        let task = tokio::spawn(async move { renewal.fly(flight, &fixed, &asking).await });
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+            Err(_) => Err(Error::Network {
+                what: "the access token was not renewed".to_owned(),
+                reason: "the program is ending".to_owned(),
+            }),
+        }
+    }
+
+    /// Asks for a token and stores what came of it.
+    async fn fly(
+        &self,
+        mut flight: OwnedMutexGuard<Flight>,
+        fixed: &Credentials,
+        asking: &Asking,
+    ) -> Result<Arc<Credentials>, Error> {
         let known = flight
             .secrets
             .clone()
             .unwrap_or_else(|| fixed.secrets.clone());
-        let outcome = self.fetch(grant, known, fixed, asking).await;
+        let outcome = self.fetch(known, fixed, asking).await;
         if let Ok(credentials) = &outcome {
             flight.secrets = Some(credentials.secrets.clone());
             *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -184,21 +211,20 @@ impl Renewal {
         outcome
     }
 
-    /// Asks for a token with the secrets that are known.
+    /// Asks for a token with the secrets that are known. Each try has the service's own limit of time; the caller's
+    /// says only whether another one begins.
     async fn fetch(
         &self,
-        grant: &Grant,
         known: Secrets,
         fixed: &Credentials,
-        asking: Asking<'_>,
+        asking: &Asking,
     ) -> Result<Arc<Credentials>, Error> {
-        let Asking {
-            service,
-            settings,
-            observer,
-            ..
-        } = asking;
-        let request = grant.request(&self.token_url, &known, settings)?;
+        let service = &*asking.service;
+        let Some(grant) = service.auth.grant() else {
+            return Err(Error::Response("the service has no grant".to_owned()));
+        };
+        let observer = asking.watcher.as_deref();
+        let request = grant.request(&self.token_url, &known, &asking.settings)?;
         let known = request.credentials().fold(known, Secrets::with_sent);
         let redactor = Redactor::new(&known);
         tell(observer, || Event::Request {
@@ -226,9 +252,7 @@ impl Renewal {
         let base = self.base(&token, asking)?;
         let previous = self.current();
         let client = match (&base, previous) {
-            (Some(base), Some(previous))
-                if previous.base.as_ref().map(Url::origin) == Some(base.origin()) =>
-            {
+            (Some(base), Some(previous)) if previous.base.as_ref() == Some(base) => {
                 Arc::clone(&previous.client)
             }
             (Some(base), _) => Arc::new(Client::new(service, base, &self.roots)?),
@@ -248,12 +272,12 @@ impl Renewal {
     }
 
     /// The base URL that came with the token, where the service has one of that kind.
-    fn base(&self, token: &Token, asking: Asking<'_>) -> Result<Option<Url>, Error> {
+    fn base(&self, token: &Token, asking: &Asking) -> Result<Option<Url>, Error> {
         let base = &asking.service.base;
         if !base.reads_token() || asking.is_stand_in {
             return Ok(None);
         }
-        let url = base.at(asking.settings, Some(&token.values))?.into_owned();
+        let url = base.at(&asking.settings, Some(&token.values))?.into_owned();
         // Whoever answers from elsewhere must not lead requests to this machine.
         match is_loopback(&url) && !is_loopback(&self.token_url) {
             true => Err(Error::Policy(

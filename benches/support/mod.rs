@@ -21,10 +21,6 @@ use tokio::net::TcpListener;
 use toolrun::Catalog;
 use toolrun::sandbox::{self, Sandbox};
 
-/// The allocator of the `toolrun` program, for both sides of a comparison.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Rows on a page that the server has an answer for.
 pub const PAGE_SIZES: [u32; 3] = [1, 20, 70];
 

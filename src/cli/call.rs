@@ -344,7 +344,7 @@ pub fn inject(sandbox: &toolrun::sandbox::Sandbox, fault: &str) -> Done {
 fn loopback(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text)
         .map_err(|error| usage(&format!("`{text}` is no URL of a sandbox: {error}")))?;
-    if !toolrun::service::is_loopback(&url) {
+    if !toolrun::address::is_loopback(&url) {
         return Err(usage(&format!(
             "`{text}` is not on this machine; a sandbox listens on a loopback address"
         )));

@@ -4,6 +4,7 @@ mod arguments;
 mod call;
 mod completions;
 mod explain;
+mod hardening;
 mod import;
 mod interrupt;
 mod list;
@@ -120,6 +121,7 @@ fn exit_code(kind: ErrorKind) -> u8 {
 
 /// Parses the command line, runs the command and gives its exit code.
 pub fn main() -> ExitCode {
+    hardening::harden();
     let cli = Cli::parse();
     let catalog = catalog(&cli.tools);
     let as_json = matches!(&cli.command, Command::Call(call) if call.wants_json());

@@ -72,6 +72,11 @@ impl Method {
         !matches!(self, Method::Post | Method::Patch)
     }
 
+    /// Whether a request may change something at the service (RFC 9110, section 9.2.1).
+    pub fn changes(self) -> bool {
+        !matches!(self, Method::Get | Method::Head | Method::Options)
+    }
+
     /// Whether a body has a meaning with this method (RFC 9110, section 9.3).
     pub fn takes_body(self) -> bool {
         matches!(

@@ -1,6 +1,6 @@
 //! The HTTP client of a service, built when its first request is sent.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,8 @@ use rustls::pki_types::pem::PemObject;
 use url::Url;
 
 use super::{Event, Observer, tell};
-use crate::service::{Service, is_loopback, is_private};
+use crate::address::{is_loopback, is_loopback_name, special_resolved};
+use crate::service::Service;
 
 /// Which certificate authorities are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,18 +44,28 @@ pub enum ClientError {
 }
 
 /// A service's name resolves to an address that it must not have.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{host} resolves to {address}, a private or link-local address; set `allow_private_network: true` in the service if it really stands there"
-)]
-pub struct PrivateAddress {
-    host: String,
-    address: std::net::IpAddr,
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(super) enum WrongAddress {
+    /// One that is not of the public internet.
+    #[error(
+        "{host} resolves to {address}, {what}; set `allow_private_network: true` in the service if it really stands there"
+    )]
+    Special {
+        host: String,
+        address: IpAddr,
+        what: &'static str,
+    },
+    /// One of another machine, for a name that stands for this one.
+    #[error(
+        "{host} resolves to {address}, which is not on this machine; a name below `localhost` must be"
+    )]
+    Elsewhere { host: String, address: IpAddr },
 }
 
 /// The HTTP client of a service, with its rate limit.
 pub struct Client {
     http: reqwest::Client,
+    base: Url,
     limiter: Option<DefaultDirectRateLimiter>,
     /// The last target, parsed: most calls go where the one before went.
     last: Mutex<Option<Url>>,
@@ -75,9 +86,11 @@ impl Client {
             .referer(false);
         if is_loopback(base) {
             builder = builder.no_proxy();
-        } else if !service.allow_private_network {
-            builder = builder.dns_resolver(Arc::new(PublicOnly {
+        }
+        if let Some(place) = Place::of(base, service.allow_private_network) {
+            builder = builder.dns_resolver(Arc::new(Guard {
                 host: base.host_str().unwrap_or_default().to_owned(),
+                place,
             }));
         }
         builder = match roots {
@@ -96,6 +109,7 @@ impl Client {
         });
         Ok(Client {
             http,
+            base: base.clone(),
             limiter,
             last: Mutex::default(),
         })
@@ -117,6 +131,11 @@ impl Client {
             url.set_query(Some(query));
         }
         Ok(url)
+    }
+
+    /// The URL that all requests stand below.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {
@@ -175,25 +194,122 @@ fn tls(is_https: bool, roots: &Roots) -> Result<rustls::ClientConfig, ClientErro
     Ok(config)
 }
 
-/// Resolves names, and refuses the service's own when it leads into a private network. Other names are those of
-/// the user's own proxies.
-struct PublicOnly {
-    host: String,
+/// Where the name of a service must lead.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Place {
+    /// To this machine.
+    Here,
+    /// To the public internet.
+    Public,
 }
 
-impl Resolve for PublicOnly {
+impl Place {
+    /// `None` where the name may lead anywhere, or is an address.
+    fn of(base: &Url, allow_private: bool) -> Option<Place> {
+        match base.domain() {
+            // Plain http may go there, so it must be there.
+            Some(name) if is_loopback_name(name) => Some(Place::Here),
+            Some(_) if !allow_private => Some(Place::Public),
+            _ => None,
+        }
+    }
+
+    fn check(self, host: &str, found: &[IpAddr]) -> Result<(), WrongAddress> {
+        let wrong = found.iter().find_map(|address| match self {
+            Place::Here if address.is_loopback() => None,
+            Place::Here => Some(WrongAddress::Elsewhere {
+                host: host.to_owned(),
+                address: *address,
+            }),
+            Place::Public => special_resolved(*address).map(|what| WrongAddress::Special {
+                host: host.to_owned(),
+                address: *address,
+                what,
+            }),
+        });
+        wrong.map_or(Ok(()), Err)
+    }
+}
+
+/// Resolves names, and refuses the service's own when it leads where it must not. Other names are those of the user's own
+/// proxies.
+struct Guard {
+    host: String,
+    place: Place,
+}
+
+impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let host = self.host.clone();
+        let (host, place) = (self.host.clone(), self.place);
         Box::pin(async move {
             let found: Vec<SocketAddr> =
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if name.as_str() == host
-                && let Some(private) = found.iter().find(|address| is_private(address.ip()))
-            {
-                let address = private.ip();
-                return Err(Box::new(PrivateAddress { host, address }).into());
+            if name.as_str() == host {
+                let addresses: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
+                // Boxed once: what is boxed again is not found among the causes.
+                place.check(&host, &addresses)?;
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn a_name_leads_where_it_must() {
+        let public = Some(Place::Public);
+        for (base, allow_private, expected) in [
+            ("https://api.test", false, public),
+            ("https://api.test", true, None),
+            ("https://localhost.test", false, public),
+            ("http://localhost:1", false, Some(Place::Here)),
+            ("http://x.localhost", true, Some(Place::Here)),
+            ("https://x.localhost", false, Some(Place::Here)),
+            ("https://8.8.8.8", false, None),
+            ("http://[::1]", false, None),
+        ] {
+            let base = Url::parse(base).unwrap();
+            assert_eq!(Place::of(&base, allow_private), expected, "{base}");
+        }
+    }
+
+    #[test]
+    fn one_wrong_address_is_enough() {
+        let check = |place: Place, found: &str| {
+            let found: Vec<IpAddr> = found.split(' ').map(|a| a.parse().unwrap()).collect();
+            place
+                .check("x.test", &found)
+                .map_err(|error| error.to_string())
+        };
+        for good in ["8.8.8.8", "8.8.8.8 2606:4700::1111", "64:ff9b::808:808"] {
+            assert_eq!(check(Place::Public, good), Ok(()), "{good}");
+        }
+        for (bad, expected) in [
+            ("10.0.0.1", "x.test resolves to 10.0.0.1, a private address"),
+            ("8.8.8.8 127.0.0.1", "127.0.0.1, a loopback address"),
+            ("8.8.8.8 169.254.169.254", "a link-local address"),
+            ("2606:4700::1111 64:ff9b::a00:1", "a private address"),
+            ("2002:a00:1::1", "a 6to4 address"),
+            ("::ffff:8.8.8.8", "an IPv4-mapped address"),
+            ("fec0::1", "a site-local address"),
+        ] {
+            let told = check(Place::Public, bad).unwrap_err();
+            assert!(told.contains(expected), "{bad}: {told}");
+        }
+        assert_eq!(check(Place::Here, "127.0.0.1 ::1 127.9.9.9"), Ok(()));
+        for bad in [
+            "8.8.8.8",
+            "127.0.0.1 10.0.0.1",
+            "::ffff:127.0.0.1",
+            "0.0.0.0",
+        ] {
+            let told = check(Place::Here, bad).unwrap_err();
+            assert!(told.contains("not on this machine"), "{bad}: {told}");
+        }
     }
 }

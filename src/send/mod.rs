@@ -1,19 +1,22 @@
 //! Sending: a signed request becomes a response, within its limits of time, size and tries.
 
 mod client;
+mod decode;
 mod download;
+mod receive;
+mod redirect;
 mod retry;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE};
 use url::Url;
 
 pub use client::{Client, ClientError, Roots};
 pub use download::{Destination, Download, file_name};
-pub use retry::wait_of as retry_after_of;
+use receive::Receiver;
 
 use crate::error::{Error, seconds};
 use crate::plan::Method;
@@ -22,6 +25,9 @@ use crate::sign::{Redactor, SignedRequest};
 
 /// Redirects that are followed on the service's own origin.
 const MAX_REDIRECTS: usize = 5;
+
+/// The body of an error answer is read until so long before the time is up.
+const SPARE: Duration = Duration::from_millis(30);
 
 /// Something that happened while a request was sent, for whoever watches.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,10 +101,15 @@ pub struct Response {
     pub body: Bytes,
     /// The body of a success, where it goes to a file.
     pub download: Option<Download>,
+    /// Why the body of an error answer is not whole, where it is not. That of a success always is.
+    pub incomplete: Option<String>,
     /// How often the request was sent.
     pub attempts: u32,
     /// How long the service asks to wait.
     pub retry_after: Option<Duration>,
+    /// An earlier try of a request that changes something got no answer, or a failure of the service, and may have been
+    /// carried out all the same.
+    pub may_be_done: bool,
     json: OnceLock<Bytes>,
 }
 
@@ -130,6 +141,11 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.list().iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// The wait that a text of this response asks for, which is seconds or an HTTP date; `None` where it is neither.
+    pub fn wait_of(&self, text: &str) -> Option<Duration> {
+        retry::wait_of(text, &self.headers.raw)
     }
 }
 
@@ -195,14 +211,16 @@ pub async fn send<T>(
     let policy = &exchange.service.retry;
     let redactor = exchange.redactor;
     let mut attempt = 1;
+    let changes = exchange.request.method.changes();
+    let mut may_be_done = false;
     loop {
         exchange.client.wait_for_turn(exchange.observer).await;
         let started = Instant::now();
         let request = exchange.request.stamped()?;
         let outcome = match once(exchange, &request).await {
-            Ok(answer) => Ok(finish(answer, attempt, exchange)),
-            Err(error @ (Error::Network { .. } | Error::Timeout { .. })) => Err(error),
-            Err(error) => return Err(error),
+            Ok(answer) => Ok(finish(answer, attempt, may_be_done, exchange)),
+            Err(failure) if failure.is_transient() => Err(failure),
+            Err(failure) => return Err(failure.error),
         };
         let (outcome, reason, asked, repeatable) = match outcome {
             Ok(mut response) => {
@@ -232,11 +250,18 @@ pub async fn send<T>(
                         repeatable |= any_request;
                     }
                 }
-                let reason = format!("the service answered {}", response.status);
+                may_be_done |= changes && response.status >= 500;
+                let mut reason = format!("the service answered {}", response.status);
+                if let retry::Asked::Unreadable(text) = retry::retry_after(&response.headers.raw)
+                    && response.retry_after.is_none()
+                {
+                    reason.push_str(&format!(" with a `retry-after` that is no time, {text:?}"));
+                }
                 let asked = response.retry_after;
                 (Ok((response, made)), reason, asked, repeatable)
             }
-            Err(error) => {
+            Err(Failure { error, is_sent }) => {
+                may_be_done |= changes && is_sent;
                 let reason = error.to_string();
                 (Err(error), reason, None, exchange.idempotent)
             }
@@ -305,8 +330,10 @@ impl std::fmt::Debug for Response {
             .field("headers", &self.headers)
             .field("body", &self.data(Notation::Text))
             .field("download", &self.download)
+            .field("incomplete", &self.incomplete)
             .field("attempts", &self.attempts)
             .field("retry_after", &self.retry_after)
+            .field("may_be_done", &self.may_be_done)
             .finish()
     }
 }
@@ -322,83 +349,105 @@ struct Answer {
     headers: HeaderMap,
     body: Bytes,
     download: Option<Download>,
+    incomplete: Option<String>,
 }
 
-fn finish(answer: Answer, attempts: u32, exchange: &Exchange<'_>) -> Response {
-    let retry_after = retry::retry_after(&answer.headers);
+/// Why one try gave no answer.
+struct Failure {
+    error: Error,
+    /// Whether the service may have got the request.
+    is_sent: bool,
+}
+
+impl Failure {
+    fn is_transient(&self) -> bool {
+        matches!(self.error, Error::Network { .. } | Error::Timeout { .. })
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure {
+            error,
+            is_sent: true,
+        }
+    }
+}
+
+fn finish(answer: Answer, attempts: u32, may_be_done: bool, exchange: &Exchange<'_>) -> Response {
+    let redactor = exchange.redactor;
+    let retry_after = retry::retry_after(&answer.headers).wait();
     Response {
         status: answer.status,
-        headers: Headers::new(answer.headers, exchange.redactor),
+        headers: Headers::new(answer.headers, redactor),
         body: answer.body,
         download: answer.download,
+        incomplete: answer.incomplete.map(|reason| redactor.message(&reason)),
         attempts,
         retry_after,
+        may_be_done,
         json: OnceLock::new(),
     }
 }
 
 /// One try: the request, the redirects on the service's own origin, the body.
-async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Error> {
+async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Failure> {
     let total = exchange.service.timeout.total.0;
-    tokio::time::timeout(total, follow(exchange, request))
+    let end = Instant::now() + total;
+    let end = exchange.deadline.map_or(end, |deadline| end.min(deadline));
+    // Whoever limits the time ends the whole exchange, and with it what an error answer said so far.
+    let until = end.checked_sub(SPARE).unwrap_or(end);
+    tokio::time::timeout(total, follow(exchange, request, until))
         .await
-        .unwrap_or(Err(Error::Timeout {
-            within: total,
-            limit: "the service's timeout.total",
-        }))
+        .unwrap_or_else(|_| {
+            Err(Failure::from(Error::Timeout {
+                within: total,
+                limit: "the service's timeout.total",
+            }))
+        })
 }
 
-async fn follow(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Error> {
+async fn follow(
+    exchange: &Exchange<'_>,
+    request: &SignedRequest,
+    until: Instant,
+) -> Result<Answer, Failure> {
     let Exchange {
         client, service, ..
     } = exchange;
     let mut url = client
         .url(&request.target, &request.query)
         .map_err(|_| Error::Policy("the request's URL cannot be parsed".to_owned()))?;
-    let origin = url.origin();
     for _ in 0..=MAX_REDIRECTS {
         let response = client
             .http()
             .execute(build(request, url.clone())?)
             .await
-            .map_err(|error| network_error(error, service, &url))?;
-        let Some(location) = redirect_target(&response, request.method) else {
-            return read(response, service, &url, exchange.destination).await;
+            .map_err(|error| Failure {
+                is_sent: !error.is_connect(),
+                error: network_error(error, service, &url),
+            })?;
+        let status = response.status().as_u16();
+        let Some(location) = redirect::location(status, response.headers(), request.method) else {
+            let receiver = Receiver {
+                service,
+                request,
+                url: &url,
+                destination: exchange.destination,
+                until,
+            };
+            return receiver.read(response).await.map_err(Failure::from);
         };
-        let target = url.join(&location).map_err(|_| {
-            Error::Policy("the service redirects to something that is no URL".to_owned())
-        })?;
-        if target.origin() != origin {
-            return Err(Error::Policy(format!(
-                "the service redirects to another origin, {}; it is not followed",
-                target.origin().ascii_serialization()
-            )));
-        }
+        let target = redirect::target(&location, &url, client.base())?;
         if !request.follows_redirects {
-            return Err(Error::Policy(
-                "the service redirects a request that is meant for one place alone; it is not followed"
-                    .to_owned(),
-            ));
+            let refusal = "the service redirects a request that is meant for one place alone; it is not followed";
+            return Err(Error::Policy(refusal.to_owned()).into());
         }
         url = target;
     }
-    Err(Error::Policy(format!(
+    Err(Failure::from(Error::Policy(format!(
         "the service redirects more than {MAX_REDIRECTS} times"
-    )))
-}
-
-/// Where a redirect leads, when following it sends the same request again.
-fn redirect_target(response: &reqwest::Response, method: Method) -> Option<String> {
-    let follows = match response.status().as_u16() {
-        301..=303 => matches!(method, Method::Get | Method::Head),
-        307 | 308 => true,
-        _ => false,
-    };
-    follows
-        .then(|| response.headers().get(reqwest::header::LOCATION))
-        .flatten()
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned)
+    ))))
 }
 
 fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
@@ -419,6 +468,11 @@ fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
         value.set_sensitive(*is_secret);
         built.headers_mut().insert(header, value);
     }
+    // A range counts in the bytes as they are.
+    let headers = built.headers_mut();
+    if !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE) {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));
+    }
     match &request.body {
         Some(body) if !body.is_empty() => *built.body_mut() = Some(body.clone().into()),
         // Servers that are told no length refuse the request (411), and the client leaves it out.
@@ -429,49 +483,6 @@ fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
         _ => {}
     }
     Ok(built)
-}
-
-/// Reads the body: that of a success into a file, where there is a destination for it.
-async fn read(
-    mut response: reqwest::Response,
-    service: &Service,
-    url: &Url,
-    destination: Option<&Destination>,
-) -> Result<Answer, Error> {
-    let most = usize::try_from(service.limits.response_bytes).unwrap_or(usize::MAX);
-    let status = response.status().as_u16();
-    let headers = std::mem::take(response.headers_mut());
-    let destination = destination.filter(|_| is_success(status));
-    let mut download = destination.map(Destination::begin).transpose()?;
-    // Most bodies come in one piece, which then needs no copy.
-    let (mut body, mut first, mut size) = (BytesMut::new(), Bytes::new(), 0);
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| network_error(error, service, url))?
-    {
-        size += chunk.len();
-        if size > most {
-            return Err(Error::Response(format!(
-                "the body is larger than {most} bytes, the service's limits.response_bytes"
-            )));
-        }
-        match (&mut download, destination) {
-            (Some(download), Some(destination)) => download.write(&chunk, destination)?,
-            _ if first.is_empty() => first = chunk,
-            _ => body.extend_from_slice(&chunk),
-        }
-    }
-    let body = match body.is_empty() {
-        true => first,
-        false => [first, body.freeze()].concat().into(),
-    };
-    Ok(Answer {
-        status,
-        headers,
-        body,
-        download,
-    })
 }
 
 /// The innermost cause says what happened; the outer ones repeat the URL, which may carry a secret.
@@ -485,22 +496,21 @@ fn network_error(error: reqwest::Error, service: &Service, url: &Url) -> Error {
     }
     let mut cause: &dyn std::error::Error = &error;
     while let Some(inner) = cause.source() {
-        if let Some(refusal) = inner.downcast_ref::<client::PrivateAddress>() {
+        if let Some(refusal) = inner.downcast_ref::<client::WrongAddress>() {
             return Error::Policy(refusal.to_string());
         }
         cause = inner;
     }
     let host = url.host_str().unwrap_or("the service");
-    let what = match (error.is_connect(), error.is_decode()) {
-        (true, _) if error.is_timeout() => {
+    let what = match error.is_connect() {
+        true if error.is_timeout() => {
             format!(
                 "cannot connect to {host} within {}",
                 seconds(service.timeout.connect.0)
             )
         }
-        (true, _) => format!("cannot connect to {host}"),
-        (_, true) => format!("cannot decode the answer of {host}"),
-        _ => format!("the exchange with {host} failed"),
+        true => format!("cannot connect to {host}"),
+        false => format!("the exchange with {host} failed"),
     };
     Error::Network {
         what,

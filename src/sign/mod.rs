@@ -565,6 +565,13 @@ pub struct SignedRequest {
 }
 
 impl SignedRequest {
+    /// Whether a part of the answer is asked for.
+    pub(crate) fn asks_for_range(&self) -> bool {
+        self.headers
+            .iter()
+            .any(|(name, ..)| name.eq_ignore_ascii_case("range"))
+    }
+
     /// The request for one try: signed as it stands, by each signer in order.
     ///
     /// # Errors

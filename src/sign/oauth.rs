@@ -458,6 +458,7 @@ fn refusal(status: u16, body: &Value, attempts: u32, mask: impl Fn(&str) -> Stri
             request_id: None,
             attempts,
             retry_after: None,
+            may_be_done: false,
         }));
     }
     let reason = message

@@ -317,7 +317,7 @@ const BROKEN: [Case; 13] = [
     (
         "bytes that do not unpack",
         |_| Reply::new(200, "application/json", SECRET).with("content-encoding", "gzip"),
-        "decode",
+        "is no gzip",
     ),
     (
         "a dropped connection",

@@ -14,8 +14,11 @@ const SECRET: &str = "sk-Ant-admin01_CANARY7f3b9c/+=\"x<y>&z:e";
 
 const BEARER: &str = "{ kind: bearer, secret: { env: SECRET } }";
 
+/// A way to write a text, by name.
+type Encoding = (&'static str, fn(&str) -> String);
+
 /// Ways to write a text.
-const ENCODINGS: [(&str, fn(&str) -> String); 58] = [
+const ENCODINGS: [Encoding; 58] = [
     ("plain", |s| s.to_owned()),
     ("upper case", str::to_uppercase),
     ("lower case", str::to_lowercase),

@@ -100,6 +100,7 @@ impl Server {
         };
         if !url.contains('{') {
             let url = secure(format!("{lead}{host}{port}{path}"), server, losses);
+            let url = canonical(url, server, losses);
             return Ok(Server::literal(url.trim_end_matches('/').to_owned()));
         }
         // A value may be a label of a host whose domain is written out. Anything else makes the whole origin the
@@ -113,7 +114,7 @@ impl Server {
                 variables.filled(host),
                 variables.filled(path)
             );
-            let url = secure(url, server, losses);
+            let url = canonical(secure(url, server, losses), server, losses);
             let setting = json!({
                 "description": "Where the service stands.",
                 "default": url.trim_end_matches('/'),
@@ -279,7 +280,7 @@ pub fn secure(url: String, part: &Part<'_>, losses: &Losses) -> String {
     let Some(rest) = url.strip_prefix("http://") else {
         return url;
     };
-    let is_here = Url::parse(&url).is_ok_and(|url| crate::service::is_loopback(&url));
+    let is_here = Url::parse(&url).is_ok_and(|url| crate::address::is_loopback(&url));
     if is_here {
         return url;
     }
@@ -289,6 +290,25 @@ pub fn secure(url: String, part: &Part<'_>, losses: &Losses) -> String {
         "plain http would show credentials; https is used",
     );
     format!("https://{rest}")
+}
+
+/// The URL as parsers read it, which is how a descriptor must write it.
+fn canonical(url: String, part: &Part<'_>, losses: &Losses) -> String {
+    let Ok(read) = Url::parse(&url) else {
+        return url;
+    };
+    let (written, read) = (
+        url.trim_end_matches('/'),
+        read.as_str().trim_end_matches('/'),
+    );
+    if !written.eq_ignore_ascii_case(read) {
+        losses.note(
+            What::Server,
+            &part.pointer,
+            format!("`{}` is written as {read}", written.escape_debug()),
+        );
+    }
+    read.to_owned()
 }
 
 /// The variables of a server's URL.

@@ -1,0 +1,215 @@
+//! Receiving: the body of an answer, whole and unpacked, or an error.
+
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use http::Version;
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use reqwest::header::{HeaderMap, TRANSFER_ENCODING};
+use url::Url;
+
+use super::decode::{Decoder, too_large};
+use super::download::{Destination, Download};
+use super::{Answer, is_success, network_error};
+use crate::error::Error;
+use crate::plan::Method;
+use crate::service::Service;
+use crate::sign::SignedRequest;
+
+/// The status of an answer that is a part.
+const PARTIAL: u16 = 206;
+
+/// How an answer is received.
+pub(super) struct Receiver<'r> {
+    pub service: &'r Service,
+    pub request: &'r SignedRequest,
+    pub url: &'r Url,
+    /// Where the body of a success goes, if to a file.
+    pub destination: Option<&'r Destination>,
+    /// How long the body of an error answer is waited for.
+    pub until: Instant,
+}
+
+impl Receiver<'_> {
+    /// Reads the body: that of a success into a file, where there is a destination for it. What is there of the body of
+    /// an error answer is kept when the rest does not come or cannot be read: its status says more than that.
+    pub async fn read(&self, response: reqwest::Response) -> Result<Answer, Error> {
+        let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+        let status = parts.status.as_u16();
+        let mut taken = Taken::new(self.service.limits.response_bytes);
+        let incomplete = match is_success(status) {
+            true => {
+                self.refuse_part(status)?;
+                taken.open(self.destination)?;
+                self.fill(&mut taken, &parts, body).await?;
+                None
+            }
+            false => {
+                let filling = self.fill(&mut taken, &parts, body);
+                match tokio::time::timeout_at(self.until.into(), filling).await {
+                    Ok(Ok(())) => None,
+                    Ok(Err(Error::Response(reason))) => Some(reason),
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(_) => Some("the rest of it did not come in time".to_owned()),
+                }
+            }
+        };
+        let (body, download) = taken.finish();
+        Ok(Answer {
+            status,
+            headers: parts.headers,
+            body,
+            download,
+            incomplete,
+        })
+    }
+
+    fn refuse_part(&self, status: u16) -> Result<(), Error> {
+        match status == PARTIAL && !self.request.asks_for_range() {
+            true => Err(Error::Response(
+                "it is a part of the answer (206), and nobody asked for a part".to_owned(),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes all of a body.
+    async fn fill(
+        &self,
+        taken: &mut Taken<'_>,
+        parts: &http::response::Parts,
+        mut body: reqwest::Body,
+    ) -> Result<(), Error> {
+        refuse_transfer_coding(&parts.headers)?;
+        let decoder = match self.request.method {
+            // Its header fields are those of a body that does not come.
+            Method::Head => None,
+            _ => Decoder::of(&parts.headers, self.service.limits.response_bytes)?,
+        };
+        let Some(mut decoder) = decoder else {
+            taken.expected = body.size_hint().exact().unwrap_or_default();
+            while let Some(chunk) = self.next_chunk(&mut body, parts.version).await? {
+                taken.take(chunk)?;
+            }
+            return Ok(());
+        };
+        while let Some(chunk) = self.next_chunk(&mut body, parts.version).await? {
+            decoder.push(&chunk, &mut |piece| taken.add(piece))?;
+        }
+        decoder.finish()
+    }
+
+    /// The next piece of a body, as it came.
+    async fn next_chunk(
+        &self,
+        body: &mut reqwest::Body,
+        version: Version,
+    ) -> Result<Option<Bytes>, Error> {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| network_error(error, self.service, self.url))?;
+            // What else there is are trailers.
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        // The client takes a stream that the service resets without an error for one that ended.
+        match version == Version::HTTP_2 && !body.is_end_stream() {
+            true => Err(Error::Network {
+                what: format!(
+                    "the exchange with {} failed",
+                    self.url.host_str().unwrap_or("the service")
+                ),
+                reason: "the service reset the stream before the end of the body".to_owned(),
+            }),
+            false => Ok(None),
+        }
+    }
+}
+
+/// The client undoes `chunked` alone, and asks for nothing else.
+fn refuse_transfer_coding(headers: &HeaderMap) -> Result<(), Error> {
+    for value in headers.get_all(TRANSFER_ENCODING) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        if !value.trim().eq_ignore_ascii_case("chunked") {
+            return Err(Error::Response(format!(
+                "the body has the transfer-encoding {value:?}, which nobody asked for"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What of a body came so far, unpacked.
+struct Taken<'d> {
+    file: Option<(Download, &'d Destination)>,
+    most: u64,
+    /// How long the body is said to be; 0 where nothing is said.
+    expected: u64,
+    size: u64,
+    // Most bodies come in one piece, which then needs no copy.
+    only: Bytes,
+    all: BytesMut,
+}
+
+impl<'d> Taken<'d> {
+    fn new(most: u64) -> Taken<'d> {
+        Taken {
+            file: None,
+            most,
+            expected: 0,
+            size: 0,
+            only: Bytes::new(),
+            all: BytesMut::new(),
+        }
+    }
+
+    /// The body goes to a file, where there is a destination.
+    fn open(&mut self, destination: Option<&'d Destination>) -> Result<(), Error> {
+        if let Some(destination) = destination {
+            self.file = Some((destination.begin()?, destination));
+        }
+        Ok(())
+    }
+
+    /// Takes a piece that may be all.
+    fn take(&mut self, piece: Bytes) -> Result<(), Error> {
+        if self.size > 0 || self.file.is_some() {
+            return self.add(&piece);
+        }
+        self.count(&piece)?;
+        self.only = piece;
+        Ok(())
+    }
+
+    /// Takes a piece of many.
+    fn add(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.count(piece)?;
+        if let Some((download, destination)) = &mut self.file {
+            return download.write(piece, destination);
+        }
+        if !self.only.is_empty() {
+            let room = usize::try_from(self.expected.min(self.most)).unwrap_or_default();
+            self.all.reserve(room.max(self.only.len() + piece.len()));
+            self.all.extend_from_slice(&std::mem::take(&mut self.only));
+        }
+        self.all.extend_from_slice(piece);
+        Ok(())
+    }
+
+    fn count(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.size += piece.len() as u64;
+        match self.size > self.most {
+            true => Err(too_large(self.most)),
+            false => Ok(()),
+        }
+    }
+
+    fn finish(self) -> (Bytes, Option<Download>) {
+        let body = match self.all.is_empty() {
+            true => self.only,
+            false => self.all.freeze(),
+        };
+        (body, self.file.map(|(download, _)| download))
+    }
+}
