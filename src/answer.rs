@@ -2,15 +2,18 @@
 
 use std::cell::OnceCell;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Upstream, status_meaning};
 use crate::json::{Budget, Json, Kind, Part, Tree};
 use crate::project::{Action, ResponseKind, ResponseView, Rule};
 use crate::said::{self, MOST_OF_CODE, MOST_OF_MESSAGE, clipped};
-use crate::send::{Again, Destination, Response, Shown, file_name};
-use crate::sign::Redactor;
+use crate::send::{Again, Destination, Notation, Response, Shown, file_name};
 use crate::tool::Tool;
+
+/// Bytes of a body of which an error shows the start: enough that a secret is masked before it is cut.
+const MASKED_START: usize = 16 << 10;
 
 /// The status of a request whose credential the service does not know.
 const UNAUTHENTICATED: u16 = 401;
@@ -26,8 +29,6 @@ pub(crate) struct Judge<'c> {
     pub kind: ResponseKind,
     /// Where the body goes, if to a file.
     pub destination: Option<&'c Destination>,
-    /// Masks the secrets of the request.
-    pub redactor: &'c Redactor,
 }
 
 /// What a response means.
@@ -112,10 +113,14 @@ impl<'c> Judge<'c> {
         let Some(first) = errors.and_then(|errors| errors.element(0)) else {
             return Ok(());
         };
+        let text = |members: &[&str]| {
+            let text = text(first, members)?;
+            Some(response.redactor().message(&text))
+        };
         let mut error = self.upstream(None, response, body);
         if let Error::Upstream(upstream) = &mut error {
-            upstream.message = text(first, &["message"]).or(upstream.message.take());
-            upstream.code = text(first, &["extensions", "code"]).or(upstream.code.take());
+            upstream.message = text(&["message"]).or(upstream.message.take());
+            upstream.code = text(&["extensions", "code"]).or(upstream.code.take());
         }
         Err(error)
     }
@@ -130,13 +135,18 @@ impl<'c> Judge<'c> {
     }
 
     fn read_as_error(&self, response: &Response) -> Json {
-        let body = match &response.download {
-            Some(download) => self.redactor.bytes(download.glance().into()),
-            None => response.body.clone(),
+        let (json, text) = match &response.download {
+            Some(download) => {
+                let glance: Bytes = download.glance().into();
+                let redactor = response.redactor();
+                (redactor.json(glance.clone()), Some(redactor.bytes(glance)))
+            }
+            None => (response.data(Notation::Json), None),
         };
+        let text = || text.unwrap_or_else(|| response.data(Notation::Text));
         ResponseKind::Json
-            .read(&body)
-            .or_else(|_| ResponseKind::Text.read(&body))
+            .read(&json)
+            .or_else(|_| ResponseKind::Text.read(&text()))
             .unwrap_or_else(|_| Json::null())
     }
 
@@ -202,7 +212,7 @@ pub(crate) fn upstream_error(
             (message, code.or(said.code))
         }
     };
-    let short = |text: String, most: usize| clipped(&response.mask(&text), most);
+    let short = |text: String, most: usize| clipped(&response.redactor().message(&text), most);
     let (body, body_cut) = shown_body(response);
     Error::Upstream(Box::new(Upstream {
         status: response.status,
@@ -273,10 +283,16 @@ pub(crate) fn read(
             "filename": response.header("content-disposition").and_then(file_name),
         })));
     }
-    kind.read(&response.body).map_err(|problem| {
+    kind.read(&data(kind, response)).map_err(|problem| {
         let body = &response.body;
         let media_type = response.header("content-type").unwrap_or("no content type");
-        let start: String = String::from_utf8_lossy(body).chars().take(60).collect();
+        let start = String::from_utf8_lossy(&body[..body.len().min(MASKED_START)]);
+        let start: String = response
+            .redactor()
+            .message(&start)
+            .chars()
+            .take(60)
+            .collect();
         Error::Response(format!(
             "the body is {problem}; it is {} bytes of {media_type} and starts with {start:?}",
             body.len()
@@ -293,6 +309,15 @@ fn text(part: Part<'_>, members: &[&str]) -> Option<String> {
         Kind::String => found.string().map(|text| text.into_owned()),
         Kind::Number | Kind::Bool => Some(String::from_utf8_lossy(found.text()).into_owned()),
         Kind::Null | Kind::Array | Kind::Object => None,
+    }
+}
+
+/// The body as it becomes data: the one place where a secret that the service repeats is masked in it.
+pub(crate) fn data(kind: ResponseKind, response: &Response) -> Bytes {
+    match kind {
+        ResponseKind::Json | ResponseKind::Ndjson => response.data(Notation::Json),
+        ResponseKind::Text => response.data(Notation::Text),
+        ResponseKind::Bytes | ResponseKind::Empty => Bytes::new(),
     }
 }
 

@@ -690,7 +690,6 @@ impl Engine {
             params: taking.params,
             kind: taking.kind,
             destination: taking.destination,
-            redactor: &credentials.redactor,
         };
         let exchange = send::Exchange {
             client: &credentials.client,
@@ -698,7 +697,7 @@ impl Engine {
             request: &request,
             idempotent: plan.idempotent,
             redactor: &credentials.redactor,
-            masks_body: true,
+            shows_body: true,
             deadline: asking.deadline,
             destination: taking.destination,
             observer,

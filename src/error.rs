@@ -422,9 +422,23 @@ impl Error {
             Error::Render(error) => Error::Render(error.masked(mask)),
             Error::Response(message) => Error::Response(mask(&message)),
             Error::Network { what, reason } => Error::Network {
-                what,
+                what: mask(&what),
                 reason: mask(&reason),
             },
+            Error::Upstream(upstream) => {
+                let mask = |text: Option<String>| text.map(|text| mask(&text));
+                Error::Upstream(Box::new(Upstream {
+                    code: mask(upstream.code),
+                    message: mask(upstream.message),
+                    request_id: mask(upstream.request_id),
+                    ..*upstream
+                }))
+            }
+            Error::Unfinished(job) => Error::Unfinished(Box::new(Unfinished {
+                url: mask(&job.url),
+                last: masked_value(job.last, &mask),
+                ..*job
+            })),
             other => other,
         }
     }
@@ -492,6 +506,22 @@ impl Error {
             _ => {}
         }
         json!({ "error": error })
+    }
+}
+
+/// A value that is a part of an error, with its strings and keys passed through `mask`.
+fn masked_value(value: Value, mask: &dyn Fn(&str) -> String) -> Value {
+    let masked = |value| masked_value(value, mask);
+    match value {
+        Value::String(text) => mask(&text).into(),
+        Value::Array(items) => items.into_iter().map(masked).collect(),
+        Value::Object(members) => {
+            let members = members.into_iter();
+            members
+                .map(|(key, member)| (mask(&key), masked(member)))
+                .collect()
+        }
+        other => other,
     }
 }
 

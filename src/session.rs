@@ -99,6 +99,7 @@ impl Session {
                 flights: AtomicU64::new(0),
             })),
         };
+        let secrets = service.auth.with_sent(secrets);
         let redactor = Redactor::new(&secrets);
         Ok(Session {
             fixed: Arc::new(Credentials {
@@ -223,11 +224,12 @@ impl Renewal {
             return Err(Error::Response("the service has no grant".to_owned()));
         };
         let observer = asking.watcher.as_deref();
-        let redactor = Redactor::new(&known);
         let request = grant.request(&self.token_url, &known, &asking.settings)?;
+        let known = request.credentials().fold(known, Secrets::with_sent);
+        let redactor = Redactor::new(&known);
         tell(observer, || Event::Request {
             method: request.method,
-            url: redactor.text(&request.target),
+            url: redactor.message(&request.target),
             headers: request.masked_headers(),
             body: SeenBody::withheld(request.body.clone().unwrap_or_default()),
         });
@@ -238,7 +240,7 @@ impl Renewal {
             request: &request,
             idempotent: grant.is_repeatable(),
             redactor: &redactor,
-            masks_body: false,
+            shows_body: false,
             deadline: asking.deadline,
             destination: None,
             observer,

@@ -439,7 +439,9 @@ impl<'e> Job<'e> {
             let left = deadline.saturating_duration_since(Instant::now());
             let pause = asked.map_or(interval, |asked| asked.max(LEAST_ASKED));
             if left.is_zero() || asked.is_some_and(|asked| asked > left) {
-                return Err(self.unfinished(plan, polls, last));
+                let error = self.unfinished(plan, polls, last);
+                let redactor = self.first.response.redactor();
+                return Err(error.masked(|text| redactor.message(text)));
             }
             let pause = pause.min(left);
             self.engine.tell(|| Event::Waiting {

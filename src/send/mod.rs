@@ -96,15 +96,14 @@ pub fn tell(observer: Observer<'_>, event: impl FnOnce() -> Event) {
     }
 }
 
-/// A response, with the secrets that were sent masked wherever the service repeats them; but in a downloaded file, which
-/// is byte for byte what the service sent.
-#[derive(Debug)]
+/// A response. Its header fields have the secrets that were sent masked wherever the service repeats them; its body is
+/// byte for byte what the service sent, and [`Response::data`] is what to make values of.
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Header fields.
     pub headers: Headers,
-    /// The body after decompression; nothing where it was downloaded.
+    /// The service's own bytes after decompression; nothing where they were downloaded.
     pub body: Bytes,
     /// The body of a success, where it goes to a file.
     pub download: Option<Download>,
@@ -117,12 +116,31 @@ pub struct Response {
     /// An earlier try of a request that changes something got no answer, or a failure of the service, and may have been
     /// carried out all the same.
     pub may_be_done: bool,
+    json: OnceLock<Bytes>,
 }
 
 impl Response {
     /// Whether the status is that of a success.
     pub fn is_success(&self) -> bool {
         is_success(self.status)
+    }
+
+    /// The body as it becomes data, with the secrets that were sent masked: in JSON, also in lines, in the values that
+    /// are strings and nowhere else. Everything but `raw` output and downloads reads it here.
+    pub fn data(&self, notation: Notation) -> Bytes {
+        let redactor = self.redactor();
+        match notation {
+            Notation::Json => self
+                .json
+                .get_or_init(|| redactor.json(self.body.clone()))
+                .clone(),
+            Notation::Text => redactor.bytes(self.body.clone()),
+        }
+    }
+
+    /// Masks the secrets of the request.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.headers.redactor
     }
 
     /// The value of a header field.
@@ -151,6 +169,15 @@ fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
+/// What a body is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notation {
+    /// JSON, one text or one a line.
+    Json,
+    /// Text of any kind.
+    Text,
+}
+
 /// What a request is sent with.
 pub struct Exchange<'e> {
     /// The client of the service.
@@ -161,10 +188,10 @@ pub struct Exchange<'e> {
     pub request: &'e SignedRequest,
     /// Whether it is safe to send it again.
     pub idempotent: bool,
-    /// Masks the secrets of the request.
+    /// Masks the secrets of the request, in what the response is shown as.
     pub redactor: &'e Redactor,
-    /// Whether it masks the body too. Whoever takes a secret out of a body must show nothing of it.
-    pub masks_body: bool,
+    /// Whether whoever watches may see the body of the answer, secrets masked. That of a token request is itself one.
+    pub shows_body: bool,
     /// When the caller gives up.
     pub deadline: Option<Instant>,
     /// Where the body of a success goes, if to a file.
@@ -224,7 +251,7 @@ pub async fn send<T>(
                         .map_or(response.body.len(), |file| {
                             usize::try_from(file.bytes()).unwrap_or(usize::MAX)
                         }),
-                    body: match exchange.masks_body {
+                    body: match exchange.shows_body {
                         true => SeenBody::new(response.body.clone(), redactor),
                         false => SeenBody::withheld(response.body.clone()),
                     },
@@ -277,7 +304,7 @@ pub async fn send<T>(
             {
                 attempt += 1;
                 tell(exchange.observer, || Event::Retry {
-                    reason: redactor.text(&reason),
+                    reason: redactor.message(&reason),
                     wait,
                     attempt,
                     of: most,
@@ -315,6 +342,21 @@ impl Headers {
             });
             self.redactor.headers(fields.collect())
         })
+    }
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body", &self.data(Notation::Text))
+            .field("download", &self.download)
+            .field("incomplete", &self.incomplete)
+            .field("attempts", &self.attempts)
+            .field("retry_after", &self.retry_after)
+            .field("may_be_done", &self.may_be_done)
+            .finish()
     }
 }
 
@@ -360,15 +402,13 @@ fn finish(answer: Answer, attempts: u32, may_be_done: bool, exchange: &Exchange<
     Response {
         status: answer.status,
         headers: Headers::new(answer.headers, redactor),
-        body: match exchange.masks_body {
-            true => redactor.bytes(answer.body),
-            false => answer.body,
-        },
+        body: answer.body,
         download: answer.download,
         incomplete: answer.incomplete.map(|reason| redactor.message(&reason)),
         attempts,
         retry_after,
         may_be_done,
+        json: OnceLock::new(),
     }
 }
 

@@ -188,7 +188,13 @@ impl Auth {
                 let username = match username {
                     Username::Text(text) => Some(Text::Plain(text.clone())),
                     Username::Secret(spec) => {
-                        self.secret("", spec, &join(pointer, "username"), check)
+                        let value = self.secret("", spec, &join(pointer, "username"), check);
+                        // Without a password the user name is the key.
+                        if let (Some(_), Some(_)) = (&value, password) {
+                            let reference = self.secrets.last_mut();
+                            reference.into_iter().for_each(|name| name.is_name = true);
+                        }
+                        value
                     }
                 };
                 let password = password.as_ref().and_then(|spec| {
@@ -412,6 +418,17 @@ impl Auth {
             })
     }
 
+    /// The same secrets, with the credentials that are made of them and not of the request.
+    pub(crate) fn with_sent(&self, secrets: Secrets) -> Secrets {
+        let is_made = |value: &&Text| matches!(value, Text::Credential(Credential::Basic { .. }));
+        let made = self.headers.iter().map(|(_, value)| value).filter(is_made);
+        let made: Vec<String> = made
+            .filter_map(|value| Some(secrets.reveal(value)?.into_owned()))
+            .collect();
+        made.iter()
+            .fold(secrets, |all, header| all.with_sent(header))
+    }
+
     /// Finds the values of all secrets.
     ///
     /// # Errors
@@ -428,7 +445,13 @@ fn is_left_out(value: &Text) -> bool {
 
 /// The values of a service's secrets, by name.
 #[derive(Debug, Clone, Default)]
-pub struct Secrets(HashMap<String, Secret>);
+pub struct Secrets {
+    values: HashMap<String, Secret>,
+    /// Those that are user names and no secrets.
+    names: Vec<String>,
+    /// What is made of secrets and sent, such as the credentials of `Basic`.
+    sent: Vec<Secret>,
+}
 
 impl Secrets {
     /// Finds the values of secrets.
@@ -442,30 +465,49 @@ impl Secrets {
                 values.insert(reference.name.clone(), value);
             }
         }
-        Ok(Secrets(values))
+        let is_secret = |name: &str| references.iter().any(|r| r.name == name && !r.is_name);
+        let names = values.keys().filter(|name| !is_secret(name));
+        Ok(Secrets {
+            names: names.cloned().collect(),
+            values,
+            sent: Vec::new(),
+        })
     }
 
-    /// The values.
-    pub fn values(&self) -> impl Iterator<Item = &Secret> {
-        self.0.values()
+    /// The values that nothing may show.
+    pub(crate) fn to_mask(&self) -> impl Iterator<Item = &Secret> {
+        let values = self.values.iter();
+        let secret = values.filter(|(name, _)| !self.names.contains(name));
+        secret.map(|(_, value)| value).chain(&self.sent)
+    }
+
+    /// The same secrets, and what a header with credentials holds behind its scheme, which must be masked too.
+    pub(crate) fn with_sent(mut self, header: &str) -> Secrets {
+        let credentials = header.split_once(' ').map_or(header, |(_, text)| text);
+        if self.to_mask().all(|known| known.expose() != credentials) {
+            self.sent.push(Secret::new(credentials));
+        }
+        self
     }
 
     /// The value of a secret.
     pub(crate) fn expose(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(Secret::expose)
+        self.values.get(name).map(Secret::expose)
     }
 
     /// The same secrets with what a token endpoint gave. The access token before is kept: a service may still repeat
     /// it, and it must be masked.
     pub(crate) fn renewed(mut self, token: Token) -> Secrets {
-        let before = self.0.insert(oauth::ACCESS_TOKEN.to_owned(), token.access);
+        let before = self
+            .values
+            .insert(oauth::ACCESS_TOKEN.to_owned(), token.access);
         let kept = [
             (oauth::FORMER_TOKEN, before),
             (oauth::ROTATED_TOKEN, token.rotated),
         ];
         for (name, value) in kept {
             if let Some(value) = value {
-                self.0.insert(name.to_owned(), value);
+                self.values.insert(name.to_owned(), value);
             }
         }
         self
@@ -552,6 +594,12 @@ impl SignedRequest {
             }
         }
         Ok(Cow::Owned(request))
+    }
+
+    /// The values of the headers that carry credentials.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = &str> {
+        let secret = self.headers.iter().filter(|(_, _, is_secret)| *is_secret);
+        secret.map(|(_, value, _)| value.as_str())
     }
 
     /// Header fields, secrets masked.

@@ -198,6 +198,10 @@ impl Grant {
         }
         let names = context.names;
         let client_id = Field::compile(&spec.client_id, &at("client_id"), names, secrets, check);
+        if let (Some(Field::Secret(_)), Some(_)) = (&client_id, &client_secret) {
+            let reference = secrets.last_mut();
+            reference.into_iter().for_each(|name| name.is_name = true);
+        }
         let params = spec
             .params
             .iter()

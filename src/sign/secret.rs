@@ -71,6 +71,8 @@ pub struct SecretRef {
     pub(super) is_optional: bool,
     /// Where its descriptor comes from.
     origin: Origin,
+    /// It only names an account, beside the secret that proves it: a user name. Answers may hold it.
+    pub(super) is_name: bool,
     source: SecretSource,
     pattern: Option<String>,
 }
@@ -156,6 +158,7 @@ impl SecretRef {
             pointer: pointer.to_owned(),
             is_optional: false,
             origin: check.source().origin().clone(),
+            is_name: false,
             source,
             pattern: spec.pattern.clone(),
         })

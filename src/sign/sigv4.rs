@@ -88,6 +88,7 @@ impl SigV4 {
         let mut secret = |spec: &SecretSpec, key: &str, is_optional: bool| {
             let mut reference = SecretRef::compile(spec, &at(key), check)?;
             reference.is_optional = is_optional;
+            reference.is_name = key == "access_key_id";
             let name = reference.name.clone();
             secrets.push(reference);
             Some(name)

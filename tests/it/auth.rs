@@ -23,7 +23,7 @@ fn tool(workspace: &Workspace, name: &str) -> Arc<Tool> {
 
 fn engine() -> Engine {
     Engine::new()
-        .with_secret("CLIENT_SECRET", Secret::new("hush-1234"))
+        .with_secret("CLIENT_SECRET", Secret::new("hush-12345678"))
         .with_secret("REFRESH_TOKEN", Secret::new("refresh-0"))
 }
 
@@ -103,9 +103,9 @@ async fn a_token_is_asked_for_once_and_used_until_it_expires() {
         String::from_utf8(request.body.clone()).unwrap(),
         "grant_type=client_credentials&scope=a+b&audience=https%3A%2F%2Fx%2F"
     );
-    // `me:hush-1234` in base64.
+    // `me:hush-12345678` in base64.
     for (name, value) in [
-        ("authorization", "Basic bWU6aHVzaC0xMjM0"),
+        ("authorization", "Basic bWU6aHVzaC0xMjM0NTY3OA=="),
         ("content-type", "application/x-www-form-urlencoded"),
         ("accept", "application/json"),
         ("x-more", "1"),
@@ -132,7 +132,7 @@ async fn the_secret_may_go_into_the_body_and_the_token_elsewhere() {
     let body = String::from_utf8(token_requests(&fake)[0].body.clone()).unwrap();
     assert_eq!(
         body,
-        "client_id=me&client_secret=hush-1234&grant_type=account_credentials&password=refresh-0"
+        "client_id=me&client_secret=hush-12345678&grant_type=account_credentials&password=refresh-0"
     );
     assert_eq!(token_requests(&fake)[0].header("authorization"), None);
     assert_eq!(fake.requests()[1].header("x-token"), Some("token-in-data"));
@@ -288,7 +288,7 @@ fn no_token_is_asked_for_before_arguments_and_consent() {
         output(
             workspace
                 .toolrun()
-                .env("CLIENT_SECRET", "hush-1234")
+                .env("CLIENT_SECRET", "hush-12345678")
                 .args(arguments),
         )
     };
@@ -312,7 +312,7 @@ fn no_token_is_asked_for_before_arguments_and_consent() {
 
 #[test]
 fn what_goes_wrong_at_the_token_endpoint_is_told() {
-    let said = json!({ "error": "invalid_grant", "error_description": "hush-1234 is wrong" });
+    let said = json!({ "error": "invalid_grant", "error_description": "hush-12345678 is wrong" });
     for (reply, code, told) in [
         (
             Reply::json(400, &said),
@@ -342,11 +342,12 @@ fn what_goes_wrong_at_the_token_endpoint_is_told() {
     ] {
         let fake = Fake::script([reply]);
         let workspace = oauth(&fake, "");
-        let output = output(workspace.toolrun().env("CLIENT_SECRET", "hush-1234").args([
-            "call",
-            "get-probe",
-            "-v",
-        ]))
+        let output = output(
+            workspace
+                .toolrun()
+                .env("CLIENT_SECRET", "hush-12345678")
+                .args(["call", "get-probe", "-v"]),
+        )
         .expect(code);
         assert!(output.stderr.contains(told), "{told}: {}", output.stderr);
         assert!(!output.stderr.contains("hush"), "{}", output.stderr);
@@ -677,7 +678,7 @@ retry: { max_attempts: 2, base_delay: 20ms, max_delay: 1s }";
         )
     };
     for request in [first, second] {
-        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"hush-1234");
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"hush-12345678");
         let tag = ring::hmac::sign(&key, message(&request).as_bytes());
         let hex: String = tag
             .as_ref()

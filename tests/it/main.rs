@@ -21,6 +21,7 @@ mod import;
 mod jobs;
 mod jsonpath_compliance;
 mod licences;
+mod mask;
 mod memory;
 mod mutation;
 mod pages;

@@ -1,0 +1,448 @@
+//! The search for secrets in a text, whatever notation they are in.
+//!
+//! The text is read through a window in which notations are undone and the case of letters does not count; each secret is
+//! searched for in it by an algorithm that is linear in the worst case too. Base64 and hex are packings of whole texts:
+//! a stretch of the window that is long enough to hold a secret, and unpacks to characters that a secret may have, is
+//! unpacked and searched in the same way.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use memchr::memmem::Finder;
+
+use super::notation::{Reader, undone};
+
+/// Packings in packings, such as base64 in base64, that are searched.
+const DEEPEST: usize = 2;
+
+/// The least size of a window: what fits in a processor's cache.
+const WINDOW: usize = 1 << 16;
+
+/// The least part of a secret that is masked by itself, where parts are.
+pub(super) const PIECE: usize = 12;
+
+/// A prepared search.
+pub(super) struct Search {
+    needles: Vec<Needle>,
+    /// Bytes of the shortest needle.
+    shortest: usize,
+    /// Bytes that two windows share, so that no secret falls between them.
+    overlap: usize,
+    /// Which bytes a text that holds a secret may have.
+    may_be: [bool; 256],
+}
+
+/// A text that must not be shown.
+struct Needle {
+    /// As it stands. Escapes around a secret may swallow a part of it, so it is searched for unread too.
+    verbatim: Finder<'static>,
+    /// With its own notations undone, as the window has it.
+    undone: Finder<'static>,
+    /// Without its first characters, which make an escape with what stands in front of it, such as the `ab` of `100%ab`.
+    swallowed: Vec<Finder<'static>>,
+}
+
+impl Needle {
+    fn new(text: &[u8]) -> Needle {
+        let verbatim = folded(text);
+        let undone = folded(&undone(text));
+        // A text that is mostly escapes is too short without them to tell it from others.
+        let undone = if undone.len() < PIECE {
+            verbatim.clone()
+        } else {
+            undone
+        };
+        let finder = |text: &[u8]| Finder::new(text).into_owned();
+        let digits = undone.iter().take_while(|c| c.is_ascii_hexdigit()).count();
+        let swallowed = [2, 3, 4].into_iter().filter(|cut| *cut <= digits);
+        Needle {
+            verbatim: finder(&verbatim),
+            swallowed: swallowed.map(|cut| finder(&undone[cut..])).collect(),
+            undone: finder(&undone),
+        }
+    }
+}
+
+impl Search {
+    /// Prepares the search; `None` without secrets.
+    pub fn new<'s>(secrets: impl Iterator<Item = &'s str>) -> Option<Search> {
+        let mut texts: Vec<Vec<u8>> = secrets.flat_map(forms).collect();
+        texts.sort();
+        texts.dedup();
+        let needles: Vec<Needle> = texts.iter().map(|text| Needle::new(text)).collect();
+        let lengths = || needles.iter().map(|needle| needle.undone.needle().len());
+        let (shortest, longest) = (lengths().min()?, lengths().max()?);
+        let is_ascii = texts.iter().all(|text| text.is_ascii());
+        let mut may_be = [false; 256];
+        for (byte, may_be) in (0..=u8::MAX).zip(&mut may_be) {
+            *may_be = byte == b' ' || byte.is_ascii_graphic() || (!is_ascii && !byte.is_ascii());
+        }
+        Some(Search {
+            needles,
+            shortest,
+            overlap: 4 * longest + 32 * longest.min(1024),
+            may_be,
+        })
+    }
+
+    /// Where secrets stand in a text, in order; no two touch each other.
+    pub fn ranges(&self, text: &[u8]) -> Vec<Range<usize>> {
+        self.find(text, 0)
+    }
+
+    /// Whether a text is long enough to hold a secret.
+    pub fn fits(&self, text: &[u8]) -> bool {
+        text.len() >= self.shortest
+    }
+
+    /// Where secrets, or parts of at least [`PIECE`] bytes of them, stand in a text. For messages: it takes memory for
+    /// the text, and time for the text and all secrets.
+    pub fn pieces(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let mut found = self.find(text, 0);
+        let mut reader = Reader::new(text, false);
+        reader.fill(usize::MAX);
+        let read = folded(reader.bytes());
+        found.extend(self.known_pieces(&read).map(|piece| reader.place(piece)));
+        let plain = folded(text);
+        found.extend(self.known_pieces(&plain));
+        merged(found)
+    }
+
+    /// The parts of a folded text that are parts of a secret.
+    fn known_pieces<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Range<usize>> + 't {
+        let mut places: HashMap<&[u8], Vec<usize>> = HashMap::new();
+        for (at, piece) in text.windows(PIECE).enumerate() {
+            places.entry(piece).or_default().push(at);
+        }
+        let known = self
+            .needles
+            .iter()
+            .flat_map(|needle| [needle.verbatim.needle(), needle.undone.needle()])
+            .flat_map(|needle| needle.windows(PIECE));
+        known
+            .filter_map(move |piece| places.remove(piece))
+            .flatten()
+            .map(|at| at..at + PIECE)
+    }
+
+    fn find(&self, text: &[u8], depth: usize) -> Vec<Range<usize>> {
+        let (mut found, is_ambiguous) = self.find_as(text, depth, false);
+        if is_ambiguous {
+            found.extend(self.find_as(text, depth, true).0);
+            found = merged(found);
+        }
+        found
+    }
+
+    /// Reads a text as [`Reader::new`] says. Tells whether it can be read in another way.
+    fn find_as(&self, text: &[u8], depth: usize, is_quoting: bool) -> (Vec<Range<usize>>, bool) {
+        let mut found = Vec::new();
+        let mut is_ambiguous = false;
+        if !self.fits(text) {
+            return (found, false);
+        }
+        let size = WINDOW.max(4 * self.overlap);
+        let mut window = Reader::new(text, is_quoting);
+        let mut buffer = Vec::new();
+        loop {
+            window.fill(size);
+            let before = found.len();
+            self.find_plain(text, &window, &mut buffer, &mut found);
+            if depth < DEEPEST {
+                self.find_in_base64(&window, depth, &mut found);
+                self.find_in_hex(&window, depth, &mut found);
+            }
+            // Most windows have nothing, and what the overlap found twice counts once.
+            if found.len() > before {
+                found = merged(found);
+            }
+            is_ambiguous = is_ambiguous || window.is_ambiguous();
+            if window.is_at_end() {
+                return (found, is_ambiguous);
+            }
+            window.keep(self.overlap);
+        }
+    }
+
+    fn find_plain(
+        &self,
+        text: &[u8],
+        window: &Reader<'_>,
+        buffer: &mut Vec<u8>,
+        found: &mut Vec<Range<usize>>,
+    ) {
+        fold(window.bytes(), buffer);
+        for needle in &self.needles {
+            for part in hits(&needle.undone, buffer) {
+                found.push(window.place(part));
+            }
+        }
+        if window.is_verbatim() {
+            return;
+        }
+        for finder in self.needles.iter().flat_map(|needle| &needle.swallowed) {
+            for part in hits(finder, buffer).filter(|part| window.is_escape_before(part.start)) {
+                found.push(window.place(part.start - 1..part.end));
+            }
+        }
+        let source = window.source();
+        fold(&text[source.clone()], buffer);
+        for needle in &self.needles {
+            for part in hits(&needle.verbatim, buffer) {
+                found.push(source.start + part.start..source.start + part.end);
+            }
+        }
+    }
+
+    /// Base64, in either alphabet. Where a text in base64 begins cannot be told from what stands in front of it, so each
+    /// of the four ways to cut the window into groups of four characters is tried.
+    fn find_in_base64(&self, window: &Reader<'_>, depth: usize, found: &mut Vec<Range<usize>>) {
+        let bytes = window.bytes();
+        // A secret of n bytes fills so many groups but for its first and last bytes.
+        let least = self.shortest.saturating_sub(2) / 3;
+        for shift in 0..4 {
+            let groups = bytes.len().saturating_sub(shift) / 4;
+            let group = |i: usize| &bytes[shift + 4 * i..shift + 4 * i + 4];
+            stretches(
+                groups,
+                least,
+                |i| self.is_telling(group(i)),
+                |stretch| {
+                    // The first and the last bytes share a group with something else.
+                    let is_base64 = |i: usize| group(i).iter().all(|c| sextet(*c) < 64);
+                    let first = match stretch.start.checked_sub(1) {
+                        Some(before) if is_base64(before) => before,
+                        _ => stretch.start,
+                    };
+                    let (start, end) = (shift + 4 * first, shift + 4 * stretch.end);
+                    let more = bytes[end..].iter().take(4);
+                    let end = end + more.take_while(|c| sextet(**c) < 64).count();
+                    for hit in self.find(&unpack_base64(&bytes[start..end]), depth + 1) {
+                        let last = hit.end - 1;
+                        let mut part = start + hit.start / 3 * 4 + hit.start % 3
+                            ..start + last / 3 * 4 + last % 3 + 2;
+                        let padding = bytes[part.end..].iter().take(2);
+                        part.end += padding.take_while(|c| **c == b'=').count();
+                        found.push(window.place(part));
+                    }
+                },
+            );
+        }
+    }
+
+    fn find_in_hex(&self, window: &Reader<'_>, depth: usize, found: &mut Vec<Range<usize>>) {
+        let bytes = window.bytes();
+        let is_hex = |i: usize| bytes[i].is_ascii_hexdigit();
+        stretches(bytes.len(), 2 * self.shortest, is_hex, |stretch| {
+            for start in [stretch.start, stretch.start + 1] {
+                let unpacked = unpack_hex(&bytes[start..stretch.end]);
+                for hit in self.find(&unpacked, depth + 1) {
+                    found.push(window.place(start + 2 * hit.start..start + 2 * hit.end));
+                }
+            }
+        });
+    }
+
+    /// Whether four characters of base64 are three bytes that a secret may have.
+    fn is_telling(&self, group: &[u8]) -> bool {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|i| sextet(group[i]));
+        let fits = |byte: u8| self.may_be[usize::from(byte)];
+        (a | b | c | d) < 64
+            && fits((a << 2) | (b >> 4))
+            && fits((b << 4) | (c >> 2))
+            && fits((c << 6) | d)
+    }
+}
+
+/// The texts that give a secret away by themselves: it, and what becomes of it where its bytes in UTF-8 are taken for
+/// Latin-1, or the other way around.
+fn forms(secret: &str) -> Vec<Vec<u8>> {
+    let mut forms = vec![secret.as_bytes().to_vec()];
+    if !secret.is_ascii() {
+        let misread: String = secret.bytes().map(char::from).collect();
+        forms.push(misread.into_bytes());
+        let latin: Option<Vec<u8>> = secret.chars().map(|c| u8::try_from(c).ok()).collect();
+        forms.extend(latin);
+    }
+    forms
+}
+
+fn hits<'h>(
+    finder: &'h Finder<'static>,
+    text: &'h [u8],
+) -> impl Iterator<Item = Range<usize>> + 'h {
+    let length = finder.needle().len();
+    finder.find_iter(text).map(move |at| at..at + length)
+}
+
+/// Letters count in either case, the two alphabets of base64 are one, and a form writes a space as `+`.
+fn folded_byte(byte: u8) -> u8 {
+    match byte {
+        b'A'..=b'Z' => byte | 0x20,
+        b'+' | b'-' => b' ',
+        b'_' => b'/',
+        _ => byte,
+    }
+}
+
+fn fold(text: &[u8], into: &mut Vec<u8>) {
+    into.clear();
+    into.extend(text.iter().map(|byte| folded_byte(*byte)));
+}
+
+fn folded(text: &[u8]) -> Vec<u8> {
+    let mut folded = Vec::with_capacity(text.len());
+    fold(text, &mut folded);
+    folded
+}
+
+/// Calls `visit` with each stretch of at least `least` numbers below `end` that all pass, made as long as it goes. It looks
+/// at the far end of a possible stretch first, so that it skips most numbers, and at each twice at the most.
+fn stretches(
+    end: usize,
+    least: usize,
+    passes: impl Fn(usize) -> bool,
+    mut visit: impl FnMut(Range<usize>),
+) {
+    let least = least.max(1);
+    let (mut start, mut known) = (0, 0);
+    while start + least <= end {
+        match (known.max(start)..start + least)
+            .rev()
+            .find(|i| !passes(*i))
+        {
+            Some(failed) => {
+                known = start + least;
+                start = failed + 1;
+            }
+            None => {
+                let mut stop = start + least;
+                while stop < end && passes(stop) {
+                    stop += 1;
+                }
+                visit(start..stop);
+                start = stop + 1;
+            }
+        }
+    }
+}
+
+/// What a character of base64, in either alphabet, stands for; 255 for others.
+const fn sextet_of(byte: u8) -> u8 {
+    match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => 255,
+    }
+}
+
+const SEXTETS: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = sextet_of(byte as u8);
+        byte += 1;
+    }
+    table
+};
+
+fn sextet(byte: u8) -> u8 {
+    SEXTETS[usize::from(byte)]
+}
+
+/// The bytes of whole and begun groups of base64.
+fn unpack_base64(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
+    for group in text.chunks(4) {
+        let six = |i: usize| group.get(i).map(|c| sextet(*c));
+        let (a, b) = (six(0).unwrap_or(0), six(1));
+        bytes.extend(b.map(|b| (a << 2) | (b >> 4)));
+        bytes.extend(six(2).zip(b).map(|(c, b)| (b << 4) | (c >> 2)));
+        bytes.extend(six(3).zip(six(2)).map(|(d, c)| (c << 6) | d));
+    }
+    bytes
+}
+
+fn unpack_hex(text: &[u8]) -> Vec<u8> {
+    let digit = |c: u8| match c {
+        b'0'..=b'9' => c - b'0',
+        _ => (c | 0x20) - b'a' + 10,
+    };
+    let (pairs, _) = text.as_chunks::<2>();
+    pairs
+        .iter()
+        .map(|[high, low]| (digit(*high) << 4) | digit(*low))
+        .collect()
+}
+
+/// The ranges in order, with those that overlap or touch made one.
+fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| range.start);
+    ranges.dedup_by(|next, last| {
+        let touches = next.start <= last.end;
+        if touches {
+            last.end = last.end.max(next.end);
+        }
+        touches
+    });
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn stretches_are_found_as_by_looking_at_each() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..2_000 {
+            let marks: Vec<bool> = (0..random.usize(..60))
+                .map(|_| random.u8(..10) > 1)
+                .collect();
+            let least = random.usize(1..9);
+            let mut found = Vec::new();
+            stretches(
+                marks.len(),
+                least,
+                |i| marks[i],
+                |stretch| found.push(stretch),
+            );
+            let mut expected = Vec::new();
+            let mut start = 0;
+            for i in 0..=marks.len() {
+                if i == marks.len() || !marks[i] {
+                    if i - start >= least {
+                        expected.push(start..i);
+                    }
+                    start = i + 1;
+                }
+            }
+            assert_eq!(found, expected, "{marks:?} {least}");
+        }
+    }
+
+    #[test]
+    fn what_falls_between_windows_is_found() {
+        let secret = "sk-ant-admin01-CANARY7f3b9c";
+        let search = Search::new([secret].into_iter()).expect("a secret");
+        for before in (WINDOW - 80..WINDOW + 80).step_by(3) {
+            let text = format!("{}{secret}{}", ".".repeat(before), ".".repeat(200));
+            let found = search.ranges(text.as_bytes());
+            let expected = std::iter::once(before..before + secret.len());
+            assert!(found.into_iter().eq(expected), "{before}");
+        }
+    }
+
+    #[test]
+    fn ranges_that_touch_are_one() {
+        assert_eq!(
+            merged(vec![5..8, 0..2, 2..3, 7..9, 20..21]),
+            [0..3, 5..9, 20..21]
+        );
+    }
+}
