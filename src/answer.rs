@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Upstream, status_meaning};
+use crate::error::{Error, Upstream, masked_value, status_meaning};
 use crate::json::{Budget, Json, Kind, Part, Tree};
 use crate::project::{Action, ResponseKind, ResponseView, Rule};
 use crate::said::{self, MOST_OF_CODE, MOST_OF_MESSAGE, clipped};
@@ -203,11 +203,7 @@ pub(crate) fn upstream_error(
             (message.or_else(body), code)
         }
         false => {
-            // Its words count, whatever becomes of the digits of its numbers.
-            let budget = Budget::of(view.body.text().len());
-            let tree = Tree::build(view.body.part(), None, &budget);
-            let said = tree.map(|tree| said::in_body(&tree.value, response.status));
-            let said = said.unwrap_or_default();
+            let said = said::in_body(&glance(view.body.part()), response.status);
             let message = message.or(said.message).or_else(|| no_words(response));
             (message, code.or(said.code))
         }
@@ -229,6 +225,28 @@ pub(crate) fn upstream_error(
     }))
 }
 
+/// Bytes of a part of an error's body beyond which it is not taken whole.
+const MOST_OF_WORDS: usize = 64 << 10;
+/// Members or elements of such a part that are looked at.
+const MOST_OF_PARTS: usize = 100;
+
+/// An error's body as far as it may hold the words of the error. Its numbers may lose digits here.
+fn glance(part: Part<'_>) -> Value {
+    let is_small = part.text().len() <= MOST_OF_WORDS;
+    match part.kind() {
+        Kind::Object if !is_small => part
+            .members()
+            .take(MOST_OF_PARTS)
+            .map(|(key, member)| (key.name().into_owned(), glance(member)))
+            .collect(),
+        Kind::Array if !is_small => part.elements().take(MOST_OF_PARTS).map(glance).collect(),
+        _ => {
+            let tree = Tree::build(part, None, &Budget::of(part.text().len()));
+            tree.map(|tree| tree.value).unwrap_or_default()
+        }
+    }
+}
+
 /// What there is to say about a body that is no text.
 fn no_words(response: &Response) -> Option<String> {
     let bytes = response.body.len();
@@ -243,26 +261,15 @@ const MOST_OF_BODY: usize = 16 << 10;
 /// The body of an error answer as an error carries it, and the number of bytes that are left out.
 fn shown_body(response: &Response) -> (Option<Value>, u64) {
     if response.body.len() <= MOST_OF_BODY
-        && let Ok(mut body) = serde_json::from_slice(&response.body)
+        && let Ok(body) = serde_json::from_slice(&response.body)
     {
-        mask_strings(&mut body, &|text| response.mask(text));
-        return (Some(body), 0);
+        let mask = |text: &str| response.redactor().message(text);
+        return (Some(masked_value(body, &mask)), 0);
     }
     match response.seen_body().shown(MOST_OF_BODY) {
         Shown::Text { text, cut } => (Some(text.into()), cut as u64),
         Shown::Nothing => (None, 0),
         Shown::Binary { bytes } | Shown::Withheld { bytes } => (None, bytes as u64),
-    }
-}
-
-fn mask_strings(value: &mut Value, mask: &impl Fn(&str) -> String) {
-    match value {
-        Value::String(text) => *text = mask(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| mask_strings(item, mask)),
-        Value::Object(members) => members
-            .values_mut()
-            .for_each(|member| mask_strings(member, mask)),
-        _ => {}
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::descriptor::{Access, Finding, Untrusted};
 use crate::paging::PagingError;
@@ -509,17 +509,25 @@ impl Error {
     }
 }
 
-/// A value that is a part of an error, with its strings and keys passed through `mask`.
-fn masked_value(value: Value, mask: &dyn Fn(&str) -> String) -> Value {
-    let masked = |value| masked_value(value, mask);
+/// A value that is a part of an error, with its strings and keys passed through `mask`. Keys that become equal stay
+/// apart.
+pub(crate) fn masked_value(value: Value, mask: &dyn Fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => mask(&text).into(),
-        Value::Array(items) => items.into_iter().map(masked).collect(),
+        Value::Array(items) => {
+            let masked = |item| masked_value(item, mask);
+            items.into_iter().map(masked).collect()
+        }
         Value::Object(members) => {
-            let members = members.into_iter();
-            members
-                .map(|(key, member)| (mask(&key), masked(member)))
-                .collect()
+            let mut masked = Map::with_capacity(members.len());
+            for (key, member) in members {
+                let mut key = mask(&key);
+                while masked.contains_key(&key) {
+                    key.push('*');
+                }
+                masked.insert(key, masked_value(member, mask));
+            }
+            masked.into()
         }
         other => other,
     }

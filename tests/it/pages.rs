@@ -471,7 +471,12 @@ async fn a_dropped_future_of_a_walk_loses_no_page() {
     }
     assert_eq!(rows, [json!(1), json!(2), json!(3)]);
     assert_eq!((pages.count(), pages.note()), (3, None));
-    assert_eq!(fake.requests().len(), 6);
+    // On a busy machine a request that is left may not even have been sent.
+    for query in ["", "cursor=c2", "cursor=c3"] {
+        let requests = fake.requests();
+        let asked = requests.iter().filter(|r| r.query == query).count();
+        assert!((1..=2).contains(&asked), "{query}: {asked}");
+    }
 }
 
 #[tokio::test]
