@@ -1,7 +1,7 @@
 //! A file of a catalog, and the entry of a tool's file.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::place::{Place, embedded, embedded_names, read_names};
@@ -73,12 +73,30 @@ impl File {
     /// Reads the file as one that comes from there.
     pub(super) fn open_as(&self, origin: Origin) -> Result<Arc<Source>, Vec<Finding>> {
         match &self.place {
-            Place::Folder(_) | Place::Local(_) => Source::open_from(&self.path, origin),
+            Place::Folder(root) | Place::Local(root) => {
+                let fence = (origin != Origin::Trusted).then(|| self.fence(root));
+                Source::open_within(&self.path, origin, fence)
+            }
             Place::Embedded => {
                 let name = self.path.to_string_lossy();
                 let text = embedded(&name).unwrap_or_default();
                 Source::parse(self.display(), Cow::Borrowed(text))
             }
+        }
+    }
+
+    /// The folder that the file should really lie in: the current one where the path leads into it, however that came
+    /// about (a shell that expands `*/*` names files behind links), else that of its place.
+    fn fence(&self, root: &Path) -> PathBuf {
+        let climbs = self
+            .path
+            .components()
+            .any(|part| part == Component::ParentDir);
+        let here = std::env::current_dir();
+        let is_here = self.path.is_relative() || here.is_ok_and(|here| self.path.starts_with(here));
+        match is_here && !climbs {
+            true => PathBuf::from("."),
+            false => root.to_owned(),
         }
     }
 

@@ -62,7 +62,7 @@ impl TrustList {
     /// root is ignored and counted.
     ///
     /// # Errors
-    /// When it cannot be read, is no plain file, or other users may write to it.
+    /// When it cannot be read, is no plain file, belongs to another user, or other users may write to it or its folder.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -218,6 +218,12 @@ fn read_text(list: &Path) -> Result<String, TrustError> {
         reason,
     };
     let failed = |error: io::Error| unusable(error.to_string());
+    let real = list.canonicalize();
+    let folder = real.as_deref().unwrap_or(list).parent();
+    if folder.is_some_and(|folder| folder.metadata().is_ok_and(|f| others_may_replace(&f))) {
+        let reason = "other users may put another in its place; let only yourself write to its folder (mode 700)";
+        return Err(unusable(reason.to_owned()));
+    }
     let metadata = match list.metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
@@ -229,6 +235,10 @@ fn read_text(list: &Path) -> Result<String, TrustError> {
     if others_may_write(&metadata) {
         let reason = "other users may write to it; let only yourself do so (mode 600)";
         return Err(unusable(reason.to_owned()));
+    }
+    // Who owns the list can write to it, whatever its mode says.
+    if owner(&metadata).is_some_and(|owner| owner != 0 && Some(owner) != own_user()) {
+        return Err(unusable("it belongs to another user".to_owned()));
     }
     let mut text = String::new();
     File::open(list)
@@ -247,6 +257,39 @@ fn read_text(list: &Path) -> Result<String, TrustError> {
 #[cfg(unix)]
 fn others_may_write(metadata: &fs::Metadata) -> bool {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o022 != 0
+}
+
+/// A folder where everybody may write but nobody may take away what is another's (mode 1777) is safe.
+#[cfg(unix)]
+fn others_may_replace(folder: &fs::Metadata) -> bool {
+    let mode = std::os::unix::fs::PermissionsExt::mode(&folder.permissions());
+    mode & 0o022 != 0 && mode & 0o1000 == 0
+}
+
+#[cfg(not(unix))]
+fn others_may_replace(_: &fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn owner(metadata: &fs::Metadata) -> Option<u32> {
+    Some(std::os::unix::fs::MetadataExt::uid(metadata))
+}
+
+#[cfg(not(unix))]
+fn owner(_: &fs::Metadata) -> Option<u32> {
+    None
+}
+
+/// The user that this process is: new files are theirs.
+#[cfg(unix)]
+fn own_user() -> Option<u32> {
+    Some(rustix::process::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn own_user() -> Option<u32> {
+    None
 }
 
 #[cfg(not(unix))]

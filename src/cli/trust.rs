@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use etcetera::BaseStrategy as _;
+use toolrun::base_url::BaseUrl;
 use toolrun::catalog::{TrustError, TrustList};
 use toolrun::service::Service;
 use toolrun::{Catalog, Tool};
@@ -116,13 +117,29 @@ fn list_file() -> Result<PathBuf, Failure> {
             format!("there is no place for the list of trusted folders: {error}"),
         )
     })?;
-    Ok(strategy.config_dir().join("toolrun").join("trusted"))
+    let list = strategy.config_dir().join("toolrun").join("trusted");
+    // A relative home would take the list from whatever folder this happens to be.
+    match list.is_absolute() {
+        true => Ok(list),
+        false => Err(Failure::Told(
+            exit::USAGE,
+            format!(
+                "there is no place for the list of trusted folders: {} is no absolute path; set HOME",
+                list.display()
+            ),
+        )),
+    }
 }
 
 /// What the user trusts. A list that cannot be used trusts nothing, which is told.
 pub fn known() -> TrustList {
-    let Ok(list) = list_file() else {
-        return TrustList::default();
+    let list = match list_file() {
+        Ok(list) => list,
+        Err(Failure::Told(_, reason)) => {
+            note(&reason);
+            return TrustList::default();
+        }
+        Err(_) => return TrustList::default(),
     };
     match TrustList::read(&list) {
         Ok(known) => {
@@ -175,11 +192,27 @@ fn powers(folder: &Path) -> Vec<String> {
          environment variables and files that they name; a secret may be printed by a program"
             .to_owned(),
     ];
-    let told = services.iter().take(MAX_TOLD);
-    lines.extend(told.map(|service| power(service, &own)));
-    if services.len() > MAX_TOLD {
-        let more = services.len() - MAX_TOLD;
-        lines.push(format!("  and {more} more service(s)"));
+    let powers = services.iter().map(|service| Reach::of(service, &own));
+    let mut powers: Vec<Reach> = powers.collect();
+    // Whoever wrote the folder chose the names, and so the order: what matters most comes first, however much there is.
+    powers.sort_by_key(|reach| (reach.warnings.is_empty(), reach.named.is_empty()));
+    let is_told = |(at, reach): (usize, &Reach)| at < MAX_TOLD || !reach.warnings.is_empty();
+    let told = powers
+        .iter()
+        .enumerate()
+        .filter(|power| is_told(*power))
+        .count();
+    lines.extend(powers.iter().take(told).map(Reach::line));
+    if powers.len() > told {
+        let rest = &powers[told..];
+        let with = rest.iter().filter(|reach| !reach.named.is_empty()).count();
+        let with = match with {
+            0 => String::new(),
+            some => format!(
+                ", {some} of them with secrets or variables; `toolrun show` tells of each tool"
+            ),
+        };
+        lines.push(format!("  and {} more service(s){with}", rest.len()));
     }
     lines
 }
@@ -200,30 +233,61 @@ fn services(catalog: &Catalog) -> Vec<Arc<Service>> {
 }
 
 /// Where a service's requests go, and with which secrets and variables.
-fn power(service: &Service, own: &[Arc<Service>]) -> String {
-    let secrets = service.auth.secrets().iter().map(|s| s.name.clone());
-    let settings = service.settings().iter();
-    let variables = settings.filter_map(|(_, setting)| setting.env.clone());
-    let mut named: Vec<String> = secrets.chain(variables).map(in_line).collect();
-    named.sort();
-    named.dedup();
-    let with = match named.is_empty() {
-        true => String::new(),
-        false => format!(", with {}", named.join(", ")),
-    };
-    let warnings = named.iter().filter_map(|name| {
-        let owner = owner_elsewhere(name, service, own)?;
-        let (title, base) = (&owner.name, &owner.base);
-        Some(format!(
-            "\n    warning: {name} is the key of the built-in {title}, which stands at {base}"
-        ))
-    });
-    let warnings: String = warnings.collect();
-    format!("  {}: {}{with}{warnings}", service.name, service.base)
+struct Reach {
+    service: String,
+    places: Vec<String>,
+    named: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Reach {
+    fn of(service: &Service, own: &[Arc<Service>]) -> Reach {
+        let secrets = service.auth.secrets().iter().map(|s| s.name.clone());
+        let settings = service.settings().iter();
+        let variables = settings.filter_map(|(_, setting)| setting.env.clone());
+        let mut named: Vec<String> = secrets.chain(variables).collect();
+        named.sort();
+        named.dedup();
+        let warnings = named.iter().filter_map(|name| {
+            let owner = owner_elsewhere(name, service, own)?;
+            let (name, title, base) = (in_line(name), &owner.name, &owner.base);
+            Some(format!(
+                "{name} is the key of the built-in {title}, which stands at {base}"
+            ))
+        });
+        Reach {
+            service: service.name.clone(),
+            places: places(service).map(ToString::to_string).collect(),
+            warnings: warnings.collect(),
+            named: named.iter().map(|name| in_line(name)).collect(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let with = match self.named.is_empty() {
+            true => String::new(),
+            false => format!(", with {}", self.named.join(", ")),
+        };
+        let warnings = self
+            .warnings
+            .iter()
+            .map(|text| format!("\n    warning: {text}"));
+        let (service, places) = (&self.service, self.places.join(" and "));
+        format!(
+            "  {service}: {places}{with}{}",
+            warnings.collect::<String>()
+        )
+    }
+}
+
+/// The base URLs that a service's requests go below, that of access tokens among them.
+fn places(service: &Service) -> impl Iterator<Item = &BaseUrl> {
+    let token_url = service.auth.grant().map(|grant| grant.token_url());
+    std::iter::once(&service.base).chain(token_url)
 }
 
 /// A name that a descriptor gives, such as a command, as a short piece of a line.
-fn in_line(name: String) -> String {
+fn in_line(name: &str) -> String {
     let line: String = name.replace(char::is_control, " ");
     match line.char_indices().nth(MAX_NAME) {
         Some((end, _)) => format!("{}...", &line[..end]),
@@ -231,20 +295,19 @@ fn in_line(name: String) -> String {
     }
 }
 
-/// The built-in service at another origin that a secret is the key of.
+/// The built-in service that a secret is the key of, where the service would send it to another origin.
 fn owner_elsewhere<'s>(
     secret: &str,
     service: &Service,
     own: &'s [Arc<Service>],
 ) -> Option<&'s Service> {
-    let origin = |service: &Service| Some(service.base.fixed()?.origin());
+    let origin = |url: &BaseUrl| Some(url.fixed()?.origin());
     let is_key = |owner: &&Arc<Service>| {
-        owner
-            .auth
-            .secrets()
-            .iter()
-            .any(|known| known.name == secret)
+        let mut secrets = owner.auth.secrets().iter();
+        secrets.any(|known| known.name == secret)
     };
     let owner = own.iter().find(is_key)?;
-    (origin(owner) != origin(service)).then_some(owner)
+    let known: Vec<_> = places(owner).map(origin).collect();
+    let leaves = |url: &BaseUrl| origin(url).is_none() || !known.contains(&origin(url));
+    places(service).any(leaves).then_some(owner)
 }

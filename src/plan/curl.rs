@@ -206,15 +206,22 @@ fn quoted(text: &str) -> String {
 
 fn header(name: &str, value: &Text) -> String {
     match value {
-        Text::Credential(Credential::Secret { prefix, secret }) if is_variable(secret) => {
-            format!("\"{name}: {prefix}${{{secret}}}\"")
-        }
+        Text::Credential(Credential::Secret {
+            prefix,
+            secret,
+            is_variable: true,
+        }) => computed(&format!("{name}: {prefix}"), &format!("${{{secret}}}")),
         Text::Credential(Credential::Basic { .. }) => quoted(&format!("{name}: Basic {MASK}")),
-        Text::Generated(super::Generated::Uuid) => format!("\"{name}: $(uuidgen)\""),
+        Text::Generated(super::Generated::Uuid) => computed(&format!("{name}: "), "$(uuidgen)"),
         other => quoted(&format!("{name}: {other}")),
     }
 }
 
-fn is_variable(name: &str) -> bool {
-    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+/// A text and what the shell puts behind it. The name of a header may have what a shell obeys in double quotes.
+fn computed(text: &str, by_shell: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.: ".contains(c);
+    match text.chars().all(is_plain) {
+        true => format!("\"{text}{by_shell}\""),
+        false => format!("{}\"{by_shell}\"", quoted(text)),
+    }
 }

@@ -188,6 +188,8 @@ pub enum Credential {
         prefix: Cow<'static, str>,
         /// The secret's name in its [`crate::sign::SecretRef`].
         secret: String,
+        /// Whether that is the name of an environment variable.
+        is_variable: bool,
     },
     /// HTTP basic credentials (RFC 7617).
     Basic {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
@@ -17,8 +17,11 @@ use crate::template::{EvalError, Names, Scope, Template};
 /// Most characters of a made-up id.
 const LONGEST: usize = 1000;
 
-/// Most rows of a collection.
+/// Most rows of all collections together.
 const MOST_ROWS: u32 = 1_000_000;
+
+/// Most bytes of memory that made rows may take.
+const MOST_BYTES: usize = 512 << 20;
 
 /// The methods of [`Random`].
 pub const RANDOM: [&str; 6] = ["int", "pick", "chance", "id", "hex", "row"];
@@ -28,6 +31,8 @@ pub const RANDOM: [&str; 6] = ["int", "pick", "chance", "id", "hex", "row"];
 pub struct Data {
     seed: u64,
     collections: IndexMap<String, Collection>,
+    /// Bytes of memory that the rows take that were made.
+    bytes: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -57,9 +62,12 @@ impl Data {
             .with("index")
             .with("time")
             .with_members("random", RANDOM);
+        let mut left = MOST_ROWS;
         let collections = spec
             .iter()
             .map(|(name, data)| {
+                let count = data.count.min(left);
+                left -= count;
                 let at = join(pointer, name);
                 let times = data.times.as_ref().map(|times| Times {
                     start: seconds(&times.start, &join(&join(&at, "times"), "start"), check),
@@ -85,14 +93,23 @@ impl Data {
                         .as_object()
                         .map(|row| row.keys().cloned().collect()),
                     times,
-                    rows: (0..data.count.min(MOST_ROWS))
-                        .map(|_| OnceLock::new())
-                        .collect(),
+                    rows: (0..count).map(|_| OnceLock::new()).collect(),
                 };
+                if count < data.count && data.count <= MOST_ROWS {
+                    check.error(
+                        Code::BadSandbox,
+                        &join(&at, "count"),
+                        format!("the collections have more than {MOST_ROWS} rows together"),
+                    );
+                }
                 (name.clone(), collection)
             })
             .collect();
-        Arc::new(Data { seed, collections })
+        Arc::new(Data {
+            seed,
+            collections,
+            bytes: AtomicUsize::new(0),
+        })
     }
 
     /// Whether there is a collection of this name.
@@ -161,9 +178,21 @@ impl Data {
         // Made without holding the cell: a row that needs another must not wait for one that needs it. Whoever is
         // first sets it; the others made the same.
         let made = collection.template.render(&scope);
-        cell.get_or_init(|| Ok(made?.unwrap_or(Value::Null)))
+        cell.get_or_init(|| self.counted(name, made?.unwrap_or(Value::Null)))
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    /// The row, unless there is no room left for it.
+    fn counted(&self, name: &str, row: Value) -> Result<Value, EvalError> {
+        let before = self.bytes.fetch_add(memory(&row), Ordering::Relaxed);
+        match before > MOST_BYTES {
+            true => Err(EvalError {
+                expression: name.to_owned(),
+                reason: format!("the made-up rows take more than {} MiB", MOST_BYTES >> 20),
+            }),
+            false => Ok(row),
+        }
     }
 
     /// The indexes of the rows of a series with `from <= time < until`, in seconds.
@@ -185,6 +214,20 @@ impl Data {
         };
         first_at(from)..first_at(until).max(first_at(from))
     }
+}
+
+/// About how many bytes of memory a value takes.
+fn memory(value: &Value) -> usize {
+    let inside = match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(memory).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, member)| key.len() + 2 * size_of::<usize>() + memory(member))
+            .sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    size_of::<Value>() + inside
 }
 
 impl Times {

@@ -257,9 +257,11 @@ impl Auth {
                     self.header(name, pointer, value, check);
                 }
                 if let Some(secret) = sigv4.session_token() {
+                    let mut known = self.secrets.iter();
                     let value = Text::Credential(Credential::Secret {
                         prefix: Cow::Borrowed(""),
                         secret: secret.to_owned(),
+                        is_variable: known.any(|own| own.name == secret && own.is_variable()),
                     });
                     self.header("x-amz-security-token", pointer, value, check);
                 }
@@ -290,6 +292,7 @@ impl Auth {
         let value = Text::Credential(Credential::Secret {
             prefix: Cow::Owned(spec.prefix.clone()),
             secret: oauth::ACCESS_TOKEN.to_owned(),
+            is_variable: false,
         });
         self.header(&spec.name, &join(pointer, "name"), value, check);
         self.grant = Grant::compile(spec, pointer, context, &mut self.secrets, check);
@@ -304,9 +307,14 @@ impl Auth {
     ) -> Option<Text> {
         let reference = SecretRef::compile(spec, pointer, check)?;
         let secret = reference.name.clone();
+        let is_variable = reference.is_variable();
         self.secrets.push(reference);
         let prefix = Cow::Borrowed(prefix);
-        Some(Text::Credential(Credential::Secret { prefix, secret }))
+        Some(Text::Credential(Credential::Secret {
+            prefix,
+            secret,
+            is_variable,
+        }))
     }
 
     fn header(&mut self, name: &str, pointer: &str, value: Text, check: &Check) {
@@ -519,7 +527,7 @@ impl Secrets {
             Text::Plain(text) => Some(text.into()),
             // A settled plan has none.
             Text::Generated(generated) => Some(generated.to_string().into()),
-            Text::Credential(Credential::Secret { prefix, secret }) => {
+            Text::Credential(Credential::Secret { prefix, secret, .. }) => {
                 let value = self.expose(secret)?;
                 Some(match prefix.is_empty() {
                     true => value.into(),

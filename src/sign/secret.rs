@@ -98,6 +98,11 @@ impl SecretRef {
         )
     }
 
+    /// Whether its name is that of an environment variable.
+    pub fn is_variable(&self) -> bool {
+        matches!(self.source, SecretSource::Env(_))
+    }
+
     /// The pattern that the value must match.
     pub fn pattern(&self) -> Option<&str> {
         self.pattern.as_deref()

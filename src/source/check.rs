@@ -152,7 +152,7 @@ impl Check {
         let mut seen = std::collections::HashSet::new();
         findings.retain(|f| seen.insert((f.code, f.span.clone(), f.message.clone())));
         findings.sort_by_key(|finding| finding.span.start);
-        findings
+        self.source.veiled(findings)
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Source {
     pub name: String,
     path: Option<PathBuf>,
     origin: Origin,
+    /// The folder that the file should really lie in.
+    fence: Option<PathBuf>,
     text: Cow<'static, str>,
     value: Value,
     spans: Option<Spans>,
@@ -52,6 +54,19 @@ impl Source {
     /// # Errors
     /// As [`Source::open`].
     pub fn open_from(path: &Path, origin: Origin) -> Result<Arc<Source>, Vec<Finding>> {
+        Source::open_within(path, origin, None)
+    }
+
+    /// Like [`Source::open_from`], of a file that should lie in a folder. A link may lead out of it, to whatever the
+    /// user can read, such as keys. Findings would quote that, so they only tell that it is no valid descriptor.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn open_within(
+        path: &Path,
+        origin: Origin,
+        fence: Option<PathBuf>,
+    ) -> Result<Arc<Source>, Vec<Finding>> {
         let name = path.display().to_string();
         let text = match read_bounded(path) {
             Ok(text) => text,
@@ -67,7 +82,13 @@ impl Source {
                 }]);
             }
         };
-        Source::read(name, Cow::Owned(text), Some(path.to_path_buf()), origin)
+        Source::read(
+            name,
+            Cow::Owned(text),
+            Some(path.to_path_buf()),
+            origin,
+            fence,
+        )
     }
 
     /// Reads text that is already in memory; `name` stands for the file in messages.
@@ -75,7 +96,7 @@ impl Source {
     /// # Errors
     /// The findings, all of them, when the text is not one plain YAML document.
     pub fn parse(name: String, text: Cow<'static, str>) -> Result<Arc<Source>, Vec<Finding>> {
-        Source::read(name, text, None, Origin::BuiltIn)
+        Source::read(name, text, None, Origin::BuiltIn, None)
     }
 
     fn read(
@@ -83,19 +104,23 @@ impl Source {
         text: Cow<'static, str>,
         path: Option<PathBuf>,
         origin: Origin,
+        fence: Option<PathBuf>,
     ) -> Result<Arc<Source>, Vec<Finding>> {
         match yaml::read(&text, &yaml::Limits::default()) {
             Ok(document) => Ok(Arc::new(Source {
                 name,
                 path,
                 origin,
+                fence,
                 value: document.value,
                 spans: Some(document.spans),
                 text,
             })),
             Err(problems) => {
-                let source = Arc::new(Source::bare(name, text));
-                Err(problems
+                let mut source = Source::bare(name, text);
+                (source.path, source.fence) = (path, fence);
+                let source = Arc::new(source);
+                let findings = problems
                     .into_iter()
                     .map(|problem| Finding {
                         code: match problem.kind {
@@ -108,7 +133,8 @@ impl Source {
                         span: problem.span,
                         source: source.clone(),
                     })
-                    .collect())
+                    .collect();
+                Err(source.veiled(findings))
             }
         }
     }
@@ -118,10 +144,37 @@ impl Source {
             name,
             path: None,
             origin: Origin::default(),
+            fence: None,
             text,
             value: Value::Null,
             spans: None,
         }
+    }
+
+    /// Findings as they may be shown: none that quotes a file that a link leads to.
+    fn veiled(&self, findings: Vec<Finding>) -> Vec<Finding> {
+        let is_error = |finding: &Finding| finding.severity == Severity::Error;
+        if !findings.iter().any(is_error) || !self.leads_out() {
+            return findings;
+        }
+        vec![Finding {
+            code: Code::UnreadableFile,
+            severity: Severity::Error,
+            message: "a link leads out of the folder here, to a file that is no valid descriptor; nothing of that is shown"
+                .to_owned(),
+            help: Some("check that file by its own path, or put a descriptor here".to_owned()),
+            span: 0..0,
+            source: Arc::new(Source::bare(self.name.clone(), Cow::Borrowed(""))),
+        }]
+    }
+
+    /// Whether the file lies outside of the folder that it should lie in.
+    fn leads_out(&self) -> bool {
+        let (Some(path), Some(fence)) = (&self.path, &self.fence) else {
+            return false;
+        };
+        let is_inside = |file: PathBuf| fence.canonicalize().is_ok_and(|f| file.starts_with(f));
+        !is_made_by_shell(path) && !path.canonicalize().is_ok_and(is_inside)
     }
 
     /// Where the file is on disk; a built-in one is nowhere.
@@ -185,13 +238,16 @@ impl Source {
 /// Largest descriptor file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
+fn is_made_by_shell(path: &Path) -> bool {
+    path.starts_with("/dev/fd") || path == Path::new("/dev/stdin")
+}
+
 fn read_bounded(path: &Path) -> Result<String, String> {
     use std::io::Read;
     // To open a pipe waits for whoever writes into it, so one that lies in a folder would hold the program for good.
     // One that the shell made for the program is fine.
-    let is_made_by_shell = path.starts_with("/dev/fd") || path == Path::new("/dev/stdin");
     let is_plain = |metadata: &std::fs::Metadata| metadata.is_file();
-    if !is_made_by_shell && !path.metadata().as_ref().map_or(true, is_plain) {
+    if !is_made_by_shell(path) && !path.metadata().as_ref().map_or(true, is_plain) {
         return Err("it is no plain file".to_owned());
     }
     let file =

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use minijinja::value::{Serde, Value as JinjaValue};
+use minijinja::value::{Serde, Value as JinjaValue, ValueKind};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
@@ -231,6 +231,14 @@ impl Expression {
     }
 
     fn to_json(&self, value: &JinjaValue) -> Result<Value, EvalError> {
+        // A value that could not be made would be written as null.
+        if value.kind() == ValueKind::Invalid {
+            let text = value.to_string();
+            let reason = text
+                .strip_prefix("<invalid value: ")
+                .and_then(|t| t.strip_suffix('>'));
+            return Err(self.failed(reason.unwrap_or(&text).to_owned()));
+        }
         if let Ok(number) = f64::try_from(value.clone())
             && !number.is_finite()
         {

@@ -17,6 +17,8 @@ mod downloads;
 mod fuzz_regressions;
 mod github;
 mod h2;
+#[cfg(unix)]
+mod hostile;
 mod import;
 mod jobs;
 mod jsonpath_compliance;
