@@ -15,10 +15,9 @@ use serde_json::Value;
 use url::Url;
 
 use crate::address::{is_loopback, is_loopback_name, special_literal};
-use crate::descriptor::SettingSpec;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
+use crate::format::SettingSpec;
 use crate::plan::{PathTemplate, RenderError};
+use crate::source::{Check, Code, join, join_index};
 use crate::template::{Expression, Names, Piece, Scope, Template, shown, text_of};
 
 /// A URL that all requests stand below: its text, or a text with the domains that it must lie within.
@@ -807,7 +806,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::descriptor::Source;
+    use crate::source::Source;
 
     fn compile(spec: Value) -> Result<BaseUrl, String> {
         let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());

@@ -11,8 +11,8 @@ use url::Url;
 
 use crate::answer::{self, Judge, Verdict};
 use crate::base_url::BaseUrl;
-use crate::descriptor::{Access, Power};
 use crate::error::{Error, Limit};
+use crate::format::Access;
 use crate::paging::{DEFAULT_MAX_PAGES, Next, Paging};
 use crate::plan::{FileError, Files, Plan, Settled, Text};
 use crate::project::{Json, ResponseKind, ResponseView};
@@ -20,6 +20,7 @@ use crate::send::{self, Client, Destination, Event, Response, Roots, SeenBody, t
 use crate::service::Service;
 use crate::session::{Asking, Credentials, Session, Watcher};
 use crate::sign::{Auth, Secret, SecretRef, SecretStore, Secrets, sign};
+use crate::source::Power;
 use crate::tool::Tool;
 use crate::wait::Job;
 use crate::walk::{self, Incomplete, Note, Pages};

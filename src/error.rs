@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::descriptor::{Access, Finding, Untrusted};
+use crate::format::Access;
 use crate::paging::PagingError;
 use crate::params::ArgumentProblem;
 use crate::plan::{FileError, RenderError};
@@ -15,6 +15,7 @@ use crate::said::one_line;
 use crate::send::ClientError;
 use crate::service::SettingError;
 use crate::sign::SecretError;
+use crate::source::{Finding, Untrusted};
 use crate::wait::WaitError;
 use crate::words::excerpt;
 

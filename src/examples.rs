@@ -7,12 +7,12 @@ use serde_json::Value;
 use url::Url;
 
 use crate::answer::find_rule;
-use crate::descriptor::ExampleSpec;
-use crate::descriptor::source::{join, join_index};
+use crate::format::ExampleSpec;
 use crate::paging::{Next, Paging};
 use crate::params::word;
 use crate::plan::Plan;
 use crate::project::{Action, Json, Kind, ResponseKind, ResponseView};
+use crate::source::{join, join_index};
 use crate::tool::Tool;
 
 /// What one example expected and what it gave, where they differ.

@@ -5,15 +5,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::base_url::{BaseUrl, Context};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
-use crate::descriptor::{
-    LimitsSpec, Origin, Power, RetrySpec, ServiceSpec, SettingSpec, TimeoutSpec, Untrusted,
-};
 use crate::format::{self, decode};
+use crate::format::{LimitsSpec, RetrySpec, ServiceSpec, SettingSpec, TimeoutSpec};
 use crate::plan::{HeaderTemplate, QueryTemplate};
 use crate::project::{ErrorFields, response_names};
 use crate::sign::Auth;
+use crate::source::{Check, Code, Origin, Power, Untrusted, join};
 use crate::template::{Names, scalar_text};
 
 /// Why a service's requests are never sent again.

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
-use crate::descriptor::{Access, ExampleSpec, ServiceRef, Source, ToolSpec};
 use crate::format::{self, decode};
+use crate::format::{Access, ExampleSpec, ServiceRef, ToolSpec};
 use crate::json::Json;
 use crate::paging::{Paging, report_other_rows};
 use crate::params::{ArgumentProblem, Params};
 use crate::plan::{Plan, RenderError, RequestTemplate};
 use crate::project::{Projection, ResponseKind, ResponseRules, Rule, response_names};
 use crate::service::{SENT_ONCE, Service};
+use crate::source::{Check, Code, Source, join};
 use crate::template::{CallScope, Expression, Names};
 use crate::wait::{Wait, report_misfits};
 

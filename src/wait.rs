@@ -10,9 +10,6 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::answer::upstream_error;
-use crate::descriptor;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
 use crate::engine::{Engine, Page, aimed};
 use crate::error::{Error, Limit, Unfinished};
 use crate::paging::follow_url;
@@ -22,8 +19,10 @@ use crate::project::{
     ResponseView,
 };
 use crate::send::Event;
+use crate::source::{Check, Code, join};
 use crate::template::{Expression, Names};
 use crate::tool::Tool;
+use crate::words;
 
 /// The name by which expressions know the first body.
 const CREATED: &str = "created";
@@ -56,11 +55,11 @@ pub struct WaitSpec {
     pub fail_when: Option<String>,
     /// The first time from one request to the next; each later one is twice as long. A `retry-after` of the service
     /// takes its place. 2s when absent.
-    pub interval: Option<descriptor::Duration>,
+    pub interval: Option<words::Duration>,
     /// The longest time from one request to the next; 30s when absent.
-    pub max_interval: Option<descriptor::Duration>,
+    pub max_interval: Option<words::Duration>,
     /// How long is waited at the most; 10m when absent.
-    pub deadline: Option<descriptor::Duration>,
+    pub deadline: Option<words::Duration>,
     /// The request that cancels the job.
     pub cancel: Option<CancelSpec>,
     /// What a call gives that does not wait: a projection of the first body. Without it the whole first body.

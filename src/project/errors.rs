@@ -5,8 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{ErrorRuleSpec, ErrorRules, Node, ProjectError, Projector, ResponseView};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
+use crate::source::{Check, Code, join};
 use crate::template::{Names, scalar_text};
 
 /// Where a service's error responses say what went wrong.

@@ -8,8 +8,7 @@ use super::kind::report_vain_paths;
 use super::{
     Condition, Extract, ExtractSpec, Node, Projector, ResponseKind, ResponseSpec, ResponseView,
 };
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
+use crate::source::{Check, Code, join, join_index};
 use crate::template::{Names, scalar_text};
 
 /// What to do with the responses of a status, or with those that meet a condition. The first rule that is for a

@@ -5,9 +5,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{SecretRef, SecretSpec, Secrets};
-use crate::descriptor::source::Check;
 use crate::plan::RenderError;
-use crate::template::{EvalError, Expression, Names, Scope, Template, kind_of, scalar_text};
+use crate::source::Check;
+use crate::template::{EvalError, Expression, Names, Scope, Template, scalar_text};
+use crate::words::kind_of;
 
 /// Text with expressions over `settings`, or a secret.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -34,10 +34,9 @@ pub use secret::{KeyringSpec, Secret, SecretError, SecretRef, SecretSpec, Secret
 pub use sigv4::{Payload, SigV4Spec};
 
 use crate::base_url::Context;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
 use crate::error::Error;
 use crate::plan::{Credential, MASK, Method, Plan, Text, is_reserved, percent_encode, set_header};
+use crate::source::{Check, Code, join, join_index};
 use crate::template::Expression;
 use hmac::Hmac;
 use sigv4::SigV4;
@@ -685,7 +684,7 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::descriptor::Source;
+    use crate::source::Source;
     use crate::template::Names;
 
     /// A POST with a query and a body, signed by one auth kind at 2015-08-30T12:36:00Z. Every secret but TOKEN is

@@ -13,13 +13,12 @@ use url::{Url, form_urlencoded};
 use super::field::{Field, FieldSpec, Line};
 use super::{Secret, SecretError, SecretRef, SecretSpec, Secrets, SignedRequest};
 use crate::base_url::{BaseUrl, Context, UrlSpec};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
 use crate::error::{Error, Upstream, status_meaning};
 use crate::plan::{HeaderTemplate, Method, RenderError, Scalar, Text};
 use crate::project::compile_plain_path;
 use crate::project::jsonpath::JsonPath;
 use crate::said::{MOST_OF_CODE, MOST_OF_MESSAGE, clipped, one_line};
+use crate::source::{Check, Code, join};
 use crate::template::{CallScope, Expression, scalar_text};
 
 /// The name under which the access token stands among the secrets. No reference can have it.

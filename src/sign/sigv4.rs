@@ -15,9 +15,9 @@ use url::Url;
 use super::field::Line;
 use super::{SecretRef, SecretSpec, Secrets, SignedRequest, hex};
 use crate::base_url::Context;
-use crate::descriptor::source::{Check, join};
 use crate::error::Error;
 use crate::plan::{MASK, percent_encode};
+use crate::source::{Check, join};
 use crate::template::{CallScope, Expression};
 
 /// AWS Signature Version 4.
