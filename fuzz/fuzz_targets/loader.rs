@@ -10,7 +10,8 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use toolrun::source::Finding;
-use toolrun::{Tool, examples, validate};
+use toolrun::Tool;
+use toolrun::check::{self, examples};
 
 /// A folder with a valid service, in whose files the bytes are written.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
