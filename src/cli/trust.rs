@@ -9,7 +9,7 @@ use clap::Args;
 use etcetera::BaseStrategy as _;
 use toolrun::base_url::BaseUrl;
 use toolrun::catalog::{TrustError, TrustList};
-use toolrun::service::Service;
+use toolrun::tool::service::Service;
 use toolrun::{Catalog, Tool};
 
 use super::terminal::{self, say};

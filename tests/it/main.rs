@@ -14,11 +14,13 @@ mod cli;
 mod codes;
 mod deadline;
 mod downloads;
+mod engine;
 mod fuzz_regressions;
 mod github;
 mod h2;
 #[cfg(unix)]
 mod hostile;
+mod house;
 mod import;
 mod jobs;
 mod jsonpath_compliance;
