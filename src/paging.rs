@@ -418,9 +418,9 @@ pub fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, String> 
             base.origin().ascii_serialization()
         )),
         Err(Elsewhere::Credentials) => Err("the URL carries credentials".to_owned()),
-        Err(Elsewhere::Path(below)) => Err(format!(
-            "`{text}` leaves the service's base path, {below}"
-        )),
+        Err(Elsewhere::Path(below)) => {
+            Err(format!("`{text}` leaves the service's base path, {below}"))
+        }
     }
 }
 

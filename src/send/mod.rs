@@ -447,7 +447,7 @@ async fn follow(
             .await
             .map_err(|error| Failure {
                 is_sent: !error.is_connect(),
-                error: network_error(error, service, &url),
+                error: network_error(error, service, &url, client.proxy(&url)),
             })?;
         let status = response.status().as_u16();
         let Some(location) = redirect::location(status, response.headers(), request.method) else {
@@ -508,7 +508,12 @@ fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
 }
 
 /// The innermost cause says what happened; the outer ones repeat the URL, which may carry a secret.
-fn network_error(error: reqwest::Error, service: &Service, url: &Url) -> Error {
+fn network_error(
+    error: reqwest::Error,
+    service: &Service,
+    url: &Url,
+    proxy: Option<String>,
+) -> Error {
     let error = error.without_url();
     if error.is_timeout() && !error.is_connect() {
         return Error::Timeout {
@@ -523,7 +528,10 @@ fn network_error(error: reqwest::Error, service: &Service, url: &Url) -> Error {
         }
         cause = inner;
     }
-    let host = url.host_str().unwrap_or("the service");
+    let mut host = url.host_str().unwrap_or("the service").to_owned();
+    if let Some(proxy) = proxy {
+        host.push_str(&format!(" through the proxy {proxy}"));
+    }
     let what = match error.is_connect() {
         true if error.is_timeout() => {
             format!(

@@ -124,7 +124,8 @@ impl Receiver<'_> {
         version: Version,
     ) -> Result<Option<Bytes>, Error> {
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| network_error(error, self.service, self.url))?;
+            let frame =
+                frame.map_err(|error| network_error(error, self.service, self.url, None))?;
             // What else there is are trailers.
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
