@@ -15,8 +15,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::address::{is_loopback, is_loopback_name, special_literal};
-use crate::format::SettingSpec;
-use crate::plan::{PathTemplate, RenderError};
+use crate::plan::{PathTemplate, RenderError, Scalar};
 use crate::source::{Check, Code, join, join_index};
 use crate::template::{Expression, Names, Piece, Scope, Template, shown, text_of};
 
@@ -106,6 +105,23 @@ enum Within {
 const PENDING: &str = "https://pending.invalid";
 
 static PENDING_URL: LazyLock<Option<Url>> = LazyLock::new(|| Url::parse(PENDING).ok());
+
+/// A named value that a user may override.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingSpec {
+    /// What it is for.
+    pub description: Option<String>,
+    /// The value when nobody gives another.
+    pub default: Option<Scalar>,
+    /// The value in examples, where there is no default.
+    pub example: Option<Scalar>,
+    /// The environment variable that overrides it.
+    #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]*$"))]
+    pub env: Option<String>,
+    /// A regular expression that the value must match.
+    pub pattern: Option<String>,
+}
 
 /// What a base URL is compiled with.
 pub struct Context<'c> {

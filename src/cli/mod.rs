@@ -27,6 +27,7 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
+use toolrun::catalog::LoadError;
 use toolrun::{Catalog, Error, ErrorKind};
 
 use terminal::say;
@@ -86,6 +87,12 @@ enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         Failure::Error(error)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Failure {
+        Failure::Error(error.into())
     }
 }
 

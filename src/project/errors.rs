@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{ErrorRuleSpec, ErrorRules, Node, ProjectError, Projector, ResponseView};
 use crate::source::{Check, Code, join};
-use crate::template::{Names, scalar_text};
+use crate::template::Names;
+use crate::words::scalar_text;
 
 /// Where a service's error responses say what went wrong.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

@@ -33,7 +33,7 @@ pub use spec::{
 };
 
 use crate::catalog::Catalog;
-use crate::error::Error;
+use crate::engine::error::Error;
 use crate::sign::{Secret, SecretStore, Secrets};
 use crate::source::{Check, Code, Finding, join};
 use crate::template::{EvalError, Names, Scope, Template};
@@ -424,7 +424,7 @@ impl Sandbox {
             .iter()
             .filter_map(|(name, template)| {
                 let value = template.render(&scope).ok()??;
-                Some((name.clone(), crate::template::scalar_text(&value)?))
+                Some((name.clone(), crate::words::scalar_text(&value)?))
             })
             .collect()
     }

@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::{SecretRef, SecretSpec, Secrets};
 use crate::plan::RenderError;
 use crate::source::Check;
-use crate::template::{EvalError, Expression, Names, Scope, Template, scalar_text};
+use crate::template::{EvalError, Expression, Names, Scope, Template};
 use crate::words::kind_of;
+use crate::words::scalar_text;
 
 /// Text with expressions over `settings`, or a secret.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

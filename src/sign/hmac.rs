@@ -12,9 +12,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::field::{Field, FieldSpec, Line};
-use super::{KeyPlace, SecretError, SecretRef, SecretSpec, Secrets, SignedRequest, hex};
+use super::{KeyPlace, SecretError, SecretRef, SecretSpec, Secrets, SignError, SignedRequest, hex};
 use crate::base_url::Context;
-use crate::error::Error;
 use crate::plan::{RenderError, percent_encode};
 use crate::source::{Check, Code, join};
 use crate::template::{Expression, Scope};
@@ -288,7 +287,7 @@ impl Hmac {
         secrets: &Secrets,
         settings: &Value,
         now: jiff::Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<(), SignError> {
         let secret = secrets.expose(&self.secret).unwrap_or_default();
         let key = self
             .key_encoding

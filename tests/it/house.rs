@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may use those that stand before it, and no other.
-const FLOORS: [&str; 22] = [
-    "words", "parallel", "yaml", "jsonpath", "source", "template", "params", "plan", "project",
-    "paging", "base_url", "sign", "wait", "send", "format", "tool", "catalog", "engine", "sandbox",
-    "check", "import", "cli",
+const FLOORS: [&str; 25] = [
+    "words", "parallel", "address", "yaml", "json", "said", "jsonpath", "source", "template",
+    "params", "plan", "project", "paging", "base_url", "sign", "wait", "send", "format", "tool",
+    "catalog", "engine", "sandbox", "check", "import", "cli",
 ];
 
 #[test]

@@ -275,7 +275,7 @@ mod tests {
             let text = String::from_utf8(out).unwrap();
             let lengths: Vec<usize> = text.lines().map(str::len).collect();
             let ends = [2, 2, 20_001, 2, 2, 20_001];
-            let begins = match first == &&long {
+            let begins = match first == &long {
                 true => vec![9, 20_001],
                 false => vec![9, 2, 2],
             };

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use url::Url;
 
-use crate::answer::find_rule;
+use crate::engine::answer::find_rule;
 use crate::format::ExampleSpec;
 use crate::paging::{Next, Paging};
 use crate::params::word;
@@ -187,11 +187,11 @@ fn check_job(
         return;
     };
     let base = &*base;
-    let poll = match wait.plan(tool, &view, base, &plan.masked_url(), settings) {
+    let poll = match tool.poll_plan(wait, &view, base, &plan.masked_url(), settings) {
         Ok(poll) => poll,
         Err(error) => return told("/created", &error.to_string()),
     };
-    if let Some(cancel) = wait.cancel_plan(tool, &view, base, settings)
+    if let Some(cancel) = tool.cancel_plan(wait, &view, base, settings)
         && let Err(error) = cancel
     {
         told("/created", &error.to_string());
