@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const LIST: &str = "params: { properties: { page: { type: integer, default: 0, description: x } } }
 request: { method: GET, path: /list, query: [page] }
 paging: { items: $.data, next: { page: $.next } }
-response: { rows: $.data }";
+response: { output: { data: $.data, next: $.next }, rows: data }";
 const FORMATS: [&str; 6] = ["json", "ndjson", "csv", "yaml", "table", "raw"];
 const ROWS: u64 = 2000;
 

@@ -916,7 +916,7 @@ fn a_next_link_that_leaves_the_base_path_gets_no_request() {
                 false => "$.next",
             };
             let list = format!(
-                "{GET}\npaging: {{ items: $.data, next_url: {next} }}\nresponse: {{ rows: $.data }}"
+                "{GET}\npaging: {{ items: $.data, next_url: {next} }}\nresponse: {{ output: {{ data: $.data }}, rows: data }}"
             );
             workspace.tool("list-probe", "read", &list);
             let output = workspace.run(&["call", "list-probe", "--all", "-o", "ndjson"]);
