@@ -14,6 +14,7 @@ mod cli;
 mod codes;
 mod deadline;
 mod downloads;
+mod engine;
 mod fuzz_regressions;
 mod github;
 mod h2;
