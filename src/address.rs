@@ -1,8 +1,66 @@
-//! Addresses: which of them are this machine, which are of the public internet, and which are neither.
+//! Addresses: which of them are this machine, which are of the public internet, and which are neither; and which URLs
+//! are a service's own.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use percent_encoding::percent_decode;
 use url::{Host, Url};
+
+/// Where a URL leads that is not the service's own.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// To another origin, or to what has none, such as a script.
+    Origin,
+    /// To the service, with credentials in the URL.
+    Credentials,
+    /// To a path of the service that is not below its base path, which is this.
+    Path(String),
+}
+
+/// Whether a URL that a service gave is the service's own, as every request of the service is: on its origin, below its
+/// base path and without credentials. All that follows such a URL asks here.
+///
+/// # Errors
+/// Where it leads instead.
+pub fn must_be_own(url: &Url, base: &Url) -> Result<(), Elsewhere> {
+    if url.origin() != base.origin() {
+        return Err(Elsewhere::Origin);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Elsewhere::Credentials);
+    }
+    let below = base.path().trim_end_matches('/');
+    match is_below(url.path(), below) {
+        true => Ok(()),
+        false => Err(Elsewhere::Path(below.to_owned())),
+    }
+}
+
+/// How often a path may be percent-encoded and still be understood by some server.
+const MOST_DECODED: usize = 4;
+
+/// Whether a path is the base path or stands below it, also for servers that decode a path, once or more often, before
+/// they take it apart, that take `\` for `/`, or that take what follows a `;` for no part of a segment.
+fn is_below(path: &str, base: &str) -> bool {
+    let rest = path.strip_prefix(base);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        && (base.is_empty() || !climbs(path))
+}
+
+fn climbs(path: &str) -> bool {
+    let mut path = path.as_bytes().to_vec();
+    for _ in 0..MOST_DECODED {
+        let mut segments = path.split(|b| matches!(b, b'/' | b'\\'));
+        if segments.any(|segment| segment == b".." || segment.starts_with(b"..;")) {
+            return true;
+        }
+        if !path.contains(&b'%') {
+            return false;
+        }
+        path = percent_decode(&path).collect();
+    }
+    false
+}
 
 /// A block of IPv4 addresses: its first address, the length of its prefix, and what it is.
 type Block4 = (Ipv4Addr, u32, &'static str);

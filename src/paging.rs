@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::address::{Elsewhere, must_be_own};
 use crate::project::{
     Condition, Extract, ExtractSpec, Json, JsonPath, Kind, Node, Part, ProjectError, Projector,
     ResponseView, compile_plain_path, jsonpath, refuse_mismatch,
@@ -410,21 +411,17 @@ pub fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, String> 
     let url = Url::parse(current)
         .and_then(|current| current.join(text))
         .map_err(|error| format!("`{text}` is no URL: {error}"))?;
-    if url.origin() != base.origin() {
-        return Err(format!(
+    match must_be_own(&url, base) {
+        Ok(()) => Ok(url),
+        Err(Elsewhere::Origin) => Err(format!(
             "`{text}` leaves the service's origin, {}",
             base.origin().ascii_serialization()
-        ));
+        )),
+        Err(Elsewhere::Credentials) => Err("the URL carries credentials".to_owned()),
+        Err(Elsewhere::Path(below)) => {
+            Err(format!("`{text}` leaves the service's base path, {below}"))
+        }
     }
-    let below = base.path().trim_end_matches('/');
-    let under = url.path().strip_prefix(below);
-    if !under.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-        return Err(format!("`{text}` leaves the service's base path, {below}"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("the URL carries credentials".to_owned());
-    }
-    Ok(url)
 }
 
 /// The cursors that a walk has followed, to tell when one comes again. Only hashes are kept, so that a walk over
@@ -553,6 +550,10 @@ mod tests {
             "<https://a.test/apiary>; rel=next",
             "<../../x>; rel=next",
             "<https://u:p@a.test/api/x>; rel=next",
+            "</api/..%2fadmin>; rel=next",
+            "</api/..%5Cadmin>; rel=next",
+            "</api/%252e%252e/admin>; rel=next",
+            "</api/..;/admin>; rel=next",
         ] {
             assert!(ok(link).is_err(), "{link}");
         }

@@ -127,6 +127,8 @@ impl Call {
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            // A service that floods one task must not keep time and signals waiting.
+            .event_interval(LOOKS)
             .build()
             .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
         let done = runtime.block_on(async {
@@ -484,7 +486,11 @@ async fn read_pages(
             }
         };
         progress.set_message(format!("{} pages, {} items", pages.count(), pages.items()));
-        printer.take(pages, page)?;
+        let taken = printer.take(pages, page);
+        if matches!(taken, Err(Failure::Told(..))) && printer.printer.rows_wait() {
+            pages.stop();
+        }
+        taken?;
     }
 }
 
@@ -628,6 +634,9 @@ fn watch(event: &Event, verbose: bool, waiting: Option<&Progress>) {
 
 /// Most bytes of a body that are told.
 const MOST_OF_BODY: usize = 8 << 10;
+
+/// Steps of work after which the runtime looks at the clock and at signals.
+const LOOKS: u32 = 4;
 
 /// Tells the header fields and the body of a request (`>`) or a response (`<`).
 fn tell_message(mark: char, headers: &[(String, String)], body: &SeenBody) {

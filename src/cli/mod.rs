@@ -167,11 +167,18 @@ fn tell_usage(error: &clap::Error) -> ExitCode {
     let told = Cli::try_parse_from(shown).err();
     let told = told.as_ref().filter(|told| told.kind() == error.kind());
     let text = told.unwrap_or(error).render();
-    terminal::say_usage(
+    let said = terminal::say_usage(
         &text.to_string(),
         &text.ansi().to_string(),
         error.use_stderr(),
     );
+    // Help is what was asked for; what is wrong with a command line is told by the exit code too.
+    if let Err(Failure::Told(code, message)) = said.map_err(Failure::from)
+        && !error.use_stderr()
+    {
+        say(&format!("error: {message}"));
+        return ExitCode::from(code);
+    }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
 }
 

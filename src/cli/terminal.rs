@@ -445,7 +445,7 @@ fn say_as(text: &str, manner: Manner) {
 }
 
 /// Writes what the reader of the command line has to say, which lays it out itself, to standard error or output.
-pub fn say_usage(text: &str, styled: &str, to_stderr: bool) {
+pub fn say_usage(text: &str, styled: &str, to_stderr: bool) -> io::Result<()> {
     let is_styled = match to_stderr {
         true => io::stderr().is_terminal(),
         false => is_terminal(),
@@ -454,10 +454,14 @@ pub fn say_usage(text: &str, styled: &str, to_stderr: bool) {
         true => escaped(styled, Manner::Styled),
         false => escaped(text, Manner::Words),
     };
-    let _ = match to_stderr {
+    match to_stderr {
         true => io::stderr().lock().write_all(text.as_bytes()),
-        false => io::stdout().lock().write_all(text.as_bytes()),
-    };
+        false => {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes())?;
+            out.flush()
+        }
+    }
 }
 
 /// Lets panics be told here too: their messages may quote what a service said.

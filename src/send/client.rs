@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -136,6 +137,19 @@ impl Client {
     /// The URL that all requests stand below.
     pub(super) fn base(&self) -> &Url {
         &self.base
+    }
+
+    /// The proxy that the environment names for a URL, without its credentials.
+    pub(super) fn proxy(&self, url: &Url) -> Option<String> {
+        if is_loopback(&self.base) {
+            return None;
+        }
+        let proxy = Matcher::from_system().intercept(&url.as_str().parse().ok()?)?;
+        let host = proxy.uri().host()?;
+        Some(match proxy.uri().port_u16() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        })
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {

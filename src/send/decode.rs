@@ -28,7 +28,7 @@ pub(super) struct Decoder {
     layers: Vec<Layer>,
     /// Bytes that came, and how many may come.
     came: u64,
-    most: u64,
+    most: Most,
 }
 
 enum Layer {
@@ -42,7 +42,7 @@ impl Decoder {
     ///
     /// # Errors
     /// When the body has a coding that nobody asked for.
-    pub fn of(headers: &HeaderMap, most: u64) -> Result<Option<Decoder>, SendError> {
+    pub fn of(headers: &HeaderMap, most: Most) -> Result<Option<Decoder>, SendError> {
         let mut layers = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
             let value = String::from_utf8_lossy(value.as_bytes());
@@ -80,7 +80,7 @@ impl Decoder {
     pub fn push(&mut self, bytes: &[u8], sink: Sink<'_>) -> Result<(), SendError> {
         self.came += bytes.len() as u64;
         // What cannot be packed grows a little.
-        if self.came > self.most.saturating_add(self.most / 8 + 1024) {
+        if self.came > self.most.bytes.saturating_add(self.most.bytes / 8 + 1024) {
             return Err(too_large(self.most));
         }
         push(&mut self.layers, bytes, self.most, sink)
@@ -98,14 +98,20 @@ impl Decoder {
     }
 }
 
-/// The error of a body that is larger than the service's limit.
-pub(super) fn too_large(most: u64) -> SendError {
-    SendError::Response(format!(
-        "the body is larger than {most} bytes, the service's limits.response_bytes"
-    ))
+/// How large a body may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    pub bytes: u64,
+    /// What says so.
+    pub by: &'static str,
 }
 
-fn push(layers: &mut [Layer], bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<(), SendError> {
+/// The error of a body that is larger than it may be.
+pub(super) fn too_large(Most { bytes, by }: Most) -> SendError {
+    SendError::Response(format!("the body is larger than {bytes} bytes, {by}"))
+}
+
+fn push(layers: &mut [Layer], bytes: &[u8], most: Most, sink: Sink<'_>) -> Result<(), SendError> {
     let Some((layer, inner)) = layers.split_first_mut() else {
         return sink(bytes);
     };
@@ -132,9 +138,9 @@ fn broken(coding: &str, what: &str) -> SendError {
 }
 
 /// Counts what a layer gave.
-fn count(given: &mut u64, piece: &[u8], most: u64) -> Result<(), SendError> {
+fn count(given: &mut u64, piece: &[u8], most: Most) -> Result<(), SendError> {
     *given += piece.len() as u64;
-    match *given > most {
+    match *given > most.bytes {
         true => Err(too_large(most)),
         false => Ok(()),
     }
@@ -180,7 +186,7 @@ impl Gzip {
         self.members > 0 && self.stage == Stage::Head && self.aside.is_empty()
     }
 
-    fn push(&mut self, bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<(), SendError> {
+    fn push(&mut self, bytes: &[u8], most: Most, sink: Sink<'_>) -> Result<(), SendError> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let used = match self.stage {
@@ -223,7 +229,7 @@ impl Gzip {
     }
 
     /// Inflates bytes and gives how many it used.
-    fn body(&mut self, bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<usize, SendError> {
+    fn body(&mut self, bytes: &[u8], most: Most, sink: Sink<'_>) -> Result<usize, SendError> {
         let mut used = 0;
         loop {
             let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
@@ -319,7 +325,7 @@ impl Default for Brotli {
 }
 
 impl Brotli {
-    fn push(&mut self, bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<(), SendError> {
+    fn push(&mut self, bytes: &[u8], most: Most, sink: Sink<'_>) -> Result<(), SendError> {
         let mut used = 0;
         loop {
             if self.is_whole {
@@ -372,11 +378,15 @@ mod tests {
             .iter()
             .map(|value| (CONTENT_ENCODING, HeaderValue::from_static(value)));
         let told = |error: SendError| error.to_string();
+        let most = Most {
+            bytes: LIMIT,
+            by: "the limit",
+        };
         let mut headers = HeaderMap::new();
         fields.for_each(|(name, value)| {
             headers.append(name, value);
         });
-        let Some(mut decoder) = Decoder::of(&headers, LIMIT).map_err(told)? else {
+        let Some(mut decoder) = Decoder::of(&headers, most).map_err(told)? else {
             return Ok(bytes.to_vec());
         };
         let mut decoded = Vec::new();

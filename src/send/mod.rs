@@ -446,7 +446,7 @@ async fn follow(
             .await
             .map_err(|error| Failure {
                 is_sent: !error.is_connect(),
-                error: network_error(error, policy, &url),
+                error: network_error(error, policy, &url, client.proxy(&url)),
             })?;
         let status = response.status().as_u16();
         let Some(location) = redirect::location(status, response.headers(), request.method) else {
@@ -507,7 +507,12 @@ fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, SendErro
 }
 
 /// The innermost cause says what happened; the outer ones repeat the URL, which may carry a secret.
-fn network_error(error: reqwest::Error, policy: &Policy, url: &Url) -> SendError {
+fn network_error(
+    error: reqwest::Error,
+    policy: &Policy,
+    url: &Url,
+    proxy: Option<String>,
+) -> SendError {
     let error = error.without_url();
     if error.is_timeout() && !error.is_connect() {
         return SendError::Timeout {
@@ -522,7 +527,10 @@ fn network_error(error: reqwest::Error, policy: &Policy, url: &Url) -> SendError
         }
         cause = inner;
     }
-    let host = url.host_str().unwrap_or("the service");
+    let mut host = url.host_str().unwrap_or("the service").to_owned();
+    if let Some(proxy) = proxy {
+        host.push_str(&format!(" through the proxy {proxy}"));
+    }
     let what = match error.is_connect() {
         true if error.is_timeout() => {
             format!(

@@ -10,7 +10,7 @@ use reqwest::header::{HeaderMap, TRANSFER_ENCODING};
 use url::Url;
 
 use super::Policy;
-use super::decode::{Decoder, too_large};
+use super::decode::{Decoder, Most, too_large};
 use super::download::{Destination, Download};
 use super::error::SendError;
 use super::{Answer, is_success, network_error};
@@ -19,6 +19,9 @@ use crate::sign::SignedRequest;
 
 /// The status of an answer that is a part.
 const PARTIAL: u16 = 206;
+
+/// Bytes of the body of an error answer that are kept at the most; no error has more to say.
+const MOST_OF_ERROR: u64 = 8 << 20;
 
 /// How an answer is received.
 pub(super) struct Receiver<'r> {
@@ -37,7 +40,7 @@ impl Receiver<'_> {
     pub async fn read(&self, response: reqwest::Response) -> Result<Answer, SendError> {
         let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
         let status = parts.status.as_u16();
-        let mut taken = Taken::new(self.policy.limits.response_bytes);
+        let mut taken = Taken::new(self.most(status));
         let incomplete = match is_success(status) {
             true => {
                 self.refuse_part(status)?;
@@ -65,6 +68,20 @@ impl Receiver<'_> {
         })
     }
 
+    fn most(&self, status: u16) -> Most {
+        let bytes = self.policy.limits.response_bytes;
+        match !is_success(status) && bytes > MOST_OF_ERROR {
+            true => Most {
+                bytes: MOST_OF_ERROR,
+                by: "the most that is read of an error",
+            },
+            false => Most {
+                bytes,
+                by: "the service's limits.response_bytes",
+            },
+        }
+    }
+
     fn refuse_part(&self, status: u16) -> Result<(), SendError> {
         match status == PARTIAL && !self.request.asks_for_range() {
             true => Err(SendError::Response(
@@ -85,7 +102,7 @@ impl Receiver<'_> {
         let decoder = match self.request.method {
             // Its header fields are those of a body that does not come.
             Method::Head => None,
-            _ => Decoder::of(&parts.headers, self.policy.limits.response_bytes)?,
+            _ => Decoder::of(&parts.headers, taken.most)?,
         };
         let Some(mut decoder) = decoder else {
             taken.expected = body.size_hint().exact().unwrap_or_default();
@@ -107,7 +124,7 @@ impl Receiver<'_> {
         version: Version,
     ) -> Result<Option<Bytes>, SendError> {
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| network_error(error, self.policy, self.url))?;
+            let frame = frame.map_err(|error| network_error(error, self.policy, self.url, None))?;
             // What else there is are trailers.
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
@@ -143,7 +160,7 @@ fn refuse_transfer_coding(headers: &HeaderMap) -> Result<(), SendError> {
 /// What of a body came so far, unpacked.
 struct Taken<'d> {
     file: Option<(Download, &'d Destination)>,
-    most: u64,
+    most: Most,
     /// How long the body is said to be; 0 where nothing is said.
     expected: u64,
     size: u64,
@@ -153,7 +170,7 @@ struct Taken<'d> {
 }
 
 impl<'d> Taken<'d> {
-    fn new(most: u64) -> Taken<'d> {
+    fn new(most: Most) -> Taken<'d> {
         Taken {
             file: None,
             most,
@@ -191,7 +208,7 @@ impl<'d> Taken<'d> {
             return self.refuse_excess();
         }
         if !self.only.is_empty() {
-            let room = usize::try_from(self.expected.min(self.most)).unwrap_or_default();
+            let room = usize::try_from(self.expected.min(self.most.bytes)).unwrap_or_default();
             self.all.reserve(room.max(self.only.len() + piece.len()));
             self.all.extend_from_slice(&std::mem::take(&mut self.only));
         }
@@ -201,13 +218,13 @@ impl<'d> Taken<'d> {
 
     /// Counts a piece, and gives how much of it fits.
     fn count(&mut self, length: usize) -> usize {
-        let room = self.most.saturating_sub(self.size);
+        let room = self.most.bytes.saturating_sub(self.size);
         self.size += length as u64;
         length.min(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
     fn refuse_excess(&self) -> Result<(), SendError> {
-        match self.size > self.most {
+        match self.size > self.most.bytes {
             true => Err(too_large(self.most)),
             false => Ok(()),
         }

@@ -40,6 +40,7 @@ mod schema_agreement;
 mod schemas;
 mod send;
 mod services;
+mod streams;
 mod terminal;
 mod trust;
 mod walk;

@@ -824,6 +824,12 @@ fn a_redirect_that_leaves_the_base_path_gets_no_request() {
         ("/api/%2e%2e/admin", "base path"),
         ("/api/..%2fadmin", "base path"),
         ("/api/..%5Cadmin", "base path"),
+        ("/api/%252e%252e/admin", "base path"),
+        ("/api/..;/admin", "base path"),
+        (
+            "javascript:alert(1)",
+            "another origin, a URL of `javascript`",
+        ),
         ("..\\admin", "base path"),
         ("//ORIGIN/admin", "base path"),
         ("http://me:made-up@ORIGIN/api/x", "a URL with credentials"),
@@ -867,6 +873,160 @@ fn a_redirect_that_leaves_the_base_path_gets_no_request() {
         workspace.run(&["call", "get-probe"]).expect(0);
         assert_eq!(fake.targets(), ["/api/probe", "/api/moved"], "{location}");
     }
+}
+
+#[test]
+fn a_next_link_that_leaves_the_base_path_gets_no_request() {
+    let other = Fake::script([Reply::ok()]);
+    for (link, told) in [
+        ("/", "leaves the service's base path, /api"),
+        ("/admin", "base path"),
+        ("/apiary", "base path"),
+        ("/api/../admin", "base path"),
+        ("/api/%2e%2e/admin", "base path"),
+        ("/api/..%2fadmin", "base path"),
+        ("/api/..%5Cadmin", "base path"),
+        ("/api/x%2F..%2F..%2Fadmin", "base path"),
+        ("/api/%2e%2e%2fadmin", "base path"),
+        ("/api/%252e%252e/admin", "base path"),
+        ("/api/..;/admin", "base path"),
+        ("..%2f..%2fadmin", "base path"),
+        ("..\\admin", "base path"),
+        ("http://me:made-up@ORIGIN/api/x", "credentials"),
+        ("https://ORIGIN/api/x", "leaves the service's origin"),
+        ("http://OTHER/api/x", "leaves the service's origin"),
+        ("http://ORIGIN@OTHER/api/x", "leaves the service's origin"),
+        ("\\\\OTHER\\api", "leaves the service's origin"),
+        ("javascript:alert(1)", "leaves the service's origin"),
+        ("http://[", "is no URL"),
+    ] {
+        for in_header in [false, true] {
+            let fake = Fake::start({
+                let (other, link) = (other.address().to_string(), link.to_owned());
+                move |request| {
+                    let own = request.header("host").unwrap_or_default();
+                    let link = link.replace("ORIGIN", own).replace("OTHER", &other);
+                    Reply::json(200, &json!({ "data": [{ "id": 1 }], "next": &link }))
+                        .with("link", format!("<{link}>; rel=next"))
+                }
+            });
+            let workspace = probe(&format!("{}/api", fake.origin()), "");
+            let next = match in_header {
+                true => "{ header: Link, rel: next }",
+                false => "$.next",
+            };
+            let list = format!(
+                "{GET}\npaging: {{ items: $.data, next_url: {next} }}\nresponse: {{ output: {{ data: $.data }}, rows: data }}"
+            );
+            workspace.tool("list-probe", "read", &list);
+            let output = workspace.run(&["call", "list-probe", "--all", "-o", "ndjson"]);
+            assert_eq!(output.code, 5, "{link}: {}", output.stderr);
+            assert_tells(&output, &[told]);
+            assert_eq!(output.stdout, "{\"id\":1}\n", "{link}");
+            assert_eq!(fake.targets(), ["/api/probe"], "{link}");
+        }
+    }
+    assert_eq!(other.requests(), []);
+}
+
+// Floods
+
+#[test]
+fn informational_answers_without_end_do_not_hold_the_clock() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        let hint = b"HTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\n".repeat(200);
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            while stream.write_all(&hint).is_ok() {}
+        }
+    });
+    let workspace = probe(&origin, "");
+    let started = std::time::Instant::now();
+    let output = workspace.run(&["call", "get-probe", "--deadline", "1s"]);
+    let output = output.expect(8);
+    assert_tells(&output, &["within 1.0 s"]);
+    // Without a look at the clock in between, it takes a minute.
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn of_a_large_error_enough_is_read() {
+    let fake = Fake::script([Reply::new(400, "text/plain", "z".repeat(10 << 20))]);
+    let workspace = probe(&fake.origin(), "");
+    let output = workspace.run(&["call", "get-probe"]).expect(6);
+    assert_tells(
+        &output,
+        &[
+            "the service answered 400",
+            "zzzz",
+            "its answer is not whole: the body is larger than 8388608 bytes, the most that is read of an error",
+        ],
+    );
+    assert!(output.stderr.len() < 2000);
+    assert_eq!(fake.targets(), ["/probe"]);
+}
+
+// Proxies
+
+#[test]
+fn what_a_proxy_refuses_is_told_as_that_and_gives_it_no_secret() {
+    let fake_of = |status: u16| {
+        let told = Reply::new(status, "text/html", "<h1>\u{1b}[31mno</h1>");
+        Fake::script([told.with("location", "http://127.0.0.1:1/api")])
+    };
+    for (status, variable) in [
+        (407, "HTTPS_PROXY"),
+        (502, "https_proxy"),
+        (302, "ALL_PROXY"),
+        (403, "all_proxy"),
+    ] {
+        let proxy = fake_of(status);
+        let service = "auth: { kind: bearer, secret: { env: PROBE_KEY, help: x } }";
+        let workspace = probe("https://api.example.test", service);
+        let url = proxy
+            .origin()
+            .replace("http://", "http://user:made-up-password@");
+        let mut command = workspace.toolrun();
+        command.args(["call", "get-probe"]).env(variable, url);
+        let output = output(command.env("PROBE_KEY", "made-up-key-of-the-service"));
+        let output = output.expect(8);
+        let told = format!(
+            "error: cannot connect to api.example.test through the proxy {}: ",
+            proxy.address()
+        );
+        assert_tells(&output, &[&told]);
+        assert!(!output.stderr.contains("made-up"), "{}", output.stderr);
+        let requests = proxy.requests();
+        assert_eq!(requests.len(), 3, "{status}");
+        for request in requests {
+            assert_eq!(request.method, "CONNECT");
+            assert_eq!(request.header("authorization"), None);
+            assert!(request.header("proxy-authorization").is_some());
+        }
+    }
+}
+
+#[test]
+fn loopback_goes_through_no_proxy() {
+    let (proxy, fake) = (Fake::script([Reply::ok()]), Fake::script([Reply::ok()]));
+    let workspace = probe(&fake.origin(), "");
+    let mut command = workspace.toolrun();
+    command.args(["call", "get-probe"]);
+    for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(variable, proxy.origin());
+    }
+    output(&mut command).expect(0);
+    assert_eq!(proxy.requests(), []);
+    assert_eq!(fake.targets(), ["/probe"]);
+    // What is not reached is not told as the proxy's doing.
+    let workspace = probe(&crate::support::refused_origin(), "");
+    let mut command = workspace.toolrun();
+    command
+        .args(["call", "get-probe"])
+        .env("ALL_PROXY", proxy.origin());
+    let output = output(&mut command).expect(8);
+    assert!(!output.stderr.contains("proxy"), "{}", output.stderr);
 }
 
 // Where a service stands

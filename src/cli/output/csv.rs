@@ -1,6 +1,6 @@
 //! Comma-separated values (RFC 4180).
 
-use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 
 use indexmap::IndexSet;
 use tempfile::SpooledTempFile;
@@ -25,6 +25,12 @@ pub enum Sheet {
 /// Rows that wait, and what is known of their columns.
 pub struct Spool {
     rows: BufWriter<SpooledTempFile>,
+    /// Rows that are whole there.
+    count: usize,
+    /// Rows for which there was no place any more.
+    late: Vec<u8>,
+    /// Why, until it is told.
+    failure: Option<io::Error>,
     columns: IndexSet<String>,
     /// Whether some row has no members.
     has_values: bool,
@@ -38,32 +44,37 @@ impl Sheet {
                 columns,
                 begun: false,
             },
-            None => Sheet::Open(Box::new(Spool {
-                rows: BufWriter::new(tempfile::spooled_tempfile(IN_MEMORY)),
-                columns: IndexSet::new(),
-                has_values: false,
-            })),
+            None => Sheet::Open(Box::new(Spool::new(tempfile::spooled_tempfile(IN_MEMORY)))),
         }
     }
 
-    /// Adds rows.
+    /// Whether all rows wait, so that none of them was written yet.
+    pub fn waits(&self) -> bool {
+        matches!(self, Sheet::Open(_))
+    }
+
+    /// Adds rows. Where there is no place for rows that wait, that is an error, and they are kept all the same:
+    /// [`Sheet::finish`] writes them.
     pub fn add<'o>(
         &mut self,
         out: &mut impl Write,
-        mut rows: impl Iterator<Item = Part<'o>>,
+        rows: impl Iterator<Item = Part<'o>>,
     ) -> io::Result<()> {
         match self {
             Sheet::Known { columns, begun } => {
                 let mut writer = ::csv::Writer::from_writer(out);
                 if !std::mem::replace(begun, true) {
-                    writer.write_record(columns.iter())?;
+                    writer.write_record(columns.iter()).map_err(io_error)?;
                 }
                 for row in rows {
                     write_row(&mut writer, columns, row)?;
                 }
                 writer.flush()
             }
-            Sheet::Open(spool) => rows.try_for_each(|row| spool.add(row)),
+            Sheet::Open(spool) => {
+                rows.for_each(|row| spool.add(row));
+                spool.failure.take().map_or(Ok(()), Err)
+            }
         }
     }
 
@@ -77,7 +88,18 @@ impl Sheet {
 }
 
 impl Spool {
-    fn add(&mut self, row: Part<'_>) -> io::Result<()> {
+    fn new(rows: SpooledTempFile) -> Spool {
+        Spool {
+            rows: BufWriter::new(rows),
+            count: 0,
+            late: Vec::new(),
+            failure: None,
+            columns: IndexSet::new(),
+            has_values: false,
+        }
+    }
+
+    fn add(&mut self, row: Part<'_>) {
         self.has_values |= row.kind() != Kind::Object;
         for (key, _) in row.members() {
             let name = key.name();
@@ -85,8 +107,17 @@ impl Spool {
                 self.columns.insert(name.into_owned());
             }
         }
-        write::compact(row, &mut self.rows)?;
-        self.rows.write_all(b"\n")
+        let mut line = Vec::with_capacity(row.text().len() + 1);
+        // To write to memory cannot fail.
+        let _ = write::compact(row, &mut line);
+        line.push(b'\n');
+        if self.late.is_empty() {
+            match self.rows.write_all(&line) {
+                Ok(()) => return self.count += 1,
+                Err(error) => self.failure = Some(no_place(&error)),
+            }
+        }
+        self.late.extend(line);
     }
 
     fn write(self, out: &mut impl Write) -> io::Result<()> {
@@ -97,18 +128,38 @@ impl Spool {
             if self.has_values && !columns.iter().any(|name| name == VALUE) {
                 columns.push(VALUE.to_owned());
             }
-            writer.write_record(&columns)?;
+            writer.write_record(&columns).map_err(io_error)?;
         }
-        let mut rows = self
-            .rows
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?;
-        rows.rewind()?;
-        for line in BufReader::new(rows).split(b'\n') {
-            let row = Json::read(line?.into()).map_err(io::Error::other)?;
-            write_row(&mut writer, &columns, row.part())?;
+        // What is still in memory need not go to a file first, which may be full.
+        let (mut file, buffered) = self.rows.into_parts();
+        let buffered = buffered.unwrap_or_default();
+        file.rewind()?;
+        let whole = BufReader::new(file.chain(&*buffered)).split(b'\n');
+        let late = self.late.split(|b| *b == b'\n').map(|row| Ok(row.into()));
+        for line in whole.take(self.count).chain(late) {
+            let line = line?;
+            if !line.is_empty() {
+                let row = Json::read(line.into()).map_err(io::Error::other)?;
+                write_row(&mut writer, &columns, row.part())?;
+            }
         }
         writer.flush()
+    }
+}
+
+/// The error of rows that have no place to wait in.
+fn no_place(error: &io::Error) -> io::Error {
+    io::Error::other(format!(
+        "rows wait in a temporary file in {} until all columns are known: {error}",
+        std::env::temp_dir().display()
+    ))
+}
+
+/// A pipe that nobody reads any more must be known as one.
+fn io_error(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 
@@ -136,7 +187,7 @@ fn write_row(
             })
             .collect(),
     };
-    Ok(writer.write_record(cells)?)
+    writer.write_record(cells).map_err(io_error)
 }
 
 #[cfg(test)]
@@ -204,5 +255,31 @@ mod tests {
         assert!(text.starts_with("text,last\nxxx"));
         assert!(text.ends_with(",\n,1\n"));
         assert_eq!(text.lines().count(), 10_002);
+    }
+
+    #[test]
+    fn rows_without_a_place_are_told_and_written() {
+        let long = json!([{ "text": "x".repeat(20_000) }]);
+        let short = json!([{ "text": "y" }, { "more": "z" }]);
+        for first in [&long, &short] {
+            let place = tempfile::spooled_tempfile_in(10_000, "/no/such/folder");
+            let mut sheet = Sheet::Open(Box::new(Spool::new(place)));
+            let (mut out, mut failures) = (Vec::new(), 0);
+            for page in [first, &short, &long, &short, &long] {
+                let page = Json::of(page);
+                let added = sheet.add(&mut out, page.part().elements());
+                failures += usize::from(added.is_err());
+            }
+            assert_eq!(failures, 1);
+            sheet.finish(&mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            let lengths: Vec<usize> = text.lines().map(str::len).collect();
+            let ends = [2, 2, 20_001, 2, 2, 20_001];
+            let begins = match first == &long {
+                true => vec![9, 20_001],
+                false => vec![9, 2, 2],
+            };
+            assert_eq!(lengths, [&begins[..], &ends[..]].concat());
+        }
     }
 }

@@ -84,8 +84,8 @@ impl<'t> Printer<'t> {
             }
             Format::Table => table::write(&mut self.out, self.tool, output.part())?,
             Format::Ndjson | Format::Csv | Format::Raw => {
-                self.page(output)?;
-                return self.finish();
+                let done = self.page(output);
+                return done.and(self.finish());
             }
         }
         Ok(self.out.flush()?)
@@ -113,6 +113,11 @@ impl<'t> Printer<'t> {
             self.out.write_all(b"\n")?;
         }
         Ok(())
+    }
+
+    /// Whether the rows wait for the last page, so that they are there also where a page could not be taken.
+    pub fn rows_wait(&self) -> bool {
+        self.sheet.as_ref().is_some_and(csv::Sheet::waits)
     }
 
     /// Prints what has waited for the last page.
