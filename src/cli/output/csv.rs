@@ -8,16 +8,23 @@ use tempfile::SpooledTempFile;
 use toolrun::json::{Json, Kind, Part, write};
 
 use super::cell;
+use crate::cli::{Done, Failure, exit};
 
 /// Bytes of rows that are kept in memory while the header is not known; more go to a temporary file.
 const IN_MEMORY: usize = 1 << 20;
+/// Columns at the most: each row has a cell for each, so that a body in which every row has a key of its own would
+/// become as many cells as the square of its rows.
+const COLUMNS: usize = 10_000;
 /// The column of rows that have no members.
 const VALUE: &str = "value";
 
 /// A table that is written row by row.
 pub enum Sheet {
     /// The descriptor names the columns, so that rows can be written as they come.
-    Known { columns: Vec<String>, begun: bool },
+    Known {
+        columns: IndexSet<String>,
+        begun: bool,
+    },
     /// Each row may bring a column of its own, so that rows wait until the last one has come.
     Open(Box<Spool>),
 }
@@ -35,7 +42,7 @@ impl Sheet {
     pub fn new(columns: Option<Vec<String>>) -> Sheet {
         match columns {
             Some(columns) => Sheet::Known {
-                columns,
+                columns: columns.into_iter().collect(),
                 begun: false,
             },
             None => Sheet::Open(Box::new(Spool {
@@ -51,17 +58,11 @@ impl Sheet {
         &mut self,
         out: &mut impl Write,
         mut rows: impl Iterator<Item = Part<'o>>,
-    ) -> io::Result<()> {
+    ) -> Done {
         match self {
             Sheet::Known { columns, begun } => {
-                let mut writer = ::csv::Writer::from_writer(out);
-                if !std::mem::replace(begun, true) {
-                    writer.write_record(columns.iter())?;
-                }
-                for row in rows {
-                    write_row(&mut writer, columns, row)?;
-                }
-                writer.flush()
+                let needs_header = !std::mem::replace(begun, true);
+                Ok(write_rows(out, columns, needs_header, rows)?)
             }
             Sheet::Open(spool) => rows.try_for_each(|row| spool.add(row)),
         }
@@ -77,25 +78,28 @@ impl Sheet {
 }
 
 impl Spool {
-    fn add(&mut self, row: Part<'_>) -> io::Result<()> {
+    fn add(&mut self, row: Part<'_>) -> Done {
         self.has_values |= row.kind() != Kind::Object;
         for (key, _) in row.members() {
             let name = key.name();
             if !self.columns.contains(&*name) {
+                if self.columns.len() == COLUMNS {
+                    return Err(too_wide());
+                }
                 self.columns.insert(name.into_owned());
             }
         }
         write::compact(row, &mut self.rows)?;
-        self.rows.write_all(b"\n")
+        Ok(self.rows.write_all(b"\n")?)
     }
 
     fn write(self, out: &mut impl Write) -> io::Result<()> {
-        let mut columns: Vec<String> = self.columns.into_iter().collect();
+        let mut columns = self.columns;
         let mut writer = ::csv::Writer::from_writer(out);
         // Rows without members alone are a list, and need no heading.
         if !columns.is_empty() {
-            if self.has_values && !columns.iter().any(|name| name == VALUE) {
-                columns.push(VALUE.to_owned());
+            if self.has_values {
+                columns.insert(VALUE.to_owned());
             }
             writer.write_record(&columns)?;
         }
@@ -112,16 +116,39 @@ impl Spool {
     }
 }
 
+fn too_wide() -> Failure {
+    Failure::Told(
+        exit::RESPONSE,
+        format!(
+            "the csv would have more than {COLUMNS} columns, which is beyond its limit; json, ndjson and yaml print it"
+        ),
+    )
+}
+
+fn write_rows<'o>(
+    out: &mut impl Write,
+    columns: &IndexSet<String>,
+    needs_header: bool,
+    mut rows: impl Iterator<Item = Part<'o>>,
+) -> io::Result<()> {
+    let mut writer = ::csv::Writer::from_writer(out);
+    if needs_header {
+        writer.write_record(columns)?;
+    }
+    rows.try_for_each(|row| write_row(&mut writer, columns, row))?;
+    writer.flush()
+}
+
 fn write_row(
     writer: &mut ::csv::Writer<impl Write>,
-    columns: &[String],
+    columns: &IndexSet<String>,
     row: Part<'_>,
 ) -> io::Result<()> {
     let cells: Vec<String> = match row.kind() {
         Kind::Object => {
             let mut cells = vec![String::new(); columns.len()];
             for (key, member) in row.members() {
-                if let Some(at) = columns.iter().position(|name| key.is(name)) {
+                if let Some(at) = columns.get_index_of(&*key.name()) {
                     cells[at] = cell(member);
                 }
             }
