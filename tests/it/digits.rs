@@ -35,7 +35,7 @@ fn a_file_of_arguments_keeps_digits_or_is_refused() {
         (
             "a.yaml",
             format!("any: [1, {{ b: {FRACTION} }}]"),
-            Err("at line 1 column 14"),
+            Err("at line 1 column 15"),
         ),
         ("a.yaml", "n: 1e999".to_owned(), Err("not finite")),
         ("a.yaml", "n: 1e-999".to_owned(), Err("more digits")),
@@ -79,46 +79,49 @@ fn a_file_of_arguments_keeps_digits_or_is_refused() {
 
 #[test]
 fn a_literal_of_too_many_digits_is_an_error_where_it_stands() {
-    // The tool, where the number stands, what is told.
+    let request = "request: { method: GET, path: /x }";
+    // The tool, the number in it, what is told.
     let cases = [
         (
             format!("request: {{ method: GET, path: /x, query: {{ q: {FRACTION} }} }}"),
-            "6:51",
+            FRACTION,
             "more digits",
         ),
         (
             format!("request: {{ method: GET, path: /x, query: {{ q: {LONG} }} }}"),
-            "6:51",
+            LONG,
             "64 bits",
         ),
         (
             format!("request: {{ method: GET, path: /x, query: {{ q: '{{{{ {FRACTION} }}}}' }} }}"),
-            "6:55",
+            FRACTION,
+            "more digits",
+        ),
+        (
+            format!("{request}\nresponse: {{ output: 'x {{{{ body.n == {LONG} }}}}' }}"),
+            LONG,
+            "more digits",
+        ),
+        (
+            format!("{request}\nresponse: {{ output: '$[?@.n == {LONG}]' }}"),
+            LONG,
             "more digits",
         ),
         (
             format!(
-                "request: {{ method: GET, path: /x }}\nresponse: {{ output: 'x {{{{ body.n == {LONG} }}}}' }}"
+                "params: {{ properties: {{ n: {{ type: number, default: {FRACTION} }} }} }}\n\
+                 request: {{ method: GET, path: /x, query: [n] }}"
             ),
-            "7:38",
-            "more digits",
-        ),
-        (
-            format!(
-                "request: {{ method: GET, path: /x }}\nresponse: {{ output: '$[?@.n == {LONG}]' }}"
-            ),
-            "7:32",
-            "more digits",
-        ),
-        (
-            format!(
-                "params: {{ properties: {{ n: {{ type: number, default: {FRACTION} }} }} }}\nrequest: {{ method: GET, path: /x, query: [n] }}"
-            ),
-            "6:51",
+            FRACTION,
             "more digits",
         ),
     ];
-    for (tool, place, told) in cases {
+    for (tool, number, told) in cases {
+        let before = tool.split(number).next().unwrap();
+        // Five lines stand before what a case writes.
+        let line = 6 + before.matches('\n').count();
+        let column = before.rsplit('\n').next().unwrap().len() + 1;
+        let place = format!("probe.yaml:{line}:{column}");
         let workspace = Workspace::new();
         workspace.service("http://127.0.0.1:1", "");
         workspace.tool("probe", "read", &tool);
@@ -126,10 +129,7 @@ fn a_literal_of_too_many_digits_is_an_error_where_it_stands() {
             let output = workspace.run(command);
             assert_eq!(output.code, 3, "{tool}: {}", output.stderr);
             let said = format!("{}{}", output.stdout, output.stderr);
-            assert!(
-                said.contains(&format!("probe.yaml:{place}")),
-                "{tool}: {said}"
-            );
+            assert!(said.contains(&place), "{place} {tool}: {said}");
             assert!(said.contains(told), "{tool}: {said}");
         }
     }

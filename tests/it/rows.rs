@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::support::{Fake, Reply, Workspace, assert_tells};
+use crate::support::{Fake, Reply, Workspace, assert_tells, output};
 
 const FORMATS: [&str; 5] = ["json", "ndjson", "table", "csv", "yaml"];
 
@@ -126,8 +126,12 @@ fn a_csv_of_more_columns_than_rows_is_refused_and_not_squared() {
     );
     for all in [&[][..], &["--all"]] {
         let call = ["call", "list-probes", "-o", "csv"];
-        let output = workspace.run(&[&call[..], all].concat()).expect(9);
-        assert_eq!(output.stdout, "");
+        let output = workspace.run(&[&call[..], all].concat());
+        assert!(
+            output.code == 9 && output.stdout.is_empty(),
+            "{}",
+            output.stderr
+        );
         assert_tells(&output, &["more than 10000 columns", "ndjson"]);
     }
 }
@@ -151,5 +155,26 @@ fn a_full_disk_is_told_also_where_the_walk_failed() {
             assert_eq!(done.status.code(), Some(expected), "{format}: {told}");
             assert!(told.contains("No space left on device"), "{format}: {told}");
         }
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_temporary_file_that_cannot_be_is_told_as_what_it_is() {
+    let row = json!({ "text": "x".repeat(1000) });
+    let pages = [("", json!({ "data": vec![row; 1000] }))];
+    let tool = "paging: { items: $.data, next: { cursor: $.next } }\nresponse: { rows: data }";
+    let (_fake, workspace) = list(&pages, tool);
+    for all in [&[][..], &["--all"]] {
+        let mut call = workspace.toolrun();
+        call.args(["call", "list-probes", "-o", "csv"])
+            .args(all)
+            .env("TMPDIR", "/nowhere");
+        let output = output(&mut call).expect(1);
+        assert_eq!(output.stdout, "");
+        assert_tells(
+            &output,
+            &["temporary file in /nowhere", "No such file", "ndjson"],
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Comma-separated values (RFC 4180).
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 
 use indexmap::IndexSet;
@@ -11,7 +12,7 @@ use super::cell;
 use crate::cli::{Done, Failure, exit};
 
 /// Bytes of rows that are kept in memory while the header is not known; more go to a temporary file.
-const IN_MEMORY: usize = 1 << 20;
+const IN_MEMORY: usize = 128 << 10;
 /// Columns at the most: each row has a cell for each, so that a body in which every row has a key of its own would
 /// become as many cells as the square of its rows.
 const COLUMNS: usize = 10_000;
@@ -69,7 +70,7 @@ impl Sheet {
     }
 
     /// Writes what has waited.
-    pub fn finish(self, out: &mut impl Write) -> io::Result<()> {
+    pub fn finish(self, out: &mut impl Write) -> Done {
         match self {
             Sheet::Known { .. } => Ok(()),
             Sheet::Open(spool) => spool.write(out),
@@ -89,31 +90,44 @@ impl Spool {
                 self.columns.insert(name.into_owned());
             }
         }
-        write::compact(row, &mut self.rows)?;
-        Ok(self.rows.write_all(b"\n")?)
+        write::compact(row, &mut self.rows)
+            .and_then(|()| self.rows.write_all(b"\n"))
+            .map_err(cannot_wait)
     }
 
-    fn write(self, out: &mut impl Write) -> io::Result<()> {
+    fn write(self, out: &mut impl Write) -> Done {
         let mut columns = self.columns;
-        let mut writer = ::csv::Writer::from_writer(out);
+        let rows = self.rows.into_inner();
+        let mut rows = rows.map_err(|error| cannot_wait(error.into_error()))?;
+        rows.rewind().map_err(cannot_wait)?;
         // Rows without members alone are a list, and need no heading.
-        if !columns.is_empty() {
-            if self.has_values {
-                columns.insert(VALUE.to_owned());
-            }
-            writer.write_record(&columns)?;
+        let needs_header = !columns.is_empty();
+        if needs_header && self.has_values {
+            columns.insert(VALUE.to_owned());
         }
-        let mut rows = self
-            .rows
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?;
-        rows.rewind()?;
+        let mut writer = ::csv::Writer::from_writer(out);
+        if needs_header {
+            writer.write_record(&columns).map_err(io::Error::from)?;
+        }
         for line in BufReader::new(rows).split(b'\n') {
-            let row = Json::read(line?.into()).map_err(io::Error::other)?;
+            let row = Json::read(line.map_err(cannot_wait)?.into()).map_err(io::Error::other)?;
             write_row(&mut writer, &columns, row.part())?;
         }
-        writer.flush()
+        Ok(writer.flush()?)
     }
+}
+
+/// The rows that wait are lost with their file, and nothing of them was printed.
+#[allow(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn cannot_wait(error: io::Error) -> Failure {
+    let folder = std::env::temp_dir();
+    Failure::Told(
+        exit::OUTPUT,
+        format!(
+            "cannot keep the rows of the csv in a temporary file in {}: {error}; ndjson prints rows as they come",
+            folder.display()
+        ),
+    )
 }
 
 fn too_wide() -> Failure {
@@ -144,9 +158,9 @@ fn write_row(
     columns: &IndexSet<String>,
     row: Part<'_>,
 ) -> io::Result<()> {
-    let cells: Vec<String> = match row.kind() {
+    let cells: Vec<Cow<'_, str>> = match row.kind() {
         Kind::Object => {
-            let mut cells = vec![String::new(); columns.len()];
+            let mut cells = vec![Cow::Borrowed(""); columns.len()];
             for (key, member) in row.members() {
                 if let Some(at) = columns.get_index_of(&*key.name()) {
                     cells[at] = cell(member);
@@ -159,11 +173,11 @@ fn write_row(
             .iter()
             .map(|name| match name == VALUE {
                 true => cell(row),
-                false => String::new(),
+                false => Cow::Borrowed(""),
             })
             .collect(),
     };
-    Ok(writer.write_record(cells)?)
+    Ok(writer.write_record(cells.iter().map(|cell| cell.as_bytes()))?)
 }
 
 #[cfg(test)]
