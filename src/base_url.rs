@@ -15,10 +15,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::address::{is_loopback, is_loopback_name, special_literal};
-use crate::descriptor::SettingSpec;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
-use crate::plan::{PathTemplate, RenderError};
+use crate::plan::{PathTemplate, RenderError, Scalar};
+use crate::source::{Check, Code, join, join_index};
 use crate::template::{Expression, Names, Piece, Scope, Template, shown, text_of};
 
 /// A URL that all requests stand below: its text, or a text with the domains that it must lie within.
@@ -107,6 +105,23 @@ enum Within {
 const PENDING: &str = "https://pending.invalid";
 
 static PENDING_URL: LazyLock<Option<Url>> = LazyLock::new(|| Url::parse(PENDING).ok());
+
+/// A named value that a user may override.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingSpec {
+    /// What it is for.
+    pub description: Option<String>,
+    /// The value when nobody gives another.
+    pub default: Option<Scalar>,
+    /// The value in examples, where there is no default.
+    pub example: Option<Scalar>,
+    /// The environment variable that overrides it.
+    #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]*$"))]
+    pub env: Option<String>,
+    /// A regular expression that the value must match.
+    pub pattern: Option<String>,
+}
 
 /// What a base URL is compiled with.
 pub struct Context<'c> {
@@ -807,7 +822,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::descriptor::Source;
+    use crate::source::Source;
 
     fn compile(spec: Value) -> Result<BaseUrl, String> {
         let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());

@@ -37,13 +37,10 @@
 )]
 
 pub mod address;
-mod answer;
 pub mod base_url;
 pub mod catalog;
-pub mod descriptor;
+pub mod check;
 pub mod engine;
-pub mod error;
-pub mod examples;
 pub mod format;
 #[cfg(feature = "import")]
 pub mod import;
@@ -58,23 +55,19 @@ mod said;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod send;
-pub mod service;
-mod session;
 pub mod sign;
 pub mod source;
 pub mod template;
 pub mod tool;
-pub mod validate;
 pub mod wait;
-pub mod walk;
 pub mod words;
 pub mod yaml;
 
 pub use catalog::Catalog;
+pub use engine::Job;
+pub use engine::error::{Error, ErrorKind, Upstream};
+pub use engine::walk::{Incomplete, Note, Pages, Stopped};
 pub use engine::{Engine, Outcome, Page, WalkLimits};
-pub use error::{Error, ErrorKind, Upstream};
 pub use plan::{Files, Plan};
 pub use sign::Secret;
 pub use tool::Tool;
-pub use wait::Job;
-pub use walk::{Incomplete, Note, Pages, Stopped};

@@ -9,12 +9,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
 use crate::project::{
     Condition, Extract, ExtractSpec, Json, JsonPath, Kind, Node, Part, ProjectError, Projector,
     ResponseView, compile_plain_path, jsonpath, refuse_mismatch,
 };
+use crate::source::{Check, Code, join};
 use crate::template::Names;
 
 /// Pages that a walk takes when nobody sets another cap.
@@ -101,7 +100,7 @@ impl Paging {
                 &join(pointer, "limit"),
                 0..limit.len(),
                 format!("the tool has no param `{limit}`"),
-                crate::template::nearest(limit, params.iter().copied()),
+                crate::words::nearest(limit, params.iter().copied()),
             );
         }
         let step = match (&spec.next, &spec.next_url) {
@@ -409,7 +408,7 @@ fn compile_next(
                 Code::UnknownName,
                 &at,
                 format!("the tool has no param `{name}`"),
-                crate::template::nearest(name, params.iter().copied()),
+                crate::words::nearest(name, params.iter().copied()),
             );
         }
         let node = Node::compile(value, &at, names, check);
@@ -478,8 +477,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::descriptor::source::Source;
     use crate::project::response_names;
+    use crate::source::Source;
 
     fn compile(spec: Value) -> Result<Paging, String> {
         let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());

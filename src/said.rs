@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::template::scalar_text;
+use crate::words::scalar_text;
 
 /// Most bytes of a service's message that are kept.
 pub const MOST_OF_MESSAGE: usize = 2048;

@@ -1,34 +1,23 @@
-//! Waiting: a request creates a job, which is asked for until it is done.
+//! Waiting: how a job that a request created is asked for, and when it is done.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::Instant;
 
-use crate::answer::upstream_error;
-use crate::descriptor;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
-use crate::engine::{Engine, Page, aimed};
-use crate::error::{Error, Limit, Unfinished};
-use crate::paging::follow_url;
-use crate::plan::{Method, Plan, QuerySpec, RenderError, RequestSpec, RequestTemplate, Scalar};
+use crate::plan::{Method, QuerySpec, RenderError, RequestSpec, RequestTemplate, Scalar};
 use crate::project::{
     Condition, Extract, ExtractSpec, Json, Node, ProjectError, Projector, ResponseKind,
     ResponseView,
 };
-use crate::send::Event;
+use crate::source::{Check, Code, join};
 use crate::template::{Expression, Names};
-use crate::tool::Tool;
+use crate::words;
 
 /// The name by which expressions know the first body.
 const CREATED: &str = "created";
-/// The shortest time that a service may set: one that always says 0 would be asked without end.
-const LEAST_ASKED: Duration = Duration::from_millis(100);
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 const DEFAULT_MAX_INTERVAL: Duration = Duration::from_secs(30);
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(600);
@@ -56,11 +45,11 @@ pub struct WaitSpec {
     pub fail_when: Option<String>,
     /// The first time from one request to the next; each later one is twice as long. A `retry-after` of the service
     /// takes its place. 2s when absent.
-    pub interval: Option<descriptor::Duration>,
+    pub interval: Option<words::Duration>,
     /// The longest time from one request to the next; 30s when absent.
-    pub max_interval: Option<descriptor::Duration>,
+    pub max_interval: Option<words::Duration>,
     /// How long is waited at the most; 10m when absent.
-    pub deadline: Option<descriptor::Duration>,
+    pub deadline: Option<words::Duration>,
     /// The request that cancels the job.
     pub cancel: Option<CancelSpec>,
     /// What a call gives that does not wait: a projection of the first body. Without it the whole first body.
@@ -85,9 +74,12 @@ pub struct Wait {
     url: Option<Extract>,
     until: Condition,
     fail_when: Option<Condition>,
-    interval: Duration,
-    max_interval: Duration,
-    deadline: Duration,
+    /// The first time from one request to the next.
+    pub interval: Duration,
+    /// The longest time from one request to the next.
+    pub max_interval: Duration,
+    /// How long is waited at the most.
+    pub deadline: Duration,
     cancel: Option<RequestTemplate>,
     output: Option<Projector>,
 }
@@ -209,22 +201,6 @@ impl Wait {
         self.cancel.as_ref()
     }
 
-    /// The plan of the request that cancels a job, where there is one.
-    pub fn cancel_plan(
-        &self,
-        tool: &Tool,
-        first: &ResponseView<'_>,
-        base: &url::Url,
-        settings: &Value,
-    ) -> Option<Result<Plan, WaitError>> {
-        let request = self.cancel.as_ref()?;
-        let plan = with_created(first.params, first.body).and_then(|params| {
-            let plan = tool.render_request(request, base, &params, settings);
-            plan.map_err(WaitError::from)
-        });
-        Some(plan)
-    }
-
     /// Whether the job is done.
     ///
     /// # Errors
@@ -259,36 +235,29 @@ impl Wait {
         }
     }
 
-    /// The plan of the request that asks for a job, from the first response. A relative URL starts at `current`.
+    /// The URL of the job as the first response tells it, where that is how it is found.
     ///
     /// # Errors
-    /// When the response does not lead to a request to the service.
-    pub fn plan(
-        &self,
-        tool: &Tool,
-        first: &ResponseView<'_>,
-        base: &url::Url,
-        current: &str,
-        settings: &Value,
-    ) -> Result<Plan, WaitError> {
-        let params = with_created(first.params, first.body)?;
-        let plan = tool.render_request(&self.poll, base, &params, settings)?;
+    /// When the first response does not tell it.
+    pub fn told_url(&self, first: &ResponseView<'_>) -> Result<Option<String>, WaitError> {
         let Some(extract) = &self.url else {
-            return Ok(plan);
+            return Ok(None);
         };
         let found = extract
             .extract(&first.as_first_of_job())
             .map_err(|error| error.under("wait.url"))?;
-        let Some(text) = found.as_str().filter(|text| !text.is_empty()) else {
-            return Err(WaitError::NoUrl);
-        };
-        let url = follow_url(text, base, current).map_err(WaitError::Leaves)?;
-        Ok(aimed(plan, url, &tool.service.auth))
+        match found.as_str().filter(|text| !text.is_empty()) {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => Err(WaitError::NoUrl),
+        }
     }
 }
 
 /// The params as requests of a job see them, with the first body among them by its name.
-fn with_created(params: &Value, created: &Json) -> Result<Value, WaitError> {
+///
+/// # Errors
+/// When the body is too large for a tree, or holds a number that loses digits.
+pub fn with_created(params: &Value, created: &Json) -> Result<Value, WaitError> {
     let created = created.value().map_err(|error| ProjectError {
         part: CREATED.to_owned(),
         message: error.to_string(),
@@ -298,11 +267,6 @@ fn with_created(params: &Value, created: &Json) -> Result<Value, WaitError> {
         members.insert(CREATED.to_owned(), created);
     }
     Ok(params)
-}
-
-/// A body as an error shows it: one that is too large for a tree is cut, as a text.
-fn shown(body: &Json) -> Value {
-    body.value().unwrap_or_else(|_| body.excerpt().into())
 }
 
 fn report_bad_target(spec: &WaitSpec, pointer: &str, check: &Check) {
@@ -352,167 +316,5 @@ pub fn report_misfits(
             format!("a param cannot be called `{CREATED}`: it is the name of the job's first body"),
             None,
         );
-    }
-}
-
-/// A job that a call created. Dropped, it goes on at the service; nobody asks for it any more.
-pub struct Job<'e> {
-    engine: &'e Engine,
-    tool: &'e Tool,
-    first: Page,
-    poll: Option<Plan>,
-    settings: Arc<Value>,
-    started: Instant,
-}
-
-impl<'e> Job<'e> {
-    pub(crate) fn new(
-        engine: &'e Engine,
-        tool: &'e Tool,
-        first: Page,
-        plan: &Plan,
-    ) -> Result<Job<'e>, Error> {
-        let settings = engine.settings_of(&tool.service)?;
-        let (base, plan) = engine.ground(&tool.service, &settings, plan)?;
-        let poll = tool
-            .wait
-            .as_ref()
-            .map(|wait| wait.plan(tool, &first.view(), &base, &plan.masked_url(), &settings))
-            .transpose()?;
-        Ok(Job {
-            engine,
-            tool,
-            first,
-            poll,
-            settings,
-            started: Instant::now(),
-        })
-    }
-
-    /// The first response, which tells of the job.
-    pub fn first(&self) -> &Page {
-        &self.first
-    }
-
-    /// Where the job is asked for, secrets masked; `None` where there is nothing to wait for.
-    pub fn url(&self) -> Option<String> {
-        self.poll.as_ref().map(Plan::masked_url)
-    }
-
-    pub(crate) fn into_first(self) -> Page {
-        Page {
-            is_pending: self.poll.is_some(),
-            ..self.first
-        }
-    }
-
-    /// Asks for the job until it is done and gives its last response.
-    ///
-    /// # Errors
-    /// When the job fails, is not done in time, or cannot be asked for.
-    pub async fn finish(self) -> Result<Page, Error> {
-        match self.wait().await? {
-            Some(last) => Ok(last),
-            None => Ok(self.first),
-        }
-    }
-
-    /// Asks for the job until it is done and gives its last response; `None` where there is nothing to wait for. The
-    /// future may be dropped, and the job be waited for again or cancelled.
-    ///
-    /// # Errors
-    /// As [`Job::finish`].
-    pub async fn wait(&self) -> Result<Option<Page>, Error> {
-        let (Some(wait), Some(plan)) = (&self.tool.wait, &self.poll) else {
-            return Ok(None);
-        };
-        let own = self.started + wait.deadline;
-        let deadline = match self.engine.deadline() {
-            Some(all) => own.min(all.into()),
-            None => own,
-        };
-        let mut interval = wait.interval;
-        let mut asked = self.first.response.retry_after;
-        let mut last = None;
-        let mut polls = 0;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let pause = asked.map_or(interval, |asked| asked.max(LEAST_ASKED));
-            if left.is_zero() || asked.is_some_and(|asked| asked > left) {
-                let error = self.unfinished(plan, polls, last);
-                let redactor = self.first.response.redactor();
-                return Err(error.masked(|text| redactor.message(text)));
-            }
-            let pause = pause.min(left);
-            self.engine.tell(|| Event::Waiting {
-                polls,
-                elapsed: self.started.elapsed(),
-                wait: pause,
-            });
-            tokio::time::sleep(pause).await;
-            let page = match self.ask(plan).await {
-                Err(Error::Timeout {
-                    limit: Limit::Deadline,
-                    ..
-                }) => {
-                    return Err(self.unfinished(plan, polls, last));
-                }
-                answer => answer?,
-            };
-            polls += 1;
-            if wait.has_failed(&page.view())? {
-                return Err(upstream_error(
-                    self.tool,
-                    None,
-                    &page.response,
-                    &page.view(),
-                ));
-            }
-            if wait.is_done(&page.view())? {
-                return Ok(Some(page));
-            }
-            interval = (interval * 2).min(wait.max_interval);
-            asked = page.response.retry_after;
-            last = Some(page.body);
-        }
-    }
-
-    fn unfinished(&self, plan: &Plan, polls: u32, last: Option<Json>) -> Error {
-        Error::Unfinished(Box::new(Unfinished {
-            within: self.started.elapsed(),
-            polls,
-            url: plan.masked_url(),
-            last: shown(last.as_ref().unwrap_or(&self.first.body)),
-        }))
-    }
-
-    async fn ask(&self, plan: &Plan) -> Result<Page, Error> {
-        let params = &self.first.params;
-        let kind = self.tool.rules.kind;
-        let received = self.engine.exchange(self.tool, plan, params, kind, None);
-        let mut page = self
-            .engine
-            .read(self.tool, received.await?, params.clone())?;
-        page.created = Some(self.first.body.clone());
-        Ok(page)
-    }
-
-    /// Asks the service to cancel the job; false where the descriptor does not say how.
-    ///
-    /// # Errors
-    /// Whatever can go wrong with a request.
-    pub async fn cancel(&self) -> Result<bool, Error> {
-        let base = self.engine.base(&self.tool.service, &self.settings)?;
-        let plan = self.tool.wait.as_ref().and_then(|wait| {
-            wait.cancel_plan(self.tool, &self.first.view(), &base, &self.settings)
-        });
-        let Some(plan) = plan.transpose()? else {
-            return Ok(false);
-        };
-        let kind = ResponseKind::Empty;
-        let cancelled = self
-            .engine
-            .exchange(self.tool, &plan, &self.first.params, kind, None);
-        cancelled.await.map(|_| true)
     }
 }

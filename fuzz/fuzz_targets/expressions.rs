@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
-use toolrun::descriptor::{Check, Source};
+use toolrun::source::{Check, Source};
 use toolrun::plan::{PathTemplate, QuerySpec, QueryTemplate};
 use toolrun::project::JsonPath;
 use toolrun::template::{CallScope, Expression, Names, Template};

@@ -9,8 +9,9 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use toolrun::descriptor::Finding;
-use toolrun::{Tool, examples, validate};
+use toolrun::source::Finding;
+use toolrun::Tool;
+use toolrun::check::{self, examples};
 
 /// A folder with a valid service, in whose files the bytes are written.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
@@ -38,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
     let file = FOLDER.path().join("anthropic-admin").join(tool_file(bytes));
     if check(&file, bytes) {
         for (_, tool) in
-            validate::tools_at(&[file.display().to_string()]).expect("the file is there")
+            check::tools_at(&[file.display().to_string()]).expect("the file is there")
         {
             render(&tool.expect("a tool without errors loads"));
         }
@@ -54,7 +55,7 @@ fn tool_file(bytes: &[u8]) -> String {
         .find_map(|line| line.strip_prefix("tool: "))
         .unwrap_or("tool")
         .trim();
-    match toolrun::descriptor::Name::new(name) {
+    match toolrun::words::Name::new(name) {
         Some(name) if !["service", "sandbox"].contains(&name.as_str()) => format!("{name}.yaml"),
         _ => "tool.yaml".to_owned(),
     }
@@ -63,7 +64,7 @@ fn tool_file(bytes: &[u8]) -> String {
 /// Validates the bytes as a file. True when there is no error.
 fn check(file: &Path, bytes: &[u8]) -> bool {
     fs::write(file, bytes).expect("written");
-    let report = validate::paths(&[file.display().to_string()]).expect("the file is there");
+    let report = check::paths(&[file.display().to_string()]).expect("the file is there");
     report.findings.iter().for_each(assert_placed);
     report.errors() == 0
 }

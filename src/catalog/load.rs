@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::entry::{Entry, File};
-use crate::service::Service;
 use crate::source::{Check, Code, Finding, Origin};
+use crate::tool::service::Service;
 use crate::tool::{ServiceSource, Tool};
 
 /// Reads and compiles one tool and its service. They may do what both of their files may.

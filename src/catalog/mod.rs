@@ -4,6 +4,7 @@
 //! `service.yaml`, however many others there are.
 
 mod entry;
+mod error;
 mod load;
 mod place;
 mod trust;
@@ -13,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use entry::{Entry, File, FileKind, Loaded};
+pub use error::{FindingText, LoadError};
 pub use load::{check_name, load, load_service};
 pub use trust::{TrustError, TrustList};
 
-use crate::error::Error;
 use crate::parallel;
 use crate::source::Check;
 use crate::tool::Tool;
@@ -59,7 +60,7 @@ impl Catalog {
 
     /// Adds a folder that nobody named, such as `tools` in the current one. Its tools hide no others and make no name
     /// ambiguous. Unless the folder is trusted, they are not given any value of this machine, and send nothing except
-    /// to their own sandbox: such a call ends with [`Error::Untrusted`].
+    /// to their own sandbox: such a call ends with `Error::Untrusted`.
     #[must_use]
     pub fn with_local_folder(mut self, folder: impl Into<PathBuf>) -> Catalog {
         self.places.push(Place::Local(folder.into()));
@@ -96,7 +97,7 @@ impl Catalog {
     /// assert_eq!(tool.qualified_name(), "anthropic-admin/list-workspaces");
     /// # Ok::<(), toolrun::Error>(())
     /// ```
-    pub fn tool(&self, name: &str) -> Result<Arc<Tool>, Error> {
+    pub fn tool(&self, name: &str) -> Result<Arc<Tool>, LoadError> {
         let (service, plain) = match name.split_once('/') {
             Some((service, plain)) => (Some(service), plain),
             None => (None, name),
@@ -135,7 +136,7 @@ impl Catalog {
                     })
                     .collect();
                 candidates.dedup();
-                Err(Error::AmbiguousTool {
+                Err(LoadError::AmbiguousTool {
                     name: name.to_owned(),
                     candidates,
                 })
@@ -198,7 +199,7 @@ impl Catalog {
     ///
     /// # Errors
     /// When the service has none, or a descriptor is not valid.
-    pub fn sandbox(&self, service: &str) -> Result<(Check, Vec<Arc<Tool>>), Error> {
+    pub fn sandbox(&self, service: &str) -> Result<(Check, Vec<Arc<Tool>>), LoadError> {
         let is_of_service = |entry: &Entry| entry.service.as_deref() == Some(service);
         let (trusted, untrusted) =
             by_trust(self.entries().into_iter().filter(is_of_service).collect());
@@ -213,7 +214,7 @@ impl Catalog {
     ///
     /// # Errors
     /// As [`Catalog::sandbox`].
-    pub fn sandbox_of(&self, tool: &Tool) -> Result<(Check, Vec<Arc<Tool>>), Error> {
+    pub fn sandbox_of(&self, tool: &Tool) -> Result<(Check, Vec<Arc<Tool>>), LoadError> {
         let service = &tool.service.name;
         match (tool.service.origin.is_trusted(), tool.source.path()) {
             (false, Some(path)) => {
@@ -238,10 +239,10 @@ impl Catalog {
         services
     }
 
-    fn unknown(&self, name: &str) -> Error {
+    fn unknown(&self, name: &str) -> LoadError {
         let plain = name.rsplit('/').next().unwrap_or(name);
         let names: Vec<String> = self.entries().into_iter().map(|entry| entry.name).collect();
-        Error::UnknownTool {
+        LoadError::UnknownTool {
             name: name.to_owned(),
             suggestion: nearest(plain, names.iter().map(String::as_str)),
         }
@@ -261,17 +262,17 @@ fn hides(first: &Entry, other: &Entry) -> bool {
 }
 
 /// The first sandbox declaration beside these tools, and the tools.
-fn declared(service: &str, entries: &[Entry]) -> Result<(Check, Vec<Arc<Tool>>), Error> {
+fn declared(service: &str, entries: &[Entry]) -> Result<(Check, Vec<Arc<Tool>>), LoadError> {
     let declaration = entries
         .iter()
         .map(|entry| entry.file.sandbox_file())
         .find(File::exists)
-        .ok_or_else(|| Error::NoSandbox {
+        .ok_or_else(|| LoadError::NoSandbox {
             service: service.to_owned(),
         })?;
     let tools = entries
         .iter()
-        .map(|entry| load(entry).map_err(Error::from))
+        .map(|entry| load(entry).map_err(LoadError::from))
         .collect::<Result<_, _>>()?;
     Ok((Check::new(declaration.open()?), tools))
 }

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use toolrun::descriptor::Access;
 use toolrun::engine::WalkLimits;
-use toolrun::error::{Limit, seconds};
+use toolrun::engine::error::{Limit, seconds};
+use toolrun::engine::walk::{Gathered, Resume, Stopped};
+use toolrun::format::Access;
 use toolrun::json::{Key, Kind, Part};
 use toolrun::send::{Destination, Event, Roots, SeenBody, Shown};
-use toolrun::walk::{Gathered, Resume, Stopped};
 use toolrun::{Catalog, Engine, Error, Files, Note, Page, Pages, Secret, Tool};
 use url::Url;
 
@@ -91,8 +91,7 @@ enum DryRun {
 }
 
 fn parse_time(text: &str) -> Result<Duration, String> {
-    text.parse::<toolrun::descriptor::Duration>()
-        .map(|time| time.0)
+    text.parse::<toolrun::words::Duration>().map(|time| time.0)
 }
 
 fn parse_setting(text: &str) -> Result<(String, String), String> {

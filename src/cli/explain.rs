@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
-use toolrun::descriptor::Code;
+use toolrun::source::Code;
 
 use super::{Done, Failure, exit, terminal};
 
@@ -34,7 +34,7 @@ impl Explain {
 fn find(name: &str) -> Result<Code, Failure> {
     Code::from_name(name).ok_or_else(|| {
         let names = Code::ALL.iter().map(|code| code.name());
-        let hint = toolrun::template::nearest(name, names)
+        let hint = toolrun::words::nearest(name, names)
             .unwrap_or_else(|| "`toolrun explain` lists them".to_owned());
         Failure::Told(exit::USAGE, format!("there is no code `{name}`; {hint}"))
     })

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use toolrun::error::{Limit, NoPlace, seconds};
+use toolrun::engine::error::{Limit, NoPlace, seconds};
 use toolrun::import::ImportError;
-use toolrun::service::SettingError;
 use toolrun::sign::SecretError;
+use toolrun::tool::service::SettingError;
 use toolrun::{Error, Upstream};
 
 /// What to do about an error, where that is known.

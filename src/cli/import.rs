@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use toolrun::descriptor::Name;
 use toolrun::import::folder::{Change, Folder, Plan, State, Update};
 use toolrun::import::report::{Loss, Report, What};
 use toolrun::import::{Selection, Selector, document, openapi};
+use toolrun::words::Name;
 
 use super::terminal::{self, line};
 use super::{Done, Failure, exit, hints};

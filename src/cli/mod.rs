@@ -2,6 +2,7 @@
 
 mod arguments;
 mod call;
+mod commands;
 mod completions;
 mod explain;
 mod hardening;
@@ -25,8 +26,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use commands::Command;
 use serde_json::{Value, json};
+use toolrun::catalog::LoadError;
 use toolrun::{Catalog, Error, ErrorKind};
 
 use terminal::say;
@@ -40,34 +43,6 @@ struct Cli {
     tools: Vec<PathBuf>,
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// List the tools
-    List(list::List),
-    /// Show a tool: what it does, its params, examples, endpoint and secret
-    Show(show::Show),
-    /// Call a tool
-    Call(Box<call::Call>),
-    /// Check descriptors
-    Validate(validate::Validate),
-    /// Explain a code of a finding
-    Explain(explain::Explain),
-    /// Run the examples of descriptors, offline
-    Test(test::Test),
-    /// Serve a service's sandbox: a made-up stand-in on this machine
-    Sandbox(sandbox::Sandbox),
-    /// Trust the tools of a folder: let them use secrets, variables and files, and send requests
-    Trust(trust::Trust),
-    /// Trust the tools of a folder no more
-    Untrust(trust::Untrust),
-    /// Make descriptors of a document that describes a service
-    Import(import::Import),
-    /// Write the JSON Schemas of the descriptor format
-    Schemas(schemas::Schemas),
-    /// Print a completion script for a shell
-    Completions(completions::Completions),
 }
 
 /// What a command ends with when it does not end well.
@@ -86,6 +61,12 @@ enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         Failure::Error(error)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Failure {
+        Failure::Error(error.into())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use toolrun::validate::Kind;
+use toolrun::check::Kind;
 
 use super::{Done, Failure, exit, say};
 

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 use toolrun::Catalog;
-use toolrun::examples::{Failure as ExampleFailure, run};
-use toolrun::validate::tools_at;
+use toolrun::check::examples::{Failure as ExampleFailure, run};
+use toolrun::check::tools_at;
 
 use super::terminal::{self, line};
 use super::{Done, Failure, exit, report};

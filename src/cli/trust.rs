@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use etcetera::BaseStrategy as _;
 use toolrun::catalog::{TrustError, TrustList};
-use toolrun::service::Service;
+use toolrun::tool::service::Service;
 use toolrun::{Catalog, Tool};
 
 use super::terminal::{self, say};

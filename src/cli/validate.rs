@@ -2,7 +2,7 @@
 
 use clap::Args;
 use toolrun::Catalog;
-use toolrun::validate::{catalog, paths};
+use toolrun::check::{catalog, paths};
 
 use super::report::Format;
 use super::{Done, Failure, exit};

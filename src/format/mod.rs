@@ -5,7 +5,6 @@ mod schema;
 mod shape;
 
 use std::fmt;
-use std::time;
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -16,13 +15,16 @@ use serde_json::{Map, Value};
 pub use schema::{FileSchema, SERVICE, TOOL, generate};
 pub use shape::decode;
 
+pub use crate::base_url::SettingSpec;
+pub use crate::send::{LimitsSpec, RateLimitSpec, RetrySpec, TimeoutSpec};
+
 use crate::base_url::UrlSpec;
 use crate::paging::PagingSpec;
 use crate::plan::{QuerySpec, RequestSpec, Scalar};
 use crate::project::{ErrorsSpec, ResponseSpec};
 use crate::sign::AuthList;
 use crate::wait::WaitSpec;
-use crate::words::{Duration, Name};
+use crate::words::Name;
 
 /// The version of the descriptor format: 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,100 +105,6 @@ pub struct ServiceSpec {
     /// Warnings that are meant to be: from a code to the reason.
     #[serde(default)]
     pub allow: IndexMap<String, String>,
-}
-
-/// A named value that a user may override.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SettingSpec {
-    /// What it is for.
-    pub description: Option<String>,
-    /// The value when nobody gives another.
-    pub default: Option<Scalar>,
-    /// The value in examples, where there is no default.
-    pub example: Option<Scalar>,
-    /// The environment variable that overrides it.
-    #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]*$"))]
-    pub env: Option<String>,
-    /// A regular expression that the value must match.
-    pub pattern: Option<String>,
-}
-
-/// A client-side rate limit.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RateLimitSpec {
-    /// Requests that may be sent.
-    #[schemars(range(min = 1))]
-    pub requests: std::num::NonZeroU32,
-    /// In how long a time.
-    pub per: Duration,
-}
-
-/// When a failed request is sent again. Only requests that are safe to repeat are.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RetrySpec {
-    /// Times that a request is sent at the most; 1 means never again.
-    #[schemars(range(min = 1, max = 20))]
-    pub max_attempts: u32,
-    /// Statuses that are worth another try.
-    #[schemars(inner(range(min = 400, max = 599)))]
-    pub statuses: Vec<u16>,
-    /// The longest first wait; each later one may be twice as long.
-    pub base_delay: Duration,
-    /// The longest wait, also when the service asks for a longer one: then the error is returned at once.
-    pub max_delay: Duration,
-}
-
-impl Default for RetrySpec {
-    fn default() -> RetrySpec {
-        RetrySpec {
-            max_attempts: 3,
-            statuses: vec![408, 429, 500, 502, 503, 504],
-            base_delay: Duration(time::Duration::from_millis(500)),
-            max_delay: Duration(time::Duration::from_secs(60)),
-        }
-    }
-}
-
-/// How long a request may take.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct TimeoutSpec {
-    /// To connect.
-    pub connect: Duration,
-    /// Between two parts of the response.
-    pub read: Duration,
-    /// From the start to the last byte, for each try.
-    pub total: Duration,
-}
-
-impl Default for TimeoutSpec {
-    fn default() -> TimeoutSpec {
-        TimeoutSpec {
-            connect: Duration(time::Duration::from_secs(10)),
-            read: Duration(time::Duration::from_secs(30)),
-            total: Duration(time::Duration::from_secs(60)),
-        }
-    }
-}
-
-/// How large a response may be.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsSpec {
-    /// Most bytes of a response's body, after decompression.
-    #[schemars(range(min = 1))]
-    pub response_bytes: u64,
-}
-
-impl Default for LimitsSpec {
-    fn default() -> LimitsSpec {
-        LimitsSpec {
-            response_bytes: 64 << 20,
-        }
-    }
 }
 
 /// The service of a tool: the name of the one whose `service.yaml` stands beside the tool's file, or the service

@@ -14,10 +14,10 @@ use serde::Serialize;
 
 use super::merge::{Conflict, merge};
 use super::{File, key_of};
-use crate::service::Service;
+use crate::check::{prove_service, prove_tool};
 use crate::source::{Check, Source};
 use crate::tool::ServiceSource;
-use crate::validate::{prove_service, prove_tool};
+use crate::tool::service::Service;
 
 /// Where the files are kept as they were imported.
 const SNAPSHOTS: &str = ".imported";

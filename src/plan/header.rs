@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{RenderError, Scalar, Text};
 use crate::source::{Check, Code, join};
-use crate::template::{CallScope, Expression, Names, Piece, Template, scalar_text};
+use crate::template::{CallScope, Expression, Names, Piece, Template};
+use crate::words::scalar_text;
 
 /// Header fields that HTTP itself governs; a descriptor may not set them.
 const RESERVED: [&str; 7] = [

@@ -339,7 +339,7 @@ impl RequestTemplate {
                 .map(|body| BodyTemplate::compile(body, &join(pointer, "body"), names, check)),
             idempotent: spec.idempotent.unwrap_or(is_idempotent),
             idempotency_header,
-            accept: crate::project::ResponseKind::Json.accept(),
+            accept: "application/json",
         }
     }
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::style::{Style, Styled};
 use super::{RenderError, Scalar, Text, percent_encode};
 use crate::source::{Check, Code, join, join_index};
-use crate::template::{CallScope, Expression, Names, Template, is_identifier, scalar_text};
+use crate::template::{CallScope, Expression, Names, Template, is_identifier};
+use crate::words::scalar_text;
 
 /// Query parameters: a list of params that go by their own names, or a map from the name on the wire to its value.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

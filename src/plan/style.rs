@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::RenderError;
-use crate::template::scalar_text;
 use crate::words::kind_of;
+use crate::words::scalar_text;
 
 /// How an array or object is written (the styles of OpenAPI 3, and four that it has no name for).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::{JsonPath, Node, ProjectError, Projector, ResponseView};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::Check;
+use crate::source::{Check, Code};
 use crate::template::{Names, Template};
 
 /// A compiled condition: a JSONPath or an expression. Null, false, 0 and what is empty mean no.

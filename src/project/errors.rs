@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{ErrorRuleSpec, ErrorRules, Kind, Node, ProjectError, Projector, ResponseView};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
-use crate::template::{Names, scalar_text};
+use crate::source::{Check, Code, join};
+use crate::template::Names;
+use crate::words::scalar_text;
 
 /// Where a service's error responses say what went wrong.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

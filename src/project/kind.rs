@@ -6,9 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Json, JsonPath, Kind, Part};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
 use crate::jsonpath::Step;
+use crate::source::{Check, Code, join, join_index};
 use crate::template::Names;
 
 /// What the body of a response is.

@@ -32,9 +32,8 @@ pub use kind::ResponseKind;
 pub use projector::Projector;
 pub use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule, Statuses};
 
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
 use crate::jsonpath::SearchError;
+use crate::source::{Check, Code, join, join_index};
 use crate::template::{EvalError, Names, Template, is_identifier};
 
 /// What the tool makes of a response.
@@ -324,7 +323,7 @@ fn misspelt_each(members: &Map<String, Value>) -> Option<&String> {
     members.get("as")?;
     members.keys().find(|key| {
         key.as_str() != "as"
-            && crate::template::nearest(&key.to_lowercase(), ["each"].into_iter()).is_some()
+            && crate::words::nearest(&key.to_lowercase(), ["each"].into_iter()).is_some()
     })
 }
 
@@ -526,7 +525,7 @@ fn report_unknown_rows(spec: &ResponseSpec, output: Option<&Node>, pointer: &str
     };
     if !members.iter().any(|member| member.key == *rows) {
         let known = members.iter().map(|member| member.key.as_str());
-        let help = crate::template::nearest(rows, known);
+        let help = crate::words::nearest(rows, known);
         check.error_inside(
             Code::UnknownName,
             &join(pointer, "rows"),

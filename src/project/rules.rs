@@ -8,9 +8,9 @@ use super::kind::report_vain_paths;
 use super::{
     Condition, Extract, ExtractSpec, Node, Projector, ResponseKind, ResponseSpec, ResponseView,
 };
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
-use crate::template::{Names, scalar_text};
+use crate::source::{Check, Code, join, join_index};
+use crate::template::Names;
+use crate::words::scalar_text;
 
 /// What to do with the responses of a status, or with those that meet a condition. The first rule that is for a
 /// response counts: a tool's own come before its service's, and both before the service's `retry`.

@@ -5,7 +5,7 @@ use pretty_assertions::assert_eq;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::descriptor::source::Source;
+use crate::source::Source;
 use crate::template::Scope;
 
 /// Projection from a tree, in the plainest way.

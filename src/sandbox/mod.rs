@@ -33,11 +33,9 @@ pub use spec::{
 };
 
 use crate::catalog::Catalog;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::join;
-use crate::descriptor::{Check, Finding};
-use crate::error::Error;
+use crate::engine::error::Error;
 use crate::sign::{Secret, SecretStore, Secrets};
+use crate::source::{Check, Code, Finding, join};
 use crate::template::{EvalError, Names, Scope, Template};
 use crate::tool::Tool;
 use data::{Data, RANDOM, Random, Values};
@@ -188,7 +186,7 @@ impl Sandbox {
                         Code::UnknownName,
                         &at,
                         format!("the service has no tool `{tool}`"),
-                        crate::template::nearest(tool, names.iter().copied()),
+                        crate::words::nearest(tool, names.iter().copied()),
                     );
                 }
                 let known = Known {
@@ -426,7 +424,7 @@ impl Sandbox {
             .iter()
             .filter_map(|(name, template)| {
                 let value = template.render(&scope).ok()??;
-                Some((name.clone(), crate::template::scalar_text(&value)?))
+                Some((name.clone(), crate::words::scalar_text(&value)?))
             })
             .collect()
     }

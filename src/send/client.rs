@@ -11,9 +11,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use url::Url;
 
+use super::Policy;
 use super::{Event, Observer, tell};
 use crate::address::{is_loopback, is_loopback_name, special_resolved};
-use crate::service::Service;
 
 /// Which certificate authorities are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,10 +76,10 @@ impl Client {
     ///
     /// # Errors
     /// When the certificate authorities cannot be loaded.
-    pub fn new(service: &Service, base: &url::Url, roots: &Roots) -> Result<Client, ClientError> {
+    pub fn new(policy: &Policy, base: &url::Url, roots: &Roots) -> Result<Client, ClientError> {
         let mut builder = reqwest::Client::builder()
-            .connect_timeout(service.timeout.connect.0)
-            .read_timeout(service.timeout.read.0)
+            .connect_timeout(policy.timeout.connect.0)
+            .read_timeout(policy.timeout.read.0)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .tcp_nodelay(true)
@@ -87,7 +87,7 @@ impl Client {
         if is_loopback(base) {
             builder = builder.no_proxy();
         }
-        if let Some(place) = Place::of(base, service.allow_private_network) {
+        if let Some(place) = Place::of(base, policy.allow_private_network) {
             builder = builder.dns_resolver(Arc::new(Guard {
                 host: base.host_str().unwrap_or_default().to_owned(),
                 place,
@@ -103,7 +103,7 @@ impl Client {
         let http = builder
             .build()
             .map_err(|error| ClientError::Setup(error.to_string()))?;
-        let limiter = service.rate_limit.and_then(|(requests, per)| {
+        let limiter = policy.rate_limit.and_then(|(requests, per)| {
             let quota = Quota::with_period(per / requests.get())?.allow_burst(requests);
             Some(RateLimiter::direct(quota))
         });

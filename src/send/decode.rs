@@ -5,7 +5,7 @@ use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, Sta
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 
-use crate::error::Error;
+use super::error::SendError;
 
 /// The codings that requests ask for.
 pub(super) const ACCEPTED: &str = "gzip, br";
@@ -20,7 +20,7 @@ const MOST_HEAD: usize = 68 << 10;
 const IS_LARGE_WINDOW: bool = false;
 
 /// Where decoded bytes go.
-type Sink<'s> = &'s mut dyn FnMut(&[u8]) -> Result<(), Error>;
+type Sink<'s> = &'s mut dyn FnMut(&[u8]) -> Result<(), SendError>;
 
 /// Undoes the content codings of one response.
 pub(super) struct Decoder {
@@ -42,7 +42,7 @@ impl Decoder {
     ///
     /// # Errors
     /// When the body has a coding that nobody asked for.
-    pub fn of(headers: &HeaderMap, most: u64) -> Result<Option<Decoder>, Error> {
+    pub fn of(headers: &HeaderMap, most: u64) -> Result<Option<Decoder>, SendError> {
         let mut layers = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
             let value = String::from_utf8_lossy(value.as_bytes());
@@ -52,7 +52,7 @@ impl Decoder {
                     "gzip" | "x-gzip" => layers.push(Layer::Gzip(Box::default())),
                     "br" => layers.push(Layer::Brotli(Box::default())),
                     _ => {
-                        return Err(Error::Response(format!(
+                        return Err(SendError::Response(format!(
                             "the body has the content-encoding {name:?}, and {ACCEPTED} were asked for"
                         )));
                     }
@@ -60,7 +60,7 @@ impl Decoder {
             }
         }
         if layers.len() > MOST_LAYERS {
-            return Err(Error::Response(format!(
+            return Err(SendError::Response(format!(
                 "the body has {} content-encodings; more than {MOST_LAYERS} are not undone",
                 layers.len()
             )));
@@ -77,7 +77,7 @@ impl Decoder {
     ///
     /// # Errors
     /// When they are broken, or too many.
-    pub fn push(&mut self, bytes: &[u8], sink: Sink<'_>) -> Result<(), Error> {
+    pub fn push(&mut self, bytes: &[u8], sink: Sink<'_>) -> Result<(), SendError> {
         self.came += bytes.len() as u64;
         // What cannot be packed grows a little.
         if self.came > self.most.saturating_add(self.most / 8 + 1024) {
@@ -90,7 +90,7 @@ impl Decoder {
     ///
     /// # Errors
     /// When it is cut off.
-    pub fn finish(&self) -> Result<(), Error> {
+    pub fn finish(&self) -> Result<(), SendError> {
         match self.came {
             0 => Ok(()),
             _ => self.layers.iter().try_for_each(Layer::finish),
@@ -99,13 +99,13 @@ impl Decoder {
 }
 
 /// The error of a body that is larger than the service's limit.
-pub(super) fn too_large(most: u64) -> Error {
-    Error::Response(format!(
+pub(super) fn too_large(most: u64) -> SendError {
+    SendError::Response(format!(
         "the body is larger than {most} bytes, the service's limits.response_bytes"
     ))
 }
 
-fn push(layers: &mut [Layer], bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<(), Error> {
+fn push(layers: &mut [Layer], bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<(), SendError> {
     let Some((layer, inner)) = layers.split_first_mut() else {
         return sink(bytes);
     };
@@ -117,7 +117,7 @@ fn push(layers: &mut [Layer], bytes: &[u8], most: u64, sink: Sink<'_>) -> Result
 }
 
 impl Layer {
-    fn finish(&self) -> Result<(), Error> {
+    fn finish(&self) -> Result<(), SendError> {
         match self {
             Layer::Gzip(gzip) if gzip.is_whole() => Ok(()),
             Layer::Gzip(_) => Err(broken("gzip", "is cut off")),
@@ -127,12 +127,12 @@ impl Layer {
     }
 }
 
-fn broken(coding: &str, what: &str) -> Error {
-    Error::Response(format!("the body is packed with {coding} and {what}"))
+fn broken(coding: &str, what: &str) -> SendError {
+    SendError::Response(format!("the body is packed with {coding} and {what}"))
 }
 
 /// Counts what a layer gave.
-fn count(given: &mut u64, piece: &[u8], most: u64) -> Result<(), Error> {
+fn count(given: &mut u64, piece: &[u8], most: u64) -> Result<(), SendError> {
     *given += piece.len() as u64;
     match *given > most {
         true => Err(too_large(most)),
@@ -180,7 +180,7 @@ impl Gzip {
         self.members > 0 && self.stage == Stage::Head && self.aside.is_empty()
     }
 
-    fn push(&mut self, bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<(), Error> {
+    fn push(&mut self, bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<(), SendError> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let used = match self.stage {
@@ -194,7 +194,7 @@ impl Gzip {
     }
 
     /// Takes bytes of a head and gives how many.
-    fn head(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+    fn head(&mut self, bytes: &[u8]) -> Result<usize, SendError> {
         let before = self.aside.len();
         let room = MOST_HEAD.saturating_sub(before).min(bytes.len());
         self.aside.extend_from_slice(&bytes[..room]);
@@ -223,7 +223,7 @@ impl Gzip {
     }
 
     /// Inflates bytes and gives how many it used.
-    fn body(&mut self, bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<usize, Error> {
+    fn body(&mut self, bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<usize, SendError> {
         let mut used = 0;
         loop {
             let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
@@ -254,7 +254,7 @@ impl Gzip {
     }
 
     /// Takes bytes of a tail and gives how many.
-    fn tail(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+    fn tail(&mut self, bytes: &[u8]) -> Result<usize, SendError> {
         let used = (8 - self.aside.len()).min(bytes.len());
         self.aside.extend_from_slice(&bytes[..used]);
         if let [a, b, c, d, e, f, g, h] = self.aside[..] {
@@ -319,7 +319,7 @@ impl Default for Brotli {
 }
 
 impl Brotli {
-    fn push(&mut self, bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<(), Error> {
+    fn push(&mut self, bytes: &[u8], most: u64, sink: Sink<'_>) -> Result<(), SendError> {
         let mut used = 0;
         loop {
             if self.is_whole {
@@ -371,7 +371,7 @@ mod tests {
         let fields = encodings
             .iter()
             .map(|value| (CONTENT_ENCODING, HeaderValue::from_static(value)));
-        let told = |error: Error| error.to_string();
+        let told = |error: SendError| error.to_string();
         let mut headers = HeaderMap::new();
         fields.for_each(|(name, value)| {
             headers.append(name, value);

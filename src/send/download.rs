@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use percent_encoding::percent_decode_str;
 use tempfile::NamedTempFile;
 
-use crate::error::{Error, NoPlace};
+use super::error::{NoPlace, SendError};
 
 /// Most bytes of a file that are looked into when it may hold an error instead.
 const GLANCE: u64 = 1 << 20;
@@ -44,9 +44,9 @@ impl Destination {
     ///
     /// # Errors
     /// When something is there already, or the folder is not there.
-    pub fn check(&self) -> Result<(), Error> {
+    pub fn check(&self) -> Result<(), SendError> {
         let refuse = |reason: NoPlace| {
-            Err(Error::Destination {
+            Err(SendError::Destination {
                 path: self.path.display().to_string(),
                 reason,
             })
@@ -69,7 +69,7 @@ impl Destination {
         }
     }
 
-    pub(super) fn begin(&self) -> Result<Download, Error> {
+    pub(super) fn begin(&self) -> Result<Download, SendError> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".toolrun-").suffix(".part");
         // As any new file, and not for its owner alone; the user's umask applies.
@@ -81,8 +81,8 @@ impl Destination {
         Ok(Download { file, bytes: 0 })
     }
 
-    fn failed(&self, error: &std::io::Error) -> Error {
-        Error::Save {
+    fn failed(&self, error: &std::io::Error) -> SendError {
+        SendError::Save {
             path: self.path.display().to_string(),
             reason: error.to_string(),
         }
@@ -103,7 +103,7 @@ impl Download {
     }
 
     // Parts are small and go to memory that the system writes out later, so that no other task waits for a disk.
-    pub(super) fn write(&mut self, part: &[u8], to: &Destination) -> Result<(), Error> {
+    pub(super) fn write(&mut self, part: &[u8], to: &Destination) -> Result<(), SendError> {
         self.bytes += part.len() as u64;
         let written = self.file.write_all(part);
         written.map_err(|error| to.failed(&error))
@@ -125,7 +125,7 @@ impl Download {
     ///
     /// # Errors
     /// When that cannot be, as when another file has got the name meanwhile.
-    pub fn keep(self, to: &Destination) -> Result<(), Error> {
+    pub fn keep(self, to: &Destination) -> Result<(), SendError> {
         let kept = match to.overwrites {
             true => self.file.persist(&to.path),
             false => self.file.persist_noclobber(&to.path),

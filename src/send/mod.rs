@@ -3,6 +3,8 @@
 mod client;
 mod decode;
 mod download;
+mod error;
+mod policy;
 mod receive;
 mod redirect;
 mod retry;
@@ -17,13 +19,14 @@ use url::Url;
 
 pub use client::{Client, ClientError, Roots};
 pub use download::{Destination, Download, file_name};
+pub use error::{Limit, NoPlace, SendError};
+pub use policy::{LimitsSpec, Policy, RateLimitSpec, RetrySpec, TimeoutSpec};
 use receive::Receiver;
 pub use seen::{SeenBody, Shown};
 
-use crate::error::{Error, Limit, seconds};
 use crate::plan::Method;
-use crate::service::Service;
 use crate::sign::{Redactor, SignedRequest};
+use crate::words::seconds;
 
 /// Redirects that are followed on the service's own origin.
 const MAX_REDIRECTS: usize = 5;
@@ -158,11 +161,6 @@ impl Response {
     pub(crate) fn seen_body(&self) -> SeenBody {
         SeenBody::new(self.body.clone(), &self.headers.redactor)
     }
-
-    /// A text that the service may have said, with the secrets that were sent masked.
-    pub(crate) fn mask(&self, text: &str) -> String {
-        self.headers.redactor.text(text)
-    }
 }
 
 fn is_success(status: u16) -> bool {
@@ -182,8 +180,8 @@ pub enum Notation {
 pub struct Exchange<'e> {
     /// The client of the service.
     pub client: &'e Client,
-    /// The service.
-    pub service: &'e Service,
+    /// What the service's requests are sent by.
+    pub policy: &'e Policy,
     /// The request.
     pub request: &'e SignedRequest,
     /// Whether it is safe to send it again.
@@ -225,8 +223,8 @@ pub enum Again {
 pub async fn send<T>(
     exchange: &Exchange<'_>,
     judge: impl Fn(&Response) -> (Again, T),
-) -> Result<(Response, T), Error> {
-    let policy = &exchange.service.retry;
+) -> Result<(Response, T), SendError> {
+    let again_by = &exchange.policy.retry;
     let redactor = exchange.redactor;
     let mut attempt = 1;
     let changes = exchange.request.method.changes();
@@ -264,7 +262,7 @@ pub async fn send<T>(
                         if retry::is_worth_it(
                             response.status,
                             &response.headers.raw,
-                            &policy.statuses,
+                            &again_by.statuses,
                         ) => {}
                     Again::ByPolicy | Again::Never => return Ok((response, made)),
                     Again::Yes { after, any_request } => {
@@ -289,11 +287,11 @@ pub async fn send<T>(
             }
         };
         let most = if repeatable {
-            policy.max_attempts.max(1)
+            again_by.max_attempts.max(1)
         } else {
             1
         };
-        let wait = retry::delay(attempt, asked, policy.base_delay.0, policy.max_delay.0);
+        let wait = retry::delay(attempt, asked, again_by.base_delay.0, again_by.max_delay.0);
         match wait {
             // To wait beyond the deadline would only lose what the service said.
             Some(wait)
@@ -376,19 +374,22 @@ struct Answer {
 
 /// Why one try gave no answer.
 struct Failure {
-    error: Error,
+    error: SendError,
     /// Whether the service may have got the request.
     is_sent: bool,
 }
 
 impl Failure {
     fn is_transient(&self) -> bool {
-        matches!(self.error, Error::Network { .. } | Error::Timeout { .. })
+        matches!(
+            self.error,
+            SendError::Network { .. } | SendError::Timeout { .. }
+        )
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Failure {
         Failure {
             error,
             is_sent: true,
@@ -414,7 +415,7 @@ fn finish(answer: Answer, attempts: u32, may_be_done: bool, exchange: &Exchange<
 
 /// One try: the request, the redirects on the service's own origin, the body.
 async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Failure> {
-    let total = exchange.service.timeout.total.0;
+    let total = exchange.policy.timeout.total.0;
     let end = Instant::now() + total;
     let end = exchange.deadline.map_or(end, |deadline| end.min(deadline));
     // Whoever limits the time ends the whole exchange, and with it what an error answer said so far.
@@ -422,7 +423,7 @@ async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer
     tokio::time::timeout(total, follow(exchange, request, until))
         .await
         .unwrap_or_else(|_| {
-            Err(Failure::from(Error::Timeout {
+            Err(Failure::from(SendError::Timeout {
                 within: total,
                 limit: Limit::Total,
             }))
@@ -434,12 +435,10 @@ async fn follow(
     request: &SignedRequest,
     until: Instant,
 ) -> Result<Answer, Failure> {
-    let Exchange {
-        client, service, ..
-    } = exchange;
+    let Exchange { client, policy, .. } = exchange;
     let mut url = client
         .url(&request.target, &request.query)
-        .map_err(|_| Error::Policy("the request's URL cannot be parsed".to_owned()))?;
+        .map_err(|_| SendError::Policy("the request's URL cannot be parsed".to_owned()))?;
     for _ in 0..=MAX_REDIRECTS {
         let response = client
             .http()
@@ -447,12 +446,12 @@ async fn follow(
             .await
             .map_err(|error| Failure {
                 is_sent: !error.is_connect(),
-                error: network_error(error, service, &url),
+                error: network_error(error, policy, &url),
             })?;
         let status = response.status().as_u16();
         let Some(location) = redirect::location(status, response.headers(), request.method) else {
             let receiver = Receiver {
-                service,
+                policy,
                 request,
                 url: &url,
                 destination: exchange.destination,
@@ -463,16 +462,16 @@ async fn follow(
         let target = redirect::target(&location, &url, client.base())?;
         if !request.follows_redirects {
             let refusal = "the service redirects a request that is meant for one place alone; it is not followed";
-            return Err(Error::Policy(refusal.to_owned()).into());
+            return Err(SendError::Policy(refusal.to_owned()).into());
         }
         url = target;
     }
-    Err(Failure::from(Error::Policy(format!(
+    Err(Failure::from(SendError::Policy(format!(
         "the service redirects more than {MAX_REDIRECTS} times"
     ))))
 }
 
-fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
+fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, SendError> {
     let method = match request.method {
         Method::Get => reqwest::Method::GET,
         Method::Head => reqwest::Method::HEAD,
@@ -484,7 +483,7 @@ fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
     };
     let mut built = reqwest::Request::new(method, url);
     for (name, value, is_secret) in &request.headers {
-        let refuse = || Error::Policy(format!("the header `{name}` cannot be sent as it is"));
+        let refuse = || SendError::Policy(format!("the header `{name}` cannot be sent as it is"));
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refuse())?;
         let mut value = HeaderValue::from_str(value).map_err(|_| refuse())?;
         value.set_sensitive(*is_secret);
@@ -508,18 +507,18 @@ fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, Error> {
 }
 
 /// The innermost cause says what happened; the outer ones repeat the URL, which may carry a secret.
-fn network_error(error: reqwest::Error, service: &Service, url: &Url) -> Error {
+fn network_error(error: reqwest::Error, policy: &Policy, url: &Url) -> SendError {
     let error = error.without_url();
     if error.is_timeout() && !error.is_connect() {
-        return Error::Timeout {
-            within: service.timeout.read.0,
+        return SendError::Timeout {
+            within: policy.timeout.read.0,
             limit: Limit::Read,
         };
     }
     let mut cause: &dyn std::error::Error = &error;
     while let Some(inner) = cause.source() {
         if let Some(refusal) = inner.downcast_ref::<client::WrongAddress>() {
-            return Error::Policy(refusal.to_string());
+            return SendError::Policy(refusal.to_string());
         }
         cause = inner;
     }
@@ -528,13 +527,13 @@ fn network_error(error: reqwest::Error, service: &Service, url: &Url) -> Error {
         true if error.is_timeout() => {
             format!(
                 "cannot connect to {host} within {}",
-                seconds(service.timeout.connect.0)
+                seconds(policy.timeout.connect.0)
             )
         }
         true => format!("cannot connect to {host}"),
         false => format!("the exchange with {host} failed"),
     };
-    Error::Network {
+    SendError::Network {
         what,
         reason: cause.to_string(),
     }

@@ -9,12 +9,12 @@ use http_body_util::BodyExt;
 use reqwest::header::{HeaderMap, TRANSFER_ENCODING};
 use url::Url;
 
+use super::Policy;
 use super::decode::{Decoder, too_large};
 use super::download::{Destination, Download};
+use super::error::SendError;
 use super::{Answer, is_success, network_error};
-use crate::error::Error;
 use crate::plan::Method;
-use crate::service::Service;
 use crate::sign::SignedRequest;
 
 /// The status of an answer that is a part.
@@ -22,7 +22,7 @@ const PARTIAL: u16 = 206;
 
 /// How an answer is received.
 pub(super) struct Receiver<'r> {
-    pub service: &'r Service,
+    pub policy: &'r Policy,
     pub request: &'r SignedRequest,
     pub url: &'r Url,
     /// Where the body of a success goes, if to a file.
@@ -34,10 +34,10 @@ pub(super) struct Receiver<'r> {
 impl Receiver<'_> {
     /// Reads the body: that of a success into a file, where there is a destination for it. What is there of the body of
     /// an error answer is kept when the rest does not come or cannot be read: its status says more than that.
-    pub async fn read(&self, response: reqwest::Response) -> Result<Answer, Error> {
+    pub async fn read(&self, response: reqwest::Response) -> Result<Answer, SendError> {
         let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
         let status = parts.status.as_u16();
-        let mut taken = Taken::new(self.service.limits.response_bytes);
+        let mut taken = Taken::new(self.policy.limits.response_bytes);
         let incomplete = match is_success(status) {
             true => {
                 self.refuse_part(status)?;
@@ -49,7 +49,7 @@ impl Receiver<'_> {
                 let filling = self.fill(&mut taken, &parts, body);
                 match tokio::time::timeout_at(self.until.into(), filling).await {
                     Ok(Ok(())) => None,
-                    Ok(Err(Error::Response(reason))) => Some(reason),
+                    Ok(Err(SendError::Response(reason))) => Some(reason),
                     Ok(Err(error)) => Some(error.to_string()),
                     Err(_) => Some("the rest of it did not come in time".to_owned()),
                 }
@@ -65,9 +65,9 @@ impl Receiver<'_> {
         })
     }
 
-    fn refuse_part(&self, status: u16) -> Result<(), Error> {
+    fn refuse_part(&self, status: u16) -> Result<(), SendError> {
         match status == PARTIAL && !self.request.asks_for_range() {
-            true => Err(Error::Response(
+            true => Err(SendError::Response(
                 "it is a part of the answer (206), and nobody asked for a part".to_owned(),
             )),
             false => Ok(()),
@@ -80,12 +80,12 @@ impl Receiver<'_> {
         taken: &mut Taken<'_>,
         parts: &http::response::Parts,
         mut body: reqwest::Body,
-    ) -> Result<(), Error> {
+    ) -> Result<(), SendError> {
         refuse_transfer_coding(&parts.headers)?;
         let decoder = match self.request.method {
             // Its header fields are those of a body that does not come.
             Method::Head => None,
-            _ => Decoder::of(&parts.headers, self.service.limits.response_bytes)?,
+            _ => Decoder::of(&parts.headers, self.policy.limits.response_bytes)?,
         };
         let Some(mut decoder) = decoder else {
             taken.expected = body.size_hint().exact().unwrap_or_default();
@@ -105,9 +105,9 @@ impl Receiver<'_> {
         &self,
         body: &mut reqwest::Body,
         version: Version,
-    ) -> Result<Option<Bytes>, Error> {
+    ) -> Result<Option<Bytes>, SendError> {
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| network_error(error, self.service, self.url))?;
+            let frame = frame.map_err(|error| network_error(error, self.policy, self.url))?;
             // What else there is are trailers.
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
@@ -115,7 +115,7 @@ impl Receiver<'_> {
         }
         // The client takes a stream that the service resets without an error for one that ended.
         match version == Version::HTTP_2 && !body.is_end_stream() {
-            true => Err(Error::Network {
+            true => Err(SendError::Network {
                 what: format!(
                     "the exchange with {} failed",
                     self.url.host_str().unwrap_or("the service")
@@ -128,11 +128,11 @@ impl Receiver<'_> {
 }
 
 /// The client undoes `chunked` alone, and asks for nothing else.
-fn refuse_transfer_coding(headers: &HeaderMap) -> Result<(), Error> {
+fn refuse_transfer_coding(headers: &HeaderMap) -> Result<(), SendError> {
     for value in headers.get_all(TRANSFER_ENCODING) {
         let value = String::from_utf8_lossy(value.as_bytes());
         if !value.trim().eq_ignore_ascii_case("chunked") {
-            return Err(Error::Response(format!(
+            return Err(SendError::Response(format!(
                 "the body has the transfer-encoding {value:?}, which nobody asked for"
             )));
         }
@@ -165,7 +165,7 @@ impl<'d> Taken<'d> {
     }
 
     /// The body goes to a file, where there is a destination.
-    fn open(&mut self, destination: Option<&'d Destination>) -> Result<(), Error> {
+    fn open(&mut self, destination: Option<&'d Destination>) -> Result<(), SendError> {
         if let Some(destination) = destination {
             self.file = Some((destination.begin()?, destination));
         }
@@ -173,7 +173,7 @@ impl<'d> Taken<'d> {
     }
 
     /// Takes a piece that may be all.
-    fn take(&mut self, piece: Bytes) -> Result<(), Error> {
+    fn take(&mut self, piece: Bytes) -> Result<(), SendError> {
         if self.size > 0 || self.file.is_some() {
             return self.add(&piece);
         }
@@ -183,7 +183,7 @@ impl<'d> Taken<'d> {
     }
 
     /// Takes a piece of many. Of one that is too much, what still fits is kept: an error answer is told by it.
-    fn add(&mut self, piece: &[u8]) -> Result<(), Error> {
+    fn add(&mut self, piece: &[u8]) -> Result<(), SendError> {
         let fits = self.count(piece.len());
         let piece = &piece[..fits];
         if let Some((download, destination)) = &mut self.file {
@@ -206,7 +206,7 @@ impl<'d> Taken<'d> {
         length.min(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
-    fn refuse_excess(&self) -> Result<(), Error> {
+    fn refuse_excess(&self) -> Result<(), SendError> {
         match self.size > self.most {
             true => Err(too_large(self.most)),
             false => Ok(()),

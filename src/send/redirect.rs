@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use reqwest::header::{HeaderMap, LOCATION};
 use url::Url;
 
-use crate::error::Error;
+use super::error::SendError;
 use crate::plan::Method;
 
 /// Where a redirect leads, when following it sends the same request again.
@@ -25,9 +25,9 @@ pub(super) fn location(status: u16, headers: &HeaderMap, method: Method) -> Opti
 ///
 /// # Errors
 /// When it leads elsewhere.
-pub(super) fn target(location: &str, url: &Url, base: &Url) -> Result<Url, Error> {
+pub(super) fn target(location: &str, url: &Url, base: &Url) -> Result<Url, SendError> {
     let refuse = |what: String| {
-        Error::Policy(format!(
+        SendError::Policy(format!(
             "the service redirects to {what}; it is not followed"
         ))
     };

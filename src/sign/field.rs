@@ -5,9 +5,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{SecretRef, SecretSpec, Secrets};
-use crate::descriptor::source::Check;
 use crate::plan::RenderError;
-use crate::template::{EvalError, Expression, Names, Scope, Template, kind_of, scalar_text};
+use crate::source::Check;
+use crate::template::{EvalError, Expression, Names, Scope, Template};
+use crate::words::kind_of;
+use crate::words::scalar_text;
 
 /// Text with expressions over `settings`, or a secret.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

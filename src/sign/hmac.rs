@@ -12,12 +12,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::field::{Field, FieldSpec, Line};
-use super::{KeyPlace, SecretError, SecretRef, SecretSpec, Secrets, SignedRequest, hex};
+use super::{KeyPlace, SecretError, SecretRef, SecretSpec, Secrets, SignError, SignedRequest, hex};
 use crate::base_url::Context;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
-use crate::error::Error;
 use crate::plan::{RenderError, percent_encode};
+use crate::source::{Check, Code, join};
 use crate::template::{Expression, Scope};
 
 /// A signature: a keyed hash (RFC 2104) of a message that is composed of the request.
@@ -289,7 +287,7 @@ impl Hmac {
         secrets: &Secrets,
         settings: &Value,
         now: jiff::Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<(), SignError> {
         let secret = secrets.expose(&self.secret).unwrap_or_default();
         let key = self
             .key_encoding

@@ -5,6 +5,7 @@
 
 mod command;
 mod dotenv;
+mod error;
 mod field;
 mod hmac;
 mod keyring;
@@ -25,6 +26,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use error::{SignError, TokenError};
 pub use field::FieldSpec;
 pub use hmac::{Algorithm, Encoding, HmacSpec, KeyEncoding};
 pub(crate) use oauth::ACCESS_TOKEN;
@@ -34,10 +36,8 @@ pub use secret::{KeyringSpec, Secret, SecretError, SecretRef, SecretSpec, Secret
 pub use sigv4::{Payload, SigV4Spec};
 
 use crate::base_url::Context;
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join, join_index};
-use crate::error::Error;
 use crate::plan::{Credential, MASK, Method, Plan, Text, is_reserved, percent_encode, set_header};
+use crate::source::{Check, Code, join, join_index};
 use crate::template::Expression;
 use hmac::Hmac;
 use sigv4::SigV4;
@@ -389,6 +389,25 @@ impl Auth {
         plan.query.extend(self.query.iter().cloned());
     }
 
+    /// The same request at a URL that the service gave, with our own credentials and not those that it may repeat.
+    pub fn aim(&self, mut plan: Plan, url: url::Url) -> Plan {
+        plan.query = url
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .filter(|(name, _)| !self.query_names().any(|own| own == *name))
+            .map(|(name, value)| (name.to_owned(), Text::Plain(value.to_owned())))
+            .collect();
+        let mut target = url;
+        target.set_query(None);
+        target.set_fragment(None);
+        plan.target = target.to_string();
+        self.place(&mut plan);
+        plan
+    }
+
     /// Whether a request carries these credentials, in its headers and query.
     pub fn is_satisfied<'h>(
         &self,
@@ -577,11 +596,11 @@ impl SignedRequest {
     ///
     /// # Errors
     /// When a key cannot be read, or an expression fails.
-    pub fn stamped(&self) -> Result<Cow<'_, SignedRequest>, Error> {
+    pub fn stamped(&self) -> Result<Cow<'_, SignedRequest>, SignError> {
         self.stamped_at(jiff::Timestamp::now())
     }
 
-    fn stamped_at(&self, now: jiff::Timestamp) -> Result<Cow<'_, SignedRequest>, Error> {
+    fn stamped_at(&self, now: jiff::Timestamp) -> Result<Cow<'_, SignedRequest>, SignError> {
         let Some(stamper) = &self.stamper else {
             return Ok(Cow::Borrowed(self));
         };
@@ -685,7 +704,7 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::descriptor::Source;
+    use crate::source::Source;
     use crate::template::Names;
 
     /// A POST with a query and a body, signed by one auth kind at 2015-08-30T12:36:00Z. Every secret but TOKEN is

@@ -11,16 +11,15 @@ use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
 use super::field::{Field, FieldSpec, Line};
-use super::{Secret, SecretError, SecretRef, SecretSpec, Secrets, SignedRequest};
+use super::{Secret, SecretError, SecretRef, SecretSpec, Secrets, SignedRequest, TokenError};
 use crate::base_url::{BaseUrl, Context, UrlSpec};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
-use crate::error::{Error, Upstream, status_meaning};
 use crate::plan::{HeaderTemplate, Method, RenderError, Scalar, Text};
 use crate::project::compile_plain_path;
 use crate::project::jsonpath::JsonPath;
 use crate::said::{MOST_OF_CODE, MOST_OF_MESSAGE, clipped, one_line};
-use crate::template::{CallScope, Expression, scalar_text};
+use crate::source::{Check, Code, join};
+use crate::template::{CallScope, Expression};
+use crate::words::scalar_text;
 
 /// The name under which the access token stands among the secrets. No reference can have it.
 pub const ACCESS_TOKEN: &str = "the access token";
@@ -368,7 +367,7 @@ impl Grant {
         body: &[u8],
         attempts: u32,
         mask: impl Fn(&str) -> String,
-    ) -> Result<Token, Error> {
+    ) -> Result<Token, TokenError> {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let access = self.access_token.first(&body).and_then(Value::as_str);
         let access = match access.filter(|token| !token.is_empty() && status < 300) {
@@ -376,7 +375,7 @@ impl Grant {
             None => return Err(refusal(status, &body, attempts, mask)),
         };
         if access.chars().any(char::is_control) {
-            return Err(Error::Response(
+            return Err(TokenError::Shape(
                 "the access token holds a line break or another control character".to_owned(),
             ));
         }
@@ -434,7 +433,7 @@ const REFUSED_CREDENTIAL: [&str; 4] = [
 ];
 
 /// What an answer without a token means.
-fn refusal(status: u16, body: &Value, attempts: u32, mask: impl Fn(&str) -> String) -> Error {
+fn refusal(status: u16, body: &Value, attempts: u32, mask: impl Fn(&str) -> String) -> TokenError {
     // Nothing else of the body is told: a token may stand anywhere in it.
     let text = |key: &str, most: usize| {
         let said = body.get(key).and_then(Value::as_str);
@@ -447,7 +446,7 @@ fn refusal(status: u16, body: &Value, attempts: u32, mask: impl Fn(&str) -> Stri
         .as_deref()
         .is_some_and(|code| REFUSED_CREDENTIAL.contains(&code));
     if is_refused || status == 401 {
-        return Error::Secret(SecretError::Refused {
+        return TokenError::Refused(SecretError::Refused {
             code: code.unwrap_or_else(|| format!("status {status}")),
             message,
         });
@@ -456,23 +455,16 @@ fn refusal(status: u16, body: &Value, attempts: u32, mask: impl Fn(&str) -> Stri
         let told = message
             .or_else(|| code.clone())
             .unwrap_or_else(|| "it gave no reason".to_owned());
-        return Error::Upstream(Box::new(Upstream {
+        return TokenError::Answered {
             status,
-            meaning: status_meaning(status),
             code,
-            message: Some(format!("the token endpoint: {told}")),
-            request_id: None,
+            told,
             attempts,
-            retry_after: None,
-            may_be_done: false,
-            body: None,
-            body_cut: 0,
-            body_incomplete: None,
-        }));
+        };
     }
     let reason = message
         .or(code)
         .map(|said| format!(": {said}"))
         .unwrap_or_default();
-    Error::Response(format!("the token endpoint gave no access token{reason}"))
+    TokenError::Shape(format!("the token endpoint gave no access token{reason}"))
 }

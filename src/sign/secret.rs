@@ -13,9 +13,7 @@ use serde::Deserialize;
 
 use super::dotenv::Dotenv;
 use super::{command, keyring};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
-use crate::source::{Origin, Power, Untrusted};
+use crate::source::{Check, Code, Origin, Power, Untrusted, join};
 
 /// A reference to a secret. Never the secret itself.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -13,11 +13,10 @@ use serde_json::Value;
 use url::Url;
 
 use super::field::Line;
-use super::{SecretRef, SecretSpec, Secrets, SignedRequest, hex};
+use super::{SecretRef, SecretSpec, Secrets, SignError, SignedRequest, hex};
 use crate::base_url::Context;
-use crate::descriptor::source::{Check, join};
-use crate::error::Error;
 use crate::plan::{MASK, percent_encode};
+use crate::source::{Check, join};
 use crate::template::{CallScope, Expression};
 
 /// AWS Signature Version 4.
@@ -140,7 +139,7 @@ impl SigV4 {
         secrets: &Secrets,
         settings: &Value,
         now: jiff::Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<(), SignError> {
         let scope = CallScope {
             params: &Value::Null,
             settings,
@@ -158,8 +157,7 @@ impl SigV4 {
             request.set_header("x-amz-content-sha256", payload.clone());
         }
         // What goes over the wire is what the URL's parser makes of it.
-        let url = Url::parse(&request.target)
-            .map_err(|_| Error::Policy("the request's URL cannot be parsed".to_owned()))?;
+        let url = Url::parse(&request.target).map_err(|_| SignError::Target)?;
         let path = match is_s3 {
             true => encoded_once(url.path()),
             false => encoded_path(url.path()),

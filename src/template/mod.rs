@@ -17,7 +17,7 @@ pub use names::{Names, is_identifier};
 pub use scope::{CallScope, Scope};
 
 use crate::source::{Check, Code, join, join_index};
-pub use crate::words::{kind_of, nearest};
+use crate::words::{kind_of, scalar_text};
 use lexer::{Split, split};
 use names::report_unknown;
 
@@ -217,22 +217,6 @@ pub fn text_of(expression: &Expression, scope: &dyn Scope) -> Result<String, Eva
             kind_of(&value)
         ))
     })
-}
-
-/// A scalar as it stands in a URL or header; `None` for null, lists and maps.
-pub fn scalar_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        // JSON Schema takes 5.0 for an integer; in a URL it would be another text than 5.
-        Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => {
-                Some(format!("{float:.0}"))
-            }
-            _ => Some(number.to_string()),
-        },
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
 }
 
 /// Whether a value counts as true, as the expressions themselves have it: null, zero and what is empty do not.

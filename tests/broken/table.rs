@@ -12,8 +12,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use toolrun::descriptor::Code;
-use toolrun::validate::Kind;
+use toolrun::check::Kind;
+use toolrun::source::Code;
 
 const TABLES: [(Kind, &str); 9] = [
     (Kind::Tool, include_str!("tool.txt")),

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::support::{Fake, Manner, Reply, Request, Workspace, output};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use toolrun::{Catalog, Engine, Error, ErrorKind, Files, Tool, examples};
+use toolrun::check::examples;
+use toolrun::{Catalog, Engine, Error, ErrorKind, Files, Tool};
 
 /// A body as a descriptor says it, and what becomes of it.
 struct Row {
@@ -385,7 +386,7 @@ fn in_braces(body: &str) -> String {
 
 fn engine(workspace: &Workspace) -> Engine {
     Engine::new()
-        .with_consent(toolrun::descriptor::Access::Write)
+        .with_consent(toolrun::format::Access::Write)
         .with_files(Files::Below(workspace.path().to_owned()))
 }
 
@@ -677,7 +678,7 @@ fn local_files_are_read_only_where_that_was_allowed() {
             }
         }
     }
-    let denied = Engine::new().with_consent(toolrun::descriptor::Access::Write);
+    let denied = Engine::new().with_consent(toolrun::format::Access::Write);
     let error = call(&denied, &tool, &json!({ "x": "out.txt" })).expect_err("no call");
     assert_eq!(error.kind(), ErrorKind::Policy);
 }

@@ -3,16 +3,14 @@
 use std::collections::HashSet;
 
 use crate::table::Row;
-use toolrun::descriptor::{Code, Finding};
-use toolrun::validate;
-use toolrun::validate::Kind;
+use toolrun::check;
+use toolrun::check::Kind;
+use toolrun::source::{Code, Finding};
 
 fn findings(row: &Row) -> Vec<Finding> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = row.write(folder.path()).display().to_string();
-    validate::paths(&[path])
-        .expect("the file is there")
-        .findings
+    check::paths(&[path]).expect("the file is there").findings
 }
 
 /// What is wrong with what was found; nothing when it is what the row says.
@@ -201,7 +199,7 @@ response:
 "#;
     std::fs::write(&path, text).expect("a file");
     let paths = [path.display().to_string()];
-    let report = toolrun::validate::paths(&paths).expect("the file is there");
+    let report = toolrun::check::paths(&paths).expect("the file is there");
     let found: Vec<(usize, Code)> = report
         .findings
         .iter()

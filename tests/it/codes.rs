@@ -2,8 +2,8 @@
 
 use crate::support::Workspace;
 use pretty_assertions::assert_eq;
-use toolrun::descriptor::Code;
-use toolrun::validate;
+use toolrun::check;
+use toolrun::source::Code;
 
 /// A sound tool, one top-level key a line.
 const BASE: [&str; 7] = [
@@ -40,7 +40,7 @@ fn codes(example: &str) -> Vec<Code> {
         None => workspace.write("descriptors/probe.yaml", merged(example)),
     }
     let path = workspace.descriptors().display().to_string();
-    let report = validate::paths(&[path]).expect("the folder is there");
+    let report = check::paths(&[path]).expect("the folder is there");
     report.findings.iter().map(|finding| finding.code).collect()
 }
 

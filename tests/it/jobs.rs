@@ -520,7 +520,7 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
     let seen = Arc::clone(&events);
     let engine = Engine::new()
         .with_secret("TOKEN", toolrun::Secret::new("made-up-token"))
-        .with_consent(toolrun::descriptor::Access::Write)
+        .with_consent(toolrun::format::Access::Write)
         .with_observer(move |event| {
             if let Event::Waiting { polls, .. } = event {
                 seen.lock().unwrap().push(polls);

@@ -18,6 +18,7 @@ mod downloads;
 mod fuzz_regressions;
 mod github;
 mod h2;
+mod house;
 mod import;
 mod jobs;
 mod jsonpath_compliance;

@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::mutants::{Descriptor, Mutant, mutants};
 use tempfile::TempDir;
-use toolrun::validate;
+use toolrun::check;
 
 /// The least share of the faults that must be found, in percent.
 const LEAST_FOUND: f64 = 99.0;
@@ -70,7 +70,7 @@ impl Copy {
     /// The lines on which validation finds something in a file, with the findings.
     fn findings(&self, file: &str) -> Vec<(usize, String)> {
         let path = self.path(file).display().to_string();
-        let report = validate::paths(&[path]).expect("the file is there");
+        let report = check::paths(&[path]).expect("the file is there");
         let told = report.findings.iter();
         told.map(|finding| (finding.place().line, finding.to_string()))
             .collect()

@@ -38,7 +38,7 @@ esac"#;
     );
     // The tests themselves are what runs here; building again would only repeat them.
     let cargo = format!(
-        "case \"$1\" in\n  run) shift 3; exec {toolrun:?} \"$@\" ;;\n  test) echo 'tests run' ;;\n  *) exit 1 ;;\nesac\n"
+        "case \"$1\" in\n  run) shift 2; exec {toolrun:?} \"$@\" ;;\n  test) echo 'tests run' ;;\n  *) exit 1 ;;\nesac\n"
     );
     write_program(folder, "cargo", &cargo);
 }

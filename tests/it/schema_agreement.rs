@@ -9,8 +9,8 @@ use std::process::Command;
 
 use crate::table::{Row, rows};
 use serde_json::{Value, json};
-use toolrun::descriptor::{Code, Source};
-use toolrun::validate::Kind;
+use toolrun::check::Kind;
+use toolrun::source::{Code, Source};
 
 /// Mistakes of shape, which the schemas can tell. Params are held to the schema of JSON Schema itself.
 const SHAPE: [Code; 6] = [

@@ -9,7 +9,7 @@ use crate::support::{
 };
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use toolrun::error::Limit;
+use toolrun::engine::error::Limit;
 use toolrun::send::Event;
 use toolrun::{Catalog, Engine, Error, Tool};
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::support::{Fake, Reply, Request};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use toolrun::descriptor::Access;
 use toolrun::engine::WalkLimits;
+use toolrun::format::Access;
 use toolrun::send::Destination;
-use toolrun::{Catalog, Engine, Error, Files, Secret, Tool, validate};
+use toolrun::{Catalog, Engine, Error, Files, Secret, Tool, check};
 
 fn tool(name: &str) -> Arc<Tool> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/services");
@@ -43,7 +43,7 @@ fn told(request: &Request, headers: &[&str]) -> Vec<String> {
 #[test]
 fn the_descriptors_are_sound() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/services");
-    let report = validate::paths(&[folder.display().to_string()]).expect("the folder is there");
+    let report = check::paths(&[folder.display().to_string()]).expect("the folder is there");
     assert_eq!(report.findings.len(), 0, "{:?}", report.findings);
     assert!(report.files.len() >= 18, "{:?}", report.files);
 }

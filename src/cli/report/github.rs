@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use toolrun::descriptor::Severity;
-use toolrun::validate::Report;
+use toolrun::check::Report;
+use toolrun::source::Severity;
 
 use crate::cli::terminal::shown;
 

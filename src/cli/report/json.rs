@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use serde_json::json;
-use toolrun::descriptor::Finding;
-use toolrun::validate::Report;
+use toolrun::check::Report;
+use toolrun::source::Finding;
 
 /// Prints `{files, errors, warnings, findings: [...]}`.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {

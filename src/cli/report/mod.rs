@@ -9,7 +9,7 @@ mod sarif;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use toolrun::validate::Report;
+use toolrun::check::Report;
 
 use super::terminal::{self, Out};
 

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use toolrun::descriptor::{Code, Finding, Severity};
-use toolrun::validate::Report;
+use toolrun::check::Report;
+use toolrun::source::{Code, Finding, Severity};
 
 /// Prints one SARIF log.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {

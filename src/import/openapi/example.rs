@@ -6,8 +6,8 @@ use super::body::Filled;
 use super::draft::Draft;
 use super::schema::{Shape, shape};
 use super::spec::{Part, Spec};
+use crate::check::mask_literal_secrets;
 use crate::tool::Tool;
-use crate::validate::mask_literal_secrets;
 
 /// Most characters of the arguments, as JSON; an example is to be read.
 const LONGEST: usize = 1500;

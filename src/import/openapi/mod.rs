@@ -30,11 +30,11 @@ use serde_json::{Map, Value};
 use super::report::{Imported, Ledger, Losses, Report, Skipped, What};
 use super::select::{Aspects, Selection};
 use super::{File, Import, ImportError, yaml};
+use crate::check::{prove_service, prove_tool};
 use crate::parallel;
-use crate::service::Service;
 use crate::source::{Check, Code, Finding, Severity, Source};
+use crate::tool::service::Service;
 use crate::tool::{ServiceSource, Tool};
-use crate::validate::{prove_service, prove_tool};
 use crate::words::Name;
 
 use auth::Schemes;

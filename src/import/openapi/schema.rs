@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 use super::graph::{Graph, Size, references};
 use super::spec::{Part, Spec};
 use super::text;
+use crate::check::{KEYWORDS, mask_literal_secrets};
 use crate::import::report::{Losses, What};
 use crate::source::join;
-use crate::validate::{KEYWORDS, mask_literal_secrets};
 
 /// Values up to which a schema is written out wherever something refers to it.
 const SMALL: usize = 24;

@@ -9,8 +9,9 @@ use super::spec::{Part, Spec};
 use super::text;
 use crate::import::ImportError;
 use crate::import::report::{Losses, What};
-use crate::template::{is_identifier, scalar_text};
+use crate::template::is_identifier;
 use crate::words::Name;
+use crate::words::scalar_text;
 
 /// Where the service stands.
 #[derive(Debug, Clone, PartialEq)]

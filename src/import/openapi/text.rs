@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::validate::mask_literal_secrets;
+use crate::check::mask_literal_secrets;
 
 /// Most characters of a tool's description.
 pub const TOOL: usize = 1000;

@@ -25,8 +25,9 @@ use self::media::MediaType;
 use self::multipart::MultipartTemplate;
 use super::{RenderError, Style};
 use crate::source::{Check, Code, join};
-use crate::template::{CallScope, Expression, Names, Template, scalar_text};
+use crate::template::{CallScope, Expression, Names, Template};
 use crate::words::kind_of;
+use crate::words::scalar_text;
 
 /// The request body: exactly one kind, and perhaps the media type that it is sent as.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

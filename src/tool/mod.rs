@@ -1,21 +1,22 @@
 //! A tool, compiled: everything that a call needs, so that a call parses nothing but its arguments and the response.
 
+pub mod service;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
-use crate::descriptor::{Access, ExampleSpec, ServiceRef, Source, ToolSpec};
 use crate::format::{self, decode};
+use crate::format::{Access, ExampleSpec, ServiceRef, ToolSpec};
 use crate::json::Json;
-use crate::paging::{Paging, report_other_rows};
+use crate::paging::{Paging, follow_url, report_other_rows};
 use crate::params::{ArgumentProblem, Params};
 use crate::plan::{Plan, RenderError, RequestTemplate};
-use crate::project::{Projection, ResponseKind, ResponseRules, Rule, response_names};
-use crate::service::{SENT_ONCE, Service};
+use crate::project::{Projection, ResponseKind, ResponseRules, ResponseView, Rule, response_names};
+use crate::source::{Check, Code, Source, join};
 use crate::template::{CallScope, Expression, Names};
-use crate::wait::{Wait, report_misfits};
+use crate::tool::service::{SENT_ONCE, Service};
+use crate::wait::{Wait, WaitError, report_misfits, with_created};
 
 /// A compiled tool.
 #[derive(Debug)]
@@ -209,6 +210,43 @@ impl Tool {
         self.render_request(&self.request, base, arguments, settings)
     }
 
+    /// The plan of the request that asks for a job, from the first response. A relative URL starts at `current`.
+    ///
+    /// # Errors
+    /// When the response does not lead to a request to the service.
+    pub fn poll_plan(
+        &self,
+        wait: &Wait,
+        first: &ResponseView<'_>,
+        base: &url::Url,
+        current: &str,
+        settings: &Value,
+    ) -> Result<Plan, WaitError> {
+        let params = with_created(first.params, first.body)?;
+        let plan = self.render_request(wait.poll(), base, &params, settings)?;
+        let Some(text) = wait.told_url(first)? else {
+            return Ok(plan);
+        };
+        let url = follow_url(&text, base, current).map_err(WaitError::Leaves)?;
+        Ok(self.service.auth.aim(plan, url))
+    }
+
+    /// The plan of the request that cancels a job, where there is one.
+    pub fn cancel_plan(
+        &self,
+        wait: &Wait,
+        first: &ResponseView<'_>,
+        base: &url::Url,
+        settings: &Value,
+    ) -> Option<Result<Plan, WaitError>> {
+        let request = wait.cancel()?;
+        let plan = with_created(first.params, first.body).and_then(|params| {
+            let plan = self.render_request(request, base, &params, settings);
+            plan.map_err(WaitError::from)
+        });
+        Some(plan)
+    }
+
     /// Renders another request of the tool than that which its arguments are for first.
     ///
     /// # Errors
@@ -284,7 +322,7 @@ fn report_vain_retries(
         let at = "/response/errors";
         rules.rules.report_vain_retries(is_vain, reason, at, check);
     };
-    if service.retry.max_attempts <= 1 {
+    if service.sending.retry.max_attempts <= 1 {
         report(&|_| true, SENT_ONCE);
     } else if !request.idempotent && !polls {
         let reason = "the request is not safe to repeat; say `safe: true` if this answer means that nothing was done";

@@ -6,13 +6,13 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use url::Url;
 
-use crate::answer::find_rule;
-use crate::descriptor::ExampleSpec;
-use crate::descriptor::source::{join, join_index};
+use crate::engine::answer::find_rule;
+use crate::format::ExampleSpec;
 use crate::paging::{Next, Paging};
 use crate::params::word;
 use crate::plan::Plan;
 use crate::project::{Action, Json, Kind, ResponseKind, ResponseView};
+use crate::source::{join, join_index};
 use crate::tool::Tool;
 
 /// What one example expected and what it gave, where they differ.
@@ -187,11 +187,11 @@ fn check_job(
         return;
     };
     let base = &*base;
-    let poll = match wait.plan(tool, &view, base, &plan.masked_url(), settings) {
+    let poll = match tool.poll_plan(wait, &view, base, &plan.masked_url(), settings) {
         Ok(poll) => poll,
         Err(error) => return told("/created", &error.to_string()),
     };
-    if let Some(cancel) = wait.cancel_plan(tool, &view, base, settings)
+    if let Some(cancel) = tool.cancel_plan(wait, &view, base, settings)
         && let Err(error) = cancel
     {
         told("/created", &error.to_string());

@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::engine::{Engine, Outcome, Page, WalkLimits, aimed};
-use crate::error::{Error, Limit};
+use crate::engine::error::{Error, Limit};
+use crate::engine::{Engine, Outcome, Page, WalkLimits};
 use crate::json::Json;
 use crate::paging::{Followed, Next, Paging};
 use crate::plan::Plan;
@@ -512,7 +512,7 @@ impl<'e> Pages<'e> {
     fn upcoming(&self, next: Next, page: &Page, plan: Plan) -> Result<(Value, Plan), Error> {
         let arguments = match next {
             Next::Url(url) => {
-                let plan = aimed(plan, url, &self.tool.service.auth);
+                let plan = self.tool.service.auth.aim(plan, url);
                 return Ok((page.params.clone(), plan));
             }
             Next::Arguments(arguments) => arguments,

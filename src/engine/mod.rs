@@ -1,5 +1,13 @@
 //! The engine: runs a tool through all stages of a call.
 
+pub(crate) mod answer;
+pub mod error;
+mod job;
+mod session;
+pub mod walk;
+
+pub use job::Job;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -9,20 +17,20 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use url::Url;
 
-use crate::answer::{self, Judge, Verdict};
 use crate::base_url::BaseUrl;
-use crate::descriptor::{Access, Power};
-use crate::error::{Error, Limit};
+use crate::format::Access;
 use crate::paging::{DEFAULT_MAX_PAGES, Next, Paging};
-use crate::plan::{FileError, Files, Plan, Settled, Text};
+use crate::plan::{FileError, Files, Plan, Settled};
 use crate::project::{Json, ResponseKind, ResponseView};
 use crate::send::{self, Client, Destination, Event, Response, Roots, SeenBody, tell};
-use crate::service::Service;
-use crate::session::{Asking, Credentials, Session, Watcher};
-use crate::sign::{Auth, Secret, SecretRef, SecretStore, Secrets, sign};
+use crate::sign::{Secret, SecretRef, SecretStore, Secrets, sign};
+use crate::source::Power;
 use crate::tool::Tool;
-use crate::wait::Job;
-use crate::walk::{self, Incomplete, Note, Pages};
+use crate::tool::service::Service;
+use answer::{Judge, Verdict};
+use error::{Error, Limit};
+use session::{Asking, Credentials, Session, Watcher};
+use walk::{Incomplete, Note, Pages};
 
 /// The status of a success that has no body.
 const NO_CONTENT: u16 = 204;
@@ -693,7 +701,7 @@ impl Engine {
         };
         let exchange = send::Exchange {
             client: &credentials.client,
-            service,
+            policy: &service.sending,
             request: &request,
             idempotent: plan.idempotent,
             redactor: &credentials.redactor,
@@ -704,7 +712,7 @@ impl Engine {
         };
         send::send(&exchange, |response| judge.judge(response))
             .await
-            .map_err(|error| error.masked(|text| credentials.redactor.message(text)))
+            .map_err(|error| Error::from(error).masked(|text| credentials.redactor.message(text)))
     }
 
     fn opened(&self, service: &Service) -> Option<Arc<Session>> {
@@ -723,7 +731,7 @@ impl Engine {
         let secrets = self.resolve(service).await?;
         let settings = self.settings_of(service)?;
         let base = self.place(&service.base, &settings)?;
-        let client = Client::new(service, &base, &self.roots)?;
+        let client = Client::new(&service.sending, &base, &self.roots)?;
         let token_url = match service.auth.grant() {
             Some(grant) => Some(self.place(grant.token_url(), &settings)?.into_owned()),
             None => None,
@@ -820,25 +828,6 @@ fn refuse_download(tool: &Tool) -> Result<(), Error> {
         }),
         _ => Ok(()),
     }
-}
-
-/// The same request at a URL that the service gave, with our own credentials and not those that it may repeat.
-pub(crate) fn aimed(mut plan: Plan, url: Url, auth: &Auth) -> Plan {
-    plan.query = url
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .filter(|(name, _)| !auth.query_names().any(|own| own == *name))
-        .map(|(name, value)| (name.to_owned(), Text::Plain(value.to_owned())))
-        .collect();
-    let mut target = url;
-    target.set_query(None);
-    target.set_fragment(None);
-    plan.target = target.to_string();
-    auth.place(&mut plan);
-    plan
 }
 
 /// A response that is no error.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::schema::check_schema;
 use super::secret::report_literal_secrets;
-use crate::examples;
+use crate::check::examples;
 use crate::format::Access;
 use crate::plan::{Method, RequestTemplate, Style, ValuePlace};
 use crate::source::{Check, Code, join, join_index};

@@ -6,17 +6,22 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::descriptor::{Access, Finding, Untrusted};
+pub use crate::catalog::FindingText;
+use crate::catalog::LoadError;
+use crate::format::Access;
 use crate::paging::PagingError;
 use crate::params::ArgumentProblem;
 use crate::plan::{FileError, RenderError};
 use crate::project::ProjectError;
 use crate::said::one_line;
-use crate::send::ClientError;
-use crate::service::SettingError;
-use crate::sign::SecretError;
+use crate::send::{ClientError, SendError};
+pub use crate::send::{Limit, NoPlace};
+use crate::sign::{SecretError, SignError, TokenError};
+use crate::source::{Finding, Untrusted};
+use crate::tool::service::SettingError;
 use crate::wait::WaitError;
 use crate::words::excerpt;
+pub use crate::words::seconds;
 
 /// The kind of an error; each kind has one exit code on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -209,56 +214,6 @@ pub enum Error {
     Unfinished(Box<Unfinished>),
 }
 
-/// What limited the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Limit {
-    /// The caller, for each request with its retries.
-    Caller,
-    /// The caller, for all that it does.
-    Deadline,
-    /// The service's `timeout.total`.
-    Total,
-    /// The service's `timeout.read`.
-    Read,
-}
-
-impl std::fmt::Display for Limit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Limit::Caller => "the limit of the caller",
-            Limit::Deadline => "the deadline of the caller",
-            Limit::Total => "the service's timeout.total",
-            Limit::Read => "the service's timeout.read",
-        })
-    }
-}
-
-/// Why a download cannot be saved at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum NoPlace {
-    /// There is a file, which was not to be overwritten.
-    Taken,
-    /// There is something else than a file.
-    NoFile,
-    /// The path names no file.
-    NoName,
-    /// The folder is not there.
-    NoFolder,
-}
-
-impl std::fmt::Display for NoPlace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            NoPlace::Taken => "it is there already",
-            NoPlace::NoFile => "it is no regular file",
-            NoPlace::NoName => "it is no name of a file",
-            NoPlace::NoFolder => "its folder is not there",
-        })
-    }
-}
-
 /// A job that was not done in time; it may go on at the service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Unfinished {
@@ -271,40 +226,6 @@ pub struct Unfinished {
     pub url: String,
     /// What it was when it was asked for last; the first body where it never was.
     pub last: Value,
-}
-
-/// A finding as text and data, without the source that it was found in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FindingText {
-    /// The code.
-    pub code: &'static str,
-    /// The place, as `file:line:column`.
-    pub place: String,
-    /// The message.
-    pub message: String,
-    /// How to mend it.
-    pub help: Option<String>,
-}
-
-impl From<&Finding> for FindingText {
-    fn from(finding: &Finding) -> FindingText {
-        FindingText {
-            code: finding.code.name(),
-            place: finding.place().to_string(),
-            message: finding.message.clone(),
-            help: finding.help.clone(),
-        }
-    }
-}
-
-impl std::fmt::Display for FindingText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {} [{}]", self.place, self.message, self.code)?;
-        match &self.help {
-            Some(help) => write!(f, " ({help})"),
-            None => Ok(()),
-        }
-    }
 }
 
 fn list(title: &str, items: &[impl ToString]) -> String {
@@ -361,17 +282,22 @@ fn unfinished(job: &Unfinished) -> String {
     )
 }
 
-/// A time for people.
-pub fn seconds(duration: Duration) -> String {
-    match duration.as_millis() {
-        millis @ 0..1000 => format!("{millis} ms"),
-        _ => format!("{:.1} s", duration.as_secs_f64()),
+impl From<LoadError> for Error {
+    fn from(error: LoadError) -> Error {
+        match error {
+            LoadError::UnknownTool { name, suggestion } => Error::UnknownTool { name, suggestion },
+            LoadError::AmbiguousTool { name, candidates } => {
+                Error::AmbiguousTool { name, candidates }
+            }
+            LoadError::NoSandbox { service } => Error::NoSandbox { service },
+            LoadError::Descriptor(findings) => Error::Descriptor(findings),
+        }
     }
 }
 
 impl From<Vec<Finding>> for Error {
     fn from(findings: Vec<Finding>) -> Error {
-        Error::Descriptor(findings.iter().map(FindingText::from).collect())
+        LoadError::from(findings).into()
     }
 }
 
@@ -383,6 +309,57 @@ impl From<ClientError> for Error {
                 what: "cannot connect".to_owned(),
                 reason: error.to_string(),
             },
+        }
+    }
+}
+
+impl From<SignError> for Error {
+    fn from(error: SignError) -> Error {
+        match error {
+            SignError::Secret(error) => error.into(),
+            SignError::Render(error) => error.into(),
+            SignError::Target => Error::Policy(error.to_string()),
+        }
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Error {
+        match error {
+            SendError::Sign(error) => error.into(),
+            SendError::Policy(message) => Error::Policy(message),
+            SendError::Network { what, reason } => Error::Network { what, reason },
+            SendError::Timeout { within, limit } => Error::Timeout { within, limit },
+            SendError::Response(message) => Error::Response(message),
+            SendError::Destination { path, reason } => Error::Destination { path, reason },
+            SendError::Save { path, reason } => Error::Save { path, reason },
+        }
+    }
+}
+
+impl From<TokenError> for Error {
+    fn from(error: TokenError) -> Error {
+        match error {
+            TokenError::Refused(error) => error.into(),
+            TokenError::Answered {
+                status,
+                code,
+                told,
+                attempts,
+            } => Error::Upstream(Box::new(Upstream {
+                status,
+                meaning: status_meaning(status),
+                code,
+                message: Some(format!("the token endpoint: {told}")),
+                request_id: None,
+                attempts,
+                retry_after: None,
+                may_be_done: false,
+                body: None,
+                body_cut: 0,
+                body_incomplete: None,
+            })),
+            TokenError::Shape(message) => Error::Response(message),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Upstream, masked_value, status_meaning};
+use crate::engine::error::{Error, Upstream, masked_value, status_meaning};
 use crate::json::{Json, Kind, Part};
 use crate::project::{Action, ResponseKind, ResponseView, Rule};
 use crate::said::{self, MOST_OF_CODE, MOST_OF_MESSAGE, clipped};

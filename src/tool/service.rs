@@ -1,20 +1,17 @@
 //! A service, compiled: what all its tools share.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 
 use crate::base_url::{BaseUrl, Context};
-use crate::descriptor::code::Code;
-use crate::descriptor::source::{Check, join};
-use crate::descriptor::{
-    LimitsSpec, Origin, Power, RetrySpec, ServiceSpec, SettingSpec, TimeoutSpec, Untrusted,
-};
 use crate::format::{self, decode};
+use crate::format::{ServiceSpec, SettingSpec};
 use crate::plan::{HeaderTemplate, QueryTemplate};
 use crate::project::{ErrorFields, response_names};
+use crate::send::Policy;
 use crate::sign::Auth;
-use crate::template::{Names, scalar_text};
+use crate::source::{Check, Code, Origin, Power, Untrusted, join};
+use crate::template::Names;
+use crate::words::scalar_text;
 
 /// Why a service's requests are never sent again.
 pub const SENT_ONCE: &str = "the service's retry.max_attempts is 1";
@@ -43,18 +40,10 @@ pub struct Service {
     pub query: QueryTemplate,
     /// Credentials.
     pub auth: Auth,
-    /// Requests that may be sent in a time.
-    pub rate_limit: Option<(std::num::NonZeroU32, Duration)>,
-    /// When a failed request is sent again.
-    pub retry: RetrySpec,
-    /// How long a request may take.
-    pub timeout: TimeoutSpec,
-    /// How large a response may be.
-    pub limits: LimitsSpec,
+    /// What its requests are sent by.
+    pub sending: Policy,
     /// Where error responses say what went wrong.
     pub errors: ErrorFields,
-    /// Whether the service may stand at a private or link-local address.
-    pub allow_private_network: bool,
     /// It takes the place of a service that cannot be used, so that its tools can be checked.
     pub(crate) is_stand_in: bool,
     settings: Vec<(String, SettingSpec)>,
@@ -174,12 +163,14 @@ impl Service {
             headers,
             query,
             auth,
-            rate_limit: spec.rate_limit.map(|limit| (limit.requests, limit.per.0)),
-            retry: spec.retry.clone(),
-            timeout: spec.timeout,
-            limits: spec.limits,
+            sending: Policy {
+                rate_limit: spec.rate_limit.map(|limit| (limit.requests, limit.per.0)),
+                retry: spec.retry.clone(),
+                timeout: spec.timeout,
+                limits: spec.limits,
+                allow_private_network: spec.allow_private_network,
+            },
             errors,
-            allow_private_network: spec.allow_private_network,
             is_stand_in: false,
             settings: spec
                 .settings

@@ -1,5 +1,6 @@
 //! Validation: everything that can be known about descriptors without the network.
 
+pub mod examples;
 mod kind;
 mod schema;
 mod secret;
@@ -22,8 +23,8 @@ use crate::parallel;
 use crate::params::Params;
 #[cfg(feature = "sandbox")]
 use crate::sandbox::Sandbox;
-use crate::service::Service;
 use crate::source::{Check, Finding, Severity, Source};
+use crate::tool::service::Service;
 use crate::tool::{ServiceSource, Tool};
 
 /// What was found in a set of files.

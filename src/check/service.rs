@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::schema::report_regex;
 use crate::catalog::File;
 use crate::format::SettingSpec;
-use crate::service::Service;
 use crate::source::{Check, Code, join, join_index};
-use crate::template::{Expression, scalar_text};
+use crate::template::Expression;
 use crate::tool::Tool;
+use crate::tool::service::Service;
+use crate::words::scalar_text;
 
 /// All checks of a service that compiles and stands at `pointer`. Mistakes go to `check`.
 pub fn check(service: &Service, pointer: &str, check: &Check) {

@@ -12,10 +12,10 @@ use tokio::sync::OwnedMutexGuard;
 use url::Url;
 
 use crate::address::is_loopback;
-use crate::error::Error;
+use crate::engine::error::Error;
 use crate::send::{self, Again, Client, Event, Exchange, Roots, SeenBody, tell};
-use crate::service::Service;
 use crate::sign::{Redactor, Secrets, Token};
+use crate::tool::service::Service;
 
 /// A token is renewed so long before it expires, or a tenth of its time if that is less.
 const SKEW: Duration = Duration::from_secs(30);
@@ -91,7 +91,7 @@ impl Session {
         let renewal = match token_url {
             None => None,
             Some(token_url) => Some(Arc::new(Renewal {
-                client: Client::new(service, &token_url, roots)?,
+                client: Client::new(&service.sending, &token_url, roots)?,
                 token_url,
                 roots: roots.clone(),
                 current: Mutex::default(),
@@ -236,7 +236,7 @@ impl Renewal {
         let started = Instant::now();
         let exchange = Exchange {
             client: &self.client,
-            service,
+            policy: &service.sending,
             request: &request,
             idempotent: grant.is_repeatable(),
             redactor: &redactor,
@@ -247,7 +247,7 @@ impl Renewal {
         };
         let (response, ()) = send::send(&exchange, |_| (Again::ByPolicy, ()))
             .await
-            .map_err(|error| error.masked(|text| redactor.message(text)))?;
+            .map_err(|error| Error::from(error).masked(|text| redactor.message(text)))?;
         let token = grant.token(response.status, &response.body, response.attempts, |text| {
             redactor.message(text)
         })?;
@@ -257,7 +257,7 @@ impl Renewal {
             (Some(base), Some(previous)) if previous.base.as_ref() == Some(base) => {
                 Arc::clone(&previous.client)
             }
-            (Some(base), _) => Arc::new(Client::new(service, base, &self.roots)?),
+            (Some(base), _) => Arc::new(Client::new(&service.sending, base, &self.roots)?),
             (None, _) => Arc::clone(&fixed.client),
         };
         let expires = token

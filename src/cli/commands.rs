@@ -1,0 +1,69 @@
+//! The table of commands. A command's own arguments are only described when it is asked for: to describe those of all
+//! would take a good part of a cold call.
+
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
+
+use super::{
+    call, completions, explain, import, list, sandbox, schemas, show, test, trust, validate,
+};
+
+macro_rules! commands {
+    ($($name:literal $variant:ident($arguments:ty) $about:literal)*) => {
+        /// What is to be done.
+        #[derive(Debug)]
+        pub enum Command {
+            $(#[doc = $about] $variant(Box<$arguments>),)*
+        }
+
+        impl Subcommand for Command {
+            fn augment_subcommands(command: clap::Command) -> clap::Command {
+                command$(.subcommand(
+                    clap::Command::new($name)
+                        .about($about)
+                        .defer(|command| <$arguments>::augment_args(command).about($about)),
+                ))*
+            }
+
+            fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+                Command::augment_subcommands(command)
+            }
+
+            fn has_subcommand(name: &str) -> bool {
+                matches!(name, $($name)|*)
+            }
+        }
+
+        impl FromArgMatches for Command {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Command, clap::Error> {
+                match matches.subcommand() {
+                    $(Some(($name, own)) => {
+                        let arguments = <$arguments>::from_arg_matches(own)?;
+                        Ok(Command::$variant(Box::new(arguments)))
+                    })*
+                    _ => Err(clap::Error::new(ErrorKind::MissingSubcommand)),
+                }
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+                *self = Command::from_arg_matches(matches)?;
+                Ok(())
+            }
+        }
+    };
+}
+
+commands! {
+    "list" List(list::List) "List the tools"
+    "show" Show(show::Show) "Show a tool: what it does, its params, examples, endpoint and secret"
+    "call" Call(call::Call) "Call a tool"
+    "validate" Validate(validate::Validate) "Check descriptors"
+    "explain" Explain(explain::Explain) "Explain a code of a finding"
+    "test" Test(test::Test) "Run the examples of descriptors, offline"
+    "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
+    "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
+    "untrust" Untrust(trust::Untrust) "Trust the tools of a folder no more"
+    "import" Import(import::Import) "Make descriptors of a document that describes a service"
+    "schemas" Schemas(schemas::Schemas) "Write the JSON Schemas of the descriptor format"
+    "completions" Completions(completions::Completions) "Print a completion script for a shell"
+}

@@ -1,0 +1,187 @@
+//! A job that a call created, and that is asked for until it is done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::answer::upstream_error;
+use super::error::{Error, Limit, Unfinished};
+use super::{Engine, Page};
+use crate::json::Json;
+use crate::plan::Plan;
+use crate::project::ResponseKind;
+use crate::send::Event;
+use crate::tool::Tool;
+
+/// The shortest time that a service may set: one that always says 0 would be asked without end.
+const LEAST_ASKED: Duration = Duration::from_millis(100);
+
+/// A job that a call created. Dropped, it goes on at the service; nobody asks for it any more.
+pub struct Job<'e> {
+    engine: &'e Engine,
+    tool: &'e Tool,
+    first: Page,
+    poll: Option<Plan>,
+    settings: Arc<Value>,
+    started: Instant,
+}
+
+impl<'e> Job<'e> {
+    pub(crate) fn new(
+        engine: &'e Engine,
+        tool: &'e Tool,
+        first: Page,
+        plan: &Plan,
+    ) -> Result<Job<'e>, Error> {
+        let settings = engine.settings_of(&tool.service)?;
+        let (base, plan) = engine.ground(&tool.service, &settings, plan)?;
+        let poll = tool
+            .wait
+            .as_ref()
+            .map(|wait| tool.poll_plan(wait, &first.view(), &base, &plan.masked_url(), &settings))
+            .transpose()?;
+        Ok(Job {
+            engine,
+            tool,
+            first,
+            poll,
+            settings,
+            started: Instant::now(),
+        })
+    }
+
+    /// The first response, which tells of the job.
+    pub fn first(&self) -> &Page {
+        &self.first
+    }
+
+    /// Where the job is asked for, secrets masked; `None` where there is nothing to wait for.
+    pub fn url(&self) -> Option<String> {
+        self.poll.as_ref().map(Plan::masked_url)
+    }
+
+    pub(crate) fn into_first(self) -> Page {
+        Page {
+            is_pending: self.poll.is_some(),
+            ..self.first
+        }
+    }
+
+    /// Asks for the job until it is done and gives its last response.
+    ///
+    /// # Errors
+    /// When the job fails, is not done in time, or cannot be asked for.
+    pub async fn finish(self) -> Result<Page, Error> {
+        match self.wait().await? {
+            Some(last) => Ok(last),
+            None => Ok(self.first),
+        }
+    }
+
+    /// Asks for the job until it is done and gives its last response; `None` where there is nothing to wait for. The
+    /// future may be dropped, and the job be waited for again or cancelled.
+    ///
+    /// # Errors
+    /// As [`Job::finish`].
+    pub async fn wait(&self) -> Result<Option<Page>, Error> {
+        let (Some(wait), Some(plan)) = (&self.tool.wait, &self.poll) else {
+            return Ok(None);
+        };
+        let own = self.started + wait.deadline;
+        let deadline = match self.engine.deadline() {
+            Some(all) => own.min(all.into()),
+            None => own,
+        };
+        let mut interval = wait.interval;
+        let mut asked = self.first.response.retry_after;
+        let mut last = None;
+        let mut polls = 0;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let pause = asked.map_or(interval, |asked| asked.max(LEAST_ASKED));
+            if left.is_zero() || asked.is_some_and(|asked| asked > left) {
+                let error = self.unfinished(plan, polls, last);
+                let redactor = self.first.response.redactor();
+                return Err(error.masked(|text| redactor.message(text)));
+            }
+            let pause = pause.min(left);
+            self.engine.tell(|| Event::Waiting {
+                polls,
+                elapsed: self.started.elapsed(),
+                wait: pause,
+            });
+            tokio::time::sleep(pause).await;
+            let page = match self.ask(plan).await {
+                Err(Error::Timeout {
+                    limit: Limit::Deadline,
+                    ..
+                }) => {
+                    return Err(self.unfinished(plan, polls, last));
+                }
+                answer => answer?,
+            };
+            polls += 1;
+            if wait.has_failed(&page.view())? {
+                return Err(upstream_error(
+                    self.tool,
+                    None,
+                    &page.response,
+                    &page.view(),
+                ));
+            }
+            if wait.is_done(&page.view())? {
+                return Ok(Some(page));
+            }
+            interval = (interval * 2).min(wait.max_interval);
+            asked = page.response.retry_after;
+            last = Some(page.body);
+        }
+    }
+
+    fn unfinished(&self, plan: &Plan, polls: u32, last: Option<Json>) -> Error {
+        Error::Unfinished(Box::new(Unfinished {
+            within: self.started.elapsed(),
+            polls,
+            url: plan.masked_url(),
+            last: shown(last.as_ref().unwrap_or(&self.first.body)),
+        }))
+    }
+
+    async fn ask(&self, plan: &Plan) -> Result<Page, Error> {
+        let params = &self.first.params;
+        let kind = self.tool.rules.kind;
+        let received = self.engine.exchange(self.tool, plan, params, kind, None);
+        let mut page = self
+            .engine
+            .read(self.tool, received.await?, params.clone())?;
+        page.created = Some(self.first.body.clone());
+        Ok(page)
+    }
+
+    /// Asks the service to cancel the job; false where the descriptor does not say how.
+    ///
+    /// # Errors
+    /// Whatever can go wrong with a request.
+    pub async fn cancel(&self) -> Result<bool, Error> {
+        let base = self.engine.base(&self.tool.service, &self.settings)?;
+        let plan = self.tool.wait.as_ref().and_then(|wait| {
+            self.tool
+                .cancel_plan(wait, &self.first.view(), &base, &self.settings)
+        });
+        let Some(plan) = plan.transpose()? else {
+            return Ok(false);
+        };
+        let kind = ResponseKind::Empty;
+        let cancelled = self
+            .engine
+            .exchange(self.tool, &plan, &self.first.params, kind, None);
+        cancelled.await.map(|_| true)
+    }
+}
+
+/// A body as an error shows it: one that is too large for a tree is cut, as a text.
+fn shown(body: &Json) -> Value {
+    body.value().unwrap_or_else(|_| body.excerpt().into())
+}

@@ -1,0 +1,103 @@
+//! Why a request gets no response.
+
+use std::time::Duration;
+
+use crate::sign::SignError;
+use crate::words::seconds;
+
+/// A request got no response that can be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The request cannot be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// A safety rule forbids the request or the answer.
+    #[error("{0}")]
+    Policy(String),
+    /// The network failed.
+    #[error("{what}: {reason}")]
+    Network {
+        /// What could not be done.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// The time ran out.
+    #[error("no answer within {}, {limit}", seconds(*.within))]
+    Timeout {
+        /// How long was waited.
+        within: Duration,
+        /// What set the limit.
+        limit: Limit,
+    },
+    /// The response is not one that HTTP or the service's limits allow.
+    #[error("the response is not as described: {0}")]
+    Response(String),
+    /// A download cannot go there; nothing was sent.
+    #[error("cannot save to {path}: {reason}")]
+    Destination {
+        /// The path.
+        path: String,
+        /// Why not.
+        reason: NoPlace,
+    },
+    /// A download could not be written.
+    #[error("cannot write {path}: {reason}")]
+    Save {
+        /// The path.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// What limited the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The caller, for each request with its retries.
+    Caller,
+    /// The caller, for all that it does.
+    Deadline,
+    /// The service's `timeout.total`.
+    Total,
+    /// The service's `timeout.read`.
+    Read,
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Limit::Caller => "the limit of the caller",
+            Limit::Deadline => "the deadline of the caller",
+            Limit::Total => "the service's timeout.total",
+            Limit::Read => "the service's timeout.read",
+        })
+    }
+}
+
+/// Why a download cannot be saved at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NoPlace {
+    /// There is a file, which was not to be overwritten.
+    Taken,
+    /// There is something else than a file.
+    NoFile,
+    /// The path names no file.
+    NoName,
+    /// The folder is not there.
+    NoFolder,
+}
+
+impl std::fmt::Display for NoPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            NoPlace::Taken => "it is there already",
+            NoPlace::NoFile => "it is no regular file",
+            NoPlace::NoName => "it is no name of a file",
+            NoPlace::NoFolder => "its folder is not there",
+        })
+    }
+}

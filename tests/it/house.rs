@@ -1,0 +1,116 @@
+//! The house: the rooms of `src` stand on floors, and imports run downwards only.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms, lowest floor first. A room may use those that stand before it, and no other.
+const FLOORS: [&str; 25] = [
+    "words", "parallel", "address", "json", "yaml", "said", "jsonpath", "source", "template",
+    "params", "plan", "project", "paging", "base_url", "sign", "wait", "send", "format", "tool",
+    "catalog", "engine", "sandbox", "check", "import", "cli",
+];
+
+#[test]
+fn imports_run_downwards() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = BTreeSet::new();
+    for file in files(&root) {
+        let below = file.strip_prefix(&root).expect("a file below src");
+        let room = room_of(below);
+        // The facade and the two roots only name the rooms.
+        if matches!(room.as_str(), "lib" | "main" | "build") {
+            continue;
+        }
+        let Some(floor) = floor(&room) else {
+            wrong.insert(format!("{} stands in no room", below.display()));
+            continue;
+        };
+        let text = fs::read_to_string(&file).expect("a source file");
+        for used in rooms_used(&text) {
+            if used != room && self::floor(&used).is_none_or(|other| other >= floor) {
+                wrong.insert(format!("{}: {room} uses {used}", below.display()));
+            }
+        }
+    }
+    let list: Vec<String> = wrong.into_iter().collect();
+    assert!(list.is_empty(), "arrows that run up:\n{}", list.join("\n"));
+}
+
+fn floor(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|known| *known == room)
+}
+
+fn room_of(below: &Path) -> String {
+    let first = below.components().next().expect("a name");
+    let name = Path::new(first.as_os_str());
+    name.file_stem()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// All source files but those that hold tests alone.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let is_tests = path.file_stem().is_some_and(|name| name == "tests");
+        match path.is_dir() {
+            _ if is_tests => {}
+            true => found.extend(files(&path)),
+            false if path.extension().is_some_and(|ending| ending == "rs") => found.push(path),
+            false => {}
+        }
+    }
+    found
+}
+
+/// The rooms that a file names behind `crate::` or, in the program, behind `toolrun::`; its tests are left out.
+fn rooms_used(text: &str) -> BTreeSet<String> {
+    let code: String = text
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default()
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let mut rooms = BTreeSet::new();
+    for (at, start) in code.match_indices("crate::") {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let rest = &code[at + start.len()..];
+        match rest.strip_prefix('{') {
+            Some(list) => rooms.extend(members(list).iter().map(|member| word(member))),
+            None => drop(rooms.insert(word(rest))),
+        }
+    }
+    rooms.retain(|room| !room.is_empty());
+    rooms
+}
+
+/// The members of a list of imports, whose opening brace is behind us.
+fn members(list: &str) -> Vec<String> {
+    let (mut depth, mut members) = (0, vec![String::new()]);
+    for c in list.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => members.push(String::new()),
+            _ if depth == 0 => members.last_mut().expect("a member").push(c),
+            _ => {}
+        }
+    }
+    members
+}
+
+fn word(text: &str) -> String {
+    text.trim_start()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
+}
