@@ -101,7 +101,7 @@ mod tests {
             let value: serde_json::Value = serde_json::from_str(text).unwrap();
             let (mut small, mut large) = (Vec::new(), Vec::new());
             compact(json.part(), &mut small).unwrap();
-            assert_eq!(is_compact(json.part()), small == json.bytes(), "{text}");
+            assert_eq!(is_compact(json.part()), small == *json.bytes(), "{text}");
             let small_again = Json::read(small.clone().into()).unwrap();
             assert!(is_compact(small_again.part()), "{text}");
             pretty(json.part(), &mut large).unwrap();
