@@ -63,8 +63,9 @@ pub struct Engine {
     observer: Option<Watcher>,
     resolved: Mutex<HashMap<String, Arc<Value>>>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
-    /// Whoever opens a session holds it, so that a service has one.
-    opening: tokio::sync::Mutex<()>,
+    /// Whoever opens a session holds that of its service, so that a service has one, and a secret that takes its time
+    /// holds up no other service.
+    opening: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// When everything must be done.
@@ -148,7 +149,7 @@ impl Engine {
             observer: None,
             resolved: Mutex::default(),
             sessions: Mutex::default(),
-            opening: tokio::sync::Mutex::default(),
+            opening: Mutex::default(),
         }
     }
 
@@ -720,11 +721,17 @@ impl Engine {
         sessions.get(&service.id).map(Arc::clone)
     }
 
+    fn opening_of(&self, service: &Service) -> Arc<tokio::sync::Mutex<()>> {
+        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(opening.entry(service.id.clone()).or_default())
+    }
+
     async fn session(&self, service: &Service) -> Result<Arc<Session>, Error> {
         if let Some(session) = self.opened(service) {
             return Ok(session);
         }
-        let _turn = self.opening.lock().await;
+        let opening = self.opening_of(service);
+        let _turn = opening.lock().await;
         if let Some(session) = self.opened(service) {
             return Ok(session);
         }

@@ -15,6 +15,7 @@ mod codes;
 mod deadline;
 mod digits;
 mod downloads;
+mod engine;
 mod fuzz_regressions;
 mod github;
 mod h2;
