@@ -220,7 +220,7 @@ impl Paging {
     ) -> Result<Option<Next>, PagingError> {
         let Some(condition) = &self.condition else {
             let step = self.step(response, base, current)?;
-            return Ok(Some(step.unwrap_or(Next::End)));
+            return Ok(Some(step.unwrap_or_else(|| self.end(response))));
         };
         let holds = condition.holds(response);
         if holds.map_err(|error| error.under("paging.while"))? {
@@ -274,6 +274,26 @@ impl Paging {
         }
     }
 
+    /// The end where one of several cursors is empty. Where the others lead on, it is only taken for the end.
+    fn end(&self, response: &ResponseView<'_>) -> Next {
+        let Step::Arguments(nodes) = &self.step else {
+            return Next::End;
+        };
+        if !self.is_given() {
+            return Next::End;
+        }
+        let given = nodes.iter().filter_map(|(name, node)| {
+            let value = node.value_of(response).ok().flatten()?;
+            (!is_empty(&value)).then(|| (name.clone(), value))
+        });
+        let given: Map<String, Value> = given.collect();
+        let leads_on = |(name, value)| response.params.get(name) != Some(value);
+        match given.iter().any(leads_on) {
+            true => Next::Unsaid(Box::new(Next::Arguments(given))),
+            false => Next::End,
+        }
+    }
+
     /// The next page, whatever the condition says; `None` where the response leads to none.
     fn step(
         &self,
@@ -307,8 +327,7 @@ impl Paging {
                 for (name, node) in nodes {
                     let under = |error: ProjectError| error.under(&format!("paging.next.{name}"));
                     match node.value_of(response).map_err(under)? {
-                        Some(Value::Null) => return Ok(None),
-                        Some(Value::String(text)) if text.is_empty() => return Ok(None),
+                        Some(value) if is_empty(&value) => return Ok(None),
                         Some(value) => {
                             next.insert(name.clone(), value);
                         }
@@ -319,6 +338,11 @@ impl Paging {
             }
         }
     }
+}
+
+/// Whether a cursor ends a walk.
+fn is_empty(cursor: &Value) -> bool {
+    cursor.is_null() || cursor.as_str() == Some("")
 }
 
 /// Rows that come from another list than the items would be lost but for those of the last page.
@@ -482,6 +506,7 @@ mod tests {
     fn cursors_pages_and_ends() {
         let cursor = json!({"items": "$.d", "next": {"cursor": "$.c"}});
         let sure = json!({"items": "$.d", "next": {"cursor": "$.c"}, "while": "$.more"});
+        let pair = json!({"items": "$.d", "next": {"cursor": "$.c", "page": "$.p"}});
         let page = json!({"items": "$.d", "next": {"page": "{{ (params.page or 1) + 1 }}"}, "while": "{{ body.d | length > 0 }}"});
         for (spec, body, params, expected) in [
             (
@@ -505,6 +530,25 @@ mod tests {
                 Some(Next::End),
             ),
             (&sure, json!({"more": true}), json!({}), None),
+            (
+                &pair,
+                json!({"c": "x", "p": 2}),
+                json!({}),
+                arguments(json!({"cursor": "x", "page": 2})),
+            ),
+            (
+                &pair,
+                json!({"c": null, "p": ""}),
+                json!({}),
+                Some(Next::End),
+            ),
+            (&pair, json!({"p": 2}), json!({"page": 2}), Some(Next::End)),
+            (
+                &pair,
+                json!({"c": null, "p": 2}),
+                json!({"page": 1}),
+                arguments(json!({"page": 2})).map(|next| Next::Unsaid(Box::new(next))),
+            ),
             (
                 &page,
                 json!({"d": [1]}),

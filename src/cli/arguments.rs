@@ -4,8 +4,9 @@ use std::io::Read;
 
 use serde_json::{Map, Value};
 use toolrun::Tool;
-use toolrun::json::Json;
+use toolrun::json::{Json, MAX_DEPTH};
 use toolrun::params::read_text;
+use toolrun::yaml::{self, Limits, LineIndex, ProblemKind};
 
 /// Reads the words behind the tool's name: one JSON object, `@FILE`, `-`, `key=value` or `key:=json`, in any
 /// number; a later one overrides an earlier one.
@@ -79,6 +80,36 @@ fn refuse_long_numbers(source: &str, text: &str) -> Result<(), String> {
     }
 }
 
+/// How large a YAML text of arguments may be.
+const YAML: Limits = Limits {
+    bytes: 64 << 20,
+    depth: MAX_DEPTH,
+    nodes: 2_000_000,
+};
+
+/// YAML as descriptors are written in it: what would be bent on its way is refused with its place.
+fn read_yaml(source: &str, text: &str) -> Result<Value, String> {
+    let problems = match yaml::read(text, &YAML) {
+        Ok(document) => return Ok(document.value),
+        Err(problems) => problems,
+    };
+    let Some(problem) = problems
+        .first()
+        .filter(|problem| problem.kind != ProblemKind::Empty)
+    else {
+        return Ok(Value::Null);
+    };
+    let (line, column) = LineIndex::new(text).line_column(problem.span.start);
+    let help = match &problem.help {
+        Some(help) => format!("; {help}"),
+        None => String::new(),
+    };
+    let message = &problem.message;
+    Err(format!(
+        "{source}: neither JSON nor YAML: {message}{help}, at line {line} column {column}"
+    ))
+}
+
 /// JSON is YAML too, so one reader serves both; its own errors tell line and column.
 fn object(source: &str, text: &str) -> Result<Map<String, Value>, String> {
     let value: Value = match serde_json::from_str(text) {
@@ -89,8 +120,7 @@ fn object(source: &str, text: &str) -> Result<Map<String, Value>, String> {
         Err(error) if text.trim_start().starts_with(['{', '[']) => {
             return Err(format!("{source}: not valid JSON: {error}"));
         }
-        Err(_) => serde_yaml::from_str(text)
-            .map_err(|error| format!("{source}: neither JSON nor YAML: {error}"))?,
+        Err(_) => read_yaml(source, text)?,
     };
     match value {
         Value::Object(members) => Ok(members),

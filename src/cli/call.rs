@@ -315,6 +315,10 @@ impl Call {
                 false => note(&text.to_string()),
             }
         }
+        // Where both failed, the walk's own failure counts, and the other is told too.
+        if let (Err(_), Err(Failure::Told(_, message))) = (&read, &printed) {
+            note(message);
+        }
         read.and(printed)
     }
 

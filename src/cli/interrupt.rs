@@ -12,6 +12,10 @@ use super::{Failure, exit};
 
 /// How often it is looked whether there was a signal.
 const LOOK: Duration = Duration::from_millis(50);
+/// A signal that was not seen for so many looks is seen by nobody, as behind a pipe that nobody reads. Until then a
+/// second one does nothing: a terminal that closes sends two at once, and what is under way is put in order after the
+/// first.
+const PATIENCE: u32 = 4;
 
 #[cfg(unix)]
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
@@ -52,17 +56,32 @@ static PENDING: LazyLock<Pending> = LazyLock::new(|| {
         // Where there can be no handler, a signal ends the program as it always does.
         let _ = listen(signal, &pending);
     }
+    let (signal, is_there) = (Arc::clone(&pending.signal), Arc::clone(&pending.is_there));
+    std::thread::spawn(move || watch(&signal, &is_there));
     pending
 });
 
 fn listen(signal: i32, pending: &Pending) -> std::io::Result<()> {
     let (code, number) = (i32::from(exit::SIGNAL) + signal, signal.unsigned_abs());
-    // Whoever does not look, as behind a pipe that nobody reads, is ended by the second signal. The order matters.
     signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&pending.is_there))?;
     let flag = Arc::clone(&pending.signal);
     signal_hook::flag::register_usize(signal, flag, number as usize)?;
-    signal_hook::flag::register(signal, Arc::clone(&pending.is_there))?;
     Ok(())
+}
+
+/// Lets the next signal end the program where nobody looks at the first.
+fn watch(signal: &AtomicUsize, is_there: &AtomicBool) {
+    let mut unseen = 0;
+    loop {
+        std::thread::sleep(LOOK);
+        unseen = match signal.load(Ordering::SeqCst) {
+            0 => 0,
+            _ => unseen + 1,
+        };
+        if unseen == PATIENCE {
+            is_there.store(true, Ordering::SeqCst);
+        }
+    }
 }
 
 /// Whether the program was started with the signal ignored, as by `nohup`, which must stay so.

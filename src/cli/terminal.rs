@@ -315,6 +315,9 @@ fn folded(text: &str) -> String {
     folded
 }
 
+/// Bytes that are escaped at a time.
+const PIECE: usize = 64 << 10;
+
 /// Standard output.
 pub struct Out(BufWriter<Escaping>);
 
@@ -328,10 +331,12 @@ impl Write for Escaping {
         if self.escaper.manner == Manner::Plain {
             return self.to.write(bytes);
         }
-        let mut out = Vec::with_capacity(bytes.len());
-        self.escaper.push(bytes, &mut out);
+        // A large output comes whole, and must not be there twice.
+        let piece = &bytes[..bytes.len().min(PIECE)];
+        let mut out = Vec::with_capacity(piece.len());
+        self.escaper.push(piece, &mut out);
         self.to.write_all(&out)?;
-        Ok(bytes.len())
+        Ok(piece.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

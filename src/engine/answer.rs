@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::engine::error::{Error, Upstream, masked_value, status_meaning};
-use crate::json::{Budget, Json, Kind, Part, Tree};
+use crate::json::{Json, Kind, Part};
 use crate::project::{Action, ResponseKind, ResponseView, Rule};
 use crate::said::{self, MOST_OF_CODE, MOST_OF_MESSAGE, clipped};
 use crate::send::{Again, Destination, Notation, Response, Shown, file_name};
@@ -230,20 +230,21 @@ const MOST_OF_WORDS: usize = 64 << 10;
 /// Members or elements of such a part that are looked at.
 const MOST_OF_PARTS: usize = 100;
 
-/// An error's body as far as it may hold the words of the error. Its numbers may lose digits here.
+/// An error's body as far as it may hold the words of the error. A number that would lose digits is a string of them.
 fn glance(part: Part<'_>) -> Value {
-    let is_small = part.text().len() <= MOST_OF_WORDS;
+    let most = match part.text().len() <= MOST_OF_WORDS {
+        true => usize::MAX,
+        false => MOST_OF_PARTS,
+    };
     match part.kind() {
-        Kind::Object if !is_small => part
+        Kind::Object => part
             .members()
-            .take(MOST_OF_PARTS)
+            .take(most)
             .map(|(key, member)| (key.name().into_owned(), glance(member)))
             .collect(),
-        Kind::Array if !is_small => part.elements().take(MOST_OF_PARTS).map(glance).collect(),
-        _ => {
-            let tree = Tree::build(part, None, &Budget::of(part.text().len()));
-            tree.map(|tree| tree.value).unwrap_or_default()
-        }
+        Kind::Array => part.elements().take(most).map(glance).collect(),
+        Kind::Number if !part.is_exact() => String::from_utf8_lossy(part.text()).into(),
+        _ => serde_json::from_slice(part.text()).unwrap_or_default(),
     }
 }
 
@@ -261,10 +262,10 @@ const MOST_OF_BODY: usize = 16 << 10;
 /// The body of an error answer as an error carries it, and the number of bytes that are left out.
 fn shown_body(response: &Response) -> (Option<Value>, u64) {
     if response.body.len() <= MOST_OF_BODY
-        && let Ok(body) = serde_json::from_slice(&response.body)
+        && let Ok(body) = Json::read(response.body.clone())
     {
         let mask = |text: &str| response.redactor().message(text);
-        return (Some(masked_value(body, &mask)), 0);
+        return (Some(masked_value(glance(body.part()), &mask)), 0);
     }
     match response.seen_body().shown(MOST_OF_BODY) {
         Shown::Text { text, cut } => (Some(text.into()), cut as u64),

@@ -423,7 +423,7 @@ impl Engine {
     ) -> Result<Page, Error> {
         if tool.wait.is_none() {
             let received = self.exchange(tool, plan, &params, tool.rules.kind, None);
-            return self.read(tool, received.await?, params);
+            return Ok(self.read(tool, received.await?, params)?.counted(tool));
         }
         let job = self.begin(tool, plan, params).await?;
         match self.waits {
@@ -884,28 +884,35 @@ impl Page {
     pub(crate) fn new(tool: &Tool, mut received: Received, params: Value) -> Result<Page, Error> {
         let mut body = received.body()?;
         let is_empty = received.is_empty || received.response.status == NO_CONTENT;
-        let items = match &tool.paging {
+        match &tool.paging {
             // An empty page need not have a list.
-            Some(_) if is_empty => {
-                body = tool.empty_body(received.kind);
-                0
+            Some(_) if is_empty => body = tool.empty_body(received.kind),
+            // Null items are an empty page, also for what the projection makes of them.
+            Some(paging) if paging.items(body.part())?.is_none() => {
+                body = paging.put_items(&body, b"[]").unwrap_or(body);
             }
-            Some(paging) => {
-                let items = paging.items(body.part())?;
-                items.map_or(0, |items| items.elements().count() as u64)
-            }
-            None => 0,
-        };
+            _ => {}
+        }
         Ok(Page {
             response: received.response,
             body,
             params,
-            items,
+            items: 0,
             created: None,
             is_pending: false,
             more: None,
             is_empty,
         })
+    }
+
+    /// The page with its items counted, which takes a look at all of them.
+    fn counted(mut self, tool: &Tool) -> Page {
+        if let Some(paging) = &tool.paging
+            && let Ok(Some(items)) = paging.items(self.body.part())
+        {
+            self.items = items.elements().count() as u64;
+        }
+        self
     }
 
     /// The projected output of this page.

@@ -312,6 +312,8 @@ fn plain(text: &str) -> Value {
             .ok()
             .and_then(Number::from_f64)
             .map_or_else(|| Value::String(text.to_owned()), Value::Number),
+        // A schema's bound or example is near enough.
+        Plain::Inexact(number) => Value::Number(number),
         Plain::NonFinite | Plain::Text => Value::String(text.to_owned()),
     }
 }

@@ -1,5 +1,7 @@
 //! Checking a text: whether it is one JSON value (RFC 8259), not nested too deep. Numbers may be as long as they like.
 
+use super::part::plain_end;
+
 /// Why a text is no JSON value that we take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
@@ -154,14 +156,14 @@ impl Checker<'_> {
     fn string(&mut self) -> Result<(), Flaw> {
         self.at += 1;
         loop {
+            self.at = plain_end(self.text, self.at);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(());
                 }
                 Some(b'\\') => self.escape()?,
-                Some(0..b' ') | None => return Err(Flaw::Syntax),
-                Some(_) => self.at += 1,
+                _ => return Err(Flaw::Syntax),
             }
         }
     }

@@ -15,7 +15,7 @@ use serde_json::Value;
 pub use check::MAX_DEPTH;
 pub(crate) use part::{Cursor, value_end};
 pub use part::{Key, Kind, Part};
-pub(crate) use tree::{Budget, Inexact, Tree};
+pub(crate) use tree::{Budget, Inexact, Tree, is_exact as is_exact_number};
 
 /// The text of one JSON value, which was checked. A copy shares the text.
 #[derive(Clone)]
@@ -77,8 +77,10 @@ impl Json {
     }
 
     fn trimmed(text: Bytes) -> Json {
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\t' | b'\r');
         let start = part::space(&text, 0);
-        let end = value_end(&text, start);
+        let end = text.iter().rposition(|byte| !is_space(byte));
+        let end = end.map_or(start, |last| last + 1);
         Json {
             text: text.slice(start..end),
         }

@@ -25,6 +25,20 @@ pub fn compact(part: Part<'_>, out: &mut impl Write) -> io::Result<()> {
     out.write_all(text.get(start..).unwrap_or_default())
 }
 
+/// Whether there is no white space between the parts of a value.
+pub fn is_compact(part: Part<'_>) -> bool {
+    let text = part.text();
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => at = string_end(text, at).0,
+            b' ' | b'\n' | b'\t' | b'\r' => return false,
+            _ => at += 1,
+        }
+    }
+    true
+}
+
 /// Writes a value for people: each member and element on a line of its own, indented by two spaces.
 ///
 /// # Errors
@@ -87,6 +101,9 @@ mod tests {
             let value: serde_json::Value = serde_json::from_str(text).unwrap();
             let (mut small, mut large) = (Vec::new(), Vec::new());
             compact(json.part(), &mut small).unwrap();
+            assert_eq!(is_compact(json.part()), small == *json.bytes(), "{text}");
+            let small_again = Json::read(small.clone().into()).unwrap();
+            assert!(is_compact(small_again.part()), "{text}");
             pretty(json.part(), &mut large).unwrap();
             // Numbers stay as they came.
             let expected = value.to_string().replace("-150.0", "-1.50e2");

@@ -10,6 +10,7 @@ use serde_json::Number;
 
 use super::SyntaxError;
 use super::tokens::{Kind, Token, is_blank, is_shorthand, tokens};
+use crate::json::is_exact_number;
 
 const MAX_BYTES: usize = 4096;
 /// How deep brackets and parentheses may nest; the parser recurses at each.
@@ -202,6 +203,9 @@ impl<'t> Checker<'t> {
         }
         // The grammar of a literal number is that of JSON.
         match serde_json::from_str(source) {
+            Ok(number) if !is_exact_number(source.as_bytes(), &number) => {
+                return self.refuse(index, "a number of more digits than can be compared");
+            }
             Ok(number) => self.checked.numbers.push(number),
             Err(_) => return self.refuse(index, "not a number that JSON can hold"),
         }

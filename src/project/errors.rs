@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ErrorRuleSpec, ErrorRules, Node, ProjectError, Projector, ResponseView};
+use super::{ErrorRuleSpec, ErrorRules, Kind, Node, ProjectError, Projector, ResponseView};
 use crate::source::{Check, Code, join};
 use crate::template::Names;
 use crate::words::scalar_text;
@@ -213,7 +213,15 @@ impl ErrorFields {
 
 /// An error response may have any shape; a field that cannot be read there is simply not told.
 fn text(extract: Option<&Extract>, response: &ResponseView<'_>) -> Option<String> {
-    scalar_text(&extract?.extract(response).ok()?)
+    let extract = extract?;
+    if let Extract::Node(node) = extract {
+        let json = node.part_of(response).ok()??;
+        // Digits that a tree would lose are told too.
+        if json.part().kind() == Kind::Number {
+            return Some(json.text().to_owned());
+        }
+    }
+    scalar_text(&extract.extract(response).ok()?)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use minijinja::value::{Serde, Value as JinjaValue, ValueKind};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
-use super::lexer::{Kind, tokens};
+use super::lexer::{Kind, long_number, tokens};
 use super::names::is_identifier;
 use super::{Scope, functions};
 
@@ -88,6 +88,10 @@ impl Expression {
             });
         }
         let offset = text.len() - text.trim_start().len();
+        if let Some(range) = long_number(trimmed) {
+            let reason = "this number has more digits than can be computed with".to_owned();
+            return Err((range.start + offset..range.end + offset, reason));
+        }
         let compiled = ENVIRONMENT
             .compile_expression_owned(trimmed.to_owned())
             .map_err(|error| {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::json::is_exact;
+
 /// A piece of an expression's text. All pieces together are the whole text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
@@ -72,6 +74,31 @@ pub(super) fn find_word(text: &str, word: &str) -> Option<Range<usize>> {
                 && !is_in_string(*start)
         })
         .map(|(start, _)| start..start + word.len())
+}
+
+/// The first number in an expression that would lose digits.
+pub(super) fn long_number(text: &str) -> Option<Range<usize>> {
+    let mut tokens = tokens(text).peekable();
+    let mut before = None;
+    while let Some(token) = tokens.next() {
+        let is_member = before.replace(token.kind) == Some(Kind::Mark('.'));
+        let is_digits = |range: Range<usize>| text[range].starts_with(|c: char| c.is_ascii_digit());
+        if is_member || token.kind != Kind::Word || !is_digits(token.range.clone()) {
+            continue;
+        }
+        let mut range = token.range;
+        if let Some(point) = tokens.next_if(|next| next.kind == Kind::Mark('.')) {
+            before = Some(point.kind);
+            if let Some(fraction) = tokens.next_if(|next| is_digits(next.range.clone())) {
+                before = Some(fraction.kind);
+                range.end = fraction.range.end;
+            }
+        }
+        if !is_exact(&text[range.clone()].replace('_', "")) {
+            return Some(range);
+        }
+    }
+    None
 }
 
 /// A part of a string with `{{ }}`.

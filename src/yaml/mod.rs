@@ -7,7 +7,7 @@
 //!
 //! What JSON cannot say is refused rather than bent: anchors, aliases, merge
 //! keys, tags, keys that are not text, several documents, infinities, and
-//! integers beyond 64 bits.
+//! numbers of more digits than 64 bits hold.
 
 mod lines;
 mod reader;
@@ -115,7 +115,8 @@ pub enum ProblemKind {
     /// A second document follows the first.
     SeveralDocuments,
     /// A number JSON cannot hold: `.inf`, `.nan`, a float beyond the range of
-    /// `f64`, or an integer beyond the ranges of `i64` and `u64`.
+    /// `f64` or with more digits than it keeps, or an integer beyond the
+    /// ranges of `i64` and `u64`.
     NonFiniteNumber,
     /// More bytes than [`Limits::bytes`].
     TooLarge,

@@ -308,6 +308,7 @@ impl<'t> Reader<'t> {
             Plain::Text => return text_value(text),
             Plain::IntegerOutOfRange => "this integer is out of range: it does not fit in 64 bits",
             Plain::NonFinite => "this number is not finite, and JSON has no such numbers",
+            Plain::Inexact(_) => "this number has more digits than can be kept",
         };
         let problem = Problem::new(ProblemKind::NonFiniteNumber, span.clone(), message)
             .help("put it in quotes if it is meant as text");

@@ -1,5 +1,7 @@
 use serde_json::Number;
 
+use crate::json::is_exact_number as is_exact;
+
 /// What a plain scalar means in the YAML 1.2 core schema.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Plain {
@@ -10,6 +12,8 @@ pub(crate) enum Plain {
     IntegerOutOfRange,
     /// `.inf`, `.nan`, or a float that rounds to infinity.
     NonFinite,
+    /// A float that loses digits; this is what is left of it.
+    Inexact(Number),
     /// Anything else is text.
     Text,
 }
@@ -66,8 +70,13 @@ fn integer(magnitude: Option<u64>, negative: bool) -> Plain {
 }
 
 fn float(text: &str) -> Plain {
-    let parsed = text.parse().ok().and_then(Number::from_f64);
-    parsed.map_or(Plain::NonFinite, Plain::Number)
+    match text.parse().ok().and_then(Number::from_f64) {
+        None => Plain::NonFinite,
+        Some(number) if is_exact(text.trim_start_matches('+').as_bytes(), &number) => {
+            Plain::Number(number)
+        }
+        Some(number) => Plain::Inexact(number),
+    }
 }
 
 /// `( "." [0-9]+ | [0-9]+ ( "." [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?`

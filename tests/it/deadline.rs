@@ -224,6 +224,39 @@ fn a_signal_leaves_no_part_of_a_download() {
     }
 }
 
+/// A terminal that closes sends its signal twice.
+#[test]
+fn two_signals_at_once_leave_no_part_of_a_download() {
+    for (signal, code) in SIGNALS {
+        let slow = Reply {
+            manner: Manner::Dribble(Duration::from_millis(20)),
+            ..Reply::new(200, "application/pdf", vec![7; 10_000])
+        };
+        let fake = Fake::script([slow]);
+        let tool = format!("{GET}\nresponse: {{ kind: bytes }}");
+        let workspace = probe(&fake.origin(), "", &tool);
+        let parts = || {
+            let entries = fs::read_dir(workspace.path()).unwrap();
+            let names = entries.map(|entry| entry.unwrap().file_name());
+            names
+                .filter(|name| name.to_string_lossy().ends_with(".part"))
+                .count()
+        };
+        let arguments = ["call", "get-probe", "--out", "file"];
+        let child = begin(&workspace, &fake, 1, &arguments);
+        wait_for(|| parts() == 1);
+        let id = child.id().to_string();
+        let sent = Command::new("kill")
+            .args([signal, &id, &id])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{signal}");
+        assert_eq!(parts(), 0, "{signal}");
+    }
+}
+
 #[test]
 fn a_signal_cancels_a_job() {
     for (signal, code) in SIGNALS {

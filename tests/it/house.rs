@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may use those that stand before it, and no other.
 const FLOORS: [&str; 25] = [
-    "words", "parallel", "address", "yaml", "json", "said", "jsonpath", "source", "template",
+    "words", "parallel", "address", "json", "yaml", "said", "jsonpath", "source", "template",
     "params", "plan", "project", "paging", "base_url", "sign", "wait", "send", "format", "tool",
     "catalog", "engine", "sandbox", "check", "import", "cli",
 ];

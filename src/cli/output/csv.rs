@@ -1,5 +1,6 @@
 //! Comma-separated values (RFC 4180).
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 
 use indexmap::IndexSet;
@@ -8,16 +9,23 @@ use tempfile::SpooledTempFile;
 use toolrun::json::{Json, Kind, Part, write};
 
 use super::cell;
+use crate::cli::{Done, Failure, exit};
 
 /// Bytes of rows that are kept in memory while the header is not known; more go to a temporary file.
-const IN_MEMORY: usize = 1 << 20;
+const IN_MEMORY: usize = 128 << 10;
+/// Columns at the most: each row has a cell for each, so that a body in which every row has a key of its own would
+/// become as many cells as the square of its rows.
+const COLUMNS: usize = 10_000;
 /// The column of rows that have no members.
 const VALUE: &str = "value";
 
 /// A table that is written row by row.
 pub enum Sheet {
     /// The descriptor names the columns, so that rows can be written as they come.
-    Known { columns: Vec<String>, begun: bool },
+    Known {
+        columns: IndexSet<String>,
+        begun: bool,
+    },
     /// Each row may bring a column of its own, so that rows wait until the last one has come.
     Open(Box<Spool>),
 }
@@ -41,7 +49,7 @@ impl Sheet {
     pub fn new(columns: Option<Vec<String>>) -> Sheet {
         match columns {
             Some(columns) => Sheet::Known {
-                columns,
+                columns: columns.into_iter().collect(),
                 begun: false,
             },
             None => Sheet::Open(Box::new(Spool::new(tempfile::spooled_tempfile(IN_MEMORY)))),
@@ -58,22 +66,16 @@ impl Sheet {
     pub fn add<'o>(
         &mut self,
         out: &mut impl Write,
-        rows: impl Iterator<Item = Part<'o>>,
-    ) -> io::Result<()> {
+        mut rows: impl Iterator<Item = Part<'o>>,
+    ) -> Done {
         match self {
             Sheet::Known { columns, begun } => {
-                let mut writer = ::csv::Writer::from_writer(out);
-                if !std::mem::replace(begun, true) {
-                    writer.write_record(columns.iter()).map_err(io_error)?;
-                }
-                for row in rows {
-                    write_row(&mut writer, columns, row)?;
-                }
-                writer.flush()
+                let needs_header = !std::mem::replace(begun, true);
+                Ok(write_rows(out, columns, needs_header, rows)?)
             }
             Sheet::Open(spool) => {
-                rows.for_each(|row| spool.add(row));
-                spool.failure.take().map_or(Ok(()), Err)
+                rows.try_for_each(|row| spool.add(row))?;
+                Ok(spool.failure.take().map_or(Ok(()), Err)?)
             }
         }
     }
@@ -99,11 +101,14 @@ impl Spool {
         }
     }
 
-    fn add(&mut self, row: Part<'_>) {
+    fn add(&mut self, row: Part<'_>) -> Done {
         self.has_values |= row.kind() != Kind::Object;
         for (key, _) in row.members() {
             let name = key.name();
             if !self.columns.contains(&*name) {
+                if self.columns.len() == COLUMNS {
+                    return Err(too_wide());
+                }
                 self.columns.insert(name.into_owned());
             }
         }
@@ -113,22 +118,26 @@ impl Spool {
         line.push(b'\n');
         if self.late.is_empty() {
             match self.rows.write_all(&line) {
-                Ok(()) => return self.count += 1,
+                Ok(()) => {
+                    self.count += 1;
+                    return Ok(());
+                }
                 Err(error) => self.failure = Some(no_place(&error)),
             }
         }
         self.late.extend(line);
+        Ok(())
     }
 
     fn write(self, out: &mut impl Write) -> io::Result<()> {
-        let mut columns: Vec<String> = self.columns.into_iter().collect();
+        let mut columns = self.columns;
         let mut writer = ::csv::Writer::from_writer(out);
         // Rows without members alone are a list, and need no heading.
         if !columns.is_empty() {
-            if self.has_values && !columns.iter().any(|name| name == VALUE) {
-                columns.push(VALUE.to_owned());
+            if self.has_values {
+                columns.insert(VALUE.to_owned());
             }
-            writer.write_record(&columns).map_err(io_error)?;
+            writer.write_record(&columns)?;
         }
         // What is still in memory need not go to a file first, which may be full.
         let (mut file, buffered) = self.rows.into_parts();
@@ -155,24 +164,39 @@ fn no_place(error: &io::Error) -> io::Error {
     ))
 }
 
-/// A pipe that nobody reads any more must be known as one.
-fn io_error(error: ::csv::Error) -> io::Error {
-    match error.into_kind() {
-        ::csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
+fn too_wide() -> Failure {
+    Failure::Told(
+        exit::RESPONSE,
+        format!(
+            "the csv would have more than {COLUMNS} columns, which is beyond its limit; json, ndjson and yaml print it"
+        ),
+    )
+}
+
+fn write_rows<'o>(
+    out: &mut impl Write,
+    columns: &IndexSet<String>,
+    needs_header: bool,
+    mut rows: impl Iterator<Item = Part<'o>>,
+) -> io::Result<()> {
+    let mut writer = ::csv::Writer::from_writer(out);
+    if needs_header {
+        writer.write_record(columns)?;
     }
+    rows.try_for_each(|row| write_row(&mut writer, columns, row))?;
+    writer.flush()
 }
 
 fn write_row(
     writer: &mut ::csv::Writer<impl Write>,
-    columns: &[String],
+    columns: &IndexSet<String>,
     row: Part<'_>,
 ) -> io::Result<()> {
-    let cells: Vec<String> = match row.kind() {
+    let cells: Vec<Cow<'_, str>> = match row.kind() {
         Kind::Object => {
-            let mut cells = vec![String::new(); columns.len()];
+            let mut cells = vec![Cow::Borrowed(""); columns.len()];
             for (key, member) in row.members() {
-                if let Some(at) = columns.iter().position(|name| key.is(name)) {
+                if let Some(at) = columns.get_index_of(&*key.name()) {
                     cells[at] = cell(member);
                 }
             }
@@ -183,11 +207,11 @@ fn write_row(
             .iter()
             .map(|name| match name == VALUE {
                 true => cell(row),
-                false => String::new(),
+                false => Cow::Borrowed(""),
             })
             .collect(),
     };
-    writer.write_record(cells).map_err(io_error)
+    Ok(writer.write_record(cells.iter().map(|cell| cell.as_bytes()))?)
 }
 
 #[cfg(test)]

@@ -105,8 +105,12 @@ impl<'t> Printer<'t> {
         if self.format == Format::Csv {
             let columns = || self.tool.projection.columns();
             let sheet = self.sheet.get_or_insert_with(|| csv::Sheet::new(columns()));
-            sheet.add(&mut self.out, rows)?;
-            return Ok(());
+            let added = sheet.add(&mut self.out, rows);
+            if added.is_err() {
+                // What cannot be printed whole is not printed later in part.
+                self.sheet = None;
+            }
+            return added;
         }
         for row in rows {
             write::compact(row, &mut self.out)?;
@@ -158,15 +162,17 @@ fn with_notes<'o>(output: &'o Json, notes: &[Note]) -> Cow<'o, Json> {
 }
 
 /// A cell: scalars as they are, null as nothing, lists and objects as JSON.
-fn cell(part: Part<'_>) -> String {
+fn cell(part: Part<'_>) -> Cow<'_, str> {
     match part.kind() {
-        Kind::Null => String::new(),
-        Kind::String => part.string().unwrap_or_default().into_owned(),
+        Kind::Null => Cow::Borrowed(""),
+        Kind::String => part.string().unwrap_or_default(),
+        // A cell may be as large as the body.
+        _ if write::is_compact(part) => String::from_utf8_lossy(part.text()),
         _ => {
             let mut text = Vec::with_capacity(part.text().len());
             // To write to memory cannot fail, and what was checked is UTF-8.
             let _ = write::compact(part, &mut text);
-            String::from_utf8(text).unwrap_or_default()
+            Cow::Owned(String::from_utf8(text).unwrap_or_default())
         }
     }
 }

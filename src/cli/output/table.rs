@@ -14,9 +14,9 @@ use crate::cli::terminal::{line, shown};
 use crate::cli::{Done, Failure, exit};
 
 /// Cells that are laid out at once: a table of any length is drawn in parts of so many.
-const CELLS: usize = 20_000;
+const CELLS: usize = 2_000;
 /// Bytes of text that are laid out at once.
-const TEXT: usize = 1 << 20;
+const TEXT: usize = 128 << 10;
 /// Bytes in a cell at the most: each line of a table is as wide as its widest cell.
 const CELL: usize = 256 << 10;
 /// Columns at the most.
@@ -266,8 +266,12 @@ fn facts(out: &mut impl Write, output: Part<'_>, but: Option<&str>) -> Done {
 /// Lines of a value but the first are moved in, so that none looks like another key.
 fn fact(out: &mut impl Write, key: &str, value: Part<'_>) -> Done {
     let text = cell(value);
-    let text = shown(&text).replace('\n', "\n  ");
-    Ok(writeln!(out, "{}: {text}", line(key))?)
+    write!(out, "{}: ", line(key))?;
+    for (at, line) in shown(&text).split('\n').enumerate() {
+        let indent = if at == 0 { "" } else { "\n  " };
+        write!(out, "{indent}{line}")?;
+    }
+    Ok(writeln!(out)?)
 }
 
 /// A tab has no width of its own in a cell.

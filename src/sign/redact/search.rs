@@ -245,7 +245,10 @@ impl Search {
 
     /// Whether four characters of base64 are three bytes that a secret may have.
     fn is_telling(&self, group: &[u8]) -> bool {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|i| sextet(group[i]));
+        let &[a, b, c, d] = group else {
+            return false;
+        };
+        let (a, b, c, d) = (sextet(a), sextet(b), sextet(c), sextet(d));
         let fits = |byte: u8| self.may_be[usize::from(byte)];
         (a | b | c | d) < 64
             && fits((a << 2) | (b >> 4))
