@@ -24,7 +24,7 @@ const OUTPUTS: [(&str, &str); 3] = [
     ("data", "response: { output: { rows: $.data }, rows: rows }"),
     (
         "projected",
-        "response: { output: { rows: { each: '$.data[*]', as: { a: '$[0]', b: '{{ status }}' } } }, rows: rows }",
+        "response: { output: { rows: { each: '$.data[*]', as: $ } }, rows: rows }",
     ),
 ];
 

@@ -112,12 +112,9 @@ impl Spool {
                 self.columns.insert(name.into_owned());
             }
         }
-        let mut line = Vec::with_capacity(row.text().len() + 1);
-        // To write to memory cannot fail.
-        let _ = write::compact(row, &mut line);
-        line.push(b'\n');
         if self.late.is_empty() {
-            match self.rows.write_all(&line) {
+            let kept = write::compact(row, &mut self.rows);
+            match kept.and_then(|()| self.rows.write_all(b"\n")) {
                 Ok(()) => {
                     self.count += 1;
                     return Ok(());
@@ -125,7 +122,9 @@ impl Spool {
                 Err(error) => self.failure = Some(no_place(&error)),
             }
         }
-        self.late.extend(line);
+        // To write to memory cannot fail.
+        let _ = write::compact(row, &mut self.late);
+        self.late.push(b'\n');
         Ok(())
     }
 

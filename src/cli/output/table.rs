@@ -14,11 +14,11 @@ use crate::cli::terminal::{line, shown};
 use crate::cli::{Done, Failure, exit};
 
 /// Cells that are laid out at once: a table of any length is drawn in parts of so many.
-const CELLS: usize = 2_000;
+const CELLS: usize = 500;
 /// Bytes of text that are laid out at once.
-const TEXT: usize = 128 << 10;
+const TEXT: usize = 16 << 10;
 /// Bytes in a cell at the most: each line of a table is as wide as its widest cell.
-const CELL: usize = 256 << 10;
+const CELL: usize = 32 << 10;
 /// Columns at the most.
 const COLUMNS: usize = 1000;
 
