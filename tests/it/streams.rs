@@ -13,7 +13,7 @@ request: { method: GET, path: /list, query: [page] }
 paging: { items: $.data, next: { page: $.next } }
 response: { output: { data: $.data, next: $.next }, rows: data }";
 const FORMATS: [&str; 6] = ["json", "ndjson", "csv", "yaml", "table", "raw"];
-const ROWS: u64 = 2000;
+const ROWS: u64 = 200;
 
 /// A service with three pages, whose rows have more columns from page to page.
 fn three_pages() -> (Fake, Workspace) {

@@ -136,7 +136,7 @@ impl Spool {
             if self.has_values {
                 columns.insert(VALUE.to_owned());
             }
-            writer.write_record(&columns)?;
+            writer.write_record(&columns).map_err(io_error)?;
         }
         // What is still in memory need not go to a file first, which may be full.
         let (mut file, buffered) = self.rows.into_parts();
@@ -158,9 +158,17 @@ impl Spool {
 /// The error of rows that have no place to wait in.
 fn no_place(error: &io::Error) -> io::Error {
     io::Error::other(format!(
-        "rows wait in a temporary file in {} until all columns are known: {error}",
+        "rows wait in a temporary file in {} until all columns are known: {error}; ndjson prints rows as they come",
         std::env::temp_dir().display()
     ))
+}
+
+/// A pipe that nobody reads any more must be known as one.
+fn io_error(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn too_wide() -> Failure {
@@ -180,7 +188,7 @@ fn write_rows<'o>(
 ) -> io::Result<()> {
     let mut writer = ::csv::Writer::from_writer(out);
     if needs_header {
-        writer.write_record(columns)?;
+        writer.write_record(columns).map_err(io_error)?;
     }
     rows.try_for_each(|row| write_row(&mut writer, columns, row))?;
     writer.flush()
@@ -210,7 +218,8 @@ fn write_row(
             })
             .collect(),
     };
-    Ok(writer.write_record(cells.iter().map(|cell| cell.as_bytes()))?)
+    let cells = cells.iter().map(|cell| cell.as_bytes());
+    writer.write_record(cells).map_err(io_error)
 }
 
 #[cfg(test)]
