@@ -171,7 +171,8 @@ fn a_temporary_file_that_cannot_be_is_told_as_what_it_is() {
             .args(all)
             .env("TMPDIR", "/nowhere");
         let output = output(&mut call).expect(1);
-        assert_eq!(output.stdout, "");
+        // The rows that were read are there all the same.
+        assert_eq!(output.stdout.lines().count(), 1001);
         assert_tells(
             &output,
             &["temporary file in /nowhere", "No such file", "ndjson"],

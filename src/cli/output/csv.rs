@@ -107,6 +107,7 @@ impl Spool {
             let name = key.name();
             if !self.columns.contains(&*name) {
                 if self.columns.len() == COLUMNS {
+                    self.give_up();
                     return Err(too_wide());
                 }
                 self.columns.insert(name.into_owned());
@@ -126,6 +127,13 @@ impl Spool {
         let _ = write::compact(row, &mut self.late);
         self.late.push(b'\n');
         Ok(())
+    }
+
+    /// The rows that came before would have all the columns, too.
+    fn give_up(&mut self) {
+        self.count = 0;
+        self.late.clear();
+        self.columns.clear();
     }
 
     fn write(self, out: &mut impl Write) -> io::Result<()> {

@@ -84,8 +84,10 @@ impl<'t> Printer<'t> {
             }
             Format::Table => table::write(&mut self.out, self.tool, output.part())?,
             Format::Ndjson | Format::Csv | Format::Raw => {
+                // What waits is printed also where the rest had no place.
                 let done = self.page(output);
-                return done.and(self.finish());
+                let finished = self.finish();
+                return done.and(finished);
             }
         }
         Ok(self.out.flush()?)
@@ -105,12 +107,7 @@ impl<'t> Printer<'t> {
         if self.format == Format::Csv {
             let columns = || self.tool.projection.columns();
             let sheet = self.sheet.get_or_insert_with(|| csv::Sheet::new(columns()));
-            let added = sheet.add(&mut self.out, rows);
-            if added.is_err() {
-                // What cannot be printed whole is not printed later in part.
-                self.sheet = None;
-            }
-            return added;
+            return sheet.add(&mut self.out, rows);
         }
         for row in rows {
             write::compact(row, &mut self.out)?;
