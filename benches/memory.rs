@@ -40,7 +40,9 @@ fn main() {
     let mut bases = Vec::new();
     for (tool, _) in OUTPUTS {
         for format in FORMATS {
-            bases.push(call(folder.path(), tool, format).peak);
+            // A call that is over so soon is not always looked at in its last moment.
+            let peaks = (0..30).map(|_| call(folder.path(), tool, format).peak);
+            bases.push(peaks.max().unwrap_or_default());
         }
     }
     let least = bases.iter().min().copied().unwrap_or_default();
