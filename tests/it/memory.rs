@@ -26,7 +26,7 @@ fn with_body(body: &str, response: &str) -> (Workspace, Fake) {
 fn no_format_takes_more_than_three_times_body_and_output() {
     use crate::support::peak;
     /// A debug build is larger and slower.
-    const SIZE: usize = 6 << 20;
+    const SIZE: usize = 2 << 20;
     /// What trees and tables may take beside bodies of whatever size.
     const FLOOR: usize = 16 << 20;
     let outputs = [
