@@ -1,7 +1,7 @@
 //! What a hostile or broken service, network or descriptor does on the wire, and what comes of it: the exit code, the
 //! bytes, the words, and what the service saw.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
