@@ -242,132 +242,132 @@ mod tests {
 
     use super::*;
 
-/// What stands for a text in words, in JSON, and on one line.
-#[test]
-fn what_a_terminal_would_obey_is_escaped() {
-    for (text, words, json) in [
-        (
-            "plain é 漢字 \n\t",
-            "plain é 漢字 \n\t",
-            "plain é 漢字 \n\t",
-        ),
-        (
-            "\u{1b}]52;c;aGk=\u{7}",
-            "\\u{1b}]52;c;aGk=\\u{7}",
-            "\\u001b]52;c;aGk=\\u0007",
-        ),
-        (
-            "\u{9b}31m\u{7f}\u{85}",
-            "\\u{9b}31m\\u{7f}\\u{85}",
-            "\\u009b31m\\u007f\\u0085",
-        ),
-        ("a\r\nb", "a\\u{d}\nb", "a\\u000d\nb"),
-        (
-            "\u{202e}txt\u{2066}\u{200f}",
-            "\\u{202e}txt\\u{2066}\\u{200f}",
-            "\\u202etxt\\u2066\\u200f",
-        ),
-        (
-            "a\u{200b}b\u{ad}c\u{feff}",
-            "a\\u{200b}b\\u{ad}c\\u{feff}",
-            "a\\u200bb\\u00adc\\ufeff",
-        ),
-        (
-            "\u{2028}\u{fff9}\u{3164}",
-            "\\u{2028}\\u{fff9}\\u{3164}",
-            "\\u2028\\ufff9\\u3164",
-        ),
-        ("\u{e0041}", "\\u{e0041}", "\\udb40\\udc41"),
-        (
-            "a\u{fe0f}\u{e0100}",
-            "a\\u{fe0f}\\u{e0100}",
-            "a\\ufe0f\\udb40\\udd00",
-        ),
-    ] {
-        assert_eq!(escaped(text, Manner::Words), words);
-        assert_eq!(escaped(text, Manner::Json), json);
-        assert_eq!(escaped(text, Manner::Plain), text);
+    /// What stands for a text in words, in JSON, and on one line.
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        for (text, words, json) in [
+            (
+                "plain é 漢字 \n\t",
+                "plain é 漢字 \n\t",
+                "plain é 漢字 \n\t",
+            ),
+            (
+                "\u{1b}]52;c;aGk=\u{7}",
+                "\\u{1b}]52;c;aGk=\\u{7}",
+                "\\u001b]52;c;aGk=\\u0007",
+            ),
+            (
+                "\u{9b}31m\u{7f}\u{85}",
+                "\\u{9b}31m\\u{7f}\\u{85}",
+                "\\u009b31m\\u007f\\u0085",
+            ),
+            ("a\r\nb", "a\\u{d}\nb", "a\\u000d\nb"),
+            (
+                "\u{202e}txt\u{2066}\u{200f}",
+                "\\u{202e}txt\\u{2066}\\u{200f}",
+                "\\u202etxt\\u2066\\u200f",
+            ),
+            (
+                "a\u{200b}b\u{ad}c\u{feff}",
+                "a\\u{200b}b\\u{ad}c\\u{feff}",
+                "a\\u200bb\\u00adc\\ufeff",
+            ),
+            (
+                "\u{2028}\u{fff9}\u{3164}",
+                "\\u{2028}\\u{fff9}\\u{3164}",
+                "\\u2028\\ufff9\\u3164",
+            ),
+            ("\u{e0041}", "\\u{e0041}", "\\udb40\\udc41"),
+            (
+                "a\u{fe0f}\u{e0100}",
+                "a\\u{fe0f}\\u{e0100}",
+                "a\\ufe0f\\udb40\\udd00",
+            ),
+        ] {
+            assert_eq!(escaped(text, Manner::Words), words);
+            assert_eq!(escaped(text, Manner::Json), json);
+            assert_eq!(escaped(text, Manner::Plain), text);
+        }
     }
-}
 
-#[test]
-fn writing_that_needs_joiners_stays_readable() {
-    for text in [
-        "👨\u{200d}👩\u{200d}👧 ok",
-        "❤\u{fe0f}\u{200d}🔥",
-        "🏳\u{fe0f}\u{200d}🌈",
-        "👩🏽\u{200d}💻",
-        "می\u{200c}خواهم",
-        "क\u{94d}\u{200d}ष",
-        "שלום עולם",
-        "السلام عليكم",
-        "naïve façade e\u{301}",
-    ] {
-        assert_eq!(shown(text), text);
+    #[test]
+    fn writing_that_needs_joiners_stays_readable() {
+        for text in [
+            "👨\u{200d}👩\u{200d}👧 ok",
+            "❤\u{fe0f}\u{200d}🔥",
+            "🏳\u{fe0f}\u{200d}🌈",
+            "👩🏽\u{200d}💻",
+            "می\u{200c}خواهم",
+            "क\u{94d}\u{200d}ष",
+            "שלום עולם",
+            "السلام عليكم",
+            "naïve façade e\u{301}",
+        ] {
+            assert_eq!(shown(text), text);
+        }
+        for (text, expected) in [
+            ("pay\u{200d}pal", "pay\\u{200d}pal"),
+            ("a\u{200c}b", "a\\u{200c}b"),
+            ("👨\u{200d}", "👨\\u{200d}"),
+            ("👨\u{200d}a", "👨\\u{200d}a"),
+            ("👨\u{200d}\u{200d}👩", "👨\\u{200d}\\u{200d}👩"),
+            ("می\u{200c}a", "می\\u{200c}a"),
+            ("🏴\u{e0067}\u{e007f}", "🏴\\u{e0067}\\u{e007f}"),
+            ("👍\u{fe00}", "👍\\u{fe00}"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
     }
-    for (text, expected) in [
-        ("pay\u{200d}pal", "pay\\u{200d}pal"),
-        ("a\u{200c}b", "a\\u{200c}b"),
-        ("👨\u{200d}", "👨\\u{200d}"),
-        ("👨\u{200d}a", "👨\\u{200d}a"),
-        ("👨\u{200d}\u{200d}👩", "👨\\u{200d}\\u{200d}👩"),
-        ("می\u{200c}a", "می\\u{200c}a"),
-        ("🏴\u{e0067}\u{e007f}", "🏴\\u{e0067}\\u{e007f}"),
-        ("👍\u{fe00}", "👍\\u{fe00}"),
-    ] {
-        assert_eq!(shown(text), expected);
+
+    #[test]
+    fn a_text_is_escaped_alike_however_it_is_cut() {
+        let text = "a\u{1b}é\u{9b}👨\u{200d}👩\u{202e}می\u{200c}خ\u{e0041}\u{200d}漢".as_bytes();
+        let text = [text, b"\xff\xfe \x9b \xe2\x80"].concat();
+        let whole = |size: usize| {
+            let (mut escaper, mut out) = (Escaper::new(Manner::Words), Vec::new());
+            text.chunks(size)
+                .for_each(|chunk| escaper.push(chunk, &mut out));
+            escaper.finish(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let expected = whole(text.len());
+        assert!(
+            expected.ends_with("\\xff\\xfe \\x9b \\xe2\\x80"),
+            "{expected}"
+        );
+        for size in 1..20 {
+            assert_eq!(whole(size), expected, "{size}");
+        }
     }
-}
 
-#[test]
-fn a_text_is_escaped_alike_however_it_is_cut() {
-    let text = "a\u{1b}é\u{9b}👨\u{200d}👩\u{202e}می\u{200c}خ\u{e0041}\u{200d}漢".as_bytes();
-    let text = [text, b"\xff\xfe \x9b \xe2\x80"].concat();
-    let whole = |size: usize| {
-        let (mut escaper, mut out) = (Escaper::new(Manner::Words), Vec::new());
-        text.chunks(size)
-            .for_each(|chunk| escaper.push(chunk, &mut out));
-        escaper.finish(&mut out);
-        String::from_utf8(out).unwrap()
-    };
-    let expected = whole(text.len());
-    assert!(
-        expected.ends_with("\\xff\\xfe \\x9b \\xe2\\x80"),
-        "{expected}"
-    );
-    for size in 1..20 {
-        assert_eq!(whole(size), expected, "{size}");
+    #[test]
+    fn only_colours_are_left_in_styled_text() {
+        let text = "\u{1b}[1;31mred\u{1b}[0m \u{1b}[2J \u{1b}]0;t\u{7} \u{1b}[31";
+        let expected = "\u{1b}[1;31mred\u{1b}[0m \\u{1b}[2J \\u{1b}]0;t\\u{7} \\u{1b}[31";
+        assert_eq!(escaped(text, Manner::Styled), expected);
+        for size in 1..20 {
+            let (mut escaper, mut out) = (Escaper::new(Manner::Styled), Vec::new());
+            let pieces = text.as_bytes().chunks(size);
+            pieces.for_each(|piece| escaper.push(piece, &mut out));
+            escaper.finish(&mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{size}");
+        }
     }
-}
 
-#[test]
-fn only_colours_are_left_in_styled_text() {
-    let text = "\u{1b}[1;31mred\u{1b}[0m \u{1b}[2J \u{1b}]0;t\u{7} \u{1b}[31";
-    let expected = "\u{1b}[1;31mred\u{1b}[0m \\u{1b}[2J \\u{1b}]0;t\\u{7} \\u{1b}[31";
-    assert_eq!(escaped(text, Manner::Styled), expected);
-    for size in 1..20 {
-        let (mut escaper, mut out) = (Escaper::new(Manner::Styled), Vec::new());
-        let pieces = text.as_bytes().chunks(size);
-        pieces.for_each(|piece| escaper.push(piece, &mut out));
-        escaper.finish(&mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), expected, "{size}");
+    #[test]
+    fn no_text_begins_a_line_of_ours() {
+        let text = "first\nerror: forged\n  a problem\n\nhint: forged";
+        let expected = "first\n  error: forged\n  a problem\n\n  hint: forged";
+        assert_eq!(folded(text), expected);
+        assert_eq!(line("a\nb\tc\u{7}"), "a\\nb\\tc\\u{7}");
     }
-}
 
-#[test]
-fn no_text_begins_a_line_of_ours() {
-    let text = "first\nerror: forged\n  a problem\n\nhint: forged";
-    let expected = "first\n  error: forged\n  a problem\n\n  hint: forged";
-    assert_eq!(folded(text), expected);
-    assert_eq!(line("a\nb\tc\u{7}"), "a\\nb\\tc\\u{7}");
-}
-
-#[test]
-fn a_span_stays_on_what_it_points_at() {
-    let text = "a\u{202e}b: \u{1b}c d";
-    let at = text.find('\u{1b}').unwrap();
-    let (shown, span) = shown_with_span(text, at..at + 2);
-    assert_eq!(&shown[span], "\\u{1b}c");
-    assert_eq!(shown, "a\\u{202e}b: \\u{1b}c d");
-}
+    #[test]
+    fn a_span_stays_on_what_it_points_at() {
+        let text = "a\u{202e}b: \u{1b}c d";
+        let at = text.find('\u{1b}').unwrap();
+        let (shown, span) = shown_with_span(text, at..at + 2);
+        assert_eq!(&shown[span], "\\u{1b}c");
+        assert_eq!(shown, "a\\u{202e}b: \\u{1b}c d");
+    }
 }

@@ -75,28 +75,28 @@ impl Before {
 mod tests {
     use super::*;
 
-#[test]
-fn the_table_is_that_of_unicode() {
-    // Signs that enclose numbers and the like are format characters that can be seen.
-    let hidden = regex::Regex::new(concat!(
-        r"[[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Zl}\p{Zp}]",
-        r"--[\t\n\u{600}-\u{605}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{110bd}\u{110cd}]]",
-    ));
-    let all: String = ('\0'..=char::MAX).collect();
-    let by_unicode: std::collections::HashSet<char> = hidden
-        .unwrap()
-        .find_iter(&all)
-        .flat_map(|found| found.as_str().chars())
-        .collect();
-    for c in all.chars() {
-        let is_noncharacter = matches!(u32::from(c) & 0xffff, 0xfffe | 0xffff);
-        if is_hidden(c) != by_unicode.contains(&c) {
-            assert!(
-                is_hidden(c) && is_noncharacter,
-                "{c:?} is hidden: {}",
-                is_hidden(c)
-            );
+    #[test]
+    fn the_table_is_that_of_unicode() {
+        // Signs that enclose numbers and the like are format characters that can be seen.
+        let hidden = regex::Regex::new(concat!(
+            r"[[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Zl}\p{Zp}]",
+            r"--[\t\n\u{600}-\u{605}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{110bd}\u{110cd}]]",
+        ));
+        let all: String = ('\0'..=char::MAX).collect();
+        let by_unicode: std::collections::HashSet<char> = hidden
+            .unwrap()
+            .find_iter(&all)
+            .flat_map(|found| found.as_str().chars())
+            .collect();
+        for c in all.chars() {
+            let is_noncharacter = matches!(u32::from(c) & 0xffff, 0xfffe | 0xffff);
+            if is_hidden(c) != by_unicode.contains(&c) {
+                assert!(
+                    is_hidden(c) && is_noncharacter,
+                    "{c:?} is hidden: {}",
+                    is_hidden(c)
+                );
+            }
         }
     }
-}
 }

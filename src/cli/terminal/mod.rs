@@ -183,19 +183,19 @@ mod tests {
 
     use super::*;
 
-#[test]
-fn only_a_yes_is_a_yes() {
-    for (answer, expected) in [
-        ("y\n", true),
-        ("Yes\n", true),
-        (" y \n", true),
-        ("\n", false),
-        ("", false),
-        ("n\n", false),
-        ("yeah\n", false),
-        ("\ny\n", false),
-    ] {
-        assert_eq!(is_yes(answer.as_bytes()).unwrap(), expected, "{answer:?}");
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for (answer, expected) in [
+            ("y\n", true),
+            ("Yes\n", true),
+            (" y \n", true),
+            ("\n", false),
+            ("", false),
+            ("n\n", false),
+            ("yeah\n", false),
+            ("\ny\n", false),
+        ] {
+            assert_eq!(is_yes(answer.as_bytes()).unwrap(), expected, "{answer:?}");
+        }
     }
-}
 }
