@@ -1,4 +1,4 @@
-//! Reading a base URL: taking it apart, and refusing what could lead to another server.
+//! Compiling a base URL: its parts, and the refusal of URLs that could lead to another server.
 
 use url::Url;
 
@@ -159,7 +159,7 @@ impl UrlTemplate {
     }
 }
 
-/// The pieces of a template, taken apart at the end of its origin.
+/// The parts of a template, split behind its origin.
 struct Parts {
     origin: Origin,
     path: Vec<Piece>,
@@ -259,7 +259,7 @@ fn without_last_slash(mut path: Vec<Piece>) -> Vec<Piece> {
     path
 }
 
-/// A setting in the host says by a pattern what it may be, so that a wrong one is told before anything is sent.
+/// A setting in the host must have a pattern, so that a wrong value is reported before anything is sent.
 fn report_loose_settings(host: &[Piece], context: &Context<'_>, check: &Check) {
     for expression in expressions(host) {
         let mut names: Vec<String> = expression
@@ -269,7 +269,7 @@ fn report_loose_settings(host: &[Piece], context: &Context<'_>, check: &Check) {
             .map(|member| member.split('.').next().unwrap_or_default().to_owned())
             .collect();
         if expression.names().iter().any(|name| name == "settings") && names.is_empty() {
-            // Which setting it is cannot be told, so it may be each.
+            // It is not known which setting this is, so it may be any of them.
             names = expression
                 .subscripts("settings")
                 .unwrap_or_else(|| context.settings.keys().cloned().collect());
@@ -299,7 +299,7 @@ impl Origin {
         }
     }
 
-    /// Whether no value can lead to a server of somebody else.
+    /// Checks that no value can lead to somebody else's server.
     fn keeps_its_place(&self, within: &Within) -> Result<(), Refusal> {
         const HELP: &str = "write `{ url: ..., within: [DOMAIN] }`, or `within: any` for a service that users host \
                             themselves";
@@ -340,7 +340,7 @@ impl Origin {
         }
     }
 
-    /// Whether a parser leaves the text around the values as it is.
+    /// Checks that a URL parser does not change the text around the values.
     fn is_written_as_read(&self) -> Result<(), String> {
         let Origin::Labels { scheme, host, port } = self else {
             return Ok(());
@@ -349,7 +349,7 @@ impl Origin {
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) => text.as_str(),
-                // Any label.
+                // Any valid label will do.
                 Piece::Expression(_) => "x",
             })
             .collect();

@@ -1,8 +1,9 @@
-//! The base URL of a service: literal, or a template whose values can lead nowhere else than its text says.
+//! The base URL of a service: a literal URL or a template. The values in a template cannot lead to a server that the
+//! template does not name.
 //!
-//! In a template, a value fills one label of the host or one segment of the path. The text behind the last value of
-//! the host holds a registrable domain, so that no value can change whose server it is; where it does not, or where a
-//! value is the whole origin, the descriptor says within which domains the result must lie.
+//! In a template, a value fills one label of the host or one segment of the path. The text behind the last value of the
+//! host contains a registrable domain, so no value can change whose server it is. If it does not, or if a value is the
+//! whole origin, the descriptor lists the domains that the result must be within.
 
 mod compile;
 mod render;
@@ -27,9 +28,9 @@ use render::UrlScope;
 /// A compiled base URL.
 #[derive(Debug)]
 pub enum BaseUrl {
-    /// A literal one.
+    /// A literal URL.
     Fixed(Url),
-    /// One that depends on settings, or on what came with the access token.
+    /// A URL that depends on settings, or on values that came with the access token.
     Template(Box<UrlTemplate>),
 }
 
@@ -46,7 +47,7 @@ pub struct UrlTemplate {
 
 #[derive(Debug)]
 enum Origin {
-    /// One value is the whole of it, from the scheme to the port, and may bring a path along.
+    /// One value is the whole origin, from the scheme to the port. It may also contain a path.
     Whole(Expression),
     /// Values are labels of the host.
     Labels {
@@ -56,18 +57,19 @@ enum Origin {
     },
 }
 
-/// What keeps the host in its place.
+/// How the host is restricted.
 #[derive(Debug)]
 enum Within {
-    /// The end of its own text.
+    /// By the end of its own text.
     Itself,
-    /// A list of domains.
+    /// By a list of domains.
     Domains(Vec<String>),
-    /// Nothing.
+    /// It is not restricted.
     Anything,
 }
 
-/// What a plan's target starts with as long as the access token that tells the origin is not there.
+/// The start of a plan's target while the origin is unknown, because it comes with an access token that we do not have
+/// yet.
 const PENDING: &str = "https://pending.invalid";
 
 static PENDING_URL: LazyLock<Option<Url>> = LazyLock::new(|| Url::parse(PENDING).ok());
@@ -78,14 +80,14 @@ pub struct Context<'c> {
     pub names: &'c Names,
     /// The service's settings.
     pub settings: &'c IndexMap<String, SettingSpec>,
-    /// Where the settings stand.
+    /// The JSON Pointer of the settings.
     pub settings_pointer: &'c str,
-    /// Whether the service may stand at a private or link-local address.
+    /// Whether the service may have a private or link-local address.
     pub allow_private: bool,
 }
 
 impl BaseUrl {
-    /// The URL, where it depends on nothing.
+    /// The URL, if it depends on nothing.
     pub fn fixed(&self) -> Option<&Url> {
         match self {
             BaseUrl::Fixed(url) => Some(url),
@@ -93,7 +95,7 @@ impl BaseUrl {
         }
     }
 
-    /// Whether the URL is only known once there is an access token.
+    /// Whether the URL is only known when there is an access token.
     pub fn reads_token(&self) -> bool {
         match self {
             BaseUrl::Fixed(_) => false,
@@ -101,11 +103,11 @@ impl BaseUrl {
         }
     }
 
-    /// The URL with these settings and the values that came with the access token. Without them, a URL that
+    /// The URL for these settings and the values that came with the access token. Without those values, a URL that
     /// depends on them is a placeholder, which [`BaseUrl::settle`] and [`BaseUrl::show`] replace.
     ///
     /// # Errors
-    /// When a value cannot stand in its place, or the URL may not be called.
+    /// When a value is not allowed in its place, or the URL may not be called.
     pub fn at<'s>(
         &'s self,
         settings: &Value,
@@ -123,7 +125,7 @@ impl BaseUrl {
     /// The path of the URL, for a stand-in at another origin.
     ///
     /// # Errors
-    /// When a value cannot stand in its place.
+    /// When a value is not allowed in its place.
     pub fn path_at(&self, settings: &Value) -> Result<String, RenderError> {
         match self {
             BaseUrl::Template(template) if template.reads_token => {
@@ -134,13 +136,13 @@ impl BaseUrl {
         }
     }
 
-    /// A plan's target with the base URL in it, where it was rendered below the placeholder; `None` elsewhere.
+    /// A plan's target with the real base URL instead of the placeholder; `None` if it has no placeholder.
     pub fn settle(target: &str, base: &Url) -> Option<String> {
         let rest = target.strip_prefix(PENDING)?;
         Some(format!("{}{rest}", base.as_str().trim_end_matches('/')))
     }
 
-    /// A plan's target for people: a base URL that is not known yet is shown by what it depends on.
+    /// A plan's target for people. A base URL that is not known yet is shown as the template.
     pub fn show(&self, target: String) -> String {
         match (self, target.strip_prefix(PENDING)) {
             (BaseUrl::Template(template), Some(rest)) => format!("{}{rest}", template.shown),

@@ -1,4 +1,4 @@
-//! Filling in a base URL: a value is one label of the host, one segment of the path, or the whole origin.
+//! Filling in the values of a base URL: one label of the host, one segment of the path, or the whole origin.
 
 use serde_json::Value;
 use url::Url;
@@ -73,7 +73,7 @@ impl Origin {
                 }
             }
             Origin::Labels { scheme, host, port } => {
-                // Where a list of domains holds it, one value may be the whole host.
+                // If a list of domains restricts the host, one value may be the whole host.
                 let may_have_dots = !matches!(within, Within::Itself)
                     && matches!(host.as_slice(), [Piece::Expression(_)]);
                 let mut rendered = String::new();
@@ -108,7 +108,7 @@ impl Origin {
     }
 }
 
-/// Settings, and what came with the access token.
+/// Settings, and the values that came with the access token.
 pub(super) struct UrlScope<'a> {
     settings: &'a Value,
     token: Option<&'a Value>,

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::address::{is_loopback, special_literal};
 
-/// What every base URL must obey, however it came about: what is wrong, and how to mend it.
+/// The rules for every base URL, literal or rendered. The error says what is wrong, and how to fix it.
 pub(super) fn rules(url: &Url, allow_private: bool) -> Result<(), (String, &'static str)> {
     let refuse = |message: &str, help| Err((message.to_owned(), help));
     match url.scheme() {
@@ -42,8 +42,8 @@ pub(super) fn rules(url: &Url, allow_private: bool) -> Result<(), (String, &'sta
     }
 }
 
-/// Whether registrars sell names directly below it. What companies give away below their own domain is the
-/// descriptor's to name.
+/// Whether registrars sell names directly below it. Companies also give away names below their own domains; whether to
+/// allow those is left to the descriptor.
 pub(super) fn is_shared(domain: &str) -> bool {
     let is_loopback = domain == "localhost";
     let is_suffix = psl::suffix(domain.as_bytes()).is_some_and(|suffix| {
@@ -68,10 +68,10 @@ pub(super) fn is_label_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-'
 }
 
-/// A URL that is read as another one than is written.
+/// A URL that a parser reads differently than it is written.
 #[derive(Debug)]
 pub(super) struct Repair {
-    /// The first character that is read otherwise, as bytes of the text.
+    /// The byte range of the first character that is read differently.
     pub(super) at: Range<usize>,
     written: String,
     pub(super) read: String,
@@ -91,16 +91,17 @@ impl Repair {
     }
 }
 
-/// Whether a URL is written as it is read. A parser repairs much: missing slashes, backslashes, tabs, dot segments, upper
-/// case, encoded and numeric hosts. Whoever reviews a descriptor must see the place that is called.
+/// Checks that a URL is written as a parser reads it. Parsers repair much: missing slashes, backslashes, tabs, dot
+/// segments, upper case, encoded and numeric hosts. A person who reviews a descriptor must see the address that is
+/// really called.
 pub(super) fn as_written(text: &str, url: &Url) -> Result<(), Repair> {
     let read = url.as_str();
     let read = match text.ends_with('/') {
         true => read,
-        // An empty path is a slash.
+        // A parser reads an empty path as `/`.
         false => read.strip_suffix('/').unwrap_or(read),
     };
-    // The port of the scheme may be said; it is read as none.
+    // The scheme's default port may be written. A parser drops it.
     let plain = match (url.port(), url.port_or_known_default()) {
         (None, Some(port)) => without_port(text, port),
         _ => Cow::Borrowed(text),

@@ -5,24 +5,24 @@ use serde::Deserialize;
 
 use crate::plan::Scalar;
 
-/// A URL that all requests stand below: its text, or a text with the domains that it must lie within.
+/// The URL that all requests are below: a text, or a text with the domains that it must be within.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum UrlSpec {
-    /// The URL. The text of its host behind the last `{{ expression }}` must hold a registrable domain, such as
+    /// The URL. In its host, the text behind the last `{{ expression }}` must contain a registrable domain, such as
     /// `.example.com`.
     Text(String),
     /// The URL and its domains.
     Within(UrlWithin),
 }
 
-/// A URL with the domains that it must lie within, whatever its values are.
+/// A URL and the domains that it must be within, for all values of its expressions.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UrlWithin {
     /// The URL; an expression may be its whole origin.
     pub url: String,
-    /// The domains that the host must be one of or stand below; `any` for a service that users host themselves.
+    /// The domains that the host must be one of or be below; `any` for a service that users host themselves.
     pub within: WithinSpec,
 }
 
@@ -32,7 +32,7 @@ pub struct UrlWithin {
 pub enum WithinSpec {
     /// Anywhere.
     Any(Anywhere),
-    /// These domains and what stands below them.
+    /// These domains and their subdomains.
     Domains(#[schemars(length(min = 1))] Vec<String>),
 }
 
@@ -50,9 +50,9 @@ pub enum Anywhere {
 pub struct SettingSpec {
     /// What it is for.
     pub description: Option<String>,
-    /// The value when nobody gives another.
+    /// The value if the user gives no other.
     pub default: Option<Scalar>,
-    /// The value in examples, where there is no default.
+    /// The value in examples, if there is no default.
     pub example: Option<Scalar>,
     /// The environment variable that overrides it.
     #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]*$"))]

@@ -117,7 +117,7 @@ fn urls_that_a_parser_repairs_are_told() {
     ] {
         let url = match Url::parse(bad) {
             Ok(url) => url,
-            // What cannot be read at all is told as that.
+            // A URL that cannot be parsed at all is reported as such.
             Err(_) => {
                 assert!(compile(json!(bad)).unwrap_err().contains("is no URL"));
                 continue;

@@ -1,5 +1,5 @@
-//! The table of commands. A command's own arguments are only described when it is asked for: to describe those of all
-//! would take a good part of a cold call.
+//! The table of commands. A command's own arguments are only described when it is used: describing those of all
+//! commands would take a good part of a cold call.
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
@@ -10,7 +10,7 @@ use super::{
 
 macro_rules! commands {
     ($($name:literal $variant:ident($arguments:ty) $about:literal)*) => {
-        /// What is to be done.
+        /// What to do.
         #[derive(Debug)]
         pub enum Command {
             $(#[doc = $about] $variant(Box<$arguments>),)*

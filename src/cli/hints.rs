@@ -1,4 +1,4 @@
-//! What to do about an error, in the words of the command line: errors carry facts, and here they become hints.
+//! What to do about an error, in the words of the command line. Errors carry facts; this file turns them into hints.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use toolrun::sign::SecretError;
 use toolrun::tool::service::SettingError;
 use toolrun::{Error, Upstream};
 
-/// What to do about an error, where that is known.
+/// What to do about an error, if that is known.
 pub fn hint(error: &Error) -> Option<String> {
     if let Some(untrusted) = error.untrusted() {
         return Some(match trusting(&untrusted.folder) {
@@ -91,7 +91,7 @@ fn upstream(answer: &Upstream) -> Option<String> {
     }
 }
 
-/// What to do about a document that cannot be imported, where that is known.
+/// What to do about a document that cannot be imported, if that is known.
 pub fn of_import(error: &ImportError) -> Option<&'static str> {
     match error {
         ImportError::NoServer => Some("give its URL with --base-url"),
@@ -99,14 +99,14 @@ pub fn of_import(error: &ImportError) -> Option<&'static str> {
     }
 }
 
-/// The command that trusts a folder; `None` for one whose name cannot stand in a line.
+/// The command that trusts a folder; `None` if the folder's name cannot be written on one line.
 pub fn trusting(folder: &Path) -> Option<String> {
     let folder = folder.to_str()?;
     let is_line = !folder.contains(char::is_control);
     is_line.then(|| format!("toolrun trust {}", shell_word(folder)))
 }
 
-/// A word that a shell takes as it is.
+/// A text quoted as one word for a shell.
 fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,=".contains(c);
     match !text.is_empty() && text.chars().all(is_plain) {

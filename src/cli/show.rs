@@ -145,7 +145,7 @@ fn params(tool: &Tool) -> String {
     format!("\n{table}\n")
 }
 
-/// The type of a param with what bounds it, in a few words.
+/// The type of a param with its limits, in a few words.
 fn kind(schema: &Value) -> String {
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
         return options.iter().map(plain).collect::<Vec<_>>().join(" | ");

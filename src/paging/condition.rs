@@ -4,7 +4,7 @@ use super::Paging;
 use crate::project::{Kind, Part, jsonpath};
 
 impl Paging {
-    /// What is wrong with `while`, if a response lacks what it names and has something of nearly the same name.
+    /// A hint that `while` is misspelt, if a response lacks the name in it and has a very similar one.
     pub fn misspelt_condition(&self, body: Part<'_>) -> Option<String> {
         let path = self.condition.as_ref()?.path()?;
         let (last, before) = path.singular()?.split_last()?;
@@ -23,7 +23,7 @@ impl Paging {
         let alike = keys.iter().find(|key| plain(key) == plain(name));
         let help = match alike {
             Some(key) => format!("did you mean `{key}`?"),
-            // Short names are near to many others.
+            // Short names resemble many others.
             None if name.len() >= 6 => crate::words::nearest(name, keys.iter().map(|key| &**key))?,
             None => return None,
         };

@@ -1,4 +1,4 @@
-//! The items of a page: where they stand in its body, and how others are put there.
+//! The items of a page: where they are in its body, and how they are replaced.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,8 @@ impl Paging {
     /// The array of the items of a page; `None` where it is null.
     ///
     /// # Errors
-    /// When the array is missing, or something else stands there: a list without its list is no empty list.
+    /// When the array is missing, or another value is in its place. A list response without its list is not an empty
+    /// list.
     pub fn items<'t>(&self, body: Part<'t>) -> Result<Option<Part<'t>>, ProjectError> {
         let refuse = |message: String| ProjectError {
             part: "paging.items".to_owned(),
@@ -22,7 +23,7 @@ impl Paging {
         let found = steps.try_fold(body, |part, step| step.select_in(part));
         match found.map(|part| (part, part.kind())) {
             Some((items, Kind::Array)) => Ok(Some(items)),
-            // A body that is null itself is no page.
+            // If the body itself is null, it is not a page.
             Some((_, Kind::Null)) if !self.is_whole_body() => Ok(None),
             Some((_, other)) => Err(refuse(format!(
                 "`{}` must be an array, and the response has {} there",
@@ -44,18 +45,18 @@ impl Paging {
         self.items.singular().is_some_and(<[_]>::is_empty)
     }
 
-    /// Where the items are.
+    /// The path of the items.
     pub fn items_path(&self) -> &JsonPath {
         &self.items
     }
 
-    /// The body of a page without items, and with nothing else; `None` where the items are an item of a list.
+    /// The body of a page that has no items and nothing else; `None` if the items are inside another array.
     pub fn empty_body(&self) -> Option<Json> {
         wrapped(self.items.singular()?, b"[]").map(Json::made)
     }
 
-    /// The body of a page with these items, an array, in place of its own, also where it has none; `None` where they
-    /// have no place.
+    /// The body of a page with its items replaced by these, given as an array. If the body has no items yet, they are
+    /// added. `None` if that is not possible.
     pub fn put_items(&self, body: &Json, items: &[u8]) -> Option<Json> {
         let mut part = body.part();
         let mut steps = self.items.singular()?;
@@ -78,7 +79,7 @@ impl Paging {
     }
 }
 
-/// A text inside objects, so that these steps lead to it; `None` where one is an index.
+/// Wraps a text in objects, so that these steps lead to it; `None` if one of the steps is an index.
 fn wrapped(steps: &[jsonpath::Step], text: &[u8]) -> Option<Vec<u8>> {
     steps
         .iter()
@@ -106,7 +107,7 @@ pub(super) fn compile_items(text: &str, pointer: &str, check: &Check) -> Option<
     Some(path)
 }
 
-/// Rows that come from another list than the items would be lost but for those of the last page.
+/// Reports rows that come from another list than the items: all but those of the last page would be lost.
 pub fn report_other_rows(paging: &Paging, rows: &JsonPath, pointer: &str, check: &Check) {
     let ((items, _), (steps, _)) = (paging.items.beginning(), rows.beginning());
     let differs = items.iter().zip(&steps).any(|(item, step)| item != step);

@@ -25,7 +25,7 @@ use crate::template::Names;
 use items::compile_items;
 use next::NextArguments;
 
-/// Pages that a walk takes when nobody sets another cap.
+/// Most pages that a walk reads unless another cap is set.
 pub const DEFAULT_MAX_PAGES: u64 = 10_000;
 
 /// How the pages of a list follow each other: `next` or `next_url`.
@@ -57,13 +57,13 @@ pub struct Paging {
     limit: Option<String>,
 }
 
-/// A response does not lead to a next page.
+/// The next page cannot be found from a response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PagingError {
     /// The response is not as described.
     #[error(transparent)]
     Shape(#[from] ProjectError),
-    /// The next page is not the service's own.
+    /// The next page is not on the service.
     #[error("{0}")]
     Leaves(String),
 }
@@ -79,12 +79,12 @@ enum Step {
 pub enum Next {
     /// Nothing: this was the last page.
     End,
-    /// A call with these arguments in place of the last ones.
+    /// A call in which these arguments replace the last ones.
     Arguments(Map<String, Value>),
-    /// A request of this URL.
+    /// A request to this URL.
     Url(Url),
-    /// Nothing, as far as can be told: the response lacks what `while` asks for, and yet it leads to a next page, which
-    /// is this.
+    /// Probably nothing: the response lacks the value that `while` asks for, but it names a next page, which is this
+    /// one.
     Unsaid(Box<Next>),
 }
 
@@ -149,12 +149,12 @@ impl Paging {
         self.limit.as_deref()
     }
 
-    /// Whether a page's way to the next one stands in a header, where no projection of the body shows it.
+    /// Whether the next page is named in a header, where no projection of the body shows it.
     pub fn leads_by_header(&self) -> bool {
         matches!(self.step, Step::Url(Extract::Header(_) | Extract::Link(..)))
     }
 
-    /// What follows this response. `None` for a service that says more pages remain and gives no cursor.
+    /// What follows this response. `None` if the service says that more pages remain but gives no cursor.
     ///
     /// # Errors
     /// When the response contradicts a path, an expression fails, or the next URL leaves the service.
@@ -173,7 +173,7 @@ impl Paging {
             return self.step(response, base, current);
         }
         if condition.is_unanswered(response) && self.is_given() {
-            // Where there is no way on either, the response means its end.
+            // If there is no next page either, the response is the last one.
             if let Ok(Some(next)) = self.step(response, base, current) {
                 return Ok(Some(Next::Unsaid(Box::new(next))));
             }
@@ -181,7 +181,7 @@ impl Paging {
         Ok(Some(Next::End))
     }
 
-    /// Whether the service gives the way to the next page, and nothing is computed.
+    /// Whether the response gives the next page directly, and nothing is computed.
     fn is_given(&self) -> bool {
         match &self.step {
             Step::Url(_) => true,
@@ -189,7 +189,7 @@ impl Paging {
         }
     }
 
-    /// What a response means that leads to no next page.
+    /// What it means that a response names no next page.
     fn end(&self, response: &ResponseView<'_>) -> Next {
         match &self.step {
             Step::Url(_) => Next::End,
@@ -197,7 +197,7 @@ impl Paging {
         }
     }
 
-    /// The next page, whatever the condition says; `None` where the response leads to none.
+    /// The next page regardless of `while`; `None` if the response names none.
     fn step(
         &self,
         response: &ResponseView<'_>,
@@ -211,13 +211,13 @@ impl Paging {
     }
 }
 
-/// The cursors that a walk has followed, to tell when one comes again. Only hashes are kept, so that a walk over
-/// many pages needs little memory.
+/// The cursors that a walk has followed, to notice when one comes again. Only hashes are kept, so that a walk over many
+/// pages needs little memory.
 #[derive(Debug, Default)]
 pub struct Followed(HashSet<u64>);
 
 impl Followed {
-    /// Notes a step; false when it was taken before.
+    /// Records a step. False if it was taken before.
     pub fn is_new(&mut self, next: &Next) -> bool {
         let mut hasher = DefaultHasher::new();
         match next {

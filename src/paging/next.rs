@@ -49,13 +49,14 @@ impl NextArguments {
         NextArguments(nodes)
     }
 
-    /// Whether every argument is taken from the response, and none is computed.
+    /// Whether every argument is taken from the response and none is computed.
     pub(super) fn are_given(&self) -> bool {
         let mut nodes = self.0.iter();
         nodes.all(|(_, node)| matches!(node.node(), Node::Path(_)))
     }
 
-    /// The end where one of several cursors is empty. Where the others lead on, it is only taken for the end.
+    /// The end of a walk, when one of several cursors is empty. If the others would lead on, it only looks like the
+    /// end.
     pub(super) fn end(&self, response: &ResponseView<'_>) -> Next {
         if !self.are_given() {
             return Next::End;
@@ -72,7 +73,7 @@ impl NextArguments {
         }
     }
 
-    /// The arguments of the next call; `None` where one of them is empty.
+    /// The arguments of the next call; `None` if one of them is empty.
     pub(super) fn step(&self, response: &ResponseView<'_>) -> Result<Option<Next>, PagingError> {
         let mut next = Map::new();
         for (name, node) in &self.0 {
@@ -89,7 +90,7 @@ impl NextArguments {
     }
 }
 
-/// Whether a cursor ends a walk.
+/// Whether a cursor is empty, which ends a walk.
 fn is_empty(cursor: &Value) -> bool {
     cursor.is_null() || cursor.as_str() == Some("")
 }

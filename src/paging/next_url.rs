@@ -7,7 +7,7 @@ use super::{Next, PagingError};
 use crate::address::{Elsewhere, must_be_own};
 use crate::project::{Extract, ProjectError, ResponseView};
 
-/// The next page's URL in this response; `None` where it has none.
+/// The next page's URL in this response; `None` if it has none.
 pub(super) fn step(
     extract: &Extract,
     response: &ResponseView<'_>,
@@ -34,11 +34,11 @@ pub(super) fn step(
     }
 }
 
-/// A URL from a response is followed only where the service's own descriptor could have led: on its origin and below
-/// its base path. A relative one starts at `current`.
+/// A URL from a response is followed only if the service's own descriptor could lead there: on its origin and below its
+/// base path. A relative URL starts at `current`.
 ///
 /// # Errors
-/// Where the URL leads elsewhere, in words that follow what the URL is for.
+/// When the URL leads elsewhere. The words follow a phrase that says what the URL is for.
 pub fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, String> {
     let url = Url::parse(current)
         .and_then(|current| current.join(text))

@@ -8,7 +8,7 @@ use crate::source::{Check, Code, join};
 use crate::template::{CallScope, Expression, Names, Piece, Template};
 use crate::words::scalar_text;
 
-/// Header fields that HTTP itself governs; a descriptor may not set them.
+/// Header fields that HTTP itself controls. A descriptor may not set them.
 const RESERVED: [&str; 7] = [
     "host",
     "content-length",
@@ -75,7 +75,7 @@ impl HeaderTemplate {
     /// Sets the rendered fields in `headers`.
     ///
     /// # Errors
-    /// When a value has no form as a header.
+    /// When a value cannot be written in a header.
     pub fn render(
         &self,
         scope: &CallScope<'_>,
@@ -103,7 +103,7 @@ impl HeaderTemplate {
     }
 }
 
-/// What is wrong with the text that a value has without its expressions.
+/// What is wrong with the fixed text of a value, without its expressions.
 fn illegal(template: &Template) -> Option<String> {
     match template {
         Template::Literal(value) => scalar_text(value).and_then(|text| legal(&text).err()),
@@ -115,7 +115,7 @@ fn illegal(template: &Template) -> Option<String> {
     }
 }
 
-/// Whether a header belongs to the connection itself, so that nobody may set it.
+/// Whether a header belongs to the connection itself, so that no descriptor may set it.
 pub fn is_reserved(lower_case_name: &str) -> bool {
     RESERVED.contains(&lower_case_name)
 }
@@ -134,7 +134,7 @@ fn report_bad_name(name: &str, lower: &str, at: &str, check: &Check) {
     }
 }
 
-/// Reports a header that the engine cannot add to those of the descriptor; `at` is where its name stands.
+/// Reports a header that would clash with one that the engine adds. `at` is where the header is named.
 pub fn report_added(name: &str, headers: &HeaderTemplate, at: &str, check: &Check) {
     let lower = name.to_ascii_lowercase();
     if let Some((message, _)) = bad_name(name, &lower) {
@@ -145,7 +145,7 @@ pub fn report_added(name: &str, headers: &HeaderTemplate, at: &str, check: &Chec
     }
 }
 
-/// What is wrong with a header's name, and how to mend it.
+/// What is wrong with a header's name, and how to fix it.
 fn bad_name(name: &str, lower: &str) -> Option<(String, Option<String>)> {
     let is_token = !name.is_empty()
         && name
@@ -164,7 +164,7 @@ fn bad_name(name: &str, lower: &str) -> Option<(String, Option<String>)> {
     })
 }
 
-/// Header values are visible ASCII with spaces and tabs: anything else is dropped or split by servers on the way.
+/// Header values are visible ASCII characters, spaces and tabs. Some servers drop or split anything else.
 fn legal(text: &str) -> Result<(), String> {
     match text
         .chars()

@@ -54,7 +54,7 @@ pub enum AuthSpec {
     },
     /// An OAuth 2.0 access token (RFC 6749).
     Oauth2(Box<OauthSpec>),
-    /// A keyed hash of a message that is composed of the request.
+    /// A keyed hash of a message that is composed from parts of the request.
     Hmac(Box<HmacSpec>),
     /// AWS Signature Version 4.
     AwsSigv4(Box<SigV4Spec>),
@@ -90,7 +90,7 @@ pub enum AuthList {
     Several(Vec<AuthSpec>),
 }
 
-/// A service's compiled auth: the placeholders to place, and the secrets behind them.
+/// A service's compiled auth: the placeholders that go into plans, and the secrets behind them.
 #[derive(Debug, Default)]
 pub struct Auth {
     headers: Vec<(String, Text)>,
@@ -100,7 +100,7 @@ pub struct Auth {
     signers: Arc<Vec<Signer>>,
 }
 
-/// An auth kind that computes from the whole request.
+/// An auth kind that computes a value from the whole request.
 #[derive(Debug)]
 pub(super) enum Signer {
     Hmac(Hmac),
@@ -166,7 +166,7 @@ impl Auth {
                     Username::Text(text) => Some(Text::Plain(text.clone())),
                     Username::Secret(spec) => {
                         let value = self.secret("", spec, &join(pointer, "username"), check);
-                        // Without a password the user name is the key.
+                        // Without a password, the user name is the key.
                         if let (Some(_), Some(_)) = (&value, password) {
                             let reference = self.secrets.last_mut();
                             reference.into_iter().for_each(|name| name.is_name = true);
@@ -296,7 +296,7 @@ impl Auth {
 
     fn header(&mut self, name: &str, pointer: &str, value: Text, check: &Check) {
         let lower = name.to_ascii_lowercase();
-        // The name is the key, or the value of the key `name`.
+        // The header's name is either the last key of the pointer, or the value of the key `name`.
         let report = |code: Code, message: String| match pointer.ends_with(&join("", name)) {
             true => check.error_at_key(code, pointer, message, None),
             false => check.error_at_key_or_value(code, pointer, message),
@@ -324,7 +324,7 @@ impl Auth {
         &self.secrets
     }
 
-    /// How an access token is obtained, where one is.
+    /// How the access token is obtained, if the service uses one.
     pub fn grant(&self) -> Option<&Grant> {
         self.grant.as_ref()
     }
@@ -342,7 +342,7 @@ impl Auth {
         }
     }
 
-    /// What signs each try of a request; `None` where nothing depends on the whole of it.
+    /// What signs each try of a request; `None` if no auth kind signs the whole request.
     pub fn stamper(&self, secrets: &Secrets, settings: &Arc<Value>) -> Option<Stamper> {
         (!self.signers.is_empty()).then(|| Stamper {
             signers: Arc::clone(&self.signers),
@@ -374,7 +374,8 @@ impl Auth {
         plan.query.extend(self.query.iter().cloned());
     }
 
-    /// The same request at a URL that the service gave, with our own credentials and not those that it may repeat.
+    /// The same request at a URL that the service gave. Our own credentials replace any credentials that the URL
+    /// repeats.
     pub fn aim(&self, mut plan: Plan, url: url::Url) -> Plan {
         plan.query = url
             .query()
@@ -400,7 +401,7 @@ impl Auth {
         header: impl Fn(&str) -> Option<&'h str>,
         query: &str,
     ) -> bool {
-        // What is computed from the whole request is only looked for.
+        // Values that are computed from the whole request cannot be compared, so they only have to be present.
         let headers = self
             .headers
             .iter()
@@ -422,7 +423,7 @@ impl Auth {
             })
     }
 
-    /// The same secrets, with the credentials that are made of them and not of the request.
+    /// The same secrets, plus the credentials that are made from them alone and not from the request.
     pub(crate) fn with_sent(&self, secrets: Secrets) -> Secrets {
         let is_made = |value: &&Text| matches!(value, Text::Credential(Credential::Basic { .. }));
         let made = self.headers.iter().map(|(_, value)| value).filter(is_made);
@@ -436,13 +437,13 @@ impl Auth {
     /// Finds the values of all secrets.
     ///
     /// # Errors
-    /// When one is missing or unlike its pattern.
+    /// When one is missing or does not match its pattern.
     pub fn resolve(&self, store: &SecretStore) -> Result<Secrets, SecretError> {
         Secrets::resolve(&self.secrets, store)
     }
 }
 
-/// Whether a header is not sent when its secret is not there.
+/// Whether the header is left out when its secret is not set.
 fn is_left_out(value: &Text) -> bool {
     matches!(value, Text::Credential(Credential::Secret { .. }))
 }

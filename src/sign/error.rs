@@ -13,7 +13,7 @@ pub enum SignError {
     /// An expression fails, or its value cannot stand in its place.
     #[error("the request cannot be built: {0}")]
     Render(#[from] RenderError),
-    /// The request's URL is none.
+    /// The request's URL cannot be parsed.
     #[error("the request's URL cannot be parsed")]
     Target,
 }

@@ -81,7 +81,7 @@ impl Line {
 
     /// The text with its values.
     ///
-    /// # Errors
+    /// When an expression fails, or its value has no text form.
     /// When an expression fails, or gives what has no text form.
     pub fn render(&self, scope: &dyn Scope) -> Result<String, RenderError> {
         let value = self

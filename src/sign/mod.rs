@@ -1,7 +1,7 @@
 //! Signing: auth kinds as data, and the moment when a plan gets its credentials.
 //!
-//! An auth kind first *places* named placeholders into a plan, which shows where credentials go; [`sign`] fills
-//! them in at the last moment.
+//! An auth kind first puts named placeholders into a plan, which shows where credentials go. [`sign`] fills them in at
+//! the last moment.
 
 mod auth;
 mod command;

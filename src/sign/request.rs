@@ -1,4 +1,4 @@
-//! The request with its credentials in it, signed anew each time that it is sent.
+//! The request with its credentials in it. It is signed again each time it is sent.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::error::SignError;
 use super::values::Secrets;
 use crate::plan::{MASK, Method, Plan, Text, percent_encode};
 
-/// What signs a request, each time that it is sent: with the time of that moment.
+/// Signs a request each time it is sent, with the time of that moment.
 pub struct Stamper {
     pub(super) signers: Arc<Vec<Signer>>,
     pub(super) secrets: Secrets,
@@ -31,21 +31,21 @@ pub struct SignedRequest {
     pub headers: Vec<(String, String, bool)>,
     /// The body's bytes.
     pub body: Option<Bytes>,
-    /// What signs each try of it.
+    /// Signs each try of the request.
     pub(crate) stamper: Option<Arc<Stamper>>,
-    /// Whether a redirect on the same origin is followed. A signature would be wrong there.
+    /// Whether a redirect on the same origin is followed. After a redirect, a signature would be wrong.
     pub(crate) follows_redirects: bool,
 }
 
 impl SignedRequest {
-    /// Whether a part of the answer is asked for.
+    /// Whether the request asks for a part of the response (`Range`).
     pub(crate) fn asks_for_range(&self) -> bool {
         self.headers
             .iter()
             .any(|(name, ..)| name.eq_ignore_ascii_case("range"))
     }
 
-    /// The request for one try: signed as it stands, by each signer in order.
+    /// The request for one try, signed by each signer in order.
     ///
     /// # Errors
     /// When a key cannot be read, or an expression fails.
@@ -108,7 +108,7 @@ impl SignedRequest {
     }
 }
 
-/// Fills in the plan's credentials; those that depend on the whole request are left to `stamper`.
+/// Fills in the plan's credentials. Those that depend on the whole request are left to `stamper`.
 pub fn sign(
     plan: &Plan,
     body: Option<&Bytes>,

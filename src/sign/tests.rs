@@ -14,8 +14,8 @@ use crate::plan::{Method, Plan, Text};
 use crate::source::{Check, Source};
 use crate::template::Names;
 
-/// A POST with a query and a body, signed by one auth kind at 2015-08-30T12:36:00Z. Every secret but TOKEN is
-/// set, to `canary-` and its name.
+/// A POST with a query and a body, signed by one auth kind at 2015-08-30T12:36:00Z. Every secret except TOKEN is set to
+/// `canary-` and its name.
 pub fn signed_at_the_time_of_the_vectors(kind: &str, mut spec: Value) -> SignedRequest {
     spec["kind"] = kind.into();
     let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());
@@ -79,7 +79,7 @@ fn messages_are_composed_and_signed() {
         "me:aa6df9319170f72518f5a26dab8a308ace398ef435236a5d4820882eb4d1b1acc4eae7eb9d8d3f8856236b6504a3945988a11390bf\
          88de856fcb47d60ff6d134",
     );
-    // The expected values are OpenSSL's, such as
+    // OpenSSL gave the expected values, for example:
     // printf 'POST\n/v1/a%%20b\nq=1\n{"a":1}\n1440938160' | openssl dgst -sha256 -hmac canary-KEY
     for (spec, expected) in [
         (

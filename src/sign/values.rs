@@ -1,4 +1,4 @@
-//! The values of the secrets of one service, and the texts that they stand in.
+//! The values of one service's secrets, and the texts that are made with them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,16 +14,16 @@ use crate::plan::{Credential, Text};
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
     pub(super) values: HashMap<String, Secret>,
-    /// Those that are user names and no secrets.
+    /// The names of values that are user names and not secrets.
     pub(super) names: Vec<String>,
-    /// What is made of secrets and sent, such as the credentials of `Basic`.
+    /// Texts that are made from secrets and sent, such as the credentials of `Basic`.
     pub(super) sent: Vec<Secret>,
 }
 
 impl Secrets {
     /// Finds the values of secrets.
     ///
-    /// # Errors
+    /// When one is missing or does not match its pattern.
     /// When one is missing or unlike its pattern.
     pub fn resolve(references: &[SecretRef], store: &SecretStore) -> Result<Secrets, SecretError> {
         let mut values = HashMap::with_capacity(references.len());
@@ -41,14 +41,15 @@ impl Secrets {
         })
     }
 
-    /// The values that nothing may show.
+    /// The values that must be masked everywhere.
     pub(crate) fn to_mask(&self) -> impl Iterator<Item = &Secret> {
         let values = self.values.iter();
         let secret = values.filter(|(name, _)| !self.names.contains(name));
         secret.map(|(_, value)| value).chain(&self.sent)
     }
 
-    /// The same secrets, and what a header with credentials holds behind its scheme, which must be masked too.
+    /// The same secrets, plus the part of a header behind its scheme, such as the credentials of `Basic`. It must be
+    /// masked too.
     pub(crate) fn with_sent(mut self, header: &str) -> Secrets {
         let credentials = header.split_once(' ').map_or(header, |(_, text)| text);
         if self.to_mask().all(|known| known.expose() != credentials) {
@@ -62,8 +63,8 @@ impl Secrets {
         self.values.get(name).map(Secret::expose)
     }
 
-    /// The same secrets with what a token endpoint gave. The access token before is kept: a service may still repeat
-    /// it, and it must be masked.
+    /// The same secrets, with what a token endpoint gave. The previous access token is kept, because a service may
+    /// still repeat it and it must be masked.
     pub(crate) fn renewed(mut self, token: Token) -> Secrets {
         let before = self
             .values
@@ -80,11 +81,11 @@ impl Secrets {
         self
     }
 
-    /// A text with its secrets in it; `None` where a secret is not set, or the value is computed later.
+    /// The text with its secrets filled in; `None` when a secret is not set, or the value is computed later.
     pub(super) fn reveal<'s>(&'s self, text: &'s Text) -> Option<Cow<'s, str>> {
         match text {
             Text::Plain(text) => Some(text.into()),
-            // A settled plan has none.
+            // A settled plan contains none of these.
             Text::Generated(generated) => Some(generated.to_string().into()),
             Text::Credential(Credential::Secret { prefix, secret, .. }) => {
                 let value = self.expose(secret)?;

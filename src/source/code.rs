@@ -9,19 +9,19 @@ use serde::{Serialize, Serializer};
 
 use super::Severity;
 
-/// What a code means, with examples. An example holds top-level keys of a tool's file, or a whole file where its
-/// first line names one.
+/// What a code means, with examples. An example holds top-level keys of a tool's file, or a whole file if its first
+/// line names one.
 #[derive(Debug, Clone, Copy)]
 pub struct Meaning {
     /// The name that users see, such as `unknown-key`.
     pub name: &'static str,
-    /// Whether a descriptor with it can be used.
+    /// Whether a descriptor with this finding can still be used.
     pub severity: Severity,
     /// What is wrong, in one sentence.
     pub summary: &'static str,
     /// A descriptor that has it.
     pub wrong: &'static str,
-    /// The same, mended.
+    /// The same descriptor, corrected.
     pub right: &'static str,
 }
 
@@ -236,8 +236,8 @@ impl Code {
         self.meaning().name
     }
 
-    /// Whether such a mistake is one whatever stands elsewhere in the file. Others may only follow from a part that is
-    /// broken itself.
+    /// Whether the finding is certain even if other parts of the file are broken. Other findings may only be a
+    /// consequence of a broken part.
     pub fn stands_alone(self) -> bool {
         matches!(
             self,

@@ -135,7 +135,7 @@ impl Template {
         }
     }
 
-    /// A text for people, with `{name}` for expressions.
+    /// The template as a text for people, with `{name}` for expressions.
     pub fn shown(&self) -> String {
         match self {
             Template::Literal(value) => scalar_text(value).unwrap_or_default(),
@@ -164,8 +164,8 @@ impl Template {
 }
 
 impl Template {
-    /// Like [`Template::visit`], with the JSON Pointer of the value that the expression stands in; `pointer` is that of
-    /// the template.
+    /// Like [`Template::visit`], with the JSON Pointer of the value that contains the expression. `pointer` is the
+    /// template's.
     pub fn visit_at(&self, pointer: &str, visit: &mut dyn FnMut(&Expression, &str, bool)) {
         match self {
             Template::List(items) => {
@@ -183,7 +183,7 @@ impl Template {
     }
 }
 
-/// Pieces for people, with `{name}` for expressions.
+/// The pieces as a text for people, with `{name}` for expressions.
 pub fn shown(pieces: &[Piece]) -> String {
     pieces
         .iter()
@@ -219,7 +219,7 @@ pub fn text_of(expression: &Expression, scope: &dyn Scope) -> Result<String, Eva
     })
 }
 
-/// Whether a value counts as true, as the expressions themselves have it: null, zero and what is empty do not.
+/// Whether a value counts as true, by the rule of expressions. Null, zero and empty values do not.
 pub fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,

@@ -4,7 +4,7 @@
 use super::source::{Source, trimmed};
 use super::{Problem, ProblemKind, Span, unfold};
 
-/// What is known when the parser gives up.
+/// What is known when the parser stops.
 pub(super) struct Scene<'s> {
     pub(super) source: &'s Source<'s>,
     /// Where the parser was, or the start of the scalar it was in.
@@ -20,7 +20,7 @@ pub(super) struct Scene<'s> {
 
 type Explanation = fn(&Scene) -> Problem;
 
-/// By a part of the parser's own message; the first that fits is used.
+/// Each explains a part of the parser's own message. The first that matches is used.
 const EXPLANATIONS: &[(&str, Explanation)] = &[
     ("recursion limit", |scene| too_deep(scene.here())),
     ("found a tab", tab),

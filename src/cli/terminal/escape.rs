@@ -1,4 +1,4 @@
-//! Text that a terminal shows and does not obey: characters that it would obey, or not show, are escaped.
+//! Escaping: characters that a terminal would obey or not show are replaced by visible ones.
 
 use std::borrow::Cow;
 
@@ -7,24 +7,24 @@ use super::hidden::{Before, is_hidden};
 /// How hidden characters are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
-    /// As they are.
+    /// Unchanged.
     Plain,
     /// As `\u{202e}`.
     Words,
     /// As `\u202e`, within a JSON string.
     Json,
-    /// As words, but colours are left: the text is of our own making, and only its parts are not.
+    /// Like words, but colours are kept: the text is our own, and only parts of it come from others.
     Styled,
 }
 
-/// Escapes a stream, wherever it is cut into pieces.
+/// Escapes a stream of pieces. The result does not depend on where the stream is cut.
 #[derive(Debug)]
 pub(super) struct Escaper {
     pub(super) manner: Manner,
     before: Before,
-    /// A joiner whose next character has not come yet.
+    /// A joiner; the character behind it has not arrived yet.
     joiner: Option<char>,
-    /// The beginning of a character that has not come whole yet.
+    /// The first bytes of a character that has not fully arrived yet.
     partial: Vec<u8>,
 }
 
@@ -73,7 +73,7 @@ impl Escaper {
             }
             return out.extend_from_slice(text.as_bytes());
         }
-        // What stands before `done` is written.
+        // The text before `done` is written.
         let (mut done, mut colour) = (0, 0);
         for (at, c) in text.char_indices() {
             if let Some(joiner) = self.joiner.take() {
@@ -106,7 +106,7 @@ impl Escaper {
                 _ => !is_hidden(c),
             };
             match (is_kept, c) {
-                // An emoji stays one with its selector.
+                // An emoji with its selector is still an emoji.
                 (true, '\u{fe0e}' | '\u{fe0f}') => {}
                 (true, _) if at < colour => {}
                 (true, _) => self.before = Before::of(c),
@@ -134,7 +134,7 @@ impl Escaper {
         }
     }
 
-    /// Bytes that are no UTF-8.
+    /// Writes bytes that are not UTF-8.
     fn bytes(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         for byte in bytes {
             self.end_joiner(out);
@@ -153,11 +153,11 @@ impl Escaper {
         }
     }
 
-    /// Appends what waited for more: nothing more comes.
+    /// Appends what was held back. Nothing more will come.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         let partial = std::mem::take(&mut self.partial);
         match std::str::from_utf8(&partial) {
-            // The beginning of what might have become a colour.
+            // This could have become a colour, but the text has ended.
             Ok(text) if self.manner == Manner::Styled => {
                 out.extend(escaped(text, Manner::Words).bytes())
             }
@@ -167,7 +167,7 @@ impl Escaper {
     }
 }
 
-/// The length of a colour sequence (SGR) that the text begins with; `None` where the text ends too early to tell.
+/// The length of the colour sequence (SGR) at the start of the text; `None` if the text is too short to tell.
 fn colour_len(text: &str) -> Option<usize> {
     const LONGEST: usize = 32;
     let rest = match text.strip_prefix("\u{1b}[") {
@@ -190,7 +190,7 @@ pub(super) fn escaped(text: &str, manner: Manner) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Text that a terminal shows and does not obey. Line feeds and tabs stay.
+/// The text with all characters escaped that a terminal would obey or not show. Line feeds and tabs stay.
 pub fn shown(text: &str) -> Cow<'_, str> {
     match text.contains(is_hidden) {
         true => Cow::Owned(escaped(text, Manner::Words)),
@@ -203,7 +203,7 @@ pub fn line(text: &str) -> String {
     shown(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
-/// A part of a text after escaping, for whoever points at it.
+/// A text after escaping, and where a part of it is now.
 pub fn shown_with_span(
     text: &str,
     span: std::ops::Range<usize>,
@@ -221,7 +221,7 @@ pub fn shown_with_span(
     (format!("{before}{inside}{}", part(after)), span)
 }
 
-/// Every line but the first moved in, so that no text can begin a line that looks like one of ours.
+/// The text with every line except the first indented, so that no text can imitate a line of ours.
 pub(super) fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for (i, line) in text.split('\n').enumerate() {
@@ -242,7 +242,7 @@ mod tests {
 
     use super::*;
 
-    /// What stands for a text in words, in JSON, and on one line.
+    /// Each: a text, and how it is written in words and in JSON.
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {
         for (text, words, json) in [

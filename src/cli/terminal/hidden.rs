@@ -1,6 +1,6 @@
-//! Which characters a terminal obeys or does not show.
+//! Which characters a terminal would obey or would not show.
 
-/// Characters that a terminal obeys or does not show, beside control characters: those of the Unicode properties
+/// Besides control characters, the characters that a terminal obeys or does not show: those of the Unicode properties
 /// `Default_Ignorable_Code_Point` and `Bidi_Control`, line and paragraph separators, and the format controls of
 /// annotations, musical and shorthand notation and hieroglyphs. A test compares them with Unicode's own tables.
 const HIDDEN: [(char, char); 22] = [
@@ -28,7 +28,7 @@ const HIDDEN: [(char, char); 22] = [
     ('\u{10ffff}', '\u{10ffff}'),
 ];
 
-/// Whether a terminal would obey the character or not show it. Line feeds and tabs lay text out.
+/// Whether a terminal would obey the character or not show it. Line feeds and tabs are allowed: they only lay out text.
 pub(super) fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
@@ -40,8 +40,8 @@ pub(super) fn is_hidden(c: char) -> bool {
     }
 }
 
-/// What the character before means for a joiner or a variation selector behind it, which some writing needs: they are
-/// left between the parts of an emoji and between letters of scripts that join, and are escaped everywhere else.
+/// What the previous character means for a joiner or a variation selector behind it. Some writing needs these: they
+/// stay between the parts of an emoji and between letters of scripts that join. Everywhere else they are escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Before {
     Emoji,
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_table_is_that_of_unicode() {
-        // Signs that enclose numbers and the like are format characters that can be seen.
+        // Signs that enclose numbers and the like are format characters, but they are visible.
         let hidden = regex::Regex::new(concat!(
             r"[[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Zl}\p{Zp}]",
             r"--[\t\n\u{600}-\u{605}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{110bd}\u{110cd}]]",

@@ -1,9 +1,9 @@
-//! The one place that prints. Whatever a service, a descriptor or a file name says, a terminal shows it and does not
-//! obey it: control characters, marks that turn the direction of text, and characters that cannot be seen are escaped.
+//! The one place that prints. A terminal must only show what a service, a descriptor or a file name says, and never
+//! obey it. So control characters, marks that change the direction of text, and invisible characters are escaped.
 //!
-//! - Words for people ([`words`], [`say`]) are escaped wherever they go, as `\u{202e}`.
-//! - JSON ([`json`]) is escaped wherever it goes, as `\u202e`: the same value for whoever reads it.
-//! - Data ([`data`]: csv, yaml, raw) is escaped on a terminal, and left as it is in a pipe or a file.
+//! - Words for people ([`words`], [`say`]) are always escaped, as `\u{202e}`.
+//! - JSON ([`json`]) is always escaped, as `\u202e`, which any JSON reader reads as the same value.
+//! - Data ([`data`]: csv, yaml, raw) is escaped on a terminal, and unchanged in a pipe or a file.
 
 mod escape;
 mod hidden;
@@ -18,7 +18,7 @@ pub use progress::Progress;
 
 use escape::{Escaper, Manner, escaped, folded};
 
-/// Bytes that are escaped at a time.
+/// How many bytes are escaped at a time.
 const PIECE: usize = 64 << 10;
 
 /// Standard output.
@@ -34,7 +34,7 @@ impl Write for Escaping {
         if self.escaper.manner == Manner::Plain {
             return self.to.write(bytes);
         }
-        // A large output comes whole, and must not be there twice.
+        // A large output arrives in one piece. Escaping it all at once would hold it in memory twice.
         let piece = &bytes[..bytes.len().min(PIECE)];
         let mut out = Vec::with_capacity(piece.len());
         self.escaper.push(piece, &mut out);
@@ -54,7 +54,7 @@ impl Drop for Escaping {
     fn drop(&mut self) {
         let mut out = Vec::new();
         self.escaper.finish(&mut out);
-        // Whoever wants to know whether everything was written has flushed.
+        // An error is ignored here: code that needs to know whether everything was written calls `flush` first.
         let _ = self.to.write_all(&out);
     }
 }
@@ -83,7 +83,7 @@ pub fn words() -> Out {
     Out::new(Manner::Words)
 }
 
-/// Standard output for words with colours of our own, where it shows them.
+/// Standard output for words with our own colours, if it shows colours.
 pub fn styled_words() -> Out {
     Out::new(match has_colours() {
         true => Manner::Styled,
@@ -96,7 +96,7 @@ pub fn json() -> Out {
     Out::new(Manner::Json)
 }
 
-/// Standard output for data that programs read, where it is no terminal.
+/// Standard output for data that programs read. It is only escaped on a terminal.
 pub fn data() -> Out {
     Out::new(match is_terminal() {
         true => Manner::Words,
@@ -114,18 +114,18 @@ pub fn has_colours() -> bool {
     is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
-/// Writes a text to standard error. Only its first line begins at the margin.
+/// Writes a text to standard error. All lines except the first are indented.
 pub fn say(text: &str) {
     say_as(&folded(text), Manner::Words);
 }
 
-/// Whether somebody at a terminal can be asked.
+/// Whether there is a person at a terminal who can be asked.
 pub fn can_ask() -> bool {
     let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
     !is_ci && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks a question that has a yes and a no, and reads the answer. Anything but a yes is a no.
+/// Asks a yes-or-no question and reads the answer. Anything except a yes is a no.
 pub fn ask(question: &str) -> io::Result<bool> {
     let mut stderr = io::stderr().lock();
     write!(
@@ -152,7 +152,7 @@ fn say_as(text: &str, manner: Manner) {
     let _ = writeln!(io::stderr().lock(), "{}", escaped(text, manner));
 }
 
-/// Writes what the reader of the command line has to say, which lays it out itself, to standard error or output.
+/// Writes the text of the command line parser, which has its own layout, to standard error or output.
 pub fn say_usage(text: &str, styled: &str, to_stderr: bool) -> io::Result<()> {
     let is_styled = match to_stderr {
         true => io::stderr().is_terminal(),
@@ -172,7 +172,7 @@ pub fn say_usage(text: &str, styled: &str, to_stderr: bool) -> io::Result<()> {
     }
 }
 
-/// Lets panics be told here too: their messages may quote what a service said.
+/// Prints panics here too, because their messages may quote a service.
 pub fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| say(&format!("internal error: {panic}"))));
 }

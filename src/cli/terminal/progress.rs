@@ -1,4 +1,4 @@
-//! What is under way, on a line that moves.
+//! Progress: an animated line that says what is being done.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -7,12 +7,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::escape::line;
 
-/// A line that moves on a terminal, and nothing elsewhere.
+/// An animated line on a terminal. Elsewhere it does nothing.
 #[derive(Clone)]
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// Begins to move.
+    /// Starts the animation.
     pub fn start() -> Progress {
         if !io::stderr().is_terminal() {
             return Progress(ProgressBar::hidden());
@@ -25,12 +25,12 @@ impl Progress {
         Progress(bar)
     }
 
-    /// Says what is under way.
+    /// Sets the text that says what is being done.
     pub fn set_message(&self, text: impl AsRef<str>) {
         self.0.set_message(line(text.as_ref()));
     }
 
-    /// Ends, and leaves nothing behind.
+    /// Ends the animation and clears the line.
     pub fn finish_and_clear(&self) {
         self.0.finish_and_clear();
     }
