@@ -258,7 +258,7 @@ pub fn special(address: IpAddr) -> Option<&'static str> {
             match block {
                 Some((.., what)) => Some(what),
                 None if v6.segments()[0] & mask == unicast => None,
-                None => Some("an address that nobody was given"),
+                None => Some("an unassigned address"),
             }
         }
     }
@@ -331,10 +331,7 @@ mod tests {
             ("fec0::1 feff::1", "site-local"),
             ("5f00::1", "segment routing"),
             ("::1:0:0:0:1 ff::1", "reserved"),
-            (
-                "100:0:0:2::1 4000::1 8000::1 1000::1 fe00::1",
-                "nobody was given",
-            ),
+            ("100:0:0:2::1 4000::1 8000::1 1000::1 fe00::1", "unassigned"),
         ] {
             for address in addresses.split(' ') {
                 let found = special(address.parse().unwrap());

@@ -91,11 +91,11 @@ pub enum WaitError {
     /// The first response is not as described.
     #[error(transparent)]
     Shape(#[from] ProjectError),
-    /// The first body has a value that cannot stand in its place.
+    /// The first body has a value that is not allowed in its place.
     #[error("wait: {0}")]
     Render(#[from] RenderError),
     /// The first response does not say where the job is.
-    #[error("wait.url: the first response names no URL of the job")]
+    #[error("wait.url: the first response does not give the job's URL")]
     NoUrl,
     /// The job's URL does not belong to the service.
     #[error("the job: {0}")]
@@ -173,7 +173,7 @@ impl Wait {
             check.error(
                 Code::BadWait,
                 &at(key),
-                "the deadline passes before the job is asked for the first time",
+                "the deadline ends before the job's state is asked for the first time",
             );
         }
         wait
@@ -277,7 +277,7 @@ fn report_bad_target(spec: &WaitSpec, pointer: &str, check: &Check) {
             pointer,
             "waiting needs exactly one of `path` and `url`",
             Some(
-                "`path` is made of the first body, as in /jobs/{{ created.id }}; `url` is taken from it as it is"
+                "`path` is built from values of the first body, as in /jobs/{{ created.id }}; `url` is a whole URL in it"
                     .to_owned(),
             ),
         );
@@ -286,7 +286,7 @@ fn report_bad_target(spec: &WaitSpec, pointer: &str, check: &Check) {
         check.error_at_key(
             Code::BadWait,
             &join(pointer, "query"),
-            "a `url` brings its own query",
+            "a `url` already has its own query",
             None,
         );
     }

@@ -47,9 +47,7 @@ impl Within {
             let message = match () {
                 () if !is_host(domain) => format!("`{domain}` is no domain, such as example.com"),
                 () if is_shared(domain) => {
-                    format!(
-                        "`{domain}` belongs to nobody in particular: anyone can have a name below it"
-                    )
+                    format!("anyone can register a name below `{domain}`, so it keeps nobody out")
                 }
                 () => continue,
             };
@@ -143,8 +141,8 @@ impl UrlTemplate {
                 check.error_with_help(
                     Code::BadBaseUrl,
                     pointer,
-                    "what comes with the access token cannot stand in the path",
-                    "it may stand in the host, or be the whole origin",
+                    "a value that comes with the access token cannot be a part of the path",
+                    "it may be a part of the host, or the whole origin",
                 );
             }
         });

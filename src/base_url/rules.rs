@@ -35,7 +35,7 @@ pub(super) fn rules(url: &Url, allow_private: bool) -> Result<(), (String, &'sta
     }
     match special_literal(url) {
         Some(what) if !allow_private && !is_loopback(url) => Err((
-            format!("the host of the base URL is {what}, and not of the public internet"),
+            format!("the host of the base URL is {what}, which is not on the public internet"),
             "set `allow_private_network: true` if the service really stands there",
         )),
         _ => Ok(()),

@@ -341,15 +341,15 @@ fn loose_templates_are_told() {
         ),
         (
             json!("https://x.example.com/{{ token.url }}"),
-            "cannot stand in the path",
+            "cannot be a part of the path",
         ),
         (
             json!({ "url": "{{ settings.url }}", "within": ["com"] }),
-            "nobody in particular",
+            "keeps nobody out",
         ),
         (
             json!({ "url": "{{ settings.url }}", "within": ["co.uk"] }),
-            "nobody in particular",
+            "keeps nobody out",
         ),
         (
             json!({ "url": "{{ settings.url }}", "within": ["https://a.com"] }),

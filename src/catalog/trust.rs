@@ -170,11 +170,11 @@ fn legal(folder: &Path) -> Result<&str, &'static str> {
     }
     let climbs = |part: Component<'_>| matches!(part, Component::ParentDir | Component::CurDir);
     if folder.components().any(climbs) || line.trim() != line {
-        return Err("its path is not in its plain form");
+        return Err("its path has `.` or `..`, or white space at an end");
     }
     match folder.parent() {
         Some(_) => Ok(line),
-        None => Err("that would be every folder of this machine"),
+        None => Err("it is the root folder, so all folders of this machine would be trusted"),
     }
 }
 
@@ -221,7 +221,7 @@ fn read_text(list: &Path) -> Result<String, TrustError> {
     let real = list.canonicalize();
     let folder = real.as_deref().unwrap_or(list).parent();
     if folder.is_some_and(|folder| folder.metadata().is_ok_and(|f| others_may_replace(&f))) {
-        let reason = "other users may put another in its place; let only yourself write to its folder (mode 700)";
+        let reason = "other users can replace it; make its folder writable only for you (mode 700)";
         return Err(unusable(reason.to_owned()));
     }
     let metadata = match list.metadata() {
@@ -233,7 +233,7 @@ fn read_text(list: &Path) -> Result<String, TrustError> {
         return Err(unusable("it is no plain file".to_owned()));
     }
     if others_may_write(&metadata) {
-        let reason = "other users may write to it; let only yourself do so (mode 600)";
+        let reason = "other users can write to it; make it writable only for you (mode 600)";
         return Err(unusable(reason.to_owned()));
     }
     // The owner of the list can write to it, whatever its mode says.
@@ -361,7 +361,7 @@ mod tests {
             ("nowhere", "not found"),
             ("file", "it is no folder"),
             ("line\nbreak", "a line break"),
-            ("/", "every folder"),
+            ("/", "the root folder"),
         ] {
             let told = TrustList::add(&list, &home.path().join(name)).unwrap_err();
             assert!(told.to_string().contains(reason), "{name:?}: {told}");

@@ -166,7 +166,7 @@ fn check_job(
     };
     let (wait, created) = match (&tool.wait, &example.created) {
         (Some(wait), Some(created)) => (wait, created),
-        (None, Some(_)) => return told("/created", "the tool waits for no job"),
+        (None, Some(_)) => return told("/created", "the tool does not wait for a job"),
         (Some(_), None) if example.response.is_some() => {
             return told(
                 "/response",
@@ -176,7 +176,7 @@ fn check_job(
         (_, None) if example.poll.is_some() => {
             return told(
                 "/poll",
-                "there is no `created` that could lead to this request",
+                "`created` is missing, and this request depends on it",
             );
         }
         (_, None) => return,
@@ -230,7 +230,7 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         if example.output.is_some() {
             failures.push(Failure::told(
                 "/output",
-                "there is no response that could give this output".to_owned(),
+                "`response` is missing, and this output depends on it".to_owned(),
             ));
         }
         return;
@@ -247,7 +247,7 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         // An error has no output. The example may only show that the response is an error.
         Ok(Canned::Error) if example.output.is_none() => return,
         Ok(Canned::Error) => {
-            let message = "the descriptor makes an error of this response, which has no output";
+            let message = "by the descriptor this response is an error, and an error has no output";
             return failures.push(Failure::told("/response", message.to_owned()));
         }
         Err(message) => return failures.push(Failure::told("/response/body", message)),
@@ -258,7 +258,7 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
     {
         let message = match wait.is_done(&view) {
             Ok(true) => None,
-            Ok(false) => Some("by this response the job is not done".to_owned()),
+            Ok(false) => Some("this response says that the job is not done".to_owned()),
             Err(error) => Some(error.to_string()),
         };
         failures.extend(message.map(|message| Failure::told("/response", message)));
@@ -316,10 +316,10 @@ fn check_step(tool: &Tool, paging: &Paging, view: &ResponseView<'_>) -> Vec<Stri
     let message = match paging.next(view, &base, base.as_str()) {
         Ok(Some(Next::End | Next::Arguments(_) | Next::Url(_))) => return messages,
         Ok(Some(Next::Unsaid(_))) => {
-            "paging.while: the response leads to a next page, but has nothing that `while` could ask for".to_owned()
+            "paging.while: the response leads to a next page, but does not have what `while` asks for".to_owned()
         }
         Ok(None) => {
-            "paging: by `while` more pages remain, but the response leads to none".to_owned()
+            "paging: `while` says that more pages remain, but the response does not lead to one".to_owned()
         }
         Err(error) => error.to_string(),
     };

@@ -191,6 +191,6 @@ fn report(pointer: &str, check: &Check) {
         Code::LiteralSecret,
         pointer,
         "this looks like a secret, and everyone who sees the file can read it",
-        "take it back where it came from, and describe it under `auth` by a reference such as `{ env: VARIABLE }`",
+        "revoke it at its service, and describe the new one under `auth` by a reference such as `{ env: VARIABLE }`",
     );
 }

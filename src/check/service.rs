@@ -39,7 +39,7 @@ pub fn check(service: &Service, pointer: &str, check: &Check) {
             check.error_at_key(
                 Code::BadHeader,
                 &join(&headers, written.as_deref().unwrap_or(name)),
-                format!("the header `{name}` stands under `headers` and under `auth`"),
+                format!("the header `{name}` is set under `headers` and under `auth`"),
                 None,
             );
         }

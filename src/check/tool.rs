@@ -378,11 +378,11 @@ fn report_bad_places(tool: &Tool, check: &Check) {
                 format!("the param `{name}` {message}"),
                 match place {
                     Place::Text | Place::Scalar => {
-                        "only strings, numbers and booleans have a text form"
+                        "only strings, numbers and booleans can be written as text"
                     }
                     Place::Repeated => "give it a `style`, such as deep_object",
                     Place::Styled => "`style: indexed` writes lists of lists and of objects",
-                    Place::Header => "only scalars and arrays of scalars can stand here",
+                    Place::Header => "only scalars and arrays of scalars are allowed here",
                     Place::Part => {
                         "a part is a scalar or an object; a list gives a part for each item"
                     }
@@ -445,24 +445,24 @@ fn misplaced(schema: &Value, place: Place) -> Option<&'static str> {
             Some("has no `type`, so that it could be a list or an object")
         }
         Place::Text | Place::Scalar if has("object") || has("array") => {
-            Some("may be a list or an object, which has no text form")
+            Some("may be a list or an object, which cannot be written as text")
         }
-        Place::Text if has("null") => Some("may be null, which has no text form"),
+        Place::Text if has("null") => Some("may be null, which cannot be written as text"),
         Place::Repeated | Place::Header if has("object") => {
-            Some("may be an object, which has no form here")
+            Some("may be an object, which cannot be written here")
         }
         Place::Repeated | Place::Header | Place::Styled if has("array") => {
             let items = schema.get("items").and_then(types_of)?;
             items
                 .iter()
                 .any(|name| name == "array" || name == "object")
-                .then_some("is a list of lists or objects, which has no form here")
+                .then_some("is a list of lists or objects, which cannot be written here")
         }
         Place::Map if !types.is_empty() && !has("object") => Some("is no map"),
         Place::Part if has("array") => {
             let items = schema.get("items").and_then(types_of)?;
             let has_list = items.iter().any(|name| name == "array");
-            has_list.then_some("is a list of lists, which has no form here")
+            has_list.then_some("is a list of lists, which cannot be written here")
         }
         _ => None,
     }
@@ -537,7 +537,7 @@ fn check_examples(tool: &Tool, check: &Check) {
                 Code::ExampleFails,
                 &at,
                 message,
-                "a run of the examples shows the whole difference",
+                "running the examples shows the whole difference",
             );
         }
     }

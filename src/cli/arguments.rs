@@ -59,7 +59,7 @@ fn pair(tool: &Tool, word: &str) -> Result<(String, Value), String> {
     })?;
     if let Some(key) = key.strip_suffix(':') {
         let value = serde_json::from_str(text)
-            .map_err(|error| format!("`{key}:=` needs JSON, and `{text}` is none: {error}"))?;
+            .map_err(|error| format!("`{key}:=` needs JSON, and `{text}` is not JSON: {error}"))?;
         refuse_long_numbers(&format!("`{key}:=`"), text)?;
         return Ok((key.to_owned(), value));
     }
@@ -74,7 +74,7 @@ fn pair(tool: &Tool, word: &str) -> Result<(String, Value), String> {
 fn refuse_long_numbers(source: &str, text: &str) -> Result<(), String> {
     match Json::read(text.to_owned().into()).map(|json| json.value()) {
         Ok(Err(error)) => Err(format!(
-            "{source}: {error}; write it as a string, where the tool takes one"
+            "{source}: {error}; write it as a string, if the tool takes one"
         )),
         _ => Ok(()),
     }

@@ -250,7 +250,9 @@ impl Call {
         if !url.is_empty() {
             let origin = loopback(url)?;
             if self.fault.is_some() {
-                return Err(usage("--fault goes with a sandbox of the call's own"));
+                return Err(usage(
+                    "--fault needs a sandbox that this call starts, so --sandbox must have no URL",
+                ));
             }
             return Ok((engine.with_stand_in(origin), None));
         }
@@ -609,7 +611,7 @@ fn watch(event: &Event, verbose: bool, waiting: Option<&Progress>) {
             seconds(*wait)
         )),
         Event::RateLimited { wait } if verbose || wait.as_secs() >= 1 => note(&format!(
-            "the rate limit of the service holds the next request back for {}",
+            "the rate limit of the service delays the next request by {}",
             seconds(*wait)
         )),
         Event::Request {

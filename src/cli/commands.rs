@@ -62,7 +62,7 @@ commands! {
     "test" Test(test::Test) "Run the examples of descriptors, offline"
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
-    "untrust" Untrust(trust::Untrust) "Trust the tools of a folder no more"
+    "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"
     "import" Import(import::Import) "Make descriptors of a document that describes a service"
     "schemas" Schemas(schemas::Schemas) "Write the JSON Schemas of the descriptor format"
     "completions" Completions(completions::Completions) "Print a completion script for a shell"

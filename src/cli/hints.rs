@@ -12,7 +12,7 @@ use toolrun::{Error, Upstream};
 pub fn hint(error: &Error) -> Option<String> {
     if let Some(untrusted) = error.untrusted() {
         return Some(match trusting(&untrusted.folder) {
-            Some(command) => format!("look through it, and if you trust it, say `{command}`"),
+            Some(command) => format!("look through it, and if you trust it, run `{command}`"),
             None => "give it a name without control characters to be able to trust it".to_owned(),
         });
     }
@@ -43,13 +43,13 @@ pub fn hint(error: &Error) -> Option<String> {
         } => Some("`--deadline` sets another limit".to_owned()),
         Error::Consent { .. } => Some("confirm with `--yes`".to_owned()),
         Error::NoDestination { .. } => {
-            Some("say `--out FILE` to save it, or `--out -` for standard output".to_owned())
+            Some("use `--out FILE` to save it, or `--out -` for standard output".to_owned())
         }
         Error::Destination {
             reason: NoPlace::Taken,
             ..
         } => Some("`--force` overwrites it".to_owned()),
-        Error::Unfinished(_) => Some("it may go on at the service".to_owned()),
+        Error::Unfinished(_) => Some("it may still be running at the service".to_owned()),
         Error::Upstream(answer) => upstream(answer),
         _ => None,
     }
@@ -60,7 +60,7 @@ fn secret(error: &SecretError) -> Option<String> {
         SecretError::Missing { name, help, .. } => {
             let help = help.as_ref().map(|help| format!(" ({help})"));
             Some(format!(
-                "set {name} in the environment or in .env{}; `--sandbox` needs none, where the service has one",
+                "set {name} in the environment or in .env{}; `--sandbox` works without it, if the service has a sandbox",
                 help.unwrap_or_default()
             ))
         }
@@ -69,7 +69,7 @@ fn secret(error: &SecretError) -> Option<String> {
             folder: Some(folder),
             ..
         } => Some(format!(
-            "if you trust them, say `toolrun trust {0}`, or for this call `--trust {0}`",
+            "if you trust them, run `toolrun trust {0}`, or use `--trust {0}` for this call",
             shell_word(folder)
         )),
         SecretError::Refused { .. } => Some(

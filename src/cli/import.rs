@@ -160,7 +160,7 @@ impl OpenApi {
             .and_then(|into| into.file_name()?.to_str());
         match (&self.service, folder) {
             (Some(service), Some(folder)) if service.as_str() != folder => Err(format!(
-                "a service's folder bears its name: `--into` must end with `{service}`, not `{folder}`"
+                "a service's folder has the service's name: `--into` must end with `{service}`, not `{folder}`"
             )),
             (Some(service), _) => Ok(service.clone()),
             (None, Some(folder)) => name(folder).map_err(|_| {

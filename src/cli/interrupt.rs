@@ -129,14 +129,16 @@ pub async fn cancel(job: &Job<'_>, signal: Signal) -> Failure {
     let told = match unless_interrupted(job.cancel()).await {
         Ok(Ok(true)) => "the job was cancelled".to_owned(),
         Ok(Ok(false)) => format!(
-            "the job goes on at the service{}",
+            "the job is still running at the service{}",
             job.url()
                 .map(|url| format!(", at {url}"))
                 .unwrap_or_default()
         ),
-        Ok(Err(error)) => format!("the job could not be cancelled and may go on: {error}"),
+        Ok(Err(error)) => {
+            format!("the job could not be cancelled and may still be running: {error}")
+        }
         Err(second) => {
-            let told = "interrupted twice; the job may go on at the service";
+            let told = "interrupted twice; the job may still be running at the service";
             return Failure::Told(second.exit_code(), told.to_owned());
         }
     };

@@ -28,7 +28,7 @@ impl Sandbox {
             return Err(Failure::Told(
                 exit::POLICY,
                 format!(
-                    "{} is not a loopback address; a sandbox is for this machine alone",
+                    "{} is not a loopback address; a sandbox only serves this machine",
                     self.addr
                 ),
             ));

@@ -111,10 +111,10 @@ fn as_text(tool: &Tool) -> String {
         fact("pages", "yes; --all follows them");
     }
     if tool.wait.is_some() {
-        fact("job", "is waited for; --no-wait does not");
+        fact("job", "the call waits for it, unless --no-wait is given");
     }
     if tool.rules.kind == ResponseKind::Bytes {
-        fact("download", "a file; --out FILE says where to");
+        fact("download", "a file; --out FILE says where to save it");
     }
     if let Some(docs) = &tool.docs {
         fact("docs", docs);

@@ -55,7 +55,7 @@ impl Trust {
         }
         say(&format!("trusted: {}", folder.display()));
         powers(&folder).iter().for_each(|line| say(line));
-        say("take it back with `toolrun untrust`");
+        say("undo it with `toolrun untrust`");
         Ok(())
     }
 }
@@ -156,7 +156,7 @@ pub fn known() -> TrustList {
 fn tell_ignored(known: &TrustList) {
     if known.ignored() > 0 {
         note(&format!(
-            "{} line(s) of the list of trusted folders are no absolute plain path and are ignored",
+            "{} line(s) of the list of trusted folders are ignored, because they are no absolute plain paths",
             known.ignored()
         ));
     }
@@ -189,7 +189,7 @@ fn powers(folder: &Path) -> Vec<String> {
     let own = services_of_program();
     let mut lines = vec![
         "once it is trusted, its tools, and whatever is put there later, may send requests, and read the secrets, \
-         environment variables and files that they name; a secret may be printed by a program"
+         environment variables and files that they name; they may run programs that print secrets"
             .to_owned(),
     ];
     let powers = services.iter().map(|service| Reach::of(service, &own));
@@ -253,7 +253,7 @@ impl Reach {
             let owner = owner_elsewhere(name, service, own)?;
             let (name, title, base) = (in_line(name), &owner.name, &owner.base);
             Some(format!(
-                "{name} is the key of the built-in {title}, which stands at {base}"
+                "{name} is the key of the built-in {title}, whose address is {base}"
             ))
         });
         Reach {

@@ -112,7 +112,7 @@ fn report(
             check.error_with_help(
                 Code::WrongType,
                 &at,
-                "nothing stands behind this key",
+                "this key has no value",
                 "write a value, or leave the key out",
             );
         }
@@ -170,14 +170,14 @@ fn report(
                 None if is_confidential(&at) => check.error_with_help(
                     Code::WrongType,
                     &at,
-                    "this value has none of the forms that its key takes",
+                    "this value matches none of the forms that its key takes",
                     "a secret is a reference: `{ env: VARIABLE }` or `{ file: PATH }`",
                 ),
                 None => check.error(
                     Code::WrongType,
                     &at,
                     format!(
-                        "this value has none of the forms that its key takes: {}",
+                        "this value matches none of the forms that its key takes: {}",
                         forms(context)
                     ),
                 ),
@@ -316,7 +316,7 @@ fn report_keys(schema: &FileSchema, error: &ValidationError<'_>, check: &Check) 
         [first, second, ..] => check.error_at_key(
             Code::BadValue,
             &join(&at, second),
-            format!("`{first}` and `{second}` cannot stand together"),
+            format!("`{first}` and `{second}` cannot be used together"),
             Some(format!("write one of {choice}")),
         ),
         _ if members.keys().all(|key| known.contains(key)) => check.error_at_map(

@@ -42,7 +42,9 @@ impl HeaderTemplate {
                 check.error_at_key(
                     Code::DuplicateKey,
                     &at,
-                    format!("the header `{name}` stands twice; names are the same in any case"),
+                    format!(
+                        "the header `{name}` is written twice; upper and lower case do not differ"
+                    ),
                     None,
                 );
             }
@@ -95,7 +97,7 @@ impl HeaderTemplate {
                     .map(|items| items.join(", ")),
                 Some(other) => scalar_text(&other),
             }
-            .ok_or_else(|| RenderError::value(place(), "only scalars can stand in a header"))?;
+            .ok_or_else(|| RenderError::value(place(), "only scalars are allowed in a header"))?;
             legal(&text).map_err(|message| RenderError::value(place(), message))?;
             set(headers, name, Text::Plain(text));
         }
@@ -140,7 +142,7 @@ pub fn report_added(name: &str, headers: &HeaderTemplate, at: &str, check: &Chec
     if let Some((message, _)) = bad_name(name, &lower) {
         check.error(Code::BadHeader, at, message);
     } else if headers.names().any(|other| other == lower) || lower == "content-type" {
-        let message = format!("the header `{name}` has another value");
+        let message = format!("the request already sets the header `{name}`");
         check.error(Code::BadHeader, at, message);
     }
 }
@@ -154,7 +156,7 @@ fn bad_name(name: &str, lower: &str) -> Option<(String, Option<String>)> {
     if !is_token {
         return Some((
             format!("`{name}` is no legal header name"),
-            Some("letters, digits and `-` make a header name".to_owned()),
+            Some("a header name has letters, digits and `-`".to_owned()),
         ));
     }
     let is_reserved = RESERVED.contains(&lower);
@@ -171,7 +173,7 @@ fn legal(text: &str) -> Result<(), String> {
         .find(|c| !(c.is_ascii_graphic() || matches!(c, ' ' | '\t')))
     {
         None => Ok(()),
-        Some(bad) => Err(format!("the character {bad:?} cannot stand in a header")),
+        Some(bad) => Err(format!("the character {bad:?} is not allowed in a header")),
     }
 }
 

@@ -420,7 +420,7 @@ fn report_misfit(spec: &RequestSpec, body: &BodySpec, pointer: &str, check: &Che
         check.error_with_help(
             Code::BadBody,
             &join(pointer, "method"),
-            format!("GraphQL operations are no {} requests", spec.method),
+            format!("a GraphQL operation cannot be a {} request", spec.method),
             "use POST",
         );
     }
@@ -429,7 +429,7 @@ fn report_misfit(spec: &RequestSpec, body: &BodySpec, pointer: &str, check: &Che
         check.error_at_key(
             Code::BadHeader,
             &join(&join(pointer, "headers"), name),
-            format!("the header `{name}` is the body's"),
+            format!("the body sets the header `{name}` itself"),
             Some("write `content_type` in the body".to_owned()),
         );
     }

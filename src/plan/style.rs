@@ -124,7 +124,7 @@ impl Styled<'_> {
             }
             Style::Repeat => Err(RenderError::value(
                 self.place(),
-                "an object has no form when the key repeats; give the parameter a `style`, such as deep_object",
+                "an object cannot be written by repeating the key; give the parameter a `style`, such as deep_object",
             )),
             style => {
                 let mut parts = Vec::new();
@@ -200,7 +200,7 @@ impl Styled<'_> {
             };
             RenderError::value(
                 self.place(),
-                format!("{} cannot stand as one value{hint}", kind_of(value)),
+                format!("{} cannot be written as one value{hint}", kind_of(value)),
             )
         })
     }

@@ -280,7 +280,7 @@ impl<'a> Frame<'a> {
                 .iter()
                 .find(|one| is_read(expression, name, one))
             {
-                let hint = "a JSONPath gives it as it is";
+                let hint = "a JSONPath copies it with all its digits";
                 return Err(failed(&format!("{inexact}; {hint}")));
             }
         }

@@ -171,7 +171,7 @@ fn report_needless_keys(spec: &ErrorRuleSpec, pointer: &str, check: &Check) {
         check.error(
             Code::BadResponse,
             pointer,
-            "a rule needs `status` or `when`: it must not be for every response",
+            "a rule needs `status` or `when`, because it must not apply to every response",
         );
     }
     let retries = spec.action == Action::Retry;
@@ -217,7 +217,7 @@ impl ErrorRules {
                     Code::BadResponse,
                     &at,
                     format!(
-                        "this rule never counts: rule {} is for all its responses and comes first",
+                        "this rule never applies: rule {} applies to all its responses and comes first",
                         earlier + 1
                     ),
                 );
@@ -240,7 +240,7 @@ impl ErrorRules {
                 check.error(
                     Code::BadResponse,
                     &join(&join_index(pointer, i), "action"),
-                    format!("nothing is ever sent again by this rule: {reason}"),
+                    format!("this rule never sends a request again: {reason}"),
                 );
             }
         }

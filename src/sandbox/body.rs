@@ -14,7 +14,7 @@ use crate::tool::Tool;
 /// Why the arguments cannot be read back from a body; the message is for the author of the route.
 pub fn unreadable(body: &BodyTemplate) -> Option<String> {
     (body.kind() == "multipart").then(|| {
-        "the sandbox cannot read the arguments of a `multipart` body back, so that it cannot answer this tool".to_owned()
+        "the sandbox cannot read the arguments of a `multipart` body back, so it cannot answer this tool".to_owned()
     })
 }
 
@@ -130,7 +130,7 @@ fn read_graphql(
     arguments: &mut Map<String, Value>,
 ) -> Result<(), Refusal> {
     if request.get("query").and_then(Value::as_str) != body.graphql_query() {
-        return Err(refused("query: is not the one of this operation"));
+        return Err(refused("query: is not the query of this operation"));
     }
     match (body.tree(), request.get_mut("variables").map(Value::take)) {
         (Some(tree), Some(variables)) => put_tree(tree, variables, "variables", params, arguments),

@@ -170,7 +170,7 @@ impl Sandbox {
                 Code::MissingService,
                 "/sandbox",
                 format!(
-                    "the service.yaml beside this file is of `{}`",
+                    "the service.yaml beside this file describes `{}`",
                     tool.service.name
                 ),
             );

@@ -197,7 +197,7 @@ fn size(row: &Value) -> usize {
 fn full(most: String) -> Refusal {
     Refusal::new(
         FULL,
-        format!("the sandbox keeps no more than {most} of what is written"),
+        format!("the sandbox is full: it keeps at most {most} that requests write"),
     )
 }
 

@@ -240,7 +240,7 @@ fn compile_insert(spec: &InsertSpec, pointer: &str, names: &Names, known: &Known
             Code::BadSandbox,
             &join(pointer, "into"),
             format!(
-                "the rows of `{}` follow from their times, so that none can be added",
+                "the rows of `{}` are computed from their times, so none can be added",
                 spec.into
             ),
         );

@@ -252,7 +252,7 @@ impl Auth {
             return check.error_at_map(
                 Code::BadValue,
                 pointer,
-                "a service has one access token at the most, and this would be its second",
+                "a service can have only one access token, and this is the second",
             );
         }
         if spec
@@ -263,7 +263,7 @@ impl Auth {
             check.error(
                 Code::BadHeader,
                 &join(pointer, "prefix"),
-                "the prefix has a character that cannot stand in a header",
+                "the prefix has a character that is not allowed in a header",
             );
         }
         let value = Text::Credential(Credential::Secret {

@@ -200,7 +200,7 @@ impl Hmac {
                 Code::BadValue,
                 &at("message"),
                 "the message is the same for every request",
-                "compose it of the request, such as \"{{ method }}\\n{{ path }}\\n{{ timestamp }}\"",
+                "compose it from the request, such as \"{{ method }}\\n{{ path }}\\n{{ timestamp }}\"",
             );
         }
         let prefix = Line::compile(&spec.prefix, &at("prefix"), &names, check);

@@ -119,7 +119,7 @@ impl SecretRef {
                     check.error_with_help(
                         Code::BadName,
                         &join(pointer, "env"),
-                        "this is no name of an environment variable, which has upper-case letters, digits and `_`",
+                        "this is no name of an environment variable; such a name has upper-case letters, digits and `_`",
                         "name the variable that holds the secret; never write the secret itself here",
                     );
                     return None;
@@ -241,7 +241,7 @@ pub enum SecretError {
     Untrusted(#[from] Untrusted),
     /// The program that prints the secret may not run.
     #[error("the command {name} is not run: {}", match .folder {
-        Some(folder) => format!("nobody said that the descriptors in {folder} are trusted"),
+        Some(folder) => format!("the folder {folder} is not trusted to run commands"),
         None => "a built-in descriptor may not run anything".to_owned(),
     })]
     CommandRefused {
@@ -259,7 +259,7 @@ pub enum SecretError {
         help: Option<String>,
     },
     /// The operating system's store does not give the entry.
-    #[error("the keyring does not give the entry {name}: {reason}")]
+    #[error("the entry {name} of the keyring cannot be read: {reason}")]
     Keyring {
         /// The entry, as `SERVICE/ACCOUNT`.
         name: String,

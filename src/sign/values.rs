@@ -23,8 +23,8 @@ pub struct Secrets {
 impl Secrets {
     /// Finds the values of secrets.
     ///
+    /// # Errors
     /// When one is missing or does not match its pattern.
-    /// When one is missing or unlike its pattern.
     pub fn resolve(references: &[SecretRef], store: &SecretStore) -> Result<Secrets, SecretError> {
         let mut values = HashMap::with_capacity(references.len());
         for reference in references {

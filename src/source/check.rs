@@ -181,7 +181,7 @@ impl Check {
                 Some(code) if code.meaning().severity == Severity::Error => {
                     format!("`{name}` is an error, which cannot be allowed")
                 }
-                Some(_) => format!("there is no `{name}` to allow"),
+                Some(_) => format!("no warning `{name}` occurs here"),
                 None => format!("there is no warning called `{name}`"),
             };
             let warnings = Code::ALL

@@ -161,7 +161,7 @@ impl Source {
         vec![Finding {
             code: Code::UnreadableFile,
             severity: Severity::Error,
-            message: "a link leads out of the folder here, to a file that is no valid descriptor; nothing of that is shown"
+            message: "this is a link out of the folder, to a file that is no valid descriptor; its content is not shown"
                 .to_owned(),
             help: Some("check that file by its own path, or put a descriptor here".to_owned()),
             span: 0..0,

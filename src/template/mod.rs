@@ -213,7 +213,7 @@ pub fn text_of(expression: &Expression, scope: &dyn Scope) -> Result<String, Eva
     let value = expression.eval(scope)?.unwrap_or(Value::Null);
     scalar_text(&value).ok_or_else(|| {
         expression.failed(format!(
-            "gives {}, which cannot stand inside a text",
+            "gives {}, which cannot be a part of a text",
             kind_of(&value)
         ))
     })
@@ -302,7 +302,7 @@ mod tests {
             ("{% if a %}", "statements and comments are not supported"),
             (
                 "x{{ a }}",
-                "`a`: gives null, which cannot stand inside a text",
+                "`a`: gives null, which cannot be a part of a text",
             ),
             ("{{ a + }}", "syntax error"),
             ("{{{ a }}", "`{{` is never closed"),

@@ -292,7 +292,7 @@ fn find_service(spec: &ToolSpec, folder: &ServiceSource, check: &Check) -> Optio
                 Code::MissingService,
                 "/service",
                 format!(
-                    "the service.yaml beside this file is of `{}`, not of `{name}`",
+                    "the service.yaml beside this file describes `{}`, not `{name}`",
                     service.name
                 ),
                 format!("write `service: {}`, or move the file", service.name),
@@ -326,7 +326,7 @@ fn report_vain_retries(
     if service.sending.retry.max_attempts <= 1 {
         report(&|_| true, SENT_ONCE);
     } else if !request.idempotent && !polls {
-        let reason = "the request is not safe to repeat; say `safe: true` if this answer means that nothing was done";
+        let reason = "the request is not safe to repeat; write `safe: true` if this answer means that nothing was done";
         report(&|rule| !rule.safe, reason);
     }
 }

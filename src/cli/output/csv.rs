@@ -33,11 +33,11 @@ pub enum Sheet {
 /// Rows that wait, and what is known about their columns.
 pub struct Spool {
     rows: BufWriter<SpooledTempFile>,
-    /// How many complete rows are waiting.
+    /// How many complete rows the file holds.
     count: usize,
-    /// How many rows could not be kept.
+    /// Rows that the file could not take, as lines of JSON.
     late: Vec<u8>,
-    /// Why not, until it is reported.
+    /// Why it could not, until that is reported.
     failure: Option<io::Error>,
     columns: IndexSet<String>,
     /// Whether any row has no members.
@@ -61,7 +61,7 @@ impl Sheet {
         matches!(self, Sheet::Open(_))
     }
 
-    /// Adds rows. If there is no space for waiting rows, that is an error, but the rows so far are kept:
+    /// Adds rows. If the file cannot take rows that must wait, that is an error, but the rows are still kept:
     /// [`Sheet::finish`] writes them.
     pub fn add<'o>(
         &mut self,
@@ -163,7 +163,7 @@ impl Spool {
     }
 }
 
-/// The error for rows that cannot be kept.
+/// The error when the file cannot take the rows.
 fn no_place(error: &io::Error) -> io::Error {
     io::Error::other(format!(
         "rows wait in a temporary file in {} until all columns are known: {error}; ndjson prints rows as they come",

@@ -168,7 +168,7 @@ fn decode(text: &str) -> Result<Vec<u8>, String> {
     let data = match text.split_once(',') {
         Some((head, data)) if head.starts_with("data:") => match head.ends_with(";base64") {
             true => data,
-            false => return Err("the `data:` URI is not of `;base64`".to_owned()),
+            false => return Err("the `data:` URI has no `;base64`".to_owned()),
         },
         _ => text,
     };

@@ -59,9 +59,7 @@ impl MediaType {
         let lower = text.to_ascii_lowercase();
         match (lower.starts_with("multipart/"), lower.contains("boundary")) {
             (true, false) => None,
-            (false, _) => {
-                Some("a body of parts is of a type that begins with multipart/".to_owned())
-            }
+            (false, _) => Some("the type of a multipart body begins with multipart/".to_owned()),
             (true, true) => Some("the boundary is made for each request; leave it out".to_owned()),
         }
     }

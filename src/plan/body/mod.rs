@@ -400,8 +400,12 @@ fn render_text(
 }
 
 fn text_of(value: &Value, place: &str) -> Result<String, RenderError> {
-    scalar_text(value)
-        .ok_or_else(|| RenderError::value(place, format!("{} has no text form", kind_of(value))))
+    scalar_text(value).ok_or_else(|| {
+        RenderError::value(
+            place,
+            format!("{} cannot be written as text", kind_of(value)),
+        )
+    })
 }
 
 /// Calls `visit` with every expression of a tree. An expression that is a whole leaf gets `place`; one inside a longer
