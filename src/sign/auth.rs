@@ -301,7 +301,7 @@ impl Auth {
             true => check.error_at_key(code, pointer, message, None),
             false => check.error_at_key_or_value(code, pointer, message),
         };
-        if reqwest::header::HeaderName::from_bytes(lower.as_bytes()).is_err() {
+        if http::header::HeaderName::from_bytes(lower.as_bytes()).is_err() {
             report(Code::BadHeader, format!("`{name}` is no legal header name"));
         }
         if is_reserved(&lower) {
@@ -439,7 +439,7 @@ impl Auth {
     /// # Errors
     /// When one is missing or does not match its pattern.
     pub fn resolve(&self, store: &SecretStore) -> Result<Secrets, SecretError> {
-        Secrets::resolve(&self.secrets, store)
+        Secrets::resolve(&self.secrets, store, None)
     }
 }
 

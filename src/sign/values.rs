@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,10 +26,14 @@ impl Secrets {
     ///
     /// # Errors
     /// When one is missing or does not match its pattern.
-    pub fn resolve(references: &[SecretRef], store: &SecretStore) -> Result<Secrets, SecretError> {
+    pub fn resolve(
+        references: &[SecretRef],
+        store: &SecretStore,
+        until: Option<Instant>,
+    ) -> Result<Secrets, SecretError> {
         let mut values = HashMap::with_capacity(references.len());
         for reference in references {
-            if let Some(value) = store.resolve_optional(reference)? {
+            if let Some(value) = store.resolve_optional(reference, until)? {
                 values.insert(reference.name.clone(), value);
             }
         }
