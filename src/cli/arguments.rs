@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
+use crate::Tool;
+use crate::json::{Json, MAX_DEPTH};
+use crate::params::read_text;
+use crate::yaml::{self, Limits, LineIndex, ProblemKind};
 use serde_json::{Map, Value};
-use toolrun::Tool;
-use toolrun::json::{Json, MAX_DEPTH};
-use toolrun::params::read_text;
-use toolrun::yaml::{self, Limits, LineIndex, ProblemKind};
 
 /// Reads the words behind the tool's name: JSON objects, `@FILE`, `-`, `key=value` and `key:=json`, any number of them.
 /// A later word overrides an earlier one.

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::base_url::BaseUrl;
+use crate::catalog::{TrustError, TrustList};
+use crate::tool::service::Service;
+use crate::{Catalog, Tool};
 use clap::Args;
 use etcetera::BaseStrategy as _;
-use toolrun::base_url::BaseUrl;
-use toolrun::catalog::{TrustError, TrustList};
-use toolrun::tool::service::Service;
-use toolrun::{Catalog, Tool};
 
 use super::terminal::{self, say};
 use super::{Done, Failure, exit, note};

@@ -27,10 +27,7 @@ use serde_json::{Map, Value};
 
 pub use schema::SANDBOX;
 pub use server::{Server, serve};
-pub use spec::{
-    AlsoSpec, BucketsSpec, DataSpec, EnvelopeSpec, FaultSpec, FindSpec, IdCursorSpec, InsertSpec,
-    PageSpec, RefusalSpec, RouteSpec, SandboxSpec, SortSpec, TimesSpec,
-};
+pub use spec::SandboxSpec;
 
 use crate::catalog::Catalog;
 use crate::engine::error::Error;

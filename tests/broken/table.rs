@@ -12,8 +12,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use toolrun::check::Kind;
-use toolrun::source::Code;
+use toolrun::internals::Code;
+use toolrun::internals::check::Kind;
 
 const TABLES: [(Kind, &str); 9] = [
     (Kind::Tool, include_str!("tool.txt")),

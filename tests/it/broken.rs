@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use crate::table::Row;
-use toolrun::check;
-use toolrun::check::Kind;
-use toolrun::source::{Code, Finding};
+use toolrun::internals::check;
+use toolrun::internals::check::Kind;
+use toolrun::internals::{Code, Finding};
 
 fn findings(row: &Row) -> Vec<Finding> {
     let folder = tempfile::tempdir().expect("a folder");
@@ -199,7 +199,7 @@ response:
 "#;
     std::fs::write(&path, text).expect("a file");
     let paths = [path.display().to_string()];
-    let report = toolrun::check::paths(&paths).expect("the file is there");
+    let report = toolrun::internals::check::paths(&paths).expect("the file is there");
     let found: Vec<(usize, Code)> = report
         .findings
         .iter()

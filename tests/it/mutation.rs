@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::mutants::{Descriptor, Mutant, mutants};
 use tempfile::TempDir;
-use toolrun::check;
+use toolrun::internals::check;
 
 /// The least share of the faults that must be found, in percent.
 const LEAST_FOUND: f64 = 99.0;

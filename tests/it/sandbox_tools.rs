@@ -52,18 +52,19 @@ fn tools(service: &str) -> Vec<Tool> {
     of_service
         .map(|(_, tool)| {
             let tool = tool.expect("a sound tool");
-            let args = tool.examples.first().map(|example| example.args.clone());
+            let args = tool.example_arguments().next().cloned();
+            let schema = tool.arguments_schema();
             Tool {
                 name: tool.name.clone(),
                 args: args.unwrap_or_default(),
-                required: tool
-                    .params
-                    .iter()
-                    .filter(|param| param.required)
-                    .map(|param| param.name.to_owned())
+                required: schema["required"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|name| name.as_str().expect("a name").to_owned())
                     .collect(),
-                pages: tool.paging.is_some(),
-                takes_limit: tool.params.get("limit").is_some(),
+                pages: tool.has_pages(),
+                takes_limit: schema["properties"].get("limit").is_some(),
             }
         })
         .collect()

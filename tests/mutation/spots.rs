@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use serde_json::Value;
-use toolrun::yaml::{self, Limits, LineIndex, Spans};
+use toolrun::internals::yaml::{self, Limits, LineIndex, Spans};
 
 /// What a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

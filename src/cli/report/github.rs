@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use toolrun::check::Report;
-use toolrun::source::Severity;
+use crate::check::Report;
+use crate::source::Severity;
 
 use crate::cli::terminal::shown;
 

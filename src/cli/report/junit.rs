@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use toolrun::check::Report;
-use toolrun::source::{Finding, Severity};
+use crate::check::Report;
+use crate::source::{Finding, Severity};
 
 /// Prints one `testsuite`.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
