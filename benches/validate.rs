@@ -6,6 +6,12 @@
 //!
 //! `cargo bench --bench validate [-- ROUNDS]`; the other side is skipped unless `pip install check-jsonschema` was run.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its ratios"
+)]
+
 #[path = "../tests/mutation/mod.rs"]
 mod mutation;
 mod support;
