@@ -335,7 +335,7 @@ impl Call {
         };
         for text in &notes {
             match text.is_incomplete() {
-                true => note(&text.place()),
+                true => note(&text.where_it_stopped()),
                 false => note(&text.to_string()),
             }
         }
