@@ -3,6 +3,12 @@
 //!
 //! `cargo bench --bench mask [-- MIB]`
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its ratios"
+)]
+
 mod support;
 
 use std::fs;

@@ -25,8 +25,6 @@
 //! # }
 //! ```
 
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
 #![cfg_attr(
     not(all(feature = "sandbox", feature = "import")),
     allow(

@@ -77,7 +77,7 @@ fn assert_placed(finding: &Finding) {
         finding.span,
         finding.message
     );
-    let place = finding.place();
+    let place = finding.position();
     assert!(place.line >= 1 && place.column >= 1, "{place:?}");
     assert!(
         (place.line, place.column) <= (place.end_line, place.end_column),

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// Which word is wrong, and why.
-pub fn read(tool: &Tool, words: &[String]) -> Result<Value, String> {
+pub fn parse(tool: &Tool, words: &[String]) -> Result<Value, String> {
     let mut arguments = Map::new();
     let mut lists: Vec<String> = Vec::new();
     for word in words {

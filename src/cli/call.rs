@@ -159,12 +159,12 @@ impl Call {
     fn read_arguments(&self, tool: &Arc<Tool>) -> Result<Value, Failure> {
         let (tool, words) = (Arc::clone(tool), self.arguments.clone());
         let Some(within) = self.deadline else {
-            return arguments::read(&tool, &words).map_err(|message| usage(&message));
+            return arguments::parse(&tool, &words).map_err(|message| usage(&message));
         };
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             // After the deadline, nobody receives this any more.
-            let _ = sender.send(arguments::read(&tool, &words));
+            let _ = sender.send(arguments::parse(&tool, &words));
         });
         match receiver.recv_timeout(within) {
             Ok(read) => read.map_err(|message| usage(&message)),

@@ -38,7 +38,7 @@ impl Test {
                     writeln!(
                         stdout,
                         "FAIL {}: the descriptor is not valid",
-                        line(&entry.file.display().to_string())
+                        line(&entry.file.display().clone())
                     )?;
                     for finding in &findings {
                         writeln!(stdout, "{}", report::human(finding, false))?;

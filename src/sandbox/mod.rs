@@ -319,7 +319,7 @@ impl Sandbox {
         if candidates.is_empty() {
             return Err(not_found(incoming));
         }
-        let (tool, args) = request::read(&candidates, incoming.query, incoming.body)?;
+        let (tool, args) = request::recognise(&candidates, incoming.query, incoming.body)?;
         let route = self
             .routes
             .get(&tool.name)

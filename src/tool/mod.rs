@@ -290,7 +290,7 @@ impl Tool {
         };
         let common = (&self.service.query, &self.service.headers);
         let mut plan = request.render(base, common, &scope)?;
-        self.service.auth.place(&mut plan);
+        self.service.auth.add_placeholders(&mut plan);
         Ok(plan)
     }
 }

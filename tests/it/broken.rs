@@ -17,7 +17,7 @@ fn findings(row: &Row) -> Vec<Finding> {
 fn difference(row: &Row) -> Option<String> {
     let found = findings(row);
     if let [only] = found.as_slice() {
-        let place = only.place();
+        let place = only.position();
         let begin = (place.line, place.column);
         let end = (place.end_line, place.end_column);
         if Some(only.code) == row.code && row.stands_at(begin, end) {
@@ -203,7 +203,7 @@ response:
     let found: Vec<(usize, Code)> = report
         .findings
         .iter()
-        .map(|finding| (finding.place().line, finding.code))
+        .map(|finding| (finding.position().line, finding.code))
         .collect();
     let expected = [
         (3, Code::UnknownKey),

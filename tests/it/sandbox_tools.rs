@@ -122,7 +122,7 @@ fn least(tool: &Tool) -> Map<String, Value> {
     for (name, value) in &mut args {
         match name.as_str() {
             "starting_at" if value.as_str().is_some_and(|text| text.len() == 10) => {
-                *value = json!("2026-11-18")
+                *value = json!("2026-11-18");
             }
             "starting_at" => *value = json!("2026-11-18T00:00:00Z"),
             "starting_date" => *value = json!("2026-08-01"),

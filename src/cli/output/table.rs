@@ -321,7 +321,7 @@ mod tests {
         let json = Json::read(wide.into()).unwrap();
         match grid(&mut Vec::new(), json.part()) {
             Err(Failure::Told(exit::RESPONSE, text)) => {
-                assert!(text.contains("a cell of more than"), "{text}")
+                assert!(text.contains("a cell of more than"), "{text}");
             }
             _ => panic!("a cell that wide is refused"),
         }

@@ -10,7 +10,7 @@ use crate::cli::terminal::shown;
 /// Prints one workflow command for each finding, and a summary.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for finding in &report.findings {
-        let place = finding.place();
+        let place = finding.position();
         let level = match finding.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",

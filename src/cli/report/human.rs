@@ -28,7 +28,7 @@ pub fn finding(finding: &Finding, color: bool) -> String {
     let title = level.primary_title(&*message).id(finding.code.name());
     let mut report = Vec::new();
     let text = excerpt(finding);
-    let place = line(&finding.place().to_string());
+    let place = line(&finding.position().to_string());
     let name = line(&finding.source.name);
     let help = finding.help.as_ref().map(|help| shown(help));
     match &text {

@@ -24,6 +24,6 @@ fn finding(finding: &Finding) -> serde_json::Value {
         "severity": finding.severity,
         "message": finding.message,
         "help": finding.help,
-        "place": finding.place(),
+        "place": finding.position(),
     })
 }

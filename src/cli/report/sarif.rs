@@ -44,7 +44,7 @@ fn rule(code: Code) -> Value {
 }
 
 fn result(finding: &Finding) -> Value {
-    let place = finding.place();
+    let place = finding.position();
     let text = match &finding.help {
         Some(help) => format!("{} ({help})", finding.message),
         None => finding.message.clone(),
