@@ -347,8 +347,8 @@ fn is_empty(cursor: &Value) -> bool {
 
 /// Rows that come from another list than the items would be lost but for those of the last page.
 pub fn report_other_rows(paging: &Paging, rows: &JsonPath, pointer: &str, check: &Check) {
-    let ((items, _), (steps, _)) = (paging.items.beginning(), rows.beginning());
-    let differs = items.iter().zip(&steps).any(|(item, step)| item != step);
+    let (items, steps) = (paging.items.beginning(), rows.beginning());
+    let differs = items.iter().zip(steps).any(|(item, step)| item != step);
     if differs {
         check.error_with_help(
             Code::BadPaging,

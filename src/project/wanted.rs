@@ -39,7 +39,7 @@ impl<'t> Found<'t> {
 impl Wanted {
     /// Wants what these steps lead to. Gives the slot, and how many of the steps lead to what goes there: an index from
     /// the end of an array is not known before its end.
-    pub fn add(&mut self, steps: &[&Step], slots: &mut usize) -> (usize, usize) {
+    pub fn add(&mut self, steps: &[Step], slots: &mut usize) -> (usize, usize) {
         let mut wanted = self;
         let mut followed = 0;
         for step in steps {
