@@ -165,17 +165,23 @@ impl<'v, N: Node + 'v> Run<'v, N> {
                 Ok(holds)
             }
             Logical::Regexp(subject, extent, pattern) => {
-                let Some(subject) = self.string(subject, node)? else {
-                    return Ok(false);
-                };
-                Ok(match pattern {
-                    Pattern::Fixed(regex) => regex.as_ref().is_some_and(|r| r.is_match(&subject)),
-                    Pattern::Computed(pattern) => {
-                        let pattern = self.string(pattern, node)?;
-                        let mut known = self.regexps.borrow_mut();
-                        pattern.is_some_and(|pattern| known.is_match(&pattern, *extent, &subject))
+                let taken = node.taken();
+                let subject = self.string(subject, node)?;
+                let subject = subject.as_deref().and_then(Value::as_str);
+                let holds = match (subject, pattern) {
+                    (None, _) => false,
+                    (Some(subject), Pattern::Fixed(regex)) => {
+                        regex.as_ref().is_some_and(|regex| regex.is_match(subject))
                     }
-                })
+                    (Some(subject), Pattern::Computed(pattern)) => {
+                        let pattern = self.string(pattern, node)?;
+                        let pattern = pattern.as_deref().and_then(Value::as_str);
+                        let mut known = self.regexps.borrow_mut();
+                        pattern.is_some_and(|pattern| known.is_match(pattern, *extent, subject))
+                    }
+                };
+                node.give_back(taken);
+                Ok(holds)
             }
         }
     }
@@ -210,38 +216,41 @@ impl<'v, N: Node + 'v> Run<'v, N> {
         })
     }
 
-    /// The string that an expression gives.
+    /// The value of an expression, where it is a string.
     fn string<'e>(
         &'e self,
         expression: &'e ValueExpr,
         node: N,
-    ) -> Result<Option<Cow<'e, str>>, N::Error> {
-        Ok(match expression {
-            ValueExpr::Literal(value) => value.as_str().map(Cow::Borrowed),
-            ValueExpr::Node(nodes) => self.only_node(nodes, node)?.and_then(Node::string),
-            ValueExpr::Length(_) | ValueExpr::Count(_) => None,
-        })
+    ) -> Result<Option<Cow<'e, Value>>, N::Error> {
+        match expression {
+            ValueExpr::Literal(value) => Ok(Some(Cow::Borrowed(value))),
+            ValueExpr::Node(nodes) => match self.only_node(nodes, node)? {
+                Some(node) if node.kind() == Kind::String => node.value().map(Some),
+                _ => Ok(None),
+            },
+            ValueExpr::Length(_) | ValueExpr::Count(_) => Ok(None),
+        }
     }
 
     /// The result of `length()` (RFC 9535, section 2.4.4): characters are Unicode scalar values.
     fn length(&self, argument: &ValueExpr, node: N) -> Result<Option<usize>, N::Error> {
         if let Some(text) = self.string(argument, node)? {
-            return Ok(Some(text.chars().count()));
+            return Ok(text.as_str().map(|text| text.chars().count()));
         }
-        let ValueExpr::Node(nodes) = argument else {
+        let only = match argument {
+            ValueExpr::Node(nodes) => self.only_node(nodes, node)?,
+            _ => None,
+        };
+        let Some(parent) = only.filter(|node| matches!(node.kind(), Kind::Array | Kind::Object))
+        else {
             return Ok(None);
         };
-        match self.only_node(nodes, node)? {
-            Some(node) if matches!(node.kind(), Kind::Array | Kind::Object) => {
-                let mut count = 0;
-                stopped::<N>(node.each_child(|_| {
-                    count += 1;
-                    Ok(())
-                }))?;
-                Ok(Some(count))
-            }
-            _ => Ok(None),
-        }
+        let mut count = 0;
+        stopped::<N>(parent.each_child(|_| {
+            count += 1;
+            Ok(())
+        }))?;
+        Ok(Some(count))
     }
 
     fn count(&self, nodes: &Nodes, node: N) -> Result<usize, N::Error> {

@@ -245,24 +245,18 @@ impl Compiler {
     }
 
     fn comparable(&mut self, comparable: ast::Comparable) -> Compiled<ValueExpr> {
-        use ast::SingularQuerySegment::{Index, Name};
-        let (is_absolute, segments) = match comparable {
+        use ast::SingularQuery::{Current, Root};
+        let query = match comparable {
             ast::Comparable::Literal(literal) => {
                 return Ok(ValueExpr::Literal(self.literal(literal)));
             }
             ast::Comparable::Function(function) => return self.value_call(function),
-            ast::Comparable::SingularQuery(ast::SingularQuery::Current(list)) => (false, list),
-            ast::Comparable::SingularQuery(ast::SingularQuery::Root(list)) => (true, list),
+            ast::Comparable::SingularQuery(Current(steps)) => ast::Test::RelQuery(segments(steps)),
+            ast::Comparable::SingularQuery(Root(steps)) => {
+                ast::Test::AbsQuery(ast::JpQuery::new(segments(steps)))
+            }
         };
-        let steps = segments.into_iter().map(|segment| match segment {
-            Name(name) => Step::Name(name),
-            Index(index) => Step::Index(index),
-        });
-        let path = Path {
-            steps: steps.collect(),
-            rest: Vec::new(),
-        };
-        Ok(ValueExpr::Node(self.nodes(path, is_absolute, true)))
+        self.query(query, true).map(ValueExpr::Node)
     }
 
     fn value_call(&mut self, function: ast::TestFunction) -> Compiled<ValueExpr> {
@@ -362,15 +356,11 @@ impl Compiler {
             ast::Test::Function(_) => return Err(SyntaxError::at(0, "a function is no query")),
         };
         let path = self.path(segments)?;
-        Ok(self.nodes(path, is_absolute, is_compared))
-    }
-
-    fn nodes(&mut self, path: Path, is_absolute: bool, is_compared: bool) -> Nodes {
         if !is_absolute {
-            return Nodes::Relative(path);
+            return Ok(Nodes::Relative(path));
         }
         self.absolute.push(Absolute { path, is_compared });
-        Nodes::Absolute(self.absolute.len() - 1)
+        Ok(Nodes::Absolute(self.absolute.len() - 1))
     }
 
     fn literal(&mut self, literal: ast::Literal) -> Value {
@@ -384,4 +374,13 @@ impl Compiler {
             ast::Literal::Null => Value::Null,
         }
     }
+}
+
+/// The parser has a form of its own for the segments of a query that is compared.
+fn segments(steps: Vec<ast::SingularQuerySegment>) -> Vec<ast::Segment> {
+    let selectors = steps.into_iter().map(|step| match step {
+        ast::SingularQuerySegment::Name(name) => ast::Selector::Name(name),
+        ast::SingularQuerySegment::Index(index) => ast::Selector::Index(index),
+    });
+    selectors.map(ast::Segment::Selector).collect()
 }
