@@ -165,23 +165,17 @@ impl<'v, N: Node + 'v> Run<'v, N> {
                 Ok(holds)
             }
             Logical::Regexp(subject, extent, pattern) => {
-                let taken = node.taken();
-                let subject = self.string(subject, node)?;
-                let subject = subject.as_deref().and_then(Value::as_str);
-                let holds = match (subject, pattern) {
-                    (None, _) => false,
-                    (Some(subject), Pattern::Fixed(regex)) => {
-                        regex.as_ref().is_some_and(|regex| regex.is_match(subject))
-                    }
-                    (Some(subject), Pattern::Computed(pattern)) => {
-                        let pattern = self.string(pattern, node)?;
-                        let pattern = pattern.as_deref().and_then(Value::as_str);
-                        let mut known = self.regexps.borrow_mut();
-                        pattern.is_some_and(|pattern| known.is_match(pattern, *extent, subject))
-                    }
+                let Some(subject) = self.string(subject, node)? else {
+                    return Ok(false);
                 };
-                node.give_back(taken);
-                Ok(holds)
+                Ok(match pattern {
+                    Pattern::Fixed(regex) => regex.as_ref().is_some_and(|r| r.is_match(&subject)),
+                    Pattern::Computed(pattern) => {
+                        let pattern = self.string(pattern, node)?;
+                        let mut known = self.regexps.borrow_mut();
+                        pattern.is_some_and(|pattern| known.is_match(&pattern, *extent, &subject))
+                    }
+                })
             }
         }
     }
@@ -221,21 +215,18 @@ impl<'v, N: Node + 'v> Run<'v, N> {
         &'e self,
         expression: &'e ValueExpr,
         node: N,
-    ) -> Result<Option<Cow<'e, Value>>, N::Error> {
-        match expression {
-            ValueExpr::Literal(value) => Ok(Some(Cow::Borrowed(value))),
-            ValueExpr::Node(nodes) => match self.only_node(nodes, node)? {
-                Some(node) if node.kind() == Kind::String => node.value().map(Some),
-                _ => Ok(None),
-            },
-            ValueExpr::Length(_) | ValueExpr::Count(_) => Ok(None),
-        }
+    ) -> Result<Option<Cow<'e, str>>, N::Error> {
+        Ok(match expression {
+            ValueExpr::Literal(value) => value.as_str().map(Cow::Borrowed),
+            ValueExpr::Node(nodes) => self.only_node(nodes, node)?.and_then(Node::string),
+            ValueExpr::Length(_) | ValueExpr::Count(_) => None,
+        })
     }
 
     /// The result of `length()` (RFC 9535, section 2.4.4): characters are Unicode scalar values.
     fn length(&self, argument: &ValueExpr, node: N) -> Result<Option<usize>, N::Error> {
         if let Some(text) = self.string(argument, node)? {
-            return Ok(text.as_str().map(|text| text.chars().count()));
+            return Ok(Some(text.chars().count()));
         }
         let only = match argument {
             ValueExpr::Node(nodes) => self.only_node(nodes, node)?,

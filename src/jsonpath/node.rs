@@ -44,6 +44,11 @@ pub(super) trait Node: Copy {
     where
         Self: 'v;
 
+    /// The string that it is.
+    fn string<'v>(self) -> Option<Cow<'v, str>>
+    where
+        Self: 'v;
+
     /// What tells it from any other node of the same run.
     fn address(self) -> usize;
 
@@ -101,6 +106,13 @@ impl Node for &Value {
         Self: 'v,
     {
         Ok(Cow::Borrowed(self))
+    }
+
+    fn string<'v>(self) -> Option<Cow<'v, str>>
+    where
+        Self: 'v,
+    {
+        self.as_str().map(Cow::Borrowed)
     }
 
     fn address(self) -> usize {
@@ -169,6 +181,13 @@ impl<'t, 'b> Node for Text<'t, 'b> {
             Some(inexact) => Err(inexact.to_string()),
             None => Ok(Cow::Owned(tree.value)),
         }
+    }
+
+    fn string<'v>(self) -> Option<Cow<'v, str>>
+    where
+        Self: 'v,
+    {
+        self.part.string()
     }
 
     fn address(self) -> usize {
