@@ -4,9 +4,10 @@
 //!
 //! - `text` refuses what the parser wrongly accepts, and gives places to what it refuses without one;
 //! - `query` turns the tree into the form that runs, and refuses ill-typed function calls;
-//! - `evaluate` runs it, with `compare` and `regexp` for its filters. `node` is what it runs on: a value, or a JSON text
-//!   of which trees are built only where a filter compares. (The crate's own evaluator differs from the RFC in the order
-//!   of some nodelists and in nested filters, compiles a regular expression for each element, and knows no text.)
+//! - `evaluate` runs it, with `compare` and `regexp` for its filters. `node` is what it runs on: a value, or a JSON
+//!   text, of which trees are built only where a filter compares. The crate's own evaluator differs from the RFC in
+//!   the order of some nodelists and in nested filters, compiles a regular expression for each element, and knows no
+//!   text.
 //! - `shape` says where a value contradicts a query.
 //!
 //! The form of `query` is not spared: run as it is, the tree would need its regular expressions, numbers and absolute

@@ -5,9 +5,9 @@
 //! (duplicate keys, aliases, tags, ...) are gathered and returned together; a
 //! syntax error or a broken limit ends the pass.
 //!
-//! What JSON cannot say is refused rather than bent (but for documents of others, see [`read_foreign`]): anchors, aliases, merge
-//! keys, tags, keys that are not text, several documents, infinities, and
-//! numbers of more digits than 64 bits hold.
+//! Whatever JSON cannot represent is refused and not changed: anchors, aliases, merge keys, tags, keys that are not
+//! text, several documents, infinities, and numbers with more digits than 64 bits hold. Only documents that others
+//! wrote may have these (`foreign`).
 
 mod foreign;
 mod lines;
@@ -68,7 +68,7 @@ pub struct Problem {
     pub span: Span,
     /// What is wrong, in one plain sentence without a full stop.
     pub message: String,
-    /// What to do about it, when that can be told.
+    /// How to fix it, if that is known.
     pub help: Option<String>,
     /// Another place that explains this one (the first of two equal keys, the
     /// bracket left open), with a few words about it.
@@ -104,7 +104,7 @@ pub enum ProblemKind {
     Syntax,
     /// There is no content at all.
     Empty,
-    /// A mapping says the same key twice.
+    /// A mapping has the same key twice.
     DuplicateKey,
     /// An alias (`*name`) or a merge key (`<<`).
     Alias,
