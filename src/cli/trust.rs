@@ -283,7 +283,7 @@ impl Reach {
 
 /// The base URLs of a service's requests, including the URL for access tokens.
 fn base_urls(service: &Service) -> impl Iterator<Item = &BaseUrl> {
-    let token_url = service.auth.grant().map(toolrun::sign::Grant::token_url);
+    let token_url = service.auth.grant().map(crate::sign::Grant::token_url);
     std::iter::once(&service.base).chain(token_url)
 }
 
