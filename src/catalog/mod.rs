@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use entry::{Entry, File, FileKind, Loaded};
 pub use error::{FindingText, LoadError};
 pub use load::{check_name, load, load_service};
-pub use trust::{TrustError, TrustList};
+pub use trust::{TrustError, TrustList, read_own_file};
 
 use crate::parallel;
 use crate::source::Check;

@@ -24,8 +24,8 @@ impl Trust {
     }
 }
 
-/// Size of the largest list that is read, in bytes.
-const MAX_LIST_BYTES: u64 = 1 << 20;
+/// Size of the largest list or configuration that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The user's list of trusted folders: a text file with one canonical path on each line. Only the text counts: if a
 /// path on the list has become a link, the link is not followed.
@@ -213,44 +213,52 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn read_text(list: &Path) -> Result<String, TrustError> {
-    let unusable = |reason: String| TrustError::List {
+    let text = read_own_file(list).map_err(|reason| TrustError::List {
         path: list.to_owned(),
         reason,
-    };
-    let failed = |error: io::Error| unusable(error.to_string());
-    let real = list.canonicalize();
-    let folder = real.as_deref().unwrap_or(list).parent();
+    })?;
+    Ok(text.unwrap_or_default())
+}
+
+/// The text of a file that decides what may be done with the user's secrets; `None` if there is none. If the file is a
+/// link, its target counts.
+///
+/// # Errors
+/// When it cannot be read, is no plain file, is too large, belongs to another user, or other users may write to it or
+/// its folder.
+pub fn read_own_file(path: &Path) -> Result<Option<String>, String> {
+    let failed = |error: io::Error| error.to_string();
+    let real = path.canonicalize();
+    let folder = real.as_deref().unwrap_or(path).parent();
     if folder.is_some_and(|folder| folder.metadata().is_ok_and(|f| others_may_replace(&f))) {
         let reason = "other users can replace it; make its folder writable only for you (mode 700)";
-        return Err(unusable(reason.to_owned()));
+        return Err(reason.to_owned());
     }
-    let metadata = match list.metadata() {
+    let metadata = match path.metadata() {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
     if !metadata.is_file() {
-        return Err(unusable("it is no plain file".to_owned()));
+        return Err("it is no plain file".to_owned());
     }
     if others_may_write(&metadata) {
         let reason = "other users can write to it; make it writable only for you (mode 600)";
-        return Err(unusable(reason.to_owned()));
+        return Err(reason.to_owned());
     }
-    // The owner of the list can write to it, whatever its mode says.
+    // The owner of the file can write to it, whatever its mode says.
     if owner(&metadata).is_some_and(|owner| owner != 0 && Some(owner) != own_user()) {
-        return Err(unusable("it belongs to another user".to_owned()));
+        return Err("it belongs to another user".to_owned());
     }
     let mut text = String::new();
-    File::open(list)
+    File::open(path)
         .map_err(failed)?
-        .take(MAX_LIST_BYTES + 1)
+        .take(MAX_BYTES + 1)
         .read_to_string(&mut text)
         .map_err(failed)?;
-    match text.len() as u64 > MAX_LIST_BYTES {
-        true => Err(unusable(format!(
-            "it is larger than {MAX_LIST_BYTES} bytes"
-        ))),
-        false => Ok(text),
+    match text.len() as u64 > MAX_BYTES {
+        true => Err(format!("it is larger than {MAX_BYTES} bytes")),
+        false => Ok(Some(text)),
     }
 }
 

@@ -16,6 +16,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use url::Url;
 
+use super::config::InForce;
 use super::interrupt::{cancel, next_signal_ends, unless_interrupted};
 use super::output::{Format, Printer};
 use super::terminal::{self, Progress, line, say};
@@ -26,7 +27,8 @@ use super::{Done, Failure, arguments, exit, note, trust};
 pub struct Call {
     /// The tool, such as list-workspaces or anthropic-admin/list-workspaces
     name: String,
-    /// Arguments: key=value, key:=JSON, one JSON object, @FILE (JSON or YAML), or - for standard input
+    /// Arguments: key=value, key=@FILE, key:=JSON, key:=@FILE, one JSON object, @FILE (JSON or YAML), or - for standard
+    /// input
     #[arg(value_name = "ARGS")]
     arguments: Vec<String>,
     /// Follow the pages to the last one
@@ -106,8 +108,15 @@ impl Call {
         matches!(self.output, Some(Format::Json | Format::Ndjson))
     }
 
+    /// Takes this output format if no other is asked for.
+    pub fn prefer(&mut self, format: Option<Format>) {
+        // What is saved is never printed, so the service's own answer cannot be.
+        let format = format.filter(|format| self.out.is_none() || *format != Format::Raw);
+        self.output = self.output.or(format);
+    }
+
     /// Runs the command.
-    pub fn run(self, catalog: &Catalog) -> Done {
+    pub fn run(self, catalog: &Catalog, in_force: &InForce) -> Done {
         let started = Instant::now();
         let mut catalog = catalog.clone();
         let mut tool = catalog.tool(&self.name)?;
@@ -119,12 +128,18 @@ impl Call {
         let arguments = self.read_arguments(&tool)?;
         let waits = tool.wait.is_some() && !self.no_wait;
         let waiting = waits.then(Progress::start);
-        let engine = self.engine();
+        let engine = self.engine(&tool, in_force)?;
         let call = self.call(&tool, arguments, waiting.clone(), started);
         self.tell_unread(&tool);
         if let Some(form) = self.dry_run {
             let plan = engine.plan(&call)?;
+            if matches!(form, DryRun::Curl) {
+                in_force.tell_moved(&tool.service);
+            }
             return print_plan(&plan, form);
+        }
+        if self.sandbox.is_none() {
+            in_force.tell_overridden(&engine, &tool.service);
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -159,15 +174,17 @@ impl Call {
     fn read_arguments(&self, tool: &Arc<Tool>) -> Result<Value, Failure> {
         let (tool, words) = (Arc::clone(tool), self.arguments.clone());
         let Some(within) = self.deadline else {
-            return arguments::parse(&tool, &words).map_err(|message| usage(&message));
+            let read = arguments::parse(&tool, &words).map_err(|message| usage(&message))?;
+            return read.settle(&tool);
         };
         let (sender, receiver) = std::sync::mpsc::channel();
+        let within_thread = Arc::clone(&tool);
         std::thread::spawn(move || {
             // After the deadline, nobody receives this any more.
-            let _ = sender.send(arguments::parse(&tool, &words));
+            let _ = sender.send(arguments::parse(&within_thread, &words));
         });
         match receiver.recv_timeout(within) {
-            Ok(read) => read.map_err(|message| usage(&message)),
+            Ok(read) => read.map_err(|message| usage(&message))?.settle(&tool),
             Err(_) => {
                 let limit = Limit::Deadline;
                 let late = SendError::Timeout { within, limit };
@@ -176,14 +193,14 @@ impl Call {
         }
     }
 
-    fn engine(&self) -> Engine {
-        let engine = Engine::new()
-            .with_environment()
-            .with_env_file(".env")
-            .with_roots(self.roots());
-        self.set.iter().fold(engine, |engine, (name, value)| {
+    /// Of two values of a setting, the later counts.
+    fn engine(&self, tool: &Tool, in_force: &InForce) -> Result<Engine, Failure> {
+        let engine = in_force.engine()?.with_roots(self.roots());
+        let settings = in_force.settings(&tool.service);
+        let settings = settings.iter().chain(&self.set);
+        Ok(settings.fold(engine, |engine, (name, value)| {
             engine.with_setting(name, value)
-        })
+        }))
     }
 
     fn call(
@@ -216,6 +233,11 @@ impl Call {
             call = call.max_items(items);
         }
         call
+    }
+
+    /// The name of the tool.
+    pub fn tool_name(&self) -> &str {
+        &self.name
     }
 
     /// The folders that are trusted for this call.

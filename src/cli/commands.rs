@@ -5,7 +5,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    call, completions, explain, import, list, sandbox, schemas, show, test, trust, validate,
+    call, completions, config, explain, import, list, sandbox, schemas, show, test, trust, validate,
 };
 
 macro_rules! commands {
@@ -64,6 +64,7 @@ commands! {
     "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
     "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"
     "import" Import(import::Import) "Make descriptors of a document that describes a service"
+    "config" Config(config::Config) "Show what is in force, and where it comes from"
     "schemas" Schemas(schemas::Schemas) "Write the JSON Schemas of the descriptor format"
     "completions" Completions(completions::Completions) "Print a completion script for a shell"
 }

@@ -71,10 +71,16 @@ fn send(error: &SendError) -> Option<String> {
 
 fn secret(error: &SecretError) -> Option<String> {
     match error {
-        SecretError::Missing { name, help, .. } => {
+        SecretError::Missing {
+            name, help, file, ..
+        } => {
+            let file = file
+                .as_ref()
+                .map(|file| format!(" or in {}", file.display()));
+            let file = file.unwrap_or_default();
             let help = help.as_ref().map(|help| format!(" ({help})"));
             Some(format!(
-                "set {name} in the environment or in .env{}; `--sandbox` works without it, if the service has a sandbox",
+                "set {name} in the environment{file}{}; `--sandbox` works without it, if the service has a sandbox",
                 help.unwrap_or_default()
             ))
         }
@@ -121,7 +127,7 @@ pub fn trusting(folder: &Path) -> Option<String> {
 }
 
 /// A text quoted as one word for a shell.
-fn shell_word(text: &str) -> String {
+pub fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,=".contains(c);
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text.to_owned(),

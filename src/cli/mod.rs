@@ -4,13 +4,16 @@ mod arguments;
 mod call;
 mod commands;
 mod completions;
+mod config;
 mod explain;
 mod hardening;
 mod hints;
 mod import;
 mod interrupt;
 mod list;
+mod meant;
 mod output;
+mod profile;
 mod report;
 mod sandbox;
 mod schemas;
@@ -30,6 +33,7 @@ use crate::catalog::LoadError;
 use crate::{Catalog, Error, ErrorKind};
 use clap::Parser;
 use commands::Command;
+use config::InForce;
 use serde_json::{Value, json};
 
 use terminal::say;
@@ -42,8 +46,34 @@ struct Cli {
     /// and in ./tools.
     #[arg(long, global = true, value_name = "DIR")]
     tools: Vec<PathBuf>,
+    /// The profile of the configuration file to use; "" is none. $TOOLRUN_PROFILE names it too
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// Read secrets from this file of NAME=value lines, not from .env
+    #[arg(long, global = true, value_name = "FILE")]
+    env_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
+}
+
+impl Cli {
+    /// What flags and the profile say. Commands that use none of it also work with a broken configuration file.
+    fn in_force(&self) -> Result<InForce, Failure> {
+        let is_free = match &self.command {
+            Command::Config(config) => config.wants_path(),
+            Command::Explain(_)
+            | Command::Trust(_)
+            | Command::Untrust(_)
+            | Command::Import(_)
+            | Command::Schemas(_)
+            | Command::Completions(_) => self.profile.is_none(),
+            _ => false,
+        };
+        match is_free {
+            true => Ok(InForce::default()),
+            false => InForce::new(self.profile.as_deref(), self.env_file.clone()),
+        }
+    }
 }
 
 /// How a command fails.
@@ -115,21 +145,53 @@ fn exit_code(kind: ErrorKind) -> u8 {
 pub fn main() -> ExitCode {
     hardening::harden();
     terminal::tell_panics();
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return tell_usage(&error),
+        Err(error) => {
+            let Some((message, as_json)) = meant::arguments_for_options(&error) else {
+                return tell_usage(&error);
+            };
+            return tell_failure(exit::USAGE, &message, as_json);
+        }
     };
-    let as_json = matches!(&cli.command, Command::Call(call) if call.wants_json());
+    let mut as_json = match &cli.command {
+        Command::Call(call) => call.wants_json(),
+        Command::Config(config) => config.wants_json(),
+        _ => false,
+    };
     NOTES.hold(as_json);
+    let done = cli.in_force().and_then(|in_force| {
+        if let Command::Call(call) = &mut cli.command {
+            call.prefer(in_force.output());
+            as_json = call.wants_json();
+            NOTES.hold(as_json);
+        }
+        run(cli, &in_force)
+    });
+    if !matches!(done, Err(Failure::Told(..) | Failure::Error(_))) {
+        NOTES.release();
+    }
+    match done {
+        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(Failure::Silent(code)) => ExitCode::from(code),
+        Err(Failure::Told(code, message)) => tell_failure(code, &message, as_json),
+        Err(Failure::Error(error)) => {
+            tell(&error, as_json);
+            ExitCode::from(exit_code(error.kind()))
+        }
+    }
+}
+
+fn run(cli: Cli, in_force: &InForce) -> Done {
     let trusted = match &cli.command {
         Command::Call(call) => call.trusted(),
         _ => &[],
     };
-    let catalog = catalog(&cli.tools, trusted);
-    let done = match cli.command {
+    let catalog = catalog(&cli.tools, trusted, in_force)?;
+    match cli.command {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
-        Command::Call(call) => call.run(&catalog),
+        Command::Call(call) => call.run(&catalog, in_force),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
@@ -137,26 +199,9 @@ pub fn main() -> ExitCode {
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::Import(import) => import.run(),
+        Command::Config(config) => config.run(&catalog, in_force, &cli.tools),
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
-    };
-    if !matches!(done, Err(Failure::Told(..) | Failure::Error(_))) {
-        NOTES.release();
-    }
-    match done {
-        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
-        Err(Failure::Silent(code)) => ExitCode::from(code),
-        Err(Failure::Told(code, message)) => {
-            match as_json {
-                true => say_error(json!({ "kind": kind_name(code), "message": message })),
-                false => say(&format!("error: {message}")),
-            }
-            ExitCode::from(code)
-        }
-        Err(Failure::Error(error)) => {
-            tell(&error, as_json);
-            ExitCode::from(exit_code(error.kind()))
-        }
     }
 }
 
@@ -185,7 +230,26 @@ fn tell_usage(error: &clap::Error) -> ExitCode {
 
 /// The places where tools are searched: first those that the user named, then the built-in ones, then those that depend
 /// on the current folder. These are `./tools` and relative paths in the environment.
-fn catalog(folders: &[PathBuf], trusted: &[PathBuf]) -> Catalog {
+///
+/// # Errors
+/// When a folder that a flag or the profile names does not exist.
+fn catalog(
+    folders: &[PathBuf],
+    trusted: &[PathBuf],
+    in_force: &InForce,
+) -> Result<Catalog, Failure> {
+    let flags = folders
+        .iter()
+        .map(|folder| (folder.as_path(), "--tools".to_owned()));
+    for (folder, by) in flags.chain(in_force.tools()) {
+        if !folder.is_dir() {
+            let folder = folder.display();
+            return Err(Failure::Told(
+                exit::USAGE,
+                format!("there is no folder {folder} ({by})"),
+            ));
+        }
+    }
     let (named, here): (Vec<PathBuf>, Vec<PathBuf>) = paths_of("TOOLRUN_TOOLS")
         .into_iter()
         .partition(|path| path.is_absolute());
@@ -194,21 +258,32 @@ fn catalog(folders: &[PathBuf], trusted: &[PathBuf]) -> Catalog {
         .chain([trust::DEFAULT_FOLDER.into()])
         .filter(|path| path.is_dir())
         .collect();
-    let has_folders = !(here.is_empty() && named.is_empty() && folders.is_empty());
+    for folder in named.iter().filter(|folder| !folder.is_dir()) {
+        note(&format!(
+            "there is no folder {} ($TOOLRUN_TOOLS)",
+            folder.display()
+        ));
+    }
+    let own: Vec<PathBuf> = in_force
+        .tools()
+        .map(|(folder, _)| folder.to_owned())
+        .collect();
+    let has_folders =
+        !(here.is_empty() && named.is_empty() && folders.is_empty() && own.is_empty());
     let mut catalog = Catalog::builtin();
     for folder in here {
         catalog = catalog.with_local_folder(folder);
     }
-    for folder in folders.iter().chain(&named).rev() {
+    for folder in folders.iter().chain(&named).chain(&own).rev() {
         catalog = catalog.with_folder(folder);
     }
     for folder in trusted.iter().chain(&paths_of("TOOLRUN_TRUST")) {
         catalog = catalog.with_trusted_folder(folder);
     }
-    match has_folders {
+    Ok(match has_folders {
         true => catalog.with_trust_list(&trust::known()),
         false => catalog,
-    }
+    })
 }
 
 /// The paths in an environment variable.
@@ -217,6 +292,14 @@ fn paths_of(variable: &str) -> Vec<PathBuf> {
     std::env::split_paths(&paths)
         .filter(|path| !path.as_os_str().is_empty())
         .collect()
+}
+
+fn tell_failure(code: u8, message: &str, as_json: bool) -> ExitCode {
+    match as_json {
+        true => say_error(json!({ "kind": kind_name(code), "message": message })),
+        false => say(&format!("error: {message}")),
+    }
+    ExitCode::from(code)
 }
 
 fn tell(error: &Error, as_json: bool) {

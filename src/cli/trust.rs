@@ -111,21 +111,26 @@ fn unusable(error: TrustError) -> Failure {
 
 /// The list of trusted folders of this user.
 fn list_file() -> Result<PathBuf, Failure> {
+    config_file("trusted", "the list of trusted folders")
+}
+
+/// A file in the user's configuration folder; `what` says what it is.
+pub fn config_file(name: &str, what: &str) -> Result<PathBuf, Failure> {
     let strategy = etcetera::choose_base_strategy().map_err(|error| {
         Failure::Told(
             exit::USAGE,
-            format!("there is no place for the list of trusted folders: {error}"),
+            format!("there is no place for {what}: {error}"),
         )
     })?;
-    let list = strategy.config_dir().join("toolrun").join("trusted");
-    // With a relative home folder, the list would depend on the current folder.
-    match list.is_absolute() {
-        true => Ok(list),
+    let file = strategy.config_dir().join("toolrun").join(name);
+    // With a relative home folder, the file would depend on the current folder.
+    match file.is_absolute() {
+        true => Ok(file),
         false => Err(Failure::Told(
             exit::USAGE,
             format!(
-                "there is no place for the list of trusted folders: {} is no absolute path; set HOME",
-                list.display()
+                "there is no place for {what}: {} is no absolute path; set HOME",
+                file.display()
             ),
         )),
     }

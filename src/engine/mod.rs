@@ -35,6 +35,8 @@ use crate::send::{
     Budget, Client, Destination, HttpTransport, Limiter, LocalLimiter, Roots, Transport,
 };
 use crate::sign::{Secret, SecretStore, Secrets};
+#[cfg(feature = "cli")]
+use crate::sign::{SecretPlace, SecretRef, Whereabouts};
 use crate::tool::Tool;
 use crate::tool::service::Service;
 use error::Error;
@@ -386,6 +388,26 @@ impl Engine {
     /// What is wrong with the `.env` file, where a secret was looked for in it. No part of it is quoted.
     pub fn dotenv_problem(&self) -> Option<String> {
         self.setup.secrets.dotenv_problem()
+    }
+}
+
+/// What the command line needs of an engine.
+#[cfg(feature = "cli")]
+impl Engine {
+    /// Takes the secret of a variable from another place, and from nowhere else.
+    #[must_use]
+    pub(crate) fn with_secret_at(self, variable: &str, place: SecretPlace) -> Engine {
+        self.change(|setup| setup.secrets.move_to(variable, place))
+    }
+
+    /// Where a secret would be read.
+    pub(crate) fn whereabouts(&self, secret: &SecretRef) -> Whereabouts {
+        self.setup.secrets.whereabouts(secret)
+    }
+
+    /// The variable of a secret that the environment holds with another value than the file of secrets.
+    pub(crate) fn overridden(&self, secret: &SecretRef) -> Option<String> {
+        self.setup.secrets.overridden(secret)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::paging::{Next, Paging};
 use crate::plan::{FileError, Files, Plan, Settled};
 use crate::project::ResponseKind;
 use crate::send::{self, Destination, Event, Limit, Response, SeenBody, SendError, tell};
-use crate::sign::{SecretRef, Secrets, sign};
+use crate::sign::{Secrets, sign};
 use crate::source::Power;
 use crate::tool::Tool;
 
@@ -385,7 +385,8 @@ impl Run {
     async fn resolve_secrets(&self) -> Result<Secrets, Error> {
         let references = self.tool.service.auth.secrets();
         let until = self.deadline();
-        if !references.iter().any(SecretRef::is_slow) {
+        let store = self.engine.secrets();
+        if !references.iter().any(|reference| store.is_slow(reference)) {
             return Ok(Secrets::resolve(references, self.engine.secrets(), until)?);
         }
         let (references, engine) = (references.to_vec(), self.engine.clone());

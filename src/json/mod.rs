@@ -4,6 +4,7 @@
 mod check;
 mod part;
 mod tree;
+mod unique;
 pub mod write;
 
 use std::fmt;
@@ -16,6 +17,7 @@ pub use check::MAX_DEPTH;
 pub(crate) use part::{Cursor, value_end};
 pub use part::{Key, Kind, Part};
 pub(crate) use tree::{Budget, Inexact, Tree, is_exact as is_exact_number};
+pub use unique::{Duplicate, duplicate_key};
 
 /// The text of one JSON value, which was checked. Clones share the text.
 #[derive(Clone)]

@@ -3,6 +3,9 @@
 //! A tool's `params` are a JSON Schema (2020-12). Arguments are checked against it with format assertions, defaults
 //! are filled in, and every violation is reported, not the first alone.
 
+mod given;
+mod key;
+mod moment;
 mod quick;
 
 use std::fmt;
@@ -12,6 +15,9 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+
+pub use given::Doubt;
+pub use key::{KeyError, Place};
 
 use crate::json::{Json, is_exact};
 use crate::words::{kind_of, nearest};

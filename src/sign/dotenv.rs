@@ -76,6 +76,17 @@ impl Dotenv {
     }
 }
 
+/// Makes sure that a file is there and can be read.
+///
+/// # Errors
+/// Why not.
+pub fn check(path: &Path) -> Result<(), String> {
+    match read_regular(path)? {
+        Some(_) => Ok(()),
+        None => Err("there is no such file".to_owned()),
+    }
+}
+
 /// The bytes of the file; `None` if there is none. Only regular files are opened: opening a pipe waits for its writer,
 /// and a device has no end.
 fn read_regular(path: &Path) -> Result<Option<Vec<u8>>, String> {

@@ -20,12 +20,15 @@ pub(crate) mod tests;
 mod values;
 
 pub use auth::{Auth, AuthList, KeyPlace};
+pub use dotenv::check as check_env_file;
 pub use error::{SignError, TokenError};
 pub(crate) use oauth::ACCESS_TOKEN;
 pub use oauth::{Grant, Token};
 pub use redact::Redactor;
 pub use request::{SignedRequest, sign};
-pub use secret::{Secret, SecretError, SecretRef, SecretSpec, SecretStore};
+pub use secret::{
+    KeyringSpec, Secret, SecretError, SecretPlace, SecretRef, SecretSpec, SecretStore, Whereabouts,
+};
 pub use values::Secrets;
 
 /// Bytes in hex, lower case.

@@ -1,5 +1,6 @@
 //! Secrets: references in descriptors, and values that are never shown.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
@@ -88,14 +89,6 @@ enum SecretSource {
 }
 
 impl SecretRef {
-    /// Whether reading the secret may ask somebody: a program, or the operating system.
-    pub fn is_slow(&self) -> bool {
-        matches!(
-            self.source,
-            SecretSource::Command { .. } | SecretSource::Keyring(_) | SecretSource::File(_)
-        )
-    }
-
     /// Whether its name is that of an environment variable.
     pub fn is_variable(&self) -> bool {
         matches!(self.source, SecretSource::Env(_))
@@ -211,6 +204,8 @@ pub enum SecretError {
         is_looked_for: bool,
         /// What is wrong with the `.env` file.
         dotenv: Option<String>,
+        /// The file of `NAME=value` lines that was looked in too.
+        file: Option<PathBuf>,
         /// What the descriptor says about getting it.
         help: Option<String>,
     },
@@ -304,6 +299,43 @@ pub struct SecretStore {
     reads_environment: bool,
     file: Option<PathBuf>,
     dotenv: OnceLock<Dotenv>,
+    /// Where the secrets of some variables are instead.
+    moved: HashMap<String, SecretPlace>,
+}
+
+/// Where a secret is that descriptors name by a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// In another variable.
+    Variable(String),
+    /// In an entry of the operating system's own store.
+    Keyring(KeyringSpec),
+}
+
+impl fmt::Display for SecretPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SecretPlace::Variable(name) => f.write_str(name),
+            SecretPlace::Keyring(entry) => write!(f, "{}/{}", entry.service, entry.account),
+        }
+    }
+}
+
+/// What is known of a secret without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// The variable of the environment that holds it.
+    Environment(String),
+    /// The variable in the file of secrets that holds it.
+    EnvFile(String),
+    /// The file that holds it.
+    File(PathBuf),
+    /// It is not set: the variable or the file that would hold it.
+    Nowhere(String),
+    /// A command or an entry of the keyring, which is not asked.
+    NotAsked(String),
+    /// Its descriptor is not trusted, so it is not looked for.
+    Untrusted,
 }
 
 /// Largest file that holds a secret, in bytes.
@@ -313,6 +345,11 @@ impl SecretStore {
     /// Gives a secret by name. It is used instead of the environment.
     pub fn give(&mut self, name: impl Into<String>, value: Secret) {
         self.given.insert(name.into(), value);
+    }
+
+    /// Takes the secret of a variable from another place, and from nowhere else.
+    pub fn move_to(&mut self, variable: impl Into<String>, place: SecretPlace) {
+        self.moved.insert(variable.into(), place);
     }
 
     /// Lets the descriptors in a folder run the commands that they name.
@@ -353,18 +390,24 @@ impl SecretStore {
         if let Some(given) = self.given.get(&reference.name) {
             return Ok(given.clone());
         }
+        let source = self.source(reference);
+        let name = match self.moved_to(reference) {
+            Some(place) => place.to_string(),
+            None => reference.name.clone(),
+        };
         let missing = || SecretError::Missing {
-            name: reference.name.clone(),
+            name: name.clone(),
             is_looked_for: self.reads_environment
                 || self.file.is_some()
                 || !reference.is_variable(),
             dotenv: self.dotenv_problem(),
+            file: self.file.clone(),
             help: reference.help.clone(),
         };
         if self.only_given {
             return Err(missing());
         }
-        let value = match &reference.source {
+        let value = match &*source {
             SecretSource::Env(variable) => self.variable(variable).ok_or_else(missing)?,
             SecretSource::File(path) => {
                 let text = read_file(path).map_err(|reason| SecretError::Unreadable {
@@ -378,9 +421,9 @@ impl SecretStore {
                 command::run(&reference.name, command, &folder, until)?
             }
             SecretSource::Keyring(entry) => {
-                let found = keyring::find(&reference.name, &entry.service, &entry.account)?;
+                let found = keyring::find(&name, &entry.service, &entry.account)?;
                 found.ok_or_else(|| SecretError::NoEntry {
-                    name: reference.name.clone(),
+                    name: name.clone(),
                     help: reference.help.clone(),
                 })?
             }
@@ -389,20 +432,71 @@ impl SecretStore {
             return Err(missing());
         }
         if value.expose().chars().any(char::is_control) {
-            return Err(SecretError::Unsendable {
-                name: reference.name.clone(),
-            });
+            return Err(SecretError::Unsendable { name: name.clone() });
         }
         if let Some(pattern) = &reference.pattern
             && !matches(pattern, value.expose())
         {
             return Err(SecretError::Unlike {
-                name: reference.name.clone(),
+                name: name.clone(),
                 pattern: pattern.clone(),
                 help: reference.help.clone(),
             });
         }
         Ok(value)
+    }
+
+    /// Where the secret of a reference is, if that is not where its descriptor says.
+    fn moved_to(&self, reference: &SecretRef) -> Option<&SecretPlace> {
+        match &reference.source {
+            SecretSource::Env(variable) => self.moved.get(variable),
+            _ => None,
+        }
+    }
+
+    fn source<'r>(&self, reference: &'r SecretRef) -> Cow<'r, SecretSource> {
+        match self.moved_to(reference) {
+            None => Cow::Borrowed(&reference.source),
+            Some(SecretPlace::Variable(name)) => Cow::Owned(SecretSource::Env(name.clone())),
+            Some(SecretPlace::Keyring(entry)) => Cow::Owned(SecretSource::Keyring(entry.clone())),
+        }
+    }
+
+    /// Whether reading the secret may ask somebody: a program, or the operating system.
+    pub fn is_slow(&self, reference: &SecretRef) -> bool {
+        !matches!(*self.source(reference), SecretSource::Env(_))
+    }
+
+    /// Where a secret would be read, without reading a file that holds one secret, running a program or asking the
+    /// operating system.
+    pub fn whereabouts(&self, reference: &SecretRef) -> Whereabouts {
+        if !reference.origin.is_trusted() {
+            return Whereabouts::Untrusted;
+        }
+        match &*self.source(reference) {
+            SecretSource::Env(name) if self.in_environment(name).is_some() => {
+                Whereabouts::Environment(name.clone())
+            }
+            SecretSource::Env(name) if self.in_file(name).is_some() => {
+                Whereabouts::EnvFile(name.clone())
+            }
+            SecretSource::Env(name) => Whereabouts::Nowhere(name.clone()),
+            SecretSource::File(path) if path.is_file() => Whereabouts::File(path.clone()),
+            SecretSource::File(path) => Whereabouts::Nowhere(path.display().to_string()),
+            SecretSource::Command { command, .. } => Whereabouts::NotAsked(command.join(" ")),
+            SecretSource::Keyring(entry) => {
+                Whereabouts::NotAsked(format!("{}/{}", entry.service, entry.account))
+            }
+        }
+    }
+
+    /// The variable of a secret that is in the environment with another value than in the file of secrets.
+    pub fn overridden(&self, reference: &SecretRef) -> Option<String> {
+        let SecretSource::Env(name) = &*self.source(reference) else {
+            return None;
+        };
+        let (outer, inner) = (self.in_environment(name)?, self.in_file(name)?);
+        (outer.expose() != inner.expose()).then(|| name.clone())
     }
 
     /// Like [`SecretStore::resolve`]; `None` for a secret that is not set and is optional.
@@ -454,13 +548,21 @@ impl SecretStore {
     }
 
     fn variable(&self, name: &str) -> Option<Secret> {
-        let in_environment = || std::env::var(name).ok().filter(|value| !value.is_empty());
-        if let Some(value) = self.reads_environment.then(in_environment).flatten() {
-            return Some(Secret::new(value));
-        }
+        self.in_environment(name)
+            .or_else(|| self.in_file(name).cloned())
+    }
+
+    fn in_environment(&self, name: &str) -> Option<Secret> {
+        let value = || std::env::var(name).ok().filter(|value| !value.is_empty());
+        self.reads_environment
+            .then(value)
+            .flatten()
+            .map(Secret::new)
+    }
+
+    fn in_file(&self, name: &str) -> Option<&Secret> {
         let file = self.file.as_ref()?;
-        let dotenv = self.dotenv.get_or_init(|| Dotenv::open(file));
-        dotenv.get(name).cloned()
+        self.dotenv.get_or_init(|| Dotenv::open(file)).get(name)
     }
 
     /// What is wrong with the `.env` file, if a secret was looked up in it. No part of the file is quoted.

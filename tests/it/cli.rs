@@ -118,7 +118,7 @@ fn bad_arguments_are_all_told_at_once() {
         "limit=two",
         "flag=maybe",
         "lmit=3",
-        "since=yesterday",
+        "since=someday",
         "tags:=[1]",
     ]);
     let told = told.expect(2).stderr;
@@ -127,7 +127,7 @@ fn bad_arguments_are_all_told_at_once() {
         "limit: must be an integer, but \"two\" is a string",
         "flag: must be a boolean",
         "lmit: is no argument of this tool; did you mean `limit`?",
-        "since: \"yesterday\" is no RFC 3339 date and time",
+        "since: \"someday\" is no RFC 3339 date and time",
         "tags[0]: must be a string, but 1 is a number",
     ] {
         assert!(told.contains(part), "{part}\n{told}");

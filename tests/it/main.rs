@@ -8,12 +8,15 @@ mod support;
 #[path = "../broken/table.rs"]
 mod table;
 
+mod arguments;
 mod auth;
 mod bodies;
 mod broken;
 mod canary;
 mod cli;
 mod codes;
+#[cfg(unix)]
+mod config;
 mod deadline;
 mod digits;
 mod downloads;

@@ -1,0 +1,88 @@
+//! `--limit 3` where `limit=3` is meant: the error gives the argument as it is written here.
+
+use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::commands::Command;
+use super::config::InForce;
+use super::{Cli, arguments, catalog};
+
+/// How many options that are none are looked at.
+const MOST: usize = 32;
+
+/// What to say, and whether as JSON. `None` if the command line is wrong in another way, or the tool has no such param.
+pub fn arguments_for_options(error: &clap::Error) -> Option<(String, bool)> {
+    let mut words: Vec<String> = std::env::args().collect();
+    let mut options: Vec<(String, Option<String>)> = Vec::new();
+    let mut option = unknown_option(error)?;
+    let cli = loop {
+        options.push(take(&mut words, &option)?);
+        match Cli::try_parse_from(&words) {
+            Ok(cli) => break cli,
+            Err(error) if options.len() < MOST => option = unknown_option(&error)?,
+            Err(_) => return None,
+        }
+    };
+    let Command::Call(call) = &cli.command else {
+        return None;
+    };
+    let in_force = InForce::new(cli.profile.as_deref(), None).ok()?;
+    let catalog = catalog(&cli.tools, call.trusted(), &in_force).ok()?;
+    let tool = catalog.tool(call.tool_name()).ok()?;
+    let right = options
+        .iter()
+        .map(|(name, value)| arguments::meant(&tool, name, value.as_deref()))
+        .collect::<Option<Vec<String>>>()?;
+    let names: Vec<String> = options
+        .iter()
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    let (are, names) = match names.len() {
+        1 => ("is no option", names.join("")),
+        _ => ("are no options", names.join(" and ")),
+    };
+    let message = format!(
+        "{names} {are} of `toolrun call`; {} takes arguments without dashes: write {}",
+        tool.name,
+        right.join(" ")
+    );
+    Some((message, call.wants_json()))
+}
+
+/// The name of a long option that the parser does not know.
+fn unknown_option(error: &clap::Error) -> Option<String> {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(name))
+            if error.kind() == ErrorKind::UnknownArgument && name.starts_with("--") =>
+        {
+            Some(name.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Takes an option and its value out of the command line.
+fn take(words: &mut Vec<String>, option: &str) -> Option<(String, Option<String>)> {
+    let name = option.split('=').next().unwrap_or(option);
+    let is_it = |word: &String| {
+        word.strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    let at = words.iter().position(is_it)?;
+    let word = words.remove(at);
+    if let Some((_, value)) = word.split_once('=') {
+        return Some((name.to_owned(), Some(value.to_owned())));
+    }
+    // `-7d` is a value, `-o` is an option.
+    let is_option = |next: &str| {
+        let rest = next.strip_prefix('-');
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let is_value =
+        |next: &String| !is_option(next) && !next.contains('=') && !next.starts_with(['{', '@']);
+    let value = words
+        .get(at)
+        .is_some_and(is_value)
+        .then(|| words.remove(at));
+    Some((name.to_owned(), value))
+}
