@@ -72,12 +72,12 @@ pub use engine::{
 };
 pub use format::Access;
 pub use json::Json;
-pub use plan::{Files, Plan};
+pub use plan::{Files, Method, Plan};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Sandbox, Server};
 pub use send::{
-    Body, Budget, Destination, Event, Limit, Limiter, Request, Roots, Scripted, SeenBody, Sending,
-    Sent, Shown, Transport, TransportError, TransportErrorKind, Turn,
+    Body, Budget, Destination, Event, Limit, Limiter, Request, ResponseFuture, Roots, Scripted,
+    SeenBody, Sent, Shown, Transport, TransportError, TransportErrorKind, Turn, TurnFuture,
 };
 pub use sign::Secret;
 pub use source::{Code, Finding, Severity};

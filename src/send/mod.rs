@@ -1,4 +1,4 @@
-//! Sending: a signed request becomes a response, within its limits of time, size and tries.
+//! ResponseFuture: a signed request becomes a response, within its limits of time, size and tries.
 
 mod client;
 mod decode;
@@ -24,13 +24,13 @@ use url::Url;
 pub use client::Client;
 pub use download::{Destination, Download, file_name};
 pub use error::{Limit, NoPlace, SendError};
-pub use limiter::{Budget, Limiter, LocalLimiter, Turn};
+pub use limiter::{Budget, Limiter, LocalLimiter, Turn, TurnFuture};
 pub use network::{ClientError, HttpTransport, Roots};
 pub use policy::{LimitsSpec, Policy, RateLimitSpec, RetrySpec, TimeoutSpec};
 use receive::Receiver;
 pub use seen::{SeenBody, Shown};
 pub use transport::{
-    Body, Request, Scripted, Sending, Sent, Transport, TransportError, TransportErrorKind,
+    Body, Request, ResponseFuture, Scripted, Sent, Transport, TransportError, TransportErrorKind,
 };
 
 use crate::plan::Method;
