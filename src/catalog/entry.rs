@@ -85,6 +85,25 @@ impl File {
         }
     }
 
+    /// Whether one of these values may stand in the file, so that it does not have to be read as YAML where none does.
+    pub fn may_hold(&self, values: &[&str]) -> bool {
+        // An escape may hide a value, and a value that is not plain may be written in many ways.
+        let is_plain = |value: &&str| {
+            value
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+        };
+        let holds =
+            |text: &str| text.contains('\\') || values.iter().any(|value| text.contains(value));
+        let text = match &self.place {
+            Place::Embedded => embedded(&self.path.to_string_lossy()).map(Cow::Borrowed),
+            Place::Folder(_) | Place::Local(_) => {
+                std::fs::read_to_string(&self.path).ok().map(Cow::Owned)
+            }
+        };
+        !values.iter().all(is_plain) || text.is_none_or(|text| holds(&text))
+    }
+
     /// The folder that the file should really lie in: the current one where the path leads into it, however that came
     /// about (a shell that expands `*/*` names files behind links), else that of its place.
     fn fence(&self, root: &Path) -> PathBuf {

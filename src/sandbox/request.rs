@@ -14,15 +14,18 @@ use crate::tool::Tool;
 /// Arguments that stand in a request's path, by name.
 type Captured = Vec<(String, String)>;
 
+/// A tool whose operation a request may be.
+pub type Candidate<'t> = (&'t Arc<Tool>, Captured);
+
 /// The tools whose operation this may be, with the arguments in the path. Literal segments beat params; several tools
 /// of one operation tell themselves apart by their bodies.
 pub fn find_tools<'t>(
-    tools: &'t [Arc<Tool>],
+    tools: impl IntoIterator<Item = &'t Arc<Tool>>,
     method: &str,
     path: &str,
-) -> Vec<(&'t Arc<Tool>, Captured)> {
-    let mut found: Vec<(&Arc<Tool>, Captured)> = tools
-        .iter()
+) -> Vec<Candidate<'t>> {
+    let mut found: Vec<Candidate<'_>> = tools
+        .into_iter()
         .filter(|tool| tool.request.method.as_str() == method)
         .filter_map(|tool| {
             let settings = tool.service.default_settings().unwrap_or_default();
@@ -42,12 +45,12 @@ pub fn find_tools<'t>(
 /// # Errors
 /// Where none could, why the first of them could not whose body is of this form.
 pub fn read<'t>(
-    tools: &[(&'t Arc<Tool>, Captured)],
+    tools: &[Candidate<'t>],
     query: &str,
     body: &[u8],
 ) -> Result<(&'t Arc<Tool>, Value), Refusal> {
     let has_other_body =
-        |(tool, _): &&(&Arc<Tool>, Captured)| body::read(tool, body, &mut Map::new()).is_err();
+        |(tool, _): &&Candidate<'_>| body::read(tool, body, &mut Map::new()).is_err();
     let mut likeliest: Vec<_> = tools.iter().collect();
     likeliest.sort_by_cached_key(has_other_body);
     let mut refused = None;
