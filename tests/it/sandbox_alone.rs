@@ -1,6 +1,6 @@
 //! `call --sandbox` compiles what its tool needs: the rest of a service may be broken, and answers where it should.
 
-use crate::support::{Workspace, assert_tells};
+use crate::support::{Fake, Reply, Workspace, assert_tells};
 use pretty_assertions::assert_eq;
 
 const SERVICE: &str = "auth: { kind: bearer, secret: { env: TOKEN } }\nretry: { max_attempts: 1 }\nerrors: { message: $.error }";
@@ -182,6 +182,34 @@ fn a_call_needs_of_a_sandbox_what_its_own_requests_need() {
         match code {
             0 => assert_eq!(output.json()["whose"], *told, "{name}"),
             _ => assert_tells(&output, &[told]),
+        }
+    }
+}
+
+#[test]
+fn a_call_to_a_sandbox_that_runs_needs_its_secrets_alone() {
+    let broken = SANDBOX.replace("whose: list-things", "whose: '{{ unknown }}'");
+    let without = SANDBOX.replace("secrets: { TOKEN: made-up-token }\n", "");
+    for (name, text, code, told) in [
+        ("sound", SANDBOX, 0, ""),
+        ("a broken route", &broken, 0, ""),
+        ("no secret", &without, 3, "sandbox.yaml"),
+        ("a broken declaration", "spec: [", 3, "sandbox.yaml"),
+    ] {
+        let fake = Fake::start(|_| Reply::ok());
+        let workspace = workspace();
+        workspace.write("descriptors/probe/sandbox.yaml", text);
+        let flag = format!("--sandbox={}", fake.origin());
+        let output = workspace.run(&["call", "list-things", &flag]);
+        assert_eq!(output.code, code, "{name}: {}", output.stderr);
+        assert_tells(&output, &[told]);
+        if code == 0 {
+            let request = fake.only_request();
+            assert_eq!(
+                request.header("authorization"),
+                Some("Bearer made-up-token"),
+                "{name}"
+            );
         }
     }
 }
