@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::source::Finding;
+use crate::words::list;
 
 /// A name leads to no tool that can be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -33,7 +34,7 @@ pub enum LoadError {
         service: String,
     },
     /// The descriptor is not valid.
-    #[error("the descriptor is not valid")]
+    #[error("{}", list("the descriptor is not valid", .0))]
     Descriptor(Vec<FindingText>),
 }
 

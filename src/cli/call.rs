@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use toolrun::engine::WalkLimits;
-use toolrun::engine::error::{Limit, seconds};
-use toolrun::engine::walk::{Gathered, Resume, Stopped};
-use toolrun::format::Access;
 use toolrun::json::{Key, Kind, Part};
-use toolrun::send::{Destination, Event, Roots, SeenBody, Shown};
-use toolrun::{Catalog, Engine, Error, Files, Note, Page, Pages, Secret, Tool};
+use toolrun::send::{SeenBody, SendError, Shown};
+use toolrun::words::seconds;
+use toolrun::{
+    Access, Catalog, Destination, Engine, Event, Files, Gathered, Limit, Note, Page, Pages, Resume,
+    Roots, Secret, Stopped, Tool,
+};
 use url::Url;
 
 use super::interrupt::{cancel, next_signal_ends, unless_interrupted};
@@ -119,10 +119,11 @@ impl Call {
         let arguments = self.read_arguments(&tool)?;
         let waits = tool.wait.is_some() && !self.no_wait;
         let waiting = waits.then(Progress::start);
-        let engine = self.engine(waiting.clone(), started)?;
+        let engine = self.engine();
+        let call = self.call(&tool, arguments, waiting.clone(), started);
         self.tell_unread(&tool);
         if let Some(form) = self.dry_run {
-            let plan = engine.plan(&tool, arguments)?;
+            let plan = engine.plan(&call)?;
             return print_plan(&plan, form);
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -134,15 +135,15 @@ impl Call {
         let done = runtime.block_on(async {
             match &self.sandbox {
                 None => {
-                    let done = self.exchange(&engine, &tool, arguments).await;
+                    let done = self.exchange(&engine, &tool, call).await;
                     tell_dotenv(&engine, &done);
                     done
                 }
                 Some(url) => {
                     // What is wrong with the arguments is told before a sandbox is started.
-                    engine.plan(&tool, arguments.clone())?;
+                    engine.plan(&call)?;
                     let (engine, _server) = self.with_sandbox(engine, &catalog, &tool, url).await?;
-                    self.exchange(&engine, &tool, arguments).await
+                    self.exchange(&engine, &tool, call).await
                 }
             }
         });
@@ -169,35 +170,54 @@ impl Call {
         });
         match receiver.recv_timeout(within) {
             Ok(read) => read.map_err(|message| usage(&message)),
-            Err(_) => Err(Failure::Error(Error::Timeout {
-                within,
-                limit: Limit::Deadline,
-            })),
+            Err(_) => {
+                let limit = Limit::Deadline;
+                let late = SendError::Timeout { within, limit };
+                Err(Failure::Error(late.into()))
+            }
         }
     }
 
-    fn engine(&self, waiting: Option<Progress>, started: Instant) -> Result<Engine, Failure> {
+    fn engine(&self) -> Engine {
+        let engine = Engine::new()
+            .with_environment()
+            .with_env_file(".env")
+            .with_roots(self.roots());
+        self.set.iter().fold(engine, |engine, (name, value)| {
+            engine.with_setting(name, value)
+        })
+    }
+
+    fn call(
+        &self,
+        tool: &Arc<Tool>,
+        arguments: Value,
+        waiting: Option<Progress>,
+        started: Instant,
+    ) -> toolrun::Call {
         let verbose = self.verbose;
-        let mut engine = Engine::new()
-            .with_observer(move |event| watch(&event, verbose, waiting.as_ref()))
-            .with_roots(self.roots())
-            .with_files(Files::Any);
+        let mut call = toolrun::Call::new(tool, arguments)
+            .observer(move |_, event| watch(&event, verbose, waiting.as_ref()))
+            .files(Files::Any);
         if self.no_wait {
-            engine = engine.without_waiting();
-        }
-        for (name, value) in &self.set {
-            engine = engine.with_setting(name, value);
+            call = call.without_waiting();
         }
         if let Some(timeout) = self.timeout {
-            engine = engine.with_timeout(timeout);
+            call = call.timeout(timeout);
         }
         if let Some(deadline) = self.deadline {
-            engine = engine.with_deadline(deadline, started);
+            call = call.deadline(deadline, started);
         }
         if self.yes {
-            engine = engine.with_consent(Access::Destructive);
+            call = call.consent(Access::Destructive);
         }
-        Ok(engine)
+        if let Some(pages) = self.max_pages {
+            call = call.max_pages(pages);
+        }
+        if let Some(items) = self.max_items {
+            call = call.max_items(items);
+        }
+        call
     }
 
     /// Folders that are trusted for this call.
@@ -271,10 +291,10 @@ impl Call {
         Ok((engine.with_stand_in(origin), Some(server)))
     }
 
-    async fn exchange(&self, engine: &Engine, tool: &Tool, arguments: Value) -> Done {
+    async fn exchange(&self, engine: &Engine, tool: &Tool, call: toolrun::Call) -> Done {
         let format = self.output.unwrap_or_else(Format::for_stdout);
         if let Some(out) = &self.out {
-            return self.download(engine, tool, arguments, out).await;
+            return self.download(engine, tool, call, out).await;
         }
         if self.no_wait && tool.wait.is_none() {
             note(&format!("{} creates no job to wait for", tool.name));
@@ -284,24 +304,26 @@ impl Call {
             if walks {
                 note(&format!("{} has no pages; there is one answer", tool.name));
             }
-            let page = self.page(engine, tool, arguments).await?;
+            let page = self.page(engine, tool, call).await?;
             return print_one(&page, tool, format);
         }
         if tool.paging.is_none() {
             note(&format!("{} has no pages; there is one answer", tool.name));
         }
-        self.walk(engine, tool, arguments, format).await
+        self.walk(engine, tool, call, format).await
     }
 }
 
 impl Call {
     /// Follows the pages and prints what was read, however the walk ends.
-    async fn walk(&self, engine: &Engine, tool: &Tool, arguments: Value, format: Format) -> Done {
-        let limits = WalkLimits {
-            max_pages: self.max_pages.unwrap_or(WalkLimits::default().max_pages),
-            max_items: self.max_items,
-        };
-        let mut pages = engine.pages(tool, arguments, limits)?;
+    async fn walk(
+        &self,
+        engine: &Engine,
+        tool: &Tool,
+        call: toolrun::Call,
+        format: Format,
+    ) -> Done {
+        let mut pages = engine.pages(call)?;
         let mut printer = WalkPrinter::new(format, tool);
         let progress = Progress::start();
         let read = read_pages(&mut pages, &mut printer, &progress).await;
@@ -328,11 +350,16 @@ impl Call {
     }
 
     /// The one response of a call; where it creates a job, that of the job's end, unless it is interrupted before.
-    async fn page(&self, engine: &Engine, tool: &Tool, arguments: Value) -> Result<Page, Failure> {
+    async fn page(
+        &self,
+        engine: &Engine,
+        tool: &Tool,
+        call: toolrun::Call,
+    ) -> Result<Page, Failure> {
         if tool.wait.is_none() || self.no_wait {
-            return Ok(engine.page(tool, arguments).await?);
+            return Ok(engine.page(call).await?);
         }
-        let job = engine.start(tool, arguments).await?;
+        let job = engine.start(call).await?;
         match unless_interrupted(job.wait()).await {
             Ok(last) => match last? {
                 Some(page) => Ok(page),
@@ -342,7 +369,13 @@ impl Call {
         }
     }
 
-    async fn download(&self, engine: &Engine, tool: &Tool, arguments: Value, out: &Path) -> Done {
+    async fn download(
+        &self,
+        engine: &Engine,
+        tool: &Tool,
+        call: toolrun::Call,
+        out: &Path,
+    ) -> Done {
         if self.output == Some(Format::Raw) {
             return Err(usage(
                 "`--output raw` has nothing to print: the service's answer goes to the file of --out",
@@ -358,7 +391,7 @@ impl Call {
         if self.force {
             to = to.overwriting();
         }
-        let outcome = match unless_interrupted(engine.download(tool, arguments, &to)).await {
+        let outcome = match unless_interrupted(engine.download(call, &to)).await {
             Ok(done) => done?,
             Err(signal) => return Err(signal.failure("nothing was saved")),
         };
@@ -401,7 +434,7 @@ fn print_one(page: &Page, tool: &Tool, format: Format) -> Done {
         notes.retain(|note| !is_told(note, &vec![(None, page.body.part())]));
         printer.raw(&page.response.body)?;
     } else {
-        let output = page.output(tool)?;
+        let output = page.output()?;
         let beside = beside_rows(output.part(), tool, format);
         notes.retain(|note| !is_told(note, &beside));
         printer.whole(&output, &notes)?;
@@ -446,7 +479,7 @@ fn is_told(note: &Note, printed: &Beside<'_>) -> bool {
                 text.len() > 1 && url.ends_with(text.trim_start_matches('.'))
             })
         }),
-        None => false,
+        _ => false,
     }
 }
 
@@ -474,11 +507,7 @@ fn has_text(printed: Part<'_>, is_wanted: &dyn Fn(&str) -> bool) -> bool {
 }
 
 /// Reads pages to the end and hands them to the printer.
-async fn read_pages(
-    pages: &mut Pages<'_>,
-    printer: &mut WalkPrinter<'_>,
-    progress: &Progress,
-) -> Done {
+async fn read_pages(pages: &mut Pages, printer: &mut WalkPrinter<'_>, progress: &Progress) -> Done {
     loop {
         let page = match unless_interrupted(pages.next()).await {
             Ok(Ok(Some(page))) => page,
@@ -507,7 +536,6 @@ async fn read_pages(
 struct WalkPrinter<'t> {
     printer: Printer<'t>,
     format: Format,
-    tool: &'t Tool,
     gathered: Gathered,
 }
 
@@ -516,25 +544,24 @@ impl<'t> WalkPrinter<'t> {
         WalkPrinter {
             printer: Printer::new(format, tool),
             format,
-            tool,
             gathered: Gathered::default(),
         }
     }
 
-    fn take(&mut self, pages: &mut Pages<'_>, page: Page) -> Done {
+    fn take(&mut self, pages: &mut Pages, page: Page) -> Done {
         match self.format {
             Format::Raw => self.printer.raw_page(&page.response.body),
             Format::Ndjson | Format::Csv => self.printer.page(&pages.output(&page)?),
             Format::Json | Format::Yaml | Format::Table => {
                 let output = pages.output(&page)?;
-                self.gathered.add(self.tool, page, output);
+                self.gathered.add(page, output);
                 Ok(())
             }
         }
     }
 
     fn finish(mut self, notes: &[Note]) -> Done {
-        match self.gathered.output(self.tool)? {
+        match self.gathered.output()? {
             Some(output) => self.printer.whole(&output, notes),
             None => self.printer.finish(),
         }

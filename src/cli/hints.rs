@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use toolrun::engine::error::{Limit, NoPlace, seconds};
+use toolrun::catalog::LoadError;
 use toolrun::import::ImportError;
+use toolrun::send::{NoPlace, SendError};
 use toolrun::sign::SecretError;
 use toolrun::tool::service::SettingError;
-use toolrun::{Error, Upstream};
+use toolrun::words::seconds;
+use toolrun::{Error, Limit, Upstream};
 
 /// What to do about an error, where that is known.
 pub fn hint(error: &Error) -> Option<String> {
@@ -17,13 +19,7 @@ pub fn hint(error: &Error) -> Option<String> {
         });
     }
     match error {
-        Error::UnknownTool { suggestion, .. } => {
-            let suggestion = suggestion.clone();
-            Some(suggestion.unwrap_or_else(|| "`toolrun list` shows what there is".to_owned()))
-        }
-        Error::AmbiguousTool { candidates, .. } => {
-            Some(format!("name one of them: {}", candidates.join(", ")))
-        }
+        Error::Load(error) => load(error),
         Error::Arguments { tool, .. } => Some(format!("`toolrun show {tool}` lists the params")),
         Error::Setting(SettingError::Missing { name, variable }) => {
             let variable = variable
@@ -33,26 +29,44 @@ pub fn hint(error: &Error) -> Option<String> {
             Some(format!("give it with `--set {name}=...`{variable}"))
         }
         Error::Secret(error) => secret(error),
-        Error::Timeout {
-            limit: Limit::Caller,
-            ..
-        } => Some("`--timeout` sets another limit".to_owned()),
-        Error::Timeout {
-            limit: Limit::Deadline,
-            ..
-        } => Some("`--deadline` sets another limit".to_owned()),
+        Error::Send(error) => send(error),
         Error::Consent { .. } => Some("confirm with `--yes`".to_owned()),
         Error::NoDestination { .. } => {
             Some("say `--out FILE` to save it, or `--out -` for standard output".to_owned())
         }
-        Error::Destination {
-            reason: NoPlace::Taken,
-            ..
-        } => Some("`--force` overwrites it".to_owned()),
         Error::Unfinished(_) => Some("it may go on at the service".to_owned()),
         Error::Upstream(answer) => upstream(answer),
         _ => None,
     }
+}
+
+fn load(error: &LoadError) -> Option<String> {
+    match error {
+        LoadError::UnknownTool { suggestion, .. } => {
+            let suggestion = suggestion.clone();
+            Some(suggestion.unwrap_or_else(|| "`toolrun list` shows what there is".to_owned()))
+        }
+        LoadError::AmbiguousTool { candidates, .. } => {
+            Some(format!("name one of them: {}", candidates.join(", ")))
+        }
+        _ => None,
+    }
+}
+
+fn send(error: &SendError) -> Option<String> {
+    let hint = match error {
+        SendError::Timeout { limit, .. } => match limit {
+            Limit::Caller => "`--timeout` sets another limit",
+            Limit::Deadline => "`--deadline` sets another limit",
+            _ => return None,
+        },
+        SendError::Destination {
+            reason: NoPlace::Taken,
+            ..
+        } => "`--force` overwrites it",
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 fn secret(error: &SecretError) -> Option<String> {

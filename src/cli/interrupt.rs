@@ -125,7 +125,7 @@ pub fn next_signal_ends() {
 }
 
 /// Cancels the job that was waited for, where the service can, and says what became of it.
-pub async fn cancel(job: &Job<'_>, signal: Signal) -> Failure {
+pub async fn cancel(job: &Job, signal: Signal) -> Failure {
     let told = match unless_interrupted(job.cancel()).await {
         Ok(Ok(true)) => "the job was cancelled".to_owned(),
         Ok(Ok(false)) => format!(

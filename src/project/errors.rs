@@ -73,7 +73,7 @@ impl Extract {
                 Extract::Node(Projector::new(node))
             }
             ExtractSpec::Header(HeaderSpec { header, rel }) => {
-                if reqwest::header::HeaderName::from_bytes(header.as_bytes()).is_err() {
+                if http::header::HeaderName::from_bytes(header.as_bytes()).is_err() {
                     check.error(
                         Code::BadHeader,
                         &join(pointer, "header"),

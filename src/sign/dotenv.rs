@@ -1,4 +1,4 @@
-//! The `.env` file of the current folder: names and values, and nothing else.
+//! A `.env` file: names and values, and nothing else.
 //!
 //! It may come with a cloned repository, so it serves for nothing but secrets that a trusted descriptor names: it sets no
 //! environment variable, expands none, runs nothing and overrides nothing.
@@ -15,6 +15,8 @@ const MAX_BYTES: u64 = 1 << 20;
 /// What a `.env` file holds.
 #[derive(Debug, Clone, Default)]
 pub struct Dotenv {
+    /// The file, as it was named.
+    file: String,
     values: HashMap<String, Secret>,
     /// Lines that are no assignment.
     unread: usize,
@@ -23,19 +25,19 @@ pub struct Dotenv {
 }
 
 impl Dotenv {
-    /// That of the current folder.
-    pub fn here() -> Dotenv {
-        Dotenv::open(Path::new(".env"))
-    }
-
-    fn open(path: &Path) -> Dotenv {
-        match read(path) {
+    /// Reads a file; one that is not there holds nothing.
+    pub fn open(path: &Path) -> Dotenv {
+        let dotenv = match read(path) {
             Ok(Some(bytes)) => Dotenv::parse(&bytes),
             Ok(None) => Dotenv::default(),
             Err(reason) => Dotenv {
                 refused: Some(reason),
                 ..Dotenv::default()
             },
+        };
+        Dotenv {
+            file: path.display().to_string(),
+            ..dotenv
         }
     }
 
@@ -64,11 +66,12 @@ impl Dotenv {
 
     /// What is wrong with the file, without a word of it.
     pub fn problem(&self) -> Option<String> {
+        let file = &self.file;
         match (&self.refused, self.unread) {
-            (Some(reason), _) => Some(format!(".env is not read: {reason}")),
+            (Some(reason), _) => Some(format!("{file} is not read: {reason}")),
             (None, 0) => None,
-            (None, 1) => Some("1 line of .env cannot be read".to_owned()),
-            (None, lines) => Some(format!("{lines} lines of .env cannot be read")),
+            (None, 1) => Some(format!("1 line of {file} cannot be read")),
+            (None, lines) => Some(format!("{lines} lines of {file} cannot be read")),
         }
     }
 }
@@ -228,12 +231,12 @@ mod tests {
             let dotenv = Dotenv::parse(line);
             assert!(dotenv.values.is_empty(), "{line:?}");
             let told = dotenv.problem().unwrap_or_default();
-            assert_eq!(told, "1 line of .env cannot be read", "{line:?}");
+            assert_eq!(told, "1 line of  cannot be read", "{line:?}");
         }
         let all = [lines.join(&b'\n'), b"Z=z".to_vec()].join(&b'\n');
         let dotenv = Dotenv::parse(&all);
         assert_eq!(dotenv.get("Z").map(Secret::expose), Some("z"));
-        let told = format!("{} lines of .env cannot be read", lines.len());
+        let told = format!("{} lines of  cannot be read", lines.len());
         assert_eq!(dotenv.problem(), Some(told));
     }
 
@@ -257,16 +260,15 @@ mod tests {
         for (name, problem) in [
             ("nothing", None),
             ("fits", None),
-            (
-                "large",
-                Some(".env is not read: it is larger than 1048576 bytes"),
-            ),
-            ("folder", Some(".env is not read: it is a folder")),
+            ("large", Some("it is larger than 1048576 bytes")),
+            ("folder", Some("it is a folder")),
             #[cfg(unix)]
-            ("device", Some(".env is not read: it is no plain file")),
+            ("device", Some("it is no plain file")),
         ] {
             let dotenv = Dotenv::open(&at(name));
-            assert_eq!(dotenv.problem().as_deref(), problem, "{name}");
+            let file = at(name).display().to_string();
+            let told = problem.map(|problem| format!("{file} is not read: {problem}"));
+            assert_eq!(dotenv.problem(), told, "{name}");
             assert_eq!(dotenv.get("A").is_some(), name == "fits", "{name}");
         }
     }

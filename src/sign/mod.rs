@@ -17,6 +17,7 @@ mod sigv4;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -324,7 +325,7 @@ impl Auth {
             true => check.error_at_key(code, pointer, message, None),
             false => check.error_at_key_or_value(code, pointer, message),
         };
-        if reqwest::header::HeaderName::from_bytes(lower.as_bytes()).is_err() {
+        if http::header::HeaderName::from_bytes(lower.as_bytes()).is_err() {
             report(Code::BadHeader, format!("`{name}` is no legal header name"));
         }
         if is_reserved(&lower) {
@@ -461,7 +462,7 @@ impl Auth {
     /// # Errors
     /// When one is missing or unlike its pattern.
     pub fn resolve(&self, store: &SecretStore) -> Result<Secrets, SecretError> {
-        Secrets::resolve(&self.secrets, store)
+        Secrets::resolve(&self.secrets, store, None)
     }
 }
 
@@ -485,10 +486,14 @@ impl Secrets {
     ///
     /// # Errors
     /// When one is missing or unlike its pattern.
-    pub fn resolve(references: &[SecretRef], store: &SecretStore) -> Result<Secrets, SecretError> {
+    pub fn resolve(
+        references: &[SecretRef],
+        store: &SecretStore,
+        until: Option<Instant>,
+    ) -> Result<Secrets, SecretError> {
         let mut values = HashMap::with_capacity(references.len());
         for reference in references {
-            if let Some(value) = store.resolve_optional(reference)? {
+            if let Some(value) = store.resolve_optional(reference, until)? {
                 values.insert(reference.name.clone(), value);
             }
         }

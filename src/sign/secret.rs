@@ -199,11 +199,15 @@ impl fmt::Display for Secret {
 /// A secret could not be had. No variant carries any part of a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// The variable is not set, in the environment or in `.env`.
-    #[error("the secret {name} is not set{}", .dotenv.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default())]
+    /// It was not given, and is not set in the environment or in `.env`, as far as they are read.
+    #[error("the secret {name} is not set{}{}",
+        if *.is_looked_for { "" } else { ": it was not given, and neither the environment nor a file of secrets is read" },
+        .dotenv.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default())]
     Missing {
         /// The variable.
         name: String,
+        /// Whether it was looked for in the environment, or in a file of secrets.
+        is_looked_for: bool,
         /// What is wrong with the `.env` file.
         dotenv: Option<String>,
         /// What the descriptor says about getting it.
@@ -289,14 +293,16 @@ pub enum SecretError {
     },
 }
 
-/// Where secrets come from.
+/// Where secrets come from. An empty store has those alone that it is given, and those that descriptors name as a file,
+/// a command or an entry of the keyring.
 #[derive(Debug, Clone, Default)]
 pub struct SecretStore {
     given: HashMap<String, Secret>,
     only_given: bool,
     trusted: Vec<PathBuf>,
+    reads_environment: bool,
+    file: Option<PathBuf>,
     dotenv: OnceLock<Dotenv>,
-    deadline: Option<Instant>,
 }
 
 /// Largest file that holds a secret, in bytes.
@@ -313,9 +319,15 @@ impl SecretStore {
         self.trusted.push(folder.into());
     }
 
-    /// Ends the programs that print secrets at this time.
-    pub fn end_programs(&mut self, at: Option<Instant>) {
-        self.deadline = at;
+    /// Looks for secrets in the environment.
+    pub fn read_environment(&mut self) {
+        self.reads_environment = true;
+    }
+
+    /// Looks for secrets in a file of `NAME=value` lines too, after the environment.
+    pub fn read_file(&mut self, file: impl Into<PathBuf>) {
+        self.file = Some(file.into());
+        self.dotenv = OnceLock::new();
     }
 
     /// Never looks at the environment, `.env` or files, and runs nothing.
@@ -323,11 +335,15 @@ impl SecretStore {
         self.only_given = true;
     }
 
-    /// Finds the value of a secret and checks its pattern.
+    /// Finds the value of a secret and checks its pattern. A program that prints it is ended at `until`.
     ///
     /// # Errors
     /// When it is missing, unreadable, or does not match its pattern.
-    pub fn resolve(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
+    pub fn resolve(
+        &self,
+        reference: &SecretRef,
+        until: Option<Instant>,
+    ) -> Result<Secret, SecretError> {
         // A sealed store holds what the user gave for a stand-in, and nothing of this machine.
         if !self.only_given {
             let power = || Power::Secret(reference.name.clone());
@@ -338,6 +354,9 @@ impl SecretStore {
         }
         let missing = || SecretError::Missing {
             name: reference.name.clone(),
+            is_looked_for: self.reads_environment
+                || self.file.is_some()
+                || !reference.is_variable(),
             dotenv: self.dotenv_problem(),
             help: reference.help.clone(),
         };
@@ -355,7 +374,7 @@ impl SecretStore {
             }
             SecretSource::Command { command, file } => {
                 let folder = self.trusted_folder(reference, file.as_deref())?;
-                command::run(&reference.name, command, &folder, self.deadline)?
+                command::run(&reference.name, command, &folder, until)?
             }
             SecretSource::Keyring(entry) => {
                 let found = keyring::find(&reference.name, &entry.service, &entry.account)?;
@@ -389,8 +408,12 @@ impl SecretStore {
     ///
     /// # Errors
     /// As [`SecretStore::resolve`].
-    pub fn resolve_optional(&self, reference: &SecretRef) -> Result<Option<Secret>, SecretError> {
-        match self.resolve(reference) {
+    pub fn resolve_optional(
+        &self,
+        reference: &SecretRef,
+        until: Option<Instant>,
+    ) -> Result<Option<Secret>, SecretError> {
+        match self.resolve(reference, until) {
             Err(SecretError::Missing { .. } | SecretError::NoEntry { .. })
                 if reference.is_optional =>
             {
@@ -430,10 +453,13 @@ impl SecretStore {
     }
 
     fn variable(&self, name: &str) -> Option<Secret> {
-        match std::env::var(name) {
-            Ok(value) if !value.is_empty() => Some(Secret::new(value)),
-            _ => self.dotenv.get_or_init(Dotenv::here).get(name).cloned(),
+        let in_environment = || std::env::var(name).ok().filter(|value| !value.is_empty());
+        if let Some(value) = self.reads_environment.then(in_environment).flatten() {
+            return Some(Secret::new(value));
         }
+        let file = self.file.as_ref()?;
+        let dotenv = self.dotenv.get_or_init(|| Dotenv::open(file));
+        dotenv.get(name).cloned()
     }
 
     /// What is wrong with the `.env` file, where a secret was looked for in it. No part of it is quoted.

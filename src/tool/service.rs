@@ -185,14 +185,18 @@ impl Service {
         &self.settings
     }
 
-    /// The value of every setting: an override, else the environment, else the default. The environment is not read
-    /// for a service that nobody trusts.
+    /// The value of every setting: an override, else the environment, else the default. The environment is read if
+    /// `reads_environment`, and never for a service that is not trusted.
     ///
     /// # Errors
     /// When an override names no setting, or a setting has no value or one unlike its pattern.
-    pub fn resolve_settings(&self, overrides: &[(String, String)]) -> Result<Value, SettingError> {
-        let is_trusted = self.origin.is_trusted();
-        let read = |variable: &str| match is_trusted {
+    pub fn resolve_settings(
+        &self,
+        overrides: &[(String, String)],
+        reads_environment: bool,
+    ) -> Result<Value, SettingError> {
+        let is_read = reads_environment && self.origin.is_trusted();
+        let read = |variable: &str| match is_read {
             true => std::env::var(variable).ok(),
             false => None,
         };

@@ -38,6 +38,16 @@ pub fn excerpt(value: &Value) -> String {
     }
 }
 
+/// A title, and below it each item in a line of its own.
+pub fn list(title: &str, items: &[impl ToString]) -> String {
+    let mut text = title.to_owned();
+    for item in items {
+        text.push_str("\n  ");
+        text.push_str(&item.to_string());
+    }
+    text
+}
+
 /// A time for people.
 pub fn seconds(duration: std::time::Duration) -> String {
     match duration.as_millis() {
