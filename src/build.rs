@@ -1,16 +1,16 @@
-//! Embeds the built-in descriptors, so that a new file under `tools/` is built in without a line of Rust, and links the
-//! program so that a cold call touches few pages.
+//! Embeds the built-in descriptors: a new file under `tools/` is built in without any change to Rust code. Also chooses
+//! how the program is linked.
 //!
-//! A cold call executes few instructions: its time is page faults. On Linux with glibc, measured in faults of
-//! one call (`cargo bench --bench cold` prints them), and beside `curl`, which takes 600:
+//! A cold call runs few instructions. Its time goes into page faults, 4 to 6 microseconds each. The page faults of one
+//! call on Linux with glibc, where `curl` has 600 (`cargo bench --bench cold` prints both):
 //!
-//! - A program at a fixed address (`-no-pie`) has no relocations to write at its start: 449 faults become 310.
-//! - Static libraries need no loader and no pages of five libraries: 310 become 266.
-//! - The functions that a call runs stand side by side (`src/layout.txt`): 266 become 205, and the memory of a call is
-//!   halved, because the system maps the program's file in pieces of 64 KiB.
+//! - A usual, relocatable program: 399. At a fixed address (`-no-pie`) there are no relocations to write: 310.
+//! - With static libraries there is no loader, and there are no pages of other libraries: 266.
+//! - With the functions that a call runs side by side (`src/layout.txt`): 205. This also halves the memory of a call,
+//!   because the system maps the program's file in pieces of 64 KiB.
 //!
-//! Tried and left out, because nothing was to be seen of it: folding of identical functions, no read-only relocations,
-//! no separate segment for code, the linker's own order of symbols by profile (its names change with every build).
+//! These made no difference and are left out: `--icf=all`, `-z norelro`, `-z noseparate-code`. A list of whole symbols
+//! (`--symbol-ordering-file`) is a little better than patterns (196), but the hashes in it change with every build.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed={}", root.display());
     let mut files = Vec::new();
     collect(&root, &mut files)?;
-    // In the order of the names as text, by which they are searched; that of paths is another.
+    // Sorted as text, because the names are searched that way. Sorting paths would give another order.
     let name = |file: &PathBuf| {
         let below = file.strip_prefix(&root).unwrap_or(file);
         below.to_string_lossy().replace('\\', "/")
@@ -61,8 +61,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells cargo how the program is linked. What the linker does not take is left out: the program is then as good, and
-/// starts more slowly.
+/// Tells cargo how to link the program: in the first way that works here. The last way always works; the program then
+/// only starts more slowly.
 fn link() -> io::Result<()> {
     println!("cargo:rerun-if-changed=src/layout.txt");
     println!("cargo:rerun-if-env-changed=TOOLRUN_LINK");
@@ -85,7 +85,6 @@ fn link() -> io::Result<()> {
             ways.insert(0, [side_by_side, static_libraries(&out)?].concat());
         }
     }
-    // The last way is not tried: it always was the way.
     let last = ways.len() - 1;
     let way = ways
         .iter()
@@ -98,8 +97,8 @@ fn link() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the functions of `src/layout.txt` stand side by side. The list may be old: a name that is no more changes
-/// nothing, and a function that it lacks stands where it always did.
+/// Places the functions that `src/layout.txt` names side by side. The list may be old: a name that no function has is
+/// ignored, and a function that has no name there keeps its usual place.
 fn layout(out: &Path) -> io::Result<Vec<String>> {
     let mut script = String::from("SECTIONS { .text.call : {\n");
     let names = fs::read_to_string("src/layout.txt")?;
@@ -112,8 +111,9 @@ fn layout(out: &Path) -> io::Result<Vec<String>> {
     Ok(vec![format!("-T{}", path.display())])
 }
 
-/// Links the static form of the C library. The compiler's own way (`-C target-feature=+crt-static`) cannot be chosen
-/// here: what the compiler asks for by name, as `-lc`, is found in a folder that says which file is meant.
+/// Links the static C library. A build script cannot set the compiler's own flag for that
+/// (`-C target-feature=+crt-static`). Instead, the linker finds each library that the compiler asks for, such as `-lc`,
+/// in a folder of scripts that name the static file.
 fn static_libraries(out: &Path) -> io::Result<Vec<String>> {
     const C: &str = "-l:libc.a -l:libgcc_eh.a -l:libgcc.a";
     let folder = out.join("static");
@@ -132,9 +132,9 @@ fn static_libraries(out: &Path) -> io::Result<Vec<String>> {
     ])
 }
 
-/// Whether a program can be linked in this way, and runs.
+/// Whether a small program can be linked in this way and runs.
 fn links(way: &[String], out: &Path) -> bool {
-    // It needs what ours needs: threads, names of hosts, mathematics.
+    // It uses what our program uses of the C library: threads, host names, mathematics.
     const PROGRAM: &str = "fn main() { \
         let _ = std::net::ToSocketAddrs::to_socket_addrs(&(\"127.0.0.1\", 1)).map(|mut all| all.next()); \
         let power = std::thread::spawn(|| std::env::args().len() as f64).join().map_or(0.0, |n| n.powf(n)); \

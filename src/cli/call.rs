@@ -32,10 +32,10 @@ pub struct Call {
     /// Follow the pages to the last one
     #[arg(long)]
     all: bool,
-    /// Follow the pages, for so many items at the most
+    /// Follow the pages until there are this many items
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_items: Option<u64>,
-    /// Follow the pages, for so many pages at the most
+    /// Follow the pages, but at most this many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_pages: Option<u64>,
     /// How to print the output; a table on a terminal and JSON in a pipe unless given
@@ -44,19 +44,19 @@ pub struct Call {
     /// Print what would be sent, with secrets masked, and send nothing
     #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "http")]
     dry_run: Option<DryRun>,
-    /// Call the service's sandbox: one of its own, or one that listens at a loopback URL
+    /// Call the service's sandbox: one that is started for this call, or one that listens at a loopback URL
     #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     sandbox: Option<String>,
-    /// Let the sandbox answer with a fault first, such as rate_limited or overloaded:2
+    /// Make the sandbox answer with a fault first, such as rate_limited or overloaded:2
     #[arg(long, value_name = "FAULT[:TIMES]", requires = "sandbox")]
     fault: Option<String>,
     /// Save the file that the tool downloads; - is standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Overwrite the file of --out
+    /// Overwrite the file of --out if it exists
     #[arg(long, requires = "out")]
     force: bool,
-    /// Do not wait for the job that the tool creates; print what tells of it
+    /// Do not wait for the job that the tool creates; print the first response, which identifies it
     #[arg(long)]
     no_wait: bool,
     /// Consent to a tool that writes or destroys
@@ -65,20 +65,20 @@ pub struct Call {
     /// Give up a request, with its retries, after this time, such as 5s
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     timeout: Option<Duration>,
-    /// Give up after this time, whatever is being done, such as 5m; what was read until then is printed
+    /// Give up after this time, such as 5m; what was read until then is printed
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     deadline: Option<Duration>,
     /// Override a setting of the service
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
-    /// Trust a folder for this call, as `toolrun trust` does for good; may be given several times. $TOOLRUN_TRUST names
-    /// folders too.
+    /// Trust a folder for this call; `toolrun trust` trusts it permanently. May be given several times. $TOOLRUN_TRUST
+    /// lists folders too.
     #[arg(long, value_name = "DIR")]
     trust: Vec<PathBuf>,
-    /// Trust the certificate authorities of a PEM file, or `system` for the operating system's
+    /// Trust the certificate authorities of a PEM file, or `system` for those of the operating system
     #[arg(long, value_name = "FILE")]
     cacert: Option<String>,
-    /// Tell what goes over the wire, secrets masked
+    /// Show what is sent and received, with secrets masked
     #[arg(long, short)]
     verbose: bool,
 }
@@ -101,7 +101,7 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
 }
 
 impl Call {
-    /// Whether errors are to be one JSON object.
+    /// Whether errors must be one JSON object.
     pub fn wants_json(&self) -> bool {
         matches!(self.output, Some(Format::Json | Format::Ndjson))
     }
@@ -128,7 +128,7 @@ impl Call {
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            // A service that floods one task must not keep time and signals waiting.
+            // If a service floods one task, the clock and signals must still be checked.
             .event_interval(LOOKS)
             .build()
             .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
@@ -140,14 +140,14 @@ impl Call {
                     done
                 }
                 Some(url) => {
-                    // What is wrong with the arguments is told before a sandbox is started.
+                    // Mistakes in the arguments are reported before a sandbox is started.
                     engine.plan(&call)?;
                     let (engine, _server) = self.with_sandbox(engine, &catalog, &tool, url).await?;
                     self.exchange(&engine, &tool, call).await
                 }
             }
         });
-        // A program or a system that was asked for a secret is not waited for any longer.
+        // If a program or the operating system was asked for a secret, we no longer wait for it.
         runtime.shutdown_background();
         if let Some(waiting) = waiting {
             waiting.finish_and_clear();
@@ -157,7 +157,7 @@ impl Call {
         done
     }
 
-    /// Standard input, or a file that is a pipe, may never end, and is not waited for beyond the deadline.
+    /// Standard input, or a file that is a pipe, may never end. We do not wait for it beyond the deadline.
     fn read_arguments(&self, tool: &Arc<Tool>) -> Result<Value, Failure> {
         let (tool, words) = (Arc::clone(tool), self.arguments.clone());
         let Some(within) = self.deadline else {
@@ -165,7 +165,7 @@ impl Call {
         };
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            // Nobody listens any more when it is late.
+            // After the deadline, nobody receives this any more.
             let _ = sender.send(arguments::read(&tool, &words));
         });
         match receiver.recv_timeout(within) {
@@ -220,12 +220,12 @@ impl Call {
         call
     }
 
-    /// Folders that are trusted for this call.
+    /// The folders that are trusted for this call.
     pub fn trusted(&self) -> &[PathBuf] {
         &self.trust
     }
 
-    /// A plan that is made without what the environment says is not the plan that a trusted tool gives.
+    /// A plan that was made without the environment's settings is not the plan that a trusted tool would give.
     fn tell_unread(&self, tool: &Tool) {
         if tool.service.origin.is_trusted() {
             return;
@@ -271,7 +271,9 @@ impl Call {
             }
             let origin = loopback(url)?;
             if self.fault.is_some() {
-                return Err(usage("--fault goes with a sandbox of the call's own"));
+                return Err(usage(
+                    "--fault needs a sandbox that this call starts, so --sandbox must have no URL",
+                ));
             }
             return Ok((engine.with_stand_in(origin), None));
         }
@@ -315,7 +317,7 @@ impl Call {
 }
 
 impl Call {
-    /// Follows the pages and prints what was read, however the walk ends.
+    /// Follows the pages and prints what was read, no matter how the walk ends.
     async fn walk(
         &self,
         engine: &Engine,
@@ -338,18 +340,19 @@ impl Call {
         };
         for text in &notes {
             match text.is_incomplete() {
-                true => note(&text.place()),
+                true => note(&text.where_it_stopped()),
                 false => note(&text.to_string()),
             }
         }
-        // Where both failed, the walk's own failure counts, and the other is told too.
+        // If both failed, the exit code is that of the walk, and the other error is printed too.
         if let (Err(_), Err(Failure::Told(_, message))) = (&read, &printed) {
             note(message);
         }
         read.and(printed)
     }
 
-    /// The one response of a call; where it creates a job, that of the job's end, unless it is interrupted before.
+    /// The single response of a call. If the call creates a job, it is the job's last response, unless it is
+    /// interrupted before.
     async fn page(
         &self,
         engine: &Engine,
@@ -382,7 +385,7 @@ impl Call {
             ));
         }
         let to_stdout = out.as_os_str() == "-";
-        // What is only there in part must not go down a pipe, so it waits in a file until it is whole.
+        // A partial file must not go down a pipe. So the download goes into a temporary file until it is complete.
         let folder = to_stdout.then(tempfile::tempdir).transpose()?;
         let mut to = match &folder {
             Some(folder) => Destination::new(folder.path().join("download")),
@@ -399,10 +402,10 @@ impl Call {
             let format = self.output.unwrap_or_else(Format::for_stdout);
             return Printer::new(format, tool).whole(&outcome.output, &[]);
         }
-        // A rule may have found that there is nothing.
+        // An error rule may have said that there is no content.
         if to.path().exists() {
             let mut file = std::fs::File::open(to.path())?;
-            // Where a reader is slow, a signal must find nothing that it would leave behind.
+            // If the reader is slow, a signal must not leave files behind.
             drop(folder);
             next_signal_ends();
             let mut stdout = terminal::data();
@@ -413,7 +416,7 @@ impl Call {
     }
 }
 
-/// What is wrong with the `.env` file is told, because it may be why a secret is not the one that was meant. Where the
+/// Reports what is wrong with the `.env` file, because it may explain why a secret is not the intended one. If the
 /// secret is missing, the error itself says it.
 fn tell_dotenv(engine: &Engine, done: &Done) {
     let is_told = matches!(done, Err(Failure::Error(toolrun::Error::Secret(_))));
@@ -426,7 +429,7 @@ fn usage(message: &str) -> Failure {
     Failure::Told(exit::USAGE, message.to_owned())
 }
 
-/// Prints the one response of a call, and says so where it is one page of more.
+/// Prints the single response of a call. If it is one page of several, a note says so.
 fn print_one(page: &Page, tool: &Tool, format: Format) -> Done {
     let mut printer = Printer::new(format, tool);
     let mut notes: Vec<Note> = page.more.iter().cloned().collect();
@@ -448,7 +451,7 @@ fn print_one(page: &Page, tool: &Tool, format: Format) -> Done {
     Ok(())
 }
 
-/// What is printed beside the rows: members, or a value without a name.
+/// What is printed next to the rows: members, or a value without a name.
 type Beside<'o> = Vec<(Option<Key<'o>>, Part<'o>)>;
 
 fn beside_rows<'o>(output: Part<'o>, tool: &Tool, format: Format) -> Beside<'o> {
@@ -465,7 +468,7 @@ fn beside_rows<'o>(output: Part<'o>, tool: &Tool, format: Format) -> Beside<'o> 
     }
 }
 
-/// Whether what is printed names the next page already: its cursor, or its URL.
+/// Whether the output already names the next page: by its cursor or its URL.
 fn is_told(note: &Note, printed: &Beside<'_>) -> bool {
     match &note.next {
         Some(Resume::Arguments(arguments)) => arguments.iter().all(|(name, value)| {
@@ -483,7 +486,8 @@ fn is_told(note: &Note, printed: &Beside<'_>) -> bool {
     }
 }
 
-/// Whether a value stands somewhere; a number or such may be there by chance, and counts only under a like name.
+/// Whether a value occurs in the output. A number or the like may occur by chance, so it only counts under a similar
+/// name.
 fn has_value(printed: Part<'_>, name: &str, wanted: &Value) -> bool {
     if let Value::String(wanted) = wanted {
         return has_text(printed, &|text| text == wanted);
@@ -506,7 +510,7 @@ fn has_text(printed: Part<'_>, is_wanted: &dyn Fn(&str) -> bool) -> bool {
             .any(|(_, member)| has_text(member, is_wanted))
 }
 
-/// Reads pages to the end and hands them to the printer.
+/// Reads pages to the end and passes them to the printer.
 async fn read_pages(pages: &mut Pages, printer: &mut WalkPrinter<'_>, progress: &Progress) -> Done {
     loop {
         let page = match unless_interrupted(pages.next()).await {
@@ -532,7 +536,7 @@ async fn read_pages(pages: &mut Pages, printer: &mut WalkPrinter<'_>, progress: 
     }
 }
 
-/// Prints the pages of a walk: as they come where the format allows it, else as one output.
+/// Prints the pages of a walk: immediately if the format allows it, otherwise as one output.
 struct WalkPrinter<'t> {
     printer: Printer<'t>,
     format: Format,
@@ -568,7 +572,7 @@ impl<'t> WalkPrinter<'t> {
     }
 }
 
-/// Lets a sandbox fail as `FAULT` or `FAULT:TIMES` says.
+/// Makes a sandbox fail as `FAULT` or `FAULT:TIMES` says.
 pub fn inject(sandbox: &toolrun::sandbox::Sandbox, fault: &str) -> Done {
     let (name, times) = match fault.split_once(':') {
         None => (fault, 1),
@@ -639,7 +643,7 @@ fn watch(event: &Event, verbose: bool, waiting: Option<&Progress>) {
             seconds(*wait)
         )),
         Event::RateLimited { wait } if verbose || wait.as_secs() >= 1 => note(&format!(
-            "the rate limit of the service holds the next request back for {}",
+            "the rate limit of the service delays the next request by {}",
             seconds(*wait)
         )),
         Event::Request {
@@ -668,13 +672,13 @@ fn watch(event: &Event, verbose: bool, waiting: Option<&Progress>) {
     }
 }
 
-/// Most bytes of a body that are told.
+/// Most bytes of a body that are shown.
 const MOST_OF_BODY: usize = 8 << 10;
 
-/// Steps of work after which the runtime looks at the clock and at signals.
+/// How many steps of work pass before the runtime looks at the clock and at signals.
 const LOOKS: u32 = 4;
 
-/// Tells the header fields and the body of a request (`>`) or a response (`<`).
+/// Shows the header fields and the body of a request (`>`) or a response (`<`).
 fn tell_message(mark: char, headers: &[(String, String)], body: &SeenBody) {
     for (name, value) in headers {
         say(&format!("{mark} {}: {}", line(name), line(value)));

@@ -139,7 +139,7 @@ impl Outcome {
     /// ```
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let text = self.output.text();
-        let mut reader = serde_json::Deserializer::from_str(&text);
+        let mut reader = serde_json::Deserializer::from_str(text);
         serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let place = error.path().to_string();
             Error::Response(format!(

@@ -133,7 +133,7 @@ impl Note {
     }
 
     /// Where the walk stopped and what goes on from there, but not why.
-    pub fn place(&self) -> String {
+    pub fn where_it_stopped(&self) -> String {
         let page = self.page;
         let next = match &self.next {
             Some(next) => format!("; the next page is at {next}"),
@@ -227,9 +227,9 @@ impl fmt::Display for Note {
                      to a next one{next}"
                 )
             }
-            Stopped::Interrupted => write!(f, "interrupted; {}", self.place()),
+            Stopped::Interrupted => write!(f, "interrupted; {}", self.where_it_stopped()),
             Stopped::RepeatedCursor | Stopped::MissingCursor | Stopped::Error(_) => {
-                let place = self.place();
+                let place = self.where_it_stopped();
                 match self.error() {
                     Some(error) => write!(f, "{place}; {error}"),
                     None => f.write_str(&place),

@@ -32,7 +32,7 @@ impl Received {
     pub fn body(&mut self) -> Result<Json, Error> {
         match self.body.take() {
             Some(body) => Ok(body),
-            None => answer::read(self.kind, None, &self.response),
+            None => answer::body_of(self.kind, None, &self.response),
         }
     }
 }

@@ -50,9 +50,12 @@ struct Upcoming {
     resume: Option<Resume>,
 }
 
+/// What gives a page, and the plan that it answers.
+type Work = Pin<Box<dyn Future<Output = Result<(Page, Plan), Error>> + Send>>;
+
 /// A page that is being read. It is kept while nobody waits for it, so that nothing is asked for twice.
 struct Reading {
-    work: Pin<Box<dyn Future<Output = Result<(Page, Plan), Error>> + Send>>,
+    work: Work,
     resume: Option<Resume>,
 }
 

@@ -302,7 +302,9 @@ impl Run {
                 }
             };
             let body = match (body, taking.destination) {
-                (None, Some(_)) => Some(answer::read(taking.kind, taking.destination, &response)?),
+                (None, Some(_)) => {
+                    Some(answer::body_of(taking.kind, taking.destination, &response)?)
+                }
                 (body, _) => body,
             };
             return Ok(Received {

@@ -1,5 +1,5 @@
-//! The tools that a sandbox answers. One that is made for a single tool reads the files of the others only when a
-//! request may be of theirs.
+//! The tools that a sandbox answers. A sandbox for a single tool reads the files of other tools only when a request may
+//! belong to one of them.
 
 use std::sync::{Arc, OnceLock};
 
@@ -22,7 +22,7 @@ struct Unread {
 }
 
 impl Tools {
-    /// Those tools and no others.
+    /// These tools and no others.
     pub fn of(read: Vec<Arc<Tool>>) -> Tools {
         Tools {
             read,
@@ -30,7 +30,7 @@ impl Tools {
         }
     }
 
-    /// One tool, and files of others.
+    /// One tool, and the files of other tools.
     pub fn with_unread(tool: Arc<Tool>, others: impl Iterator<Item = Entry>) -> Tools {
         let unread = others.map(|entry| Unread {
             entry,
@@ -42,12 +42,12 @@ impl Tools {
         }
     }
 
-    /// The service that they are of.
+    /// The first tool. All tools have the same service.
     pub fn first(&self) -> Option<&Tool> {
         self.read.first().map(Arc::as_ref)
     }
 
-    /// The tool of this name; only among those that were read.
+    /// The tool of this name, if it was read.
     pub fn get(&self, name: &str) -> Option<&Arc<Tool>> {
         let were_unread = self.unread.iter().filter_map(|file| file.tool.get());
         let mut tools = self
@@ -57,16 +57,16 @@ impl Tools {
         tools.find(|tool| tool.name == name)
     }
 
-    /// The tools whose operation a request may be, with the arguments in its path.
+    /// The tools that may have made a request, with the arguments in its path.
     ///
     /// # Errors
-    /// When a file that may be of such a tool is not valid.
+    /// When the file of such a tool is not valid.
     pub fn find(&self, incoming: &Incoming<'_>) -> Result<Vec<Candidate<'_>>, Refusal> {
         let own = find_tools(&self.read, incoming.method, incoming.path);
         let has_params = own
             .first()
             .is_some_and(|(_, captured)| !captured.is_empty());
-        // A path without params is nearest; where there are some, another tool may have their values in its own path.
+        // No path is nearer than one without params. Otherwise another tool may have the value of a param in its path.
         if self.unread.is_empty() || !(own.is_empty() || has_params) {
             return Ok(own);
         }

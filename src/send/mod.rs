@@ -466,7 +466,7 @@ async fn follow(
                 destination: exchange.destination,
                 until,
             };
-            return receiver.read(response).await.map_err(Failure::from);
+            return receiver.receive(response).await.map_err(Failure::from);
         };
         let target = redirect::target(&location, &url, client.base())?;
         if !request.follows_redirects {

@@ -35,7 +35,7 @@ pub(super) struct Receiver<'r> {
 impl Receiver<'_> {
     /// Reads the body: that of a success into a file, where there is a destination for it. What is there of the body of
     /// an error answer is kept when the rest does not come or cannot be read: its status says more than that.
-    pub async fn read(&self, response: http::Response<Body>) -> Result<Answer, SendError> {
+    pub async fn receive(&self, response: http::Response<Body>) -> Result<Answer, SendError> {
         let (parts, body) = response.into_parts();
         let status = parts.status.as_u16();
         let mut taken = Taken::new(self.most(status));

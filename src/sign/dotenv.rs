@@ -1,7 +1,7 @@
-//! A `.env` file: names and values, and nothing else.
+//! A `.env` file: plain names and values.
 //!
-//! It may come with a cloned repository, so it serves for nothing but secrets that a trusted descriptor names: it sets no
-//! environment variable, expands none, runs nothing and overrides nothing.
+//! The file may come with a cloned repository. So it gives only secrets that a trusted descriptor names: it sets no
+//! environment variable, expands none, runs no program and overrides nothing.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -18,14 +18,14 @@ pub struct Dotenv {
     /// The file, as it was named.
     file: String,
     values: HashMap<String, Secret>,
-    /// Lines that are no assignment.
+    /// How many lines are not assignments.
     unread: usize,
-    /// Why nothing of it is read.
+    /// Why the file is ignored.
     refused: Option<String>,
 }
 
 impl Dotenv {
-    /// Reads a file; one that is not there holds nothing.
+    /// Reads a file. A missing file holds nothing.
     pub fn open(path: &Path) -> Dotenv {
         let dotenv = match read(path) {
             Ok(Some(bytes)) => Dotenv::parse(&bytes),
@@ -41,7 +41,7 @@ impl Dotenv {
         }
     }
 
-    /// Reads lines. The last assignment to a name counts, as in a shell.
+    /// Reads lines. If a name is assigned more than once, the last assignment counts, as in a shell.
     fn parse(bytes: &[u8]) -> Dotenv {
         let mut dotenv = Dotenv::default();
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
@@ -57,14 +57,14 @@ impl Dotenv {
         dotenv
     }
 
-    /// The value of a name; an empty one is none.
+    /// The value of a name. An empty value counts as not set.
     pub fn get(&self, name: &str) -> Option<&Secret> {
         self.values
             .get(name)
             .filter(|value| !value.expose().is_empty())
     }
 
-    /// What is wrong with the file, without a word of it.
+    /// What is wrong with the file, without quoting it.
     pub fn problem(&self) -> Option<String> {
         let file = &self.file;
         match (&self.refused, self.unread) {
@@ -76,8 +76,8 @@ impl Dotenv {
     }
 }
 
-/// The bytes of the file; `None` where there is none. To open a pipe would wait for whoever writes into it, and a device
-/// has no end.
+/// The bytes of the file; `None` if there is none. Only regular files are opened: opening a pipe waits for its writer,
+/// and a device has no end.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
@@ -101,7 +101,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     }
 }
 
-/// The name and the value of a line; `Some(None)` of an empty line or a comment, `None` of one that is neither.
+/// The name and the value of a line; `Some(None)` for an empty line or a comment, `None` for a line that is malformed.
 fn assignment(line: &str) -> Option<Option<(&str, String)>> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -137,7 +137,7 @@ fn assignment(line: &str) -> Option<Option<(&str, String)>> {
     rest_is_comment.then_some(Some((name, value)))
 }
 
-/// A value in double quotes, and what follows it. A backslash takes the meaning from a quote, a backslash or a `$`.
+/// A value in double quotes, and the text behind it. A backslash escapes a quote, a backslash or a `$`.
 fn unquoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut rest = text.chars();
@@ -153,8 +153,8 @@ fn unquoted(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// A value without quotes, up to white space and a comment. With white space or a quote inside, it is not clear what was
-/// meant.
+/// A value without quotes; it ends at white space or a comment. If white space or a quote is inside, the meaning is not
+/// clear.
 fn plain(text: &str) -> Option<(String, &str)> {
     let end = text.find([' ', '\t']).unwrap_or(text.len());
     let (value, rest) = text.split_at(end);
@@ -192,7 +192,7 @@ mod tests {
             ("A=${HOME}", Some("${HOME}")),
             ("A=\"${HOME}$(id)`id`\"", Some("${HOME}$(id)`id`")),
             ("A=1\nA=2", Some("2")),
-            // Empty is not set.
+            // An empty value counts as not set.
             ("A=", None),
             ("A=''", None),
             ("A= # nothing", None),

@@ -594,12 +594,12 @@ fn values_that_have_no_form_are_told_before_anything_is_sent() {
         (
             "form: { a: '{{ x }}' }",
             json!([{ "b": 1 }]),
-            "form `a`: an object cannot stand as one value; `style: indexed` writes lists of objects",
+            "form `a`: an object cannot be written as one value; `style: indexed` writes lists of objects",
         ),
         (
             "text: '{{ x }}'",
             json!({}),
-            "body: an object has no text form",
+            "body: an object cannot be written as text",
         ),
         (
             "bytes: { base64: '{{ x }}' }",
@@ -619,7 +619,7 @@ fn values_that_have_no_form_are_told_before_anything_is_sent() {
         (
             "multipart: { a: '{{ x }}' }",
             json!([[1]]),
-            "part `a`: an array has no text form",
+            "part `a`: an array cannot be written as text",
         ),
         (
             "multipart: { a: { value: 1, content_type: '{{ x }}' } }",

@@ -149,7 +149,7 @@ fn the_place_of_a_job_may_come_with_the_first_response() {
         ("/other", 5, "leaves the service's base path"),
         ("../x", 5, "leaves the service's base path"),
         ("http://u:p@HOST/api/x", 5, "carries credentials"),
-        ("", 9, "names no URL"),
+        ("", 9, "does not give the job's URL"),
     ] {
         let fake = Fake::start(move |request| {
             let host = request.header("host").unwrap_or_default();
@@ -456,7 +456,7 @@ fn an_interrupt_says_what_becomes_of_a_job_that_goes_on() {
         (
             TOOL.replace(cancel, ""),
             state("running"),
-            ["goes on at the service", "/jobs/j%2F1/n?v=7"],
+            ["still running at the service", "/jobs/j%2F1/n?v=7"],
         ),
         (
             TOOL.to_owned(),

@@ -141,18 +141,15 @@ impl Transport for Stage {
     }
 }
 
-type Done<'f> = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send + 'f>>;
+type Done = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
+type Begin = fn(&Engine, &Workspace) -> Done;
 
 fn output(outcome: &Outcome) -> Value {
     outcome.output.value().unwrap()
 }
 
 /// Every public future of the library, and how many requests it sends.
-fn futures() -> Vec<(
-    &'static str,
-    usize,
-    fn(&Engine, &Workspace) -> Done<'static>,
-)> {
+fn futures() -> Vec<(&'static str, usize, Begin)> {
     vec![
         ("call", 1, |engine, workspace| {
             let (engine, call) = (engine.clone(), call(workspace, "get-thing"));
@@ -549,7 +546,8 @@ async fn each_event_says_which_call_it_belongs_to() {
         sent: AtomicUsize::new(0),
     });
     let engine = engine(stage);
-    let seen: Arc<Mutex<Vec<(String, String, Option<String>)>>> = Arc::default();
+    type Seen = (String, String, Option<String>);
+    let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
     let watched = |name: &str| {
         let seen = Arc::clone(&seen);
         call(&workspace, name).observer(move |call, _| {

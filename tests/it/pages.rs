@@ -322,17 +322,17 @@ fn an_example_shows_what_is_wrong_with_paging() {
         (
             "items: $.data, next: { cursor: $.next }, while: $.page.more",
             rows,
-            "has nothing that `while` could ask for",
+            "does not have what `while` asks for",
         ),
         (
             "items: $.data, next: { cursor: $.next }, while: '{{ body.more }}'",
             rows,
-            "has nothing that `while` could ask for",
+            "does not have what `while` asks for",
         ),
         (
             "items: $.data, next: { cursor: $.cursor }, while: $.has_more",
             rows,
-            "leads to none",
+            "does not lead to one",
         ),
         (
             &format!("items: $.data, {by_page}, while: $.has_mor"),

@@ -490,7 +490,7 @@ fn trust_does_not_reach_beyond_its_folder() {
     };
     beside(&mut user.toolrun()).expect(5);
     for (folder, told) in [
-        ("/", "every folder"),
+        ("/", "the root folder"),
         ("nowhere", "not found"),
         (".env", "no folder"),
     ] {
@@ -568,8 +568,8 @@ fn a_list_that_was_tampered_with_trusts_nothing() {
         ("/\n", 0o600, "ignored"),
         ("REPO/tool\n", 0o600, "not trusted"),
         ("REPO/*\n", 0o600, "not trusted"),
-        ("REPO/tools\n", 0o602, "other users may write"),
-        ("REPO/tools\n", 0o620, "other users may write"),
+        ("REPO/tools\n", 0o602, "other users can write"),
+        ("REPO/tools\n", 0o620, "other users can write"),
     ] {
         let user = with_key();
         user.write_list(text);

@@ -1173,7 +1173,7 @@ fn an_address_that_is_not_public_is_refused() {
         let told = workspace.run(&["call", "get-probe"]).expect(3);
         assert_tells(
             &told,
-            &["not of the public internet", "allow_private_network"],
+            &["not on the public internet", "allow_private_network"],
         );
         let workspace = probe(&format!("'https://{host}'"), "allow_private_network: true");
         workspace.run(&["validate", "descriptors"]).expect(0);

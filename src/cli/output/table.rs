@@ -13,16 +13,17 @@ use super::cell;
 use crate::cli::terminal::{line, shown};
 use crate::cli::{Done, Failure, exit};
 
-/// Cells that are laid out at once: a table of any length is drawn in parts of so many.
+/// How many rows are laid out at once. A long table is drawn in parts of this size.
 const CELLS: usize = 500;
-/// Bytes of text that are laid out at once.
+/// How many bytes of text are laid out at once.
 const TEXT: usize = 16 << 10;
-/// Bytes in a cell at the most: each line of a table is as wide as its widest cell.
+/// Most bytes in a cell. Each line of a table is as wide as its widest cell.
 const CELL: usize = 32 << 10;
-/// Columns at the most.
+/// Most columns.
 const COLUMNS: usize = 1000;
 
-/// Writes the rows of the output as a table, and the rest of it below; without rows, one line a key.
+/// Writes the rows of the output as a table, and the other members below it. Without rows, it writes one line for each
+/// key.
 pub fn write(out: &mut impl Write, tool: &Tool, output: Part<'_>) -> Done {
     let Some(rows) = tool.projection.rows(output) else {
         return facts(out, output, None);
@@ -34,7 +35,7 @@ pub fn write(out: &mut impl Write, tool: &Tool, output: Part<'_>) -> Done {
     facts(out, output, tool.projection.rows_key())
 }
 
-/// A table with these headings.
+/// A table with these column titles.
 pub fn with_header(header: &[&str]) -> Table {
     let mut table = empty();
     table.set_header(header);
@@ -49,18 +50,17 @@ fn empty() -> Table {
     table
 }
 
-/// What is known of a column.
+/// What is known about a column.
 struct Column {
     has_values: bool,
     is_numbers: bool,
     width: usize,
 }
 
-/// The column of rows that have no members.
+/// The column for rows that have no members.
 const VALUE: &str = "value";
 
-/// The columns of all rows, in the order in which they appear, but those in which no row has anything: they say
-/// nothing.
+/// The columns of all rows, in the order of appearance. Columns in which no row has a value are left out.
 fn columns(rows: Part<'_>) -> Result<IndexMap<String, Column>, Failure> {
     let mut columns: IndexMap<String, Column> = IndexMap::new();
     for row in rows.elements() {
@@ -111,7 +111,7 @@ fn text(member: Part<'_>) -> Result<String, Failure> {
     Ok(in_cell(&cell(member)))
 }
 
-/// A table cannot be had without more memory than the output has.
+/// The error for a table that would take more memory than the output may.
 fn too_large(what: &str) -> Failure {
     Failure::Told(
         exit::RESPONSE,
@@ -148,7 +148,7 @@ fn grid(out: &mut impl Write, rows: Part<'_>) -> Done {
 /// A table that is drawn in parts.
 struct Drawing {
     columns: IndexMap<String, Column>,
-    /// The widths that the first part had to take because the terminal is narrower than the table.
+    /// The widths from the first part, if the terminal is too narrow for the table. The other parts use the same.
     widths: Option<Vec<usize>>,
     is_first: bool,
 }
@@ -207,7 +207,7 @@ impl Drawing {
         Ok(())
     }
 
-    /// The widths for a part of the table, with a space on each side; none where the terminal decides.
+    /// The widths for a part of the table, including a space on each side. Empty if the terminal decides.
     fn widths_in(&self, table: &Table) -> Option<Vec<ColumnConstraint>> {
         let own = || -> Vec<usize> {
             self.columns
@@ -232,7 +232,7 @@ impl Drawing {
     }
 }
 
-/// The widths of the columns of a table that is drawn.
+/// The column widths of a table that was drawn.
 fn measured(text: &str) -> Vec<usize> {
     let border = text.lines().next().unwrap_or_default();
     let inner = border.trim_matches(|c| c != '─');
@@ -248,7 +248,7 @@ fn facts(out: &mut impl Write, output: Part<'_>, but: Option<&str>) -> Done {
                 if Some(&*name) == but {
                     continue;
                 }
-                // An object is told one level deep.
+                // An object is shown one level deep.
                 if value.kind() != Kind::Object {
                     fact(out, &name, value)?;
                 }
@@ -263,7 +263,7 @@ fn facts(out: &mut impl Write, output: Part<'_>, but: Option<&str>) -> Done {
     }
 }
 
-/// Lines of a value but the first are moved in, so that none looks like another key.
+/// Lines of a value, except the first, are indented so that none looks like another key.
 fn fact(out: &mut impl Write, key: &str, value: Part<'_>) -> Done {
     let text = cell(value);
     write!(out, "{}: ", line(key))?;
@@ -274,7 +274,7 @@ fn fact(out: &mut impl Write, key: &str, value: Part<'_>) -> Done {
     Ok(writeln!(out)?)
 }
 
-/// A tab has no width of its own in a cell.
+/// A tab has no fixed width in a cell.
 fn in_cell(text: &str) -> String {
     shown(text).replace('\t', "\\t")
 }

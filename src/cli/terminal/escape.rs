@@ -1,114 +1,35 @@
-//! The one place that prints. Whatever a service, a descriptor or a file name says, a terminal shows it and does not
-//! obey it: control characters, marks that turn the direction of text, and characters that cannot be seen are escaped.
-//!
-//! - Words for people ([`words`], [`say`]) are escaped wherever they go, as `\u{202e}`.
-//! - JSON ([`json`]) is escaped wherever it goes, as `\u202e`: the same value for whoever reads it.
-//! - Data ([`data`]: csv, yaml, raw) is escaped on a terminal, and left as it is in a pipe or a file.
+//! Escaping: characters that a terminal would obey or not show are replaced by visible ones.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, BufWriter, IsTerminal, StdoutLock, Write};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
-
-/// Characters that a terminal obeys or does not show, beside control characters: those of the Unicode properties
-/// `Default_Ignorable_Code_Point` and `Bidi_Control`, line and paragraph separators, and the format controls of
-/// annotations, musical and shorthand notation and hieroglyphs. A test compares them with Unicode's own tables.
-const HIDDEN: [(char, char); 22] = [
-    ('\u{ad}', '\u{ad}'),
-    ('\u{34f}', '\u{34f}'),
-    ('\u{61c}', '\u{61c}'),
-    ('\u{115f}', '\u{1160}'),
-    ('\u{17b4}', '\u{17b5}'),
-    ('\u{180b}', '\u{180f}'),
-    ('\u{200b}', '\u{200f}'),
-    ('\u{2028}', '\u{202e}'),
-    ('\u{2060}', '\u{206f}'),
-    ('\u{3164}', '\u{3164}'),
-    ('\u{fe00}', '\u{fe0f}'),
-    ('\u{feff}', '\u{feff}'),
-    ('\u{ffa0}', '\u{ffa0}'),
-    ('\u{fff0}', '\u{fffb}'),
-    ('\u{fffe}', '\u{ffff}'),
-    ('\u{13430}', '\u{1343f}'),
-    ('\u{1bca0}', '\u{1bca3}'),
-    ('\u{1d173}', '\u{1d17a}'),
-    ('\u{e0000}', '\u{e0fff}'),
-    ('\u{effff}', '\u{effff}'),
-    ('\u{fffff}', '\u{fffff}'),
-    ('\u{10ffff}', '\u{10ffff}'),
-];
-
-/// Whether a terminal would obey the character or not show it. Line feeds and tabs lay text out.
-fn is_hidden(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
-        ..'\u{ad}' => false,
-        _ => HIDDEN
-            .iter()
-            .any(|(first, last)| (*first..=*last).contains(&c)),
-    }
-}
-
-/// What the character before means for a joiner or a variation selector behind it, which some writing needs: they are
-/// left between the parts of an emoji and between letters of scripts that join, and are escaped everywhere else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Before {
-    Emoji,
-    /// A letter or mark of a script that joins, from Arabic to Mongolian.
-    Joining,
-    Other,
-}
-
-impl Before {
-    fn of(c: char) -> Before {
-        match c {
-            ..'\u{a9}' => Before::Other,
-            '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' => {
-                Before::Emoji
-            }
-            '\u{2194}'..='\u{21aa}' | '\u{231a}'..='\u{23ff}' | '\u{24c2}' => Before::Emoji,
-            '\u{25aa}'..='\u{27bf}' | '\u{2934}'..='\u{2935}' | '\u{2b05}'..='\u{2b55}' => {
-                Before::Emoji
-            }
-            '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}' => Before::Emoji,
-            '\u{1f000}'..='\u{1faff}' => Before::Emoji,
-            '\u{620}'..='\u{dff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{18af}' => {
-                Before::Joining
-            }
-            _ => Before::Other,
-        }
-    }
-}
+use super::hidden::{Before, is_hidden};
 
 /// How hidden characters are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
-    /// As they are.
+pub(super) enum Manner {
+    /// Unchanged.
     Plain,
     /// As `\u{202e}`.
     Words,
     /// As `\u202e`, within a JSON string.
     Json,
-    /// As words, but colours are left: the text is of our own making, and only its parts are not.
+    /// Like words, but colours are kept: the text is our own, and only parts of it come from others.
     Styled,
 }
 
-/// Escapes a stream, wherever it is cut into pieces.
+/// Escapes a stream of pieces. The result does not depend on where the stream is cut.
 #[derive(Debug)]
-struct Escaper {
-    manner: Manner,
+pub(super) struct Escaper {
+    pub(super) manner: Manner,
     before: Before,
-    /// A joiner whose next character has not come yet.
+    /// A joiner; the character behind it has not arrived yet.
     joiner: Option<char>,
-    /// The beginning of a character that has not come whole yet.
+    /// The first bytes of a character that has not fully arrived yet.
     partial: Vec<u8>,
 }
 
 impl Escaper {
-    fn new(manner: Manner) -> Escaper {
+    pub(super) fn new(manner: Manner) -> Escaper {
         Escaper {
             manner,
             before: Before::Other,
@@ -118,7 +39,7 @@ impl Escaper {
     }
 
     /// Appends the bytes to `out`, escaped.
-    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         if self.manner == Manner::Plain {
             return out.extend_from_slice(bytes);
         }
@@ -152,7 +73,7 @@ impl Escaper {
             }
             return out.extend_from_slice(text.as_bytes());
         }
-        // What stands before `done` is written.
+        // The text before `done` is written.
         let (mut done, mut colour) = (0, 0);
         for (at, c) in text.char_indices() {
             if let Some(joiner) = self.joiner.take() {
@@ -185,7 +106,7 @@ impl Escaper {
                 _ => !is_hidden(c),
             };
             match (is_kept, c) {
-                // An emoji stays one with its selector.
+                // An emoji with its selector is still an emoji.
                 (true, '\u{fe0e}' | '\u{fe0f}') => {}
                 (true, _) if at < colour => {}
                 (true, _) => self.before = Before::of(c),
@@ -213,7 +134,7 @@ impl Escaper {
         }
     }
 
-    /// Bytes that are no UTF-8.
+    /// Writes bytes that are not UTF-8.
     fn bytes(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         for byte in bytes {
             self.end_joiner(out);
@@ -225,18 +146,18 @@ impl Escaper {
         }
     }
 
-    fn end_joiner(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn end_joiner(&mut self, out: &mut Vec<u8>) {
         if let Some(joiner) = self.joiner.take() {
             self.escape(joiner, out);
             self.before = Before::Other;
         }
     }
 
-    /// Appends what waited for more: nothing more comes.
-    fn finish(&mut self, out: &mut Vec<u8>) {
+    /// Appends what was held back. Nothing more will come.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         let partial = std::mem::take(&mut self.partial);
         match std::str::from_utf8(&partial) {
-            // The beginning of what might have become a colour.
+            // This could have become a colour, but the text has ended.
             Ok(text) if self.manner == Manner::Styled => {
                 out.extend(escaped(text, Manner::Words).bytes())
             }
@@ -246,7 +167,7 @@ impl Escaper {
     }
 }
 
-/// The length of a colour sequence (SGR) that the text begins with; `None` where the text ends too early to tell.
+/// The length of the colour sequence (SGR) at the start of the text; `None` if the text is too short to tell.
 fn colour_len(text: &str) -> Option<usize> {
     const LONGEST: usize = 32;
     let rest = match text.strip_prefix("\u{1b}[") {
@@ -262,14 +183,14 @@ fn colour_len(text: &str) -> Option<usize> {
     }
 }
 
-fn escaped(text: &str, manner: Manner) -> String {
+pub(super) fn escaped(text: &str, manner: Manner) -> String {
     let (mut escaper, mut out) = (Escaper::new(manner), Vec::with_capacity(text.len()));
     escaper.push(text.as_bytes(), &mut out);
     escaper.finish(&mut out);
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Text that a terminal shows and does not obey. Line feeds and tabs stay.
+/// The text with all characters escaped that a terminal would obey or not show. Line feeds and tabs stay.
 pub fn shown(text: &str) -> Cow<'_, str> {
     match text.contains(is_hidden) {
         true => Cow::Owned(escaped(text, Manner::Words)),
@@ -282,7 +203,7 @@ pub fn line(text: &str) -> String {
     shown(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
-/// A part of a text after escaping, for whoever points at it.
+/// A text after escaping, and where a part of it is now.
 pub fn shown_with_span(
     text: &str,
     span: std::ops::Range<usize>,
@@ -300,8 +221,8 @@ pub fn shown_with_span(
     (format!("{before}{inside}{}", part(after)), span)
 }
 
-/// Every line but the first moved in, so that no text can begin a line that looks like one of ours.
-fn folded(text: &str) -> String {
+/// The text with every line except the first indented, so that no text can imitate a line of ours.
+pub(super) fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for (i, line) in text.split('\n').enumerate() {
         if i > 0 {
@@ -315,226 +236,13 @@ fn folded(text: &str) -> String {
     folded
 }
 
-/// Bytes that are escaped at a time.
-const PIECE: usize = 64 << 10;
-
-/// Standard output.
-pub struct Out(BufWriter<Escaping>);
-
-struct Escaping {
-    escaper: Escaper,
-    to: StdoutLock<'static>,
-}
-
-impl Write for Escaping {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.escaper.manner == Manner::Plain {
-            return self.to.write(bytes);
-        }
-        // A large output comes whole, and must not be there twice.
-        let piece = &bytes[..bytes.len().min(PIECE)];
-        let mut out = Vec::with_capacity(piece.len());
-        self.escaper.push(piece, &mut out);
-        self.to.write_all(&out)?;
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let mut out = Vec::new();
-        self.escaper.end_joiner(&mut out);
-        self.to.write_all(&out)?;
-        self.to.flush()
-    }
-}
-
-impl Drop for Escaping {
-    fn drop(&mut self) {
-        let mut out = Vec::new();
-        self.escaper.finish(&mut out);
-        // Whoever wants to know whether everything was written has flushed.
-        let _ = self.to.write_all(&out);
-    }
-}
-
-impl Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl Out {
-    fn new(manner: Manner) -> Out {
-        Out(BufWriter::new(Escaping {
-            escaper: Escaper::new(manner),
-            to: io::stdout().lock(),
-        }))
-    }
-}
-
-/// Standard output for words that people read.
-pub fn words() -> Out {
-    Out::new(Manner::Words)
-}
-
-/// Standard output for words with colours of our own, where it shows them.
-pub fn styled_words() -> Out {
-    Out::new(match has_colours() {
-        true => Manner::Styled,
-        false => Manner::Words,
-    })
-}
-
-/// Standard output for JSON text.
-pub fn json() -> Out {
-    Out::new(Manner::Json)
-}
-
-/// Standard output for data that programs read, where it is no terminal.
-pub fn data() -> Out {
-    Out::new(match is_terminal() {
-        true => Manner::Words,
-        false => Manner::Plain,
-    })
-}
-
-/// Whether standard output is a terminal.
-pub fn is_terminal() -> bool {
-    io::stdout().is_terminal()
-}
-
-/// Whether standard output shows colours.
-pub fn has_colours() -> bool {
-    is_terminal() && std::env::var_os("NO_COLOR").is_none()
-}
-
-/// Writes a text to standard error. Only its first line begins at the margin.
-pub fn say(text: &str) {
-    say_as(&folded(text), Manner::Words);
-}
-
-/// Whether somebody at a terminal can be asked.
-pub fn can_ask() -> bool {
-    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    !is_ci && io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-/// Asks a question that has a yes and a no, and reads the answer. Anything but a yes is a no.
-pub fn ask(question: &str) -> io::Result<bool> {
-    let mut stderr = io::stderr().lock();
-    write!(
-        stderr,
-        "{} [y/N] ",
-        escaped(&folded(question), Manner::Words)
-    )?;
-    stderr.flush()?;
-    is_yes(io::stdin().lock())
-}
-
-fn is_yes(mut answers: impl BufRead) -> io::Result<bool> {
-    let mut answer = String::new();
-    answers.read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
-}
-
-/// Writes a JSON value to standard error, on a line of its own.
-pub fn say_json(value: &Value) {
-    say_as(&value.to_string(), Manner::Json);
-}
-
-fn say_as(text: &str, manner: Manner) {
-    let _ = writeln!(io::stderr().lock(), "{}", escaped(text, manner));
-}
-
-/// Writes what the reader of the command line has to say, which lays it out itself, to standard error or output.
-pub fn say_usage(text: &str, styled: &str, to_stderr: bool) -> io::Result<()> {
-    let is_styled = match to_stderr {
-        true => io::stderr().is_terminal(),
-        false => is_terminal(),
-    };
-    let text = match is_styled && std::env::var_os("NO_COLOR").is_none() {
-        true => escaped(styled, Manner::Styled),
-        false => escaped(text, Manner::Words),
-    };
-    match to_stderr {
-        true => io::stderr().lock().write_all(text.as_bytes()),
-        false => {
-            let mut out = io::stdout().lock();
-            out.write_all(text.as_bytes())?;
-            out.flush()
-        }
-    }
-}
-
-/// Lets panics be told here too: their messages may quote what a service said.
-pub fn tell_panics() {
-    std::panic::set_hook(Box::new(|panic| say(&format!("internal error: {panic}"))));
-}
-
-/// A line that moves on a terminal, and nothing elsewhere.
-#[derive(Clone)]
-pub struct Progress(ProgressBar);
-
-impl Progress {
-    /// Begins to move.
-    pub fn start() -> Progress {
-        if !io::stderr().is_terminal() {
-            return Progress(ProgressBar::hidden());
-        }
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(120));
-        Progress(bar)
-    }
-
-    /// Says what is under way.
-    pub fn set_message(&self, text: impl AsRef<str>) {
-        self.0.set_message(line(text.as_ref()));
-    }
-
-    /// Ends, and leaves nothing behind.
-    pub fn finish_and_clear(&self) {
-        self.0.finish_and_clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
 
-    #[test]
-    fn the_table_is_that_of_unicode() {
-        // Signs that enclose numbers and the like are format characters that can be seen.
-        let hidden = regex::Regex::new(concat!(
-            r"[[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Zl}\p{Zp}]",
-            r"--[\t\n\u{600}-\u{605}\u{6dd}\u{70f}\u{890}\u{891}\u{8e2}\u{110bd}\u{110cd}]]",
-        ));
-        let all: String = ('\0'..=char::MAX).collect();
-        let by_unicode: std::collections::HashSet<char> = hidden
-            .unwrap()
-            .find_iter(&all)
-            .flat_map(|found| found.as_str().chars())
-            .collect();
-        for c in all.chars() {
-            let is_noncharacter = matches!(u32::from(c) & 0xffff, 0xfffe | 0xffff);
-            if is_hidden(c) != by_unicode.contains(&c) {
-                assert!(
-                    is_hidden(c) && is_noncharacter,
-                    "{c:?} is hidden: {}",
-                    is_hidden(c)
-                );
-            }
-        }
-    }
-
-    /// What stands for a text in words, in JSON, and on one line.
+    /// Each: a text, and how it is written in words and in JSON.
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {
         for (text, words, json) in [
@@ -661,21 +369,5 @@ mod tests {
         let (shown, span) = shown_with_span(text, at..at + 2);
         assert_eq!(&shown[span], "\\u{1b}c");
         assert_eq!(shown, "a\\u{202e}b: \\u{1b}c d");
-    }
-
-    #[test]
-    fn only_a_yes_is_a_yes() {
-        for (answer, expected) in [
-            ("y\n", true),
-            ("Yes\n", true),
-            (" y \n", true),
-            ("\n", false),
-            ("", false),
-            ("n\n", false),
-            ("yeah\n", false),
-            ("\ny\n", false),
-        ] {
-            assert_eq!(is_yes(answer.as_bytes()).unwrap(), expected, "{answer:?}");
-        }
     }
 }
