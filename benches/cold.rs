@@ -10,7 +10,7 @@
 //!
 //! What is started is a copy of the program, as `cargo install` makes one. What a linker has just written lies in the
 //! system's cache page by page, and what was copied or read from disk in larger pieces that are mapped at once: the same
-//! call takes a fifth longer from the linker's own file.
+//! call takes a fifth longer, or more, from the linker's own file.
 //!
 //! `cargo bench --bench cold [-- PAIRS]`
 
