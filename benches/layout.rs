@@ -41,7 +41,7 @@ fn main() {
     // A name that brings in more than its functions would cost each where they are is left out.
     names.retain(|_, all| all.run > 0 && all.bytes - all.bytes_run <= PIECE * all.run);
     assert!(names.len() > 100, "{program} has no symbols");
-    let mut text = String::from("# Written by `cargo bench --bench layout`.\n");
+    let mut text = String::from("# Written by the benchmark `layout`.\n");
     for name in names.keys() {
         text.push_str(name);
         text.push('\n');

@@ -52,7 +52,9 @@ fn workspace() -> Workspace {
     workspace
 }
 
-/// Each case: what a file is replaced by, a call, its exit code and what it tells.
+/// The name of a case, a file and the text that replaces it, a call, its exit code, and what the call tells.
+type Case<'c> = (&'c str, &'c str, &'c str, &'c [&'c str], i32, &'c str);
+
 #[test]
 fn a_call_needs_of_a_sandbox_what_its_own_requests_need() {
     let special = "spec: 1\ntool: get-special\nservice: probe\ndescription: D.\naccess: read\nrequest: { method: GET, path: \"/things/\\x73pecial\" }\n";
@@ -66,7 +68,7 @@ fn a_call_needs_of_a_sandbox_what_its_own_requests_need() {
     let thing: &[&str] = &["get-thing", "id=thing-1"];
     let nearer: &[&str] = &["get-thing", "id=special"];
     let job: &[&str] = &["run-job"];
-    let cases: &[(&str, &str, &str, &[&str], i32, &str)] = &[
+    let cases: &[Case<'_>] = &[
         ("a list", "", "", list, 0, "list-things"),
         ("one thing", "", "", thing, 0, "get-thing"),
         ("a nearer path", "", "", nearer, 0, "get-special"),
