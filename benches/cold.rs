@@ -14,6 +14,12 @@
 //!
 //! `cargo bench --bench cold [-- PAIRS]`
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its ratios"
+)]
+
 mod support;
 
 #[path = "../tests/it/support/peak.rs"]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
+use crate::Catalog;
 use clap::Args;
 use serde_json::{Value, json};
-use toolrun::Catalog;
 
 use super::Done;
 use super::hints::trusting;

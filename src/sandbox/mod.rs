@@ -28,10 +28,7 @@ use serde_json::{Map, Value};
 
 pub use schema::SANDBOX;
 pub use server::{Server, serve};
-pub use spec::{
-    AlsoSpec, BucketsSpec, DataSpec, EnvelopeSpec, FaultSpec, FindSpec, IdCursorSpec, InsertSpec,
-    PageSpec, RefusalSpec, RouteSpec, SandboxSpec, SortSpec, TimesSpec,
-};
+pub use spec::SandboxSpec;
 
 use crate::catalog::{self, Catalog, LoadError};
 use crate::engine::error::Error;
@@ -42,6 +39,7 @@ use crate::tool::Tool;
 use data::{Data, RANDOM, Random, Values};
 use known::Known;
 use route::{Request, Route};
+use spec::RouteSpec;
 use store::Store;
 use tools::Tools;
 
@@ -353,7 +351,7 @@ impl Sandbox {
         if candidates.is_empty() {
             return Err(not_found(incoming));
         }
-        let (tool, args) = request::read(&candidates, incoming.query, incoming.body)?;
+        let (tool, args) = request::recognise(&candidates, incoming.query, incoming.body)?;
         let route = self.route(tool).ok_or_else(|| not_found(incoming))??;
         let request = Request {
             args,

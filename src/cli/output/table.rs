@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
+use crate::Tool;
+use crate::json::{Kind, Part};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
 use indexmap::IndexMap;
-use toolrun::Tool;
-use toolrun::json::{Kind, Part};
 use unicode_width::UnicodeWidthStr;
 
 use super::cell;
@@ -281,8 +281,8 @@ fn in_cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::json::Json;
     use pretty_assertions::assert_eq;
-    use toolrun::json::Json;
 
     use super::*;
 
@@ -321,7 +321,7 @@ mod tests {
         let json = Json::read(wide.into()).unwrap();
         match grid(&mut Vec::new(), json.part()) {
             Err(Failure::Told(exit::RESPONSE, text)) => {
-                assert!(text.contains("a cell of more than"), "{text}")
+                assert!(text.contains("a cell of more than"), "{text}");
             }
             _ => panic!("a cell that wide is refused"),
         }
