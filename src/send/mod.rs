@@ -34,6 +34,7 @@ pub use transport::{
 };
 
 use crate::plan::Method;
+use crate::project::HeaderFields;
 use crate::sign::{Redactor, SignedRequest};
 use crate::words::seconds;
 
@@ -339,9 +340,11 @@ impl Headers {
             list: OnceLock::new(),
         }
     }
+}
 
+impl HeaderFields for Headers {
     /// Names in lower case, and values with the secrets that were sent masked.
-    pub fn list(&self) -> &[(String, String)] {
+    fn list(&self) -> &[(String, String)] {
         self.list.get_or_init(|| {
             let fields = self.raw.iter().map(|(name, value)| {
                 let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
