@@ -17,7 +17,7 @@ use toolrun::{Catalog, Engine, Error, Files, Note, Page, Pages, Secret, Tool};
 use url::Url;
 
 use super::interrupt::{cancel, next_signal_ends, unless_interrupted};
-use super::output::{Format, Printer};
+use super::output::{Format, Printer, View};
 use super::terminal::{self, Progress, line, say};
 use super::{Done, Failure, arguments, exit, note, trust};
 
@@ -41,6 +41,8 @@ pub struct Call {
     /// How to print the output; a table on a terminal and JSON in a pipe unless given
     #[arg(long, short, value_enum, value_name = "FORMAT")]
     output: Option<Format>,
+    #[command(flatten)]
+    view: View,
     /// Print what would be sent, with secrets masked, and send nothing
     #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "http")]
     dry_run: Option<DryRun>,
@@ -116,6 +118,8 @@ impl Call {
             catalog = catalog.with_trusted_folder(folder.unwrap_or(Path::new("")));
             tool = catalog.tool(&self.name)?;
         }
+        let format = self.output.unwrap_or_else(Format::for_stdout);
+        self.view.check(format, &tool)?;
         let arguments = self.read_arguments(&tool)?;
         let waits = tool.wait.is_some() && !self.no_wait;
         let waiting = waits.then(Progress::start);
@@ -280,7 +284,7 @@ impl Call {
                 note(&format!("{} has no pages; there is one answer", tool.name));
             }
             let page = self.page(engine, tool, arguments).await?;
-            return print_one(&page, tool, format);
+            return print_one(&page, tool, format, &self.view);
         }
         if tool.paging.is_none() {
             note(&format!("{} has no pages; there is one answer", tool.name));
@@ -297,7 +301,7 @@ impl Call {
             max_items: self.max_items,
         };
         let mut pages = engine.pages(tool, arguments, limits)?;
-        let mut printer = WalkPrinter::new(format, tool);
+        let mut printer = WalkPrinter::new(format, tool, &self.view);
         let progress = Progress::start();
         let read = read_pages(&mut pages, &mut printer, &progress).await;
         progress.finish_and_clear();
@@ -359,7 +363,7 @@ impl Call {
         };
         if !to_stdout {
             let format = self.output.unwrap_or_else(Format::for_stdout);
-            return Printer::new(format, tool).whole(&outcome.output, &[]);
+            return Printer::new(format, tool, &self.view).whole(&outcome.output, &[]);
         }
         // A rule may have found that there is nothing.
         if to.path().exists() {
@@ -389,9 +393,10 @@ fn usage(message: &str) -> Failure {
 }
 
 /// Prints the one response of a call, and says so where it is one page of more.
-fn print_one(page: &Page, tool: &Tool, format: Format) -> Done {
-    let mut printer = Printer::new(format, tool);
+fn print_one(page: &Page, tool: &Tool, format: Format, view: &View) -> Done {
+    let mut printer = Printer::new(format, tool, view);
     let mut notes: Vec<Note> = page.more.iter().cloned().collect();
+    let mut printed = Ok(());
     if format == Format::Raw {
         notes.retain(|note| !is_told(note, &vec![(None, page.body.part())]));
         printer.raw(&page.response.body)?;
@@ -399,7 +404,10 @@ fn print_one(page: &Page, tool: &Tool, format: Format) -> Done {
         let output = page.output(tool)?;
         let beside = beside_rows(output.part(), tool, format);
         notes.retain(|note| !is_told(note, &beside));
-        printer.whole(&output, &notes)?;
+        printed = printer.whole(&output, &notes);
+        if matches!(printed, Err(Failure::Closed)) {
+            return printed;
+        }
     }
     for text in &notes {
         match text.stopped {
@@ -407,7 +415,7 @@ fn print_one(page: &Page, tool: &Tool, format: Format) -> Done {
             _ => note(&text.to_string()),
         }
     }
-    Ok(())
+    printed
 }
 
 /// What is printed beside the rows: members, or a value without a name.
@@ -416,7 +424,7 @@ type Beside<'o> = Vec<(Option<Key<'o>>, Part<'o>)>;
 fn beside_rows<'o>(output: Part<'o>, tool: &Tool, format: Format) -> Beside<'o> {
     let has_rows = tool.projection.rows(output).is_some();
     let key = tool.projection.rows_key();
-    match key.filter(|_| !matches!(format, Format::Ndjson | Format::Csv)) {
+    match key.filter(|_| !format.has_rows_alone()) {
         Some(rows) if output.kind() == Kind::Object => output
             .members()
             .filter(|(key, _)| !key.is(rows))
@@ -503,15 +511,18 @@ struct WalkPrinter<'t> {
     printer: Printer<'t>,
     format: Format,
     tool: &'t Tool,
+    /// Whether all rows are gathered before any is printed.
+    gathers: bool,
     gathered: Gathered,
 }
 
 impl<'t> WalkPrinter<'t> {
-    fn new(format: Format, tool: &'t Tool) -> WalkPrinter<'t> {
+    fn new(format: Format, tool: &'t Tool, view: &'t View) -> WalkPrinter<'t> {
         WalkPrinter {
-            printer: Printer::new(format, tool),
+            printer: Printer::new(format, tool, view),
             format,
             tool,
+            gathers: view.sort.is_some(),
             gathered: Gathered::default(),
         }
     }
@@ -519,8 +530,10 @@ impl<'t> WalkPrinter<'t> {
     fn take(&mut self, pages: &mut Pages<'_>, page: Page) -> Done {
         match self.format {
             Format::Raw => self.printer.raw_page(&page.response.body),
-            Format::Ndjson | Format::Csv => self.printer.page(&pages.output(&page)?),
-            Format::Json | Format::Yaml | Format::Table => {
+            Format::Ndjson | Format::Csv if !self.gathers => {
+                self.printer.page(&pages.output(&page)?)
+            }
+            _ => {
                 let output = pages.output(&page)?;
                 self.gathered.add(self.tool, page, output);
                 Ok(())

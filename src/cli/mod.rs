@@ -11,6 +11,7 @@ mod import;
 mod interrupt;
 mod list;
 mod output;
+mod pager;
 mod report;
 mod sandbox;
 mod schemas;

@@ -6,11 +6,13 @@
 //! - Data ([`data`]: csv, yaml, raw) is escaped on a terminal, and left as it is in a pipe or a file.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
+
+use super::pager::Sink;
 
 /// Characters that a terminal obeys or does not show, beside control characters: those of the Unicode properties
 /// `Default_Ignorable_Code_Point` and `Bidi_Control`, line and paragraph separators, and the format controls of
@@ -323,7 +325,7 @@ pub struct Out(BufWriter<Escaping>);
 
 struct Escaping {
     escaper: Escaper,
-    to: StdoutLock<'static>,
+    to: Sink,
 }
 
 impl Write for Escaping {
@@ -370,8 +372,20 @@ impl Out {
     fn new(manner: Manner) -> Out {
         Out(BufWriter::new(Escaping {
             escaper: Escaper::new(manner),
-            to: io::stdout().lock(),
+            to: Sink::new(io::stdout().lock()),
         }))
+    }
+
+    /// The same through a pager, where it is longer than the terminal. Nothing is shown before [`Out::end`] otherwise.
+    pub fn paged(mut self) -> Out {
+        self.0.get_mut().to.page();
+        self
+    }
+
+    /// Ends the output, and waits for the user who reads it in a pager.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.0.get_mut().to.end()
     }
 }
 
@@ -408,7 +422,55 @@ pub fn is_terminal() -> bool {
 
 /// Whether standard output shows colours.
 pub fn has_colours() -> bool {
-    is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    shows_colours(is_terminal())
+}
+
+/// Whether a stream shows colours: on a terminal that can, or where the user insists.
+fn shows_colours(is_terminal: bool) -> bool {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if variable("NO_COLOR").is_some() {
+        return false;
+    }
+    let is_forced = variable("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+    let is_wanted = variable("CLICOLOR").is_none_or(|value| value != "0");
+    let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
+    is_forced || (is_terminal && is_wanted && !is_dumb)
+}
+
+/// Whether nothing is known of what the terminal can do.
+pub fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
+/// The columns of the terminal; 80 where they are not known.
+pub fn width() -> usize {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    let width = size.map_or(0, |(width, _)| usize::from(width.0));
+    if width == 0 { 80 } else { width }
+}
+
+/// The lines of the terminal; 24 where they are not known.
+pub fn height() -> usize {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    let height = size.map_or(0, |(_, height)| usize::from(height.0));
+    if height == 0 { 24 } else { height }
+}
+
+/// Text that stands out, where standard output shows colours. It goes to [`styled_words`].
+pub fn bold(text: &str) -> Cow<'_, str> {
+    styled(text, "1")
+}
+
+/// Text that stands back.
+pub fn dim(text: &str) -> Cow<'_, str> {
+    styled(text, "2")
+}
+
+fn styled<'t>(text: &'t str, style: &str) -> Cow<'t, str> {
+    match has_colours() && !text.is_empty() {
+        true => Cow::Owned(format!("\u{1b}[{style}m{text}\u{1b}[0m")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 /// Writes a text to standard error. Only its first line begins at the margin.
@@ -451,11 +513,11 @@ fn say_as(text: &str, manner: Manner) {
 
 /// Writes what the reader of the command line has to say, which lays it out itself, to standard error or output.
 pub fn say_usage(text: &str, styled: &str, to_stderr: bool) -> io::Result<()> {
-    let is_styled = match to_stderr {
+    let is_terminal = match to_stderr {
         true => io::stderr().is_terminal(),
         false => is_terminal(),
     };
-    let text = match is_styled && std::env::var_os("NO_COLOR").is_none() {
+    let text = match shows_colours(is_terminal) {
         true => escaped(styled, Manner::Styled),
         false => escaped(text, Manner::Words),
     };

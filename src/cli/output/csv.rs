@@ -9,6 +9,8 @@ use tempfile::SpooledTempFile;
 use toolrun::json::{Json, Kind, Part, write};
 
 use super::cell;
+use super::columns::Columns;
+use super::view::VALUE;
 use crate::cli::{Done, Failure, exit};
 
 /// Bytes of rows that are kept in memory while the header is not known; more go to a temporary file.
@@ -16,16 +18,10 @@ const IN_MEMORY: usize = 128 << 10;
 /// Columns at the most: each row has a cell for each, so that a body in which every row has a key of its own would
 /// become as many cells as the square of its rows.
 const COLUMNS: usize = 10_000;
-/// The column of rows that have no members.
-const VALUE: &str = "value";
-
 /// A table that is written row by row.
 pub enum Sheet {
     /// The descriptor names the columns, so that rows can be written as they come.
-    Known {
-        columns: IndexSet<String>,
-        begun: bool,
-    },
+    Known { columns: Columns, begun: bool },
     /// Each row may bring a column of its own, so that rows wait until the last one has come.
     Open(Box<Spool>),
 }
@@ -42,17 +38,22 @@ pub struct Spool {
     columns: IndexSet<String>,
     /// Whether some row has no members.
     has_values: bool,
+    has_header: bool,
 }
 
 impl Sheet {
     /// A table with these columns; with those that its rows have, where none are given.
-    pub fn new(columns: Option<Vec<String>>) -> Sheet {
+    pub fn new(columns: Option<Columns>, has_header: bool) -> Sheet {
         match columns {
             Some(columns) => Sheet::Known {
-                columns: columns.into_iter().collect(),
-                begun: false,
+                columns,
+                begun: !has_header,
             },
-            None => Sheet::Open(Box::new(Spool::new(tempfile::spooled_tempfile(IN_MEMORY)))),
+            None => {
+                let mut spool = Spool::new(tempfile::spooled_tempfile(IN_MEMORY));
+                spool.has_header = has_header;
+                Sheet::Open(Box::new(spool))
+            }
         }
     }
 
@@ -98,6 +99,7 @@ impl Spool {
             failure: None,
             columns: IndexSet::new(),
             has_values: false,
+            has_header: true,
         }
     }
 
@@ -144,8 +146,11 @@ impl Spool {
             if self.has_values {
                 columns.insert(VALUE.to_owned());
             }
-            writer.write_record(&columns).map_err(io_error)?;
+            if self.has_header {
+                writer.write_record(&columns).map_err(io_error)?;
+            }
         }
+        let columns = Columns::found(columns);
         // What is still in memory need not go to a file first, which may be full.
         let (mut file, buffered) = self.rows.into_parts();
         let buffered = buffered.unwrap_or_default();
@@ -156,7 +161,9 @@ impl Spool {
             let line = line?;
             if !line.is_empty() {
                 let row = Json::read(line.into()).map_err(io::Error::other)?;
-                write_row(&mut writer, &columns, row.part())?;
+                let mut cells = Vec::with_capacity(columns.count());
+                columns.cells(row.part(), &mut cells);
+                write_row(&mut writer, &cells)?;
             }
         }
         writer.flush()
@@ -190,42 +197,27 @@ fn too_wide() -> Failure {
 
 fn write_rows<'o>(
     out: &mut impl Write,
-    columns: &IndexSet<String>,
+    columns: &Columns,
     needs_header: bool,
-    mut rows: impl Iterator<Item = Part<'o>>,
+    rows: impl Iterator<Item = Part<'o>>,
 ) -> io::Result<()> {
     let mut writer = ::csv::Writer::from_writer(out);
     if needs_header {
-        writer.write_record(columns).map_err(io_error)?;
+        writer.write_record(columns.names()).map_err(io_error)?;
     }
-    rows.try_for_each(|row| write_row(&mut writer, columns, row))?;
+    let mut cells = Vec::new();
+    for row in rows {
+        columns.cells(row, &mut cells);
+        write_row(&mut writer, &cells)?;
+    }
     writer.flush()
 }
 
-fn write_row(
-    writer: &mut ::csv::Writer<impl Write>,
-    columns: &IndexSet<String>,
-    row: Part<'_>,
-) -> io::Result<()> {
-    let cells: Vec<Cow<'_, str>> = match row.kind() {
-        Kind::Object => {
-            let mut cells = vec![Cow::Borrowed(""); columns.len()];
-            for (key, member) in row.members() {
-                if let Some(at) = columns.get_index_of(&*key.name()) {
-                    cells[at] = cell(member);
-                }
-            }
-            cells
-        }
-        _ if columns.is_empty() => vec![cell(row)],
-        _ => columns
-            .iter()
-            .map(|name| match name == VALUE {
-                true => cell(row),
-                false => Cow::Borrowed(""),
-            })
-            .collect(),
-    };
+fn write_row(writer: &mut ::csv::Writer<impl Write>, cells: &[Option<Part<'_>>]) -> io::Result<()> {
+    let cells: Vec<Cow<'_, str>> = cells
+        .iter()
+        .map(|part| part.map(cell).unwrap_or_default())
+        .collect();
     let cells = cells.iter().map(|cell| cell.as_bytes());
     writer.write_record(cells).map_err(io_error)
 }
@@ -238,7 +230,8 @@ mod tests {
     use super::*;
 
     fn written(columns: Option<Vec<String>>, pages: &[Value]) -> String {
-        let mut sheet = Sheet::new(columns);
+        let columns = columns.map(|columns| Columns::found(columns.into_iter().collect()));
+        let mut sheet = Sheet::new(columns, true);
         let mut out = Vec::new();
         for page in pages {
             let page = Json::of(page);
@@ -276,7 +269,7 @@ mod tests {
 
     #[test]
     fn many_rows_wait_in_a_file() {
-        let mut sheet = Sheet::new(None);
+        let mut sheet = Sheet::new(None, true);
         let row = json!({ "text": "x".repeat(1000) });
         let rows = Json::of(&json!(vec![row; 1000]));
         let mut out = Vec::new();
