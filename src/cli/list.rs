@@ -166,12 +166,12 @@ fn grouped(out: &mut impl Write, tools: &[Listed], most: usize) -> io::Result<()
             None => groups.push((group, vec![tool])),
         }
     }
-    let widest = tools.iter().map(|tool| width(&line(&tool.name))).max();
-    let indent = 2 + widest.unwrap_or_default() + GAP;
     for (at, (group, members)) in groups.iter().enumerate() {
         if at > 0 {
             writeln!(out)?;
         }
+        let widest = members.iter().map(|tool| width(&line(&tool.name))).max();
+        let indent = 2 + widest.unwrap_or_default() + GAP;
         writeln!(out, "{}", bold(&line(group)))?;
         for tool in members {
             let name = padded(&format!("  {}", line(&tool.name)), indent, false);

@@ -79,6 +79,12 @@ pub fn can_be_cut(text: &str) -> bool {
     pieces(text).nth(1).is_some()
 }
 
+/// The widest piece of a text.
+pub fn widest_piece(text: &str) -> usize {
+    let widths = pieces(text).map(|piece| width(piece.trim_end()));
+    widths.max().unwrap_or_default()
+}
+
 /// The text in at most so many columns: whole, or its first words and an ellipsis.
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     if width(text) <= most {

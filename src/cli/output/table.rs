@@ -11,7 +11,7 @@ use toolrun::json::{Kind, Part};
 use super::cell;
 use super::cells::{self, is_empty, is_numeric};
 use super::columns::Columns;
-use super::layout::{self, GAP, Need, cut, fit, padded, width, wrap};
+use super::layout::{self, GAP, Need, cut, fit, padded, widest_piece, width, wrap};
 use super::view::{VALUE, View, field};
 use crate::cli::Done;
 use crate::cli::terminal::{bold, dim, line};
@@ -261,7 +261,8 @@ impl<W: Write> Screen<'_, W> {
     /// An output without rows.
     fn record(&mut self, output: Part<'_>) -> Done {
         if output.kind() != Kind::Object {
-            return self.value(VALUE, output, 0, self.most);
+            let lines = self.lines(VALUE, output);
+            return self.value(&lines, 0);
         }
         let asked = self.view.shown();
         let all: Vec<(String, Part<'_>)> = match asked {
@@ -303,41 +304,57 @@ impl<W: Write> Screen<'_, W> {
 
     fn entries(&mut self, entries: &[(String, Part<'_>)]) -> Done {
         let names: Vec<String> = entries.iter().map(|(name, _)| line(name)).collect();
-        let widest = names
-            .iter()
-            .map(|name| width(name))
-            .filter(|width| *width <= NAME);
-        let widest = widest.max().unwrap_or(NAME);
+        let widest = names.iter().map(|name| width(name));
+        let widest = widest.filter(|width| *width <= NAME).max().unwrap_or(NAME);
+        let indent = widest + GAP;
         for (name, (key, part)) in names.iter().zip(entries) {
-            let indent = widest + GAP;
-            match width(name) <= widest && indent + VALUES <= self.most {
+            let lines = self.lines(key, *part);
+            let is_beside = width(name) <= widest && self.has_room(&lines, indent, VALUES);
+            match is_beside {
                 true => {
                     write!(self.out, "{}", bold(&padded(name, indent, false)))?;
-                    self.value(key, *part, indent, self.most - indent)?;
+                    self.value(&lines, indent)?;
                 }
+                // On lines of its own, and at the margin where it would be broken otherwise.
                 false => {
-                    write!(self.out, "{}\n  ", bold(name))?;
-                    self.value(key, *part, 2, self.most.saturating_sub(2).max(1))?;
+                    writeln!(self.out, "{}", bold(name))?;
+                    let indent = if self.has_room(&lines, GAP, 1) {
+                        GAP
+                    } else {
+                        0
+                    };
+                    write!(self.out, "{}", " ".repeat(indent))?;
+                    self.value(&lines, indent)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// A value in lines that are moved in, so that none looks like another name.
-    fn value(&mut self, name: &str, part: Part<'_>, indent: usize, most: usize) -> Done {
-        let lines: Vec<String> = match part.kind() {
-            Kind::String if !is_numeric(part) => cell(part).split('\n').map(line).collect(),
-            Kind::Null => vec!["-".to_owned()],
-            Kind::Array | Kind::Object => vec![self.nested(name, part, most)],
-            _ => vec![cells::short(name, part)],
-        };
-        let margin = " ".repeat(indent);
-        for (at, wrapped) in lines.iter().flat_map(|text| wrap(text, most)).enumerate() {
+    /// Whether a text has so much room behind the margin, and none of its words would be broken.
+    fn has_room(&self, lines: &[String], indent: usize, least: usize) -> bool {
+        let room = self.most.saturating_sub(indent);
+        room >= least && lines.iter().all(|text| widest_piece(text) <= room)
+    }
+
+    /// Writes lines that are moved in, so that none looks like another name.
+    fn value(&mut self, lines: &[String], indent: usize) -> Done {
+        let (margin, room) = (" ".repeat(indent), self.most.saturating_sub(indent).max(1));
+        for (at, wrapped) in lines.iter().flat_map(|text| wrap(text, room)).enumerate() {
             let margin = if at == 0 { "" } else { &margin };
             writeln!(self.out, "{}", format!("{margin}{wrapped}").trim_end())?;
         }
         Ok(())
+    }
+
+    /// The lines of a value.
+    fn lines(&mut self, name: &str, part: Part<'_>) -> Vec<String> {
+        match part.kind() {
+            Kind::String if !is_numeric(part) => cell(part).split('\n').map(line).collect(),
+            Kind::Null => vec!["-".to_owned()],
+            Kind::Array | Kind::Object => vec![self.nested(name, part, self.most)],
+            _ => vec![cells::short(name, part)],
+        }
     }
 
     /// What is nested deeper than a record shows.
@@ -375,18 +392,21 @@ impl LeftOut {
     fn told(&self) -> String {
         let mut parts = Vec::new();
         if !self.hidden.is_empty() {
-            parts.push(format!("hidden: {}", list(&self.hidden)));
+            let names = list(&self.hidden);
+            parts.push(format!(
+                "hidden: {names} (--wide, --columns or -o json shows them)"
+            ));
         }
         if !self.empty.is_empty() {
             parts.push(format!("empty: {}", list(&self.empty)));
         }
-        let how = match (self.hidden.is_empty(), self.has_cut, self.has_sums) {
-            (false, ..) => "--wide, --columns or -o json shows them",
-            (true, true, _) => "some texts are cut: --wide shows them whole",
-            (true, false, true) => "--wide or -o json shows what is summed up",
-            (true, false, false) => "",
-        };
-        parts.extend(Some(how.to_owned()).filter(|how| !how.is_empty()));
+        match (self.has_cut, self.has_sums) {
+            (true, _) => parts.push("some texts are cut: --wide shows them whole".to_owned()),
+            (_, true) if self.hidden.is_empty() => {
+                parts.push("--wide or -o json shows what is summed up".to_owned());
+            }
+            _ => {}
+        }
         parts.join("; ")
     }
 }
@@ -446,5 +466,174 @@ fn flat(name: String, part: Part<'_>) -> Vec<(String, Part<'_>)> {
             .map(|(key, inner)| (format!("{name}.{}", key.name()), inner))
             .collect(),
         false => vec![(name, part)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use toolrun::json::Json;
+
+    use super::*;
+
+    /// The screen of rows, without colours.
+    fn screen(rows: &str, most: usize, view: &View) -> String {
+        let json = Json::read(rows.to_owned().into()).unwrap();
+        let mut out = Vec::new();
+        let mut screen = Screen {
+            out: &mut out,
+            view,
+            most,
+            left_out: LeftOut::default(),
+        };
+        screen.rows(json.part(), None).unwrap();
+        screen.tell().unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let colour = regex::Regex::new("\u{1b}\\[[0-9]*m").unwrap();
+        colour.replace_all(&text, "").into_owned()
+    }
+
+    /// Words of made-up rows; those that the rows must show whole or not at all are kept.
+    struct Maker {
+        random: fastrand::Rng,
+        whole: BTreeSet<String>,
+    }
+
+    impl Maker {
+        fn id(&mut self) -> String {
+            let length = self.random.usize(1..30);
+            let tail: String = (0..length).map(|_| self.random.alphanumeric()).collect();
+            let prefix = ["user_9", "7", "a-1-", "https://x.test/8?", "6@x.test"];
+            let id = format!("{}{tail}", self.random.choice(prefix).unwrap_or_default());
+            self.whole.insert(id.clone());
+            id
+        }
+
+        fn date(&mut self) -> String {
+            let r = &mut self.random;
+            let date = format!(
+                "20{:02}-{:02}-{:02}T{:02}:00:00.427722Z",
+                r.u8(10..99),
+                r.u8(1..12),
+                r.u8(1..28),
+                r.u8(0..23)
+            );
+            self.whole.insert(date.clone());
+            date
+        }
+
+        fn number(&mut self, name: &str) -> String {
+            let number = match self.random.bool() {
+                true => self.random.i64(..).to_string(),
+                false => format!("{}.{}", self.random.u32(..), self.random.u32(1..)),
+            };
+            let shown = match cells::is_quantity(name) {
+                true => cells::thousands(&number).into_owned(),
+                false => number.clone(),
+            };
+            self.whole.insert(shown);
+            number
+        }
+
+        fn words(&mut self) -> String {
+            let count = self.random.usize(2..20);
+            let words: Vec<String> = (0..count)
+                .map(|_| match self.random.u8(0..4) {
+                    0 => self.id(),
+                    1 => "漢字かな".to_owned(),
+                    _ => "some".to_owned(),
+                })
+                .collect();
+            words.join(" ")
+        }
+
+        fn value(&mut self, name: &str) -> String {
+            let quoted = |text: String| serde_json::to_string(&text).unwrap();
+            match self.random.u8(0..12) {
+                0 => "null".to_owned(),
+                1 => format!("[{},{}]", quoted(self.id()), quoted(self.id())),
+                2 => format!("{{\"inner\":{}}}", self.number("inner")),
+                3 | 4 => quoted(self.words()),
+                5 | 6 => self.number(name),
+                7 => quoted(self.date()),
+                _ => quoted(self.id()),
+            }
+        }
+    }
+
+    const NAMES: [&str; 8] = [
+        "id",
+        "name",
+        "created_at",
+        "total_input_tokens",
+        "number",
+        "note",
+        "cache_read_tokens",
+        "tags",
+    ];
+
+    #[test]
+    fn no_number_id_or_date_is_broken_at_any_width() {
+        for seed in 0..12 {
+            let mut maker = Maker {
+                random: fastrand::Rng::with_seed(seed),
+                whole: BTreeSet::new(),
+            };
+            let rows: Vec<String> = (0..maker.random.usize(1..6))
+                .map(|_| {
+                    let members = NAMES.map(|name| format!("\"{name}\":{}", maker.value(name)));
+                    format!("{{{}}}", members.join(","))
+                })
+                .collect();
+            let rows = format!("[{}]", rows.join(","));
+            for most in 20..=200 {
+                let screen = screen(&rows, most, &View::default());
+                // Words stand between spaces, beside a wide character, or in the text of something nested.
+                let of_words = |c: char| {
+                    c.is_whitespace()
+                        || ('\u{3000}'..'\u{a000}').contains(&c)
+                        || "…\"{}[]".contains(c)
+                };
+                for word in screen.split(of_words) {
+                    let word = word.trim_end_matches([',', ':']);
+                    let is_sum = word.parse::<u8>().is_ok();
+                    let has_digit = word.contains(|c: char| c.is_ascii_digit());
+                    assert!(
+                        !has_digit || is_sum || maker.whole.contains(word),
+                        "seed {seed}, {most} columns: {word}\n{screen}\n{rows}"
+                    );
+                }
+                for line in screen.lines().filter(|line| width(line) > most) {
+                    let words = line.split_whitespace().count();
+                    assert!(words == 1, "seed {seed}, {most} columns: {line}\n{screen}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_without_members_have_a_heading() {
+        let view = View::default();
+        assert_eq!(screen("[1, 22]", 80, &view), "value\n    1\n   22\n");
+        assert_eq!(
+            screen("[{}, {}]", 80, &view),
+            "2 rows with nothing in them\n"
+        );
+        assert_eq!(screen("[]", 80, &view), "nothing\n");
+        assert_eq!(
+            screen("[{\"a\": null}]", 80, &view),
+            "(a row with nothing in it)\n\nempty: a\n"
+        );
+    }
+
+    #[test]
+    fn rows_of_very_many_columns_are_records() {
+        let rows: Vec<String> = (0..COLUMNS + 1)
+            .map(|i| format!("{{\"k{i}\":{i}}}"))
+            .collect();
+        let screen = screen(&format!("[{}]", rows.join(",")), 80, &View::default());
+        assert!(screen.starts_with("k0  0\n\nk1  1\n"), "{screen}");
+        assert!(screen.ends_with("k1000  1000\n"), "{screen}");
     }
 }

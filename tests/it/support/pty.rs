@@ -11,12 +11,17 @@ use rustix::termios::{Winsize, tcsetwinsize};
 /// Runs a command with standard output and standard error on a terminal; gives the exit code and the bytes that the
 /// terminal got. Line ends are `\n` again, which a terminal's driver makes `\r\n`.
 pub fn on_terminal(command: &mut Command) -> (i32, Vec<u8>) {
+    on_terminal_of(240, command)
+}
+
+/// The same on a terminal of so many columns and 50 lines.
+pub fn on_terminal_of(columns: u16, command: &mut Command) -> (i32, Vec<u8>) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
     grantpt(&ours).expect("it is granted");
     unlockpt(&ours).expect("it is unlocked");
     let size = Winsize {
         ws_row: 50,
-        ws_col: 240,
+        ws_col: columns,
         ws_xpixel: 0,
         ws_ypixel: 0,
     };
