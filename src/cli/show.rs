@@ -93,7 +93,8 @@ fn as_text(tool: &Tool, most: Option<usize>) -> String {
     let title = line(tool.title.as_deref().unwrap_or(&tool.name));
     let title = laid_out(&format!("{} - {title}", tool.qualified_name()), 0, most);
     let description = laid_out(&shown(&tool.description), 0, most);
-    let _ = writeln!(text, "{title}\n\n{description}\n");
+    let title: Vec<_> = title.lines().map(bold).collect();
+    let _ = writeln!(text, "{}\n\n{description}\n", title.join("\n"));
     let mut fact = |name: &str, value: &str| {
         let value = laid_out(&line(value), NAME, most);
         let _ = writeln!(text, "{name:<NAME$}{value}");

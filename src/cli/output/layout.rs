@@ -269,7 +269,11 @@ mod tests {
                 8,
                 "e\u{301}te\u{301} a\u{300} …",
             ),
-            ("👨\u{200d}👩\u{200d}👧 👍🏽 👍🏽", 6, "👨\u{200d}👩\u{200d}👧…"),
+            (
+                "👨\u{200d}👩\u{200d}👧 👍🏽 👍🏽",
+                6,
+                "👨\u{200d}👩\u{200d}👧 👍🏽…",
+            ),
         ] {
             let cut = cut(text, most);
             assert!(width(&cut) <= most, "{text} {most}: {cut}");

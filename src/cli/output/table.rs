@@ -528,11 +528,11 @@ mod tests {
                 true => self.random.i64(..).to_string(),
                 false => format!("{}.{}", self.random.u32(..), self.random.u32(1..)),
             };
-            let shown = match cells::is_quantity(name) {
-                true => cells::thousands(&number).into_owned(),
-                false => number.clone(),
-            };
-            self.whole.insert(shown);
+            if cells::is_quantity(name) {
+                self.whole.insert(cells::thousands(&number).into_owned());
+            }
+            // It stays as it is in the text of what is nested.
+            self.whole.insert(number.clone());
             number
         }
 
@@ -553,7 +553,11 @@ mod tests {
             match self.random.u8(0..12) {
                 0 => "null".to_owned(),
                 1 => format!("[{},{}]", quoted(self.id()), quoted(self.id())),
-                2 => format!("{{\"inner\":{}}}", self.number("inner")),
+                2 => format!(
+                    "{{\"inner\":{},\"more\":{}}}",
+                    self.number(&format!("{name}.inner")),
+                    self.number(&format!("{name}.more"))
+                ),
                 3 | 4 => quoted(self.words()),
                 5 | 6 => self.number(name),
                 7 => quoted(self.date()),

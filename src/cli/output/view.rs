@@ -254,7 +254,7 @@ fn unknown(name: &str, there: &IndexSet<String>) -> Failure {
         false => format!("there are {}", names.join(", ")),
     };
     usage(&format!(
-        "no field of the rows is called `{name}`{meant}; {there}"
+        "no field of the rows is called `{name}`; {there}{meant}"
     ))
 }
 
