@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use support::{KEY, Server, median, tools_folder};
-use toolrun::{Catalog, Engine, Secret};
+use toolrun::{Call, Catalog, Engine, Secret};
 
 const CALLS: usize = 400;
 
@@ -68,7 +68,7 @@ fn main() {
                     let started = Instant::now();
                     for _ in 0..CALLS {
                         let outcome = engine
-                            .call(&tool, json!({ "limit": limit }))
+                            .call(Call::new(&tool, json!({ "limit": limit })))
                             .await
                             .expect("the call works");
                         std::hint::black_box(outcome.output);

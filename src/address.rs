@@ -1,24 +1,24 @@
-//! Addresses: which of them are this machine, which are of the public internet, and which are neither; and which URLs
-//! are a service's own.
+//! Addresses: which belong to this machine, which to the public internet, and which to neither. Also which URLs belong
+//! to a service.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use percent_encoding::percent_decode;
 use url::{Host, Url};
 
-/// Where a URL leads that is not the service's own.
+/// Where a URL leads, when it does not belong to the service.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Elsewhere {
-    /// To another origin, or to what has none, such as a script.
+    /// To another origin, or it has no origin, such as a script.
     Origin,
     /// To the service, with credentials in the URL.
     Credentials,
-    /// To a path of the service that is not below its base path, which is this.
+    /// To a path of the service that is not below this base path.
     Path(String),
 }
 
-/// Whether a URL that a service gave is the service's own, as every request of the service is: on its origin, below its
-/// base path and without credentials. All that follows such a URL asks here.
+/// Checks that a URL from a service belongs to that service, as all its requests must: on its origin, below its base
+/// path and without credentials. Every place that follows such a URL calls this.
 ///
 /// # Errors
 /// Where it leads instead.
@@ -36,11 +36,11 @@ pub fn must_be_own(url: &Url, base: &Url) -> Result<(), Elsewhere> {
     }
 }
 
-/// How often a path may be percent-encoded and still be understood by some server.
+/// How many times a path may be percent-encoded such that some server still decodes it.
 const MOST_DECODED: usize = 4;
 
-/// Whether a path is the base path or stands below it, also for servers that decode a path, once or more often, before
-/// they take it apart, that take `\` for `/`, or that take what follows a `;` for no part of a segment.
+/// Whether a path is the base path or is below it. This must hold for all servers: some decode a path, once or more
+/// often, before they split it, some take `\` for `/`, and some drop the part of a segment behind a `;`.
 fn is_below(path: &str, base: &str) -> bool {
     let rest = path.strip_prefix(base);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -67,8 +67,7 @@ type Block4 = (Ipv4Addr, u32, &'static str);
 /// The same for IPv6.
 type Block6 = (Ipv6Addr, u32, &'static str);
 
-/// Blocks that are not of the public internet: the IANA IPv4 Special-Purpose Address Registry (RFC 6890), and the
-/// classes D and E.
+/// Blocks that are not public: the IANA IPv4 Special-Purpose Address Registry (RFC 6890), and the classes D and E.
 const BLOCKS_4: [Block4; 16] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8, "an address of this network"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "a private address"),
@@ -211,14 +210,14 @@ const BLOCKS_6: [Block6; 22] = [
     ),
 ];
 
-/// The prefix under which a network without IPv4 gives IPv4 services an address (RFC 6052).
+/// The prefix under which a network without IPv4 gives IPv4 services an IPv6 address (RFC 6052).
 const NAT64: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);
 
-/// Unicast addresses of the internet are given out of 2000::/3 alone.
+/// Public unicast addresses all come from 2000::/3.
 const GLOBAL_UNICAST: (u16, u16) = (0xe000, 0x2000);
 
-/// Whether the URL's host is written as this machine. A name such as `x.localhost` is a claim: the client sends
-/// nothing unless the name resolves here.
+/// Whether the URL names this machine. A name such as `x.localhost` is only a claim: the client sends nothing unless
+/// the name resolves to this machine.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => is_loopback_name(name),
@@ -233,7 +232,7 @@ pub fn is_loopback_name(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// What the URL's host is, where it is written as an address that is not of the public internet.
+/// What the URL's host is, if it is written as an address that is not public.
 pub fn special_literal(url: &Url) -> Option<&'static str> {
     match url.host() {
         Some(Host::Ipv4(address)) => special(IpAddr::V4(address)),
@@ -242,7 +241,7 @@ pub fn special_literal(url: &Url) -> Option<&'static str> {
     }
 }
 
-/// What an address is that is not of the public internet, such as "a private address"; `None` for a public one.
+/// What an address is, if it is not public, such as "a private address"; `None` for a public one.
 pub fn special(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(v4) => BLOCKS_4
@@ -259,14 +258,14 @@ pub fn special(address: IpAddr) -> Option<&'static str> {
             match block {
                 Some((.., what)) => Some(what),
                 None if v6.segments()[0] & mask == unicast => None,
-                None => Some("an address that nobody was given"),
+                None => Some("an unassigned address"),
             }
         }
     }
 }
 
-/// What an address that a name resolves to is, where it is not of the public internet. Behind the well-known NAT64
-/// prefix stands an IPv4 address, and that one counts: in a network without IPv4, each IPv4 service is reached so.
+/// What an address is that a name resolves to, if it is not public. Behind the well-known NAT64 prefix is an IPv4
+/// address, and that one counts: a network without IPv4 reaches every IPv4 service this way.
 pub fn special_resolved(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V6(v6) if same(u128::from(v6), u128::from(NAT64), 32) => {
@@ -277,7 +276,7 @@ pub fn special_resolved(address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// Whether two addresses are equal but for their last `free` bits.
+/// Whether two addresses are equal, apart from their last `free` bits.
 fn same(one: u128, other: u128, free: u32) -> bool {
     let differing = one ^ other;
     differing.checked_shr(free).unwrap_or_default() == 0
@@ -332,10 +331,7 @@ mod tests {
             ("fec0::1 feff::1", "site-local"),
             ("5f00::1", "segment routing"),
             ("::1:0:0:0:1 ff::1", "reserved"),
-            (
-                "100:0:0:2::1 4000::1 8000::1 1000::1 fe00::1",
-                "nobody was given",
-            ),
+            ("100:0:0:2::1 4000::1 8000::1 1000::1 fe00::1", "unassigned"),
         ] {
             for address in addresses.split(' ') {
                 let found = special(address.parse().unwrap());

@@ -1,4 +1,4 @@
-//! Embeds the built-in descriptors, so that a new file under `tools/` is built in without a line of Rust.
+//! Embeds the built-in descriptors. A new file under `tools/` is built in without any change to Rust code.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed={}", root.display());
     let mut files = Vec::new();
     collect(&root, &mut files)?;
-    // In the order of the names as text, by which they are searched; that of paths is another.
+    // Sorted as text, because the names are searched that way. Sorting paths would give another order.
     let name = |file: &PathBuf| {
         let below = file.strip_prefix(&root).unwrap_or(file);
         below.to_string_lossy().replace('\\', "/")
@@ -47,8 +47,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// A program at a fixed address needs no relocations at its start: writing them takes a third of the page faults of a
-/// cold call.
+/// A program at a fixed address needs no relocations at its start. Writing them would take a third of the page faults
+/// of a cold call.
 fn link_at_a_fixed_address() {
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     if target("OS") == "linux" && target("ENV") == "gnu" {

@@ -11,15 +11,15 @@
 //!
 //! ```no_run
 //! use serde_json::json;
-//! use toolrun::{Catalog, Engine};
+//! use toolrun::{Call, Catalog, Engine};
 //!
 //! # async fn example() -> Result<(), toolrun::Error> {
 //! let catalog = Catalog::builtin().with_folder("my-tools");
 //! let tool = catalog.tool("list-members")?;
-//! let engine = Engine::new();
-//! let mut pages = engine.pages(&tool, json!({ "limit": 100 }), Default::default())?;
+//! let engine = Engine::new().with_environment();
+//! let mut pages = engine.pages(Call::new(&tool, json!({ "limit": 100 })))?;
 //! while let Some(page) = pages.next().await? {
-//!     println!("{}", page.output(&tool)?);
+//!     println!("{}", page.output()?);
 //! }
 //! # Ok(())
 //! # }
@@ -64,10 +64,20 @@ pub mod words;
 pub mod yaml;
 
 pub use catalog::Catalog;
-pub use engine::Job;
-pub use engine::error::{Error, ErrorKind, Upstream};
-pub use engine::walk::{Incomplete, Note, Pages, Stopped};
-pub use engine::{Engine, Outcome, Page, WalkLimits};
+pub use engine::error::{Error, ErrorKind, Unfinished, Upstream};
+pub use engine::{
+    Call, CallInfo, Engine, Gathered, Incomplete, Job, Note, Outcome, Page, Pages, Resume, Stopped,
+};
+pub use format::Access;
 pub use plan::{Files, Plan};
+pub use send::{
+    Body, Budget, Destination, Event, Limit, Limiter, Request, Roots, Scripted, Sending, Transport,
+    TransportError, TransportErrorKind, Turn,
+};
 pub use sign::Secret;
 pub use tool::Tool;
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

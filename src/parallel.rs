@@ -1,4 +1,4 @@
-//! Work on many files at once.
+//! Work on many files in parallel.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

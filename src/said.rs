@@ -1,5 +1,5 @@
-//! What a service says of an error in a body that no descriptor explains: its message and its code, wherever services
-//! commonly put them. Also how a service's words are shortened and kept on one line.
+//! What a service says about an error in a body that no descriptor explains: its message and its code, in the places
+//! where services commonly put them. It also shortens a service's words and keeps them on one line.
 
 use serde_json::{Map, Value};
 
@@ -7,29 +7,29 @@ use crate::words::scalar_text;
 
 /// Most bytes of a service's message that are kept.
 pub const MOST_OF_MESSAGE: usize = 2048;
-/// Most bytes of a service's code, or of its id for a request, that are kept.
+/// Most bytes of a service's code, or of its request id, that are kept.
 pub const MOST_OF_CODE: usize = 256;
-/// Most bytes of a page or a plain text that serve as a message.
+/// Most bytes of an HTML page or a plain text that are used as a message.
 const MOST_OF_TEXT: usize = 500;
-/// Most bytes of a body in which no message is found.
+/// Most bytes of a body that are shown when no message is found in it.
 const MOST_OF_EXCERPT: usize = 200;
-/// Most bytes of a page that are looked through for its title.
+/// Most bytes of an HTML page that are searched for its title.
 const MOST_OF_PAGE: usize = 64 << 10;
-/// Messages of a list that are told; the others are counted.
+/// How many messages of a list are shown. The others are only counted.
 const MOST_OF_LIST: usize = 3;
-/// How deep messages are looked for.
+/// How deep in a body messages are searched.
 const DEEPEST: usize = 6;
 
-/// A message and a code, as far as there are any.
+/// A message and a code, if there are any.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Said {
-    /// What a person can read.
+    /// Words for people.
     pub message: Option<String>,
-    /// What a program can compare.
+    /// A code for programs.
     pub code: Option<String>,
 }
 
-/// What a body says. A body that is no JSON is a string here; one that is no text is null.
+/// What a body says. A body that is not JSON is given as a string; one that is not text, as null.
 pub fn in_body(body: &Value, status: u16) -> Said {
     match body {
         Value::String(text) if is_markup(text) => in_markup(text),
@@ -64,12 +64,12 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Information separators, which some programs break lines at.
+/// Information separators. Some programs break lines at them.
 fn is_break(c: char) -> bool {
     matches!(c, '\u{1c}'..='\u{1f}')
 }
 
-/// The first bytes of a text, at most so many; it says how many were left out.
+/// At most this many first bytes of a text. If it was cut, it says how many bytes were left out.
 pub fn clipped(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
@@ -78,7 +78,7 @@ pub fn clipped(text: &str, most: usize) -> String {
     format!("{}... ({} more bytes)", &text[..end], text.len() - end)
 }
 
-/// Keys that hold a message, the most telling first.
+/// Keys that hold a message, the most specific first.
 const MESSAGES: [&str; 19] = [
     "error_description",
     "message",
@@ -101,7 +101,7 @@ const MESSAGES: [&str; 19] = [
     "result",
 ];
 
-/// Where codes stand, the most telling first.
+/// Keys that hold a code, the most specific first.
 const CODES: [&str; 19] = [
     "/error/code",
     "/error/type",
@@ -135,7 +135,7 @@ fn in_json(body: &Value, status: u16) -> Said {
     }
     let message = message_in(body, 0);
     let is_code = |code: &String| {
-        // The status says itself, and `about:blank` says that there is no code (RFC 9457, section 4.2.1).
+        // The status is reported anyway, and `about:blank` means that there is no code (RFC 9457, section 4.2.1).
         *code != status.to_string()
             && code != "about:blank"
             && !code.trim().is_empty()
@@ -158,7 +158,7 @@ fn in_json(body: &Value, status: u16) -> Said {
     }
 }
 
-/// The message that a value is or holds.
+/// The message in a value: the value itself, or a member of it.
 fn message_in(value: &Value, depth: usize) -> Option<String> {
     if depth > DEEPEST {
         return None;
@@ -173,7 +173,7 @@ fn message_in(value: &Value, depth: usize) -> Option<String> {
 
 fn message_of(members: &Map<String, Value>, depth: usize) -> Option<String> {
     let text = |key: &str| members.get(key)?.as_str().filter(|text| !text.is_empty());
-    // RFC 9457: the title says what kind of problem it is, the detail what it is this time.
+    // RFC 9457: the title names the kind of problem, the detail explains this occurrence.
     if let (Some(title), Some(detail)) = (text("title"), text("detail"))
         && title != detail
     {
@@ -183,7 +183,7 @@ fn message_of(members: &Map<String, Value>, depth: usize) -> Option<String> {
         let message = message_in(members.get(*key)?, depth + 1)?;
         Some((*key, message))
     })?;
-    // Where the message is general, what is wrong with which field stands beside it.
+    // If the message is general, its neighbours say which field is wrong.
     let message = match members.get("errors").filter(|_| key != "errors") {
         Some(errors) => match fields(errors, depth + 1) {
             Some(more) if more != message => format!("{message}: {more}"),
@@ -191,7 +191,7 @@ fn message_of(members: &Map<String, Value>, depth: usize) -> Option<String> {
         },
         None => message,
     };
-    // FastAPI and others say beside the message where in the request it is wrong.
+    // FastAPI and others say next to the message which part of the request is wrong.
     let place = members.get("loc").or_else(|| members.get("field"));
     Some(match place.and_then(place_in) {
         Some(place) => format!("{place}: {message}"),
@@ -245,7 +245,7 @@ fn is_markup(text: &str) -> bool {
 /// The title or first heading of a page, or the message and code of an XML document.
 fn in_markup(text: &str) -> Said {
     let text = &text[..text.floor_char_boundary(MOST_OF_PAGE)];
-    // ASCII alone changes case, so that places in both texts are the same.
+    // Only ASCII letters change case, so that offsets are the same in both texts.
     let lower = text.to_ascii_lowercase();
     let find = |names: &[&str]| {
         let mut found = names.iter().filter_map(|name| element(text, &lower, name));
@@ -288,7 +288,7 @@ fn plain(markup: &str) -> String {
         text.push(' ');
         text.push_str(piece);
     }
-    // `&amp;` last: it must not make another reference of what follows it.
+    // `&amp;` comes last: otherwise it could create a new reference together with the text behind it.
     for (reference, character) in [
         ("&lt;", "<"),
         ("&gt;", ">"),

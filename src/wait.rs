@@ -1,4 +1,4 @@
-//! Waiting: how a job that a request created is asked for, and when it is done.
+//! Waiting: how to ask for the state of a job that a request created, and how to see that it is done.
 
 use std::time::Duration;
 
@@ -16,43 +16,44 @@ use crate::source::{Check, Code, join};
 use crate::template::{Expression, Names};
 use crate::words;
 
-/// The name by which expressions know the first body.
+/// The name of the first body in expressions.
 const CREATED: &str = "created";
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 const DEFAULT_MAX_INTERVAL: Duration = Duration::from_secs(30);
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(600);
 
-/// How the job that the request creates is waited for. Expressions in requests know the params, `settings` and `created`,
+/// How to wait for the job that the request creates. Expressions in requests know the params, `settings` and `created`,
 /// the first body.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WaitSpec {
-    /// The path of the job, which is asked for with GET. Each `{{ expression }}` fills exactly one segment.
+    /// The path of the job. It is requested with GET. Each `{{ expression }}` fills exactly one segment.
     #[schemars(regex(pattern = "^/"))]
     pub path: Option<String>,
-    /// In place of `path`: the URL of the job, taken from the first response; it must stay on the service's origin and
+    /// Instead of `path`: the URL of the job, taken from the first response. It must be on the service's origin and
     /// below its base URL.
     pub url: Option<ExtractSpec>,
-    /// Query parameters beside `path`.
+    /// Query parameters, with `path`.
     #[serde(default)]
     pub query: QuerySpec,
-    /// Request headers beside the service's own.
+    /// Request headers, added to the service's own.
     #[serde(default)]
     pub headers: IndexMap<String, Scalar>,
     /// When the job is done: an expression over `body`, `status`, `headers`, `params` and `created`, or a JSONPath.
     pub until: String,
-    /// When the job has failed, told in the same way.
+    /// When the job has failed. It is written in the same way as `done`.
     pub fail_when: Option<String>,
-    /// The first time from one request to the next; each later one is twice as long. A `retry-after` of the service
-    /// takes its place. 2s when absent.
+    /// The first time between two requests. Each later one is twice as long. If the service sends `retry-after`, that
+    /// is used instead. 2s when absent.
     pub interval: Option<words::Duration>,
-    /// The longest time from one request to the next; 30s when absent.
+    /// The longest time between two requests; 30s when absent.
     pub max_interval: Option<words::Duration>,
-    /// How long is waited at the most; 10m when absent.
+    /// How long to wait at most; 10m when absent.
     pub deadline: Option<words::Duration>,
     /// The request that cancels the job.
     pub cancel: Option<CancelSpec>,
-    /// What a call gives that does not wait: a projection of the first body. Without it the whole first body.
+    /// The output of a call that does not wait: a projection of the first body. Without it, the output is the whole
+    /// first body.
     pub output: Option<Value>,
 }
 
@@ -74,29 +75,29 @@ pub struct Wait {
     url: Option<Extract>,
     until: Condition,
     fail_when: Option<Condition>,
-    /// The first time from one request to the next.
+    /// The first time between two requests.
     pub interval: Duration,
-    /// The longest time from one request to the next.
+    /// The longest time between two requests.
     pub max_interval: Duration,
-    /// How long is waited at the most.
+    /// How long to wait at most.
     pub deadline: Duration,
     cancel: Option<RequestTemplate>,
     output: Option<Projector>,
 }
 
-/// The request that asks for a job cannot be made.
+/// The request that asks for a job's state cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WaitError {
     /// The first response is not as described.
     #[error(transparent)]
     Shape(#[from] ProjectError),
-    /// The first body has a value that cannot stand in its place.
+    /// The first body has a value that is not allowed in its place.
     #[error("wait: {0}")]
     Render(#[from] RenderError),
     /// The first response does not say where the job is.
-    #[error("wait.url: the first response names no URL of the job")]
+    #[error("wait.url: the first response does not give the job's URL")]
     NoUrl,
-    /// The job is not the service's own.
+    /// The job's URL does not belong to the service.
     #[error("the job: {0}")]
     Leaves(String),
 }
@@ -172,7 +173,7 @@ impl Wait {
             check.error(
                 Code::BadWait,
                 &at(key),
-                "the deadline passes before the job is asked for the first time",
+                "the deadline ends before the job's state is asked for the first time",
             );
         }
         wait
@@ -186,17 +187,17 @@ impl Wait {
         }
     }
 
-    /// Asks for jobs whose last response is of this kind.
+    /// Makes the requests for jobs whose last response is of this kind.
     pub fn accept(&mut self, kind: ResponseKind) {
         self.poll.accept = kind.accept();
     }
 
-    /// The request that asks for the job.
+    /// The request that asks for the job's state.
     pub fn poll(&self) -> &RequestTemplate {
         &self.poll
     }
 
-    /// The request that cancels the job, where there is one.
+    /// The request that cancels the job, if there is one.
     pub fn cancel(&self) -> Option<&RequestTemplate> {
         self.cancel.as_ref()
     }
@@ -220,7 +221,7 @@ impl Wait {
         Ok(failed.map_err(|error| error.under("wait.fail_when"))? == Some(true))
     }
 
-    /// What a call gives that does not wait.
+    /// The output of a call that does not wait.
     ///
     /// # Errors
     /// As [`Wait::is_done`].
@@ -235,10 +236,10 @@ impl Wait {
         }
     }
 
-    /// The URL of the job as the first response tells it, where that is how it is found.
+    /// The job's URL from the first response, if the descriptor takes it from there.
     ///
     /// # Errors
-    /// When the first response does not tell it.
+    /// When the first response does not have it.
     pub fn told_url(&self, first: &ResponseView<'_>) -> Result<Option<String>, WaitError> {
         let Some(extract) = &self.url else {
             return Ok(None);
@@ -253,10 +254,10 @@ impl Wait {
     }
 }
 
-/// The params as requests of a job see them, with the first body among them by its name.
+/// The params as a job's requests see them, together with the first body.
 ///
 /// # Errors
-/// When the body is too large for a tree, or holds a number that loses digits.
+/// When the body is too large for a tree, or has a number that would lose digits.
 pub fn with_created(params: &Value, created: &Json) -> Result<Value, WaitError> {
     let created = created.value().map_err(|error| ProjectError {
         part: CREATED.to_owned(),
@@ -276,7 +277,7 @@ fn report_bad_target(spec: &WaitSpec, pointer: &str, check: &Check) {
             pointer,
             "waiting needs exactly one of `path` and `url`",
             Some(
-                "`path` is made of the first body, as in /jobs/{{ created.id }}; `url` is taken from it as it is"
+                "`path` is built from values of the first body, as in /jobs/{{ created.id }}; `url` is a whole URL in it"
                     .to_owned(),
             ),
         );
@@ -285,13 +286,13 @@ fn report_bad_target(spec: &WaitSpec, pointer: &str, check: &Check) {
         check.error_at_key(
             Code::BadWait,
             &join(pointer, "query"),
-            "a `url` brings its own query",
+            "a `url` already has its own query",
             None,
         );
     }
 }
 
-/// What keeps a tool from waiting.
+/// Why a tool with these sections cannot wait.
 pub fn report_misfits(
     params: &[&str],
     kind: ResponseKind,

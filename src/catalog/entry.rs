@@ -38,7 +38,7 @@ pub enum FileKind {
 /// A tool's file, and the folder of its service where it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The tool's name: the file's stem.
+    /// The tool's name: the file's name without its ending.
     pub name: String,
     /// The name of the service's folder; `None` for a file that stands alone.
     pub service: Option<String>,
@@ -46,7 +46,7 @@ pub struct Entry {
     pub file: File,
 }
 
-/// A tool's file with what it loads to.
+/// A tool's file, and what loading it gives.
 pub type Loaded = (Entry, Result<Arc<Tool>, Vec<Finding>>);
 
 impl File {
@@ -54,7 +54,7 @@ impl File {
         File { place, path, trust }
     }
 
-    /// The file's name for people.
+    /// The file's name, for people.
     pub fn display(&self) -> String {
         match self.place {
             Place::Embedded => format!("built-in:{}", self.path.display()),
@@ -70,7 +70,7 @@ impl File {
         self.open_as(self.origin())
     }
 
-    /// Reads the file as one that comes from there.
+    /// Reads the file, and gives its descriptor this origin.
     pub(super) fn open_as(&self, origin: Origin) -> Result<Arc<Source>, Vec<Finding>> {
         match &self.place {
             Place::Folder(root) | Place::Local(root) => {
@@ -85,8 +85,8 @@ impl File {
         }
     }
 
-    /// The folder that the file should really lie in: the current one where the path leads into it, however that came
-    /// about (a shell that expands `*/*` names files behind links), else that of its place.
+    /// The folder that the file must really lie in. That is the current folder when the path leads into it (a shell
+    /// that expands `*/*` also names files behind links), else the folder of its place.
     fn fence(&self, root: &Path) -> PathBuf {
         let climbs = self
             .path
@@ -106,7 +106,7 @@ impl File {
         File::new(Place::Folder(folder), path, Trust::default())
     }
 
-    /// Where the file comes from. A link counts for where it leads: it carries no trust out of a folder.
+    /// Where the file comes from. For a link, its target counts: a link carries no trust out of a folder.
     pub fn origin(&self) -> Origin {
         if self.place == Place::Embedded {
             return Origin::BuiltIn;
@@ -120,12 +120,12 @@ impl File {
         }
     }
 
-    /// Whether somebody vouches for the file. What it costs does not depend on the place's size.
+    /// Whether the user trusts the file. The cost does not grow with the size of the place.
     pub(super) fn is_trusted(&self) -> bool {
         !matches!(self.place, Place::Local(_)) || self.trust.covers(&self.path)
     }
 
-    /// The folder that a user would trust for the file to be trusted: the whole place, unless a link leads out of it.
+    /// The folder that a user would trust so that this file is trusted: the whole place, unless a link leads out of it.
     fn folder_to_trust(&self, root: &Path) -> PathBuf {
         let real = |path: &Path| path.canonicalize().ok();
         let file = real(&self.path);
@@ -135,7 +135,7 @@ impl File {
         }
     }
 
-    /// What the file describes, by its name.
+    /// What the file describes. Its name decides.
     pub fn kind(&self) -> FileKind {
         match self.path.file_name().and_then(|name| name.to_str()) {
             Some(SERVICE_FILE) => FileKind::Service,
@@ -156,7 +156,7 @@ impl File {
         }
     }
 
-    /// The file's path without links and detours, to tell whether two paths lead to one file.
+    /// The file's path with all links resolved, to tell whether two paths lead to one file.
     pub fn canonical(&self) -> PathBuf {
         self.path
             .canonicalize()

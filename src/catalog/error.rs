@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::source::Finding;
+use crate::words::list;
 
 /// A name leads to no tool that can be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -13,7 +14,7 @@ pub enum LoadError {
     UnknownTool {
         /// The name that was asked for.
         name: String,
-        /// A sentence with the name that was probably meant.
+        /// A sentence that suggests the name that was probably meant.
         suggestion: Option<String>,
     },
     /// Several services have a tool of this name.
@@ -33,7 +34,7 @@ pub enum LoadError {
         service: String,
     },
     /// The descriptor is not valid.
-    #[error("the descriptor is not valid")]
+    #[error("{}", list("the descriptor is not valid", .0))]
     Descriptor(Vec<FindingText>),
 }
 
@@ -43,7 +44,7 @@ impl From<Vec<Finding>> for LoadError {
     }
 }
 
-/// A finding as text and data, without the source that it was found in.
+/// A finding as text and data, without the source that it points into.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FindingText {
     /// The code.
@@ -52,7 +53,7 @@ pub struct FindingText {
     pub place: String,
     /// The message.
     pub message: String,
-    /// How to mend it.
+    /// How to fix it.
     pub help: Option<String>,
 }
 

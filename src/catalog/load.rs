@@ -7,7 +7,7 @@ use crate::source::{Check, Code, Finding, Origin};
 use crate::tool::service::Service;
 use crate::tool::{ServiceSource, Tool};
 
-/// Reads and compiles one tool and its service. They may do what both of their files may.
+/// Reads and compiles one tool and its service. They may do only what both of their files may do.
 ///
 /// # Errors
 /// Every finding of either file that keeps the tool from being used.
@@ -34,7 +34,7 @@ pub fn load(entry: &Entry) -> Result<Arc<Tool>, Vec<Finding>> {
     }
 }
 
-/// A tool's file and folder bear its name and its service's; a mistake goes to `check`.
+/// A tool's file must have the tool's name, and its folder the service's. Mistakes go to `check`.
 pub fn check_name(tool: &Tool, entry: &Entry, check: &Check) {
     if tool.name != entry.name {
         check.error_with_help(

@@ -46,9 +46,9 @@ impl Catalog {
         Catalog::default()
     }
 
-    /// Adds a folder whose tools hide those of the same name that are there already. It holds service folders and
-    /// files that stand alone, or is itself a service folder. To name it is to trust it, in all but the commands that
-    /// print secrets.
+    /// Adds a folder. Its tools hide tools of the same name that were added before. The folder holds service folders
+    /// and files with one tool each, or is itself a service folder. Naming the folder trusts it, except for commands
+    /// that print secrets.
     #[must_use]
     pub fn with_folder(mut self, folder: impl Into<PathBuf>) -> Catalog {
         let place = Place::Folder(folder.into());
@@ -58,17 +58,17 @@ impl Catalog {
         self
     }
 
-    /// Adds a folder that nobody named, such as `tools` in the current one. Its tools hide no others and make no name
-    /// ambiguous. Unless the folder is trusted, they are not given any value of this machine, and send nothing except
-    /// to their own sandbox: such a call ends with `Error::Untrusted`.
+    /// Adds a folder that nobody named, such as `tools` in the current folder. Its tools hide no others and make no
+    /// name ambiguous. Unless the folder is trusted, they get no value of this machine, and send requests only to their
+    /// own sandbox. Any other call ends with `Error::Untrusted`.
     #[must_use]
     pub fn with_local_folder(mut self, folder: impl Into<PathBuf>) -> Catalog {
         self.places.push(Place::Local(folder.into()));
         self
     }
 
-    /// Trusts the descriptors in a folder, and in those below it, wherever the catalog finds them, also to run the
-    /// commands that print their secrets. Links count for where they lead. A folder that is not there is passed over.
+    /// Trusts the descriptors in a folder and below it, wherever the catalog finds them. They may also run the commands
+    /// that print their secrets. For a link, its target counts. A missing folder is ignored.
     #[must_use]
     pub fn with_trusted_folder(mut self, folder: impl AsRef<Path>) -> Catalog {
         if let Ok(folder) = folder.as_ref().canonicalize() {
@@ -77,7 +77,7 @@ impl Catalog {
         self
     }
 
-    /// Trusts the folders of a list, as [`Catalog::with_trusted_folder`], by the paths that stand there.
+    /// Trusts the folders of a list, as [`Catalog::with_trusted_folder`] does. The paths are used as they are written.
     #[must_use]
     pub fn with_trust_list(mut self, list: &TrustList) -> Catalog {
         for folder in list.folders() {
@@ -86,8 +86,8 @@ impl Catalog {
         self
     }
 
-    /// Finds and compiles the tool that goes by `name`, which may be qualified by its service's. A tool that nobody
-    /// trusts is only found where no other has the name.
+    /// Finds and compiles the tool with this name. The name may begin with the service's, as in `service/tool`. A tool
+    /// in an untrusted folder is found only when no other tool has the name.
     ///
     /// # Errors
     /// When there is none, there are several, or the descriptor is not valid.
@@ -144,7 +144,7 @@ impl Catalog {
         }
     }
 
-    /// The files of that name that stand alone and have that service inside.
+    /// The files of that name that hold their own service, when that is the service asked for.
     fn find_alone(&self, service: &str, tool: &str) -> Vec<Entry> {
         let entries = self
             .places
@@ -155,7 +155,7 @@ impl Catalog {
             .collect()
     }
 
-    /// All tools' files, without those that are hidden. Nothing is read but folders.
+    /// All tools' files, without those that are hidden. This only lists folders and reads no file.
     pub fn entries(&self) -> Vec<Entry> {
         let all = self
             .places
@@ -172,14 +172,14 @@ impl Catalog {
         entries.into_values().collect()
     }
 
-    /// All tools' files with what they load to, without those that are hidden.
+    /// All tools' files and what loading each gives, without those that are hidden.
     pub fn load_all(&self) -> Vec<Loaded> {
         let entries = self.entries();
         let tools = parallel::map(&entries, load);
         entries.into_iter().zip(tools).collect()
     }
 
-    /// All descriptor files of tools that are not hidden, with those of their services and sandboxes.
+    /// All descriptor files of tools that are not hidden, with the files of their services and sandboxes.
     pub fn files(&self) -> Vec<File> {
         let mut files = Vec::new();
         let mut seen = HashSet::new();
@@ -194,8 +194,8 @@ impl Catalog {
         files
     }
 
-    /// The source of a service's sandbox declaration, and the tools that it answers. What nobody trusts has no part in
-    /// it, unless the service is only in a folder that nobody trusts.
+    /// The source of a service's sandbox declaration, and the tools that the sandbox answers. Untrusted files take no
+    /// part, unless only an untrusted folder has the service.
     ///
     /// # Errors
     /// When the service has none, or a descriptor is not valid.
@@ -209,8 +209,8 @@ impl Catalog {
         }
     }
 
-    /// The source of the sandbox declaration that answers a tool, and all tools that it answers. For a tool that nobody
-    /// trusts it is that of its own folder.
+    /// The source of the sandbox declaration that answers a tool, and all tools that it answers. For an untrusted tool,
+    /// it is the declaration in the tool's own folder.
     ///
     /// # Errors
     /// As [`Catalog::sandbox`].
@@ -249,7 +249,7 @@ impl Catalog {
     }
 }
 
-/// Entries that are trusted, and those that are not.
+/// Trusted entries, and untrusted ones.
 fn by_trust(entries: Vec<Entry>) -> (Vec<Entry>, Vec<Entry>) {
     entries
         .into_iter()

@@ -1,11 +1,11 @@
-//! The places that hold descriptor files: folders, and what is built into the program.
+//! The places that hold descriptor files: folders, and the program itself.
 
 use std::path::{Path, PathBuf};
 
 use super::entry::{ENDINGS, Entry, File, SANDBOX_FILE, SERVICE_FILE};
 use super::trust::Trust;
 
-/// The built-in descriptors: name below `tools/`, and text.
+/// The built-in descriptors: the name below `tools/`, and the text.
 static EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// Where descriptor files lie.
@@ -13,9 +13,9 @@ static EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/embedded.
 pub(super) enum Place {
     /// A folder that the user named.
     Folder(PathBuf),
-    /// A folder that happens to be there.
+    /// A folder that nobody named, such as `./tools`.
     Local(PathBuf),
-    /// The program.
+    /// The program itself.
     Embedded,
 }
 
@@ -80,7 +80,7 @@ impl Place {
         })
     }
 
-    /// The folders that may hold the tool: `None` is the place itself.
+    /// The folders that may hold the tool; `None` stands for the place itself.
     fn service_folders(&self, service: Option<&str>) -> Vec<Option<String>> {
         match service {
             Some(service) if self.own_service().as_deref() == Some(service) => vec![None],
@@ -168,7 +168,7 @@ impl Place {
     }
 }
 
-/// The names in a folder, and whether each is a folder itself; none when it cannot be read.
+/// The names in a folder, and whether each is itself a folder. Empty when the folder cannot be read.
 pub(super) fn read_names(folder: &Path) -> Vec<(String, bool)> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
@@ -188,7 +188,7 @@ pub(super) fn read_names(folder: &Path) -> Vec<(String, bool)> {
 mod tests {
     use super::*;
 
-    /// Also where a service's name begins as another's does.
+    /// This must also work when the name of one service begins with the name of another.
     #[test]
     fn every_embedded_file_is_found_by_its_name() {
         let lost: Vec<&str> = EMBEDDED

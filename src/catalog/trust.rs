@@ -1,11 +1,11 @@
-//! Trust: the folders that a user vouches for, and the list that remembers them.
+//! Trust: the folders that the user trusts, and the list that remembers them.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// Folders whose descriptors are trusted, and everything below them. Paths are canonical.
+/// Trusted folders; everything below them is trusted too. Paths are canonical.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Trust(Arc<Vec<PathBuf>>);
 
@@ -14,7 +14,7 @@ impl Trust {
         Arc::make_mut(&mut self.0).push(folder);
     }
 
-    /// Whether a file lies in one of the folders. A link counts for where it leads.
+    /// Whether a file lies in one of the folders. For a link, its target counts.
     pub(super) fn covers(&self, file: &Path) -> bool {
         if self.0.is_empty() {
             return false;
@@ -24,18 +24,18 @@ impl Trust {
     }
 }
 
-/// Largest list that is read, in bytes.
+/// Size of the largest list that is read, in bytes.
 const MAX_LIST_BYTES: u64 = 1 << 20;
 
-/// The list of trusted folders that a user keeps: a text file with one canonical path on each line. What it means is
-/// decided by its text alone: a path on it that has become a link is not followed.
+/// The user's list of trusted folders: a text file with one canonical path on each line. Only the text counts: if a
+/// path on the list has become a link, the link is not followed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustList {
     folders: Vec<PathBuf>,
     ignored: usize,
 }
 
-/// The list of trusted folders cannot be used, or a folder cannot stand on it.
+/// The list of trusted folders cannot be used, or a folder cannot be added to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustError {
@@ -58,8 +58,8 @@ pub enum TrustError {
 }
 
 impl TrustList {
-    /// Reads a list; one that is not there is empty. A line that is no canonical absolute path of a folder below the
-    /// root is ignored and counted.
+    /// Reads a list. A missing list is empty. Lines are ignored, and counted, unless they are canonical, absolute paths
+    /// of folders below the root.
     ///
     /// # Errors
     /// When it cannot be read, is no plain file, belongs to another user, or other users may write to it or its folder.
@@ -94,22 +94,22 @@ impl TrustList {
         &self.folders
     }
 
-    /// Lines that were ignored.
+    /// How many lines were ignored.
     pub fn ignored(&self) -> usize {
         self.ignored
     }
 
-    /// The folder on the list by which this one is trusted: itself, or one above it.
+    /// The folder on the list that makes this one trusted: the folder itself, or one above it.
     pub fn covering(&self, folder: &Path) -> Option<&Path> {
         let mut folders = self.folders.iter().map(PathBuf::as_path);
         folders.find(|trusted| folder.starts_with(trusted))
     }
 
-    /// Puts a folder on the list, by its canonical path, which is given back. The list is made where there is none, for
-    /// the user alone to read and write.
+    /// Adds a folder to the list by its canonical path, and returns that path. A missing list is created; only the user
+    /// may read and write it.
     ///
     /// # Errors
-    /// When the folder is none, or its path cannot stand on the list, or the list cannot be changed.
+    /// When it is not a folder, its path cannot be written to the list, or the list cannot be changed.
     pub fn add(list: &Path, folder: &Path) -> Result<PathBuf, TrustError> {
         let unfit = |reason: String| TrustError::Folder {
             folder: folder.to_owned(),
@@ -133,8 +133,8 @@ impl TrustList {
         Ok(real)
     }
 
-    /// Takes a folder, and those below it, off the list. Gives back those that were on it. The folder need not be there
-    /// any more.
+    /// Removes a folder, and all folders below it, from the list. Returns those that were on it. The folder need not
+    /// exist any more.
     ///
     /// # Errors
     /// When the list cannot be changed.
@@ -170,21 +170,21 @@ fn legal(folder: &Path) -> Result<&str, &'static str> {
     }
     let climbs = |part: Component<'_>| matches!(part, Component::ParentDir | Component::CurDir);
     if folder.components().any(climbs) || line.trim() != line {
-        return Err("its path is not in its plain form");
+        return Err("its path has `.` or `..`, or white space at an end");
     }
     match folder.parent() {
         Some(_) => Ok(line),
-        None => Err("that would be every folder of this machine"),
+        None => Err("it is the root folder, so all folders of this machine would be trusted"),
     }
 }
 
-/// Changes the list's text under a lock, and puts the new file in place at once.
+/// Changes the list's text under a lock, and replaces the file in one step.
 fn change(list: &Path, edit: impl FnOnce(&str) -> String) -> Result<(), TrustError> {
     let unusable = |error: io::Error| TrustError::List {
         path: list.to_owned(),
         reason: error.to_string(),
     };
-    // Where the list is a link, its target is written.
+    // If the list is a link, its target is written.
     let list = &list.canonicalize().unwrap_or_else(|_| list.to_owned());
     let folder = list.parent().unwrap_or(Path::new("."));
     make_folder(folder).map_err(unusable)?;
@@ -195,7 +195,7 @@ fn change(list: &Path, edit: impl FnOnce(&str) -> String) -> Result<(), TrustErr
     if after == before {
         return Ok(());
     }
-    // A temporary file can be read and written by the user alone.
+    // Only the user can read and write a temporary file.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unusable)?;
     file.write_all(after.as_bytes()).map_err(unusable)?;
     file.as_file().sync_all().map_err(unusable)?;
@@ -221,7 +221,7 @@ fn read_text(list: &Path) -> Result<String, TrustError> {
     let real = list.canonicalize();
     let folder = real.as_deref().unwrap_or(list).parent();
     if folder.is_some_and(|folder| folder.metadata().is_ok_and(|f| others_may_replace(&f))) {
-        let reason = "other users may put another in its place; let only yourself write to its folder (mode 700)";
+        let reason = "other users can replace it; make its folder writable only for you (mode 700)";
         return Err(unusable(reason.to_owned()));
     }
     let metadata = match list.metadata() {
@@ -233,10 +233,10 @@ fn read_text(list: &Path) -> Result<String, TrustError> {
         return Err(unusable("it is no plain file".to_owned()));
     }
     if others_may_write(&metadata) {
-        let reason = "other users may write to it; let only yourself do so (mode 600)";
+        let reason = "other users can write to it; make it writable only for you (mode 600)";
         return Err(unusable(reason.to_owned()));
     }
-    // Who owns the list can write to it, whatever its mode says.
+    // The owner of the list can write to it, whatever its mode says.
     if owner(&metadata).is_some_and(|owner| owner != 0 && Some(owner) != own_user()) {
         return Err(unusable("it belongs to another user".to_owned()));
     }
@@ -259,7 +259,7 @@ fn others_may_write(metadata: &fs::Metadata) -> bool {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o022 != 0
 }
 
-/// A folder where everybody may write but nobody may take away what is another's (mode 1777) is safe.
+/// A folder is safe if everybody may write to it but nobody may remove files of others (mode 1777).
 #[cfg(unix)]
 fn others_may_replace(folder: &fs::Metadata) -> bool {
     let mode = std::os::unix::fs::PermissionsExt::mode(&folder.permissions());
@@ -281,7 +281,7 @@ fn owner(_: &fs::Metadata) -> Option<u32> {
     None
 }
 
-/// The user that this process is: new files are theirs.
+/// The user that this process runs as: new files belong to that user.
 #[cfg(unix)]
 fn own_user() -> Option<u32> {
     Some(rustix::process::geteuid().as_raw())
@@ -361,7 +361,7 @@ mod tests {
             ("nowhere", "not found"),
             ("file", "it is no folder"),
             ("line\nbreak", "a line break"),
-            ("/", "every folder"),
+            ("/", "the root folder"),
         ] {
             let told = TrustList::add(&list, &home.path().join(name)).unwrap_err();
             assert!(told.to_string().contains(reason), "{name:?}: {told}");

@@ -1,4 +1,4 @@
-//! Examples: what a descriptor says of itself, proved offline.
+//! Examples: what a descriptor claims about itself, checked offline.
 
 use std::borrow::Cow;
 
@@ -15,14 +15,14 @@ use crate::project::{Action, Json, Kind, ResponseKind, ResponseView};
 use crate::source::{join, join_index};
 use crate::tool::Tool;
 
-/// What one example expected and what it gave, where they differ.
+/// What one example expected, and the actual result, when they differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// The part of the example, as a JSON Pointer below it: `/request/url`, `/output`.
+    /// The part of the example, as a JSON Pointer inside it: `/request/url`, `/output`.
     pub part: String,
     /// What is wrong.
     pub message: String,
-    /// The expected and the actual value, where there are both.
+    /// The expected and the actual value, if there are both.
     pub difference: Option<(Value, Value)>,
 }
 
@@ -44,7 +44,7 @@ impl Failure {
     }
 }
 
-/// The way to the first part in which two values differ, as a JSON Pointer.
+/// The JSON Pointer of the first part in which two values differ.
 fn first_difference(expected: &Value, actual: &Value) -> String {
     match (expected, actual) {
         (Value::Object(expected), Value::Object(actual)) => expected
@@ -62,7 +62,7 @@ fn first_difference(expected: &Value, actual: &Value) -> String {
                 .position(|(value, other)| value != other);
             match differs {
                 Some(at) => join_index("", at) + &first_difference(&expected[at], &actual[at]),
-                // An item that the descriptor does not give is at fault itself; one too few has no place.
+                // An item that is too much in the descriptor is itself at fault. A missing item has no place.
                 None if expected.len() > actual.len() => join_index("", actual.len()),
                 None => String::new(),
             }
@@ -71,7 +71,7 @@ fn first_difference(expected: &Value, actual: &Value) -> String {
     }
 }
 
-/// The way to an argument such as `group_by[0]` as a JSON Pointer.
+/// From an argument such as `group_by[0]` to a JSON Pointer.
 fn pointer_of(argument: &str) -> String {
     argument
         .split(['.', '['])
@@ -80,7 +80,8 @@ fn pointer_of(argument: &str) -> String {
         .fold(String::new(), |pointer, part| join(&pointer, part))
 }
 
-/// Runs an example: the arguments are valid, they render to the request, the canned response projects to the output.
+/// Runs an example: the arguments must be valid and render to the request, and the given response must project to the
+/// output.
 pub fn run(tool: &Tool, example: &ExampleSpec) -> Vec<Failure> {
     let params = match tool.accept(Value::Object(example.args.clone())) {
         Ok(params) => params,
@@ -97,7 +98,7 @@ pub fn run(tool: &Tool, example: &ExampleSpec) -> Vec<Failure> {
         }
     };
     let mut failures = Vec::new();
-    // Examples must not depend on who runs them, so the environment does not count.
+    // An example's result must not depend on who runs it, so the environment is ignored.
     let settings = match tool.service.default_settings() {
         Ok(settings) => settings,
         Err(error) => return vec![Failure::told("/args", error.to_string())],
@@ -151,7 +152,7 @@ fn check_request(plan: &Plan, example: &ExampleSpec, failures: &mut Vec<Failure>
     }
 }
 
-/// The first response leads to a request for the job.
+/// Checks that the first response leads to a request for the job.
 fn check_job(
     tool: &Tool,
     example: &ExampleSpec,
@@ -165,7 +166,7 @@ fn check_job(
     };
     let (wait, created) = match (&tool.wait, &example.created) {
         (Some(wait), Some(created)) => (wait, created),
-        (None, Some(_)) => return told("/created", "the tool waits for no job"),
+        (None, Some(_)) => return told("/created", "the tool does not wait for a job"),
         (Some(_), None) if example.response.is_some() => {
             return told(
                 "/response",
@@ -175,7 +176,7 @@ fn check_job(
         (_, None) if example.poll.is_some() => {
             return told(
                 "/poll",
-                "there is no `created` that could lead to this request",
+                "`created` is missing, and this request depends on it",
             );
         }
         (_, None) => return,
@@ -214,7 +215,7 @@ fn lower_case(headers: &IndexMap<String, String>) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The base URL that examples stand below; `None` where only an access token could tell it.
+/// The base URL for examples; `None` if only an access token could give it.
 fn example_base(tool: &Tool) -> Option<Cow<'_, Url>> {
     let base = &tool.service.base;
     let settings = tool.service.default_settings().ok()?;
@@ -229,7 +230,7 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         if example.output.is_some() {
             failures.push(Failure::told(
                 "/output",
-                "there is no response that could give this output".to_owned(),
+                "`response` is missing, and this output depends on it".to_owned(),
             ));
         }
         return;
@@ -243,10 +244,10 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
     let empty = match read_canned(tool, || view(&body)) {
         Ok(Canned::Body) => None,
         Ok(Canned::Empty) => Some(tool.empty_body(tool.rules.kind)),
-        // An error has no output; that it is one may be all that the example shows.
+        // An error has no output. The example may only show that the response is an error.
         Ok(Canned::Error) if example.output.is_none() => return,
         Ok(Canned::Error) => {
-            let message = "the descriptor makes an error of this response, which has no output";
+            let message = "by the descriptor this response is an error, and an error has no output";
             return failures.push(Failure::told("/response", message.to_owned()));
         }
         Err(message) => return failures.push(Failure::told("/response/body", message)),
@@ -257,12 +258,12 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
     {
         let message = match wait.is_done(&view) {
             Ok(true) => None,
-            Ok(false) => Some("by this response the job is not done".to_owned()),
+            Ok(false) => Some("this response says that the job is not done".to_owned()),
             Err(error) => Some(error.to_string()),
         };
         failures.extend(message.map(|message| Failure::told("/response", message)));
     }
-    // A page that is known to be empty shows nothing of the way on.
+    // A page that is known to be empty shows nothing about the next page.
     let paging = tool.paging.as_ref().filter(|_| empty.is_none());
     if let Some(paging) = paging {
         for message in check_step(tool, paging, &view) {
@@ -300,7 +301,7 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
     }
 }
 
-/// What a response shows to be wrong with the way to its items and to the next page.
+/// Checks the paths to the items and to the next page against a response.
 fn check_step(tool: &Tool, paging: &Paging, view: &ResponseView<'_>) -> Vec<String> {
     let mut messages = Vec::new();
     if let Err(error) = paging.items(view.body.part()) {
@@ -315,21 +316,21 @@ fn check_step(tool: &Tool, paging: &Paging, view: &ResponseView<'_>) -> Vec<Stri
     let message = match paging.next(view, &base, base.as_str()) {
         Ok(Some(Next::End | Next::Arguments(_) | Next::Url(_))) => return messages,
         Ok(Some(Next::Unsaid(_))) => {
-            "paging.while: the response leads to a next page, but has nothing that `while` could ask for".to_owned()
+            "paging.while: the response leads to a next page, but does not have what `while` asks for".to_owned()
         }
         Ok(None) => {
-            "paging: by `while` more pages remain, but the response leads to none".to_owned()
+            "paging: `while` says that more pages remain, but the response does not lead to one".to_owned()
         }
         Err(error) => error.to_string(),
     };
-    // A misspelt name says it better.
+    // A misspelt name explains it better.
     if messages.is_empty() {
         messages.push(message);
     }
     messages
 }
 
-/// What a response shows to be wrong with the rows: a walk over pages keeps those that come from the items.
+/// Checks the rows against a response: a walk over pages keeps only rows that come from the items.
 fn check_rows(
     tool: &Tool,
     paging: &Paging,
@@ -369,14 +370,14 @@ fn check_rows(
     }
 }
 
-/// What a canned response is.
+/// How a given response is judged.
 enum Canned {
     Body,
     Empty,
     Error,
 }
 
-/// Takes a canned response as that of a call.
+/// Reads a given response as a call would.
 fn read_canned<'v>(tool: &Tool, view: impl Fn() -> ResponseView<'v>) -> Result<Canned, String> {
     let response = view();
     if let Some(rule) = find_rule(tool, response.status, &view) {

@@ -30,9 +30,9 @@ use crate::tool::{ServiceSource, Tool};
 /// What was found in a set of files.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// The files that were looked at, in order.
+    /// The files that were checked, in order.
     pub files: Vec<String>,
-    /// What is wrong, by file and place.
+    /// The findings, by file and place.
     pub findings: Vec<Finding>,
 }
 
@@ -80,7 +80,7 @@ fn files_at(paths: &[String]) -> Result<Vec<File>, String> {
             return Err(format!("there is no file or folder {path}"));
         }
     }
-    // A file that is named twice is one file.
+    // A file that is named twice is checked once.
     let mut seen = HashSet::new();
     files.retain(|file: &File| seen.insert(file.canonical()));
     Ok(files)
@@ -99,7 +99,7 @@ fn matching(pattern: &str) -> Result<Vec<File>, String> {
     }
 }
 
-/// The descriptors below a folder. Links to folders are not followed, so that a loop of them ends.
+/// The descriptors below a folder. Links to folders are not followed, so that cycles of links cannot loop forever.
 fn collect(folder: &Path, files: &mut Vec<File>) {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;
@@ -118,7 +118,7 @@ fn collect(folder: &Path, files: &mut Vec<File>) {
     }
 }
 
-/// Services by their file, each loaded once.
+/// Services by their file. Each is loaded once.
 #[derive(Default)]
 struct Services(Mutex<HashMap<String, Option<Arc<Service>>>>);
 
@@ -146,7 +146,7 @@ fn check(files: &[File]) -> Report {
         .flatten()
         .collect();
     findings.sort_by(|a, b| (&a.source.name, a.span.start).cmp(&(&b.source.name, b.span.start)));
-    // A file that nothing here can check is not among those that were looked at.
+    // A file of an unknown kind is not counted as checked.
     let is_checked = |file: &&File| cfg!(feature = "sandbox") || file.kind() != FileKind::Sandbox;
     Report {
         files: files.iter().filter(is_checked).map(File::display).collect(),
@@ -180,14 +180,14 @@ fn check_service(file: &File, source: Arc<Source>) -> Vec<Finding> {
                 .iter()
                 .map(|entry| crate::catalog::load(entry).ok())
                 .collect();
-            // A service that has no tool yet may still get one that reads it.
+            // A service without tools may still get a tool that reads the setting.
             tools.filter(|tools| !tools.is_empty())
         });
     }
     check.into_findings()
 }
 
-/// Every check of a service but those of the file's place. Mistakes go to `check`; `None` when it cannot be used.
+/// Every check of a service, except those of the file's place. Mistakes go to `check`; `None` when it cannot be used.
 pub(crate) fn prove_service(check: &Check) -> Option<Service> {
     let service = Service::load(check)?;
     service::check(&service, "", check);
@@ -203,9 +203,10 @@ fn check_tool(file: &File, source: Arc<Source>, services: &Services) -> Vec<Find
     check.into_findings()
 }
 
-/// Every check of a tool but those of the file's place. Mistakes go to `check`; `None` when the tool cannot be used.
+/// Every check of a tool, except those of the file's place. Mistakes go to `check`; `None` when the tool cannot be
+/// used.
 pub(crate) fn prove_tool(check: &Check, service: &ServiceSource) -> Option<Tool> {
-    // Before anything is compiled that the params are part of, so that their own mistakes come first.
+    // This runs before the sections that use the params are compiled, so that mistakes in the params come first.
     let source = check.source().clone();
     if let Some(Value::Object(section)) = source.value().get("params") {
         let params = Params::new(source.value().get("params"));

@@ -1,6 +1,7 @@
 //! Checks of the JSON Schemas that a descriptor holds: its params and its output.
 //!
-//! JSON Schema itself ignores what it does not know: a misspelt keyword, a format nobody checks. A descriptor must not.
+//! JSON Schema itself ignores what it does not know, such as a misspelt keyword or an unknown format. A descriptor must
+//! not contain such things.
 
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value, json};
@@ -9,7 +10,7 @@ use crate::params::{compile, word};
 use crate::source::{Check, Code, join, join_index};
 use crate::words::nearest;
 
-/// Every keyword of JSON Schema 2020-12 that a schema here may hold.
+/// Every keyword of JSON Schema 2020-12 that is allowed in a descriptor.
 pub const KEYWORDS: [&str; 54] = [
     "$anchor",
     "$comment",
@@ -93,7 +94,7 @@ const TYPES: [&str; 7] = [
     "array", "boolean", "integer", "null", "number", "object", "string",
 ];
 
-/// Checks a schema at `pointer`; mistakes go to `check`. True when there is none.
+/// Checks a schema at `pointer`; mistakes go to `check`. True when there are none.
 pub fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool {
     let before = check.count();
     walk(&Root { schema, pointer }, schema, pointer, check);
@@ -125,7 +126,7 @@ fn report_by_meta_schema(schema: &Value, pointer: &str, check: &Check) {
     }
 }
 
-/// The schema that is walked, and where it stands.
+/// The schema that is being checked, and where it is.
 struct Root<'s> {
     schema: &'s Value,
     pointer: &'s str,
@@ -171,7 +172,7 @@ fn walk(root: &Root<'_>, schema: &Value, pointer: &str, check: &Check) {
     report_bad_values(root, members, pointer, check);
 }
 
-/// A reference must lead to a part of the same schema: nothing is fetched.
+/// A reference must lead to a part of the same schema, because nothing is fetched.
 fn report_dangling_reference(
     root: &Root<'_>,
     members: &Map<String, Value>,
@@ -190,7 +191,7 @@ fn report_dangling_reference(
             }),
         None => names(root.schema, "$id", reference),
     };
-    // Below a part with an `$id` of its own, a reference begins at that part; compiling the whole will tell.
+    // Inside a part with an `$id`, references start at that part. Compiling the whole schema will check them.
     if leads_somewhere || has_identified_part(root.schema) {
         return;
     }
@@ -209,7 +210,7 @@ fn report_dangling_reference(
     );
 }
 
-/// Whether any part of the schema has this value under the keyword.
+/// Whether any part of the schema has this value for the keyword.
 fn names(schema: &Value, keyword: &str, name: &str) -> bool {
     match schema {
         Value::Object(members) => {
@@ -330,7 +331,7 @@ fn report_unchecked_format(members: &Map<String, Value>, pointer: &str, check: &
     }
 }
 
-/// The part of a schema at a pointer, with the whole around it so that its references lead where they should.
+/// The part of a schema at a pointer, inside a copy of the whole, so that its references still work.
 fn part_of(root: &Root<'_>, pointer: &str) -> Value {
     const WHOLE: &str = "urn:toolrun:whole";
     let mut whole = root.schema.clone();
@@ -346,7 +347,7 @@ fn part_of(root: &Root<'_>, pointer: &str) -> Value {
     json!({ "$ref": format!("{WHOLE}#{fragment}"), "$defs": { "whole": whole } })
 }
 
-/// A default, and every example, must satisfy the schema that it stands in.
+/// A default, and every example, must satisfy its schema.
 fn report_bad_values(root: &Root<'_>, members: &Map<String, Value>, pointer: &str, check: &Check) {
     let default = members
         .get("default")
@@ -363,7 +364,7 @@ fn report_bad_values(root: &Root<'_>, members: &Map<String, Value>, pointer: &st
     if values.is_empty() {
         return;
     }
-    // Where another part of the whole is broken, this part may still stand by itself.
+    // If another part of the whole is broken, this part may still be valid by itself.
     let alone = || compile(&Value::Object(members.clone()));
     let Ok(validator) = compile(&part_of(root, pointer)).or_else(|_| alone()) else {
         return;

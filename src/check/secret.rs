@@ -1,4 +1,4 @@
-//! Secrets that stand in a descriptor itself.
+//! Secrets that are written into a descriptor by mistake.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::plan::MASK;
 use crate::source::{Check, Code, Source, join, join_index};
 
-/// What issuers put in front of their keys, and bearer tokens. None of them stands in a descriptor by chance.
+/// Prefixes that issuers put in front of their keys and bearer tokens. None of them occurs in a descriptor by chance.
 static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let shapes = [
         r"sk-[A-Za-z0-9_-]{20,}",
@@ -44,12 +44,12 @@ const CREDENTIALS: [&str; 12] = [
     "cookie",
 ];
 
-/// Values that must not be shown even as a part of their source line: whatever stands in an auth section but the words
-/// of the format, a base URL with credentials, and what looks like a secret anywhere.
+/// Values that must not be shown, not even as a part of their source line: values in an auth section that are not words
+/// of the format, base URLs with credentials, and texts anywhere that look like a secret.
 pub fn confidential_spans(source: &Source) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     collect_confidential(source.value(), "", source, &mut spans);
-    // Where the file could not be read there are no values, only text.
+    // If the file could not be parsed, there are no values, only text.
     let text = source.text();
     if let Some(shapes) = LazyLock::force(&SHAPES) {
         spans.extend(shapes.find_iter(text).map(|found| found.range()));
@@ -109,7 +109,7 @@ const KINDS: [&str; 8] = [
     "aws_sigv4",
 ];
 
-/// Values of an auth section that are no secret: its kind, its place, names of headers and of variables.
+/// Values of an auth section that are not secrets: its kind, its place, names of headers and of variables.
 fn is_word_of_the_format(pointer: &str, text: &str) -> bool {
     let key = pointer.rsplit('/').next().unwrap_or_default();
     match key {
@@ -131,7 +131,7 @@ fn is_word_of_the_format(pointer: &str, text: &str) -> bool {
     }
 }
 
-/// The text with whatever looks like a secret masked.
+/// The text with everything masked that looks like a secret.
 pub fn mask_literal_secrets(text: &str) -> Cow<'_, str> {
     match LazyLock::force(&SHAPES) {
         Some(shapes) => shapes.replace_all(text, format!("${{1}}{MASK}")),
@@ -139,7 +139,7 @@ pub fn mask_literal_secrets(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Reports literal secrets anywhere in the source. Their text is not repeated.
+/// Reports literal secrets anywhere in the source. The secrets are not repeated in the messages.
 pub fn report_literal_secrets(check: &Check) {
     let source = check.source().clone();
     walk(source.value(), "", check);
@@ -167,7 +167,7 @@ fn walk(value: &Value, pointer: &str, check: &Check) {
     }
 }
 
-/// A literal header, query parameter or form field of a request whose name says that it is a credential.
+/// Reports a literal header, query parameter or form field whose name says that it is a credential.
 fn is_credential(pointer: &str) -> bool {
     let inside = pointer
         .strip_prefix("/service")
@@ -191,6 +191,6 @@ fn report(pointer: &str, check: &Check) {
         Code::LiteralSecret,
         pointer,
         "this looks like a secret, and everyone who sees the file can read it",
-        "take it back where it came from, and describe it under `auth` by a reference such as `{ env: VARIABLE }`",
+        "revoke it at its service, and describe the new one under `auth` by a reference such as `{ env: VARIABLE }`",
     );
 }

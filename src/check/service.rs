@@ -11,7 +11,7 @@ use crate::tool::Tool;
 use crate::tool::service::Service;
 use crate::words::scalar_text;
 
-/// All checks of a service that compiles and stands at `pointer`. Mistakes go to `check`.
+/// All checks of a service that compiles and is at `pointer`. Mistakes go to `check`.
 pub fn check(service: &Service, pointer: &str, check: &Check) {
     for (name, setting) in service.settings() {
         check_setting(setting, &join(&join(pointer, "settings"), name), check);
@@ -39,7 +39,7 @@ pub fn check(service: &Service, pointer: &str, check: &Check) {
             check.error_at_key(
                 Code::BadHeader,
                 &join(&headers, written.as_deref().unwrap_or(name)),
-                format!("the header `{name}` stands under `headers` and under `auth`"),
+                format!("the header `{name}` is set under `headers` and under `auth`"),
                 None,
             );
         }
@@ -59,7 +59,7 @@ pub fn check(service: &Service, pointer: &str, check: &Check) {
     }
 }
 
-/// A folder's services are found by the folder's name.
+/// A folder's service is found by the folder's name, so the names must match.
 pub fn report_folder(service: &Service, file: &File, check: &Check) {
     if let Some(folder) = file.folder_name()
         && folder != service.name
@@ -76,8 +76,9 @@ pub fn report_folder(service: &Service, file: &File, check: &Check) {
     }
 }
 
-/// Settings that neither the service nor one of its tools reads. `tools` is only asked for where the service itself does
-/// not read one, and gives `None` where some tool cannot be loaded, so that nobody knows what it reads.
+/// Reports settings that neither the service nor one of its tools reads. `tools` is called only if the service itself
+/// does not read one. It returns `None` if some tool cannot be loaded, because then it is not known what that tool
+/// reads.
 pub fn report_unused_settings<T: AsRef<Tool>>(
     service: &Service,
     pointer: &str,
@@ -115,7 +116,7 @@ pub fn report_unused_settings<T: AsRef<Tool>>(
     }
 }
 
-/// What the settings are when nobody says otherwise must give URLs that may be called.
+/// The settings' own values, when the user gives none, must give URLs that may be called.
 fn report_bad_default_url(service: &Service, pointer: &str, check: &Check) {
     let Ok(settings) = service.default_settings() else {
         return;

@@ -11,10 +11,10 @@ use crate::source::{Check, Code, join, join_index};
 use crate::tool::Tool;
 use crate::wait::Wait;
 
-/// Longest name with its service's, so that it fits where LLM tools are named.
+/// The longest name together with the service's, so that it fits the limits for names of LLM tools.
 const QUALIFIED_LENGTH: usize = 64;
 
-/// All checks of a tool that compiles. Mistakes go to `check`, which stands at the tool's file.
+/// All checks of a tool that compiles. Mistakes go to `check`, whose source is the tool's file.
 pub fn check(tool: &Tool, check: &Check) {
     let inline = check
         .source()
@@ -57,7 +57,7 @@ fn report_long_name(tool: &Tool, check: &Check) {
     }
 }
 
-/// Names of params that the schema itself refers to: in `required`, and in the parts that say what goes together.
+/// Names of params that the schema itself uses: in `required`, and in keywords that say which params go together.
 pub fn report_unknown_params(section: &Map<String, Value>, check: &Check) {
     let is_open = section
         .get("additionalProperties")
@@ -183,8 +183,8 @@ fn report_unused_params(tool: &Tool, check: &Check) {
     }
 }
 
-/// The place in the request where a param's value would be expected and a fixed one stands: a key of the param's name,
-/// or a body that has no keys.
+/// The place in the request where the param's value would be expected but a fixed value is written: a key with the
+/// param's name, or a body that has no keys.
 fn fixed_value(descriptor: &Value, param: &str) -> Option<String> {
     let request = descriptor.get("request")?.as_object()?;
     let sections = ["query", "headers", "body"].into_iter();
@@ -244,7 +244,7 @@ fn report_unusual_access(tool: &Tool, check: &Check) {
     let message = match (tool.request.method, tool.access) {
         (Method::Delete, Access::Read) => "a DELETE request rarely only reads",
         (Method::Put | Method::Patch, Access::Read) => "a PUT or PATCH request rarely only reads",
-        // GraphQL reads by POST.
+        // GraphQL reads data with POST.
         (Method::Post, Access::Read) if !tool.is_graphql() => "a POST request may write",
         (Method::Get | Method::Head | Method::Options, Access::Write | Access::Destructive) => {
             "a request of this method should change nothing"
@@ -276,7 +276,7 @@ fn report_doubled_names(tool: &Tool, check: &Check) {
     }
 }
 
-/// The tool's requests that have a query and headers, each with its place.
+/// The tool's requests that have a query and headers, and where each is.
 fn requests(tool: &Tool) -> impl Iterator<Item = (&RequestTemplate, &'static str)> {
     let poll = tool.wait.as_ref().map(|wait| (wait.poll(), "/wait"));
     [(&tool.request, "/request")].into_iter().chain(poll)
@@ -325,7 +325,7 @@ fn report_doubled_in(tool: &Tool, request: &RequestTemplate, section: &str, chec
     }
 }
 
-/// Where a query parameter is written, and whether that is in a list and not in a map.
+/// Where a query parameter is written, and whether it is in a list rather than a map.
 fn query_pointer(section: &str, check: &Check, name: &str, index: usize) -> (String, bool) {
     let query = join(section, "query");
     match check.source().value().pointer(&query) {
@@ -343,26 +343,26 @@ fn header_pointer(section: &str, check: &Check, name: &str) -> String {
     join(&at, written.map_or(name, String::as_str))
 }
 
-/// What may stand where.
+/// Which values can be written in a place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Inside a path or a longer text: scalars alone.
+    /// Inside a path or a longer text: only scalars.
     Text,
-    /// The whole of a text: scalars, and null, which is nothing.
+    /// A whole text: scalars, and null, which writes nothing.
     Scalar,
     /// A query value that repeats its key: scalars, and arrays of scalars.
     Repeated,
-    /// A query value in a style that has a form for objects.
+    /// A query value whose style can write objects.
     Styled,
     /// A header: scalars, and arrays of scalars.
     Header,
     /// A part of a form: scalars, objects, and arrays of both.
     Part,
-    /// A whole form: maps alone.
+    /// A whole form: only maps.
     Map,
 }
 
-/// Params whose type has no form where they stand: it would be found out at the first call.
+/// Reports params whose type cannot be written in their place. Otherwise only the first call would show it.
 fn report_bad_places(tool: &Tool, check: &Check) {
     let report = |names: &[String], text: &str, place: Place, at: &str| {
         let [name] = names else { return };
@@ -378,11 +378,11 @@ fn report_bad_places(tool: &Tool, check: &Check) {
                 format!("the param `{name}` {message}"),
                 match place {
                     Place::Text | Place::Scalar => {
-                        "only strings, numbers and booleans have a text form"
+                        "only strings, numbers and booleans can be written as text"
                     }
                     Place::Repeated => "give it a `style`, such as deep_object",
                     Place::Styled => "`style: indexed` writes lists of lists and of objects",
-                    Place::Header => "only scalars and arrays of scalars can stand here",
+                    Place::Header => "only scalars and arrays of scalars are allowed here",
                     Place::Part => {
                         "a part is a scalar or an object; a list gives a part for each item"
                     }
@@ -404,7 +404,7 @@ fn report_bad_places(tool: &Tool, check: &Check) {
                 _ => Place::Styled,
             };
             request.query.visit_one(i, &mut |expression, in_text| {
-                // An index has a form for whatever is inside.
+                // With an index, any item can be written.
                 if style == Style::Indexed && !in_text {
                     return;
                 }
@@ -445,30 +445,30 @@ fn misplaced(schema: &Value, place: Place) -> Option<&'static str> {
             Some("has no `type`, so that it could be a list or an object")
         }
         Place::Text | Place::Scalar if has("object") || has("array") => {
-            Some("may be a list or an object, which has no text form")
+            Some("may be a list or an object, which cannot be written as text")
         }
-        Place::Text if has("null") => Some("may be null, which has no text form"),
+        Place::Text if has("null") => Some("may be null, which cannot be written as text"),
         Place::Repeated | Place::Header if has("object") => {
-            Some("may be an object, which has no form here")
+            Some("may be an object, which cannot be written here")
         }
         Place::Repeated | Place::Header | Place::Styled if has("array") => {
             let items = schema.get("items").and_then(types_of)?;
             items
                 .iter()
                 .any(|name| name == "array" || name == "object")
-                .then_some("is a list of lists or objects, which has no form here")
+                .then_some("is a list of lists or objects, which cannot be written here")
         }
         Place::Map if !types.is_empty() && !has("object") => Some("is no map"),
         Place::Part if has("array") => {
             let items = schema.get("items").and_then(types_of)?;
             let has_list = items.iter().any(|name| name == "array");
-            has_list.then_some("is a list of lists, which has no form here")
+            has_list.then_some("is a list of lists, which cannot be written here")
         }
         _ => None,
     }
 }
 
-/// The types that a schema allows, as far as it says so by itself; `None` when another part of it decides.
+/// The types that a schema allows, if it says so by itself; `None` if another part of it decides.
 fn types_of(schema: &Value) -> Option<Vec<String>> {
     const ELSEWHERE: [&str; 5] = ["$ref", "anyOf", "oneOf", "allOf", "$dynamicRef"];
     let members = schema.as_object()?;
@@ -537,14 +537,14 @@ fn check_examples(tool: &Tool, check: &Check) {
                 Code::ExampleFails,
                 &at,
                 message,
-                "a run of the examples shows the whole difference",
+                "running the examples shows the whole difference",
             );
         }
     }
 }
 
-/// A key of the body that an example expects under another name, where the expression behind it has that other name
-/// too: then it is not the example that is wrong. Gives the key's place, and the expected name.
+/// A key of the body that an example expects under another name, when the expression behind it has that other name too.
+/// Then the descriptor is wrong, and not the example. Returns the key's place, and the expected name.
 fn misnamed(descriptor: &Value, failure: &examples::Failure) -> Option<(String, String)> {
     let (expected, _) = failure.difference.as_ref()?;
     let (parent, name) = failure

@@ -8,11 +8,11 @@ use toolrun::json::{Json, MAX_DEPTH};
 use toolrun::params::read_text;
 use toolrun::yaml::{self, Limits, LineIndex, ProblemKind};
 
-/// Reads the words behind the tool's name: one JSON object, `@FILE`, `-`, `key=value` or `key:=json`, in any
-/// number; a later one overrides an earlier one.
+/// Reads the words behind the tool's name: JSON objects, `@FILE`, `-`, `key=value` and `key:=json`, any number of them.
+/// A later word overrides an earlier one.
 ///
 /// # Errors
-/// What is wrong with which word.
+/// Which word is wrong, and why.
 pub fn read(tool: &Tool, words: &[String]) -> Result<Value, String> {
     let mut arguments = Map::new();
     let mut lists: Vec<String> = Vec::new();
@@ -37,7 +37,7 @@ pub fn read(tool: &Tool, words: &[String]) -> Result<Value, String> {
     Ok(Value::Object(arguments))
 }
 
-/// Words of one key add up when the param is an array: `roles=admin roles=user`.
+/// If the param is an array, words with the same key add up: `roles=admin roles=user`.
 fn add(arguments: &mut Map<String, Value>, lists: &mut Vec<String>, key: String, value: Value) {
     let goes_on = lists.contains(&key);
     match (arguments.get_mut(&key), value) {
@@ -59,7 +59,7 @@ fn pair(tool: &Tool, word: &str) -> Result<(String, Value), String> {
     })?;
     if let Some(key) = key.strip_suffix(':') {
         let value = serde_json::from_str(text)
-            .map_err(|error| format!("`{key}:=` needs JSON, and `{text}` is none: {error}"))?;
+            .map_err(|error| format!("`{key}:=` needs JSON, and `{text}` is not JSON: {error}"))?;
         refuse_long_numbers(&format!("`{key}:=`"), text)?;
         return Ok((key.to_owned(), value));
     }
@@ -70,11 +70,11 @@ fn pair(tool: &Tool, word: &str) -> Result<(String, Value), String> {
     Ok((key.to_owned(), value))
 }
 
-/// A number that would lose digits on its way is not sent as another one.
+/// A number that would lose digits is refused, so that no other number is sent.
 fn refuse_long_numbers(source: &str, text: &str) -> Result<(), String> {
     match Json::read(text.to_owned().into()).map(|json| json.value()) {
         Ok(Err(error)) => Err(format!(
-            "{source}: {error}; write it as a string, where the tool takes one"
+            "{source}: {error}; write it as a string, if the tool takes one"
         )),
         _ => Ok(()),
     }
@@ -87,7 +87,7 @@ const YAML: Limits = Limits {
     nodes: 2_000_000,
 };
 
-/// YAML as descriptors are written in it: what would be bent on its way is refused with its place.
+/// YAML with the same rules as descriptors. Anything that JSON cannot represent is refused, with its place.
 fn read_yaml(source: &str, text: &str) -> Result<Value, String> {
     let problems = match yaml::read(text, &YAML) {
         Ok(document) => return Ok(document.value),
@@ -110,7 +110,7 @@ fn read_yaml(source: &str, text: &str) -> Result<Value, String> {
     ))
 }
 
-/// JSON is YAML too, so one reader serves both; its own errors tell line and column.
+/// JSON is YAML too, so one reader would do for both. But the errors of the JSON reader name line and column.
 fn object(source: &str, text: &str) -> Result<Map<String, Value>, String> {
     let value: Value = match serde_json::from_str(text) {
         Ok(value) => {

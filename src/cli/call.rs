@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use toolrun::engine::WalkLimits;
-use toolrun::engine::error::{Limit, seconds};
-use toolrun::engine::walk::{Gathered, Resume, Stopped};
-use toolrun::format::Access;
 use toolrun::json::{Key, Kind, Part};
-use toolrun::send::{Destination, Event, Roots, SeenBody, Shown};
-use toolrun::{Catalog, Engine, Error, Files, Note, Page, Pages, Secret, Tool};
+use toolrun::send::{SeenBody, SendError, Shown};
+use toolrun::words::seconds;
+use toolrun::{
+    Access, Catalog, Destination, Engine, Event, Files, Gathered, Limit, Note, Page, Pages, Resume,
+    Roots, Secret, Stopped, Tool,
+};
 use url::Url;
 
 use super::interrupt::{cancel, next_signal_ends, unless_interrupted};
@@ -32,10 +32,10 @@ pub struct Call {
     /// Follow the pages to the last one
     #[arg(long)]
     all: bool,
-    /// Follow the pages, for so many items at the most
+    /// Follow the pages until there are this many items
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_items: Option<u64>,
-    /// Follow the pages, for so many pages at the most
+    /// Follow the pages, but at most this many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_pages: Option<u64>,
     /// How to print the output; a table on a terminal and JSON in a pipe unless given
@@ -46,19 +46,19 @@ pub struct Call {
     /// Print what would be sent, with secrets masked, and send nothing
     #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "http")]
     dry_run: Option<DryRun>,
-    /// Call the service's sandbox: one of its own, or one that listens at a loopback URL
+    /// Call the service's sandbox: one that is started for this call, or one that listens at a loopback URL
     #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     sandbox: Option<String>,
-    /// Let the sandbox answer with a fault first, such as rate_limited or overloaded:2
+    /// Make the sandbox answer with a fault first, such as rate_limited or overloaded:2
     #[arg(long, value_name = "FAULT[:TIMES]", requires = "sandbox")]
     fault: Option<String>,
     /// Save the file that the tool downloads; - is standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Overwrite the file of --out
+    /// Overwrite the file of --out if it exists
     #[arg(long, requires = "out")]
     force: bool,
-    /// Do not wait for the job that the tool creates; print what tells of it
+    /// Do not wait for the job that the tool creates; print the first response, which identifies it
     #[arg(long)]
     no_wait: bool,
     /// Consent to a tool that writes or destroys
@@ -67,20 +67,20 @@ pub struct Call {
     /// Give up a request, with its retries, after this time, such as 5s
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     timeout: Option<Duration>,
-    /// Give up after this time, whatever is being done, such as 5m; what was read until then is printed
+    /// Give up after this time, such as 5m; what was read until then is printed
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     deadline: Option<Duration>,
     /// Override a setting of the service
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
-    /// Trust a folder for this call, as `toolrun trust` does for good; may be given several times. $TOOLRUN_TRUST names
-    /// folders too.
+    /// Trust a folder for this call; `toolrun trust` trusts it permanently. May be given several times. $TOOLRUN_TRUST
+    /// lists folders too.
     #[arg(long, value_name = "DIR")]
     trust: Vec<PathBuf>,
-    /// Trust the certificate authorities of a PEM file, or `system` for the operating system's
+    /// Trust the certificate authorities of a PEM file, or `system` for those of the operating system
     #[arg(long, value_name = "FILE")]
     cacert: Option<String>,
-    /// Tell what goes over the wire, secrets masked
+    /// Show what is sent and received, with secrets masked
     #[arg(long, short)]
     verbose: bool,
 }
@@ -103,7 +103,7 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
 }
 
 impl Call {
-    /// Whether errors are to be one JSON object.
+    /// Whether errors must be one JSON object.
     pub fn wants_json(&self) -> bool {
         matches!(self.output, Some(Format::Json | Format::Ndjson))
     }
@@ -123,34 +123,35 @@ impl Call {
         let arguments = self.read_arguments(&tool)?;
         let waits = tool.wait.is_some() && !self.no_wait;
         let waiting = waits.then(Progress::start);
-        let engine = self.engine(waiting.clone(), started)?;
+        let engine = self.engine();
+        let call = self.call(&tool, arguments, waiting.clone(), started);
         self.tell_unread(&tool);
         if let Some(form) = self.dry_run {
-            let plan = engine.plan(&tool, arguments)?;
+            let plan = engine.plan(&call)?;
             return print_plan(&plan, form);
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            // A service that floods one task must not keep time and signals waiting.
+            // If a service floods one task, the clock and signals must still be checked.
             .event_interval(LOOKS)
             .build()
             .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
         let done = runtime.block_on(async {
             match &self.sandbox {
                 None => {
-                    let done = self.exchange(&engine, &tool, arguments).await;
+                    let done = self.exchange(&engine, &tool, call).await;
                     tell_dotenv(&engine, &done);
                     done
                 }
                 Some(url) => {
-                    // What is wrong with the arguments is told before a sandbox is started.
-                    engine.plan(&tool, arguments.clone())?;
+                    // Mistakes in the arguments are reported before a sandbox is started.
+                    engine.plan(&call)?;
                     let (engine, _server) = self.with_sandbox(engine, &catalog, &tool, url).await?;
-                    self.exchange(&engine, &tool, arguments).await
+                    self.exchange(&engine, &tool, call).await
                 }
             }
         });
-        // A program or a system that was asked for a secret is not waited for any longer.
+        // If a program or the operating system was asked for a secret, we no longer wait for it.
         runtime.shutdown_background();
         if let Some(waiting) = waiting {
             waiting.finish_and_clear();
@@ -158,7 +159,7 @@ impl Call {
         done
     }
 
-    /// Standard input, or a file that is a pipe, may never end, and is not waited for beyond the deadline.
+    /// Standard input, or a file that is a pipe, may never end. We do not wait for it beyond the deadline.
     fn read_arguments(&self, tool: &Arc<Tool>) -> Result<Value, Failure> {
         let (tool, words) = (Arc::clone(tool), self.arguments.clone());
         let Some(within) = self.deadline else {
@@ -166,48 +167,67 @@ impl Call {
         };
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            // Nobody listens any more when it is late.
+            // After the deadline, nobody receives this any more.
             let _ = sender.send(arguments::read(&tool, &words));
         });
         match receiver.recv_timeout(within) {
             Ok(read) => read.map_err(|message| usage(&message)),
-            Err(_) => Err(Failure::Error(Error::Timeout {
-                within,
-                limit: Limit::Deadline,
-            })),
+            Err(_) => {
+                let limit = Limit::Deadline;
+                let late = SendError::Timeout { within, limit };
+                Err(Failure::Error(late.into()))
+            }
         }
     }
 
-    fn engine(&self, waiting: Option<Progress>, started: Instant) -> Result<Engine, Failure> {
+    fn engine(&self) -> Engine {
+        let engine = Engine::new()
+            .with_environment()
+            .with_env_file(".env")
+            .with_roots(self.roots());
+        self.set.iter().fold(engine, |engine, (name, value)| {
+            engine.with_setting(name, value)
+        })
+    }
+
+    fn call(
+        &self,
+        tool: &Arc<Tool>,
+        arguments: Value,
+        waiting: Option<Progress>,
+        started: Instant,
+    ) -> toolrun::Call {
         let verbose = self.verbose;
-        let mut engine = Engine::new()
-            .with_observer(move |event| watch(&event, verbose, waiting.as_ref()))
-            .with_roots(self.roots())
-            .with_files(Files::Any);
+        let mut call = toolrun::Call::new(tool, arguments)
+            .observer(move |_, event| watch(&event, verbose, waiting.as_ref()))
+            .files(Files::Any);
         if self.no_wait {
-            engine = engine.without_waiting();
-        }
-        for (name, value) in &self.set {
-            engine = engine.with_setting(name, value);
+            call = call.without_waiting();
         }
         if let Some(timeout) = self.timeout {
-            engine = engine.with_timeout(timeout);
+            call = call.timeout(timeout);
         }
         if let Some(deadline) = self.deadline {
-            engine = engine.with_deadline(deadline, started);
+            call = call.deadline(deadline, started);
         }
         if self.yes {
-            engine = engine.with_consent(Access::Destructive);
+            call = call.consent(Access::Destructive);
         }
-        Ok(engine)
+        if let Some(pages) = self.max_pages {
+            call = call.max_pages(pages);
+        }
+        if let Some(items) = self.max_items {
+            call = call.max_items(items);
+        }
+        call
     }
 
-    /// Folders that are trusted for this call.
+    /// The folders that are trusted for this call.
     pub fn trusted(&self) -> &[PathBuf] {
         &self.trust
     }
 
-    /// A plan that is made without what the environment says is not the plan that a trusted tool gives.
+    /// A plan that was made without the environment's settings is not the plan that a trusted tool would give.
     fn tell_unread(&self, tool: &Tool) {
         if tool.service.origin.is_trusted() {
             return;
@@ -254,7 +274,9 @@ impl Call {
         if !url.is_empty() {
             let origin = loopback(url)?;
             if self.fault.is_some() {
-                return Err(usage("--fault goes with a sandbox of the call's own"));
+                return Err(usage(
+                    "--fault needs a sandbox that this call starts, so --sandbox must have no URL",
+                ));
             }
             return Ok((engine.with_stand_in(origin), None));
         }
@@ -270,10 +292,10 @@ impl Call {
         Ok((engine.with_stand_in(origin), Some(server)))
     }
 
-    async fn exchange(&self, engine: &Engine, tool: &Tool, arguments: Value) -> Done {
+    async fn exchange(&self, engine: &Engine, tool: &Tool, call: toolrun::Call) -> Done {
         let format = self.output.unwrap_or_else(Format::for_stdout);
         if let Some(out) = &self.out {
-            return self.download(engine, tool, arguments, out).await;
+            return self.download(engine, tool, call, out).await;
         }
         if self.no_wait && tool.wait.is_none() {
             note(&format!("{} creates no job to wait for", tool.name));
@@ -283,24 +305,26 @@ impl Call {
             if walks {
                 note(&format!("{} has no pages; there is one answer", tool.name));
             }
-            let page = self.page(engine, tool, arguments).await?;
+            let page = self.page(engine, tool, call).await?;
             return print_one(&page, tool, format, &self.view);
         }
         if tool.paging.is_none() {
             note(&format!("{} has no pages; there is one answer", tool.name));
         }
-        self.walk(engine, tool, arguments, format).await
+        self.walk(engine, tool, call, format).await
     }
 }
 
 impl Call {
-    /// Follows the pages and prints what was read, however the walk ends.
-    async fn walk(&self, engine: &Engine, tool: &Tool, arguments: Value, format: Format) -> Done {
-        let limits = WalkLimits {
-            max_pages: self.max_pages.unwrap_or(WalkLimits::default().max_pages),
-            max_items: self.max_items,
-        };
-        let mut pages = engine.pages(tool, arguments, limits)?;
+    /// Follows the pages and prints what was read, no matter how the walk ends.
+    async fn walk(
+        &self,
+        engine: &Engine,
+        tool: &Tool,
+        call: toolrun::Call,
+        format: Format,
+    ) -> Done {
+        let mut pages = engine.pages(call)?;
         let mut printer = WalkPrinter::new(format, tool, &self.view);
         let progress = Progress::start();
         let read = read_pages(&mut pages, &mut printer, &progress).await;
@@ -315,23 +339,29 @@ impl Call {
         };
         for text in &notes {
             match text.is_incomplete() {
-                true => note(&text.place()),
+                true => note(&text.where_it_stopped()),
                 false => note(&text.to_string()),
             }
         }
-        // Where both failed, the walk's own failure counts, and the other is told too.
+        // If both failed, the exit code is that of the walk, and the other error is printed too.
         if let (Err(_), Err(Failure::Told(_, message))) = (&read, &printed) {
             note(message);
         }
         read.and(printed)
     }
 
-    /// The one response of a call; where it creates a job, that of the job's end, unless it is interrupted before.
-    async fn page(&self, engine: &Engine, tool: &Tool, arguments: Value) -> Result<Page, Failure> {
+    /// The single response of a call. If the call creates a job, it is the job's last response, unless it is
+    /// interrupted before.
+    async fn page(
+        &self,
+        engine: &Engine,
+        tool: &Tool,
+        call: toolrun::Call,
+    ) -> Result<Page, Failure> {
         if tool.wait.is_none() || self.no_wait {
-            return Ok(engine.page(tool, arguments).await?);
+            return Ok(engine.page(call).await?);
         }
-        let job = engine.start(tool, arguments).await?;
+        let job = engine.start(call).await?;
         match unless_interrupted(job.wait()).await {
             Ok(last) => match last? {
                 Some(page) => Ok(page),
@@ -341,14 +371,20 @@ impl Call {
         }
     }
 
-    async fn download(&self, engine: &Engine, tool: &Tool, arguments: Value, out: &Path) -> Done {
+    async fn download(
+        &self,
+        engine: &Engine,
+        tool: &Tool,
+        call: toolrun::Call,
+        out: &Path,
+    ) -> Done {
         if self.output == Some(Format::Raw) {
             return Err(usage(
                 "`--output raw` has nothing to print: the service's answer goes to the file of --out",
             ));
         }
         let to_stdout = out.as_os_str() == "-";
-        // What is only there in part must not go down a pipe, so it waits in a file until it is whole.
+        // A partial file must not go down a pipe. So the download goes into a temporary file until it is complete.
         let folder = to_stdout.then(tempfile::tempdir).transpose()?;
         let mut to = match &folder {
             Some(folder) => Destination::new(folder.path().join("download")),
@@ -357,7 +393,7 @@ impl Call {
         if self.force {
             to = to.overwriting();
         }
-        let outcome = match unless_interrupted(engine.download(tool, arguments, &to)).await {
+        let outcome = match unless_interrupted(engine.download(call, &to)).await {
             Ok(done) => done?,
             Err(signal) => return Err(signal.failure("nothing was saved")),
         };
@@ -365,10 +401,10 @@ impl Call {
             let format = self.output.unwrap_or_else(Format::for_stdout);
             return Printer::new(format, tool, &self.view).whole(&outcome.output, &[]);
         }
-        // A rule may have found that there is nothing.
+        // An error rule may have said that there is no content.
         if to.path().exists() {
             let mut file = std::fs::File::open(to.path())?;
-            // Where a reader is slow, a signal must find nothing that it would leave behind.
+            // If the reader is slow, a signal must not leave files behind.
             drop(folder);
             next_signal_ends();
             let mut stdout = terminal::data();
@@ -379,7 +415,7 @@ impl Call {
     }
 }
 
-/// What is wrong with the `.env` file is told, because it may be why a secret is not the one that was meant. Where the
+/// Reports what is wrong with the `.env` file, because it may explain why a secret is not the intended one. If the
 /// secret is missing, the error itself says it.
 fn tell_dotenv(engine: &Engine, done: &Done) {
     let is_told = matches!(done, Err(Failure::Error(toolrun::Error::Secret(_))));
@@ -392,7 +428,7 @@ fn usage(message: &str) -> Failure {
     Failure::Told(exit::USAGE, message.to_owned())
 }
 
-/// Prints the one response of a call, and says so where it is one page of more.
+/// Prints the single response of a call. If it is one page of several, a note says so.
 fn print_one(page: &Page, tool: &Tool, format: Format, view: &View) -> Done {
     let mut printer = Printer::new(format, tool, view);
     let mut notes: Vec<Note> = page.more.iter().cloned().collect();
@@ -401,7 +437,7 @@ fn print_one(page: &Page, tool: &Tool, format: Format, view: &View) -> Done {
         notes.retain(|note| !is_told(note, &vec![(None, page.body.part())]));
         printer.raw(&page.response.body)?;
     } else {
-        let output = page.output(tool)?;
+        let output = page.output()?;
         let beside = beside_rows(output.part(), tool, format);
         notes.retain(|note| !is_told(note, &beside));
         printed = printer.whole(&output, &notes);
@@ -418,7 +454,7 @@ fn print_one(page: &Page, tool: &Tool, format: Format, view: &View) -> Done {
     printed
 }
 
-/// What is printed beside the rows: members, or a value without a name.
+/// What is printed next to the rows: members, or a value without a name.
 type Beside<'o> = Vec<(Option<Key<'o>>, Part<'o>)>;
 
 fn beside_rows<'o>(output: Part<'o>, tool: &Tool, format: Format) -> Beside<'o> {
@@ -435,7 +471,7 @@ fn beside_rows<'o>(output: Part<'o>, tool: &Tool, format: Format) -> Beside<'o> 
     }
 }
 
-/// Whether what is printed names the next page already: its cursor, or its URL.
+/// Whether the output already names the next page: by its cursor or its URL.
 fn is_told(note: &Note, printed: &Beside<'_>) -> bool {
     match &note.next {
         Some(Resume::Arguments(arguments)) => arguments.iter().all(|(name, value)| {
@@ -449,11 +485,12 @@ fn is_told(note: &Note, printed: &Beside<'_>) -> bool {
                 text.len() > 1 && url.ends_with(text.trim_start_matches('.'))
             })
         }),
-        None => false,
+        _ => false,
     }
 }
 
-/// Whether a value stands somewhere; a number or such may be there by chance, and counts only under a like name.
+/// Whether a value occurs in the output. A number or the like may occur by chance, so it only counts under a similar
+/// name.
 fn has_value(printed: Part<'_>, name: &str, wanted: &Value) -> bool {
     if let Value::String(wanted) = wanted {
         return has_text(printed, &|text| text == wanted);
@@ -476,12 +513,8 @@ fn has_text(printed: Part<'_>, is_wanted: &dyn Fn(&str) -> bool) -> bool {
             .any(|(_, member)| has_text(member, is_wanted))
 }
 
-/// Reads pages to the end and hands them to the printer.
-async fn read_pages(
-    pages: &mut Pages<'_>,
-    printer: &mut WalkPrinter<'_>,
-    progress: &Progress,
-) -> Done {
+/// Reads pages to the end and passes them to the printer.
+async fn read_pages(pages: &mut Pages, printer: &mut WalkPrinter<'_>, progress: &Progress) -> Done {
     loop {
         let page = match unless_interrupted(pages.next()).await {
             Ok(Ok(Some(page))) => page,
@@ -506,11 +539,10 @@ async fn read_pages(
     }
 }
 
-/// Prints the pages of a walk: as they come where the format allows it, else as one output.
+/// Prints the pages of a walk: immediately if the format allows it, otherwise as one output.
 struct WalkPrinter<'t> {
     printer: Printer<'t>,
     format: Format,
-    tool: &'t Tool,
     /// Whether all rows are gathered before any is printed.
     gathers: bool,
     gathered: Gathered,
@@ -521,13 +553,12 @@ impl<'t> WalkPrinter<'t> {
         WalkPrinter {
             printer: Printer::new(format, tool, view),
             format,
-            tool,
             gathers: view.sort.is_some(),
             gathered: Gathered::default(),
         }
     }
 
-    fn take(&mut self, pages: &mut Pages<'_>, page: Page) -> Done {
+    fn take(&mut self, pages: &mut Pages, page: Page) -> Done {
         match self.format {
             Format::Raw => self.printer.raw_page(&page.response.body),
             Format::Ndjson | Format::Csv if !self.gathers => {
@@ -535,21 +566,21 @@ impl<'t> WalkPrinter<'t> {
             }
             _ => {
                 let output = pages.output(&page)?;
-                self.gathered.add(self.tool, page, output);
+                self.gathered.add(page, output);
                 Ok(())
             }
         }
     }
 
     fn finish(mut self, notes: &[Note]) -> Done {
-        match self.gathered.output(self.tool)? {
+        match self.gathered.output()? {
             Some(output) => self.printer.whole(&output, notes),
             None => self.printer.finish(),
         }
     }
 }
 
-/// Lets a sandbox fail as `FAULT` or `FAULT:TIMES` says.
+/// Makes a sandbox fail as `FAULT` or `FAULT:TIMES` says.
 pub fn inject(sandbox: &toolrun::sandbox::Sandbox, fault: &str) -> Done {
     let (name, times) = match fault.split_once(':') {
         None => (fault, 1),
@@ -620,7 +651,7 @@ fn watch(event: &Event, verbose: bool, waiting: Option<&Progress>) {
             seconds(*wait)
         )),
         Event::RateLimited { wait } if verbose || wait.as_secs() >= 1 => note(&format!(
-            "the rate limit of the service holds the next request back for {}",
+            "the rate limit of the service delays the next request by {}",
             seconds(*wait)
         )),
         Event::Request {
@@ -649,13 +680,13 @@ fn watch(event: &Event, verbose: bool, waiting: Option<&Progress>) {
     }
 }
 
-/// Most bytes of a body that are told.
+/// Most bytes of a body that are shown.
 const MOST_OF_BODY: usize = 8 << 10;
 
-/// Steps of work after which the runtime looks at the clock and at signals.
+/// How many steps of work pass before the runtime looks at the clock and at signals.
 const LOOKS: u32 = 4;
 
-/// Tells the header fields and the body of a request (`>`) or a response (`<`).
+/// Shows the header fields and the body of a request (`>`) or a response (`<`).
 fn tell_message(mark: char, headers: &[(String, String)], body: &SeenBody) {
     for (name, value) in headers {
         say(&format!("{mark} {}: {}", line(name), line(value)));

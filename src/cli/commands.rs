@@ -1,5 +1,5 @@
-//! The table of commands. A command's own arguments are only described when it is asked for: to describe those of all
-//! would take a good part of a cold call.
+//! The table of commands. A command's own arguments are only described when it is used: describing those of all
+//! commands would take a good part of a cold call.
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
@@ -10,7 +10,7 @@ use super::{
 
 macro_rules! commands {
     ($($name:literal $variant:ident($arguments:ty) $about:literal)*) => {
-        /// What is to be done.
+        /// What to do.
         #[derive(Debug)]
         pub enum Command {
             $(#[doc = $about] $variant(Box<$arguments>),)*
@@ -62,7 +62,7 @@ commands! {
     "test" Test(test::Test) "Run the examples of descriptors, offline"
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
-    "untrust" Untrust(trust::Untrust) "Trust the tools of a folder no more"
+    "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"
     "import" Import(import::Import) "Make descriptors of a document that describes a service"
     "schemas" Schemas(schemas::Schemas) "Write the JSON Schemas of the descriptor format"
     "completions" Completions(completions::Completions) "Print a completion script for a shell"

@@ -1,29 +1,25 @@
-//! What to do about an error, in the words of the command line: errors carry facts, and here they become hints.
+//! What to do about an error, in the words of the command line. Errors carry facts; this file turns them into hints.
 
 use std::path::Path;
 
-use toolrun::engine::error::{Limit, NoPlace, seconds};
+use toolrun::catalog::LoadError;
 use toolrun::import::ImportError;
+use toolrun::send::{NoPlace, SendError};
 use toolrun::sign::SecretError;
 use toolrun::tool::service::SettingError;
-use toolrun::{Error, Upstream};
+use toolrun::words::seconds;
+use toolrun::{Error, Limit, Upstream};
 
-/// What to do about an error, where that is known.
+/// What to do about an error, if that is known.
 pub fn hint(error: &Error) -> Option<String> {
     if let Some(untrusted) = error.untrusted() {
         return Some(match trusting(&untrusted.folder) {
-            Some(command) => format!("look through it, and if you trust it, say `{command}`"),
+            Some(command) => format!("look through it, and if you trust it, run `{command}`"),
             None => "give it a name without control characters to be able to trust it".to_owned(),
         });
     }
     match error {
-        Error::UnknownTool { suggestion, .. } => {
-            let suggestion = suggestion.clone();
-            Some(suggestion.unwrap_or_else(|| "`toolrun list` shows what there is".to_owned()))
-        }
-        Error::AmbiguousTool { candidates, .. } => {
-            Some(format!("name one of them: {}", candidates.join(", ")))
-        }
+        Error::Load(error) => load(error),
         Error::Arguments { tool, .. } => Some(format!("`toolrun show {tool}` lists the params")),
         Error::Setting(SettingError::Missing { name, variable }) => {
             let variable = variable
@@ -33,26 +29,44 @@ pub fn hint(error: &Error) -> Option<String> {
             Some(format!("give it with `--set {name}=...`{variable}"))
         }
         Error::Secret(error) => secret(error),
-        Error::Timeout {
-            limit: Limit::Caller,
-            ..
-        } => Some("`--timeout` sets another limit".to_owned()),
-        Error::Timeout {
-            limit: Limit::Deadline,
-            ..
-        } => Some("`--deadline` sets another limit".to_owned()),
+        Error::Send(error) => send(error),
         Error::Consent { .. } => Some("confirm with `--yes`".to_owned()),
         Error::NoDestination { .. } => {
-            Some("say `--out FILE` to save it, or `--out -` for standard output".to_owned())
+            Some("use `--out FILE` to save it, or `--out -` for standard output".to_owned())
         }
-        Error::Destination {
-            reason: NoPlace::Taken,
-            ..
-        } => Some("`--force` overwrites it".to_owned()),
-        Error::Unfinished(_) => Some("it may go on at the service".to_owned()),
+        Error::Unfinished(_) => Some("it may still be running at the service".to_owned()),
         Error::Upstream(answer) => upstream(answer),
         _ => None,
     }
+}
+
+fn load(error: &LoadError) -> Option<String> {
+    match error {
+        LoadError::UnknownTool { suggestion, .. } => {
+            let suggestion = suggestion.clone();
+            Some(suggestion.unwrap_or_else(|| "`toolrun list` shows what there is".to_owned()))
+        }
+        LoadError::AmbiguousTool { candidates, .. } => {
+            Some(format!("name one of them: {}", candidates.join(", ")))
+        }
+        _ => None,
+    }
+}
+
+fn send(error: &SendError) -> Option<String> {
+    let hint = match error {
+        SendError::Timeout { limit, .. } => match limit {
+            Limit::Caller => "`--timeout` sets another limit",
+            Limit::Deadline => "`--deadline` sets another limit",
+            _ => return None,
+        },
+        SendError::Destination {
+            reason: NoPlace::Taken,
+            ..
+        } => "`--force` overwrites it",
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 fn secret(error: &SecretError) -> Option<String> {
@@ -60,7 +74,7 @@ fn secret(error: &SecretError) -> Option<String> {
         SecretError::Missing { name, help, .. } => {
             let help = help.as_ref().map(|help| format!(" ({help})"));
             Some(format!(
-                "set {name} in the environment or in .env{}; `--sandbox` needs none, where the service has one",
+                "set {name} in the environment or in .env{}; `--sandbox` works without it, if the service has a sandbox",
                 help.unwrap_or_default()
             ))
         }
@@ -69,7 +83,7 @@ fn secret(error: &SecretError) -> Option<String> {
             folder: Some(folder),
             ..
         } => Some(format!(
-            "if you trust them, say `toolrun trust {0}`, or for this call `--trust {0}`",
+            "if you trust them, run `toolrun trust {0}`, or use `--trust {0}` for this call",
             shell_word(folder)
         )),
         SecretError::Refused { .. } => Some(
@@ -91,7 +105,7 @@ fn upstream(answer: &Upstream) -> Option<String> {
     }
 }
 
-/// What to do about a document that cannot be imported, where that is known.
+/// What to do about a document that cannot be imported, if that is known.
 pub fn of_import(error: &ImportError) -> Option<&'static str> {
     match error {
         ImportError::NoServer => Some("give its URL with --base-url"),
@@ -99,14 +113,14 @@ pub fn of_import(error: &ImportError) -> Option<&'static str> {
     }
 }
 
-/// The command that trusts a folder; `None` for one whose name cannot stand in a line.
+/// The command that trusts a folder; `None` if the folder's name cannot be written on one line.
 pub fn trusting(folder: &Path) -> Option<String> {
     let folder = folder.to_str()?;
     let is_line = !folder.contains(char::is_control);
     is_line.then(|| format!("toolrun trust {}", shell_word(folder)))
 }
 
-/// A word that a shell takes as it is.
+/// A text quoted as one word for a shell.
 fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,=".contains(c);
     match !text.is_empty() && text.chars().all(is_plain) {

@@ -31,28 +31,28 @@ enum Format {
 struct OpenApi {
     /// The document: a file
     document: PathBuf,
-    /// The folder that the files go to; `tools/SERVICE` unless given
+    /// The folder to write to; `tools/SERVICE` unless given
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
-    /// The service's name; the folder's, or one made of the document's title, unless given
+    /// The service's name; unless given, the folder's, or one made from the document's title
     #[arg(long, value_name = "NAME", value_parser = name)]
     service: Option<Name>,
-    /// Where the service stands, instead of where the document says
+    /// The service's base URL, instead of the one in the document
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
     /// Only operations that match: `tag:`, `path:`, `operation:` or `method:` with a glob; may be given several times
     #[arg(long, value_name = "SELECTOR", value_parser = selector)]
     include: Vec<Selector>,
-    /// Not the operations that match
+    /// Leave out the operations that match
     #[arg(long, value_name = "SELECTOR", value_parser = selector)]
     exclude: Vec<Selector>,
-    /// Bring files of an earlier import up to date, and keep what was changed in them by hand
+    /// Update the files of an earlier import, and keep changes that were made by hand
     #[arg(long)]
     update: bool,
-    /// Write nothing; tell what would be written
+    /// Write nothing; print what would be written
     #[arg(long)]
     dry_run: bool,
-    /// Fail when an operation did not become a tool
+    /// Fail if an operation did not become a tool
     #[arg(long)]
     strict: bool,
     /// How to print the report
@@ -60,7 +60,7 @@ struct OpenApi {
     format: ReportFormat,
 }
 
-/// The forms of a report.
+/// The formats of a report.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ReportFormat {
     /// Text for people
@@ -152,7 +152,7 @@ impl OpenApi {
         }
     }
 
-    /// The service's name: its folder must bear it too.
+    /// The service's name. Its folder must have the same name.
     fn service_of(&self, document: &serde_json::Value) -> Result<Name, String> {
         let folder = self
             .into
@@ -160,7 +160,7 @@ impl OpenApi {
             .and_then(|into| into.file_name()?.to_str());
         match (&self.service, folder) {
             (Some(service), Some(folder)) if service.as_str() != folder => Err(format!(
-                "a service's folder bears its name: `--into` must end with `{service}`, not `{folder}`"
+                "a service's folder has the service's name: `--into` must end with `{service}`, not `{folder}`"
             )),
             (Some(service), _) => Ok(service.clone()),
             (None, Some(folder)) => name(folder).map_err(|_| {
@@ -261,7 +261,7 @@ fn word(state: State) -> &'static str {
     }
 }
 
-/// The losses by kind and message, with the first places of each.
+/// The losses grouped by kind and message, with the first places of each.
 fn lost(losses: &[Loss]) -> String {
     const MOST: usize = 3;
     let mut groups: BTreeMap<(What, &str), Vec<&str>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Ctrl-C, and the other signals that end a program, while something is under way that must not be left as it is.
+//! Ctrl-C, and the other signals that end a program, during work that needs cleaning up.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,11 +10,11 @@ use toolrun::Job;
 
 use super::{Failure, exit};
 
-/// How often it is looked whether there was a signal.
+/// How often we check for a signal.
 const LOOK: Duration = Duration::from_millis(50);
-/// A signal that was not seen for so many looks is seen by nobody, as behind a pipe that nobody reads. Until then a
-/// second one does nothing: a terminal that closes sends two at once, and what is under way is put in order after the
-/// first.
+/// If a signal is not noticed in this many checks, nobody checks, for example because the program waits on a pipe that
+/// nobody reads. Until then a second signal has no effect: a terminal that closes sends two signals at once, and after
+/// the first one the work is cleaned up.
 const PATIENCE: u32 = 4;
 
 #[cfg(unix)]
@@ -22,38 +22,38 @@ const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
 #[cfg(not(unix))]
 const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
-/// A signal that was to end the program.
+/// A signal that should end the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signal(u8);
 
 impl Signal {
-    /// The exit code, as of a process that the signal itself ends.
+    /// The exit code, as if the signal itself had ended the process.
     pub fn exit_code(self) -> u8 {
         exit::SIGNAL + self.0
     }
 
-    /// The failure that it is, told in these words.
+    /// The failure for this signal, with this message.
     pub fn failure(self, told: &str) -> Failure {
         Failure::Told(self.exit_code(), format!("interrupted; {told}"))
     }
 }
 
-/// The signal that came and was not seen yet.
+/// The signal that arrived and was not noticed yet.
 struct Pending {
     signal: Arc<AtomicUsize>,
     /// While this is true, the next signal ends the program at once.
     is_there: Arc<AtomicBool>,
 }
 
-/// Listens from the first look on: until then a signal simply ends the program, and no call pays for a handler that it
-/// does not need.
+/// Starts listening at the first check. Until then a signal simply ends the program, and calls that need no handler do
+/// not pay for one.
 static PENDING: LazyLock<Pending> = LazyLock::new(|| {
     let pending = Pending {
         signal: Arc::default(),
         is_there: Arc::default(),
     };
     for signal in SIGNALS.into_iter().filter(|signal| !is_ignored(*signal)) {
-        // Where there can be no handler, a signal ends the program as it always does.
+        // If no handler can be installed, a signal ends the program as usual.
         let _ = listen(signal, &pending);
     }
     let (signal, is_there) = (Arc::clone(&pending.signal), Arc::clone(&pending.is_there));
@@ -69,7 +69,7 @@ fn listen(signal: i32, pending: &Pending) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Lets the next signal end the program where nobody looks at the first.
+/// Lets the next signal end the program if nobody checks for the first one.
 fn watch(signal: &AtomicUsize, is_there: &AtomicBool) {
     let mut unseen = 0;
     loop {
@@ -84,7 +84,7 @@ fn watch(signal: &AtomicUsize, is_there: &AtomicBool) {
     }
 }
 
-/// Whether the program was started with the signal ignored, as by `nohup`, which must stay so.
+/// Whether the program was started with the signal ignored, as by `nohup`. Then it must stay ignored.
 fn is_ignored(signal: i32) -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
         return false;
@@ -107,7 +107,7 @@ async fn signal() -> Signal {
     }
 }
 
-/// Runs some work to its end.
+/// Runs some work until it is done.
 ///
 /// # Errors
 /// The signal that interrupted it; the work was dropped.
@@ -119,24 +119,26 @@ pub async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<T, S
     }
 }
 
-/// From here on nothing is left to be put in order: the next signal ends the program at once.
+/// From here on no cleaning up is needed: the next signal ends the program at once.
 pub fn next_signal_ends() {
     PENDING.is_there.store(true, Ordering::SeqCst);
 }
 
-/// Cancels the job that was waited for, where the service can, and says what became of it.
-pub async fn cancel(job: &Job<'_>, signal: Signal) -> Failure {
+/// Cancels the job that the call waits for, if the service can, and prints the result.
+pub async fn cancel(job: &Job, signal: Signal) -> Failure {
     let told = match unless_interrupted(job.cancel()).await {
         Ok(Ok(true)) => "the job was cancelled".to_owned(),
         Ok(Ok(false)) => format!(
-            "the job goes on at the service{}",
+            "the job is still running at the service{}",
             job.url()
                 .map(|url| format!(", at {url}"))
                 .unwrap_or_default()
         ),
-        Ok(Err(error)) => format!("the job could not be cancelled and may go on: {error}"),
+        Ok(Err(error)) => {
+            format!("the job could not be cancelled and may still be running: {error}")
+        }
         Err(second) => {
-            let told = "interrupted twice; the job may go on at the service";
+            let told = "interrupted twice; the job may still be running at the service";
             return Failure::Told(second.exit_code(), told.to_owned());
         }
     };

@@ -124,7 +124,7 @@ impl List {
         for folder in untrusted {
             let how = match trusting(&folder) {
                 Some(command) => format!("`{command}` lets them send requests"),
-                None => "its name keeps it from being trusted".to_owned(),
+                None => "it cannot be trusted because of its name".to_owned(),
             };
             let name = format!("{:?}", folder.display().to_string());
             say(&format!("note: the tools in {name} are not trusted; {how}"));

@@ -11,7 +11,6 @@ mod import;
 mod interrupt;
 mod list;
 mod output;
-mod pager;
 mod report;
 mod sandbox;
 mod schemas;
@@ -39,23 +38,24 @@ use terminal::say;
 #[derive(Debug, Parser)]
 #[command(name = "toolrun", version, about, long_about = None, max_term_width = 100)]
 struct Cli {
-    /// A folder of descriptors that you trust; may be given several times. $TOOLRUN_TOOLS and ./tools are looked in too.
+    /// A folder of descriptors that you trust; may be given several times. Tools are also found through $TOOLRUN_TOOLS
+    /// and in ./tools.
     #[arg(long, global = true, value_name = "DIR")]
     tools: Vec<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
-/// What a command ends with when it does not end well.
+/// How a command fails.
 #[derive(Debug)]
 enum Failure {
     /// A call or a lookup failed.
     Error(Error),
-    /// Standard output is gone, as after `| head`: nothing to tell.
+    /// Nobody reads standard output any more, as after `| head`. There is nothing to report.
     Closed,
-    /// Something else went wrong; the exit code and what to say.
+    /// Another error: the exit code and the message.
     Told(u8, String),
-    /// The command said all there is to say itself.
+    /// The command has already printed everything.
     Silent(u8),
 }
 
@@ -82,7 +82,7 @@ impl From<io::Error> for Failure {
 
 type Done = Result<(), Failure>;
 
-/// Exit codes, a part of the contract with scripts.
+/// Exit codes. They are a part of the contract with scripts.
 mod exit {
     pub const OUTPUT: u8 = 1;
     pub const USAGE: u8 = 2;
@@ -93,7 +93,7 @@ mod exit {
     pub const FAILED: u8 = 7;
     pub const NETWORK: u8 = 8;
     pub const RESPONSE: u8 = 9;
-    /// With the number of a signal: as of a process that the signal itself ends.
+    /// The exit code for a signal, as if the signal itself had ended the process.
     pub const SIGNAL: u8 = 128;
 }
 
@@ -111,7 +111,7 @@ fn exit_code(kind: ErrorKind) -> u8 {
     }
 }
 
-/// Parses the command line, runs the command and gives its exit code.
+/// Parses the command line, runs the command and returns its exit code.
 pub fn main() -> ExitCode {
     hardening::harden();
     terminal::tell_panics();
@@ -160,9 +160,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Says what the reader of the command line has to say: what is wrong with it, or help.
+/// Prints what the command line parser says: an error, or help.
 fn tell_usage(error: &clap::Error) -> ExitCode {
-    // The error quotes the arguments, which must not look like lines of ours.
+    // The error quotes the arguments. They must not look like lines of ours.
     let shown =
         std::env::args_os().map(|word| OsString::from(terminal::line(&word.to_string_lossy())));
     let told = Cli::try_parse_from(shown).err();
@@ -173,7 +173,7 @@ fn tell_usage(error: &clap::Error) -> ExitCode {
         &text.ansi().to_string(),
         error.use_stderr(),
     );
-    // Help is what was asked for; what is wrong with a command line is told by the exit code too.
+    // Help that cannot be written is an error. A wrong command line already has an exit code of its own.
     if let Err(Failure::Told(code, message)) = said.map_err(Failure::from)
         && !error.use_stderr()
     {
@@ -183,8 +183,8 @@ fn tell_usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
 }
 
-/// The places to look for tools: those that the user named, then the built-in ones, then what happens to be here. A
-/// relative path in the environment leads to whatever happens to be here, too.
+/// The places where tools are searched: first those that the user named, then the built-in ones, then those that depend
+/// on the current folder. These are `./tools` and relative paths in the environment.
 fn catalog(folders: &[PathBuf], trusted: &[PathBuf]) -> Catalog {
     let (named, here): (Vec<PathBuf>, Vec<PathBuf>) = paths_of("TOOLRUN_TOOLS")
         .into_iter()
@@ -211,7 +211,7 @@ fn catalog(folders: &[PathBuf], trusted: &[PathBuf]) -> Catalog {
     }
 }
 
-/// The paths that an environment variable lists.
+/// The paths in an environment variable.
 fn paths_of(variable: &str) -> Vec<PathBuf> {
     let paths = std::env::var_os(variable).unwrap_or_default();
     std::env::split_paths(&paths)
@@ -234,7 +234,7 @@ fn tell(error: &Error, as_json: bool) {
     }
 }
 
-/// The name of the kind of error that an exit code stands for.
+/// The name of the kind of error that has this exit code.
 fn kind_name(code: u8) -> Value {
     let kinds = [
         ErrorKind::Usage,
@@ -254,7 +254,7 @@ fn kind_name(code: u8) -> Value {
     kind.map_or_else(|| "failed".into(), |kind| json!(kind))
 }
 
-/// Says an error as one JSON object, with the notes that were held back.
+/// Prints an error as one JSON object, together with the notes that were held back.
 fn say_error(mut error: Value) {
     let notes = NOTES.take();
     if !notes.is_empty() {
@@ -263,8 +263,8 @@ fn say_error(mut error: Value) {
     terminal::say_json(&json!({ "error": error }));
 }
 
-/// What is told on the side while a command runs. Where an error must be the only thing on standard error, notes
-/// wait until it is known whether there is one.
+/// Notes while a command runs. If an error must be the only text on standard error, notes are held back until the
+/// result is known.
 struct Notes(Mutex<Option<Vec<String>>>);
 
 static NOTES: Notes = Notes(Mutex::new(None));
@@ -286,7 +286,7 @@ impl Notes {
     }
 }
 
-/// Tells something on the side.
+/// Prints a note, or holds it back.
 fn note(text: &str) {
     let mut held = NOTES.0.lock().unwrap_or_else(PoisonError::into_inner);
     match &mut *held {

@@ -11,12 +11,12 @@ use super::{Done, Failure, call, exit, say};
 /// Serve a service's sandbox.
 #[derive(Debug, Args)]
 pub struct Sandbox {
-    /// The service; needed only where several have a sandbox
+    /// The service; needed only if several have a sandbox
     service: Option<String>,
-    /// Where to listen; a loopback address
+    /// The address to listen at; a loopback address
     #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDRESS")]
     addr: SocketAddr,
-    /// Let the first requests fail, such as rate_limited or overloaded:2
+    /// Make the first requests fail, such as rate_limited or overloaded:2
     #[arg(long, value_name = "FAULT[:TIMES]")]
     fault: Vec<String>,
 }
@@ -28,7 +28,7 @@ impl Sandbox {
             return Err(Failure::Told(
                 exit::POLICY,
                 format!(
-                    "{} is not a loopback address; a sandbox is for this machine alone",
+                    "{} is not a loopback address; a sandbox only serves this machine",
                     self.addr
                 ),
             ));

@@ -10,10 +10,10 @@ use super::{Done, Failure, exit, say};
 /// Write the JSON Schemas.
 #[derive(Debug, Args)]
 pub struct Schemas {
-    /// The folder that they go to
+    /// The folder to write to
     #[arg(default_value = "schemas")]
     folder: PathBuf,
-    /// Write nothing; fail when a file is not what would be written
+    /// Write nothing; fail if a file differs from what would be written
     #[arg(long)]
     check: bool,
 }

@@ -130,10 +130,10 @@ fn as_text(tool: &Tool, most: Option<usize>) -> String {
         fact("pages", "yes; --all follows them");
     }
     if tool.wait.is_some() {
-        fact("job", "is waited for; --no-wait does not");
+        fact("job", "the call waits for it, unless --no-wait is given");
     }
     if tool.rules.kind == ResponseKind::Bytes {
-        fact("download", "a file; --out FILE says where to");
+        fact("download", "a file; --out FILE says where to save it");
     }
     if let Some(docs) = &tool.docs {
         fact("docs", docs);
@@ -225,7 +225,7 @@ fn told(rows: &[Row], most: usize) -> String {
     text
 }
 
-/// The type of a param with what bounds it, in a few words.
+/// The type of a param with its limits, in a few words.
 fn kind(schema: &Value) -> String {
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
         return options.iter().map(plain).collect::<Vec<_>>().join(" | ");

@@ -1,4 +1,4 @@
-//! `toolrun trust` and `toolrun untrust`: which folders' tools may use what this machine has.
+//! `toolrun trust` and `toolrun untrust`: the tools of which folders may use the secrets and files of this machine.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -15,11 +15,11 @@ use toolrun::{Catalog, Tool};
 use super::terminal::{self, say};
 use super::{Done, Failure, exit, note};
 
-/// The folder that is meant where none is named.
+/// The folder if none is named.
 pub const DEFAULT_FOLDER: &str = "tools";
-/// Services that are told of before a folder is trusted.
+/// How many services are described before a folder is trusted.
 const MAX_TOLD: usize = 20;
-/// Characters of a name that are shown.
+/// How many characters of a name are shown.
 const MAX_NAME: usize = 80;
 
 /// Trust the tools of a folder.
@@ -27,12 +27,12 @@ const MAX_NAME: usize = 80;
 pub struct Trust {
     /// The folder; ./tools unless given
     dir: Option<PathBuf>,
-    /// Print the folders that are trusted, and change nothing
+    /// Print the trusted folders, and change nothing
     #[arg(long, conflicts_with = "dir")]
     list: bool,
 }
 
-/// Trust the tools of a folder no more.
+/// Stop trusting the tools of a folder.
 #[derive(Debug, Args)]
 pub struct Untrust {
     /// The folder; ./tools unless given
@@ -55,7 +55,7 @@ impl Trust {
         }
         say(&format!("trusted: {}", folder.display()));
         powers(&folder).iter().for_each(|line| say(line));
-        say("take it back with `toolrun untrust`");
+        say("undo it with `toolrun untrust`");
         Ok(())
     }
 }
@@ -65,7 +65,7 @@ impl Untrust {
     pub fn run(self) -> Done {
         let list = list_file()?;
         let dir = self.dir.unwrap_or_else(|| DEFAULT_FOLDER.into());
-        // A folder that is gone can still be on the list.
+        // A folder that no longer exists may still be on the list.
         let folder = dir.canonicalize().or_else(|_| std::path::absolute(&dir))?;
         let removed = TrustList::remove(&list, &folder).map_err(unusable)?;
         for folder in &removed {
@@ -118,7 +118,7 @@ fn list_file() -> Result<PathBuf, Failure> {
         )
     })?;
     let list = strategy.config_dir().join("toolrun").join("trusted");
-    // A relative home would take the list from whatever folder this happens to be.
+    // With a relative home folder, the list would depend on the current folder.
     match list.is_absolute() {
         true => Ok(list),
         false => Err(Failure::Told(
@@ -131,7 +131,7 @@ fn list_file() -> Result<PathBuf, Failure> {
     }
 }
 
-/// What the user trusts. A list that cannot be used trusts nothing, which is told.
+/// The folders that the user trusts. If the list cannot be used, nothing is trusted, and a note says so.
 pub fn known() -> TrustList {
     let list = match list_file() {
         Ok(list) => list,
@@ -156,13 +156,13 @@ pub fn known() -> TrustList {
 fn tell_ignored(known: &TrustList) {
     if known.ignored() > 0 {
         note(&format!(
-            "{} line(s) of the list of trusted folders are no absolute plain path and are ignored",
+            "{} line(s) of the list of trusted folders are ignored, because they are no absolute plain paths",
             known.ignored()
         ));
     }
 }
 
-/// Asks on a terminal whether to trust the folder of a tool, and remembers a yes. False where nobody can be asked.
+/// Asks on a terminal whether to trust the folder of a tool, and remembers a yes. False if nobody can be asked.
 pub fn ask(tool: &Tool) -> Result<bool, Failure> {
     let Some(folder) = tool.service.origin.untrusted_folder() else {
         return Ok(false);
@@ -183,18 +183,19 @@ pub fn ask(tool: &Tool) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// What the tools of a folder can do once it is trusted, in lines.
+/// What the tools of a folder could do if it were trusted, in lines.
 fn powers(folder: &Path) -> Vec<String> {
     let services = services(&Catalog::empty().with_local_folder(folder));
     let own = services_of_program();
     let mut lines = vec![
         "once it is trusted, its tools, and whatever is put there later, may send requests, and read the secrets, \
-         environment variables and files that they name; a secret may be printed by a program"
+         environment variables and files that they name; they may run programs that print secrets"
             .to_owned(),
     ];
     let powers = services.iter().map(|service| Reach::of(service, &own));
     let mut powers: Vec<Reach> = powers.collect();
-    // Whoever wrote the folder chose the names, and so the order: what matters most comes first, however much there is.
+    // The author of the folder chose the names, and so their order. The most important facts come first, so that they
+    // are shown even if there is much more.
     powers.sort_by_key(|reach| (reach.warnings.is_empty(), reach.named.is_empty()));
     let is_told = |(at, reach): (usize, &Reach)| at < MAX_TOLD || !reach.warnings.is_empty();
     let told = powers
@@ -221,7 +222,7 @@ fn services_of_program() -> Vec<Arc<Service>> {
     services(&Catalog::builtin())
 }
 
-/// The services of a catalog's tools, each once.
+/// The services of a catalog's tools, without duplicates.
 fn services(catalog: &Catalog) -> Vec<Arc<Service>> {
     let mut services: BTreeMap<String, Arc<Service>> = BTreeMap::new();
     for (_, tool) in catalog.load_all() {
@@ -232,7 +233,7 @@ fn services(catalog: &Catalog) -> Vec<Arc<Service>> {
     services.into_values().collect()
 }
 
-/// Where a service's requests go, and with which secrets and variables.
+/// Where a service's requests go, and which secrets and variables they use.
 struct Reach {
     service: String,
     places: Vec<String>,
@@ -252,7 +253,7 @@ impl Reach {
             let owner = owner_elsewhere(name, service, own)?;
             let (name, title, base) = (in_line(name), &owner.name, &owner.base);
             Some(format!(
-                "{name} is the key of the built-in {title}, which stands at {base}"
+                "{name} is the key of the built-in {title}, whose address is {base}"
             ))
         });
         Reach {
@@ -280,13 +281,13 @@ impl Reach {
     }
 }
 
-/// The base URLs that a service's requests go below, that of access tokens among them.
+/// The base URLs of a service's requests, including the URL for access tokens.
 fn places(service: &Service) -> impl Iterator<Item = &BaseUrl> {
     let token_url = service.auth.grant().map(|grant| grant.token_url());
     std::iter::once(&service.base).chain(token_url)
 }
 
-/// A name that a descriptor gives, such as a command, as a short piece of a line.
+/// A text from a descriptor, such as a command, shortened for one line.
 fn in_line(name: &str) -> String {
     let line: String = name.replace(char::is_control, " ");
     match line.char_indices().nth(MAX_NAME) {
@@ -295,7 +296,7 @@ fn in_line(name: &str) -> String {
     }
 }
 
-/// The built-in service that a secret is the key of, where the service would send it to another origin.
+/// The built-in service that a secret belongs to, if this service would send the secret to another origin.
 fn owner_elsewhere<'s>(
     secret: &str,
     service: &Service,

@@ -91,7 +91,7 @@ impl<'c> Judge<'c> {
         if fails.is_none() && !is_graphql {
             return Ok(Verdict::Success(None));
         }
-        let body = read(self.kind, self.destination, response)?;
+        let body = body_of(self.kind, self.destination, response)?;
         if is_graphql {
             self.refuse_graphql_errors(response, &body)?;
         }
@@ -128,7 +128,7 @@ impl<'c> Judge<'c> {
     /// The body as rules see it: an error, and what should be none, may have a body of any kind.
     fn read_loosely(&self, response: &Response) -> Json {
         let own = match response.is_success() {
-            true => read(self.kind, self.destination, response).ok(),
+            true => body_of(self.kind, self.destination, response).ok(),
             false => None,
         };
         own.unwrap_or_else(|| self.read_as_error(response))
@@ -278,7 +278,7 @@ fn shown_body(response: &Response) -> (Option<Value>, u64) {
 ///
 /// # Errors
 /// When the body is not of its kind.
-pub(crate) fn read(
+pub(crate) fn body_of(
     kind: ResponseKind,
     destination: Option<&Destination>,
     response: &Response,

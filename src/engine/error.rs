@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-pub use crate::catalog::FindingText;
 use crate::catalog::LoadError;
 use crate::format::Access;
 use crate::paging::PagingError;
@@ -15,13 +14,11 @@ use crate::plan::{FileError, RenderError};
 use crate::project::ProjectError;
 use crate::said::one_line;
 use crate::send::{ClientError, SendError};
-pub use crate::send::{Limit, NoPlace};
 use crate::sign::{SecretError, SignError, TokenError};
 use crate::source::{Finding, Untrusted};
 use crate::tool::service::SettingError;
 use crate::wait::WaitError;
-use crate::words::excerpt;
-pub use crate::words::seconds;
+use crate::words::{excerpt, list, seconds};
 
 /// The kind of an error; each kind has one exit code on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -87,37 +84,14 @@ fn is_zero(count: &u64) -> bool {
 
 /// What went wrong with a call.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// No tool has this name.
-    #[error("there is no tool `{name}`")]
-    UnknownTool {
-        /// The name that was asked for.
-        name: String,
-        /// A sentence with the name that was probably meant.
-        suggestion: Option<String>,
-    },
-    /// Several services have a tool of this name.
-    #[error("several services have a tool `{name}`")]
-    AmbiguousTool {
-        /// The name that was asked for.
-        name: String,
-        /// The qualified names.
-        candidates: Vec<String>,
-    },
-    /// The service has no sandbox.
-    #[error(
-        "the service {service} has no sandbox: there is no sandbox.yaml beside its service.yaml"
-    )]
-    NoSandbox {
-        /// The service.
-        service: String,
-    },
+    /// No such tool, or one that cannot be used.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// The tool's folder is not trusted, and the tool would do what only a trusted one may.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
-    /// The descriptor is not valid.
-    #[error("{}", list("the descriptor is not valid", .0))]
-    Descriptor(Vec<FindingText>),
     /// The arguments are not what the tool takes.
     #[error("{}", list(&format!("the arguments of {tool} are not valid"), .problems))]
     Arguments {
@@ -152,30 +126,9 @@ pub enum Error {
     /// The service answered with an error.
     #[error("{}", upstream(.0))]
     Upstream(Box<Upstream>),
-    /// The file of certificate authorities cannot be used; nothing was sent.
-    #[error("the certificate file {path} cannot be used: {reason}")]
-    Certificates {
-        /// The file.
-        path: String,
-        /// Why not.
-        reason: String,
-    },
-    /// The network failed.
-    #[error("{what}: {reason}")]
-    Network {
-        /// What could not be done.
-        what: String,
-        /// Why.
-        reason: String,
-    },
-    /// The time ran out.
-    #[error("no answer within {}, {limit}", seconds(*.within))]
-    Timeout {
-        /// How long was waited.
-        within: Duration,
-        /// What set the limit.
-        limit: Limit,
-    },
+    /// The request got no response that can be used.
+    #[error(transparent)]
+    Send(SendError),
     /// The response is not as the descriptor says.
     #[error("the response is not as described: {0}")]
     Response(String),
@@ -192,22 +145,6 @@ pub enum Error {
         tool: String,
         /// What its response is.
         kind: &'static str,
-    },
-    /// A download cannot go there; nothing was sent.
-    #[error("cannot save to {path}: {reason}")]
-    Destination {
-        /// The path.
-        path: String,
-        /// Why not.
-        reason: NoPlace,
-    },
-    /// A download could not be written.
-    #[error("cannot write {path}: {reason}")]
-    Save {
-        /// The path.
-        path: String,
-        /// Why not.
-        reason: String,
     },
     /// A job was not done in time.
     #[error("{}", unfinished(.0))]
@@ -226,15 +163,6 @@ pub struct Unfinished {
     pub url: String,
     /// What it was when it was asked for last; the first body where it never was.
     pub last: Value,
-}
-
-fn list(title: &str, items: &[impl ToString]) -> String {
-    let mut text = title.to_owned();
-    for item in items {
-        text.push_str("\n  ");
-        text.push_str(&item.to_string());
-    }
-    text
 }
 
 fn upstream(upstream: &Upstream) -> String {
@@ -282,19 +210,6 @@ fn unfinished(job: &Unfinished) -> String {
     )
 }
 
-impl From<LoadError> for Error {
-    fn from(error: LoadError) -> Error {
-        match error {
-            LoadError::UnknownTool { name, suggestion } => Error::UnknownTool { name, suggestion },
-            LoadError::AmbiguousTool { name, candidates } => {
-                Error::AmbiguousTool { name, candidates }
-            }
-            LoadError::NoSandbox { service } => Error::NoSandbox { service },
-            LoadError::Descriptor(findings) => Error::Descriptor(findings),
-        }
-    }
-}
-
 impl From<Vec<Finding>> for Error {
     fn from(findings: Vec<Finding>) -> Error {
         LoadError::from(findings).into()
@@ -303,13 +218,7 @@ impl From<Vec<Finding>> for Error {
 
 impl From<ClientError> for Error {
     fn from(error: ClientError) -> Error {
-        match error {
-            ClientError::Roots { path, reason } => Error::Certificates { path, reason },
-            ClientError::Setup(_) => Error::Network {
-                what: "cannot connect".to_owned(),
-                reason: error.to_string(),
-            },
-        }
+        SendError::from(error).into()
     }
 }
 
@@ -327,12 +236,7 @@ impl From<SendError> for Error {
     fn from(error: SendError) -> Error {
         match error {
             SendError::Sign(error) => error.into(),
-            SendError::Policy(message) => Error::Policy(message),
-            SendError::Network { what, reason } => Error::Network { what, reason },
-            SendError::Timeout { within, limit } => Error::Timeout { within, limit },
-            SendError::Response(message) => Error::Response(message),
-            SendError::Destination { path, reason } => Error::Destination { path, reason },
-            SendError::Save { path, reason } => Error::Save { path, reason },
+            other => Error::Send(other),
         }
     }
 }
@@ -398,10 +302,7 @@ impl Error {
             Error::Policy(message) => Error::Policy(mask(&message)),
             Error::Render(error) => Error::Render(error.masked(mask)),
             Error::Response(message) => Error::Response(mask(&message)),
-            Error::Network { what, reason } => Error::Network {
-                what: mask(&what),
-                reason: mask(&reason),
-            },
+            Error::Send(error) => Error::Send(error.masked(mask)),
             Error::Upstream(upstream) => {
                 let mask = |text: Option<String>| text.map(|text| mask(&text));
                 Error::Upstream(Box::new(Upstream {
@@ -423,17 +324,17 @@ impl Error {
     /// The kind.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::UnknownTool { .. }
-            | Error::AmbiguousTool { .. }
-            | Error::NoSandbox { .. }
+            Error::Load(LoadError::Descriptor(_)) => ErrorKind::Descriptor,
+            Error::Load(_)
             | Error::Arguments { .. }
-            | Error::Certificates { .. }
-            | Error::Render(_) => ErrorKind::Usage,
+            | Error::Render(_)
+            | Error::NoDestination { .. }
+            | Error::NoDownload { .. } => ErrorKind::Usage,
+            Error::Send(error) => kind_of_sending(error),
             _ if self.untrusted().is_some() => ErrorKind::Policy,
             Error::Setting(_) => ErrorKind::Usage,
             Error::File(error) if error.is_policy() => ErrorKind::Policy,
             Error::File(_) => ErrorKind::Usage,
-            Error::Descriptor(_) => ErrorKind::Descriptor,
             Error::Secret(SecretError::CommandRefused { .. }) | Error::Untrusted(_) => {
                 ErrorKind::Policy
             }
@@ -441,14 +342,8 @@ impl Error {
             Error::Consent { .. } | Error::Policy(_) => ErrorKind::Policy,
             Error::Upstream(upstream) if upstream.status >= 500 => ErrorKind::Failed,
             Error::Upstream(_) => ErrorKind::Refused,
-            Error::Network { .. } | Error::Timeout { .. } | Error::Unfinished(_) => {
-                ErrorKind::Network
-            }
+            Error::Unfinished(_) => ErrorKind::Network,
             Error::Response(_) => ErrorKind::Response,
-            Error::NoDestination { .. } | Error::NoDownload { .. } | Error::Destination { .. } => {
-                ErrorKind::Usage
-            }
-            Error::Save { .. } => ErrorKind::Output,
         }
     }
 
@@ -471,7 +366,7 @@ impl Error {
         }
         match self {
             Error::Arguments { problems, .. } => error["problems"] = json!(problems),
-            Error::Descriptor(findings) => error["findings"] = json!(findings),
+            Error::Load(LoadError::Descriptor(findings)) => error["findings"] = json!(findings),
             Error::Unfinished(job) => error["job"] = json!(job),
             Error::Upstream(upstream) => {
                 error["status"] = upstream.status.into();
@@ -483,6 +378,22 @@ impl Error {
             _ => {}
         }
         json!({ "error": error })
+    }
+}
+
+fn kind_of_sending(error: &SendError) -> ErrorKind {
+    match error {
+        SendError::Client(ClientError::Roots { .. }) | SendError::Destination { .. } => {
+            ErrorKind::Usage
+        }
+        SendError::Sign(SignError::Secret(_)) => ErrorKind::Secret,
+        SendError::Sign(SignError::Render(_)) => ErrorKind::Usage,
+        SendError::Sign(SignError::Target) | SendError::Policy(_) => ErrorKind::Policy,
+        SendError::Client(ClientError::Setup(_))
+        | SendError::Network { .. }
+        | SendError::Timeout { .. } => ErrorKind::Network,
+        SendError::Response(_) => ErrorKind::Response,
+        SendError::Save { .. } => ErrorKind::Output,
     }
 }
 

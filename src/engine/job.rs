@@ -7,44 +7,39 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::answer::upstream_error;
-use super::error::{Error, Limit, Unfinished};
-use super::{Engine, Page};
+use super::error::{Error, Unfinished};
+use super::page::Page;
+use super::run::Run;
 use crate::json::Json;
 use crate::plan::Plan;
 use crate::project::ResponseKind;
-use crate::send::Event;
-use crate::tool::Tool;
+use crate::send::{Event, Limit, SendError};
 
 /// The shortest time that a service may set: one that always says 0 would be asked without end.
 const LEAST_ASKED: Duration = Duration::from_millis(100);
 
-/// A job that a call created. Dropped, it goes on at the service; nobody asks for it any more.
-pub struct Job<'e> {
-    engine: &'e Engine,
-    tool: &'e Tool,
+/// A job that a call created. Dropped, it goes on at the service, and is not asked for any more.
+pub struct Job {
+    run: Run,
     first: Page,
     poll: Option<Plan>,
     settings: Arc<Value>,
     started: Instant,
 }
 
-impl<'e> Job<'e> {
-    pub(crate) fn new(
-        engine: &'e Engine,
-        tool: &'e Tool,
-        first: Page,
-        plan: &Plan,
-    ) -> Result<Job<'e>, Error> {
-        let settings = engine.settings_of(&tool.service)?;
-        let (base, plan) = engine.ground(&tool.service, &settings, plan)?;
+impl Job {
+    pub(super) fn new(run: Run, first: Page, plan: &Plan) -> Result<Job, Error> {
+        let settings = run.settings()?;
+        let (base, plan) = run.at_current_base(&settings, plan)?;
+        let tool = &run.tool;
         let poll = tool
             .wait
             .as_ref()
             .map(|wait| tool.poll_plan(wait, &first.view(), &base, &plan.masked_url(), &settings))
             .transpose()?;
+        drop((base, plan));
         Ok(Job {
-            engine,
-            tool,
+            run,
             first,
             poll,
             settings,
@@ -86,11 +81,11 @@ impl<'e> Job<'e> {
     /// # Errors
     /// As [`Job::finish`].
     pub async fn wait(&self) -> Result<Option<Page>, Error> {
-        let (Some(wait), Some(plan)) = (&self.tool.wait, &self.poll) else {
+        let (Some(wait), Some(plan)) = (&self.run.tool.wait, &self.poll) else {
             return Ok(None);
         };
         let own = self.started + wait.deadline;
-        let deadline = match self.engine.deadline() {
+        let deadline = match self.run.deadline() {
             Some(all) => own.min(all.into()),
             None => own,
         };
@@ -107,17 +102,17 @@ impl<'e> Job<'e> {
                 return Err(error.masked(|text| redactor.message(text)));
             }
             let pause = pause.min(left);
-            self.engine.tell(|| Event::Waiting {
+            self.run.tell(|| Event::Waiting {
                 polls,
                 elapsed: self.started.elapsed(),
                 wait: pause,
             });
             tokio::time::sleep(pause).await;
             let page = match self.ask(plan).await {
-                Err(Error::Timeout {
+                Err(Error::Send(SendError::Timeout {
                     limit: Limit::Deadline,
                     ..
-                }) => {
+                })) => {
                     return Err(self.unfinished(plan, polls, last));
                 }
                 answer => answer?,
@@ -125,7 +120,7 @@ impl<'e> Job<'e> {
             polls += 1;
             if wait.has_failed(&page.view())? {
                 return Err(upstream_error(
-                    self.tool,
+                    &self.run.tool,
                     None,
                     &page.response,
                     &page.view(),
@@ -151,11 +146,9 @@ impl<'e> Job<'e> {
 
     async fn ask(&self, plan: &Plan) -> Result<Page, Error> {
         let params = &self.first.params;
-        let kind = self.tool.rules.kind;
-        let received = self.engine.exchange(self.tool, plan, params, kind, None);
-        let mut page = self
-            .engine
-            .read(self.tool, received.await?, params.clone())?;
+        let kind = self.run.tool.rules.kind;
+        let received = self.run.exchange(plan, params, kind, None);
+        let mut page = self.run.page(received.await?, params.clone())?;
         page.created = Some(self.first.body.clone());
         Ok(page)
     }
@@ -165,18 +158,17 @@ impl<'e> Job<'e> {
     /// # Errors
     /// Whatever can go wrong with a request.
     pub async fn cancel(&self) -> Result<bool, Error> {
-        let base = self.engine.base(&self.tool.service, &self.settings)?;
-        let plan = self.tool.wait.as_ref().and_then(|wait| {
-            self.tool
+        let base = self.run.current_base(&self.settings)?;
+        let plan = self.run.tool.wait.as_ref().and_then(|wait| {
+            self.run
+                .tool
                 .cancel_plan(wait, &self.first.view(), &base, &self.settings)
         });
         let Some(plan) = plan.transpose()? else {
             return Ok(false);
         };
         let kind = ResponseKind::Empty;
-        let cancelled = self
-            .engine
-            .exchange(self.tool, &plan, &self.first.params, kind, None);
+        let cancelled = self.run.exchange(&plan, &self.first.params, kind, None);
         cancelled.await.map(|_| true)
     }
 }

@@ -11,9 +11,11 @@ use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 use url::Url;
 
+use super::Setup;
+use super::call::Watcher;
+use super::error::Error;
 use crate::address::is_loopback;
-use crate::engine::error::Error;
-use crate::send::{self, Again, Client, Event, Exchange, Roots, SeenBody, tell};
+use crate::send::{self, Again, Client, Event, Exchange, SeenBody, SendError, tell};
 use crate::sign::{Redactor, Secrets, Token};
 use crate::tool::service::Service;
 
@@ -26,9 +28,6 @@ pub struct Session {
     fixed: Arc<Credentials>,
     renewal: Option<Arc<Renewal>>,
 }
-
-/// Whoever watches what happens on the wire, also after the call has ended.
-pub type Watcher = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// What goes into a request, and where to.
 pub struct Credentials {
@@ -47,7 +46,7 @@ pub struct Credentials {
 struct Renewal {
     client: Client,
     token_url: Url,
-    roots: Roots,
+    setup: Arc<Setup>,
     current: Mutex<Option<Arc<Credentials>>>,
     /// The task that holds it asks for a token; all others wait for what it brings.
     flight: Arc<tokio::sync::Mutex<Flight>>,
@@ -77,23 +76,25 @@ pub struct Asking {
 }
 
 impl Session {
-    /// A session with these secrets. `token_url` is where the service's grant is asked for its token.
+    /// A session with these secrets, below this base URL. `token_url` is where the service's grant is asked for its
+    /// token.
     ///
     /// # Errors
     /// When the client cannot be built.
     pub fn new(
+        setup: &Arc<Setup>,
         service: &Service,
-        client: Client,
         secrets: Secrets,
+        base: &Url,
         token_url: Option<Url>,
-        roots: &Roots,
     ) -> Result<Session, Error> {
+        let client = setup.client(service, base, service.id.clone())?;
         let renewal = match token_url {
             None => None,
             Some(token_url) => Some(Arc::new(Renewal {
-                client: Client::new(&service.sending, &token_url, roots)?,
+                client: setup.client(service, &token_url, format!("{} token", service.id))?,
                 token_url,
-                roots: roots.clone(),
+                setup: Arc::clone(setup),
                 current: Mutex::default(),
                 flight: Arc::default(),
                 flights: AtomicU64::new(0),
@@ -182,10 +183,11 @@ impl Renewal {
         match task.await {
             Ok(outcome) => outcome,
             Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
-            Err(_) => Err(Error::Network {
+            Err(_) => Err(SendError::Network {
                 what: "the access token was not renewed".to_owned(),
                 reason: "the program is ending".to_owned(),
-            }),
+            }
+            .into()),
         }
     }
 
@@ -257,7 +259,7 @@ impl Renewal {
             (Some(base), Some(previous)) if previous.base.as_ref() == Some(base) => {
                 Arc::clone(&previous.client)
             }
-            (Some(base), _) => Arc::new(Client::new(&service.sending, base, &self.roots)?),
+            (Some(base), _) => Arc::new(self.setup.client(service, base, service.id.clone())?),
             (None, _) => Arc::clone(&fixed.client),
         };
         let expires = token

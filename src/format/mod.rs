@@ -1,5 +1,5 @@
-//! The descriptor format: the typed form of `service.yaml` and of a tool's file, and their JSON Schemas. The parts that
-//! one stage of a call owns are defined in that stage's module.
+//! The descriptor format: the typed form of `service.yaml` and of a tool's file, and their JSON Schemas. A part that
+//! belongs to one stage of a call is defined in that stage's module.
 
 mod schema;
 mod shape;
@@ -71,8 +71,9 @@ pub struct ServiceSpec {
     pub description: Option<String>,
     /// Where its documentation is.
     pub docs: Option<String>,
-    /// Scheme, host, port and base path. https, or http on loopback; no credentials, query or fragment. Expressions
-    /// over `settings` fill labels of the host and segments of the path; `token` has what came with the access token.
+    /// Scheme, host, port and base path. It must be https, or http on loopback, without credentials, query or fragment.
+    /// Expressions over `settings` fill labels of the host and segments of the path. `token` has the values that came
+    /// with the access token.
     pub base_url: UrlSpec,
     /// Named values that a user may override by environment variable or `--set`; expressions reach them as
     /// `settings.NAME`.
@@ -84,9 +85,9 @@ pub struct ServiceSpec {
     /// Query parameters of every request.
     #[serde(default)]
     pub query: QuerySpec,
-    /// How requests are authenticated; none when absent.
+    /// How requests are authenticated. Without it, they carry no credential.
     pub auth: Option<AuthList>,
-    /// How many requests may be sent in a time; the rest wait.
+    /// How many requests may be sent in a period. Further requests wait.
     pub rate_limit: Option<RateLimitSpec>,
     /// When a failed request is sent again.
     #[serde(default)]
@@ -102,7 +103,7 @@ pub struct ServiceSpec {
     /// Whether the service may stand at a private or link-local address.
     #[serde(default)]
     pub allow_private_network: bool,
-    /// Warnings that are meant to be: from a code to the reason.
+    /// Warnings that are intended: from a code to the reason.
     #[serde(default)]
     pub allow: IndexMap<String, String>,
 }
@@ -172,19 +173,19 @@ pub struct ToolSpec {
     pub request: RequestSpec,
     /// How the pages of a list follow each other.
     pub paging: Option<PagingSpec>,
-    /// How the job that the request creates is waited for, where it creates one.
+    /// How to wait for the job that the request creates, if it creates one.
     pub wait: Option<WaitSpec>,
-    /// What the tool makes of the response; of a job's last one, where it waits.
+    /// What the tool makes of the response. If it waits for a job, of the last response.
     pub response: Option<ResponseSpec>,
-    /// Calls with what they send and give: checked offline, shown in help.
+    /// Calls with the request they send and the output they give. They are checked offline and shown in help.
     #[serde(default)]
     pub examples: Vec<ExampleSpec>,
-    /// Warnings that are meant to be: from a code to the reason.
+    /// Warnings that are intended: from a code to the reason.
     #[serde(default)]
     pub allow: IndexMap<String, String>,
 }
 
-/// One call, with what it sends and what it gives.
+/// One call, with the request that it sends and the output that it gives.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExampleSpec {
@@ -195,11 +196,11 @@ pub struct ExampleSpec {
     pub args: Map<String, Value>,
     /// The request that the arguments give.
     pub request: Option<ExampleRequest>,
-    /// Where the tool waits for a job: the first response, which tells of it.
+    /// If the tool waits for a job: the first response, which names the job.
     pub created: Option<ExampleResponse>,
-    /// Where the tool waits for a job: the whole URL at which it is asked for, a secret in the query as `***`.
+    /// If the tool waits for a job: the whole URL that asks for the job's state. A secret in the query is `***`.
     pub poll: Option<String>,
-    /// A response of the service; of a job, the last one.
+    /// A response of the service. For a job, it is the last one.
     pub response: Option<ExampleResponse>,
     /// The output that the response gives.
     pub output: Option<Value>,
@@ -213,7 +214,7 @@ pub struct ExampleRequest {
     pub method: crate::plan::Method,
     /// The whole URL, percent-encoded; a secret in the query is `***`.
     pub url: String,
-    /// Headers that the request must have; it may have others. A secret is `***`.
+    /// Headers that the request must have. It may have others too. A secret is `***`.
     #[serde(default)]
     pub headers: IndexMap<String, String>,
     /// The body.
@@ -231,7 +232,7 @@ pub struct ExampleResponse {
     /// Response headers.
     #[serde(default)]
     pub headers: IndexMap<String, String>,
-    /// The body as `$` is; in the first response of a job, JSON.
+    /// The body, in the form that `$` has. In the first response of a job, it is JSON.
     #[serde(default)]
     pub body: Value,
 }

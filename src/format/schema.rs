@@ -81,9 +81,8 @@ impl FileSchema {
         &self.validator
     }
 
-    /// The text of its file under `schemas/`: the schema, with what helps an editor. There the params and the output
-    /// schema are completed as JSON Schemas, and a new file starts from a snippet; the engine's own checks of both are
-    /// more exact.
+    /// The text of its file under `schemas/`: the schema, plus help for editors. Editors complete params and output
+    /// schemas as JSON Schemas, and start a new file from a snippet. The engine's own checks of both are more exact.
     pub fn file_text(&self) -> String {
         let mut schema = self.schema.clone();
         for pointer in self.inner_schemas {
@@ -126,7 +125,7 @@ fn service_snippet() -> Value {
     })
 }
 
-/// The schema of a typed form, as the engine means it.
+/// The schema of a typed form. It means the same as the engine's own reading.
 pub fn generate<T: schemars::JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_deserialize();
     let mut schema = settings
@@ -138,7 +137,7 @@ pub fn generate<T: schemars::JsonSchema>() -> Value {
     schema
 }
 
-/// A key without a value (`paging:`) is a mistake, not a way to leave the key out.
+/// A key without a value (`paging:`) is a mistake. It does not mean that the key is absent.
 fn refuse_null(schema: &mut Value) {
     let is_null = |alternative: &Value| *alternative == json!({ "type": "null" });
     match schema {
@@ -169,7 +168,7 @@ fn refuse_null(schema: &mut Value) {
     }
 }
 
-/// Descriptions come from doc comments, whose line breaks mean nothing.
+/// Descriptions come from doc comments. Their line breaks have no meaning.
 fn unwrap_descriptions(schema: &mut Value) {
     match schema {
         Value::Object(members) => {

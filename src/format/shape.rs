@@ -1,4 +1,4 @@
-//! From a source's value to the typed form, with a finding for every mistake of shape.
+//! From a source's value to the typed form. Every mistake in the shape becomes a finding.
 
 use std::sync::LazyLock;
 
@@ -12,12 +12,12 @@ use crate::params::word;
 use crate::source::{Check, Code, join};
 use crate::words::nearest;
 
-/// Takes the typed form of a source's value. All mistakes of shape go to `check`.
+/// Reads the typed form from a source's value. All mistakes in the shape go to `check`.
 ///
-/// A check that proves gets what is sound beside such mistakes, where that is a whole, so that the mistakes in it are
-/// found at once too.
+/// If `check` asks for every check, the sound parts are returned even when others are broken, as long as they are
+/// complete. So the mistakes in them are found in the same run.
 ///
-/// The schema is lazy, and stays unmade for a sound file that nobody proves: to make it would double the time of a call.
+/// The schema is lazy: a call with a sound file never needs it, and making it would double the time of a call.
 pub fn decode<T: DeserializeOwned>(schema: &LazyLock<FileSchema>, check: &Check) -> Option<T> {
     let source = check.source().clone();
     if check.proves() {
@@ -31,7 +31,7 @@ pub fn decode<T: DeserializeOwned>(schema: &LazyLock<FileSchema>, check: &Check)
             return T::deserialize(&sound).ok();
         }
     }
-    // The way to a mistake is only looked for when there is one.
+    // The path to a mistake is only computed when there is a mistake.
     if let Ok(spec) = T::deserialize(source.value()) {
         return Some(spec);
     }
@@ -62,7 +62,7 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
         })
 }
 
-/// Reports every way in which the value breaks the schema of its kind, and gives the pointers to what breaks it.
+/// Reports every way in which the value violates the schema of its kind, and returns pointers to the violations.
 fn report_shape(schema: &FileSchema, value: &Value, check: &Check) -> Vec<String> {
     let mut faults = Vec::new();
     for error in schema.validator().iter_errors(value) {
@@ -112,7 +112,7 @@ fn report(
             check.error_with_help(
                 Code::WrongType,
                 &at,
-                "nothing stands behind this key",
+                "this key has no value",
                 "write a value, or leave the key out",
             );
         }
@@ -170,20 +170,20 @@ fn report(
                 None if is_confidential(&at) => check.error_with_help(
                     Code::WrongType,
                     &at,
-                    "this value has none of the forms that its key takes",
+                    "this value matches none of the forms that its key takes",
                     "a secret is a reference: `{ env: VARIABLE }` or `{ file: PATH }`",
                 ),
                 None => check.error(
                     Code::WrongType,
                     &at,
                     format!(
-                        "this value has none of the forms that its key takes: {}",
+                        "this value matches none of the forms that its key takes: {}",
                         forms(context)
                     ),
                 ),
             }
         }
-        // Whoever pastes a secret where its reference belongs must not find it in the log of their CI.
+        // If somebody pastes a secret in place of its reference, the secret must not appear in a CI log.
         ValidationErrorKind::Type { .. } if is_confidential(&at) => check.error_with_help(
             Code::WrongType,
             &at,
@@ -240,14 +240,14 @@ fn report(
     }
 }
 
-/// Whether a value stands where a secret may have been written by mistake.
+/// Whether the value is in a place where a secret may have been written by mistake.
 fn is_confidential(pointer: &str) -> bool {
     let inside = pointer.strip_prefix("/service").unwrap_or(pointer);
     let key = inside.rsplit('/').next().unwrap_or_default();
     inside.starts_with("/auth") && !PLAIN_KEYS.contains(&key) && !inside.contains("/response/")
 }
 
-/// Keys of an auth section whose values are no secrets, and which nobody takes for such.
+/// Keys of an auth section whose values are not secrets and are never mistaken for secrets.
 const PLAIN_KEYS: [&str; 20] = [
     "kind",
     "in",
@@ -271,7 +271,7 @@ const PLAIN_KEYS: [&str; 20] = [
     "keyring",
 ];
 
-/// The keys that the schema knows where an unknown one stands.
+/// The keys that the schema knows in the place of an unknown key.
 fn known_keys(schema: &FileSchema, error: &ValidationError<'_>) -> Vec<String> {
     let path = error.schema_path().to_string();
     let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -284,7 +284,7 @@ fn known_keys(schema: &FileSchema, error: &ValidationError<'_>) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The keys of which exactly one must be there, where the schema says that: `oneOf` over nothing but `required`.
+/// The keys of which exactly one must be present, if the schema says so: `oneOf` over nothing but `required`.
 fn chosen_keys<'s>(schema: &'s FileSchema, error: &ValidationError<'_>) -> Option<Vec<&'s str>> {
     let branches = schema.schema().pointer(&error.schema_path().to_string())?;
     let only_key = |branch: &'s Value| match branch.as_object()?.iter().next()? {
@@ -298,9 +298,9 @@ fn is_choice_of_keys(schema: &FileSchema, error: &ValidationError<'_>) -> bool {
     chosen_keys(schema, error).is_some()
 }
 
-/// Reports that none of several keys is there, or more than one.
+/// Reports that none of several keys is present, or more than one.
 fn report_keys(schema: &FileSchema, error: &ValidationError<'_>, check: &Check) {
-    // Another finding tells of a value that is no map, and of a key that may have been meant for one of these.
+    // Another finding reports a value that is not a map, or an unknown key that may be a misspelling of one of these.
     let Some(members) = error.instance().as_object() else {
         return;
     };
@@ -316,7 +316,7 @@ fn report_keys(schema: &FileSchema, error: &ValidationError<'_>, check: &Check) 
         [first, second, ..] => check.error_at_key(
             Code::BadValue,
             &join(&at, second),
-            format!("`{first}` and `{second}` cannot stand together"),
+            format!("`{first}` and `{second}` cannot be used together"),
             Some(format!("write one of {choice}")),
         ),
         _ if members.keys().all(|key| known.contains(key)) => check.error_at_map(
@@ -328,8 +328,8 @@ fn report_keys(schema: &FileSchema, error: &ValidationError<'_>, check: &Check) 
     }
 }
 
-/// The alternative that the author meant: one that fails deeper than at its own type or discriminator, and there
-/// the one with the fewest mistakes.
+/// The alternative that the author probably meant: one that fails deeper than at its own type or discriminator. Among
+/// those, the one with the fewest mistakes.
 fn meant_branch<'b>(
     context: &'b [Vec<ValidationError<'static>>],
     at: &str,
@@ -346,7 +346,7 @@ fn meant_branch<'b>(
     };
     closest(&|error| is_other_form(error, at))
         .or_else(|| {
-            // All fail at their discriminator: the one whose type fits can at least say what it knows.
+            // All fail at their discriminator. One whose type matches can at least name the values that it knows.
             let is_leaf = |error: &ValidationError<'static>| {
                 has_other_type(error)
                     || matches!(error.kind(), ValidationErrorKind::Constant { .. })
@@ -356,7 +356,7 @@ fn meant_branch<'b>(
         .map(Vec::as_slice)
 }
 
-/// Whether every alternative of a nested choice wants another type.
+/// Whether every alternative of a nested choice requires another type.
 fn all_types_differ(error: &ValidationError<'static>, at: &str) -> bool {
     match error.kind() {
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
@@ -371,7 +371,8 @@ fn all_types_differ(error: &ValidationError<'static>, at: &str) -> bool {
     }
 }
 
-/// Reports a choice among fixed words, or among kinds, of which the value is none. True when it was one.
+/// Reports a value that is none of the fixed words, or none of the kinds, that are allowed. True if the schema has such
+/// a choice.
 fn report_choice(
     context: &[Vec<ValidationError<'static>>],
     at: &str,

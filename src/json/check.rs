@@ -1,8 +1,8 @@
-//! Checking a text: whether it is one JSON value (RFC 8259), not nested too deep. Numbers may be as long as they like.
+//! Checking a text: whether it is one JSON value (RFC 8259) and not nested too deep. Numbers may have any length.
 
 use super::part::plain_end;
 
-/// Why a text is no JSON value that we take.
+/// Why a text is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
     /// It is not JSON.
@@ -11,7 +11,7 @@ pub(super) enum Flaw {
     Depth,
 }
 
-/// Arrays and objects within one another at the most.
+/// How deep arrays and objects may be nested.
 pub const MAX_DEPTH: usize = 127;
 
 /// Checks a text.
@@ -65,7 +65,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Reads a scalar, an empty array or object, or the opening of another, of which a value must follow: true.
+    /// Reads a scalar, an empty array or object, or the opening bracket of another. True if a value must follow the
+    /// bracket.
     fn value(&mut self) -> Result<bool, Flaw> {
         match self.peek() {
             Some(b'"') => self.string()?,
@@ -102,7 +103,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Reads what follows a value: closing brackets, then a comma; false at the end of the text.
+    /// Reads what follows a value: closing brackets, then a comma. False at the end of the text.
     fn close(&mut self) -> Result<bool, Flaw> {
         loop {
             self.space();
@@ -323,7 +324,7 @@ mod tests {
                 theirs.is_ok(),
                 "{text:?} {theirs:?}"
             );
-            // A text in a text, and cut at each end.
+            // A text inside a text, cut at each end.
             let inner = format!("[{text}, {{\"k\": {text}}}]");
             for cut in 0..=inner.len() {
                 let Some(part) = inner.get(..cut) else {

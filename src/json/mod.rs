@@ -1,5 +1,5 @@
-//! JSON texts: a response stays the text that it is. It is checked once; its parts are found where they are needed, and
-//! a tree is built of no more than an expression needs.
+//! JSON texts. A response is kept as text and checked once. Its parts are found when they are needed, and only what an
+//! expression needs is built as a tree.
 
 mod check;
 mod part;
@@ -17,7 +17,7 @@ pub(crate) use part::{Cursor, value_end};
 pub use part::{Key, Kind, Part};
 pub(crate) use tree::{Budget, Inexact, Tree, is_exact as is_exact_number};
 
-/// The text of one JSON value, which was checked. A copy shares the text.
+/// The text of one JSON value, which was checked. Clones share the text.
 #[derive(Clone)]
 pub struct Json {
     text: Bytes,
@@ -27,7 +27,7 @@ impl Json {
     /// Checks a text.
     ///
     /// # Errors
-    /// Why it is no JSON, or that it is nested deeper than [`MAX_DEPTH`].
+    /// Why it is not JSON, or that it is nested deeper than [`MAX_DEPTH`].
     pub fn read(text: Bytes) -> Result<Json, String> {
         match check::check(&text) {
             Ok(()) => Ok(Json::trimmed(text)),
@@ -52,7 +52,7 @@ impl Json {
     /// A string.
     pub fn of_text(text: &str) -> Json {
         let mut quoted = Vec::with_capacity(text.len() + 2);
-        // To write a string to memory cannot fail.
+        // Writing a string to memory cannot fail.
         let _ = serde_json::to_writer(&mut quoted, text);
         Json::made(quoted)
     }
@@ -64,12 +64,12 @@ impl Json {
         }
     }
 
-    /// A text that was made of checked parts.
+    /// A text that was put together from checked parts.
     pub(crate) fn made(text: Vec<u8>) -> Json {
         Json { text: text.into() }
     }
 
-    /// A part of this text, which it shares.
+    /// A part of this text. The two share memory.
     pub(crate) fn share(&self, part: Part<'_>) -> Json {
         Json {
             text: self.text.slice_ref(part.text()),
@@ -91,7 +91,7 @@ impl Json {
         Part::between(&self.text, 0, self.text.len())
     }
 
-    /// The text as it came, without white space around it.
+    /// The text as it was received, without the white space around it.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.text).unwrap_or_default()
     }
@@ -101,7 +101,7 @@ impl Json {
         &self.text
     }
 
-    /// The text with another in the place of a part of it.
+    /// The text with one of its parts replaced by another text.
     pub(crate) fn replacing(&self, part: Part<'_>, with: &[u8]) -> Json {
         let text = &self.text;
         let start = (part.text().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
@@ -110,7 +110,7 @@ impl Json {
         Json::made([before, with, after].concat())
     }
 
-    /// An object with another member; any other value as it is.
+    /// An object with this member added or replaced. Any other value is returned unchanged.
     #[must_use]
     pub fn with_member(&self, key: &str, value: &Json) -> Json {
         let Some(members) = self.text.strip_suffix(b"}") else {
@@ -132,7 +132,7 @@ impl Json {
     /// The value as a tree.
     ///
     /// # Errors
-    /// When the tree would take too much memory for a text of this size, or cannot hold a number as it is.
+    /// When the tree would take too much memory for a text of this size, or a number would lose digits.
     pub fn value(&self) -> Result<Value, ValueError> {
         let budget = Budget::of(self.text.len());
         let tree = Tree::build(self.part(), None, &budget);
@@ -143,10 +143,10 @@ impl Json {
         }
     }
 
-    /// The value as one of the caller's own types, which is read from the text.
+    /// The value as one of the caller's own types, read from the text.
     ///
     /// # Errors
-    /// When it is no such value.
+    /// When the text does not fit the type.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         serde_json::from_slice(&self.text).map_err(|error| ValueError(error.to_string()))
     }
@@ -168,7 +168,7 @@ impl Part<'_> {
 /// Characters of an excerpt.
 const EXCERPT: usize = 200;
 
-/// Takes no more than an excerpt needs.
+/// Reads no more of the text than the excerpt needs.
 struct Cut(Vec<u8>);
 
 impl std::io::Write for Cut {
@@ -189,7 +189,7 @@ impl std::io::Write for Cut {
     }
 }
 
-/// Whether a text is a number that an integer of 64 bits or a double holds with all its digits, or no number.
+/// Whether a 64-bit integer or a double holds all digits of the number. True for texts that are not numbers.
 pub fn is_exact(text: &str) -> bool {
     match Json::read(text.to_owned().into()) {
         Ok(json) => json.part().is_exact(),
@@ -197,7 +197,7 @@ pub fn is_exact(text: &str) -> bool {
     }
 }
 
-/// A JSON text cannot be had as a tree, or as a value of some type.
+/// A JSON text cannot be turned into a tree, or into a value of some type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ValueError(String);
@@ -214,7 +214,7 @@ impl fmt::Display for Json {
     }
 }
 
-/// Reads whatever there is as a tree would, and keeps nothing: it says in the same words what is wrong.
+/// Reads any value as the tree builder would, but keeps nothing: it reports what is wrong in the same words.
 struct Anything;
 
 impl<'de> Deserialize<'de> for Anything {

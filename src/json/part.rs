@@ -1,4 +1,4 @@
-//! A value inside a JSON text that was checked before: where it is, of what kind, and what it has inside.
+//! A value inside a checked JSON text: where it is, its kind, and what it contains.
 
 use std::borrow::Cow;
 
@@ -53,7 +53,7 @@ impl Kind {
     }
 }
 
-/// Where the next thing that is no white space begins.
+/// Where the next character that is not white space is.
 #[inline]
 pub(super) fn space(text: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\n' | b'\t' | b'\r') = text.get(at) {
@@ -62,19 +62,19 @@ pub(super) fn space(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// A bit in each byte.
+/// The byte `0x01` in each byte of the word.
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGH: u64 = ONES << 7;
 
-/// Marks the high bit of the first byte that is this one; bytes behind it may be marked too.
+/// Marks the high bit of the first byte that equals this one. Later bytes may be marked too.
 #[inline]
 fn equal_to(word: u64, byte: u8) -> u64 {
     let differs = word ^ (ONES * byte as u64);
     differs.wrapping_sub(ONES) & !differs & HIGH
 }
 
-/// Where a string, from `at` on, has something else than plain characters: its closing quote, a backslash, or a control
-/// character, which may not be there. Most of a JSON text is in strings, so eight bytes are looked at at a time.
+/// Where a string, from `at` on, has a character that needs attention: its closing quote, a backslash, or a control
+/// character, which is not allowed. Most of a JSON text is strings, so this looks at eight bytes at a time.
 #[inline]
 pub(super) fn plain_end(text: &[u8], mut at: usize) -> usize {
     while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
@@ -95,7 +95,7 @@ pub(super) fn plain_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The end of the string that begins at `at`, and whether there is an escape in it.
+/// The end of the string that begins at `at`, and whether it contains an escape.
 #[inline]
 pub(super) fn string_end(text: &[u8], at: usize) -> (usize, bool) {
     let mut at = at + 1;
@@ -108,7 +108,7 @@ pub(super) fn string_end(text: &[u8], at: usize) -> (usize, bool) {
                 is_escaped = true;
                 at += 2;
             }
-            // Not in a text that was checked.
+            // This cannot happen in a checked text.
             Some(_) => at += 1,
             None => return (text.len(), is_escaped),
         }
@@ -205,20 +205,20 @@ impl<'t> Cursor<'t> {
         Some((Key { quoted, is_escaped }, self.at))
     }
 
-    /// Goes on behind the value that was just read.
+    /// Continues behind the value that was just read.
     #[inline]
     pub fn go_on(&mut self, end: usize) {
         self.at = end;
     }
 
-    /// Where the reading stands: behind the bracket once everything was read.
+    /// The current position; behind the closing bracket once everything was read.
     #[inline]
     pub fn at(&self) -> usize {
         self.at
     }
 }
 
-/// A key as it is written.
+/// A key, still with its quotes and escapes.
 #[derive(Debug, Clone, Copy)]
 pub struct Key<'t> {
     quoted: &'t [u8],
@@ -262,7 +262,7 @@ fn plain(quoted: &[u8], is_escaped: bool) -> Cow<'_, str> {
 }
 
 impl<'t> Part<'t> {
-    /// The value between two places of a text that was checked.
+    /// The value between two offsets of a checked text.
     #[inline]
     pub(crate) fn between(text: &'t [u8], start: usize, end: usize) -> Part<'t> {
         Part {
@@ -270,7 +270,7 @@ impl<'t> Part<'t> {
         }
     }
 
-    /// The text of the value as it came.
+    /// The text of the value as it was received.
     pub fn text(&self) -> &'t [u8] {
         self.text
     }
@@ -293,7 +293,7 @@ impl<'t> Part<'t> {
         self.kind() == Kind::Null
     }
 
-    /// Whether it counts as true: null, false, zero and what is empty do not.
+    /// Whether it counts as true. Null, false, zero and empty values do not.
     pub fn is_truthy(&self) -> bool {
         match self.kind() {
             Kind::Null => false,
@@ -311,8 +311,7 @@ impl<'t> Part<'t> {
         }
     }
 
-    /// Whether a number is one that an integer of 64 bits or a double holds with all its digits; true of any other
-    /// value.
+    /// Whether a 64-bit integer or a double holds all digits of the number. True for any other value.
     pub fn is_exact(&self) -> bool {
         if self.kind() != Kind::Number {
             return true;
@@ -321,13 +320,13 @@ impl<'t> Part<'t> {
         number.is_some_and(|number| is_exact(self.text, &number))
     }
 
-    /// The string that it is, without quotes and escapes; `None` where it is none.
+    /// The string, without quotes and escapes; `None` if the value is not a string.
     pub fn string(&self) -> Option<Cow<'t, str>> {
         let is_escaped = || self.text.contains(&b'\\');
         (self.kind() == Kind::String).then(|| plain(self.text, is_escaped()))
     }
 
-    /// The elements of an array; none of any other value.
+    /// The elements of an array. Empty for any other value.
     pub fn elements(&self) -> impl Iterator<Item = Part<'t>> + Clone + use<'t> {
         let text = self.text;
         let mut cursor = (self.kind() == Kind::Array).then(|| Cursor::enter(text, 0));
@@ -340,8 +339,8 @@ impl<'t> Part<'t> {
         })
     }
 
-    /// The members of an object, as they came: a key may be there twice, and then the last one counts. None of any
-    /// other value.
+    /// The members of an object in their order. A key may occur twice; then the last one counts. Empty for any other
+    /// value.
     pub fn members(&self) -> impl Iterator<Item = (Key<'t>, Part<'t>)> + use<'t> {
         let text = self.text;
         let mut cursor = (self.kind() == Kind::Object).then(|| Cursor::enter(text, 0));

@@ -1,5 +1,5 @@
-//! Trees of JSON texts, for what cannot work on a text. A tree of small values takes many times the memory of its text,
-//! so it is counted while it is built, and made of no more than is read.
+//! Trees of JSON texts, for code that cannot work on the text. A tree of small values takes many times the memory of
+//! its text. So its memory is counted while it is built, and only the parts that are needed are built.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,19 +8,19 @@ use serde_json::{Map, Number, Value};
 
 use super::part::{Kind, Part};
 
-/// Memory that trees may take beside a text of whatever size, in bytes.
+/// Memory that trees may take for a text of any size, in bytes.
 const FLOOR: usize = 16 << 20;
-/// How often the memory of a text trees may take beyond that.
+/// Beyond that, trees may take this many times the size of the text.
 const TIMES: usize = 2;
 
-/// A slot of an array that grows: the value, and half as much again while it moves.
+/// A slot of an array that grows: the value, plus half as much again while the array moves.
 const ELEMENT: usize = size_of::<Value>() * 2;
-/// A slot of an object: the value, the key and their place in the index.
+/// A slot of an object: the value, the key and their entry in the index.
 const MEMBER: usize = (size_of::<Value>() + size_of::<String>() + 24) * 2;
-/// What the allocator and the expression's own copy add to whatever is on the heap.
+/// What the allocator and the expression's own copy add to anything on the heap.
 const HEAP: usize = 48;
 
-/// Memory that trees may take.
+/// The memory that trees may take.
 #[derive(Debug)]
 pub(crate) struct Budget {
     text: usize,
@@ -29,7 +29,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// That for the trees of a text of so many bytes.
+    /// The budget for the trees of a text of this many bytes.
     pub fn of(text: usize) -> Budget {
         Budget {
             text,
@@ -38,7 +38,7 @@ impl Budget {
         }
     }
 
-    /// Takes so many bytes.
+    /// Takes this many bytes from the budget.
     ///
     /// # Errors
     /// When fewer are left.
@@ -90,9 +90,9 @@ pub(crate) fn size(bytes: usize) -> String {
 /// A number that a tree cannot hold with all its digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Inexact {
-    /// The members that lead to it. An element of an array is at the place of the array.
+    /// The names of the members that lead to it. An element of an array counts as being at the array's place.
     pub path: Vec<String>,
-    /// The number as it came, shortened.
+    /// The number as it was received, shortened.
     pub digits: String,
 }
 
@@ -106,7 +106,7 @@ impl fmt::Display for Inexact {
     }
 }
 
-/// Numbers that are remembered one by one; that there are more is remembered as one that may be anywhere.
+/// Numbers that are remembered one by one. Any further one is remembered once, as a number that may be anywhere.
 const MOST_INEXACT: usize = 1000;
 
 /// A tree of a text.
@@ -114,14 +114,14 @@ const MOST_INEXACT: usize = 1000;
 pub(crate) struct Tree {
     /// The value.
     pub value: Value,
-    /// The numbers in it that are not what they were.
+    /// The numbers in it that lost digits.
     pub inexact: Vec<Inexact>,
-    /// What it took of the budget.
+    /// How much of the budget it took.
     pub bytes: usize,
 }
 
 impl Tree {
-    /// Builds the tree of a value; of an object only these members, if they are given.
+    /// Builds the tree of a value. If `members` are given, only those members of an object are built.
     ///
     /// # Errors
     /// When it takes more memory than the budget has.
@@ -155,7 +155,7 @@ struct Builder<'b> {
 }
 
 impl Builder<'_> {
-    /// Goes no deeper than a checked text is nested.
+    /// The recursion is no deeper than the nesting of a checked text.
     fn value(&mut self, part: Part<'_>) -> Result<Value, TreeError> {
         match part.kind() {
             Kind::Null => Ok(Value::Null),
@@ -221,10 +221,10 @@ impl Builder<'_> {
     }
 }
 
-/// Digits that any double holds, whatever they are.
+/// Any number of this many digits fits in a double.
 const SAFE_DIGITS: usize = 15;
 
-/// Whether a number is what its text says. A decimal fraction is when the shortest text of the double is the same one.
+/// Whether the number keeps all its digits. A decimal fraction does if the double's shortest text is the same number.
 pub(crate) fn is_exact(text: &[u8], number: &Number) -> bool {
     if !number.is_f64() {
         return true;
@@ -242,7 +242,7 @@ pub(crate) fn is_exact(text: &[u8], number: &Number) -> bool {
     written == Decimal::read(format!("{double:e}").as_bytes())
 }
 
-/// A decimal number: its digits without zeros around them, and how far the first one is before the point.
+/// A decimal number: its digits without zeros at either end, and how far the first digit is before the point.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {
     digits: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Writing a JSON text in another layout. Strings and numbers stay as they came.
+//! Writing a JSON text in another layout. Strings and numbers are copied unchanged.
 
 use std::io::{self, Write};
 
@@ -25,7 +25,7 @@ pub fn compact(part: Part<'_>, out: &mut impl Write) -> io::Result<()> {
     out.write_all(text.get(start..).unwrap_or_default())
 }
 
-/// Whether there is no white space between the parts of a value.
+/// Whether the value has no white space between its parts.
 pub fn is_compact(part: Part<'_>) -> bool {
     let text = part.text();
     let mut at = 0;
@@ -47,7 +47,7 @@ pub fn pretty(part: Part<'_>, out: &mut impl Write) -> io::Result<()> {
     indented(part, 0, out)
 }
 
-/// Goes no deeper than a checked text is nested.
+/// The recursion is no deeper than the nesting of a checked text.
 fn indented(part: Part<'_>, depth: usize, out: &mut impl Write) -> io::Result<()> {
     let mut is_first = true;
     let mut line = |out: &mut dyn Write| {
@@ -105,7 +105,7 @@ mod tests {
             let small_again = Json::read(small.clone().into()).unwrap();
             assert!(is_compact(small_again.part()), "{text}");
             pretty(json.part(), &mut large).unwrap();
-            // Numbers stay as they came.
+            // Numbers are copied unchanged.
             let expected = value.to_string().replace("-150.0", "-1.50e2");
             assert_eq!(String::from_utf8(small).unwrap(), expected);
             let expected = format!("{value:#}").replace("-150.0", "-1.50e2");

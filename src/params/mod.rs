@@ -67,9 +67,9 @@ fn types_of(schema: &Value) -> Vec<&str> {
 /// What is wrong with one argument.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ArgumentProblem {
-    /// The argument, with the way into it, such as `group_by[0]`; empty for the arguments as a whole.
+    /// The argument, and the way into it, such as `group_by[0]`; empty for the arguments as a whole.
     pub argument: String,
-    /// The JSON Schema keyword that the value breaks.
+    /// The JSON Schema keyword that the value violates.
     pub rule: String,
     /// What is wrong with the value.
     pub message: String,
@@ -86,8 +86,8 @@ impl fmt::Display for ArgumentProblem {
 }
 
 impl Params {
-    /// Takes the `params` section; an absent one means no params. `type: object` and
-    /// `additionalProperties: false` are implied.
+    /// Reads the `params` section; without one there are no params. `type: object` and `additionalProperties: false`
+    /// are implied.
     pub fn new(section: Option<&Value>) -> Params {
         let mut schema = Map::new();
         schema.insert("type".into(), json!("object"));
@@ -225,8 +225,8 @@ impl Params {
         }
     }
 
-    /// The `description` that stands beside a `not`, or in a `false`-like subschema: rules that no wording of
-    /// ours can explain as well as the author's.
+    /// The `description` next to a `not`, or in a subschema that is never met. The author explains such a rule better
+    /// than we could.
     fn authored_message(&self, error: &ValidationError<'_>) -> Option<String> {
         if !matches!(
             error.kind(),
@@ -244,10 +244,10 @@ impl Params {
     }
 }
 
-/// Compiles a schema as arguments are checked by it: 2020-12, formats asserted, patterns that cannot take forever.
+/// Compiles a schema for checking arguments: 2020-12, with formats checked, and patterns that cannot run forever.
 ///
 /// # Errors
-/// Why it cannot be compiled.
+/// Why it does not compile.
 pub fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
@@ -273,7 +273,7 @@ fn argument_name(pointer: &str) -> String {
     name
 }
 
-/// Says what a value breaks, in one short sentence without the schema's text.
+/// Says which rule a value violates, in one short sentence that does not repeat the schema.
 pub fn word(error: &ValidationError<'_>) -> String {
     let value = || short(error.instance());
     match error.kind() {
@@ -363,7 +363,7 @@ fn type_words(kind: &TypeKind) -> String {
     }
 }
 
-/// A value as JSON, cut where it is long.
+/// A value as JSON, shortened if it is long.
 fn short(value: &Value) -> String {
     crop(&value.to_string())
 }
@@ -376,12 +376,12 @@ fn crop(text: &str) -> String {
     }
 }
 
-/// Reads `key=value` as the param's schema wants it: a number, a boolean or an array item where the schema names
-/// that type, a string otherwise. A value that does not read as its type stays a string, for the check to refuse.
+/// Reads `key=value` according to the param's schema: as a number, a boolean or an array item if the schema names that
+/// type, otherwise as a string. A value that cannot be read as its type stays a string, and the check refuses it.
 pub fn read_text(schema: &Value, text: &str) -> Value {
     for name in types_of(schema) {
         let read = match name {
-            // A number that would lose digits is left a text, which the schema then refuses.
+            // A number that would lose digits stays a text, and the schema refuses it.
             "integer" | "number" => serde_json::from_str::<serde_json::Number>(text)
                 .ok()
                 .filter(|_| is_exact(text))
@@ -403,7 +403,7 @@ pub fn read_text(schema: &Value, text: &str) -> Value {
     Value::String(text.to_owned())
 }
 
-/// The value of a JSON text that a tree holds as it is.
+/// The value of a JSON text, if a tree can hold it without loss.
 fn exact(text: &str) -> Option<Value> {
     Json::read(text.to_owned().into()).ok()?.value().ok()
 }

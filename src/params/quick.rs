@@ -1,12 +1,12 @@
 //! A quick yes for ordinary arguments.
 //!
-//! To prepare the JSON Schema validator costs more than the rest of a cold call before the request. Most params use a
-//! few plain keywords, for which it takes no preparation to see that arguments are valid. This says yes only where
-//! that is certain; everything else, and every no, is the validator's to say.
+//! Preparing the JSON Schema validator costs more than everything else in a cold call before the request. Most params
+//! use only a few plain keywords, and for those we can see without preparation that arguments are valid. This module
+//! says yes only when that is certain. Everything else, and every no, is left to the validator.
 
 use serde_json::{Map, Value};
 
-/// Whether the value certainly satisfies the schema. False means nothing.
+/// Whether the value certainly satisfies the schema. False means only that this is not certain.
 pub fn is_surely_valid(schema: &Value, value: &Value) -> bool {
     match schema {
         Value::Bool(allows) => *allows,
@@ -60,7 +60,7 @@ fn satisfies(keyword: &str, operand: &Value, schema: &Map<String, Value>, value:
             (Value::Array(_), _) => true,
             _ => false,
         },
-        // Without the member that they hang on they say nothing.
+        // Without the keyword that they belong to, they have no effect.
         "dependentSchemas" | "dependentRequired" => match (operand, value) {
             (Value::Object(triggers), Value::Object(members)) => {
                 !triggers.keys().any(|trigger| members.contains_key(trigger))
@@ -109,7 +109,7 @@ fn bound(operand: &Value, length: Option<usize>, holds: impl Fn(u64, u64) -> boo
     }
 }
 
-/// Whole numbers alone: fractions have roundings that only the validator may judge.
+/// Only whole numbers: with fractions, rounding matters, and only the validator may judge that.
 fn compares(operand: &Value, value: &Value, holds: impl Fn(i64, i64) -> bool) -> bool {
     match (operand.as_i64(), value) {
         (Some(bound), Value::Number(number)) => {
@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// Schemas and values that stand close to every boundary.
+    /// Schemas and values close to every boundary.
     fn schemas() -> Vec<Value> {
         let parts = [
             json!({}),

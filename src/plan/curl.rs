@@ -9,22 +9,22 @@ use super::{Credential, MASK, Plan, Text};
 /// The boundary where the command writes the parts itself.
 const BOUNDARY: &str = "toolrun-boundary";
 
-/// How the command gets the body.
+/// How curl gets the body.
 #[derive(Default)]
 struct Sending {
-    /// Commands whose output curl reads from its standard input.
+    /// Commands whose output curl reads from standard input.
     input: Option<String>,
     /// Options that name the body.
     options: Vec<String>,
-    /// The content type where it is not the plan's: `None` when curl makes it.
+    /// The content type, if it is not the plan's; `None` when curl sets it.
     content_type: Option<Option<String>>,
 }
 
 impl Plan {
-    /// The request as a curl command, for a POSIX shell. A secret that comes from an environment variable is written
-    /// as a reference to that variable, so that the command runs as it stands; any other is masked. A value that each
-    /// call makes anew is made by a command, too. What is computed from the whole request when it is signed cannot
-    /// stand in a command, which then says so.
+    /// The request as a curl command for a POSIX shell. A secret from an environment variable is written as a reference
+    /// to that variable, so that the command runs unchanged. Any other secret is masked. A command also makes the
+    /// values that each call makes anew. Values that are computed from the whole request when it is signed cannot be
+    /// part of a command; the command says so in a comment.
     pub fn to_curl(&self) -> String {
         let mut url = self.target.clone();
         for (i, (name, value)) in self.query.iter().enumerate() {
@@ -97,7 +97,7 @@ impl Sending {
         }
     }
 
-    /// By curl's own options for forms; `None` where those cannot tell these parts.
+    /// With curl's own options for forms; `None` if they cannot express these parts.
     fn of_form(body: &Body, parts: &[Part]) -> Option<Sending> {
         let mut sending = Sending {
             content_type: Some(None),
@@ -124,7 +124,7 @@ impl Sending {
                 }
                 Content::Text(text) => in_quotes(text)?,
                 Content::File(path) => format!("@{}", in_quotes(&file_argument(path))?),
-                // There is one standard input.
+                // There is only one standard input.
                 Content::Bytes(_) if sending.input.is_some() => return None,
                 Content::Bytes(_) => {
                     sending.input = Some(printed(&part.content));
@@ -136,7 +136,7 @@ impl Sending {
                 field.push_str(&format!(";filename={}", in_quotes(filename)?));
             }
             if let Some(content_type) = &part.content_type {
-                // curl takes what stands behind a semicolon for an option of its own.
+                // curl would read text behind a semicolon as an option of its own.
                 if content_type.contains([';', ',', '"']) {
                     return None;
                 }
@@ -147,7 +147,7 @@ impl Sending {
         Some(sending)
     }
 
-    /// By commands that write the body piece by piece.
+    /// With commands that write the body piece by piece.
     fn piped(body: &Body) -> Sending {
         let commands: Vec<String> = body
             .pieces(BOUNDARY)
@@ -162,7 +162,7 @@ impl Sending {
     }
 }
 
-/// A command that prints a content byte for byte.
+/// A command that prints a content byte by byte.
 fn printed(content: &Content) -> String {
     match content {
         Content::Json(json) => printed_text(&json.to_string()),
@@ -183,7 +183,7 @@ fn printed_text(text: &str) -> String {
     format!("printf %b {}", quoted(&escaped))
 }
 
-/// A path as an argument: one that begins with a hyphen would be an option, or standard input.
+/// A path as an argument. If it began with a hyphen, it would be an option or standard input.
 fn file_argument(path: &str) -> String {
     match path.starts_with('-') {
         true => format!("./{path}"),
@@ -191,7 +191,7 @@ fn file_argument(path: &str) -> String {
     }
 }
 
-/// Quotes a text for curl's `--form`; `None` where an argument cannot hold it.
+/// Quotes a text for curl's `--form`; `None` if an argument cannot hold the text.
 fn in_quotes(text: &str) -> Option<String> {
     (!text.contains('\0')).then(|| {
         let escaped = text.replace('\\', r"\\").replace('"', r#"\""#);
@@ -217,7 +217,8 @@ fn header(name: &str, value: &Text) -> String {
     }
 }
 
-/// A text and what the shell puts behind it. The name of a header may have what a shell obeys in double quotes.
+/// A text, and an expression behind it that the shell fills in. Inside double quotes, a shell may interpret characters
+/// in a header's name.
 fn computed(text: &str, by_shell: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.: ".contains(c);
     match text.chars().all(is_plain) {

@@ -1,4 +1,4 @@
-//! Local files that requests send: nothing is read that was not allowed.
+//! Local files that requests send. Only files that the caller allows are read.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,14 +9,14 @@ pub const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// Which local files may be read for requests.
 ///
-/// A path comes from the arguments of a call: whoever lets another program choose those (a model, a web page) hands it
-/// whatever is allowed here.
+/// A path comes from the arguments of a call. If another program chooses the arguments (a model, a web page), it can
+/// read everything that is allowed here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Files {
     /// None.
     #[default]
     Denied,
-    /// Those in a folder and below it, symbolic links resolved; relative paths start there.
+    /// Files in a folder and below it, after symbolic links are resolved. Relative paths start there.
     Below(PathBuf),
     /// Any.
     Any,
@@ -42,17 +42,17 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// Whether a rule forbids the file, rather than the file being missing or broken.
+    /// Whether a rule forbids the file. Otherwise it is missing or broken.
     pub fn is_policy(&self) -> bool {
         matches!(self, FileError::Denied(_) | FileError::Outside(_))
     }
 }
 
 impl Files {
-    /// Reads a file, if that is allowed.
+    /// Reads a file, if it is allowed.
     ///
     /// # Errors
-    /// When it is not allowed, or the file is missing, no plain file, or too large.
+    /// When it is not allowed, or the file is missing, not a regular file, or too large.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
         let unreadable = |reason: String| FileError::Unreadable {
             path: path.to_owned(),
@@ -62,7 +62,7 @@ impl Files {
             Files::Denied => return Err(FileError::Denied(path.to_owned())),
             Files::Any => PathBuf::from(path),
             Files::Below(folder) => {
-                // What is outside by its name alone is not looked for, so that nobody learns whether it is there.
+                // A path that is outside by its name alone is not looked up, so nobody learns whether the file exists.
                 let climbs = |part: Component<'_>| part == Component::ParentDir;
                 let joined = folder.join(path);
                 if !joined.starts_with(folder) || Path::new(path).components().any(climbs) {
@@ -84,7 +84,7 @@ impl Files {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    // To open a pipe would wait for whoever writes into it.
+    // Opening a pipe would wait for its writer.
     let metadata = path.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() {
         return Err("it is no plain file".to_owned());

@@ -8,7 +8,7 @@ use crate::source::{Check, Code, join};
 use crate::template::{CallScope, Expression, Names, Piece, Template};
 use crate::words::scalar_text;
 
-/// Header fields that HTTP itself governs; a descriptor may not set them.
+/// Header fields that HTTP itself controls. A descriptor may not set them.
 const RESERVED: [&str; 7] = [
     "host",
     "content-length",
@@ -42,7 +42,9 @@ impl HeaderTemplate {
                 check.error_at_key(
                     Code::DuplicateKey,
                     &at,
-                    format!("the header `{name}` stands twice; names are the same in any case"),
+                    format!(
+                        "the header `{name}` is written twice; upper and lower case do not differ"
+                    ),
                     None,
                 );
             }
@@ -75,7 +77,7 @@ impl HeaderTemplate {
     /// Sets the rendered fields in `headers`.
     ///
     /// # Errors
-    /// When a value has no form as a header.
+    /// When a value cannot be written in a header.
     pub fn render(
         &self,
         scope: &CallScope<'_>,
@@ -95,7 +97,7 @@ impl HeaderTemplate {
                     .map(|items| items.join(", ")),
                 Some(other) => scalar_text(&other),
             }
-            .ok_or_else(|| RenderError::value(place(), "only scalars can stand in a header"))?;
+            .ok_or_else(|| RenderError::value(place(), "only scalars are allowed in a header"))?;
             legal(&text).map_err(|message| RenderError::value(place(), message))?;
             set(headers, name, Text::Plain(text));
         }
@@ -103,7 +105,7 @@ impl HeaderTemplate {
     }
 }
 
-/// What is wrong with the text that a value has without its expressions.
+/// What is wrong with the fixed text of a value, without its expressions.
 fn illegal(template: &Template) -> Option<String> {
     match template {
         Template::Literal(value) => scalar_text(value).and_then(|text| legal(&text).err()),
@@ -115,7 +117,7 @@ fn illegal(template: &Template) -> Option<String> {
     }
 }
 
-/// Whether a header belongs to the connection itself, so that nobody may set it.
+/// Whether a header belongs to the connection itself, so that no descriptor may set it.
 pub fn is_reserved(lower_case_name: &str) -> bool {
     RESERVED.contains(&lower_case_name)
 }
@@ -134,18 +136,18 @@ fn report_bad_name(name: &str, lower: &str, at: &str, check: &Check) {
     }
 }
 
-/// Reports a header that the engine cannot add to those of the descriptor; `at` is where its name stands.
+/// Reports a header that would clash with one that the engine adds. `at` is where the header is named.
 pub fn report_added(name: &str, headers: &HeaderTemplate, at: &str, check: &Check) {
     let lower = name.to_ascii_lowercase();
     if let Some((message, _)) = bad_name(name, &lower) {
         check.error(Code::BadHeader, at, message);
     } else if headers.names().any(|other| other == lower) || lower == "content-type" {
-        let message = format!("the header `{name}` has another value");
+        let message = format!("the request already sets the header `{name}`");
         check.error(Code::BadHeader, at, message);
     }
 }
 
-/// What is wrong with a header's name, and how to mend it.
+/// What is wrong with a header's name, and how to fix it.
 fn bad_name(name: &str, lower: &str) -> Option<(String, Option<String>)> {
     let is_token = !name.is_empty()
         && name
@@ -154,7 +156,7 @@ fn bad_name(name: &str, lower: &str) -> Option<(String, Option<String>)> {
     if !is_token {
         return Some((
             format!("`{name}` is no legal header name"),
-            Some("letters, digits and `-` make a header name".to_owned()),
+            Some("a header name has letters, digits and `-`".to_owned()),
         ));
     }
     let is_reserved = RESERVED.contains(&lower);
@@ -164,14 +166,14 @@ fn bad_name(name: &str, lower: &str) -> Option<(String, Option<String>)> {
     })
 }
 
-/// Header values are visible ASCII with spaces and tabs: anything else is dropped or split by servers on the way.
+/// Header values are visible ASCII characters, spaces and tabs. Some servers drop or split anything else.
 fn legal(text: &str) -> Result<(), String> {
     match text
         .chars()
         .find(|c| !(c.is_ascii_graphic() || matches!(c, ' ' | '\t')))
     {
         None => Ok(()),
-        Some(bad) => Err(format!("the character {bad:?} cannot stand in a header")),
+        Some(bad) => Err(format!("the character {bad:?} is not allowed in a header")),
     }
 }
 

@@ -54,7 +54,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method as it stands in the request line.
+    /// The method as it is written in the request line.
     pub fn as_str(self) -> &'static str {
         match self {
             Method::Get => "GET",
@@ -77,7 +77,7 @@ impl Method {
         !matches!(self, Method::Get | Method::Head | Method::Options)
     }
 
-    /// Whether a body has a meaning with this method (RFC 9110, section 9.3).
+    /// Whether a body is meaningful with this method (RFC 9110, section 9.3).
     pub fn takes_body(self) -> bool {
         matches!(
             self,
@@ -127,21 +127,21 @@ pub struct RequestSpec {
     /// Query parameters: a list of param names, or a map from the name on the wire to a value.
     #[serde(default)]
     pub query: QuerySpec,
-    /// Request headers beside the service's own.
+    /// Request headers, added to the service's own.
     #[serde(default)]
     pub headers: IndexMap<String, Scalar>,
     /// The request body.
     pub body: Option<BodySpec>,
-    /// Whether the request may be sent again after a failure. The default follows the method: every method but
-    /// POST and PATCH; and it is yes with an `idempotency_key`.
+    /// Whether the request may be sent again after a failure. The default depends on the method: yes for every method
+    /// except POST and PATCH. With an `idempotency_key`, the default is yes.
     pub idempotent: Option<bool>,
-    /// A key by which the service knows a request that it got already: a fresh UUID for each call, the same on each
-    /// retry.
+    /// A key by which the service recognises a request that it already received: a new UUID for each call, and the same
+    /// one for each retry.
     pub idempotency_key: Option<IdempotencyKeySpec>,
 }
 
 impl RequestSpec {
-    /// A request of the engine's own, such as one that asks for a job.
+    /// A request that the engine itself makes, such as one that asks for a job's state.
     pub fn without_body(
         method: Method,
         path: &str,
@@ -168,21 +168,22 @@ pub struct IdempotencyKeySpec {
     pub header: String,
 }
 
-/// Text in a plan: plain, made when the plan is sent, or a credential that is filled in when it is signed.
+/// Text in a plan: plain text, a value that is made when the plan is sent, or a credential that is filled in when it is
+/// signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
     /// Text as it will be sent.
     Plain(String),
-    /// What each call makes anew.
+    /// A value that each call makes anew.
     Generated(Generated),
     /// A credential.
     Credential(Credential),
 }
 
-/// A place that a secret fills.
+/// A place where a secret goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
-    /// The secret itself behind a prefix such as `Bearer `.
+    /// The secret itself, behind a prefix such as `Bearer `.
     Secret {
         /// Text in front of the secret.
         prefix: Cow<'static, str>,
@@ -198,14 +199,14 @@ pub enum Credential {
         /// The name of the password's secret; `None` for an empty password.
         password: Option<String>,
     },
-    /// What is computed from the whole request when it is signed, such as a signature or its time.
+    /// A value that is computed from the whole request when it is signed, such as a signature or its time.
     Computed {
-        /// What stands for it until then.
+        /// The text that replaces it until then.
         shown: String,
     },
 }
 
-/// How a secret is shown.
+/// The text that is shown instead of a secret.
 pub const MASK: &str = "***";
 
 impl fmt::Display for Text {
@@ -220,7 +221,7 @@ impl fmt::Display for Text {
     }
 }
 
-/// What will be sent.
+/// The request that will be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The HTTP method.
@@ -248,18 +249,18 @@ pub enum RenderError {
         /// What failed.
         error: EvalError,
     },
-    /// A value cannot stand in its place.
+    /// A value is not allowed in its place.
     #[error("{place}: {message}")]
     Value {
         /// The part of the request.
         place: String,
-        /// Why it cannot stand there.
+        /// Why it is not allowed there.
         message: String,
     },
 }
 
 impl RenderError {
-    /// The error with its texts passed through `mask`, where they may repeat a value.
+    /// The error with `mask` applied to those of its texts that may repeat a value.
     #[must_use]
     pub fn masked(self, mask: impl Fn(&str) -> String) -> RenderError {
         match self {
@@ -355,10 +356,10 @@ impl RequestTemplate {
         }
     }
 
-    /// Renders the plan for these params, below `base`, with what the service adds to every request.
+    /// Renders the plan for these params, below `base`, with the parts that the service adds to every request.
     ///
     /// # Errors
-    /// When a value cannot stand where the template puts it.
+    /// When a value is not allowed in the place where the template puts it.
     pub fn render(
         &self,
         base: &Url,
@@ -405,7 +406,7 @@ impl RequestTemplate {
     }
 }
 
-/// A body that its method or its headers leave no room for.
+/// Reports a body that the method or the headers do not allow.
 fn report_misfit(spec: &RequestSpec, body: &BodySpec, pointer: &str, check: &Check) {
     let at = join(pointer, "body");
     if !spec.method.takes_body() {
@@ -419,7 +420,7 @@ fn report_misfit(spec: &RequestSpec, body: &BodySpec, pointer: &str, check: &Che
         check.error_with_help(
             Code::BadBody,
             &join(pointer, "method"),
-            format!("GraphQL operations are no {} requests", spec.method),
+            format!("a GraphQL operation cannot be a {} request", spec.method),
             "use POST",
         );
     }
@@ -428,7 +429,7 @@ fn report_misfit(spec: &RequestSpec, body: &BodySpec, pointer: &str, check: &Che
         check.error_at_key(
             Code::BadHeader,
             &join(&join(pointer, "headers"), name),
-            format!("the header `{name}` is the body's"),
+            format!("the body sets the header `{name}` itself"),
             Some("write `content_type` in the body".to_owned()),
         );
     }
@@ -439,7 +440,7 @@ pub fn set_header(headers: &mut Vec<(String, Text)>, name: &str, value: Text) {
     header::set(headers, name, value);
 }
 
-/// Percent-encodes everything but the unreserved characters of RFC 3986.
+/// Percent-encodes all characters except the unreserved ones of RFC 3986.
 pub fn percent_encode(text: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC

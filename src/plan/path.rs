@@ -33,14 +33,14 @@ impl PathTemplate {
             Template::Text(pieces) => pieces,
             Template::Expression(expression) => vec![Piece::Expression(expression)],
             Template::Literal(Value::String(text)) => vec![Piece::Text(text)],
-            // It is told already that the text cannot be read.
+            // The check has already reported that the text cannot be read.
             _ => Vec::new(),
         };
         PathTemplate::from_pieces(pieces, path, pointer, check)
     }
 
-    /// Compiles the pieces of a path, which is or ends the text `path`; mistakes go to `check`. No pieces make no
-    /// path at all.
+    /// Compiles the pieces of a path, which is the text `path` or its end. Mistakes go to `check`. Without pieces there
+    /// is no path.
     pub(crate) fn from_pieces(
         pieces: Vec<Piece>,
         path: &str,
@@ -70,7 +70,7 @@ impl PathTemplate {
                 }
             }
         }
-        // The first segment is what stands before the leading slash: nothing.
+        // The first segment is the empty text before the leading slash.
         segments.remove(0);
         report_bad_segments(&segments, pointer, check);
         let has_expressions = segments
@@ -88,7 +88,7 @@ impl PathTemplate {
         &self.segments
     }
 
-    /// Calls `visit` with every expression; all stand inside a text.
+    /// Calls `visit` with every expression. All of them are part of a longer text.
     pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         for segment in &self.segments {
             for piece in &segment.0 {
@@ -132,7 +132,7 @@ impl PathTemplate {
 }
 
 impl Segment {
-    /// The segment as it is written.
+    /// The segment as the descriptor writes it.
     fn text(&self) -> String {
         self.0
             .iter()
@@ -186,8 +186,8 @@ fn refuse(expression: &Expression, value: &str) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// The last line of defence: whatever the values were, the URL's parser must see the template's own origin and
-/// number of segments.
+/// The last check: whatever the values are, the URL's parser must find the template's own origin and number of
+/// segments.
 fn assert_unmoved(base: &Url, target: &str, segments: usize) -> Result<(), RenderError> {
     let moved = || RenderError::value("path", "the values move the URL away from its template");
     let url = Url::parse(target).map_err(|_| moved())?;
@@ -207,7 +207,7 @@ fn push_piece(segments: &mut [Segment], piece: Piece) {
     }
 }
 
-/// The byte of the path behind the expression that opens at `start`.
+/// The offset in the path behind the expression that opens at `start`.
 fn behind(path: &str, start: usize, expression: &Expression) -> usize {
     let end = |from: usize, text: &str| {
         let at = path.get(from..)?.find(text)?;
@@ -218,8 +218,8 @@ fn behind(path: &str, start: usize, expression: &Expression) -> usize {
         .unwrap_or(path.len())
 }
 
-/// Reports what cannot stand in a path; `part` begins at the path's byte `at`, or, where an expression before it is
-/// broken or the path is the end of a URL, where it is found.
+/// Reports characters that are not allowed in a path. `part` begins at byte `at` of the path. If an expression before
+/// it is broken, or the path is the end of a URL, its position is searched.
 fn report_bad_text(part: &str, path: &str, at: usize, pointer: &str, check: &Check) {
     let bytes = part.as_bytes();
     let bad = part.char_indices().find(|(inside, c)| match c {
@@ -247,7 +247,7 @@ fn report_bad_text(part: &str, path: &str, at: usize, pointer: &str, check: &Che
         Code::BadPath,
         pointer,
         start..start + character.len_utf8(),
-        format!("`{character}` cannot stand in a path"),
+        format!("`{character}` is not allowed in a path"),
         Some(help.to_owned()),
     );
 }
@@ -365,14 +365,14 @@ mod tests {
     fn bad_templates_are_told() {
         for (path, message) in [
             ("v1", "must start with `/`"),
-            ("/a?b=1", "`?` cannot stand in a path"),
-            ("/a#b", "`#` cannot"),
-            ("/a b", "` ` cannot"),
+            ("/a?b=1", "`?` is not allowed in a path"),
+            ("/a#b", "`#` is not allowed"),
+            ("/a b", "` ` is not allowed"),
             ("/a//b", "empty segment"),
             ("/a/../b", "dot segment"),
             ("/a/%2E%2e/b", "dot segment"),
-            ("/a/%zz", "`%` cannot"),
-            ("/a/{id}", "`{` cannot"),
+            ("/a/%zz", "`%` is not allowed"),
+            ("/a/{id}", "`{` is not allowed"),
             ("/a/{{ nope }}", "nothing here is called `nope`"),
         ] {
             let error = compile(path).map(|_| ()).unwrap_err();

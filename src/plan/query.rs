@@ -11,18 +11,18 @@ use crate::source::{Check, Code, join, join_index};
 use crate::template::{CallScope, Expression, Names, Template, is_identifier};
 use crate::words::scalar_text;
 
-/// Query parameters: a list of params that go by their own names, or a map from the name on the wire to its value.
+/// Query parameters: a list of params that are sent by their own names, or a map from the name in the URL to its value.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum QuerySpec {
     /// `[a, b]` is short for `a: "{{ a }}"`, `b: "{{ b }}"`.
     Names(Vec<String>),
-    /// From the name on the wire to the value.
+    /// From the name in the URL to the value.
     Map(#[schemars(extend("propertyNames" = { "minLength": 1 }))] IndexMap<String, QueryEntry>),
 }
 
 impl QuerySpec {
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         match self {
             QuerySpec::Names(names) => names.is_empty(),
@@ -49,7 +49,7 @@ pub enum QueryEntry {
     Styled(StyledQuery),
 }
 
-/// A query value with the style in which arrays and objects are written.
+/// A query value with the style in which its arrays and objects are written.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StyledQuery {
@@ -58,8 +58,8 @@ pub struct StyledQuery {
     /// How arrays and objects are written.
     #[serde(default)]
     pub style: Style,
-    /// With `form`, `space` and `pipe`: whether each item stands in a parameter of its own. The default is the one
-    /// of OpenAPI: true for `form`, false for the others.
+    /// With `form`, `space` and `pipe`: whether each item is a parameter of its own. The default is OpenAPI's: true for
+    /// `form`, false for the others.
     pub explode: Option<bool>,
 }
 
@@ -110,7 +110,7 @@ impl QueryTemplate {
         }
     }
 
-    /// The names on the wire, each with the one param that fills it where there is exactly one, and its style.
+    /// The names in the URL. With each one, the param that fills it, if exactly one does, and the style.
     pub fn wire_names(&self) -> impl Iterator<Item = (&str, Option<&str>, Style)> {
         self.entries.iter().map(|entry| {
             let param = match &entry.value {
@@ -127,7 +127,7 @@ impl QueryTemplate {
     /// Appends the rendered parameters to `query`.
     ///
     /// # Errors
-    /// When a value has no form in its style.
+    /// When the style cannot write a value.
     pub fn render(
         &self,
         scope: &CallScope<'_>,
@@ -159,7 +159,7 @@ fn named(name: &str, pointer: &str, names: &Names, check: &Check) -> Entry {
             None => check.error(Code::UnknownName, pointer, message),
         }
     }
-    // What is wrong with the text that is made up here is said above, in the words of the file.
+    // Mistakes in the text that is made up here were reported above, in the words of the file.
     let value = Template::compile_text(&text, pointer, &Names::anything(), check);
     Entry {
         encoded_name: percent_encode(name),
@@ -208,7 +208,7 @@ fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &C
 
 impl Entry {
     fn write(&self, value: &Value, query: &mut Vec<(String, Text)>) -> Result<(), RenderError> {
-        // Most values are scalars, whose name is encoded already.
+        // Most values are scalars, and their name is already encoded.
         if let Some(text) = scalar_text(value) {
             let value = percent_encode(&text);
             query.push((self.encoded_name.clone(), Text::Plain(value)));

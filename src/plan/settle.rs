@@ -1,4 +1,4 @@
-//! Settling: the moment when a plan gets what each call makes anew, and the bytes of its body.
+//! Settling: the moment when a plan gets the values that each call makes anew, and the bytes of its body.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,19 +9,19 @@ use uuid::Uuid;
 use super::body::Content;
 use super::{FileError, Files, Plan, Text};
 
-/// A value that each call makes anew, and keeps when a request is sent again.
+/// A value that each call makes anew, and keeps when the request is sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Generated {
     /// A random UUID (version 4).
     Uuid,
-    /// A media type with a random boundary of parts.
+    /// A media type with a random boundary between parts.
     Boundary {
         /// The media type.
         media_type: String,
     },
 }
 
-/// What stands for the boundary where a plan is shown.
+/// The text that replaces the boundary where a plan is shown.
 pub const SHOWN_BOUNDARY: &str = "{boundary}";
 
 impl fmt::Display for Generated {
@@ -35,20 +35,20 @@ impl fmt::Display for Generated {
     }
 }
 
-/// A plan with nothing left to make but its credentials.
+/// A plan in which only the credentials are missing.
 #[derive(Debug)]
 pub struct Settled<'p> {
     /// The plan; none of its texts is [`Text::Generated`].
     pub plan: Cow<'p, Plan>,
-    /// The body as it goes over the wire.
+    /// The body as it is sent.
     pub body: Option<Bytes>,
 }
 
 impl Plan {
-    /// Makes what each call makes anew, and reads local files.
+    /// Makes the values that each call makes anew, and reads local files.
     ///
     /// # Errors
-    /// When a file cannot or may not be read.
+    /// When a file cannot be read, or may not be read.
     pub fn settle(&self, files: &Files) -> Result<Settled<'_>, FileError> {
         let is_open = |(_, value): &(String, Text)| matches!(value, Text::Generated(_));
         if !self.headers.iter().any(is_open) {

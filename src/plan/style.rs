@@ -8,7 +8,7 @@ use super::RenderError;
 use crate::words::kind_of;
 use crate::words::scalar_text;
 
-/// How an array or object is written (the styles of OpenAPI 3, and four that it has no name for).
+/// How an array or object is written: the styles of OpenAPI 3, and four that OpenAPI does not have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
@@ -32,12 +32,12 @@ pub enum Style {
 }
 
 impl Style {
-    /// Whether each item stands in a parameter of its own unless the descriptor says otherwise: OpenAPI's default.
+    /// Whether each item is a parameter of its own, unless the descriptor says otherwise. This is OpenAPI's default.
     pub fn explodes(self) -> bool {
         !matches!(self, Style::Space | Style::Pipe)
     }
 
-    /// What separates the items of an array in one parameter; `None` where each has a parameter of its own.
+    /// What separates the items of an array in one parameter; `None` if each item is a parameter of its own.
     fn delimiter(self, explode: bool) -> Option<char> {
         match self {
             Style::Comma => Some(','),
@@ -53,7 +53,8 @@ impl Style {
     }
 }
 
-/// Takes a parameter as it is to be written: its name, and the items that the delimiter joins. Nothing is encoded yet.
+/// A function that takes a parameter to be written: its name, and the items that the delimiter joins. Nothing is
+/// encoded yet.
 pub type Emit<'e> = dyn FnMut(&str, &[String], char) + 'e;
 
 /// A parameter with its style.
@@ -61,19 +62,19 @@ pub type Emit<'e> = dyn FnMut(&str, &[String], char) + 'e;
 pub struct Styled<'n> {
     /// The part of the request, for messages: `query` or `form`.
     pub part: &'static str,
-    /// The name on the wire.
+    /// The name in the URL or form.
     pub name: &'n str,
     /// The style.
     pub style: Style,
-    /// Whether each item of an array stands in a parameter of its own.
+    /// Whether each item of an array is a parameter of its own.
     pub explode: bool,
 }
 
 impl Styled<'_> {
-    /// Writes a value; null and what is empty write nothing.
+    /// Writes a value. Null and empty values write nothing.
     ///
     /// # Errors
-    /// When the value has no form in this style.
+    /// When this style cannot write the value.
     pub fn write(&self, value: &Value, emit: &mut Emit<'_>) -> Result<(), RenderError> {
         match value {
             Value::Null => Ok(()),
@@ -123,7 +124,7 @@ impl Styled<'_> {
             }
             Style::Repeat => Err(RenderError::value(
                 self.place(),
-                "an object has no form when the key repeats; give the parameter a `style`, such as deep_object",
+                "an object cannot be written by repeating the key; give the parameter a `style`, such as deep_object",
             )),
             style => {
                 let mut parts = Vec::new();
@@ -132,7 +133,7 @@ impl Styled<'_> {
                     parts.push(self.scalar(member)?);
                 }
                 if !parts.is_empty() {
-                    // With explode, too: an object that a delimiter joins has one form.
+                    // With explode too: an object that is joined by a delimiter can be written in only one way.
                     emit(self.name, &parts, style.delimiter(false).unwrap_or(','));
                 }
                 Ok(())
@@ -199,7 +200,7 @@ impl Styled<'_> {
             };
             RenderError::value(
                 self.place(),
-                format!("{} cannot stand as one value{hint}", kind_of(value)),
+                format!("{} cannot be written as one value{hint}", kind_of(value)),
             )
         })
     }

@@ -1,4 +1,4 @@
-//! A plan as people and tests see it: every secret masked.
+//! A plan for people and tests: every secret is masked.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -81,7 +81,7 @@ impl Plan {
     }
 }
 
-/// A content as text; what has none is told in angle brackets.
+/// A content as text. A content that is not text is described in angle brackets.
 fn shown(content: &Content) -> String {
     match content {
         Content::Json(json) => format!("{json:#}"),

@@ -1,4 +1,4 @@
-//! Conditions: questions to a response that have a yes or a no.
+//! Conditions: yes-or-no questions about a response.
 
 use serde_json::Value;
 
@@ -6,12 +6,12 @@ use super::{JsonPath, Node, ProjectError, Projector, ResponseView};
 use crate::source::{Check, Code};
 use crate::template::{Names, Template};
 
-/// A compiled condition: a JSONPath or an expression. Null, false, 0 and what is empty mean no.
+/// A compiled condition: a JSONPath or an expression. Null, false, 0 and empty values mean no.
 #[derive(Debug)]
 pub struct Condition(Projector);
 
 impl Condition {
-    /// Compiles the text; mistakes go to `check`, with `code` for one that gives the same for every response.
+    /// Compiles the text. Mistakes go to `check`; `code` is for a condition that gives the same for every response.
     pub fn compile(
         text: &str,
         pointer: &str,
@@ -46,7 +46,7 @@ impl Condition {
         Ok(value.is_some_and(|value| value.part().is_truthy()))
     }
 
-    /// Whether the response has nothing at the condition's place, be it true, false or null.
+    /// Whether the response has no value at all in the condition's place, not even false or null.
     pub fn is_unanswered(&self, response: &ResponseView<'_>) -> bool {
         if let Some(steps) = self.path().and_then(JsonPath::singular) {
             let mut steps = steps.iter();
@@ -60,7 +60,7 @@ impl Condition {
         }
     }
 
-    /// The path that the condition is, where it is one.
+    /// The path, if the condition is one.
     pub fn path(&self) -> Option<&JsonPath> {
         match self.0.node() {
             Node::Path(pick) => Some(&pick.path),

@@ -1,4 +1,4 @@
-//! Upstream errors: from a service's own envelope to one form.
+//! Errors from the service: from its own error format to ours.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,10 +17,10 @@ pub struct ErrorsSpec {
     pub message: Option<ExtractSpec>,
     /// A stable code for programs.
     pub code: Option<ExtractSpec>,
-    /// The id under which the service knows the request.
+    /// The id by which the service identifies the request.
     pub request_id: Option<ExtractSpec>,
-    /// What to do with error answers, and with others that are errors by their body. The first rule that is for a
-    /// response counts; without one, a status from 300 on is an error, and `retry` says when it is worth another try.
+    /// What to do with error answers, and with other answers whose body shows an error. The first matching rule counts.
+    /// Without a matching rule, a status from 300 on is an error, and `retry` says when the request is sent again.
     #[serde(default)]
     pub rules: Vec<ErrorRuleSpec>,
 }
@@ -41,18 +41,18 @@ pub enum ExtractSpec {
 pub struct HeaderSpec {
     /// The header's name.
     pub header: String,
-    /// For a `Link` header (RFC 8288): the relation whose target is meant.
+    /// For a `Link` header (RFC 8288): the relation of the link to take.
     pub rel: Option<String>,
 }
 
 /// A compiled [`ExtractSpec`].
 #[derive(Debug)]
 pub enum Extract {
-    /// From the body.
+    /// A value in the body.
     Node(Projector),
-    /// From a header.
+    /// A header.
     Header(String),
-    /// From the link of this relation in a header.
+    /// The link with this relation in a header.
     Link(String, String),
 }
 
@@ -73,7 +73,7 @@ impl Extract {
                 Extract::Node(Projector::new(node))
             }
             ExtractSpec::Header(HeaderSpec { header, rel }) => {
-                if reqwest::header::HeaderName::from_bytes(header.as_bytes()).is_err() {
+                if http::header::HeaderName::from_bytes(header.as_bytes()).is_err() {
                     check.error(
                         Code::BadHeader,
                         &join(pointer, "header"),
@@ -89,7 +89,7 @@ impl Extract {
         }
     }
 
-    /// The value; null where the response does not have it.
+    /// The value; null if the response does not have it.
     ///
     /// # Errors
     /// When the response contradicts a path, or an expression fails.
@@ -130,7 +130,7 @@ fn link_target(header: &str, rel: &str) -> Option<String> {
     None
 }
 
-/// The parameters of a link, and what follows the comma behind it.
+/// The parameters of a link, and the text behind the comma after it.
 fn split_link(text: &str) -> (Vec<(String, String)>, &str) {
     let mut params = Vec::new();
     let (mut start, mut quoted, mut end) = (0, false, text.len());
@@ -195,28 +195,28 @@ impl ErrorFields {
         }
     }
 
-    /// The service's message, where the response has one.
+    /// The service's message, if the response has one.
     pub fn message(&self, response: &ResponseView<'_>) -> Option<String> {
         text(self.message.as_ref(), response)
     }
 
-    /// The service's code, where the response has one.
+    /// The service's code, if the response has one.
     pub fn code(&self, response: &ResponseView<'_>) -> Option<String> {
         text(self.code.as_ref(), response)
     }
 
-    /// The service's request id, where the response has one.
+    /// The service's request id, if the response has one.
     pub fn request_id(&self, response: &ResponseView<'_>) -> Option<String> {
         text(self.request_id.as_ref(), response)
     }
 }
 
-/// An error response may have any shape; a field that cannot be read there is simply not told.
+/// An error response may have any shape. A field that cannot be read is left out.
 fn text(extract: Option<&Extract>, response: &ResponseView<'_>) -> Option<String> {
     let extract = extract?;
     if let Extract::Node(node) = extract {
         let json = node.part_of(response).ok()??;
-        // Digits that a tree would lose are told too.
+        // Digits that a tree would lose are reported too.
         if json.part().kind() == Kind::Number {
             return Some(json.text().to_owned());
         }

@@ -1,4 +1,4 @@
-//! What expressions in a projection see.
+//! The values that expressions in a projection see.
 
 use std::cell::OnceCell;
 
@@ -8,12 +8,12 @@ use super::ProjectError;
 use crate::json::{Budget, Inexact, Json, Part, Tree};
 use crate::template::{EvalError, Expression, Names, Scope};
 
-/// What expressions read: names, and the members of each where they read no more than those.
+/// The names that expressions read. With each name, the members that are read, if no others are.
 #[derive(Debug, Default)]
 pub(super) struct Reads(Vec<(String, Option<Vec<String>>)>);
 
 impl Reads {
-    /// Adds what an expression reads.
+    /// Adds the names that an expression reads.
     pub fn add(&mut self, expression: &Expression) {
         for (name, members) in expression.reads() {
             let own = match self.0.iter_mut().find(|(known, _)| *known == name) {
@@ -30,7 +30,7 @@ impl Reads {
         }
     }
 
-    /// The members that are read of a value with one of these names; `None` where it is all of it.
+    /// The members that are read of a value with one of these names; `None` if the whole value is read.
     fn members_of(&self, names: &[&str]) -> Option<Vec<String>> {
         let mut all = Vec::new();
         for (_, members) in self
@@ -62,7 +62,7 @@ impl Binding {
     }
 }
 
-/// What expressions in a projection see.
+/// The values that expressions in a projection see.
 pub struct Frame<'a> {
     response: &'a ResponseView<'a>,
     bindings: &'a [Binding],
@@ -94,7 +94,7 @@ pub struct ResponseView<'a> {
     pub headers: &'a [(String, String)],
     /// The arguments of the call, with defaults.
     pub params: &'a Value,
-    /// The first body of a job that was waited for.
+    /// The first body of a job, if the call waited for one.
     created: Option<&'a Json>,
     header_map: OnceCell<Value>,
     status_value: Value,
@@ -102,7 +102,7 @@ pub struct ResponseView<'a> {
 }
 
 impl<'a> ResponseView<'a> {
-    /// Joins what a projection may look at.
+    /// Collects the parts of a response that a projection may read.
     pub fn new(
         body: &'a Json,
         status: u16,
@@ -126,12 +126,12 @@ impl<'a> ResponseView<'a> {
         ResponseView::new(body, self.status, self.headers, self.params).of_job(self.created)
     }
 
-    /// The same response as the last one of a job that began with this body.
+    /// The same response as the last one of a job whose first body is this.
     pub fn of_job(self, created: Option<&'a Json>) -> ResponseView<'a> {
         ResponseView { created, ..self }
     }
 
-    /// The same response as the first one of a job, whose own body is that of the beginning.
+    /// The same response as the first one of a job: its own body is the first body.
     pub fn as_first_of_job(&self) -> ResponseView<'a> {
         ResponseView::new(self.body, self.status, self.headers, self.params).of_job(Some(self.body))
     }
@@ -194,7 +194,7 @@ impl<'a> Frame<'a> {
         self.budget
     }
 
-    /// The frame of the walked node that goes by `name`; `item` is always the innermost.
+    /// The frame of the walked node with this name; `item` is always the innermost.
     fn walked(&self, name: &str) -> Option<&Frame<'a>> {
         match &self.place {
             Place::Item { name: own, .. } if *own == name || name == "item" => Some(self),
@@ -217,7 +217,7 @@ impl<'a> Frame<'a> {
             .find(|binding| binding.name == name)
     }
 
-    /// The text of the value that goes by a name, where it is of the response.
+    /// The text of the value with this name, if it comes from the response.
     pub(super) fn part(&self, name: &str) -> Option<Part<'_>> {
         if let Some(frame) = self.walked(name) {
             return match &frame.place {
@@ -235,7 +235,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The place of the tree of the value that goes by a name.
+    /// The slot for the tree of the value with this name.
     fn cell(&self, name: &str) -> Option<&OnceCell<Tree>> {
         if let Some(frame) = self.walked(name) {
             return Some(&frame.tree);
@@ -254,7 +254,7 @@ impl<'a> Frame<'a> {
     /// Builds the trees that an expression reads.
     ///
     /// # Errors
-    /// When they take too much memory, or the expression reads a number that cannot be computed with.
+    /// When they take too much memory, or the expression reads a number that would lose digits.
     pub(super) fn prepare(&self, expression: &Expression) -> Result<(), ProjectError> {
         for name in expression.names() {
             let (Some(cell), Some(part)) = (self.cell(name), self.part(name)) else {
@@ -280,14 +280,14 @@ impl<'a> Frame<'a> {
                 .iter()
                 .find(|one| is_read(expression, name, one))
             {
-                let hint = "a JSONPath gives it as it is";
+                let hint = "a JSONPath copies it with all its digits";
                 return Err(failed(&format!("{inexact}; {hint}")));
             }
         }
         Ok(())
     }
 
-    /// The members that are read of the value that goes by `name`; `None` where it is all of it, or not known.
+    /// The members that are read of the value with this name; `None` if the whole value is read, or it is not known.
     fn members_of(&self, name: &str) -> Option<Vec<String>> {
         if let Some(frame) = self.walked(name) {
             let Place::Item { name: own, .. } = &frame.place else {
@@ -295,14 +295,14 @@ impl<'a> Frame<'a> {
             };
             return frame.reads.members_of(&[own, "item"]);
         }
-        // The tree of a binding outlives the projection that reads it first.
+        // The tree of a binding outlives the projection that first reads it.
         match self.binding(name) {
             Some(_) => None,
             None => self.root().reads.members_of(&[name]),
         }
     }
 
-    /// Gives back what the frame's own tree took of the budget.
+    /// Returns the memory of the frame's own tree to the budget.
     pub(super) fn leave(self) {
         if let Some(tree) = self.tree.get() {
             self.budget.give_back(tree.bytes);
@@ -310,7 +310,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Whether an expression reads a number of the value that goes by `name`.
+/// Whether an expression reads a number of the value with this name.
 fn is_read(expression: &Expression, name: &str, inexact: &Inexact) -> bool {
     expression.dotted_names().iter().any(|dotted| {
         let mut parts = dotted.split('.');

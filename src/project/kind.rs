@@ -1,4 +1,4 @@
-//! Kinds of responses: what the body is, and so what `$` is.
+//! Kinds of responses: the type of the body, and so the meaning of `$`.
 
 use bytes::Bytes;
 use schemars::JsonSchema;
@@ -10,11 +10,11 @@ use crate::jsonpath::Step;
 use crate::source::{Check, Code, join, join_index};
 use crate::template::Names;
 
-/// What the body of a response is.
+/// The type of a response's body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseKind {
-    /// A JSON value, which `$` is; an empty body is null.
+    /// A JSON value; `$` is that value. An empty body is null.
     #[default]
     Json,
     /// One JSON value a line; `$` is the array of them.
@@ -23,7 +23,7 @@ pub enum ResponseKind {
     Text,
     /// Bytes that are saved to a file; `$` is `{ file, bytes, content_type, filename }`.
     Bytes,
-    /// Nothing: whatever the body is, it is ignored.
+    /// Nothing: any body is ignored.
     Empty,
 }
 
@@ -31,7 +31,7 @@ pub enum ResponseKind {
 const FILE_FACTS: [&str; 4] = ["file", "bytes", "content_type", "filename"];
 
 impl ResponseKind {
-    /// The kind as it is written.
+    /// The kind as descriptors write it.
     pub fn name(self) -> &'static str {
         match self {
             ResponseKind::Json => "json",
@@ -42,7 +42,8 @@ impl ResponseKind {
         }
     }
 
-    /// The `accept` header of requests for it. Error answers have media types of their own, so none is ruled out.
+    /// The `accept` header of requests for this kind. Error answers may have other media types, so the header excludes
+    /// none.
     pub fn accept(self) -> &'static str {
         match self {
             ResponseKind::Json => "application/json",
@@ -55,7 +56,7 @@ impl ResponseKind {
     /// Refuses a value that `$` cannot be with this kind of response.
     ///
     /// # Errors
-    /// What it is to be instead.
+    /// What the value must be instead.
     pub fn refuse_other(self, body: Part<'_>) -> Result<(), String> {
         let (is_right, expected) = match self {
             ResponseKind::Json | ResponseKind::Empty => return Ok(()),
@@ -77,12 +78,12 @@ impl ResponseKind {
         }
     }
 
-    /// Whether there may be lists in it.
+    /// Whether the value may contain lists.
     pub fn has_items(self) -> bool {
         matches!(self, ResponseKind::Json | ResponseKind::Ndjson)
     }
 
-    /// Those of the names for a response that a success of this kind has.
+    /// The names for parts of a response that a success of this kind has.
     pub fn names(self, names: &Names) -> Names {
         match self {
             ResponseKind::Empty => names.clone().without("body"),
@@ -90,7 +91,7 @@ impl ResponseKind {
         }
     }
 
-    /// The value that no body at all is.
+    /// The value of an empty body.
     pub fn empty(self) -> Json {
         match self {
             ResponseKind::Ndjson => Json::of(&Value::Array(Vec::new())),
@@ -99,10 +100,10 @@ impl ResponseKind {
         }
     }
 
-    /// The value that the body of a success is. That of a file is made where the file is saved.
+    /// The value of a success's body. For a file, the code that saves the file makes the value.
     ///
     /// # Errors
-    /// What the body is not, such as `no JSON: ...`.
+    /// Why the body is not of this kind, such as `no JSON: ...`.
     pub fn read(self, body: &Bytes) -> Result<Json, String> {
         let body = match body.starts_with(b"\xEF\xBB\xBF") {
             true => body.slice(3..),
@@ -121,7 +122,7 @@ impl ResponseKind {
     }
 }
 
-/// The array of what the lines are.
+/// The array of the values of the lines.
 fn read_lines(body: &Bytes) -> Result<Json, String> {
     let mut list = Vec::with_capacity(body.len() + 2);
     list.push(b'[');
@@ -138,7 +139,7 @@ fn read_lines(body: &Bytes) -> Result<Json, String> {
     Ok(Json::made(list))
 }
 
-/// Paths of a projection that a response of this kind has nothing for.
+/// Reports paths of a projection that select nothing in a response of this kind.
 pub fn report_vain_paths(kind: ResponseKind, projection: &Value, pointer: &str, check: &Check) {
     match projection {
         Value::String(text) if text.starts_with('$') => {
@@ -153,7 +154,7 @@ pub fn report_vain_paths(kind: ResponseKind, projection: &Value, pointer: &str, 
         }
         Value::Object(members) if !(members.len() == 1 && members.contains_key("literal")) => {
             for (key, member) in members {
-                // Paths inside `as` begin elsewhere; `each`, which leads there, is in vain already.
+                // Paths inside `as` begin elsewhere. The `each` that leads there was reported already.
                 if !(key == "as" && members.contains_key("each")) {
                     report_vain_paths(kind, member, &join(pointer, key), check);
                 }

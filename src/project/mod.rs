@@ -40,23 +40,24 @@ use crate::template::{EvalError, Names, Template, is_identifier};
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResponseSpec {
-    /// What the body is; JSON when absent.
+    /// The type of the body; JSON when absent.
     #[serde(default)]
     pub kind: ResponseKind,
-    /// What makes an error of a success, for services that answer 200 to whatever happens: an expression over `body`,
-    /// `status`, `headers` and `params`, or a JSONPath.
+    /// When a success counts as an error, for services that answer 200 even when something failed: an expression over
+    /// `body`, `status`, `headers` and `params`, or a JSONPath.
     pub fail_when: Option<String>,
-    /// What to do with error answers, and with others that are errors by their body; before the service's own rules.
+    /// What to do with error answers, and with other answers whose body shows an error. These rules come before the
+    /// service's own.
     #[serde(default)]
     pub errors: Vec<ErrorRuleSpec>,
-    /// Named projections that expressions in `output` compute with, in order.
+    /// Named projections, in order. Expressions in `output` can use their values.
     #[serde(default, rename = "let")]
     #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }))]
     pub bindings: IndexMap<String, Value>,
     /// The projection: a JSONPath (`$...`), an expression (`{{ }}`), or a map or list of them;
     /// `{ each: PATH, as: NODE }` maps, `{ literal: VALUE }` is itself. Without it the whole body is the output.
     pub output: Option<Value>,
-    /// The key of the output that holds the rows of a table.
+    /// The key of the output whose value is the list of rows for tables.
     pub rows: Option<String>,
     /// A JSON Schema of the output; examples are checked against it.
     pub schema: Option<Value>,
@@ -75,23 +76,24 @@ pub enum Node {
     Map(Vec<Member>),
     /// A list, part by part.
     List(Vec<Node>),
-    /// One output per node that the paths walk to.
+    /// One output for each node that the paths reach.
     Each {
-        /// The paths, each starting at the nodes of the one before it, with the names that expressions use.
+        /// The paths. Each one starts at the nodes of the path before it. With each path, the name that expressions
+        /// use.
         walk: Vec<(String, Pick)>,
-        /// What each node becomes.
+        /// The projection of each node.
         node: Box<Projector>,
     },
 }
 
-/// A path, and where the pass over a text puts what it leads to.
+/// A path, and the slot in which a pass stores the value that it leads to.
 #[derive(Debug)]
 pub struct Pick {
     path: JsonPath,
     slot: usize,
-    /// How many of the path's first steps lead to what is in the slot.
+    /// How many of the path's first steps lead to the value in the slot.
     followed: usize,
-    /// Whether more of its first steps are to be followed from there.
+    /// Whether more of its first steps must be followed from there.
     is_partial: bool,
 }
 
@@ -110,7 +112,7 @@ impl From<JsonPath> for Pick {
 #[derive(Debug)]
 pub struct Member {
     key: String,
-    /// The key and the colon, as they are written.
+    /// The key and the colon, as they are written in the output.
     quoted: Vec<u8>,
     node: Node,
 }
@@ -150,7 +152,7 @@ impl ProjectError {
         }
     }
 
-    /// Says in which part of the projection it happened.
+    /// Adds the part of the projection in which the error happened.
     pub fn under(mut self, part: &str) -> ProjectError {
         self.part = match self.part.is_empty() {
             true => part.to_owned(),
@@ -318,7 +320,7 @@ impl Node {
     }
 }
 
-/// The key beside `as` that was to be `each`.
+/// The key next to `as` that is probably a misspelt `each`.
 fn misspelt_each(members: &Map<String, Value>) -> Option<&String> {
     members.get("as")?;
     members.keys().find(|key| {
@@ -349,7 +351,7 @@ fn compile_path(text: &str, pointer: &str, check: &Check) -> Option<JsonPath> {
     }
 }
 
-/// Compiles a JSONPath where the format takes nothing else; mistakes go to `check`.
+/// Compiles a JSONPath in a place where nothing else is allowed. Mistakes go to `check`.
 pub fn compile_plain_path(text: &str, pointer: &str, check: &Check) -> Option<JsonPath> {
     if !text.starts_with('$') {
         check.error_with_help(
@@ -363,7 +365,7 @@ pub fn compile_plain_path(text: &str, pointer: &str, check: &Check) -> Option<Js
     compile_path(text, pointer, check)
 }
 
-/// A missing part is no mistake; a part of another shape is.
+/// A missing part is allowed. A part of another shape is an error.
 pub fn refuse_mismatch(path: &JsonPath, at: Part<'_>) -> Result<(), ProjectError> {
     match path.mismatch_in(at) {
         None => Ok(()),
@@ -443,7 +445,7 @@ impl Projection {
         Ok(json.unwrap_or_else(Json::null))
     }
 
-    /// The rows of an output, where it has any: the elements of the array that holds them.
+    /// The rows of an output, if it has any: the elements of the array that holds them.
     pub fn rows<'o>(&self, output: Part<'o>) -> Option<Part<'o>> {
         let rows = match &self.rows {
             Some(key) => output.member(key)?,
@@ -472,7 +474,7 @@ impl Projection {
         names
     }
 
-    /// The keys of every row, where the projection names them.
+    /// The keys of every row, if the projection names them.
     pub fn columns(&self) -> Option<Vec<String>> {
         let rows = match (&self.rows, self.output.as_ref()?.node()) {
             (Some(key), Node::Map(members)) => members
@@ -486,7 +488,7 @@ impl Projection {
         Some(rows.iter().map(|member| member.key.clone()).collect())
     }
 
-    /// The path that the rows come by, where they come by one.
+    /// The path that selects the rows, if a single path does.
     pub fn rows_path(&self) -> Option<&JsonPath> {
         let node = match (&self.rows, self.output.as_ref()?.node()) {
             (Some(key), Node::Map(members)) => {
@@ -502,7 +504,7 @@ impl Projection {
         }
     }
 
-    /// Whether each row is of one of these items, so that rows show that there are items.
+    /// Whether each row comes from one of these items, so that having rows means having items.
     pub fn has_rows_of(&self, items: &JsonPath) -> bool {
         self.rows_path()
             .and_then(|path| path.as_str().strip_prefix(items.as_str()))

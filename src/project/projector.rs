@@ -1,7 +1,7 @@
 //! Projecting: from the text of a response to the text of an output.
 //!
-//! A pass over a value finds what the plain paths want of it, and what they select is copied as it came: numbers keep
-//! their digits. Arrays that `each` walks are gone through element by element.
+//! One pass over a value finds the parts that plain paths need. They are copied as they are, so numbers keep their
+//! digits. Arrays that `each` walks are processed element by element.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::json::{Cursor, Json, Kind, Part};
 use crate::jsonpath::Search;
 use crate::template::{Expression, Piece, Template, text_of};
 
-/// A compiled projection with all that a pass finds for it.
+/// A compiled projection, with space for what a pass finds.
 #[derive(Debug)]
 pub struct Projector {
     node: Node,
@@ -43,12 +43,12 @@ impl Projector {
         &self.node
     }
 
-    /// What the node's expressions read.
+    /// The names that the node's expressions read.
     pub(super) fn reads(&self) -> &Reads {
         &self.reads
     }
 
-    /// Projects; paths start at `at`. `None` where the node is an expression that is undefined.
+    /// Projects a value; paths start at `at`. `None` if the node is an expression that is undefined.
     ///
     /// # Errors
     /// When the response contradicts a path, an expression fails, or a tree would take too much memory.
@@ -65,7 +65,7 @@ impl Projector {
                 None => Json::null(),
             }));
         }
-        // Most outputs are no longer than the body, and what is not written takes no memory.
+        // Most outputs are no longer than the body, and unused capacity takes no memory.
         let mut out = match &self.node {
             Node::Template(_) | Node::Literal(_) => Vec::new(),
             _ => Vec::with_capacity(part.text().len()),
@@ -77,7 +77,7 @@ impl Projector {
         Ok(is_defined.then(|| Json::made(out)))
     }
 
-    /// Projects a response. `None` where the node is an expression that is undefined.
+    /// Projects a response. `None` if the node is an expression that is undefined.
     ///
     /// # Errors
     /// As [`Projector::project`].
@@ -85,7 +85,7 @@ impl Projector {
         self.project(response.body, &response.frame(&[], &self.reads))
     }
 
-    /// Projects a response to a tree. `None` where the node is an expression that is undefined.
+    /// Projects a response to a tree. `None` if the node is an expression that is undefined.
     ///
     /// # Errors
     /// As [`Projector::project`], and when a tree cannot hold the output.
@@ -104,7 +104,7 @@ impl Projector {
 }
 
 impl Node {
-    /// Tells what its paths want of the value where they start.
+    /// Adds the parts that its paths need of the value where they start.
     fn want(&mut self, wanted: &mut Wanted, slots: &mut usize) {
         match self {
             Node::Literal(_) | Node::Template(_) => {}
@@ -131,7 +131,7 @@ impl Pick {
         self.is_partial = self.followed < leading.len();
     }
 
-    /// What a singular path selects.
+    /// The value that a singular path selects.
     fn select<'t>(
         &self,
         at: Part<'t>,
@@ -149,7 +149,7 @@ impl Pick {
         Ok(selected)
     }
 
-    /// Visits what the path selects.
+    /// Visits the values that the path selects.
     fn visit<'t>(
         &self,
         at: Part<'t>,
@@ -174,7 +174,7 @@ impl Pick {
     }
 }
 
-/// Writes what a node gives.
+/// Writes the output of a node.
 fn write<'t>(
     node: &Node,
     at: Part<'t>,
@@ -248,7 +248,7 @@ struct List<'o> {
 }
 
 impl List<'_> {
-    /// Where the next element is to be written.
+    /// Prepares for writing the next element.
     #[inline]
     fn next(&mut self) -> &mut Vec<u8> {
         if !self.is_empty {
@@ -270,20 +270,20 @@ fn write_list(out: &mut Vec<u8>, fill: impl FnOnce(&mut List<'_>) -> Done) -> Do
 }
 
 impl Pick {
-    /// Whether the path selects each element of this value, which is an array.
+    /// Whether the path selects each element of this array.
     fn takes_all_of(&self, value: Part<'_>) -> bool {
         value.kind() == Kind::Array && self.path.ends_in_wildcard(self.followed)
     }
 }
 
-/// What is left of a walk, and what each node at its end becomes.
+/// The rest of a walk, and the projection of each node at its end.
 struct Each<'n> {
     inner: &'n [(String, Pick)],
     node: &'n Projector,
 }
 
 impl Each<'_> {
-    /// Goes on from a node of the walk.
+    /// Continues from a node of the walk.
     fn enter<'t>(
         &self,
         name: &str,
@@ -337,7 +337,7 @@ impl Each<'_> {
 }
 
 impl Pick {
-    /// Visits what the path selects where no pass has looked for it.
+    /// Visits the values that the path selects, without the results of a pass.
     fn visit_from_start<'t>(
         &self,
         at: Part<'t>,
@@ -350,13 +350,14 @@ impl Pick {
 }
 
 impl Frame<'_> {
-    /// Writes what a template gives; false where it is one undefined expression, and nothing is written.
+    /// Writes the value of a template. If the template is a single undefined expression, writes nothing and returns
+    /// false.
     pub(super) fn render(
         &self,
         template: &Template,
         out: &mut Vec<u8>,
     ) -> Result<bool, ProjectError> {
-        // A bare name, or a member of one, stays as it came.
+        // A bare name, or a member of one, is copied unchanged.
         if let Template::Expression(expression) = template
             && let Some((name, member)) = expression.plain()
             && let Some(whole) = self.part(name)
@@ -402,7 +403,7 @@ impl Frame<'_> {
         Ok(text)
     }
 
-    /// The number that an expression names, where a tree could not hold its digits.
+    /// The number that an expression names, if a tree cannot hold its digits.
     fn long_number(&self, expression: &Expression) -> Option<Part<'_>> {
         let (name, member) = expression.plain()?;
         let whole = self.part(name)?;

@@ -1,4 +1,4 @@
-//! Error rules: what to do with a response that its status alone does not explain.
+//! Error rules: what to do with a response if its status alone does not say it.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,26 +12,26 @@ use crate::source::{Check, Code, join, join_index};
 use crate::template::Names;
 use crate::words::scalar_text;
 
-/// What to do with the responses of a status, or with those that meet a condition. The first rule that is for a
-/// response counts: a tool's own come before its service's, and both before the service's `retry`.
+/// What to do with the responses of a status, or with those that meet a condition. The first matching rule counts. A
+/// tool's own rules come before its service's, and both come before the service's `retry`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRuleSpec {
-    /// The status that the rule is for, or several; any when absent.
+    /// The status that the rule applies to, or several. Without it, the rule applies to any status.
     pub status: Option<Statuses>,
-    /// Whether the rule is for a response: an expression or a JSONPath. It is not for one that the expression cannot
-    /// be computed from.
+    /// Whether the rule applies to a response: an expression or a JSONPath. If the expression fails for a response, the
+    /// rule does not apply.
     pub when: Option<String>,
     /// What to do.
     pub action: Action,
     /// With `retry`: how long to wait, in seconds or as an HTTP date.
     pub after: Option<ExtractSpec>,
-    /// With `retry`: this answer says that nothing was done, so that any request may be sent again.
+    /// With `retry`: the answer means that the service did nothing, so any request may be sent again.
     #[serde(default)]
     pub safe: bool,
-    /// The message of the error in place of the service's own: text, a JSONPath or an expression.
+    /// The message of the error, instead of the service's own: text, a JSONPath or an expression.
     pub message: Option<String>,
-    /// The code of the error in place of the service's own: text, a JSONPath or an expression.
+    /// The code of the error, instead of the service's own: text, a JSONPath or an expression.
     pub code: Option<String>,
 }
 
@@ -51,11 +51,11 @@ pub enum Statuses {
 pub enum Action {
     /// The call fails.
     Fail,
-    /// The request is sent again, within the service's `retry`, where that is safe.
+    /// The request is sent again, within the limits of the service's `retry`, if that is safe.
     Retry,
-    /// The credential is fetched anew, and the request sent once more.
+    /// A new access token is fetched, and the request is sent once more.
     Refresh,
-    /// The response counts as a success without a body; a list has an empty page.
+    /// The response counts as a success without a body. A list counts as an empty page.
     Empty,
 }
 
@@ -77,7 +77,7 @@ pub struct Rule {
     pub action: Action,
     /// Whether any request may be sent again.
     pub safe: bool,
-    /// No status stands for any.
+    /// The statuses; empty means any.
     statuses: Vec<u16>,
     condition: Option<Condition>,
     after: Option<Extract>,
@@ -86,24 +86,24 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether the rule is for responses of this status, if they meet its condition.
+    /// Whether the rule applies to responses of this status, if they meet its condition.
     pub fn covers(&self, status: u16) -> bool {
         self.statuses.is_empty() || self.statuses.contains(&status)
     }
 
-    /// Whether there is a condition that needs the response.
+    /// Whether the rule has a condition, which needs the response.
     pub fn has_condition(&self) -> bool {
         self.condition.is_some()
     }
 
-    /// Whether a response meets the condition. What it cannot be computed from does not.
+    /// Whether a response meets the condition. If the condition cannot be computed, it is not met.
     pub fn holds(&self, response: &ResponseView<'_>) -> bool {
         self.condition
             .as_ref()
             .is_none_or(|condition| condition.holds(response).unwrap_or(false))
     }
 
-    /// How long the response asks to wait, as a text.
+    /// How long the response asks us to wait, as a text.
     pub fn after(&self, response: &ResponseView<'_>) -> Option<String> {
         scalar_text(&self.after.as_ref()?.extract(response).ok()?)
     }
@@ -152,7 +152,7 @@ impl Rule {
         }
     }
 
-    /// Whether no response that `other` is for gets past this rule.
+    /// Whether this rule catches every response that `other` applies to.
     fn hides(&self, other: &Rule) -> bool {
         self.condition.is_none()
             && (self.statuses.is_empty()
@@ -161,7 +161,7 @@ impl Rule {
     }
 }
 
-/// A text of an error that cannot be computed from the response is simply not told.
+/// If a text of an error cannot be computed from the response, it is left out.
 fn text(node: Option<&Projector>, response: &ResponseView<'_>) -> Option<String> {
     scalar_text(&node?.value_of(response).ok()??)
 }
@@ -171,7 +171,7 @@ fn report_needless_keys(spec: &ErrorRuleSpec, pointer: &str, check: &Check) {
         check.error(
             Code::BadResponse,
             pointer,
-            "a rule needs `status` or `when`: it must not be for every response",
+            "a rule needs `status` or `when`, because it must not apply to every response",
         );
     }
     let retries = spec.action == Action::Retry;
@@ -217,7 +217,7 @@ impl ErrorRules {
                     Code::BadResponse,
                     &at,
                     format!(
-                        "this rule never counts: rule {} is for all its responses and comes first",
+                        "this rule never applies: rule {} applies to all its responses and comes first",
                         earlier + 1
                     ),
                 );
@@ -227,7 +227,7 @@ impl ErrorRules {
         ErrorRules(rules)
     }
 
-    /// Reports the rules that are to send a request again and never can, for this reason.
+    /// Reports rules that should send a request again but never can, for this reason.
     pub fn report_vain_retries(
         &self,
         is_vain: impl Fn(&Rule) -> bool,
@@ -240,7 +240,7 @@ impl ErrorRules {
                 check.error(
                     Code::BadResponse,
                     &join(&join_index(pointer, i), "action"),
-                    format!("nothing is ever sent again by this rule: {reason}"),
+                    format!("this rule never sends a request again: {reason}"),
                 );
             }
         }
@@ -252,12 +252,12 @@ impl ErrorRules {
     }
 }
 
-/// How the responses of a tool are to be taken.
+/// How to read the responses of a tool.
 #[derive(Debug, Default)]
 pub struct ResponseRules {
-    /// What their body is.
+    /// The type of their body.
     pub kind: ResponseKind,
-    /// What makes an error of a success.
+    /// When a success counts as an error.
     pub fail_when: Option<Condition>,
     /// The tool's own error rules.
     pub rules: ErrorRules,

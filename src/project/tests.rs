@@ -1,4 +1,4 @@
-//! What is projected from a text is what would be projected from a tree: random projections of random bodies.
+//! Projecting a text must give the same as projecting a tree: random projections of random bodies.
 
 use fastrand::Rng;
 use pretty_assertions::assert_eq;
@@ -8,7 +8,7 @@ use super::*;
 use crate::source::Source;
 use crate::template::Scope;
 
-/// Projection from a tree, in the plainest way.
+/// Projection of a tree, in the simplest way.
 struct Plain<'a> {
     body: &'a Value,
     params: &'a Value,
@@ -16,7 +16,7 @@ struct Plain<'a> {
     bindings: Map<String, Value>,
 }
 
-/// The nodes that a walk has come by, with their names.
+/// The nodes that a walk has passed, with their names.
 type Walked<'a> = [(&'a str, &'a Value)];
 
 struct PlainScope<'a> {
@@ -237,7 +237,7 @@ fn projection(rng: &mut Rng, depth: usize, is_inside: bool) -> Value {
     }
 }
 
-/// A JSON text with white space, escapes, members of the same name, long numbers and whatever shape.
+/// A JSON text of random shape, with white space, escapes, members of the same name and long numbers.
 fn body(rng: &mut Rng, depth: usize, out: &mut String) {
     let space = |rng: &mut Rng| ["", "", "", " ", "\n\t"][rng.usize(..5)];
     let scalars = [
@@ -306,7 +306,7 @@ fn compile(output: Value, bindings: &[(&str, Value)]) -> Projection {
     Projection::compile(Some(&spec), "", &response_names(["p"]), &check)
 }
 
-/// A text around a number keeps digits that a tree does not.
+/// Text around a number keeps digits that a tree loses.
 fn with_all_digits(value: Value) -> Value {
     let text = value
         .to_string()
@@ -328,7 +328,7 @@ fn text_and_tree_give_the_same() {
         let bindings = [("x", json!("$.l")), ("y", projection(&mut rng, 1, false))];
         let mut text = String::new();
         body(&mut rng, 4, &mut text);
-        // Most texts are of other shapes than the paths expect; every other one fits better.
+        // Most texts do not have the shape that the paths expect. Every other one fits better.
         if seed % 2 == 0 {
             let mut member = String::new();
             body(&mut rng, 2, &mut member);
@@ -359,7 +359,7 @@ fn text_and_tree_give_the_same() {
                 assert_eq!(Ok(value), expected, "{}", told());
                 same += 1;
             }
-            // What a tree would compute with other digits is refused.
+            // If the tree's digits would differ, the computation is refused.
             (Err(error), _) if error.message.contains("more digits") => inexact += 1,
             (Err(error), expected) => {
                 assert_eq!(Err(error), expected, "{}", told());

@@ -1,12 +1,12 @@
-//! What a projection wants of a value: one pass over its text finds all of it.
+//! Which parts of a value a projection needs. One pass over the value's text finds all of them.
 
 use crate::json::{Cursor, Kind, Part, value_end};
 use crate::jsonpath::Step;
 
-/// What is wanted of a value.
+/// The parts of a value that are needed.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
-    /// The slot that the value itself goes to.
+    /// The slot for the value itself.
     slot: Option<usize>,
     members: Vec<(String, Wanted)>,
     elements: Vec<(usize, Wanted)>,
@@ -16,18 +16,18 @@ pub(super) struct Wanted {
 #[derive(Debug, Default)]
 pub(super) struct Found<'t> {
     slots: Vec<Option<Part<'t>>>,
-    /// Whether a value is of another kind than one that has what is wanted.
+    /// Whether a value is of another kind than the paths expect.
     pub is_odd: bool,
 }
 
 impl<'t> Found<'t> {
-    /// What went to a slot.
+    /// The content of a slot.
     #[inline]
     pub fn get(&self, slot: usize) -> Option<Part<'t>> {
         self.slots.get(slot).copied().flatten()
     }
 
-    /// Makes room for the next pass.
+    /// Clears the slots for the next pass.
     #[inline]
     pub fn clear(&mut self, slots: usize) {
         self.slots.clear();
@@ -37,8 +37,8 @@ impl<'t> Found<'t> {
 }
 
 impl Wanted {
-    /// Wants what these steps lead to. Gives the slot, and how many of the steps lead to what goes there: an index from
-    /// the end of an array is not known before its end.
+    /// Adds the value that these steps lead to. Returns the slot, and how many of the steps lead to the value in it: an
+    /// index from the end of an array is only known at its end.
     pub fn add(&mut self, steps: &[&Step], slots: &mut usize) -> (usize, usize) {
         let mut wanted = self;
         let mut followed = 0;
@@ -59,7 +59,7 @@ impl Wanted {
         (slot, followed)
     }
 
-    /// Finds what is wanted of the value that begins at `at`; gives its end.
+    /// Finds the needed parts of the value that begins at `at`; returns the value's end.
     #[inline]
     pub fn find<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
         let end = match self.members.is_empty() && self.elements.is_empty() {
@@ -93,7 +93,7 @@ impl Wanted {
             let wanted = self.members.iter().find(|(name, _)| key.is(name));
             let end = match wanted {
                 Some((_, wanted)) => {
-                    // Of members of the same name the last one counts.
+                    // If several members have the same name, the last one counts.
                     wanted.forget(found);
                     wanted.find(text, start, found)
                 }

@@ -1,4 +1,4 @@
-//! From a request's body back to the arguments that it was made from.
+//! From a request's body back to the arguments that made it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,20 +11,20 @@ use crate::plan::{BodyTemplate, Field, FormTemplate, Style};
 use crate::template::{Template, is_identifier};
 use crate::tool::Tool;
 
-/// Why the arguments of a body cannot be read back, for whoever declares a route.
+/// Why the arguments cannot be read back from a body; the message is for the author of the route.
 pub fn unreadable(body: &BodyTemplate) -> Option<String> {
     (body.kind() == "multipart").then(|| {
-        "the sandbox cannot read the arguments of a `multipart` body back, so that it cannot answer this tool".to_owned()
+        "the sandbox cannot read the arguments of a `multipart` body back, so it cannot answer this tool".to_owned()
     })
 }
 
-/// Puts the arguments that a body tells into `arguments`.
+/// Reads the arguments out of a body and adds them to `arguments`.
 ///
 /// # Errors
-/// 400 for a body of another form, and for a field that no argument gives.
+/// 400 for a body of the wrong kind, and for a field that no argument gives.
 pub fn read(tool: &Tool, bytes: &[u8], arguments: &mut Map<String, Value>) -> Result<(), Refusal> {
     let Some(body) = &tool.request.body else {
-        // None at all is as good as an empty one.
+        // No body at all counts as an empty one.
         return match bytes.is_empty() || parse(bytes)? == json!({}) {
             true => Ok(()),
             false => Err(refused("body: Extra inputs are not permitted")),
@@ -77,8 +77,8 @@ fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
         .map_err(|error| refused(format!("the request body is not valid JSON: {error}")))
 }
 
-/// Reads the arguments back out of a body, by the template that makes it; `at` says where the value stands. An expression
-/// that computes something cannot be read back, and takes any value.
+/// Reads the arguments back out of a body with the template that makes it. `at` says where in the body the value is. An
+/// expression that computes something cannot be read back, so any value is accepted there.
 fn read_json(
     template: &Template,
     value: &Value,
@@ -122,7 +122,7 @@ fn read_json(
     }
 }
 
-/// Several operations share a path; their queries tell them apart.
+/// Several GraphQL operations share a path. Their query texts tell them apart.
 fn read_graphql(
     body: &BodyTemplate,
     mut request: Value,
@@ -130,7 +130,7 @@ fn read_graphql(
     arguments: &mut Map<String, Value>,
 ) -> Result<(), Refusal> {
     if request.get("query").and_then(Value::as_str) != body.graphql_query() {
-        return Err(refused("query: is not the one of this operation"));
+        return Err(refused("query: is not the query of this operation"));
     }
     match (body.tree(), request.get_mut("variables").map(Value::take)) {
         (Some(tree), Some(variables)) => put_tree(tree, variables, "variables", params, arguments),
@@ -181,7 +181,7 @@ fn undelimited(field: &Field, value: Value) -> Value {
     }
 }
 
-/// Puts a field such as `a[b][]` where it belongs; one that comes again makes a list.
+/// Stores a field such as `a[b][]` in its place. A field that occurs again makes a list.
 fn insert(tree: &mut Map<String, Value>, name: &str, text: &str) {
     let (root, path) = match name.split_once('[') {
         Some((root, path)) if path.ends_with(']') => (root, &path[..path.len() - 1]),
@@ -214,8 +214,8 @@ fn insert(tree: &mut Map<String, Value>, name: &str, text: &str) {
     };
 }
 
-/// Reads the arguments back out of a value, by the template that makes it. What an expression computes cannot be read
-/// back, and may be anything.
+/// Reads the arguments back out of a value with the template that makes it. An expression that computes something
+/// cannot be read back, so any value is accepted there.
 fn put_tree(
     template: &Template,
     value: Value,
@@ -248,7 +248,7 @@ fn put(name: &str, value: Value, params: &Params, arguments: &mut Map<String, Va
     }
 }
 
-/// A value whose leaves are texts, read as a schema says; one that is typed already stays as it is.
+/// Converts the texts at a value's leaves to the types of the schema. Values that already have a type stay unchanged.
 fn typed(schema: &Value, value: Value) -> Value {
     let inner = |key: &str| schema.get(key).unwrap_or(&Value::Null);
     match value {
@@ -273,7 +273,7 @@ fn typed(schema: &Value, value: Value) -> Value {
     }
 }
 
-/// Whether the keys count from 0, so that the map is a list.
+/// Whether the keys count up from 0, so that the map is a list.
 fn is_indexed(members: &Map<String, Value>) -> bool {
     let mut keys = members.keys().enumerate();
     !members.is_empty() && keys.all(|(index, key)| *key == index.to_string())

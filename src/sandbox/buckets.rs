@@ -25,7 +25,7 @@ pub struct Buckets {
     pages: Option<Pages>,
 }
 
-/// How an answer holds whole buckets.
+/// How an answer shows whole buckets.
 #[derive(Debug)]
 struct Pages {
     limit: Template,
@@ -33,9 +33,9 @@ struct Pages {
     bucket: Template,
 }
 
-/// What rows were summed up to.
+/// The sums over the rows.
 pub struct Summed {
-    /// Buckets, or the results of all of them.
+    /// The buckets, or the results of all of them.
     pub rows: Vec<Value>,
     /// For buckets, the token of the next page, or null.
     pub next_page: Option<Value>,
@@ -87,10 +87,10 @@ impl Buckets {
         }
     }
 
-    /// Sums up the rows of a series that a filter admits.
+    /// Sums up the rows of a series that pass a filter.
     ///
     /// # Errors
-    /// 400 for a token that no answer gave, and when a template fails.
+    /// 400 for a token that the sandbox never gave. Also when a template fails.
     pub fn sum_up(
         &self,
         series: &str,

@@ -1,4 +1,4 @@
-//! Made-up data: every row follows from the seed, its collection and its index.
+//! Made-up data: each row is computed from the seed, its collection and its index.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,10 +17,10 @@ use crate::template::{EvalError, Names, Scope, Template};
 /// Most characters of a made-up id.
 const LONGEST: usize = 1000;
 
-/// Most rows of all collections together.
+/// Most rows in all collections together.
 const MOST_ROWS: u32 = 1_000_000;
 
-/// Most bytes of memory that made rows may take.
+/// Most bytes of memory that the rows made so far may take.
 const MOST_BYTES: usize = 512 << 20;
 
 /// The methods of [`Random`].
@@ -31,7 +31,7 @@ pub const RANDOM: [&str; 6] = ["int", "pick", "chance", "id", "hex", "row"];
 pub struct Data {
     seed: u64,
     collections: IndexMap<String, Collection>,
-    /// Bytes of memory that the rows take that were made.
+    /// Bytes of memory that the rows made so far take.
     bytes: AtomicUsize,
 }
 
@@ -122,12 +122,12 @@ impl Data {
         self.collections.keys().map(String::as_str)
     }
 
-    /// The fields of a collection's rows, where they are written out.
+    /// The fields of a collection's rows, if the template lists them.
     pub fn fields(&self, name: &str) -> Option<&[String]> {
         self.collections.get(name)?.fields.as_deref()
     }
 
-    /// A collection's row as answers show it; `scope` knows it as `row`.
+    /// A collection's row as answers show it. `scope` has the row as `row`.
     ///
     /// # Errors
     /// When the template fails.
@@ -142,7 +142,7 @@ impl Data {
         }
     }
 
-    /// Whether the rows of a collection stand in the order of time.
+    /// Whether the rows of a collection are in the order of time.
     pub fn is_series(&self, name: &str) -> bool {
         let collection = self.collections.get(name);
         collection.is_some_and(|collection| collection.times.is_some())
@@ -155,7 +155,7 @@ impl Data {
             .map_or(0, |collection| collection.rows.len())
     }
 
-    /// A row, made when it is first asked for.
+    /// A row. It is made when it is first asked for.
     ///
     /// # Errors
     /// When the row's template fails.
@@ -175,15 +175,15 @@ impl Data {
             time: collection.times.map(|times| times.at(index).into()),
             random: Random::new(self, &format!("{name}/{index}")),
         };
-        // Made without holding the cell: a row that needs another must not wait for one that needs it. Whoever is
-        // first sets it; the others made the same.
+        // The row is made without holding the lock: a row that needs another one must not wait for a row that needs it.
+        // The first thread to finish stores the row; the others made the same.
         let made = collection.template.render(&scope);
         cell.get_or_init(|| self.counted(name, made?.unwrap_or(Value::Null)))
             .as_ref()
             .map_err(Clone::clone)
     }
 
-    /// The row, unless there is no room left for it.
+    /// The row, unless there is no memory left for it.
     fn counted(&self, name: &str, row: Value) -> Result<Value, EvalError> {
         let before = self.bytes.fetch_add(memory(&row), Ordering::Relaxed);
         match before > MOST_BYTES {
@@ -237,10 +237,10 @@ impl Times {
     }
 }
 
-/// Rows that are being made on this thread, one for the sake of the other.
+/// The rows that are being made on this thread, each because the one before needs it.
 struct Depth;
 
-/// Rows that may be made for the sake of one; more only come from collections that refer to themselves.
+/// How many rows may be made because one row needs them. More only happens when a collection refers to itself.
 const MOST_DEPTH: u32 = 8;
 
 thread_local! {
@@ -249,7 +249,7 @@ thread_local! {
 
 impl Depth {
     /// # Errors
-    /// When a collection refers to itself: its rows would be made of each other without an end.
+    /// When a collection refers to itself, which would never end.
     fn enter(name: &str) -> Result<Depth, EvalError> {
         DEPTH.with(|depth| {
             if depth.get() >= MOST_DEPTH {
@@ -305,14 +305,14 @@ impl Scope for RowScope {
     }
 }
 
-/// The source of made-up values that expressions know as `random`. Its methods:
+/// The source of made-up values. Expressions call it `random`. Its methods:
 ///
 /// - `int(low, high)`: an integer, both ends included;
 /// - `pick(list)`: an item;
 /// - `chance(p)`: true with probability `p`;
 /// - `id(prefix, length)`: the prefix and letters and digits;
 /// - `hex(length)`: lower-case hexadecimal digits;
-/// - `row(collection)`: a row of another collection; `row(collection, index)`: that one.
+/// - `row(collection)`: a row of another collection; `row(collection, index)`: the row with that index.
 #[derive(Debug, Clone)]
 pub struct Random {
     data: Arc<Data>,
@@ -320,7 +320,7 @@ pub struct Random {
 }
 
 impl Random {
-    /// A source whose values follow from the sandbox's seed and this key.
+    /// A source whose values depend only on the sandbox's seed and this key.
     pub fn new(data: &Arc<Data>, key: &str) -> Random {
         let mut hasher = DefaultHasher::new();
         data.seed.hash(&mut hasher);
@@ -421,12 +421,12 @@ pub struct Values {
 }
 
 impl Values {
-    /// Binds a name, anew where it was bound.
+    /// Binds a name; an earlier binding is replaced.
     pub fn put(&mut self, name: &'static str, value: impl Into<Value>) {
         self.plain.insert(name, value.into());
     }
 
-    /// Binds a name to what is no JSON value.
+    /// Binds a name to a value that JSON cannot hold.
     pub fn put_native(&mut self, name: &'static str, value: JinjaValue) {
         self.native.insert(name, value);
     }
@@ -437,19 +437,20 @@ impl Values {
         (!argument.is_null()).then_some(argument)
     }
 
-    /// The row that `row` stands for.
+    /// The row that is bound to `row`.
     pub fn row(&self) -> Option<&Value> {
         self.plain.get("row")
     }
 
-    /// Lets `row` stand for each row of a list, and `found` for the row that it stood for. Gives that row.
+    /// Binds `found` to the row that is bound to `row`, so that `row` can be bound to each row of a list. Returns that
+    /// row.
     pub fn bind_found(&mut self) -> Option<Value> {
         let own = self.plain.remove("row")?;
         self.put("found", own.clone());
         Some(own)
     }
 
-    /// Lets `row` stand again for what it stood for before [`Values::bind_found`].
+    /// Restores `row` to what it was before [`Values::bind_found`].
     pub fn restore_row(&mut self, own: Option<Value>) {
         match own {
             Some(own) => self.put("row", own),

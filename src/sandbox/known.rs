@@ -10,7 +10,7 @@ use crate::words::nearest;
 pub struct Known<'a> {
     /// The collections.
     pub data: &'a Data,
-    /// The tool whose operation the route answers; `None` where it is broken and its arguments are not known.
+    /// The tool whose operation the route answers; `None` if the tool is broken and its arguments are not known.
     pub tool: Option<&'a Tool>,
     /// Where mistakes go.
     pub check: &'a Check,
@@ -29,7 +29,7 @@ impl Known<'_> {
         }
     }
 
-    /// Beside `names`, a row of a collection.
+    /// The same names, and `row`, a row of a collection.
     pub fn with_row(&self, names: Names, name: &str, collection: &str) -> Names {
         match self.data.fields(collection) {
             Some(fields) => names.with_members(name, fields),
@@ -37,7 +37,7 @@ impl Known<'_> {
         }
     }
 
-    /// Reports a collection that there is not.
+    /// Reports a collection that does not exist.
     pub fn collection(&self, name: &str, pointer: &str) {
         if !self.data.has(name) {
             self.check.error_inside(
@@ -50,7 +50,7 @@ impl Known<'_> {
         }
     }
 
-    /// Reports an argument that the tool does not take: it would always be absent.
+    /// Reports an argument that the tool does not have: it would always be absent.
     pub fn argument(&self, name: &str, pointer: &str) {
         let Some(tool) = self.tool else { return };
         if tool.params.get(name).is_none() {
@@ -64,7 +64,7 @@ impl Known<'_> {
         }
     }
 
-    /// Reports a field that the rows of a collection do not have; `pointer` names the text that names it.
+    /// Reports a field that the rows of a collection do not have. `pointer` is where the field is named.
     pub fn field(&self, name: &str, collection: &str, pointer: &str) {
         if let Some((message, help)) = self.unknown_field(name, collection) {
             let span = 0..name.len();
@@ -73,7 +73,7 @@ impl Known<'_> {
         }
     }
 
-    /// Like [`Known::field`], for a field that is the key of what `pointer` names.
+    /// Like [`Known::field`], for a field that is named by the key at `pointer`.
     pub fn field_key(&self, name: &str, collection: &str, pointer: &str) {
         if let Some((message, help)) = self.unknown_field(name, collection) {
             self.check

@@ -1,8 +1,8 @@
-//! The sandbox: a made-up stand-in for a service, as a real HTTP server on loopback.
+//! The sandbox: a made-up stand-in for a service. It is a real HTTP server on loopback.
 //!
-//! Everything that it knows stands in the service's `sandbox.yaml` and in the tools' descriptors: which operations
-//! there are, which credential and headers requests need, which arguments are legal, what they write, and what the
-//! answers are. What is written is kept in memory, over the made-up data, for as long as the sandbox lives.
+//! Everything it knows is in the service's `sandbox.yaml` and in the tools' descriptors: which operations there are,
+//! which credential and headers requests need, which arguments are legal, what they write, and how they are answered.
+//! Writes are kept in memory, on top of the made-up data, for as long as the sandbox lives.
 
 mod body;
 mod buckets;
@@ -53,7 +53,7 @@ pub struct Refusal {
     message: String,
     details: Option<Box<Value>>,
     headers: Vec<(String, String)>,
-    /// Whether the message is the sandbox's own, which the declaration may replace.
+    /// Whether the sandbox itself worded the message, so that the declaration may replace it.
     is_own: bool,
 }
 
@@ -68,7 +68,7 @@ impl Refusal {
         }
     }
 
-    /// One whose message stands in the declaration.
+    /// A refusal whose message is in the declaration.
     fn declared(status: u16, message: String) -> Refusal {
         Refusal {
             is_own: false,
@@ -90,7 +90,7 @@ pub struct Answer {
     pub status: u16,
     /// Response headers.
     pub headers: Vec<(String, String)>,
-    /// The JSON body; none is sent with the status 204.
+    /// The JSON body. With the status 204 it is not sent.
     pub body: Value,
 }
 
@@ -135,8 +135,8 @@ impl Sandbox {
         Sandbox::of(catalog.sandbox(service)?)
     }
 
-    /// Finds and compiles the sandbox that answers a tool: that of its service. A tool that nobody trusts is answered
-    /// by the declaration in its own folder, with the tools of that folder.
+    /// Finds and compiles the sandbox that answers a tool: its service's. An untrusted tool is answered by the
+    /// declaration in its own folder, with the tools of that folder.
     ///
     /// # Errors
     /// As [`Sandbox::load`].
@@ -157,7 +157,7 @@ impl Sandbox {
 
     /// Compiles the sandbox that `check`'s source declares; mistakes go to `check`.
     ///
-    /// `names` are those of all tools of the service, also of such that are broken and so not among `tools`.
+    /// `names` lists all tools of the service, including broken tools that `tools` lacks.
     pub fn compile(check: &Check, tools: Vec<Arc<Tool>>, names: &[&str]) -> Option<Sandbox> {
         let spec: SandboxSpec = crate::format::decode(&schema::SANDBOX, check)?;
         for status in spec.errors.codes.keys().chain(spec.errors.messages.keys()) {
@@ -170,7 +170,7 @@ impl Sandbox {
                 Code::MissingService,
                 "/sandbox",
                 format!(
-                    "the service.yaml beside this file is of `{}`",
+                    "the service.yaml beside this file describes `{}`",
                     tool.service.name
                 ),
             );
@@ -250,7 +250,7 @@ impl Sandbox {
         })
     }
 
-    /// The service that it stands in for.
+    /// The service that it replaces.
     pub fn service(&self) -> &str {
         &self.service
     }
@@ -263,12 +263,12 @@ impl Sandbox {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The names of the faults that can be asked for.
+    /// The names of the available faults.
     pub fn faults(&self) -> impl Iterator<Item = &str> {
         self.spec.faults.keys().map(String::as_str)
     }
 
-    /// Lets the next `times` requests fail with a fault.
+    /// Makes the next `times` requests fail with a fault.
     ///
     /// # Errors
     /// When there is no such fault.

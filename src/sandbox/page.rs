@@ -72,14 +72,14 @@ fn compare(one: &Value, other: &Value) -> Ordering {
 #[derive(Debug)]
 pub struct Page(PageSpec);
 
-/// The part of a list that a page holds.
+/// The part of a list that is on one page.
 #[derive(Debug, PartialEq)]
 pub struct Cut {
     /// The first row.
     pub start: usize,
-    /// The row behind the last.
+    /// The index behind the last row.
     pub end: usize,
-    /// Whether there are more, in the direction that was asked for.
+    /// Whether there are more rows in the direction that was asked for.
     pub has_more: bool,
     /// The token of the next page, or null.
     pub next_page: Value,
@@ -136,7 +136,7 @@ impl Page {
     /// The page that the arguments ask for.
     ///
     /// # Errors
-    /// 400 for a token or an id of no row.
+    /// 400 for a token or an id that belongs to no row.
     pub fn cut(&self, rows: &[Value], scope: &Values) -> Result<Cut, Refusal> {
         let Page(spec) = self;
         let size = spec.limit.as_ref().and_then(|limit| scope.argument(limit));
@@ -179,13 +179,13 @@ impl Page {
     }
 }
 
-/// What a page token holds.
+/// The content of a page token.
 pub fn decode(token: &str) -> Option<String> {
     let bytes = STANDARD.decode(token.strip_prefix("page_")?).ok()?;
     String::from_utf8(bytes).ok()
 }
 
-/// The refusal of a token that no answer gave.
+/// The refusal of a token that the sandbox never gave.
 pub fn invalid_token() -> Refusal {
     Refusal::new(400, "page: invalid page token".to_owned())
 }

@@ -1,4 +1,4 @@
-//! From a request on the wire back to the tool and arguments that it was made from.
+//! From an HTTP request back to the tool and the arguments that made it.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::plan::{PathTemplate, Segment, Style};
 use crate::template::Piece;
 use crate::tool::Tool;
 
-/// Arguments that stand in a request's path, by name.
+/// Arguments in a request's path, by name.
 type Captured = Vec<(String, String)>;
 
-/// The tools whose operation this may be, with the arguments in the path. Literal segments beat params; several tools
-/// of one operation tell themselves apart by their bodies.
+/// The tools that may have made this request, with the arguments in the path. Literal segments are preferred to params.
+/// If several tools share one operation, their bodies tell them apart.
 pub fn find_tools<'t>(
     tools: &'t [Arc<Tool>],
     method: &str,
@@ -37,10 +37,10 @@ pub fn find_tools<'t>(
     found
 }
 
-/// The tool that a request is of, with the arguments that it was made from: the first that could have made it.
+/// The tool that made a request, and its arguments: the first tool that could have made it.
 ///
 /// # Errors
-/// Where none could, why the first of them could not whose body is of this form.
+/// When no tool could have made it. The error is that of the first tool whose body is of this kind.
 pub fn read<'t>(
     tools: &[(&'t Arc<Tool>, Captured)],
     query: &str,
@@ -74,7 +74,7 @@ fn match_path(template: &PathTemplate, path: &str) -> Option<Captured> {
     Some(captured)
 }
 
-/// A segment has at most one expression that can be read back: the text around it is fixed.
+/// In a segment, at most one expression can be read back, because the text around it must be fixed.
 fn match_segment(segment: &Segment, text: &str, captured: &mut Captured) -> Option<()> {
     let (prefix, rest) = match segment.0.as_slice() {
         [Piece::Text(prefix), rest @ ..] => (prefix.as_str(), rest),
@@ -106,7 +106,7 @@ fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// The arguments of a request, checked as the tool itself checks them.
+/// The arguments of a request, checked in the same way as the tool checks them.
 ///
 /// # Errors
 /// 400 for a query name or body that no argument gives, and for every value that the params schema refuses.
@@ -142,7 +142,7 @@ fn arguments(
     })
 }
 
-/// The param behind a name on the wire, and what separates its items where one parameter holds them all.
+/// The param behind a name in the query, and the separator if one parameter holds all items.
 fn param_of<'t>(tool: &'t Tool, name: &str) -> Option<(&'t str, Option<&'static str>)> {
     tool.request
         .query
@@ -162,7 +162,7 @@ fn param_of<'t>(tool: &'t Tool, name: &str) -> Option<(&'t str, Option<&'static 
         })
 }
 
-/// Whether a name is another with an index behind it, such as `a[0]`.
+/// Whether a name is another one with an index behind it, such as `a[0]`.
 fn is_item_of(name: &str, wire: &str) -> bool {
     name.strip_prefix(wire)
         .and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'))

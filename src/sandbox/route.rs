@@ -1,4 +1,4 @@
-//! Routes: from a request's arguments to what is written and answered.
+//! Routes: from a request's arguments to what is written and how the request is answered.
 
 use serde_json::Value;
 
@@ -38,10 +38,10 @@ struct List {
     item: Option<Template>,
 }
 
-/// What a route answers to: the decoded request.
+/// What a route answers: the decoded request.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The arguments that the request was made from.
+    /// The arguments that made the request.
     pub args: Value,
     /// The request's headers.
     pub headers: Value,
@@ -93,7 +93,7 @@ impl Route {
     /// The status and the body of the answer.
     ///
     /// # Errors
-    /// When the request finds nothing or is refused, or a template fails. Nothing is written then.
+    /// When the request finds nothing or is refused, or a template fails. Then nothing is written.
     pub fn answer(&self, request: &Request, store: &Store) -> Result<(u16, Value), Refusal> {
         let body = match self.write.is_any() {
             true => store.write(|view| self.answer_from(request, view)),
@@ -161,7 +161,7 @@ impl List {
             }
             Buckets::compile(buckets, &at, &names, known)
         });
-        // What is summed up has fields of its own.
+        // Summed-up rows have fields of their own.
         let listed = match &spec.buckets {
             Some(_) => names.with("row"),
             None => row.clone(),
@@ -185,7 +185,7 @@ impl List {
         })
     }
 
-    /// Binds `rows` to those of the page that was asked for, and says what is around it.
+    /// Binds `rows` to the rows of the requested page, and the names that describe the page.
     fn read(&self, view: &View, scope: &mut Values) -> Result<(), Refusal> {
         let mut rows = Vec::new();
         match &self.buckets {
@@ -233,7 +233,7 @@ impl List {
     }
 }
 
-/// Sections that say something of rows, in a route that has none.
+/// Reports sections about rows in a route that has no rows.
 fn report_without_from(spec: &RouteSpec, pointer: &str, known: &Known<'_>) {
     let sections = [
         ("match", !spec.matching.is_empty()),

@@ -1,4 +1,4 @@
-//! Which rows a request is about.
+//! Which rows a request concerns.
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::store::{Key, View};
 use crate::source::{join, join_index};
 use crate::template::{EvalError, Names, Template, is_truthy};
 
-/// The rows of a collection that some fields and conditions pick out.
+/// The rows of a collection that match some fields and conditions.
 #[derive(Debug)]
 pub struct Filter {
     matching: Vec<(String, String)>,
@@ -19,7 +19,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Compiles `match` and `where` of what stands at `pointer`.
+    /// Compiles `match` and `where` of the section at `pointer`.
     pub fn compile(
         matching: &IndexMap<String, String>,
         conditions: &[String],
@@ -39,7 +39,7 @@ impl Filter {
         }
     }
 
-    /// Whether a row is one of them. Conditions leave it in the scope as `row`.
+    /// Whether a row matches. Conditions leave the row in the scope as `row`.
     ///
     /// # Errors
     /// When a condition fails.
@@ -62,7 +62,7 @@ impl Filter {
 /// How a request finds its one row.
 #[derive(Debug)]
 pub struct Find {
-    /// The collection that it is in.
+    /// The collection that holds it.
     pub collection: String,
     by: Vec<(String, String)>,
     conditions: Vec<Template>,
@@ -89,12 +89,12 @@ impl Find {
         }
     }
 
-    /// Whether a request goes on without a row.
+    /// Whether a request continues without a row.
     pub fn is_optional(&self) -> bool {
         self.optional
     }
 
-    /// The row, where there is one or need not be.
+    /// The row; `None` if there is none and the route does not need one.
     ///
     /// # Errors
     /// 404 when there is none, and when a condition fails.

@@ -18,17 +18,17 @@ use super::{Answer, Incoming, Sandbox};
 /// Largest request body that is read, in bytes.
 const MAX_REQUEST_BYTES: usize = 8 << 20;
 
-/// A sandbox that is being served; it stops when this is dropped.
+/// A running sandbox server. It stops when this is dropped.
 pub struct Server {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    /// Starts to serve on a free port of this machine.
+    /// Starts a server on a free port of this machine.
     ///
     /// # Errors
-    /// When no port can be had.
+    /// When no port is free.
     pub async fn start(sandbox: Arc<Sandbox>) -> std::io::Result<Server> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
@@ -36,7 +36,7 @@ impl Server {
         Ok(Server { address, task })
     }
 
-    /// Where it listens.
+    /// The address it listens at.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -48,13 +48,13 @@ impl Drop for Server {
     }
 }
 
-/// Serves a sandbox until the task is dropped.
+/// Runs a sandbox server until the task is dropped.
 pub async fn serve(listener: TcpListener, sandbox: Arc<Sandbox>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
-        // Without it an answer waits for the client's delayed acknowledgement.
+        // Without this, an answer would wait for the client's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
         let sandbox = Arc::clone(&sandbox);
         tokio::spawn(async move {
@@ -62,7 +62,7 @@ pub async fn serve(listener: TcpListener, sandbox: Arc<Sandbox>) {
                 let sandbox = Arc::clone(&sandbox);
                 async move { Ok::<_, Infallible>(respond(&sandbox, request).await) }
             });
-            // A client that goes away is no concern of the sandbox.
+            // The sandbox ignores clients that disconnect.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;

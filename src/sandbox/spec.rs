@@ -18,18 +18,18 @@ use crate::words::{Duration, Name};
 pub struct SandboxSpec {
     /// The version of the format.
     pub spec: SpecVersion,
-    /// The service that it stands in for.
+    /// The service that it replaces.
     pub sandbox: Name,
-    /// What it holds, for people.
+    /// What it contains, for people.
     pub description: Option<String>,
     /// The seed of all random data; the same seed gives the same data.
     pub seed: u64,
-    /// The time that the sandbox believes it is (RFC 3339).
+    /// The sandbox's current time (RFC 3339).
     pub now: String,
     /// Made-up values of the service's secrets. Requests must carry them.
     #[serde(default)]
     pub secrets: IndexMap<String, String>,
-    /// Headers that are accepted in place of the service's own credential.
+    /// Headers that are accepted instead of the service's own credential.
     #[serde(default)]
     pub alternatives: IndexMap<String, String>,
     /// Request headers that must be present, with the values that are accepted.
@@ -56,11 +56,11 @@ pub struct SandboxSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnvelopeSpec {
-    /// The body: a template over `status`, `code`, `message`, `request_id` and, where the refusal gives them, `details`.
+    /// The body: a template over `status`, `code`, `message`, `request_id` and, if the refusal has them, `details`.
     pub body: Value,
     /// From a status to its code.
     pub codes: IndexMap<String, String>,
-    /// From a status to a message in place of the sandbox's own.
+    /// From a status to a message that replaces the sandbox's own.
     #[serde(default)]
     pub messages: IndexMap<String, String>,
 }
@@ -86,11 +86,12 @@ pub struct DataSpec {
     /// How many rows.
     #[schemars(range(max = 1_000_000))]
     pub count: u32,
-    /// For rows in the order of time: when each happens. The row knows its `time` in seconds.
+    /// For rows in the order of time: when each of them happens. The row's template knows this as `time`, in seconds.
     pub times: Option<TimesSpec>,
     /// The row: a template over `index`, `time` and `random`.
     pub row: Value,
-    /// A row as answers show it: a template over `row`, `args`, `headers`, `now` and `data`. The row itself unless given.
+    /// A row as answers show it: a template over `row`, `args`, `headers`, `now` and `data`. Without it, answers show
+    /// the row itself.
     pub show: Option<Value>,
 }
 
@@ -100,65 +101,66 @@ pub struct DataSpec {
 pub struct TimesSpec {
     /// The time of the first row (RFC 3339).
     pub start: String,
-    /// From one row to the next.
+    /// The time from one row to the next.
     pub every: Duration,
 }
 
-/// How an operation answers, and what it writes. What is written lasts as long as the sandbox runs.
+/// How an operation answers, and what it writes. Writes last as long as the sandbox runs.
 ///
-/// A request finds its row, is refused or not, writes, and is answered. Expressions know `args`, `headers`, `now`, the
-/// collections as lists under `data`, and `row`: the row that was found, as it was written, which the body also knows as
-/// `shown` by its collection. In `where` and `item`, and in `also`, `row` is each row in turn, and the one that was found
-/// is `found`.
+/// A request finds its row, may be refused, writes, and is answered. Expressions know `args`, `headers`, `now`, the
+/// collections as lists under `data`, and `row`: the row that was found, or the written row once it is written. The
+/// body also knows that row as answers show it: `shown`. In `where`, `item` and `also`, `row` is each row in turn, and
+/// `found` is the row that was found.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteSpec {
-    /// The one row that the request is about.
+    /// The one row that the request concerns.
     pub find: Option<FindSpec>,
-    /// A row to add, before all others of its collection.
+    /// A row to add. It comes before all other rows of its collection.
     pub insert: Option<InsertSpec>,
-    /// Fields of the found row to replace: a template each. An absent value leaves the field as it is; null sets null.
+    /// Fields of the found row to replace, with a template for each. An absent value leaves the field unchanged; null
+    /// sets null.
     #[serde(default)]
     pub set: IndexMap<String, Value>,
-    /// Fields of the found row to merge a map into, as JSON Merge Patch (RFC 7396) does: null removes a key.
+    /// Fields of the found row to merge a map into, as JSON Merge Patch (RFC 7396) does. Null removes a key.
     #[serde(default)]
     pub merge: IndexMap<String, Value>,
     /// Whether the found row is removed.
     #[serde(default)]
     pub delete: bool,
-    /// Further rows that change along with it.
+    /// Other rows that change too.
     #[serde(default)]
     pub also: Vec<AlsoSpec>,
-    /// The HTTP status of a success; 200 unless given.
+    /// The HTTP status of a success; 200 when absent.
     #[schemars(range(min = 200, max = 299))]
     pub status: Option<u16>,
-    /// The collection that it answers from.
+    /// The collection that the answer lists.
     pub from: Option<String>,
-    /// Exact filters: from a field of the row to the argument that it must equal or be in. An absent argument does
-    /// not filter.
+    /// Exact filters: from a field of the row to the argument that the field must equal, or be one of. An absent
+    /// argument does not filter.
     #[serde(rename = "match", default)]
     pub matching: IndexMap<String, String>,
     /// Other filters: expressions over `row`, all of which must be true.
     #[serde(default, rename = "where")]
     pub filters: Vec<String>,
-    /// What becomes of each row: a template over `row`. Unless given, what the collection's `show` says.
+    /// How each row is shown: a template over `row`. Without it, the collection's `show` decides.
     pub item: Option<Value>,
-    /// The order of the rows, where it is not that of the collection.
+    /// The order of the rows, if it differs from the collection's own.
     pub sort: Option<SortSpec>,
     /// How the rows are cut into pages.
     pub page: Option<PageSpec>,
     /// How the rows are summed up in buckets of time.
     pub buckets: Option<BucketsSpec>,
-    /// The body: a template, with `from` also over `rows`, `first`, `last`, `has_more` and `next_page`. With
-    /// the status 204 there is none.
+    /// The body: a template. With `from` it also knows `rows`, `first`, `last`, `has_more` and `next_page`. With the
+    /// status 204 there is no body.
     pub body: Value,
-    /// Refusals, the first that holds; nothing is written then.
+    /// Refusals. The first whose condition holds is the answer, and nothing is written.
     #[serde(default)]
     pub refuse: Vec<RefusalSpec>,
 }
 
 impl RouteSpec {
-    /// The collection of the route's own row: the one that it adds or else finds.
+    /// The collection of the route's own row: the one that the route adds, or else finds.
     pub fn own_collection(&self) -> Option<&str> {
         let inserted = self.insert.as_ref().map(|insert| insert.into.as_str());
         let found = self.find.as_ref().map(|find| find.collection.as_str());
@@ -166,14 +168,14 @@ impl RouteSpec {
     }
 }
 
-/// The one row that a request is about.
+/// The one row that a request concerns.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindSpec {
     /// The collection.
     #[serde(rename = "in")]
     pub collection: String,
-    /// From a field of the row to the argument that it equals. Without one, it is the first row.
+    /// From a field of the row to the argument that it must equal. When empty, it is the first row.
     #[serde(default)]
     pub by: IndexMap<String, String>,
     /// Further conditions: expressions over `row`, all of which must be true.
@@ -181,7 +183,7 @@ pub struct FindSpec {
     pub filters: Vec<String>,
     /// The message of the 404 when there is no such row.
     pub message: Option<String>,
-    /// Whether the request goes on without a row. `insert` then makes it, and makes none where there is one.
+    /// Whether the request continues without a row. `insert` then adds one; if the row exists, `insert` adds none.
     #[serde(default)]
     pub optional: bool,
 }
@@ -192,27 +194,27 @@ pub struct FindSpec {
 pub struct InsertSpec {
     /// The collection.
     pub into: String,
-    /// The row: a template, also over `random` and `index`, which counts the rows that were added.
+    /// The row: a template that also knows `random` and `index`, the number of rows that were added before.
     pub row: Value,
 }
 
-/// Rows that change along with the one that a request is about.
+/// Other rows that change together with the request's own row.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlsoSpec {
     /// The collection.
     #[serde(rename = "in")]
     pub collection: String,
-    /// From a field of the row to the argument that it must equal or be in.
+    /// From a field of the row to the argument that the field must equal, or be one of.
     #[serde(rename = "match", default)]
     pub matching: IndexMap<String, String>,
     /// Further conditions: expressions over `row` and `found`, all of which must be true.
     #[serde(default, rename = "where")]
     pub filters: Vec<String>,
-    /// Fields to replace, as the route's own `set`.
+    /// Fields to replace, like the route's own `set`.
     #[serde(default)]
     pub set: IndexMap<String, Value>,
-    /// Fields to merge a map into, as the route's own `merge`.
+    /// Fields to merge a map into, like the route's own `merge`.
     #[serde(default)]
     pub merge: IndexMap<String, Value>,
     /// Whether the rows are removed.
@@ -224,24 +226,24 @@ pub struct AlsoSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefusalSpec {
-    /// When: an expression.
+    /// The condition: an expression.
     pub when: String,
     /// The HTTP status.
     #[schemars(range(min = 400, max = 599))]
     pub status: u16,
     /// The message.
     pub message: String,
-    /// What the envelope knows as `details`, such as a code that says more than the status.
+    /// Further data, which the envelope knows as `details`, such as a code that says more than the status.
     pub details: Option<Value>,
 }
 
-/// The order of rows. Rows of the same place stay as they were.
+/// The order of rows. Rows with equal keys keep their order.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SortSpec {
-    /// A row's place: an expression over `row` that gives a number or a text.
+    /// The sort key of a row: an expression over `row` that gives a number or a text.
     pub by: String,
-    /// Whether the highest comes first: an expression.
+    /// Whether the highest key comes first: an expression.
     pub descending: Option<String>,
 }
 
@@ -251,15 +253,15 @@ pub struct SortSpec {
 pub struct PageSpec {
     /// The argument with the size of a page.
     pub limit: Option<String>,
-    /// The size unless the argument says it.
+    /// The size if the argument is absent.
     pub size: u32,
-    /// Cursors that are the ids of rows.
+    /// Cursors that are ids of rows.
     pub ids: Option<IdCursorSpec>,
     /// The argument that takes an opaque page token.
     pub token: Option<String>,
 }
 
-/// Cursors that are the ids of rows.
+/// Cursors that are ids of rows.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdCursorSpec {
@@ -275,7 +277,7 @@ pub struct IdCursorSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BucketsSpec {
-    /// The width in seconds: an expression over `args`. With null there is one bucket, all of the time.
+    /// The width in seconds: an expression over `args`. With null, one bucket covers all of the time.
     pub width: String,
     /// The first bucket's start in seconds, which is rounded down to the width: an expression.
     pub from: String,
@@ -287,9 +289,9 @@ pub struct BucketsSpec {
     pub token: Option<String>,
     /// The fields that rows are grouped by: an expression that gives an array.
     pub group_by: String,
-    /// What becomes of a group: a template over `rows`, `group`, and the bucket's `start` and `end` in seconds.
+    /// What each group becomes: a template over `rows`, `group`, and the bucket's `start` and `end` in seconds.
     pub result: Value,
-    /// What becomes of a bucket: a template over `start`, `end` and `results`. Without it, and without `limit` and
-    /// `token`, the results of all buckets are the rows, which `sort` and `page` bring in order.
+    /// What each bucket becomes: a template over `start`, `end` and `results`. If this, `limit` and `token` are all
+    /// absent, the rows are the results of all buckets, and `sort` and `page` apply to them.
     pub bucket: Option<Value>,
 }

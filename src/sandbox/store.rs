@@ -1,4 +1,4 @@
-//! What a sandbox holds: the made-up rows, and over them what requests have written.
+//! What a sandbox holds: the made-up rows, and on top of them what requests have written.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,13 +11,13 @@ use super::Refusal;
 use super::data::Data;
 use crate::template::EvalError;
 
-/// Most rows that requests may have added and not removed again.
+/// Most rows that requests may have added and not yet removed.
 const MOST_ADDED: usize = 10_000;
 
 /// Most bytes, as JSON, of all rows that requests have written.
 const MOST_BYTES: usize = 64 << 20;
 
-/// The status of a request that would write more: insufficient storage.
+/// The status of a write that is refused because the sandbox is full: insufficient storage.
 const FULL: u16 = 507;
 
 /// All rows of a running sandbox.
@@ -27,7 +27,7 @@ pub struct Store {
     written: Mutex<Arc<Written>>,
 }
 
-/// The rows as they are when a request comes in, and as that request changes them.
+/// The rows at the moment a request comes in, with the changes of that request.
 #[derive(Debug, Clone)]
 pub struct View {
     data: Arc<Data>,
@@ -38,7 +38,7 @@ pub struct View {
 #[derive(Debug, Clone, Default)]
 struct Written {
     overlays: BTreeMap<String, Overlay>,
-    /// How many rows were ever added.
+    /// How many rows have ever been added.
     insertions: u64,
     added: usize,
     bytes: usize,
@@ -47,11 +47,11 @@ struct Written {
 #[derive(Debug, Clone, Default)]
 struct Overlay {
     added: BTreeMap<u64, Arc<Value>>,
-    /// Made-up rows that were changed; `None` for those that were removed.
+    /// Made-up rows that were changed; `None` for removed rows.
     changed: HashMap<usize, Option<Arc<Value>>>,
 }
 
-/// Which row of a collection: a made-up one by its index, or one that was added.
+/// Identifies a row of a collection: a made-up row by its index, or an added row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
     /// The index of a made-up row.
@@ -61,7 +61,7 @@ pub enum Key {
 }
 
 impl Store {
-    /// A store of made-up rows alone.
+    /// A store that holds only made-up rows.
     pub fn new(data: Arc<Data>) -> Store {
         Store {
             data,
@@ -69,7 +69,7 @@ impl Store {
         }
     }
 
-    /// The rows as they are now.
+    /// The current rows.
     pub fn read(&self) -> View {
         View {
             data: Arc::clone(&self.data),
@@ -77,7 +77,7 @@ impl Store {
         }
     }
 
-    /// Lets one request after the other change the rows. What a request wrote that fails is forgotten.
+    /// Lets requests change the rows, one after the other. The changes of a request that fails are dropped.
     ///
     /// # Errors
     /// Those of `change`.
@@ -101,12 +101,12 @@ impl Store {
 }
 
 impl View {
-    /// The made-up rows below.
+    /// The made-up rows underneath.
     pub fn data(&self) -> &Arc<Data> {
         &self.data
     }
 
-    /// The rows of a collection: those that were added, newest first, and then the made-up ones.
+    /// The rows of a collection: first the added rows, newest first, then the made-up rows.
     pub fn rows<'v>(
         &'v self,
         name: &'v str,
@@ -144,12 +144,12 @@ impl View {
         })
     }
 
-    /// How many rows were ever added, to any collection.
+    /// How many rows have ever been added, to any collection.
     pub fn insertions(&self) -> u64 {
         self.written.insertions
     }
 
-    /// Adds a row, before all others.
+    /// Adds a row before all others.
     ///
     /// # Errors
     /// 507 when the sandbox is full.
@@ -164,7 +164,7 @@ impl View {
         self.put(name, key, Some(row))
     }
 
-    /// Puts another row in the place of one; `None` removes it.
+    /// Replaces a row; `None` removes it.
     ///
     /// # Errors
     /// 507 when the sandbox is full.
@@ -197,11 +197,11 @@ fn size(row: &Value) -> usize {
 fn full(most: String) -> Refusal {
     Refusal::new(
         FULL,
-        format!("the sandbox keeps no more than {most} of what is written"),
+        format!("the sandbox is full: it keeps at most {most} that requests write"),
     )
 }
 
-/// The collections as lists, for expressions to look into: what they know as `data`.
+/// The collections as lists. Expressions know them as `data`.
 #[derive(Debug)]
 pub struct Collections(pub View);
 

@@ -1,4 +1,4 @@
-//! The token endpoint of a sandbox whose service is called with an OAuth 2.0 access token.
+//! The token endpoint of a sandbox, for a service that uses an OAuth 2.0 access token.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{Incoming, Refusal};
 use crate::sign::{Grant, Secret, Secrets, Token};
 use crate::tool::Tool;
 
-/// The secrets with a made-up access token, which requests must carry.
+/// The secrets, including a made-up access token. Requests must carry them.
 pub fn with_access_token(secrets: Secrets, seed: u64) -> Secrets {
     secrets.renewed(Token {
         access: Secret::new(format!("sandbox-access-token-{seed}")),
@@ -41,7 +41,7 @@ pub fn answer(
     })
 }
 
-/// Whether the request has the grant's credential: what the sandbox itself would send.
+/// Whether the request carries the grant's credential: the one that the sandbox itself would send.
 fn is_right(
     grant: &Grant,
     secrets: &Secrets,
@@ -66,7 +66,7 @@ fn is_right(
     Some(has_fields && given == authorization.map(|(_, value, _)| value.as_str()))
 }
 
-/// The token where the grant looks for it.
+/// The token in the place where the grant looks for it.
 fn body(grant: &Grant, secrets: &Secrets) -> Value {
     let token = secrets
         .expose(crate::sign::ACCESS_TOKEN)

@@ -1,4 +1,4 @@
-//! What a route writes: its own row, and rows that change along with it.
+//! What a route writes: its own row, and other rows that change with it.
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use crate::source::{Code, join, join_index};
 use crate::template::{EvalError, Names, Template};
 use crate::words::kind_of;
 
-/// What becomes of a row.
+/// How a row changes.
 #[derive(Debug)]
 pub struct Change {
     set: Vec<(String, Template)>,
@@ -22,7 +22,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// Compiles `set`, `merge` and `delete` of what stands at `pointer`.
+    /// Compiles `set`, `merge` and `delete` of the section at `pointer`.
     fn compile(
         (set, merge, delete): (&IndexMap<String, Value>, &IndexMap<String, Value>, bool),
         collection: &str,
@@ -61,7 +61,7 @@ impl Change {
         self.delete || !self.set.is_empty() || !self.merge.is_empty()
     }
 
-    /// The row as it becomes; `None` when it is removed.
+    /// The row after the change; `None` if it is removed.
     fn apply(&self, row: &Value, scope: &Values) -> Result<Option<Value>, EvalError> {
         if self.delete {
             return Ok(None);
@@ -103,7 +103,7 @@ fn patch_value(target: &mut Value, patch: Value) {
     }
 }
 
-/// All that a route writes.
+/// Everything that a route writes.
 #[derive(Debug)]
 pub struct Write {
     own: Change,
@@ -112,7 +112,7 @@ pub struct Write {
 }
 
 impl Write {
-    /// Compiles the writes of a route, which stands at `pointer`. `names` are those where its own row is known.
+    /// Compiles the writes of the route at `pointer`. In `names`, the route's own row is known.
     pub fn compile(spec: &RouteSpec, pointer: &str, names: &Names, known: &Known<'_>) -> Write {
         let found = spec.find.as_ref().map(|find| find.collection.as_str());
         let own = Change::compile(
@@ -157,13 +157,13 @@ impl Write {
         }
     }
 
-    /// Whether the route writes at all.
+    /// Whether the route writes anything.
     pub fn is_any(&self) -> bool {
         self.own.is_any() || self.insert.is_some() || !self.also.is_empty()
     }
 
-    /// Writes; `found` is the row that the request found, with its collection. The row as it was written becomes `row`
-    /// in the scope.
+    /// Carries out the writes. `found` is the row that the request found, with its collection. After that, `row` in the
+    /// scope is the written row.
     ///
     /// # Errors
     /// When a template fails, or the sandbox is full.
@@ -216,7 +216,7 @@ impl Write {
     }
 }
 
-/// A value that is no map, and no expression that may give one.
+/// Whether a value cannot be a map: it is neither a map nor an expression that may give one.
 fn report_no_map(value: &Value, pointer: &str, known: &Known<'_>) {
     let may_be_map = match value {
         Value::Object(_) => true,
@@ -240,7 +240,7 @@ fn compile_insert(spec: &InsertSpec, pointer: &str, names: &Names, known: &Known
             Code::BadSandbox,
             &join(pointer, "into"),
             format!(
-                "the rows of `{}` follow from their times, so that none can be added",
+                "the rows of `{}` are computed from their times, so none can be added",
                 spec.into
             ),
         );

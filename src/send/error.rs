@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ClientError;
 use crate::sign::SignError;
 use crate::words::seconds;
 
@@ -12,6 +13,9 @@ pub enum SendError {
     /// The request cannot be signed.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The client cannot be built.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// A safety rule forbids the request or the answer.
     #[error("{0}")]
     Policy(String),
@@ -50,6 +54,22 @@ pub enum SendError {
         /// Why not.
         reason: String,
     },
+}
+
+impl SendError {
+    /// The error with its texts passed through `mask`, where they may repeat what a service said.
+    #[must_use]
+    pub fn masked(self, mask: impl Fn(&str) -> String) -> SendError {
+        match self {
+            SendError::Policy(message) => SendError::Policy(mask(&message)),
+            SendError::Response(message) => SendError::Response(mask(&message)),
+            SendError::Network { what, reason } => SendError::Network {
+                what: mask(&what),
+                reason: mask(&reason),
+            },
+            other => other,
+        }
+    }
 }
 
 /// What limited the time.

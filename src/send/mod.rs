@@ -4,25 +4,34 @@ mod client;
 mod decode;
 mod download;
 mod error;
+
+mod limiter;
+mod network;
 mod policy;
 mod receive;
 mod redirect;
 mod retry;
 mod seen;
+mod transport;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE};
 use url::Url;
 
-pub use client::{Client, ClientError, Roots};
+pub use client::Client;
 pub use download::{Destination, Download, file_name};
 pub use error::{Limit, NoPlace, SendError};
+pub use limiter::{Asking, Budget, Limiter, LocalLimiter, Turn};
+pub use network::{ClientError, HttpTransport, Roots};
 pub use policy::{LimitsSpec, Policy, RateLimitSpec, RetrySpec, TimeoutSpec};
 use receive::Receiver;
 pub use seen::{SeenBody, Shown};
+pub use transport::{
+    Body, Request, Scripted, Sending, Sent, Transport, TransportError, TransportErrorKind,
+};
 
 use crate::plan::Method;
 use crate::sign::{Redactor, SignedRequest};
@@ -230,7 +239,7 @@ pub async fn send<T>(
     let changes = exchange.request.method.changes();
     let mut may_be_done = false;
     loop {
-        exchange.client.wait_for_turn(exchange.observer).await;
+        exchange.client.wait_for_turn(exchange.observer).await?;
         let started = Instant::now();
         let request = exchange.request.stamped()?;
         let outcome = match once(exchange, &request).await {
@@ -440,14 +449,11 @@ async fn follow(
         .url(&request.target, &request.query)
         .map_err(|_| SendError::Policy("the request's URL cannot be parsed".to_owned()))?;
     for _ in 0..=MAX_REDIRECTS {
-        let response = client
-            .http()
-            .execute(build(request, url.clone())?)
-            .await
-            .map_err(|error| Failure {
-                is_sent: !error.is_connect(),
-                error: network_error(error, policy, &url, client.proxy(&url)),
-            })?;
+        let sending = client.transport().send(build(request, url.clone())?);
+        let response = sending.await.map_err(|error| Failure {
+            is_sent: error.is_sent(),
+            error: network_error(error, policy, &url),
+        })?;
         let status = response.status().as_u16();
         let Some(location) = redirect::location(status, response.headers(), request.method) else {
             let receiver = Receiver {
@@ -457,7 +463,7 @@ async fn follow(
                 destination: exchange.destination,
                 until,
             };
-            return receiver.read(response).await.map_err(Failure::from);
+            return receiver.receive(response).await.map_err(Failure::from);
         };
         let target = redirect::target(&location, &url, client.base())?;
         if !request.follows_redirects {
@@ -471,78 +477,63 @@ async fn follow(
     ))))
 }
 
-fn build(request: &SignedRequest, url: Url) -> Result<reqwest::Request, SendError> {
+fn build(request: &SignedRequest, url: Url) -> Result<Request, SendError> {
     let method = match request.method {
-        Method::Get => reqwest::Method::GET,
-        Method::Head => reqwest::Method::HEAD,
-        Method::Post => reqwest::Method::POST,
-        Method::Put => reqwest::Method::PUT,
-        Method::Patch => reqwest::Method::PATCH,
-        Method::Delete => reqwest::Method::DELETE,
-        Method::Options => reqwest::Method::OPTIONS,
+        Method::Get => http::Method::GET,
+        Method::Head => http::Method::HEAD,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Patch => http::Method::PATCH,
+        Method::Delete => http::Method::DELETE,
+        Method::Options => http::Method::OPTIONS,
     };
-    let mut built = reqwest::Request::new(method, url);
+    let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
     for (name, value, is_secret) in &request.headers {
         let refuse = || SendError::Policy(format!("the header `{name}` cannot be sent as it is"));
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refuse())?;
         let mut value = HeaderValue::from_str(value).map_err(|_| refuse())?;
         value.set_sensitive(*is_secret);
-        built.headers_mut().insert(header, value);
+        headers.insert(header, value);
     }
     // A range counts in the bytes as they are.
-    let headers = built.headers_mut();
     if !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE) {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));
     }
-    match &request.body {
-        Some(body) if !body.is_empty() => *built.body_mut() = Some(body.clone().into()),
-        // Servers that are told no length refuse the request (411), and the client leaves it out.
-        _ if matches!(request.method, Method::Post | Method::Put | Method::Patch) => {
-            let none = HeaderValue::from_static("0");
-            built.headers_mut().insert(CONTENT_LENGTH, none);
-        }
-        _ => {}
+    let body = request.body.clone().unwrap_or_default();
+    // Servers that are told no length refuse the request (411), and the client leaves it out.
+    if body.is_empty() && matches!(request.method, Method::Post | Method::Put | Method::Patch) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    Ok(built)
+    Ok(Request {
+        method,
+        url,
+        headers,
+        body,
+    })
 }
 
-/// The innermost cause says what happened; the outer ones repeat the URL, which may carry a secret.
-fn network_error(
-    error: reqwest::Error,
-    policy: &Policy,
-    url: &Url,
-    proxy: Option<String>,
-) -> SendError {
-    let error = error.without_url();
-    if error.is_timeout() && !error.is_connect() {
-        return SendError::Timeout {
-            within: policy.timeout.read.0,
-            limit: Limit::Read,
-        };
-    }
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(inner) = cause.source() {
-        if let Some(refusal) = inner.downcast_ref::<client::WrongAddress>() {
-            return SendError::Policy(refusal.to_string());
-        }
-        cause = inner;
-    }
+fn network_error(error: TransportError, policy: &Policy, url: &Url) -> SendError {
     let mut host = url.host_str().unwrap_or("the service").to_owned();
-    if let Some(proxy) = proxy {
+    if let Some(proxy) = &error.proxy {
         host.push_str(&format!(" through the proxy {proxy}"));
     }
-    let what = match error.is_connect() {
-        true if error.is_timeout() => {
-            format!(
-                "cannot connect to {host} within {}",
-                seconds(policy.timeout.connect.0)
-            )
+    let what = match error.kind {
+        TransportErrorKind::Refused => return SendError::Policy(error.reason),
+        TransportErrorKind::ReadTimeout => {
+            return SendError::Timeout {
+                within: policy.timeout.read.0,
+                limit: Limit::Read,
+            };
         }
-        true => format!("cannot connect to {host}"),
-        false => format!("the exchange with {host} failed"),
+        TransportErrorKind::ConnectTimeout => format!(
+            "cannot connect to {host} within {}",
+            seconds(policy.timeout.connect.0)
+        ),
+        TransportErrorKind::Connect => format!("cannot connect to {host}"),
+        TransportErrorKind::Exchange => format!("the exchange with {host} failed"),
     };
     SendError::Network {
         what,
-        reason: cause.to_string(),
+        reason: error.reason,
     }
 }

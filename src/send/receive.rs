@@ -4,16 +4,14 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http::Version;
-use http_body::Body as _;
-use http_body_util::BodyExt;
-use reqwest::header::{HeaderMap, TRANSFER_ENCODING};
+use http::header::{HeaderMap, TRANSFER_ENCODING};
 use url::Url;
 
 use super::Policy;
 use super::decode::{Decoder, Most, too_large};
 use super::download::{Destination, Download};
 use super::error::SendError;
-use super::{Answer, is_success, network_error};
+use super::{Answer, Body, is_success, network_error};
 use crate::plan::Method;
 use crate::sign::SignedRequest;
 
@@ -37,8 +35,8 @@ pub(super) struct Receiver<'r> {
 impl Receiver<'_> {
     /// Reads the body: that of a success into a file, where there is a destination for it. What is there of the body of
     /// an error answer is kept when the rest does not come or cannot be read: its status says more than that.
-    pub async fn read(&self, response: reqwest::Response) -> Result<Answer, SendError> {
-        let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+    pub async fn receive(&self, response: http::Response<Body>) -> Result<Answer, SendError> {
+        let (parts, body) = response.into_parts();
         let status = parts.status.as_u16();
         let mut taken = Taken::new(self.most(status));
         let incomplete = match is_success(status) {
@@ -96,7 +94,7 @@ impl Receiver<'_> {
         &self,
         taken: &mut Taken<'_>,
         parts: &http::response::Parts,
-        mut body: reqwest::Body,
+        mut body: Body,
     ) -> Result<(), SendError> {
         refuse_transfer_coding(&parts.headers)?;
         let decoder = match self.request.method {
@@ -105,7 +103,7 @@ impl Receiver<'_> {
             _ => Decoder::of(&parts.headers, taken.most)?,
         };
         let Some(mut decoder) = decoder else {
-            taken.expected = body.size_hint().exact().unwrap_or_default();
+            taken.expected = body.exact_size().unwrap_or_default();
             while let Some(chunk) = self.next_chunk(&mut body, parts.version).await? {
                 taken.take(chunk)?;
             }
@@ -120,18 +118,15 @@ impl Receiver<'_> {
     /// The next piece of a body, as it came.
     async fn next_chunk(
         &self,
-        body: &mut reqwest::Body,
+        body: &mut Body,
         version: Version,
     ) -> Result<Option<Bytes>, SendError> {
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| network_error(error, self.policy, self.url, None))?;
-            // What else there is are trailers.
-            if let Ok(data) = frame.into_data() {
-                return Ok(Some(data));
-            }
+        if let Some(piece) = body.next().await {
+            let piece = piece.map_err(|error| network_error(error, self.policy, self.url))?;
+            return Ok(Some(piece));
         }
         // The client takes a stream that the service resets without an error for one that ended.
-        match version == Version::HTTP_2 && !body.is_end_stream() {
+        match version == Version::HTTP_2 && !body.has_ended() {
             true => Err(SendError::Network {
                 what: format!(
                     "the exchange with {} failed",

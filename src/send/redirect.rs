@@ -1,6 +1,6 @@
 //! Redirects: a service may lead a request on, but never away from its own place.
 
-use reqwest::header::{HeaderMap, LOCATION};
+use http::header::{HeaderMap, LOCATION};
 use url::Url;
 
 use super::error::SendError;

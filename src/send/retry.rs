@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::HeaderMap;
+use http::header::HeaderMap;
 
 /// Whether the answer invites another try. The service's own word, `x-should-retry`, beats the list of statuses.
 pub fn is_worth_it(status: u16, headers: &HeaderMap, statuses: &[u16]) -> bool {
@@ -103,8 +103,8 @@ pub fn delay(
 
 #[cfg(test)]
 mod tests {
+    use http::header::HeaderName;
     use pretty_assertions::assert_eq;
-    use reqwest::header::HeaderName;
 
     use super::*;
 

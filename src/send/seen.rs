@@ -125,7 +125,7 @@ mod tests {
         let reference = SecretRef::compile(&spec, "", &check).unwrap();
         let mut store = SecretStore::default();
         store.give("K", Secret::new(SECRET));
-        Redactor::new(&Secrets::resolve(&[reference], &store).unwrap())
+        Redactor::new(&Secrets::resolve(&[reference], &store, None).unwrap())
     }
 
     fn body(bytes: impl Into<Bytes>) -> SeenBody {

@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 
 use super::{Secret, SecretError};
 
-/// How long a program may take; one that asks a person for a finger must leave time for it.
+/// How long a program may take. This leaves time for a program that waits for a person, for example for a fingerprint.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-/// Most bytes of output that are read.
+/// How many bytes of output are read at most.
 const MAX_OUTPUT: u64 = 64 << 10;
-/// How often it is looked whether the program has ended.
+/// How often we check whether the program has ended.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Runs a program without a shell and takes its standard output, trimmed. A program with a relative path stands in
-/// `folder`, the descriptor's own. It is ended at the deadline.
+/// Runs a program without a shell and returns its standard output, trimmed. A relative path to a program starts at
+/// `folder`, the descriptor's own. The program is stopped at the deadline.
 ///
 /// # Errors
-/// When it cannot be started, fails, takes too long or prints no text. What it says on standard error is not
-/// repeated: it may hold a part of the secret.
+/// When it cannot be started, fails, takes too long or prints no text. Its standard error is not repeated, because it
+/// may hold a part of the secret.
 pub fn run(
     name: &str,
     command: &[String],
@@ -54,7 +54,7 @@ fn run_within(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| failed(format!("it cannot be started: {}", error.kind())))?;
-    // Both streams are read at once, so that no full pipe stops the program.
+    // Both streams are read at the same time, so that a full pipe never blocks the program.
     let stdout = child.stdout.take().map(read);
     let stderr = child.stderr.take().map(read);
     let deadline = Instant::now() + limit;
@@ -63,7 +63,7 @@ fn run_within(
             Ok(Some(status)) => break status,
             Ok(None) if Instant::now() < deadline => thread::sleep(PAUSE),
             Ok(None) => {
-                // It may have ended in this moment; either way it is waited for.
+                // It may have ended just now. We wait for it in either case.
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(failed(format!(
@@ -74,7 +74,7 @@ fn run_within(
             Err(error) => return Err(failed(format!("it cannot be waited for: {}", error.kind()))),
         }
     };
-    // A program of its own that it left running may hold the pipes open.
+    // A child process that it left running may keep the pipes open.
     let left = deadline.saturating_duration_since(Instant::now());
     let take = |stream: Option<mpsc::Receiver<Vec<u8>>>, left| {
         stream.and_then(|s| s.recv_timeout(left).ok())
@@ -102,7 +102,7 @@ fn run_within(
     }
 }
 
-/// Bare names are looked for in `PATH`; a relative path must not depend on where somebody happens to be.
+/// Bare names are searched in `PATH`. A relative path must not depend on the current folder.
 fn located(program: &str, folder: &Path) -> PathBuf {
     let path = Path::new(program);
     match path.is_absolute() || path.components().count() == 1 && !program.starts_with('.') {
@@ -115,7 +115,7 @@ fn read(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        // What was read before an error is all there is; what is too much is read and forgotten.
+        // After an error, what was read so far is the result. Output beyond the limit is read and discarded.
         let _ = stream.by_ref().take(MAX_OUTPUT + 1).read_to_end(&mut bytes);
         let _ = std::io::copy(&mut stream, &mut std::io::sink());
         let _ = sender.send(bytes);

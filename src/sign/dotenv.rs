@@ -1,7 +1,7 @@
-//! The `.env` file of the current folder: names and values, and nothing else.
+//! A `.env` file: plain names and values.
 //!
-//! It may come with a cloned repository, so it serves for nothing but secrets that a trusted descriptor names: it sets no
-//! environment variable, expands none, runs nothing and overrides nothing.
+//! The file may come with a cloned repository. So it gives only secrets that a trusted descriptor names: it sets no
+//! environment variable, expands none, runs no program and overrides nothing.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -15,31 +15,33 @@ const MAX_BYTES: u64 = 1 << 20;
 /// What a `.env` file holds.
 #[derive(Debug, Clone, Default)]
 pub struct Dotenv {
+    /// The file, as it was named.
+    file: String,
     values: HashMap<String, Secret>,
-    /// Lines that are no assignment.
+    /// How many lines are not assignments.
     unread: usize,
-    /// Why nothing of it is read.
+    /// Why the file is ignored.
     refused: Option<String>,
 }
 
 impl Dotenv {
-    /// That of the current folder.
-    pub fn here() -> Dotenv {
-        Dotenv::open(Path::new(".env"))
-    }
-
-    fn open(path: &Path) -> Dotenv {
-        match read(path) {
+    /// Reads a file. A missing file holds nothing.
+    pub fn open(path: &Path) -> Dotenv {
+        let dotenv = match read(path) {
             Ok(Some(bytes)) => Dotenv::parse(&bytes),
             Ok(None) => Dotenv::default(),
             Err(reason) => Dotenv {
                 refused: Some(reason),
                 ..Dotenv::default()
             },
+        };
+        Dotenv {
+            file: path.display().to_string(),
+            ..dotenv
         }
     }
 
-    /// Reads lines. The last assignment to a name counts, as in a shell.
+    /// Reads lines. If a name is assigned more than once, the last assignment counts, as in a shell.
     fn parse(bytes: &[u8]) -> Dotenv {
         let mut dotenv = Dotenv::default();
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
@@ -55,26 +57,27 @@ impl Dotenv {
         dotenv
     }
 
-    /// The value of a name; an empty one is none.
+    /// The value of a name. An empty value counts as not set.
     pub fn get(&self, name: &str) -> Option<&Secret> {
         self.values
             .get(name)
             .filter(|value| !value.expose().is_empty())
     }
 
-    /// What is wrong with the file, without a word of it.
+    /// What is wrong with the file, without quoting it.
     pub fn problem(&self) -> Option<String> {
+        let file = &self.file;
         match (&self.refused, self.unread) {
-            (Some(reason), _) => Some(format!(".env is not read: {reason}")),
+            (Some(reason), _) => Some(format!("{file} is not read: {reason}")),
             (None, 0) => None,
-            (None, 1) => Some("1 line of .env cannot be read".to_owned()),
-            (None, lines) => Some(format!("{lines} lines of .env cannot be read")),
+            (None, 1) => Some(format!("1 line of {file} cannot be read")),
+            (None, lines) => Some(format!("{lines} lines of {file} cannot be read")),
         }
     }
 }
 
-/// The bytes of the file; `None` where there is none. To open a pipe would wait for whoever writes into it, and a device
-/// has no end.
+/// The bytes of the file; `None` if there is none. Only regular files are opened: opening a pipe waits for its writer,
+/// and a device has no end.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
@@ -98,7 +101,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     }
 }
 
-/// The name and the value of a line; `Some(None)` of an empty line or a comment, `None` of one that is neither.
+/// The name and the value of a line; `Some(None)` for an empty line or a comment, `None` for a line that is malformed.
 fn assignment(line: &str) -> Option<Option<(&str, String)>> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -134,7 +137,7 @@ fn assignment(line: &str) -> Option<Option<(&str, String)>> {
     rest_is_comment.then_some(Some((name, value)))
 }
 
-/// A value in double quotes, and what follows it. A backslash takes the meaning from a quote, a backslash or a `$`.
+/// A value in double quotes, and the text behind it. A backslash escapes a quote, a backslash or a `$`.
 fn unquoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut rest = text.chars();
@@ -150,8 +153,8 @@ fn unquoted(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// A value without quotes, up to white space and a comment. With white space or a quote inside, it is not clear what was
-/// meant.
+/// A value without quotes; it ends at white space or a comment. If white space or a quote is inside, the meaning is not
+/// clear.
 fn plain(text: &str) -> Option<(String, &str)> {
     let end = text.find([' ', '\t']).unwrap_or(text.len());
     let (value, rest) = text.split_at(end);
@@ -189,7 +192,7 @@ mod tests {
             ("A=${HOME}", Some("${HOME}")),
             ("A=\"${HOME}$(id)`id`\"", Some("${HOME}$(id)`id`")),
             ("A=1\nA=2", Some("2")),
-            // Empty is not set.
+            // An empty value counts as not set.
             ("A=", None),
             ("A=''", None),
             ("A= # nothing", None),
@@ -228,12 +231,12 @@ mod tests {
             let dotenv = Dotenv::parse(line);
             assert!(dotenv.values.is_empty(), "{line:?}");
             let told = dotenv.problem().unwrap_or_default();
-            assert_eq!(told, "1 line of .env cannot be read", "{line:?}");
+            assert_eq!(told, "1 line of  cannot be read", "{line:?}");
         }
         let all = [lines.join(&b'\n'), b"Z=z".to_vec()].join(&b'\n');
         let dotenv = Dotenv::parse(&all);
         assert_eq!(dotenv.get("Z").map(Secret::expose), Some("z"));
-        let told = format!("{} lines of .env cannot be read", lines.len());
+        let told = format!("{} lines of  cannot be read", lines.len());
         assert_eq!(dotenv.problem(), Some(told));
     }
 
@@ -257,16 +260,15 @@ mod tests {
         for (name, problem) in [
             ("nothing", None),
             ("fits", None),
-            (
-                "large",
-                Some(".env is not read: it is larger than 1048576 bytes"),
-            ),
-            ("folder", Some(".env is not read: it is a folder")),
+            ("large", Some("it is larger than 1048576 bytes")),
+            ("folder", Some("it is a folder")),
             #[cfg(unix)]
-            ("device", Some(".env is not read: it is no plain file")),
+            ("device", Some("it is no plain file")),
         ] {
             let dotenv = Dotenv::open(&at(name));
-            assert_eq!(dotenv.problem().as_deref(), problem, "{name}");
+            let file = at(name).display().to_string();
+            let told = problem.map(|problem| format!("{file} is not read: {problem}"));
+            assert_eq!(dotenv.problem(), told, "{name}");
             assert_eq!(dotenv.get("A").is_some(), name == "fits", "{name}");
         }
     }

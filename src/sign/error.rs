@@ -10,10 +10,10 @@ pub enum SignError {
     /// A secret is not written as the descriptor says.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// An expression fails, or its value cannot stand in its place.
+    /// An expression fails, or its value is not allowed in its place.
     #[error("the request cannot be built: {0}")]
     Render(#[from] RenderError),
-    /// The request's URL is none.
+    /// The request's URL cannot be parsed.
     #[error("the request's URL cannot be parsed")]
     Target,
 }

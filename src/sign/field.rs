@@ -82,7 +82,7 @@ impl Line {
     /// The text with its values.
     ///
     /// # Errors
-    /// When an expression fails, or gives what has no text form.
+    /// When an expression fails, or its value cannot be written as text.
     pub fn render(&self, scope: &dyn Scope) -> Result<String, RenderError> {
         let value = self
             .0
@@ -92,7 +92,7 @@ impl Line {
         scalar_text(&value).ok_or_else(|| {
             RenderError::expression("auth")(EvalError {
                 expression: self.shown(),
-                reason: format!("gives {}, which has no text form", kind_of(&value)),
+                reason: format!("gives {}, which cannot be written as text", kind_of(&value)),
             })
         })
     }

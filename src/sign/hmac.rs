@@ -1,4 +1,4 @@
-//! Requests that are signed by a keyed hash of a message, which the descriptor composes.
+//! Requests signed by a keyed hash of a message. The descriptor says how the message is composed.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::plan::{RenderError, percent_encode};
 use crate::source::{Check, Code, join};
 use crate::template::{Expression, Scope};
 
-/// A signature: a keyed hash (RFC 2104) of a message that is composed of the request.
+/// A signature: a keyed hash (RFC 2104) of a message that is composed from parts of the request.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HmacSpec {
@@ -58,7 +58,7 @@ fn in_header() -> KeyPlace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
-    /// SHA-1, which only old services still want.
+    /// SHA-1, which only old services still require.
     Sha1,
     /// SHA-256.
     Sha256,
@@ -83,7 +83,7 @@ impl Algorithm {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyEncoding {
-    /// As it is.
+    /// As plain text.
     #[default]
     Text,
     /// In base64.
@@ -156,7 +156,7 @@ pub struct Hmac {
     headers: Vec<(String, Line)>,
 }
 
-/// The names that expressions may use beside `settings` and `key_id`.
+/// The names that expressions may use in addition to `settings` and `key_id`.
 const NAMES: [&str; 11] = [
     "method",
     "url",
@@ -200,7 +200,7 @@ impl Hmac {
                 Code::BadValue,
                 &at("message"),
                 "the message is the same for every request",
-                "compose it of the request, such as \"{{ method }}\\n{{ path }}\\n{{ timestamp }}\"",
+                "compose it from the request, such as \"{{ method }}\\n{{ path }}\\n{{ timestamp }}\"",
             );
         }
         let prefix = Line::compile(&spec.prefix, &at("prefix"), &names, check);
@@ -242,7 +242,7 @@ impl Hmac {
         })
     }
 
-    /// The headers that the signature fills, with what is shown in them.
+    /// The headers that the signature fills, and the text that stands for each until then.
     pub fn headers(&self) -> impl Iterator<Item = (&str, String)> {
         let own = match (&self.name, self.place) {
             (Some(name), KeyPlace::Header) => Some((name.as_str(), self.shown())),
@@ -255,7 +255,7 @@ impl Hmac {
         own.into_iter().chain(further)
     }
 
-    /// The query parameter that the signature fills, with what is shown in it.
+    /// The query parameter that the signature fills, and the text that stands for it until then.
     pub fn query(&self) -> Option<(&str, String)> {
         match (&self.name, self.place) {
             (Some(name), KeyPlace::Query) => Some((name, self.shown())),
@@ -277,7 +277,7 @@ impl Hmac {
         }
     }
 
-    /// Signs the request as it stands.
+    /// Signs the request in its current form.
     ///
     /// # Errors
     /// When the key is not written as the descriptor says, or an expression fails.
@@ -397,7 +397,7 @@ impl Scope for RequestScope<'_> {
 /// A number that is used once: 16 random bytes in hex.
 fn nonce() -> String {
     let mut bytes = [0_u8; 16];
-    // Without a source of randomness there is still the message's time.
+    // Without a source of randomness, the time in the message still makes it unique.
     let _ = SystemRandom::new().fill(&mut bytes);
     hex(&bytes)
 }

@@ -7,10 +7,10 @@ use keyring_core::{CredentialStore, Entry, Error};
 
 use super::{Secret, SecretError};
 
-/// Takes a secret out of the store.
+/// Reads a secret from the store.
 ///
 /// # Errors
-/// When there is none, or the store cannot be used.
+/// When there is no such entry, or the store cannot be used.
 pub fn find(name: &str, service: &str, account: &str) -> Result<Option<Secret>, SecretError> {
     match store()
         .and_then(|store| store.build(service, account, None))
@@ -18,13 +18,13 @@ pub fn find(name: &str, service: &str, account: &str) -> Result<Option<Secret>, 
     {
         Ok(secret) => Ok(Some(Secret::new(secret))),
         Err(Error::NoEntry) => Ok(None),
-        // The store's own words may hold what it found.
+        // The store's own message may contain what it found.
         Err(error) => Err(SecretError::Keyring {
             name: name.to_owned(),
             reason: match error {
                 Error::NoStorageAccess(_) => "it is locked, or may not be used",
-                Error::BadEncoding(_) | Error::BadDataFormat(..) => "what it holds is no text",
-                Error::Ambiguous(_) => "it holds several of this name",
+                Error::BadEncoding(_) | Error::BadDataFormat(..) => "its value is not text",
+                Error::Ambiguous(_) => "there are several entries of this name",
                 _ => "it failed",
             },
         }),
@@ -61,7 +61,7 @@ mod tests {
     fn an_entry_is_found() {
         let entry = store().and_then(|store| store.build("toolrun-test", "somebody", None));
         let Ok(entry) = entry else { return };
-        // Containers are often denied the kernel's keys.
+        // Containers often may not use the kernel's keys.
         if entry.set_password("secret-of-the-kernel").is_err() {
             return;
         }

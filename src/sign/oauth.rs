@@ -21,14 +21,14 @@ use crate::source::{Check, Code, join};
 use crate::template::{CallScope, Expression};
 use crate::words::scalar_text;
 
-/// The name under which the access token stands among the secrets. No reference can have it.
+/// The name of the access token among the secrets. No reference can have this name.
 pub const ACCESS_TOKEN: &str = "the access token";
-/// The same for the one before it.
+/// The same for the previous access token.
 pub const FORMER_TOKEN: &str = "the former access token";
 /// The same for the refresh token that the service gave last.
 pub const ROTATED_TOKEN: &str = "the refresh token";
 
-/// An OAuth 2.0 access token, fetched when it is needed and kept until shortly before it expires.
+/// An OAuth 2.0 access token. It is fetched when it is needed, and kept until shortly before it expires.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OauthSpec {
@@ -38,7 +38,7 @@ pub struct OauthSpec {
     pub token_url: UrlSpec,
     /// The client's id: text or a secret.
     pub client_id: FieldSpec,
-    /// The client's secret; a public client has none.
+    /// The client's secret. A public client has none.
     pub client_secret: Option<SecretSpec>,
     /// The refresh token, for the grant `refresh_token`.
     pub refresh_token: Option<SecretSpec>,
@@ -53,7 +53,7 @@ pub struct OauthSpec {
     /// Further headers of the token request.
     #[serde(default)]
     pub headers: IndexMap<String, Scalar>,
-    /// Where the answer holds what is needed.
+    /// Where the answer holds the values.
     #[serde(default)]
     pub response: TokenResponseSpec,
     /// The header that carries the token.
@@ -102,7 +102,7 @@ pub enum ClientAuth {
     Body,
 }
 
-/// Where a token endpoint's answer holds what is needed.
+/// Where a token endpoint's answer holds the values.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenResponseSpec {
@@ -243,7 +243,7 @@ impl Grant {
         })
     }
 
-    /// The token endpoint.
+    /// The URL of the token endpoint.
     pub fn token_url(&self) -> &BaseUrl {
         &self.token_url
     }
@@ -258,7 +258,7 @@ impl Grant {
         self.access_token.as_str()
     }
 
-    /// Whether a token request may be sent again: a refresh token may be worth nothing after its first use.
+    /// Whether a token request may be sent again. A refresh token may become invalid after its first use.
     pub fn is_repeatable(&self) -> bool {
         self.kind == GrantKind::ClientCredentials
     }
@@ -295,7 +295,7 @@ impl Grant {
             .and_then(|name| secrets.expose(name));
         let mut fields: Vec<(&str, String)> = vec![("grant_type", self.kind.as_str().to_owned())];
         if let Some(name) = &self.refresh_token {
-            // The one that the service gave last is the only one that still counts.
+            // Only the refresh token that the service gave last is still valid.
             let token = secrets
                 .expose(ROTATED_TOKEN)
                 .or_else(|| secrets.expose(name));
@@ -357,10 +357,10 @@ impl Grant {
         })
     }
 
-    /// The token in an answer. `mask` hides the secrets in what the endpoint says.
+    /// Reads the token from an answer. `mask` hides the secrets in what the endpoint says.
     ///
     /// # Errors
-    /// When the endpoint refused, failed, or gave something else.
+    /// When the endpoint refused, failed, or answered with something else.
     pub fn token(
         &self,
         status: u16,
@@ -424,7 +424,7 @@ fn form_encode(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// Codes that mean that the credential itself is wrong (RFC 6749, section 5.2).
+/// Error codes that mean that the credential itself is wrong (RFC 6749, section 5.2).
 const REFUSED_CREDENTIAL: [&str; 4] = [
     "invalid_client",
     "invalid_grant",
@@ -434,7 +434,7 @@ const REFUSED_CREDENTIAL: [&str; 4] = [
 
 /// What an answer without a token means.
 fn refusal(status: u16, body: &Value, attempts: u32, mask: impl Fn(&str) -> String) -> TokenError {
-    // Nothing else of the body is told: a token may stand anywhere in it.
+    // No other part of the body is repeated, because a token may be anywhere in it.
     let text = |key: &str, most: usize| {
         let said = body.get(key).and_then(Value::as_str);
         said.map(|said| clipped(&one_line(&mask(said)), most))

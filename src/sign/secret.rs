@@ -1,4 +1,4 @@
-//! Secrets: references in descriptors, values that never show themselves.
+//! Secrets: references in descriptors, and values that are never shown.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::dotenv::Dotenv;
 use super::{command, keyring};
 use crate::source::{Check, Code, Origin, Power, Untrusted, join};
 
-/// A reference to a secret. Never the secret itself.
+/// A reference to a secret. It is never the secret itself.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(
@@ -30,8 +30,8 @@ pub struct SecretSpec {
     /// The environment variable that holds the secret. A `.env` file in the current folder is read too.
     #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]*$"))]
     pub env: Option<String>,
-    /// A plain file that holds the secret, of at most 64 KiB; white space around it is trimmed. A relative path starts
-    /// at the current folder.
+    /// A plain text file that holds the secret, of at most 64 KiB. White space around the secret is removed. A relative
+    /// path starts at the current folder.
     pub file: Option<String>,
     /// A program that prints the secret, with its arguments. It runs without a shell, and only for descriptors in a
     /// folder that the user trusts: `toolrun trust DIR`, `--trust DIR` or TOOLRUN_TRUST.
@@ -39,7 +39,7 @@ pub struct SecretSpec {
     pub command: Option<Vec<String>>,
     /// An entry of the operating system's own store of secrets.
     pub keyring: Option<KeyringSpec>,
-    /// A regular expression that the secret must match, so that a wrong kind of key is told before it is sent.
+    /// A regular expression that the secret must match, so that a wrong kind of key is reported before it is sent.
     pub pattern: Option<String>,
     /// What to do to get the secret, shown when it is missing.
     pub help: Option<String>,
@@ -65,11 +65,11 @@ pub struct SecretRef {
     pub help: Option<String>,
     /// Where the reference stands in its descriptor, as a JSON Pointer.
     pub pointer: String,
-    /// Requests go without it where it is not set.
+    /// Whether requests go without it when it is not set.
     pub(super) is_optional: bool,
     /// Where its descriptor comes from.
     origin: Origin,
-    /// It only names an account, beside the secret that proves it: a user name. Answers may hold it.
+    /// Whether it is only a user name, next to the secret that proves who the user is. Answers may show it.
     pub(super) is_name: bool,
     source: SecretSource,
     pattern: Option<String>,
@@ -88,7 +88,7 @@ enum SecretSource {
 }
 
 impl SecretRef {
-    /// Whether somebody else may have to be asked for the secret: a program, or the operating system.
+    /// Whether reading the secret may ask somebody: a program, or the operating system.
     pub fn is_slow(&self) -> bool {
         matches!(
             self.source,
@@ -110,7 +110,8 @@ impl SecretRef {
     pub fn compile(spec: &SecretSpec, pointer: &str, check: &Check) -> Option<SecretRef> {
         let (name, source) = match (&spec.env, &spec.file, &spec.command, &spec.keyring) {
             (Some(variable), None, None, None) => {
-                // Upper case alone: a secret that is written here by mistake is told, and not echoed as a name.
+                // Only upper case is accepted: a secret that is written here by mistake is then reported, and not
+                // repeated as a name.
                 let legal = variable.bytes().enumerate().all(|(i, b)| {
                     b == b'_' || b.is_ascii_uppercase() || (i > 0 && b.is_ascii_digit())
                 });
@@ -118,7 +119,7 @@ impl SecretRef {
                     check.error_with_help(
                         Code::BadName,
                         &join(pointer, "env"),
-                        "this is no name of an environment variable, which has upper-case letters, digits and `_`",
+                        "this is no name of an environment variable; such a name has upper-case letters, digits and `_`",
                         "name the variable that holds the secret; never write the secret itself here",
                     );
                     return None;
@@ -168,7 +169,7 @@ impl SecretRef {
     }
 }
 
-/// The value of a secret. It shows itself in no output: `Debug` and `Display` both print `***`.
+/// The value of a secret. It is never printed: `Debug` and `Display` both write `***`.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
@@ -196,14 +197,18 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A secret could not be had. No variant carries any part of a value.
+/// A secret could not be read. No variant carries any part of a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// The variable is not set, in the environment or in `.env`.
-    #[error("the secret {name} is not set{}", .dotenv.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default())]
+    /// It was not given, and is not set in the environment or in `.env`, as far as they are read.
+    #[error("the secret {name} is not set{}{}",
+        if *.is_looked_for { "" } else { ": it was not given, and neither the environment nor a file of secrets is read" },
+        .dotenv.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default())]
     Missing {
         /// The variable.
         name: String,
+        /// Whether it was looked for in the environment, or in a file of secrets.
+        is_looked_for: bool,
         /// What is wrong with the `.env` file.
         dotenv: Option<String>,
         /// What the descriptor says about getting it.
@@ -227,7 +232,7 @@ pub enum SecretError {
         /// What the descriptor says about getting it.
         help: Option<String>,
     },
-    /// The program that should print it did not.
+    /// The program that prints the secret failed.
     #[error("the command {name} gives no secret: {reason}")]
     Command {
         /// The command.
@@ -238,9 +243,9 @@ pub enum SecretError {
     /// The descriptor that names it is not trusted.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
-    /// The program that should print it may not run.
+    /// The program that prints the secret may not run.
     #[error("the command {name} is not run: {}", match .folder {
-        Some(folder) => format!("nobody said that the descriptors in {folder} are trusted"),
+        Some(folder) => format!("the folder {folder} is not trusted to run commands"),
         None => "a built-in descriptor may not run anything".to_owned(),
     })]
     CommandRefused {
@@ -258,7 +263,7 @@ pub enum SecretError {
         help: Option<String>,
     },
     /// The operating system's store does not give the entry.
-    #[error("the keyring does not give the entry {name}: {reason}")]
+    #[error("the entry {name} of the keyring cannot be read: {reason}")]
     Keyring {
         /// The entry, as `SERVICE/ACCOUNT`.
         name: String,
@@ -289,21 +294,23 @@ pub enum SecretError {
     },
 }
 
-/// Where secrets come from.
+/// Where secrets come from. An empty store has those alone that it is given, and those that descriptors name as a file,
+/// a command or an entry of the keyring.
 #[derive(Debug, Clone, Default)]
 pub struct SecretStore {
     given: HashMap<String, Secret>,
     only_given: bool,
     trusted: Vec<PathBuf>,
+    reads_environment: bool,
+    file: Option<PathBuf>,
     dotenv: OnceLock<Dotenv>,
-    deadline: Option<Instant>,
 }
 
 /// Largest file that holds a secret, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 10;
 
 impl SecretStore {
-    /// Gives a secret by name, in place of the environment.
+    /// Gives a secret by name. It is used instead of the environment.
     pub fn give(&mut self, name: impl Into<String>, value: Secret) {
         self.given.insert(name.into(), value);
     }
@@ -313,22 +320,32 @@ impl SecretStore {
         self.trusted.push(folder.into());
     }
 
-    /// Ends the programs that print secrets at this time.
-    pub fn end_programs(&mut self, at: Option<Instant>) {
-        self.deadline = at;
+    /// Looks for secrets in the environment.
+    pub fn read_environment(&mut self) {
+        self.reads_environment = true;
     }
 
-    /// Never looks at the environment, `.env` or files, and runs nothing.
+    /// Looks for secrets in a file of `NAME=value` lines too, after the environment.
+    pub fn read_file(&mut self, file: impl Into<PathBuf>) {
+        self.file = Some(file.into());
+        self.dotenv = OnceLock::new();
+    }
+
+    /// From now on, reads no environment variable, `.env` or file, and runs no program.
     pub fn seal(&mut self) {
         self.only_given = true;
     }
 
-    /// Finds the value of a secret and checks its pattern.
+    /// Finds the value of a secret and checks its pattern. A program that prints it is ended at `until`.
     ///
     /// # Errors
     /// When it is missing, unreadable, or does not match its pattern.
-    pub fn resolve(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
-        // A sealed store holds what the user gave for a stand-in, and nothing of this machine.
+    pub fn resolve(
+        &self,
+        reference: &SecretRef,
+        until: Option<Instant>,
+    ) -> Result<Secret, SecretError> {
+        // A sealed store holds what the user gave for a sandbox, and no value of this machine.
         if !self.only_given {
             let power = || Power::Secret(reference.name.clone());
             reference.origin.permit(power)?;
@@ -338,6 +355,9 @@ impl SecretStore {
         }
         let missing = || SecretError::Missing {
             name: reference.name.clone(),
+            is_looked_for: self.reads_environment
+                || self.file.is_some()
+                || !reference.is_variable(),
             dotenv: self.dotenv_problem(),
             help: reference.help.clone(),
         };
@@ -355,7 +375,7 @@ impl SecretStore {
             }
             SecretSource::Command { command, file } => {
                 let folder = self.trusted_folder(reference, file.as_deref())?;
-                command::run(&reference.name, command, &folder, self.deadline)?
+                command::run(&reference.name, command, &folder, until)?
             }
             SecretSource::Keyring(entry) => {
                 let found = keyring::find(&reference.name, &entry.service, &entry.account)?;
@@ -385,12 +405,16 @@ impl SecretStore {
         Ok(value)
     }
 
-    /// Like [`SecretStore::resolve`]; `None` for a secret that is not set and need not be.
+    /// Like [`SecretStore::resolve`]; `None` for a secret that is not set and is optional.
     ///
     /// # Errors
     /// As [`SecretStore::resolve`].
-    pub fn resolve_optional(&self, reference: &SecretRef) -> Result<Option<Secret>, SecretError> {
-        match self.resolve(reference) {
+    pub fn resolve_optional(
+        &self,
+        reference: &SecretRef,
+        until: Option<Instant>,
+    ) -> Result<Option<Secret>, SecretError> {
+        match self.resolve(reference, until) {
             Err(SecretError::Missing { .. } | SecretError::NoEntry { .. })
                 if reference.is_optional =>
             {
@@ -400,8 +424,8 @@ impl SecretStore {
         }
     }
 
-    /// The folder of a descriptor whose commands may run. Links count for where they lead: a link from a trusted
-    /// folder does not make its target trusted.
+    /// The folder of a descriptor whose commands may run. For a link, its target counts: a link in a trusted folder
+    /// does not make its target trusted.
     fn trusted_folder(
         &self,
         reference: &SecretRef,
@@ -430,19 +454,22 @@ impl SecretStore {
     }
 
     fn variable(&self, name: &str) -> Option<Secret> {
-        match std::env::var(name) {
-            Ok(value) if !value.is_empty() => Some(Secret::new(value)),
-            _ => self.dotenv.get_or_init(Dotenv::here).get(name).cloned(),
+        let in_environment = || std::env::var(name).ok().filter(|value| !value.is_empty());
+        if let Some(value) = self.reads_environment.then(in_environment).flatten() {
+            return Some(Secret::new(value));
         }
+        let file = self.file.as_ref()?;
+        let dotenv = self.dotenv.get_or_init(|| Dotenv::open(file));
+        dotenv.get(name).cloned()
     }
 
-    /// What is wrong with the `.env` file, where a secret was looked for in it. No part of it is quoted.
+    /// What is wrong with the `.env` file, if a secret was looked up in it. No part of the file is quoted.
     pub fn dotenv_problem(&self) -> Option<String> {
         self.dotenv.get()?.problem()
     }
 }
 
-/// The text of a file that holds a secret. A device or a pipe may have no end.
+/// The text of a file that holds a secret. Only regular files are read, because a device or a pipe may never end.
 fn read_file(path: &Path) -> Result<String, String> {
     let failed = |error: std::io::Error| error.kind().to_string();
     if !path.metadata().map_err(failed)?.is_file() {
@@ -459,8 +486,8 @@ fn read_file(path: &Path) -> Result<String, String> {
     }
 }
 
-/// A pattern such as `^sk-` is a plain prefix; only others need the regex engine, which costs more than the rest of
-/// signing.
+/// A pattern such as `^sk-` is a plain prefix. Only other patterns need the regex engine, which costs more than the
+/// rest of signing.
 fn matches(pattern: &str, value: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     match pattern.strip_prefix('^') {

@@ -42,10 +42,10 @@ pub struct SigV4Spec {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Payload {
-    /// It is.
+    /// The body is signed.
     #[default]
     Signed,
-    /// It is not, which only S3 accepts.
+    /// The body is not signed. Only S3 accepts this.
     Unsigned,
 }
 
@@ -63,7 +63,7 @@ pub struct SigV4 {
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
-/// Headers that change on the way, so that a signature over them could not be checked.
+/// Headers that may change on the way. A signature over them would be wrong at the service.
 const NEVER_SIGNED: [&str; 7] = [
     "authorization",
     "connection",
@@ -118,7 +118,7 @@ impl SigV4 {
         .into_iter()
     }
 
-    /// The secret that goes into a header as it is.
+    /// The secret that is sent unchanged in a header.
     pub fn session_token(&self) -> Option<&str> {
         self.session_token.as_deref()
     }
@@ -129,7 +129,7 @@ impl SigV4 {
         self.service.visit(visit);
     }
 
-    /// Signs the request as it stands.
+    /// Signs the request in its current form.
     ///
     /// # Errors
     /// When an expression fails.
@@ -156,7 +156,7 @@ impl SigV4 {
         if is_s3 || self.payload == Payload::Unsigned {
             request.set_header("x-amz-content-sha256", payload.clone());
         }
-        // What goes over the wire is what the URL's parser makes of it.
+        // The URL's parser decides which bytes are sent.
         let url = Url::parse(&request.target).map_err(|_| SignError::Target)?;
         let path = match is_s3 {
             true => encoded_once(url.path()),
@@ -225,7 +225,7 @@ impl Canonical {
     }
 }
 
-/// When, where and for what a credential is used.
+/// The time, region and service that a credential is used for.
 struct Scoped<'s> {
     time: &'s str,
     region: &'s str,
@@ -276,7 +276,7 @@ fn sha256(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
-/// The path as it is sent, normalized and encoded: what is encoded already is so a second time.
+/// The path as it is sent, normalized and encoded. What is already encoded is encoded a second time.
 fn encoded_path(path: &str) -> String {
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
@@ -297,7 +297,7 @@ fn encoded_path(path: &str) -> String {
     encoded
 }
 
-/// The path for S3, where it stands for a key: encoded once and otherwise as it is.
+/// The path for S3, where it is the key of an object: encoded once and not normalized.
 fn encoded_once(path: &str) -> String {
     let segments: Vec<String> = path.split('/').map(reencoded).collect();
     segments.join("/")
@@ -318,7 +318,7 @@ fn canonical_query(query: &str) -> String {
     pairs.join("&")
 }
 
-/// The text with everything but unreserved characters encoded, whatever of it was encoded before.
+/// The text with everything except unreserved characters encoded, regardless of what was encoded before.
 fn reencoded(text: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -346,8 +346,8 @@ mod tests {
         service: "service",
     };
 
-    /// Method, path, query, headers and body of a request as it stands in a vector. A folded header is one line,
-    /// which only the vectors still know: HTTP forbids to send one.
+    /// Method, path, query, headers and body of a request as a test vector writes it. A folded header is one line; only
+    /// the vectors still use folding, and HTTP forbids to send it.
     fn read(text: &str) -> (&str, &str, &str, Vec<(String, String)>, &str) {
         let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
         let mut lines = head.lines();
@@ -375,7 +375,7 @@ mod tests {
         for vector in &vectors {
             let (name, request) = (&vector["name"], &vector["request"]);
             let (method, path, query, mut headers, body) = read(request);
-            // The one vector whose request lacks the header that its signature is over.
+            // This is the one vector whose request lacks the header that its signature covers.
             if name == "get-vanilla-with-session-token" {
                 let lines = vector["canonical"].lines();
                 let token = lines

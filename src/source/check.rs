@@ -28,7 +28,7 @@ impl Check {
         }
     }
 
-    /// Starts with no findings, and asks for every check there is, not only for those that a call needs.
+    /// Starts with no findings, and asks for every check, not only for those that a call needs.
     pub fn proving(source: Arc<Source>) -> Check {
         Check {
             proves: true,
@@ -41,7 +41,8 @@ impl Check {
         self.proves
     }
 
-    /// From here on, parts of the source are missing because they are broken: findings that may only say so are dropped.
+    /// From here on, broken parts of the source are missing. Findings that may only be a consequence of that are
+    /// dropped.
     pub fn expect_gaps(&self) {
         self.has_gaps.set(true);
     }
@@ -61,7 +62,7 @@ impl Check {
         self.push(code, self.source.value_span(pointer), message.into(), None);
     }
 
-    /// Like [`Check::error`], with a sentence that says how to mend it.
+    /// Like [`Check::error`], with a sentence that says how to fix it.
     pub fn error_with_help(
         &self,
         code: Code,
@@ -99,7 +100,7 @@ impl Check {
         self.push(code, span, message.into(), None);
     }
 
-    /// Reports an error at a value that is a text, and at the key of any other.
+    /// Reports an error at a value that is a text; for any other value, at its key.
     pub fn error_at_key_or_value(&self, code: Code, pointer: &str, message: impl Into<String>) {
         match self.source.value.pointer(pointer) {
             Some(Value::String(_)) => self.error(code, pointer, message),
@@ -142,9 +143,10 @@ impl Check {
             .any(|finding| finding.severity == Severity::Error)
     }
 
-    /// All findings, in the order of the file, without the warnings that the file allows.
+    /// All findings in the order of the file, without the warnings that the file's `allow` permits.
     pub fn into_findings(self) -> Vec<Finding> {
-        // What a broken descriptor would warn of is not known yet, so neither is which allowance serves nothing.
+        // While a descriptor is broken, not all of its warnings are known. So we do not know which entries of `allow`
+        // are needless.
         if self.proves {
             self.apply_allowances(!self.failed());
         }
@@ -157,7 +159,7 @@ impl Check {
 }
 
 impl Check {
-    /// Drops the warnings that the file allows by its `allow`, and reports allowances that serve nothing.
+    /// Drops the warnings that the file's `allow` permits, and reports entries of `allow` that match no warning.
     fn apply_allowances(&self, judge: bool) {
         let Some(Value::Object(allowed)) = self.source.value().get("allow") else {
             return;
@@ -179,7 +181,7 @@ impl Check {
                 Some(code) if code.meaning().severity == Severity::Error => {
                     format!("`{name}` is an error, which cannot be allowed")
                 }
-                Some(_) => format!("there is no `{name}` to allow"),
+                Some(_) => format!("no warning `{name}` occurs here"),
                 None => format!("there is no warning called `{name}`"),
             };
             let warnings = Code::ALL

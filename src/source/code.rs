@@ -9,19 +9,19 @@ use serde::{Serialize, Serializer};
 
 use super::Severity;
 
-/// What a code means, with examples. An example holds top-level keys of a tool's file, or a whole file where its
-/// first line names one.
+/// What a code means, with examples. An example holds top-level keys of a tool's file, or a whole file if its first
+/// line names one.
 #[derive(Debug, Clone, Copy)]
 pub struct Meaning {
     /// The name that users see, such as `unknown-key`.
     pub name: &'static str,
-    /// Whether a descriptor with it can be used.
+    /// Whether a descriptor with this finding can still be used.
     pub severity: Severity,
     /// What is wrong, in one sentence.
     pub summary: &'static str,
     /// A descriptor that has it.
     pub wrong: &'static str,
-    /// The same, mended.
+    /// The same descriptor, corrected.
     pub right: &'static str,
 }
 
@@ -65,12 +65,12 @@ codes! {
     right: "description: A probe.\ntitle: A probe.\n"
 
     DuplicateKey "duplicate-key" Error
-    "A key stands twice in the same map; one of the two values would be lost."
+    "A key is written twice in the same map; one of the two values would be lost."
     wrong: "response: { output: $.a, output: $.b }\n"
     right: "response: { output: { a: $.a, b: $.b } }\n"
 
     UnknownKey "unknown-key" Error
-    "The format has no such key here. A key that means nothing is a typing mistake whose value would be ignored."
+    "The format has no such key here. It is probably a typing mistake, and its value would be ignored."
     wrong: "respnse: { output: $.data }\n"
     right: "response: { output: $.data }\n"
 
@@ -120,12 +120,12 @@ codes! {
     right: "params: { properties: { id: { type: integer, default: 1, description: The id. } } }\n"
 
     BadTemplate "bad-template" Error
-    "A string with {{ }} is not made of text and expressions."
+    "A string with {{ }} is not valid text with expressions."
     wrong: "request: { method: GET, path: \"/things/{{ id }\" }\n"
     right: "request: { method: GET, path: \"/things/{{ id }}\" }\n"
 
     UnknownName "unknown-name" Error
-    "An expression, or a key that refers to something, names what does not exist."
+    "An expression, or a key that refers to something, uses a name that does not exist."
     wrong: "request: { method: GET, path: \"/things/{{ id }}\", query: { v: \"{{ vrsion }}\" } }\n"
     right: "request: { method: GET, path: \"/things/{{ id }}\", query: { v: 1 } }\n"
 
@@ -135,7 +135,7 @@ codes! {
     right: "request: { method: GET, path: \"/things/{{ id }}\", query: { full: true } }\n"
 
     BadPlace "bad-place" Error
-    "A param of this type has no form where it stands: an object in a path, a nested list in a query."
+    "A param of this type cannot be written where it is used: an object in a path, a nested list in a query."
     wrong: "params: { required: [id], properties: { id: { type: object, description: The id. } } }\n"
     right: "params: { required: [id], properties: { id: { type: string, description: The id. } } }\n"
 
@@ -145,7 +145,7 @@ codes! {
     right: "response: { output: \"$.data[*]\" }\n"
 
     BadProjection "bad-projection" Error
-    "A part of a projection has no valid form, or can never give anything."
+    "A part of a projection is not valid, or can never give a value."
     wrong: "response: { output: { each: [data], as: $.id } }\n"
     right: "response: { output: { each: \"$.data[*]\", as: $.id } }\n"
 
@@ -155,7 +155,7 @@ codes! {
     right: "request: { method: GET, path: \"/things/{{ id }}\", headers: { x-key: a } }\n"
 
     BadBody "bad-body" Error
-    "The body does not fit the method, or a part of it has no legal form."
+    "The body does not fit the method, or a part of it is not legal."
     wrong: "request: { method: GET, path: /things, body: { json: { id: \"{{ id }}\" } } }\n"
     right: "request: { method: POST, path: /things, body: { json: { id: \"{{ id }}\" } } }\naccess: write\n"
 
@@ -165,7 +165,7 @@ codes! {
     right: "paging: { items: $.data, next: { id: $.next } }\n"
 
     BadResponse "bad-response" Error
-    "The response section or an error rule cannot work: it is for no response, or looks for what this kind of response does not have."
+    "The response section or an error rule cannot work: it applies to no response, or it looks for something that this kind of response does not have."
     wrong: "response: { errors: [{ status: 404, action: empty, message: There is none. }] }\n"
     right: "response: { errors: [{ status: 404, action: fail, message: There is none. }] }\n"
 
@@ -180,22 +180,22 @@ codes! {
     right: "service: { service: probe, base_url: https://probe.test, settings: { v: { default: a, pattern: \"[a]\" } }, headers: { x-v: \"{{ settings.v }}\" } }\n"
 
     LiteralSecret "literal-secret" Error
-    "Something that looks like a secret stands in the descriptor itself, where everyone can read it."
+    "Something that looks like a secret is written in the descriptor itself, where everyone can read it."
     wrong: "service: { service: probe, base_url: https://probe.test, headers: { authorization: Bearer 3f786850e387550fdab836ed7e6dc881de23001b } }\n"
     right: "service: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n"
 
     UnusedParam "unused-param" Error
-    "A param is declared and never used, so that whoever gives it is ignored."
+    "A param is declared and never used, so its value would be ignored."
     wrong: "params: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\n"
     right: "params: { properties: { id: { type: string, default: a, description: The id. } } }\n"
 
     OptionalInText "optional-in-text" Error
-    "A param that may be absent stands inside a path or a longer text, and would leave a hole there."
+    "A param that may be absent is used inside a path or a longer text, and would leave a gap there."
     wrong: "params: { properties: { id: { type: string, description: The id. } } }\n"
     right: "params: { required: [id], properties: { id: { type: string, description: The id. } } }\n"
 
     ExampleFails "example-fails" Error
-    "An example does not render or project as it says."
+    "An example does not give the request or the output that it states."
     wrong: "examples: [{ name: one, args: { id: b }, request: { method: GET, url: https://probe.test/things/a } }]\n"
     right: "examples: [{ name: one, args: { id: b }, request: { method: GET, url: https://probe.test/things/b } }]\n"
 
@@ -220,7 +220,7 @@ codes! {
     right: "response: { let: { ids: \"$.data[*].id\" }, output: { count: \"{{ ids | length }}\" } }\n"
 
     UncheckedFormat "unchecked-format" Warning
-    "A schema names a `format` that is not known here, so that it is not checked."
+    "A schema names a `format` that is not known here, so it is not checked."
     wrong: "params: { properties: { id: { type: string, format: datetime, default: a, description: The id. } } }\n"
     right: "params: { properties: { id: { type: string, default: a, description: The id. } } }\n"
 
@@ -236,8 +236,8 @@ impl Code {
         self.meaning().name
     }
 
-    /// Whether such a mistake is one whatever stands elsewhere in the file. Others may only follow from a part that is
-    /// broken itself.
+    /// Whether the finding is certain even if other parts of the file are broken. Other findings may only be a
+    /// consequence of a broken part.
     pub fn stands_alone(self) -> bool {
         matches!(
             self,

@@ -13,7 +13,7 @@ use super::code::Code;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Advice: the descriptor works.
+    /// Advice. The descriptor works.
     Warning,
     /// The descriptor cannot be used as it is.
     Error,
@@ -33,15 +33,15 @@ impl fmt::Display for Severity {
 pub struct Finding {
     /// The stable kind.
     pub code: Code,
-    /// Whether the descriptor can be used in spite of it.
+    /// Whether the descriptor can still be used.
     pub severity: Severity,
     /// What is wrong, naming the thing.
     pub message: String,
-    /// How to mend it, where that is known.
+    /// How to fix it, if that is known.
     pub help: Option<String>,
-    /// The byte range in the source that is at fault.
+    /// The byte range in the source that is wrong.
     pub span: Range<usize>,
-    /// The file that it was found in.
+    /// The file that has the finding.
     pub source: Arc<Source>,
 }
 

@@ -27,7 +27,7 @@ pub struct Source {
     pub name: String,
     path: Option<PathBuf>,
     origin: Origin,
-    /// The folder that the file should really lie in.
+    /// The folder that the file must really lie in.
     fence: Option<PathBuf>,
     text: Cow<'static, str>,
     value: Value,
@@ -49,7 +49,7 @@ impl Source {
         Source::open_from(path, Origin::Named)
     }
 
-    /// Reads a file from disk that comes from there.
+    /// Reads a file from disk whose descriptor has this origin.
     ///
     /// # Errors
     /// As [`Source::open`].
@@ -57,8 +57,9 @@ impl Source {
         Source::open_within(path, origin, None)
     }
 
-    /// Like [`Source::open_from`], of a file that should lie in a folder. A link may lead out of it, to whatever the
-    /// user can read, such as keys. Findings would quote that, so they only tell that it is no valid descriptor.
+    /// Like [`Source::open_from`], for a file that must lie in a folder. A link may lead out of the folder, to any file
+    /// that the user can read, such as a private key. Findings would quote that file, so for such a link they only say
+    /// that it is not a valid descriptor.
     ///
     /// # Errors
     /// As [`Source::open`].
@@ -151,7 +152,7 @@ impl Source {
         }
     }
 
-    /// Findings as they may be shown: none that quotes a file that a link leads to.
+    /// The findings that may be shown. None of them quotes a file that a link leads to.
     fn veiled(&self, findings: Vec<Finding>) -> Vec<Finding> {
         let is_error = |finding: &Finding| finding.severity == Severity::Error;
         if !findings.iter().any(is_error) || !self.leads_out() {
@@ -160,7 +161,7 @@ impl Source {
         vec![Finding {
             code: Code::UnreadableFile,
             severity: Severity::Error,
-            message: "a link leads out of the folder here, to a file that is no valid descriptor; nothing of that is shown"
+            message: "this is a link out of the folder, to a file that is no valid descriptor; its content is not shown"
                 .to_owned(),
             help: Some("check that file by its own path, or put a descriptor here".to_owned()),
             span: 0..0,
@@ -168,7 +169,7 @@ impl Source {
         }]
     }
 
-    /// Whether the file lies outside of the folder that it should lie in.
+    /// Whether the file is outside of the folder that it must lie in.
     fn leads_out(&self) -> bool {
         let (Some(path), Some(fence)) = (&self.path, &self.fence) else {
             return false;
@@ -177,12 +178,12 @@ impl Source {
         !is_made_by_shell(path) && !path.canonicalize().is_ok_and(is_inside)
     }
 
-    /// Where the file is on disk; a built-in one is nowhere.
+    /// Where the file is on disk. A built-in file has no such place.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// Where the descriptor comes from. Text from memory is the program's own.
+    /// Where the descriptor comes from. Text from memory counts as built in.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -244,8 +245,8 @@ fn is_made_by_shell(path: &Path) -> bool {
 
 fn read_bounded(path: &Path) -> Result<String, String> {
     use std::io::Read;
-    // To open a pipe waits for whoever writes into it, so one that lies in a folder would hold the program for good.
-    // One that the shell made for the program is fine.
+    // Opening a pipe waits for its writer, so a pipe in a folder would block the program forever. A pipe that the shell
+    // made for the program is fine.
     let is_plain = |metadata: &std::fs::Metadata| metadata.is_file();
     if !is_made_by_shell(path) && !path.metadata().as_ref().map_or(true, is_plain) {
         return Err("it is no plain file".to_owned());

@@ -1,4 +1,4 @@
-//! Where a descriptor comes from, which decides what it may do with this machine.
+//! Where a descriptor comes from. This decides what it may do on this machine.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Origin {
-    /// It comes with the program.
+    /// It is built into the program.
     #[default]
     BuiltIn,
-    /// The user named its folder as one of tools.
+    /// The user named its folder as a folder of tools.
     Named,
-    /// The user said that its folder is trusted: its secrets may be printed by commands, too.
+    /// The user trusted its folder. Its secrets may also come from commands.
     Trusted,
-    /// It lies in a folder that happens to be there, and that nobody trusted. Such a descriptor gets no value of this
-    /// machine and sends nothing, except to its own sandbox.
+    /// Its folder was found, for example as `./tools`, and nobody trusted it. Such a descriptor gets no value of this
+    /// machine, and sends requests only to its own sandbox.
     Untrusted {
         /// The folder to trust.
         folder: PathBuf,
@@ -41,7 +41,7 @@ pub enum Power {
     File(String),
 }
 
-/// A descriptor of a folder that nobody trusted may not do this.
+/// An untrusted descriptor may not do this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{power}, but its folder {} is not trusted and may not do that", in_line(.folder))]
 pub struct Untrusted {
@@ -65,7 +65,7 @@ impl fmt::Display for Power {
     }
 }
 
-/// A path in one line, whatever its name is.
+/// A path on one line, even if its name contains line breaks.
 fn in_line(path: &Path) -> String {
     let escaped = |c: char| match c.is_control() {
         true => c.escape_default().to_string(),
@@ -75,12 +75,12 @@ fn in_line(path: &Path) -> String {
 }
 
 impl Origin {
-    /// Whether somebody vouches for the descriptor.
+    /// Whether the user trusts the descriptor.
     pub fn is_trusted(&self) -> bool {
         self.untrusted_folder().is_none()
     }
 
-    /// The folder that would have to be trusted; `None` where that is not needed.
+    /// The folder that the user would have to trust; `None` if that is not needed.
     pub fn untrusted_folder(&self) -> Option<&Path> {
         match self {
             Origin::Untrusted { folder } => Some(folder),
@@ -91,7 +91,7 @@ impl Origin {
     /// Refuses what only a trusted descriptor may do.
     ///
     /// # Errors
-    /// When nobody trusted the descriptor.
+    /// When the descriptor is not trusted.
     pub fn permit(&self, power: impl FnOnce() -> Power) -> Result<(), Untrusted> {
         match self.untrusted_folder() {
             None => Ok(()),
@@ -102,7 +102,7 @@ impl Origin {
         }
     }
 
-    /// The origin of what is made of two files: it may do what both may.
+    /// The origin of a thing that is made of two files: it may do only what both may do.
     #[must_use]
     pub fn and(self, other: Origin) -> Origin {
         let rank = |origin: &Origin| match origin {

@@ -13,7 +13,7 @@ use super::lexer::{Kind, long_number, tokens};
 use super::names::is_identifier;
 use super::{Scope, functions};
 
-/// Steps that one evaluation of an expression may take; a bound on run-away ranges and loops.
+/// How many steps one evaluation of an expression may take. This limits endless ranges and loops.
 const FUEL: u64 = 1_000_000;
 
 pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -41,8 +41,8 @@ pub struct Expression {
     kind: ExpressionKind,
 }
 
-/// A compiled expression with what it reads: a name, and the members of it where it reads no more than those. To
-/// hand over a whole response for one field of it would cost more than the rest of a call.
+/// A compiled expression and what it reads: names, and with each name the members, if it reads no others. Giving a
+/// whole response to an expression that needs one field would cost more than the rest of a call.
 struct Compiled {
     expression: minijinja::Expression<'static, 'static>,
     dotted: Vec<String>,
@@ -50,7 +50,7 @@ struct Compiled {
 }
 
 enum ExpressionKind {
-    /// A bare name: the value itself, with no detour over the expression engine.
+    /// A bare name: the value itself, without using the expression engine.
     Name,
     /// A name and a member, such as `settings.region`.
     Member(String),
@@ -67,7 +67,7 @@ impl Expression {
     /// Compiles the text between the braces.
     ///
     /// # Errors
-    /// Where the text is no expression: the byte range in it, and what is wrong.
+    /// When the text is not an expression: the byte range in it, and what is wrong.
     pub fn compile(text: &str) -> Result<Expression, (Range<usize>, String)> {
         let trimmed = text.trim();
         if is_identifier(trimmed) {
@@ -95,13 +95,13 @@ impl Expression {
         let compiled = ENVIRONMENT
             .compile_expression_owned(trimmed.to_owned())
             .map_err(|error| {
-                // The parser counts bytes, and may stop in the middle of a character.
+                // The parser counts bytes, and may stop inside a character.
                 let range = error.range().unwrap_or(0..trimmed.len());
                 let start = trimmed.floor_char_boundary(range.start);
                 let end = trimmed.ceil_char_boundary(range.end.max(start));
                 (start + offset..end + offset, plain_reason(&error))
             })?;
-        // To find the names parses the text again, so it is done once.
+        // Finding the names parses the text again, so it is done once.
         let mut dotted: Vec<String> = match without_slices(trimmed) {
             None => compiled.undeclared_variables(true),
             Some(text) => ENVIRONMENT
@@ -134,7 +134,7 @@ impl Expression {
         &self.names
     }
 
-    /// The names with their members where those are written out, such as `settings.region`.
+    /// The names, with their members if those are written out, such as `settings.region`.
     pub fn dotted_names(&self) -> Vec<String> {
         match &self.kind {
             ExpressionKind::Name | ExpressionKind::Member(_) => vec![self.text.clone()],
@@ -142,7 +142,7 @@ impl Expression {
         }
     }
 
-    /// What the expression reads: names, and the members of each where it reads no more than those.
+    /// What the expression reads: names, and with each name the members, if it reads no others.
     pub fn reads(&self) -> Vec<(String, Option<Vec<String>>)> {
         match &self.kind {
             ExpressionKind::Name => vec![(self.text.clone(), None)],
@@ -154,7 +154,7 @@ impl Expression {
         }
     }
 
-    /// The name, and its member, that the expression is, where it computes nothing.
+    /// The name and its member, if the expression is just that and computes nothing.
     pub fn plain(&self) -> Option<(&str, Option<&str>)> {
         match &self.kind {
             ExpressionKind::Name => Some((&self.text, None)),
@@ -163,7 +163,7 @@ impl Expression {
         }
     }
 
-    /// The names in `root["name"]`, when the expression reaches into `root` in no other way.
+    /// The names in `root["name"]`, if the expression uses `root` in no other way.
     pub fn subscripts(&self, root: &str) -> Option<Vec<String>> {
         let mut names = Vec::new();
         for (at, _) in self.text.match_indices(root) {
@@ -235,7 +235,7 @@ impl Expression {
     }
 
     fn to_json(&self, value: &JinjaValue) -> Result<Value, EvalError> {
-        // A value that could not be made would be written as null.
+        // Without this check, an invalid value would be written as null.
         if value.kind() == ValueKind::Invalid {
             let text = value.to_string();
             let reason = text
@@ -259,8 +259,8 @@ impl Expression {
     }
 }
 
-/// The text with each slice `x[from:to]` written as a plain subscript that reads the same names; `None` when it has no
-/// slice. minijinja 3.1 passes over the sliced value when it lists an expression's names.
+/// The text with each slice `x[from:to]` written as a plain subscript that reads the same names; `None` if it has no
+/// slice. minijinja 3.1 overlooks the sliced value when it lists an expression's names.
 fn without_slices(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let (mut open, mut has_slice) = (Vec::new(), false);

@@ -1,10 +1,10 @@
-//! The functions and filters that expressions have beside minijinja's own.
+//! The functions and filters that expressions have in addition to minijinja's own.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use minijinja::{Environment, Error, ErrorKind};
 
-/// Adds them to the environment that compiles all expressions.
+/// Adds them to the environment in which all expressions are compiled.
 pub fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("b64encode", |text: &str| STANDARD.encode(text));
     environment.add_filter("b64decode", b64decode);

@@ -1,4 +1,4 @@
-//! The tokens of expressions, and where expressions stand in a text: the one place that knows how strings are quoted.
+//! The tokens of expressions, and where expressions are in a text. Only this file knows how strings are quoted.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ pub(super) struct Token {
 pub(super) enum Kind {
     /// Letters, digits and `_`.
     Word,
-    /// A quoted string with its quotes; one that is never closed reaches to the end.
+    /// A quoted string with its quotes. A string that is not closed reaches to the end.
     Text,
     Space,
     /// Any other character.
@@ -58,7 +58,7 @@ fn quoted(text: &str, mark: char) -> usize {
     text.len()
 }
 
-/// Where a name stands in an expression as a whole word, outside of its strings.
+/// Where a name occurs in an expression as a whole word, outside of strings.
 pub(super) fn find_word(text: &str, word: &str) -> Option<Range<usize>> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     let strings: Vec<Token> = tokens(text)
@@ -104,13 +104,13 @@ pub(super) fn long_number(text: &str) -> Option<Range<usize>> {
 /// A part of a string with `{{ }}`.
 pub(super) enum Split {
     Text(String),
-    /// What stands between the braces.
+    /// The text between the braces.
     Expression(Range<usize>),
 }
 
 pub(super) type SplitError = (Range<usize>, String, Option<String>);
 
-/// Longest expression, in bytes: the parser recurses, and nothing may exhaust the stack.
+/// The longest expression, in bytes. The parser is recursive, and a long expression could exhaust the stack.
 const LONGEST_EXPRESSION: usize = 1024;
 
 /// Splits a string at its `{{ }}`.
@@ -194,7 +194,7 @@ fn push_text(pieces: &mut Vec<Split>, text: &str) {
     }
 }
 
-/// The offset of the `}}` that closes the expression, minding strings and braces inside it.
+/// The offset of the `}}` that closes the expression. Strings and braces inside it are skipped.
 fn expression_end(text: &str, start: usize) -> Option<usize> {
     let mut depth = 0_usize;
     for token in tokens(&text[start..]) {

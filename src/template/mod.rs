@@ -135,7 +135,7 @@ impl Template {
         }
     }
 
-    /// A text for people, with `{name}` for expressions.
+    /// The template as a text for people, with `{name}` for expressions.
     pub fn shown(&self) -> String {
         match self {
             Template::Literal(value) => scalar_text(value).unwrap_or_default(),
@@ -164,8 +164,8 @@ impl Template {
 }
 
 impl Template {
-    /// Like [`Template::visit`], with the JSON Pointer of the value that the expression stands in; `pointer` is that of
-    /// the template.
+    /// Like [`Template::visit`], with the JSON Pointer of the value that contains the expression. `pointer` is the
+    /// template's.
     pub fn visit_at(&self, pointer: &str, visit: &mut dyn FnMut(&Expression, &str, bool)) {
         match self {
             Template::List(items) => {
@@ -183,7 +183,7 @@ impl Template {
     }
 }
 
-/// Pieces for people, with `{name}` for expressions.
+/// The pieces as a text for people, with `{name}` for expressions.
 pub fn shown(pieces: &[Piece]) -> String {
     pieces
         .iter()
@@ -213,13 +213,13 @@ pub fn text_of(expression: &Expression, scope: &dyn Scope) -> Result<String, Eva
     let value = expression.eval(scope)?.unwrap_or(Value::Null);
     scalar_text(&value).ok_or_else(|| {
         expression.failed(format!(
-            "gives {}, which cannot stand inside a text",
+            "gives {}, which cannot be a part of a text",
             kind_of(&value)
         ))
     })
 }
 
-/// Whether a value counts as true, as the expressions themselves have it: null, zero and what is empty do not.
+/// Whether a value counts as true, by the rule of expressions. Null, zero and empty values do not.
 pub fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -302,7 +302,7 @@ mod tests {
             ("{% if a %}", "statements and comments are not supported"),
             (
                 "x{{ a }}",
-                "`a`: gives null, which cannot stand inside a text",
+                "`a`: gives null, which cannot be a part of a text",
             ),
             ("{{ a + }}", "syntax error"),
             ("{{{ a }}", "`{{` is never closed"),

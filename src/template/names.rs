@@ -10,7 +10,7 @@ use super::operations::report_unknown_operations;
 use crate::source::{Check, Code};
 use crate::words::nearest;
 
-/// The names that expressions at one place may use.
+/// The names that expressions in one place may use.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     plain: Vec<String>,
@@ -19,19 +19,19 @@ pub struct Names {
 }
 
 impl Names {
-    /// A name that stands for any value.
+    /// Adds a name that stands for any value.
     pub fn with(mut self, name: &str) -> Names {
         self.plain.push(name.to_owned());
         self
     }
 
-    /// All but this name.
+    /// Removes this name.
     pub fn without(mut self, name: &str) -> Names {
         self.plain.retain(|known| known != name);
         self
     }
 
-    /// A name whose members are known, such as `settings`.
+    /// Adds a name whose members are known, such as `settings`.
     pub fn with_members<S: AsRef<str>>(
         mut self,
         name: &str,
@@ -42,7 +42,7 @@ impl Names {
         self
     }
 
-    /// Any name at all.
+    /// Allows any name.
     pub fn anything() -> Names {
         Names {
             anything: true,
@@ -50,7 +50,7 @@ impl Names {
         }
     }
 
-    /// Whether there is no param of this name, and which one was probably meant.
+    /// Whether there is no param with this name, and the name that was probably meant.
     pub fn unknown_param(&self, name: &str) -> Option<Option<String>> {
         let known = self.members.get("params").unwrap_or(&self.plain);
         match known.iter().any(|param| param == name) {
@@ -94,7 +94,7 @@ fn is_global(name: &str) -> bool {
     ENVIRONMENT.globals().any(|(global, _)| global == name)
 }
 
-/// Whether the text is a name that an expression can hold as it is.
+/// Whether expressions can use the text as a name directly.
 pub fn is_identifier(text: &str) -> bool {
     const WORDS: [&str; 12] = [
         "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if",
@@ -108,7 +108,7 @@ pub fn is_identifier(text: &str) -> bool {
         && text != "else"
 }
 
-/// Reports the names in an expression that nothing at its place goes by. The expression stands at `range` of `text`.
+/// Reports the names in an expression that are not known in its place. The expression is at `range` of `text`.
 pub(super) fn report_unknown(
     expression: &Expression,
     text: &str,

@@ -7,7 +7,7 @@ use super::lexer::{Kind, tokens};
 use crate::source::{Check, Code};
 use crate::words::nearest;
 
-/// Filters and tests are only looked up when an expression runs, so their names are checked here.
+/// minijinja looks up filters and tests only when an expression runs, so their names are checked here.
 pub(super) fn report_unknown_operations(text: &str, offset: usize, pointer: &str, check: &Check) {
     for (kind, range) in operations(text) {
         let name = &text[range.clone()];
@@ -26,7 +26,7 @@ pub(super) fn report_unknown_operations(text: &str, offset: usize, pointer: &str
     }
 }
 
-/// Names to suggest; which of them are filters and which are tests, the engine knows.
+/// Names to suggest. minijinja knows which of them are filters and which are tests.
 const OPERATIONS: [&str; 62] = [
     "abs",
     "attr",
@@ -106,8 +106,8 @@ impl Operation {
         }
     }
 
-    /// Whether there is one of this name. A call without values fails in any case, but tells an unknown name from
-    /// wrong values.
+    /// Whether there is one with this name. A call without values always fails, but the error for an unknown name
+    /// differs from that for wrong values.
     fn knows(self, name: &str) -> bool {
         let mut state = ENVIRONMENT.empty_state();
         let (error, unknown) = match self {
@@ -124,7 +124,7 @@ impl Operation {
     }
 }
 
-/// The names behind `|` and `is` in an expression, outside of its strings.
+/// The names behind `|` and `is` in an expression, outside of strings.
 fn operations(text: &str) -> Vec<(Operation, Range<usize>)> {
     let mut found = Vec::new();
     let mut expects: Option<Operation> = None;

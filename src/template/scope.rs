@@ -5,16 +5,16 @@ use serde_json::Value;
 
 /// The values that expressions see, by name.
 pub trait Scope {
-    /// The JSON value that goes by this name; `None` where it is absent.
+    /// The JSON value with this name; `None` if it is absent.
     fn json(&self, name: &str) -> Option<&Value>;
 
-    /// A value for expressions alone, for what is no JSON value.
+    /// A value that only expressions can use, because JSON cannot hold it.
     fn native(&self, _name: &str) -> Option<JinjaValue> {
         None
     }
 }
 
-/// Params and settings: what a request is rendered from.
+/// Params and settings, from which a request is rendered.
 pub struct CallScope<'a> {
     /// The validated arguments, as `params` and each by its own name.
     pub params: &'a Value,

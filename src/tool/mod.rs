@@ -39,17 +39,17 @@ pub struct Tool {
     pub request: RequestTemplate,
     /// How the pages of a list follow each other.
     pub paging: Option<Paging>,
-    /// How the job that the request creates is waited for.
+    /// How to wait for the job that the request creates.
     pub wait: Option<Wait>,
-    /// How responses are to be taken.
+    /// How to read responses.
     pub rules: ResponseRules,
     /// What the tool makes of the response.
     pub projection: Projection,
-    /// Calls with what they send and give.
+    /// Calls with the request they send and the output they give.
     pub examples: Vec<ExampleSpec>,
-    /// The path template as it is written.
+    /// The path template, as the descriptor writes it.
     pub path: String,
-    /// The JSON Schema of the output, where the descriptor gives one.
+    /// The JSON Schema of the output, if the descriptor has one.
     pub output_schema: Option<Value>,
     /// The file that the tool comes from.
     pub source: Arc<Source>,
@@ -61,13 +61,13 @@ impl AsRef<Tool> for Tool {
     }
 }
 
-/// Where a tool's service comes from, unless its file has it inline.
+/// Where a tool's service comes from, if its file does not contain it.
 pub enum ServiceSource {
     /// The `service.yaml` beside the tool's file.
     Beside(Arc<Service>),
-    /// There is a `service.yaml` beside the tool's file, with findings of its own.
+    /// The `service.yaml` beside the tool's file has findings of its own.
     Broken,
-    /// There is none.
+    /// There is no `service.yaml`.
     Absent,
 }
 
@@ -77,7 +77,7 @@ impl Tool {
         let spec: ToolSpec = decode(&format::TOOL, check)?;
         match find_service(&spec, folder, check) {
             Some(service) => Tool::compile(spec, service, check),
-            // The tool's own mistakes are told all the same.
+            // The tool's own mistakes are still reported.
             None => {
                 let stand_in = Service::stand_in(check)?;
                 Tool::compile(spec, Arc::new(stand_in), check);
@@ -108,7 +108,7 @@ impl Tool {
             report_misfits(&param_names, rules.kind, has_paging, "/wait", check);
             Wait::compile(wait, "/wait", &names, &response_names, check)
         });
-        // Whatever gives the last response is asked for what that is to be.
+        // The request that gives the last response asks for that kind of response.
         match &mut wait {
             Some(wait) => wait.accept(rules.kind),
             None => request.accept = rules.kind.accept(),
@@ -161,7 +161,7 @@ impl Tool {
         }
     }
 
-    /// What `$` is where an error rule says that there is nothing: of a list, a page without items.
+    /// The value of `$` when an error rule says that there is no content. For a list, it is a page without items.
     pub fn empty_body(&self, kind: ResponseKind) -> Json {
         let page = self.paging.as_ref().and_then(Paging::empty_body);
         page.unwrap_or_else(|| kind.empty())
@@ -186,10 +186,10 @@ impl Tool {
         self.params.accept(arguments)
     }
 
-    /// Renders the plan for arguments that were accepted.
+    /// Renders the plan for arguments that passed the check.
     ///
     /// # Errors
-    /// When a value cannot stand where the template puts it.
+    /// When a value is not allowed in the place where the template puts it.
     pub fn render(&self, arguments: &Value, settings: &Value) -> Result<Plan, RenderError> {
         let base = self.service.base.at(settings, None)?;
         let mut plan = self.render_at(&base, arguments, settings)?;
@@ -197,7 +197,7 @@ impl Tool {
         Ok(plan)
     }
 
-    /// Like [`Tool::render`], below another base URL than the service's own.
+    /// Like [`Tool::render`], below this base URL instead of the service's own.
     ///
     /// # Errors
     /// As [`Tool::render`].
@@ -210,10 +210,11 @@ impl Tool {
         self.render_request(&self.request, base, arguments, settings)
     }
 
-    /// The plan of the request that asks for a job, from the first response. A relative URL starts at `current`.
+    /// The plan of the request that asks for a job's state, made from the first response. A relative URL starts at
+    /// `current`.
     ///
     /// # Errors
-    /// When the response does not lead to a request to the service.
+    /// When the first response does not lead to a request to the service.
     pub fn poll_plan(
         &self,
         wait: &Wait,
@@ -231,7 +232,7 @@ impl Tool {
         Ok(self.service.auth.aim(plan, url))
     }
 
-    /// The plan of the request that cancels a job, where there is one.
+    /// The plan of the request that cancels a job, if there is one.
     pub fn cancel_plan(
         &self,
         wait: &Wait,
@@ -247,7 +248,7 @@ impl Tool {
         Some(plan)
     }
 
-    /// Renders another request of the tool than that which its arguments are for first.
+    /// Renders a second request of the tool, such as one for a job, with the same arguments.
     ///
     /// # Errors
     /// As [`Tool::render`].
@@ -291,7 +292,7 @@ fn find_service(spec: &ToolSpec, folder: &ServiceSource, check: &Check) -> Optio
                 Code::MissingService,
                 "/service",
                 format!(
-                    "the service.yaml beside this file is of `{}`, not of `{name}`",
+                    "the service.yaml beside this file describes `{}`, not `{name}`",
                     service.name
                 ),
                 format!("write `service: {}`, or move the file", service.name),
@@ -325,7 +326,7 @@ fn report_vain_retries(
     if service.sending.retry.max_attempts <= 1 {
         report(&|_| true, SENT_ONCE);
     } else if !request.idempotent && !polls {
-        let reason = "the request is not safe to repeat; say `safe: true` if this answer means that nothing was done";
+        let reason = "the request is not safe to repeat; write `safe: true` if this answer means that nothing was done";
         report(&|rule| !rule.safe, reason);
     }
 }
@@ -344,9 +345,9 @@ fn report_reserved_names(params: &[&str], check: &Check) {
     }
 }
 
-/// A param that may be absent leaves a hole in a text; whoever uses it there must have it.
+/// A param that may be absent would leave a gap in a text. So a param in a text must always have a value.
 fn report_optional_in_text(tool: &Tool, check: &Check) {
-    // A misspelt name in `required` is told as such.
+    // A misspelt name in `required` is reported separately.
     let params = &tool.params;
     let required = params.schema().get("required").and_then(Value::as_array);
     if required.is_some_and(|names| {

@@ -1,4 +1,4 @@
-//! A service, compiled: what all its tools share.
+//! A service, compiled: the parts that all its tools share.
 
 use serde_json::{Map, Value};
 
@@ -21,10 +21,10 @@ pub const SENT_ONCE: &str = "the service's retry.max_attempts is 1";
 pub struct Service {
     /// The service's name.
     pub name: String,
-    /// The name with the base URL, a fingerprint of the file and its origin: tools whose services have it in common share
-    /// connections, limits and secrets, and a file that was changed makes a new one.
+    /// The name with the base URL, a fingerprint of the file and its origin. Tools of services with the same key share
+    /// connections, limits and secrets. A changed file gets a new key.
     pub id: String,
-    /// Where its descriptor comes from, and that of its tools: what they may do.
+    /// Where its descriptor and those of its tools come from, which decides what they may do.
     pub origin: Origin,
     /// The name for people.
     pub title: Option<String>,
@@ -40,11 +40,11 @@ pub struct Service {
     pub query: QueryTemplate,
     /// Credentials.
     pub auth: Auth,
-    /// What its requests are sent by.
+    /// How its requests are sent.
     pub sending: Policy,
     /// Where error responses say what went wrong.
     pub errors: ErrorFields,
-    /// It takes the place of a service that cannot be used, so that its tools can be checked.
+    /// Whether it replaces a service that cannot be used, so that its tools can be checked.
     pub(crate) is_stand_in: bool,
     settings: Vec<(String, SettingSpec)>,
 }
@@ -62,7 +62,7 @@ pub enum SettingError {
         /// What there is.
         known: String,
     },
-    /// No default, and nobody gave one.
+    /// The setting has no default, and nobody gave a value.
     #[error("the setting `{name}` has no value")]
     Missing {
         /// The setting.
@@ -70,7 +70,8 @@ pub enum SettingError {
         /// The environment variable that would give it.
         variable: Option<String>,
     },
-    /// No default and no override, and the descriptor that names the environment variable is not trusted.
+    /// It has no default and no override, and its environment variable is not read because the descriptor is not
+    /// trusted.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
     /// The value does not match the setting's pattern.
@@ -98,7 +99,7 @@ impl Service {
         Service::compile(&spec, "", check)
     }
 
-    /// A service about which nothing is known, for checking the tools of one that cannot be used.
+    /// A service about which nothing is known. It is used to check the tools of a service that cannot be used.
     pub(crate) fn stand_in(check: &Check) -> Option<Service> {
         let spec =
             serde_json::json!({ "service": "unknown", "base_url": "https://unknown.invalid" });
@@ -110,7 +111,7 @@ impl Service {
         })
     }
 
-    /// Compiles a service that stands at `pointer`; mistakes go to `check`.
+    /// Compiles the service at `pointer`; mistakes go to `check`.
     pub fn compile(spec: &ServiceSpec, pointer: &str, check: &Check) -> Option<Service> {
         let names = Names::default().with_members("settings", spec.settings.keys());
         let context = Context {
@@ -185,14 +186,18 @@ impl Service {
         &self.settings
     }
 
-    /// The value of every setting: an override, else the environment, else the default. The environment is not read
-    /// for a service that nobody trusts.
+    /// The value of every setting: an override, else the environment, else the default. The environment is read if
+    /// `reads_environment`, and never for a service that is not trusted.
     ///
     /// # Errors
-    /// When an override names no setting, or a setting has no value or one unlike its pattern.
-    pub fn resolve_settings(&self, overrides: &[(String, String)]) -> Result<Value, SettingError> {
-        let is_trusted = self.origin.is_trusted();
-        let read = |variable: &str| match is_trusted {
+    /// When an override names no setting, or a setting has no value, or its value does not match its pattern.
+    pub fn resolve_settings(
+        &self,
+        overrides: &[(String, String)],
+        reads_environment: bool,
+    ) -> Result<Value, SettingError> {
+        let is_read = reads_environment && self.origin.is_trusted();
+        let read = |variable: &str| match is_read {
             true => std::env::var(variable).ok(),
             false => None,
         };
@@ -205,14 +210,14 @@ impl Service {
             })
     }
 
-    /// Settings that would take their value from an environment variable, if the service were trusted: the setting
-    /// and the variable.
+    /// Settings that would take their value from an environment variable if the service were trusted: the setting and
+    /// the variable.
     pub fn unread_variables(&self) -> impl Iterator<Item = (&str, &str)> {
         let settings = self.settings.iter().filter(|_| !self.origin.is_trusted());
         settings.filter_map(|(name, setting)| Some((name.as_str(), setting.env.as_deref()?)))
     }
 
-    /// Why the setting's environment variable is not read, where it has one that trust would let it read.
+    /// Why the setting's environment variable is not read, if trusting the folder would change that.
     fn refusal(&self, name: &str) -> Option<SettingError> {
         let (_, setting) = self.settings.iter().find(|(known, _)| known == name)?;
         let power = || Power::Setting {
@@ -223,7 +228,7 @@ impl Service {
         self.origin.permit(power).err().map(SettingError::from)
     }
 
-    /// The value of every setting by its default, or else its example, whatever the environment says.
+    /// The value of every setting: its default, or else its example. The environment is not read.
     ///
     /// # Errors
     /// When a setting has neither.
@@ -285,7 +290,7 @@ impl Service {
 }
 
 impl Service {
-    /// A value that someone gives must match the setting's pattern; the default was proved when the descriptor was.
+    /// A value from a user must match the setting's pattern. The default was checked with the descriptor.
     fn refuse_unlike(
         &self,
         name: &str,

@@ -38,6 +38,16 @@ pub fn excerpt(value: &Value) -> String {
     }
 }
 
+/// A title, and below it each item in a line of its own.
+pub fn list(title: &str, items: &[impl ToString]) -> String {
+    let mut text = title.to_owned();
+    for item in items {
+        text.push_str("\n  ");
+        text.push_str(&item.to_string());
+    }
+    text
+}
+
 /// A time for people.
 pub fn seconds(duration: std::time::Duration) -> String {
     match duration.as_millis() {
@@ -46,11 +56,11 @@ pub fn seconds(duration: std::time::Duration) -> String {
     }
 }
 
-/// A scalar as it stands in a URL or header; `None` for null, lists and maps.
+/// A scalar as it is written in a URL or header; `None` for null, lists and maps.
 pub fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
-        // JSON Schema takes 5.0 for an integer; in a URL it would be another text than 5.
+        // JSON Schema accepts 5.0 as an integer. In a URL it must still be written as 5.
         Value::Number(number) => match number.as_f64() {
             Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => {
                 Some(format!("{float:.0}"))

@@ -5,9 +5,8 @@
 //! (duplicate keys, aliases, tags, ...) are gathered and returned together; a
 //! syntax error or a broken limit ends the pass.
 //!
-//! What JSON cannot say is refused rather than bent: anchors, aliases, merge
-//! keys, tags, keys that are not text, several documents, infinities, and
-//! numbers of more digits than 64 bits hold.
+//! Whatever JSON cannot represent is refused and not changed: anchors, aliases, merge keys, tags, keys that are not
+//! text, several documents, infinities, and numbers with more digits than 64 bits hold.
 
 mod lines;
 mod reader;
@@ -66,7 +65,7 @@ pub struct Problem {
     pub span: Span,
     /// What is wrong, in one plain sentence without a full stop.
     pub message: String,
-    /// What to do about it, when that can be told.
+    /// How to fix it, if that is known.
     pub help: Option<String>,
     /// Another place that explains this one (the first of two equal keys, the
     /// bracket left open), with a few words about it.
@@ -102,7 +101,7 @@ pub enum ProblemKind {
     Syntax,
     /// There is no content at all.
     Empty,
-    /// A mapping says the same key twice.
+    /// A mapping has the same key twice.
     DuplicateKey,
     /// An alias (`*name`) or a merge key (`<<`).
     Alias,
@@ -126,8 +125,8 @@ pub enum ProblemKind {
     TooMany,
 }
 
-/// What is wrong with the text before it is parsed: too large, a control character, or so many brackets that the
-/// parser would need too much memory. For others who use the parser.
+/// What is wrong with the text before it is parsed: it is too large, it has a control character, or it has so many
+/// brackets that the parser would need too much memory. This is for other code that uses the same parser.
 pub(crate) fn refuse(text: &str, limits: &Limits) -> Option<Problem> {
     source::check(text, limits)
 }

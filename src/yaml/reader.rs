@@ -1,11 +1,9 @@
 //! Builds the document from the parser's events.
 //!
-//! The parser's markers count characters, and do not always cover what a
-//! person would point at: a quoted scalar's span runs on over blanks and a
-//! comment behind it, a block scalar's starts at its first line of content, a
-//! list's that is not indented behind its first dash, and block collections end
-//! where the next token begins. So the reader keeps a cursor behind what it has
-//! read, and finds those places by scanning on from there.
+//! The parser's markers count characters, and do not always cover what a person would point at. A quoted scalar's span
+//! includes blanks and a comment behind it. A block scalar's span starts at its first line of content, and that of a
+//! list without indentation behind its first dash. Block collections end where the next token begins. So the reader
+//! keeps a cursor behind what it has read, and finds the exact places by scanning from there.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -19,13 +17,12 @@ use super::spans::{Entry, Kind, Node};
 use super::syntax::{self, Scene};
 use super::{Document, Limits, Problem, ProblemKind, Span, Spans};
 
-/// Enough for any person, and a bound on the work they cost.
+/// More problems than any person wants to see; it also limits the work they cost.
 const MOST_PROBLEMS: usize = 100;
 
 /// Reads a text that has passed [`source::check`].
 pub(super) fn read(text: &str, limits: &Limits) -> Result<Document, Vec<Problem>> {
-    // Without a break behind the last line, the parser miscounts the ones that
-    // end a block scalar.
+    // Without a line break at the end, the parser miscounts the line breaks that end a block scalar.
     let terminated = if text.ends_with(['\n', '\r']) {
         Cow::Borrowed(text)
     } else {
@@ -79,7 +76,7 @@ enum Body {
 }
 
 struct Key {
-    /// `None` when the key was refused: its value is read, then dropped.
+    /// `None` when the key was refused. Its value is still read, and then dropped.
     name: Option<String>,
     span: Span,
 }
@@ -473,8 +470,8 @@ impl<'t> Reader<'t> {
 
     fn fail(&mut self, error: &ScanError) -> ControlFlow<()> {
         let at = self.source.byte(error.marker().index());
-        // Most often a text that begins with `*`. The parser has stepped over
-        // the alias, so the pass goes on as if the name were known.
+        // Most often this is a text that begins with `*`. The parser has stepped over the alias, so reading continues
+        // as if the name were known.
         if error.info().contains("unknown anchor") {
             let rest = self.source.rest(at);
             let ends = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}');
@@ -528,7 +525,7 @@ impl<'t> Reader<'t> {
 
 fn text_value(text: Cow<'_, str>) -> Value {
     let mut text = text.into_owned();
-    // The parser reserves far more than a short text needs.
+    // The parser reserves far more memory than a short text needs.
     text.shrink_to_fit();
     Value::String(text)
 }
@@ -538,7 +535,7 @@ fn not_text(span: &Span, message: &str) -> Problem {
         .help("use plain or quoted text on one line as the key")
 }
 
-/// A name cut to a length fit for a message.
+/// A name, shortened to fit into a message.
 fn shortened(name: &str) -> Cow<'_, str> {
     const MOST: usize = 60;
     match name.char_indices().nth(MOST) {

@@ -14,11 +14,11 @@ pub(crate) enum Plain {
     NonFinite,
     /// A float that loses digits; this is what is left of it.
     Inexact(Number),
-    /// Anything else is text.
+    /// Anything else: text.
     Text,
 }
 
-/// Types a plain scalar.
+/// Finds the type of a plain scalar.
 pub(crate) fn classify(text: &str) -> Plain {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Plain::Null,

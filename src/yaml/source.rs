@@ -17,7 +17,7 @@ pub(super) fn trimmed(text: &str) -> &str {
     text.trim_end_matches([' ', '\t', '\n', '\r'])
 }
 
-/// What can be told wrong about the text before it is parsed.
+/// The mistakes in the text that can be found before it is parsed.
 pub(super) fn check(text: &str, limits: &Limits) -> Option<Problem> {
     too_large(text, limits)
         .or_else(|| control_character(text))
@@ -48,10 +48,10 @@ fn control_character(text: &str) -> Option<Problem> {
     Some(Problem::new(ProblemKind::Syntax, at..at + 1, message).help(help))
 }
 
-/// The parser keeps a whole bracketed collection in memory, as tokens many
-/// times the size of their text, before it tells of the first. So the tokens
-/// are bounded beforehand, by counting the characters that may be one. Some of
-/// those stand in texts, so a low limit is left to the count of the true parts.
+/// The parser keeps a whole bracketed collection in memory, as tokens many times the size of their text, before it
+/// reports the first one. So the number of tokens is limited beforehand, by counting the characters that may be one.
+/// Some of those characters are inside texts, so this only enforces a high limit. A low limit is left to the count of
+/// the real parts.
 fn too_many_indicators(text: &str, limits: &Limits) -> Option<Problem> {
     const ALWAYS_ALLOWED: usize = 50_000;
     let most = limits.nodes.max(ALWAYS_ALLOWED);

@@ -19,8 +19,8 @@ pub(super) struct Node {
 pub(super) enum Kind {
     /// A plain or quoted scalar; the first character tells which.
     Inline,
-    /// A literal or folded scalar whose lines are indented by so many spaces;
-    /// `usize::MAX` when all of them are empty.
+    /// A literal or folded scalar whose lines are indented by this many spaces; `usize::MAX` when all of them are
+    /// empty.
     Block {
         indent: usize,
     },
@@ -35,7 +35,7 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
-/// How far a pointer leads.
+/// How far a pointer could be followed.
 struct Walk<'s> {
     node: &'s Node,
     key: Option<&'s Span>,
@@ -71,9 +71,8 @@ impl Spans {
     /// Where the byte `offset` of the string value at the pointer stands in
     /// `text`, which must be the text that was read.
     ///
-    /// Escapes, line folding and indentation are reckoned with. The value's
-    /// length leads to the end of its content. For anything beyond, for
-    /// collections and for a missing value, the start of the nearest value.
+    /// Escapes, line folding and indentation are taken into account. The value's length gives the end of its content.
+    /// Anything beyond, a collection or a missing value gives the start of the nearest value.
     pub fn inside(&self, text: &str, pointer: &str, offset: usize) -> usize {
         let walk = self.walk(pointer);
         let span = &walk.node.span;

@@ -4,7 +4,7 @@
 use super::source::{Source, trimmed};
 use super::{Problem, ProblemKind, Span, unfold};
 
-/// What is known when the parser gives up.
+/// What is known when the parser stops.
 pub(super) struct Scene<'s> {
     pub(super) source: &'s Source<'s>,
     /// Where the parser was, or the start of the scalar it was in.
@@ -20,7 +20,7 @@ pub(super) struct Scene<'s> {
 
 type Explanation = fn(&Scene) -> Problem;
 
-/// By a part of the parser's own message; the first that fits is used.
+/// Each explains a part of the parser's own message. The first that matches is used.
 const EXPLANATIONS: &[(&str, Explanation)] = &[
     ("recursion limit", |scene| too_deep(scene.here())),
     ("found a tab", tab),
@@ -46,7 +46,7 @@ const EXPLANATIONS: &[(&str, Explanation)] = &[
     ("trailing content after double-quoted", after_quote),
     ("sequence entries are not allowed", dash_in_line),
     ("mapping keys are not allowed", |scene| {
-        scene.quote_it("a `? ` cannot stand here")
+        scene.quote_it("a `? ` is not allowed here")
     }),
     ("did not find expected key", expected_key),
     ("did not find expected '-'", expected_dash),
@@ -283,7 +283,7 @@ fn stray_colon(scene: &Scene) -> Problem {
     let text = scalar.clone().and_then(|span| scene.source.text.get(span));
     let colon = scene.here();
     let (Some(scalar), Some(text)) = (scalar, text) else {
-        return scene.quote_it("a colon cannot stand here");
+        return scene.quote_it("a colon is not allowed here");
     };
     if !text.contains('\n') {
         return scene
@@ -312,7 +312,7 @@ fn stray_colon(scene: &Scene) -> Problem {
 /// Something unexpected inside brackets.
 fn bracketed(scene: &Scene) -> Problem {
     let Some(open) = scene.open_bracket() else {
-        return scene.quote_it("this cannot stand here");
+        return scene.quote_it("this is not allowed here");
     };
     let (opening, closing) = match scene.source.at(open) {
         Some(b'{') => ('{', '}'),
@@ -334,7 +334,7 @@ fn bracketed(scene: &Scene) -> Problem {
             .help(format!(
                 "close it with `{closing}`, or separate its parts with commas"
             ))
-            .related(here, "this cannot stand inside the brackets");
+            .related(here, "this is not allowed inside the brackets");
     }
     scene
         .problem(here, format!("expected `,` or `{closing}` here"))
@@ -403,14 +403,14 @@ fn expected_key(scene: &Scene) -> Problem {
             .help("indent it below the key it belongs to, and give that key no other value");
     }
     if scene.line_first() < scene.at {
-        return scene.quote_it("this cannot stand behind the value before it");
+        return scene.quote_it("this is not allowed behind the value before it");
     }
     indentation(scene)
 }
 
 fn expected_dash(scene: &Scene) -> Problem {
     if scene.line_first() < scene.at {
-        return scene.quote_it("this cannot stand behind the item before it");
+        return scene.quote_it("this is not allowed behind the item before it");
     }
     let list = scene.innermost.unwrap_or(scene.at);
     if scene.column(list) != scene.column(scene.at) {

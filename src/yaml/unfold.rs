@@ -2,7 +2,7 @@
 
 use super::Span;
 
-/// One character of a scalar's value and the source text it was written as.
+/// One character of a scalar's value, and the source text that stands for it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Piece {
     pub(super) character: char,
@@ -72,7 +72,7 @@ impl<'t> Walker<'t> {
         self.pieces.push(Piece { character, source });
     }
 
-    /// Takes so many bytes of source as one character.
+    /// Reads this many bytes of source as one character.
     fn take(&mut self, bytes: usize, character: char) {
         let source = self.at..self.at + bytes;
         self.at = source.end;
@@ -90,7 +90,7 @@ impl<'t> Walker<'t> {
         self.at += rest.find(|c| !wanted(c)).unwrap_or(rest.len());
     }
 
-    /// Steps over the line break here, if any, and tells where it was.
+    /// Steps over the line break here, if there is one, and returns where it was.
     fn line_break(&mut self) -> Option<Span> {
         let length = match self.peek()? {
             '\r' if self.rest().starts_with("\r\n") => 2,
@@ -142,7 +142,7 @@ impl<'t> Walker<'t> {
         let mut breaks = Vec::new();
         loop {
             self.skip_while(is_blank);
-            // The parser lets a comment behind a tab pass for an empty line.
+            // The parser treats a comment behind a tab as an empty line.
             if quote.is_none() && self.rest().starts_with('#') {
                 self.skip_while(|c| !is_break(c));
             }
@@ -178,7 +178,7 @@ impl<'t> Walker<'t> {
         self.skip_while(|c| !is_break(c));
         self.line_break();
 
-        // The break after the line before, and those of the empty lines since.
+        // The line break after the previous line, and those of the empty lines since.
         let mut after_line: Option<Span> = None;
         let mut empty_lines = self.empty_block_lines(indent);
         let mut was_blank = false;
@@ -246,9 +246,8 @@ fn is_document_marker(rest: &str) -> bool {
     after.is_some_and(|after| after.chars().next().is_none_or(|c| c.is_ascii_whitespace()))
 }
 
-/// The length of an escape sequence behind its backslash, and what it means.
-/// One that YAML does not know, which the parser refuses, means its first
-/// character.
+/// The length of an escape sequence behind its backslash, and its meaning. If YAML does not know the sequence, which
+/// the parser refuses, its meaning is its first character.
 fn escaped(rest: &str) -> (usize, char) {
     let first = rest.chars().next().unwrap_or('\\');
     let simple = match first {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::support::{Fake, Manner, Output, Reply, Request, Workspace, output};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use toolrun::{Catalog, Engine, Error, ErrorKind, Secret, Tool};
+use toolrun::{Call, Catalog, Engine, Error, ErrorKind, Secret, Tool};
 use url::Url;
 
 const GET: &str = "request: { method: GET, path: /probe }";
@@ -94,7 +94,10 @@ async fn a_token_is_asked_for_once_and_used_until_it_expires() {
     );
     let (engine, tool) = (engine(), tool(&workspace, "get-probe"));
     for _ in 0..3 {
-        engine.call(&tool, json!({})).await.expect("an answer");
+        engine
+            .call(Call::new(&tool, json!({})))
+            .await
+            .expect("an answer");
     }
     assert_eq!(authorizations(&fake), ["Bearer token-number-1"; 3]);
     let [request] = token_requests(&fake).try_into().expect("one");
@@ -126,7 +129,7 @@ async fn the_secret_may_go_into_the_body_and_the_token_elsewhere() {
          name: X-Token, prefix: '', response: { access_token: $.data.key }",
     );
     engine()
-        .call(&tool(&workspace, "get-probe"), json!({}))
+        .call(Call::new(&tool(&workspace, "get-probe"), json!({})))
         .await
         .expect("an answer");
     let body = String::from_utf8(token_requests(&fake)[0].body.clone()).unwrap();
@@ -143,11 +146,14 @@ async fn fifty_calls_with_an_expired_token_ask_for_one() {
     let fake = numbered(0, |_| Reply::ok());
     let workspace = oauth(&fake, "");
     let (engine, tool) = (Arc::new(engine()), tool(&workspace, "get-probe"));
-    engine.call(&tool, json!({})).await.expect("an answer");
+    engine
+        .call(Call::new(&tool, json!({})))
+        .await
+        .expect("an answer");
     let calls: Vec<_> = (0..50)
         .map(|_| {
             let (engine, tool) = (Arc::clone(&engine), Arc::clone(&tool));
-            tokio::spawn(async move { engine.call(&tool, json!({})).await })
+            tokio::spawn(async move { engine.call(Call::new(&tool, json!({}))).await })
         })
         .collect();
     for call in calls {
@@ -170,7 +176,7 @@ async fn fifty_calls_share_a_refusal_too() {
     let calls: Vec<_> = (0..50)
         .map(|_| {
             let (engine, tool) = (Arc::clone(&engine), Arc::clone(&tool));
-            tokio::spawn(async move { engine.call(&tool, json!({})).await })
+            tokio::spawn(async move { engine.call(Call::new(&tool, json!({}))).await })
         })
         .collect();
     for call in calls {
@@ -185,10 +191,19 @@ async fn an_expired_token_is_renewed() {
     let fake = numbered(1, |_| Reply::ok());
     let (engine, workspace) = (engine(), oauth(&fake, ""));
     let tool = tool(&workspace, "get-probe");
-    engine.call(&tool, json!({})).await.expect("an answer");
-    engine.call(&tool, json!({})).await.expect("an answer");
+    engine
+        .call(Call::new(&tool, json!({})))
+        .await
+        .expect("an answer");
+    engine
+        .call(Call::new(&tool, json!({})))
+        .await
+        .expect("an answer");
     tokio::time::sleep(Duration::from_millis(1000)).await;
-    engine.call(&tool, json!({})).await.expect("an answer");
+    engine
+        .call(Call::new(&tool, json!({})))
+        .await
+        .expect("an answer");
     assert_eq!(
         authorizations(&fake),
         [
@@ -207,11 +222,11 @@ async fn a_token_that_is_not_known_any_more_is_renewed_once() {
     });
     let (engine, workspace) = (engine(), oauth(&fake, ""));
     engine
-        .call(&tool(&workspace, "get-probe"), json!({}))
+        .call(Call::new(&tool(&workspace, "get-probe"), json!({})))
         .await
         .expect("an answer");
     engine
-        .call(&tool(&workspace, "get-probe"), json!({}))
+        .call(Call::new(&tool(&workspace, "get-probe"), json!({})))
         .await
         .expect("an answer");
     assert_eq!(token_requests(&fake).len(), 2);
@@ -229,7 +244,9 @@ async fn a_token_that_is_not_known_any_more_is_renewed_once() {
 async fn a_second_refusal_is_the_answer() {
     let fake = numbered(3600, |_| Reply::json(401, &json!({ "error": "no" })));
     let (engine, workspace) = (engine(), oauth(&fake, ""));
-    let outcome = engine.call(&tool(&workspace, "get-probe"), json!({})).await;
+    let outcome = engine
+        .call(Call::new(&tool(&workspace, "get-probe"), json!({})))
+        .await;
     assert!(matches!(outcome, Err(Error::Upstream(upstream)) if upstream.status == 401));
     assert_eq!(
         (token_requests(&fake).len(), authorizations(&fake).len()),
@@ -267,14 +284,20 @@ async fn a_refresh_token_that_is_replaced_is_not_used_again() {
     workspace.tool("get-probe", "read", GET);
     let engine = engine();
     let tool = tool(&workspace, "get-probe");
-    engine.call(&tool, json!({})).await.expect("an answer");
-    engine.call(&tool, json!({})).await.expect("an answer");
+    engine
+        .call(Call::new(&tool, json!({})))
+        .await
+        .expect("an answer");
+    engine
+        .call(Call::new(&tool, json!({})))
+        .await
+        .expect("an answer");
     assert_eq!(
         authorizations(&fake),
         ["Bearer token-number-1", "Bearer token-number-2"]
     );
     let error = engine
-        .call(&tool, json!({}))
+        .call(Call::new(&tool, json!({})))
         .await
         .expect_err("refresh-2 is not known");
     assert_eq!(error.kind(), ErrorKind::Secret);
@@ -371,7 +394,7 @@ async fn a_stand_in_gives_the_token_too() {
     workspace.tool("get-probe", "read", GET);
     let engine = engine().with_stand_in(Url::parse(&fake.origin()).unwrap());
     engine
-        .call(&tool(&workspace, "get-probe"), json!({}))
+        .call(Call::new(&tool(&workspace, "get-probe"), json!({})))
         .await
         .expect("an answer");
     assert_eq!(fake.targets(), ["/token", "/v1/probe"]);
@@ -470,10 +493,10 @@ async fn the_origin_that_comes_with_the_token_is_called() {
     });
     let workspace = instance(&login, "any");
     let (engine, tool) = (engine(), tool(&workspace, "get-probe"));
-    let plan = engine.plan(&tool, json!({})).unwrap();
+    let plan = engine.plan(&Call::new(&tool, json!({}))).unwrap();
     assert_eq!(plan.masked_url(), "{token.instance_url}/services/probe");
     let outcome = engine
-        .call_all(&tool, json!({}), Default::default())
+        .call_all(Call::new(&tool, json!({})))
         .await
         .expect("pages");
     assert_eq!(outcome.pages, 3);
@@ -509,7 +532,7 @@ async fn the_origin_that_comes_with_the_token_lies_within_its_domains() {
         )]);
         let workspace = instance(&login, "[example.com]");
         let error = engine()
-            .call(&tool(&workspace, "get-probe"), json!({}))
+            .call(Call::new(&tool(&workspace, "get-probe"), json!({})))
             .await
             .expect_err(told);
         assert!(error.to_string().contains(why), "{told}: {error}");
@@ -517,7 +540,7 @@ async fn the_origin_that_comes_with_the_token_lies_within_its_domains() {
     let login = Fake::script([Reply::json(200, &json!({ "access_token": "token-1234" }))]);
     let workspace = instance(&login, "[example.com]");
     let error = engine()
-        .call(&tool(&workspace, "get-probe"), json!({}))
+        .call(Call::new(&tool(&workspace, "get-probe"), json!({})))
         .await
         .expect_err("nothing");
     assert!(error.to_string().contains("token.instance_url"), "{error}");
@@ -582,7 +605,10 @@ async fn a_setting_may_be_the_whole_origin_where_the_service_says_so() {
     );
     let tool = tool(&workspace, "get-probe");
     let engine = Engine::new().with_setting("account", format!("{}/gitlab/", fake.origin()));
-    engine.call(&tool, json!({})).await.expect("an answer");
+    engine
+        .call(Call::new(&tool, json!({})))
+        .await
+        .expect("an answer");
     assert_eq!(fake.targets(), ["/gitlab/api/probe"]);
     for bad in [
         "https://10.0.0.1",
@@ -591,7 +617,10 @@ async fn a_setting_may_be_the_whole_origin_where_the_service_says_so() {
         "x",
     ] {
         let engine = Engine::new().with_setting("account", bad);
-        assert!(engine.call(&tool, json!({})).await.is_err(), "{bad}");
+        assert!(
+            engine.call(Call::new(&tool, json!({}))).await.is_err(),
+            "{bad}"
+        );
     }
 }
 
@@ -662,7 +691,7 @@ retry: { max_attempts: 2, base_delay: 20ms, max_delay: 1s }";
         "request: { method: PUT, path: /probe, body: { json: { a: 1 } } }",
     );
     engine()
-        .call(&tool(&workspace, "put-probe"), json!({}))
+        .call(Call::new(&tool(&workspace, "put-probe"), json!({})))
         .await
         .expect("an answer");
     let [first, second] = fake.requests().try_into().expect("two tries");
@@ -736,7 +765,7 @@ async fn a_session_token_that_is_not_set_is_left_out() {
     );
     workspace.tool("get-probe", "read", GET);
     engine()
-        .call(&tool(&workspace, "get-probe"), json!({}))
+        .call(Call::new(&tool(&workspace, "get-probe"), json!({})))
         .await
         .expect("an answer");
     let request = fake.only_request();
@@ -781,7 +810,7 @@ async fn a_signed_request_follows_no_redirect() {
     );
     workspace.tool("get-probe", "read", GET);
     let error = engine()
-        .call(&tool(&workspace, "get-probe"), json!({}))
+        .call(Call::new(&tool(&workspace, "get-probe"), json!({})))
         .await
         .expect_err("a redirect");
     assert_eq!(error.kind(), ErrorKind::Policy);

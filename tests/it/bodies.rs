@@ -8,7 +8,7 @@ use crate::support::{Fake, Manner, Reply, Request, Workspace, output};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 use toolrun::check::examples;
-use toolrun::{Catalog, Engine, Error, ErrorKind, Files, Tool};
+use toolrun::{Access, Call, Catalog, Engine, Error, ErrorKind, Files, Tool};
 
 /// A body as a descriptor says it, and what becomes of it.
 struct Row {
@@ -384,18 +384,19 @@ fn in_braces(body: &str) -> String {
     }
 }
 
-fn engine(workspace: &Workspace) -> Engine {
-    Engine::new()
-        .with_consent(toolrun::format::Access::Write)
-        .with_files(Files::Below(workspace.path().to_owned()))
+fn below(workspace: &Workspace) -> Files {
+    Files::Below(workspace.path().to_owned())
 }
 
-fn call(engine: &Engine, tool: &Tool, args: &Value) -> Result<Value, Error> {
+fn call(files: Files, tool: &Arc<Tool>, args: &Value) -> Result<Value, Error> {
+    let call = Call::new(tool, args.clone())
+        .consent(Access::Write)
+        .files(files);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let outcome = runtime.block_on(engine.call(tool, args.clone()))?;
+    let outcome = runtime.block_on(Engine::new().call(call))?;
     Ok(outcome.output.value().unwrap())
 }
 
@@ -437,7 +438,7 @@ fn bodies_arrive_as_they_are_described() {
     for row in rows() {
         let workspace = probe_for(&fake.origin(), &in_braces(row.body), &row.args);
         let tool = tool(&workspace);
-        if let Err(error) = call(&engine(&workspace), &tool, &row.args) {
+        if let Err(error) = call(below(&workspace), &tool, &row.args) {
             panic!("{}: {error}", row.name);
         }
         let request = fake.requests().pop().expect("a request");
@@ -457,7 +458,9 @@ fn bodies_are_shown_and_compared_in_one_form() {
     for row in rows() {
         let workspace = probe_for("https://probe.test", &in_braces(row.body), &row.args);
         let tool = tool(&workspace);
-        let plan = Engine::new().plan(&tool, row.args.clone()).expect("a plan");
+        let plan = Engine::new()
+            .plan(&Call::new(&tool, row.args.clone()))
+            .expect("a plan");
         assert_eq!(plan.view().body, row.shown, "{}", row.name);
         let request =
             json!({ "method": "POST", "url": "https://probe.test/probe", "body": row.shown });
@@ -478,7 +481,7 @@ fn curl_sends_the_same_bytes() {
     let fake = Fake::start(|_| Reply::ok());
     for row in rows() {
         let workspace = probe_for(&fake.origin(), &in_braces(row.body), &row.args);
-        let plan = Engine::new().plan(&tool(&workspace), row.args.clone());
+        let plan = Engine::new().plan(&Call::new(&tool(&workspace), row.args.clone()));
         let command = plan.expect("a plan").to_curl();
         let output = Command::new("sh")
             .args([
@@ -528,7 +531,9 @@ fn the_text_of_a_dry_run_is_that_of_the_request() {
         ),
     ] {
         let workspace = probe_for("https://probe.test", &in_braces(body), &args);
-        let plan = Engine::new().plan(&tool(&workspace), args).expect("a plan");
+        let plan = Engine::new()
+            .plan(&Call::new(&tool(&workspace), args))
+            .expect("a plan");
         let text = plan.to_http();
         let (_, shown) = text.split_once("content-type").expect("a content type");
         assert_eq!(format!("content-type{shown}"), expected, "{body}");
@@ -546,7 +551,7 @@ fn a_body_that_is_one_absent_value_is_none() {
         "bytes: { file: '{{ x }}' }",
     ] {
         let workspace = probe(&fake.origin(), &in_braces(body));
-        call(&engine(&workspace), &tool(&workspace), &json!({})).expect("a call");
+        call(below(&workspace), &tool(&workspace), &json!({})).expect("a call");
         let request = fake.requests().pop().expect("a request");
         assert_eq!(request.header("content-type"), None, "{body}");
         assert_eq!(request.header("content-length"), Some("0"), "{body}");
@@ -589,12 +594,12 @@ fn values_that_have_no_form_are_told_before_anything_is_sent() {
         (
             "form: { a: '{{ x }}' }",
             json!([{ "b": 1 }]),
-            "form `a`: an object cannot stand as one value; `style: indexed` writes lists of objects",
+            "form `a`: an object cannot be written as one value; `style: indexed` writes lists of objects",
         ),
         (
             "text: '{{ x }}'",
             json!({}),
-            "body: an object has no text form",
+            "body: an object cannot be written as text",
         ),
         (
             "bytes: { base64: '{{ x }}' }",
@@ -614,7 +619,7 @@ fn values_that_have_no_form_are_told_before_anything_is_sent() {
         (
             "multipart: { a: '{{ x }}' }",
             json!([[1]]),
-            "part `a`: an array has no text form",
+            "part `a`: an array cannot be written as text",
         ),
         (
             "multipart: { a: { value: 1, content_type: '{{ x }}' } }",
@@ -634,7 +639,7 @@ fn values_that_have_no_form_are_told_before_anything_is_sent() {
     ] {
         let workspace = probe(&fake.origin(), &in_braces(body));
         let error =
-            call(&engine(&workspace), &tool(&workspace), &json!({ "x": x })).expect_err("no form");
+            call(below(&workspace), &tool(&workspace), &json!({ "x": x })).expect_err("no form");
         assert_eq!(
             (error.kind(), error.to_string()),
             (
@@ -665,8 +670,7 @@ fn local_files_are_read_only_where_that_was_allowed() {
         (below, "nothing.txt", Err(ErrorKind::Usage)),
     ] {
         let sent = fake.requests().len();
-        let engine = engine(&workspace).with_files(files);
-        let outcome = call(&engine, &tool, &json!({ "x": path }));
+        let outcome = call(files, &tool, &json!({ "x": path }));
         match expected {
             Ok(text) => {
                 outcome.expect("a call");
@@ -678,8 +682,7 @@ fn local_files_are_read_only_where_that_was_allowed() {
             }
         }
     }
-    let denied = Engine::new().with_consent(toolrun::format::Access::Write);
-    let error = call(&denied, &tool, &json!({ "x": "out.txt" })).expect_err("no call");
+    let error = call(Files::default(), &tool, &json!({ "x": "out.txt" })).expect_err("no call");
     assert_eq!(error.kind(), ErrorKind::Policy);
 }
 
@@ -729,9 +732,9 @@ fn an_idempotency_key_is_new_for_each_call_and_the_same_on_each_retry() {
         &fake.origin(),
         "idempotency_key: { header: Idempotency-Key }, body: { multipart: { a: '{{ x }}' } }",
     );
-    let (engine, tool) = (engine(&workspace), tool(&workspace));
+    let (files, tool) = (below(&workspace), tool(&workspace));
     for _ in 0..2 {
-        call(&engine, &tool, &json!({ "x": 1 })).expect("a call");
+        call(files.clone(), &tool, &json!({ "x": 1 })).expect("a call");
     }
     let seen: Vec<(String, String)> = fake
         .requests()
@@ -756,7 +759,9 @@ fn an_idempotency_key_is_new_for_each_call_and_the_same_on_each_retry() {
 fn an_idempotency_key_is_shown_by_what_it_is() {
     let workspace = probe("https://probe.test", "idempotency_key: { header: X-Key }");
     let tool = tool(&workspace);
-    let plan = Engine::new().plan(&tool, json!({})).expect("a plan");
+    let plan = Engine::new()
+        .plan(&Call::new(&tool, json!({})))
+        .expect("a plan");
     let shown = ("x-key".to_owned(), "{uuid}".to_owned());
     assert!(plan.view().headers.contains(&shown));
     assert!(plan.to_http().contains("x-key: {uuid}\n"));
@@ -776,7 +781,7 @@ fn without_a_key_a_post_is_sent_once_unless_it_says_so() {
     ] {
         let fake = Fake::script([Reply::new(503, "text/plain", "").with("retry-after", "0")]);
         let workspace = probe(&fake.origin(), more);
-        call(&engine(&workspace), &tool(&workspace), &json!({})).expect_err("503");
+        call(below(&workspace), &tool(&workspace), &json!({})).expect_err("503");
         assert_eq!(fake.requests().len(), tries, "{more}");
     }
 }
@@ -802,7 +807,7 @@ fn graphql_errors_are_errors_of_the_service() {
         let fake = Fake::script([Reply::json(200, &answer)]);
         let workspace = probe(&fake.origin(), "body: { graphql: { query: '{ a }' } }");
         match (
-            call(&engine(&workspace), &tool(&workspace), &json!({})),
+            call(below(&workspace), &tool(&workspace), &json!({})),
             expected,
         ) {
             (Ok(output), None) => assert_eq!(output, answer),

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::json;
 use toolrun::sign::{AuthList, SecretStore};
-use toolrun::{Catalog, Engine, Secret};
+use toolrun::{Call, Catalog, Engine, Secret};
 
 /// What is looked for: a part of the secret that most encodings leave whole.
 const CANARY: &str = "CANARY7f3b9c";
@@ -576,12 +576,15 @@ async fn values_of_the_library_do_not_show_the_secret() {
             let engine = Engine::new().with_secret("SECRET", Secret::new(SECRET));
             engine.with_secret("secret.txt", Secret::new(SECRET))
         };
-        let plan = engine().plan(&tool, json!({})).expect("a plan");
-        let outcome = engine().call(&tool, json!({})).await.expect("an answer");
+        let plan = engine().plan(&Call::new(&tool, json!({}))).expect("a plan");
+        let outcome = engine()
+            .call(Call::new(&tool, json!({})))
+            .await
+            .expect("an answer");
         let stand_in = refusing.origin().parse().expect("a URL");
         let refused = engine()
             .with_stand_in(stand_in)
-            .call(&tool, json!({}))
+            .call(Call::new(&tool, json!({})))
             .await;
         let refused = refused.expect_err("a refusal");
         let mut store = SecretStore::default();

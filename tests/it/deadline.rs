@@ -150,10 +150,12 @@ async fn a_deadline_of_the_library_bounds_all_calls() {
     let workspace = probe(&fake.origin(), "", GET);
     let catalog = toolrun::Catalog::empty().with_folder(workspace.descriptors());
     let tool = catalog.tool("get-probe").unwrap();
-    let engine = toolrun::Engine::new().with_deadline(Duration::from_millis(300), Instant::now());
-    engine.call(&tool, json!({})).await.expect("in time");
+    let engine = toolrun::Engine::new();
+    let call = toolrun::Call::new(&tool, json!({}));
+    let call = call.deadline(Duration::from_millis(300), Instant::now());
+    engine.call(call.clone()).await.expect("in time");
     tokio::time::sleep(Duration::from_millis(350)).await;
-    let error = engine.call(&tool, json!({})).await.expect_err("too late");
+    let error = engine.call(call).await.expect_err("too late");
     assert_eq!(error.kind(), toolrun::ErrorKind::Network);
     fake.only_request();
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::support::{Fake, Manner, Output, Reply, Workspace, assert_tells, output};
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use toolrun::send::Destination;
-use toolrun::{Catalog, Engine, Error};
+use toolrun::send::SendError;
+use toolrun::{Call, Catalog, Destination, Engine, Error};
 
 const TOOL: &str = "
 params: { properties: { id: { type: string, default: a } } }
@@ -357,14 +357,26 @@ async fn a_program_says_where_to() {
     let catalog = Catalog::empty().with_folder(workspace.descriptors());
     let tool = catalog.tool("get-file").unwrap();
     let engine = Engine::new();
-    let refused = engine.call(&tool, json!({})).await.unwrap_err();
+    let refused = engine.call(Call::new(&tool, json!({}))).await.unwrap_err();
     assert!(matches!(refused, Error::NoDestination { .. }), "{refused}");
     let to = Destination::new(workspace.path().join("a"));
-    let outcome = engine.download(&tool, json!({}), &to).await.unwrap();
+    let outcome = engine
+        .download(Call::new(&tool, json!({})), &to)
+        .await
+        .unwrap();
     assert_eq!(outcome.output.value().unwrap()["bytes"], 3);
-    let refused = engine.download(&tool, json!({}), &to).await.unwrap_err();
-    assert!(matches!(refused, Error::Destination { .. }), "{refused}");
+    let refused = engine
+        .download(Call::new(&tool, json!({})), &to)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(refused, Error::Send(SendError::Destination { .. })),
+        "{refused}"
+    );
     let to = to.overwriting();
-    engine.download(&tool, json!({}), &to).await.unwrap();
+    engine
+        .download(Call::new(&tool, json!({})), &to)
+        .await
+        .unwrap();
     assert_eq!(fake.requests().len(), 2);
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use toolrun::{Catalog, Engine};
+use toolrun::{Call, Catalog, Engine};
 
 use crate::support::{Fake, Reply, Workspace};
 
@@ -43,11 +43,11 @@ async fn a_slow_secret_holds_up_no_other_service() {
     let started = Instant::now();
     let (slow, quick) = tokio::join!(
         async {
-            engine.call(&slow, json!({})).await.unwrap();
+            engine.call(Call::new(&slow, json!({}))).await.unwrap();
             started.elapsed()
         },
         async {
-            engine.call(&quick, json!({})).await.unwrap();
+            engine.call(Call::new(&quick, json!({}))).await.unwrap();
             started.elapsed()
         },
     );

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Fake, Manner, Output, Reply, Request, Workspace, assert_tells, output};
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use toolrun::send::Event;
-use toolrun::{Catalog, Engine, Error};
+use toolrun::{Access, Call, Catalog, Engine, Error, Event};
 
 const SERVICE: &str = "
 settings: { version: { default: \"7\" } }
@@ -150,7 +149,7 @@ fn the_place_of_a_job_may_come_with_the_first_response() {
         ("/other", 5, "leaves the service's base path"),
         ("../x", 5, "leaves the service's base path"),
         ("http://u:p@HOST/api/x", 5, "carries credentials"),
-        ("", 9, "names no URL"),
+        ("", 9, "does not give the job's URL"),
     ] {
         let fake = Fake::start(move |request| {
             let host = request.header("host").unwrap_or_default();
@@ -457,7 +456,7 @@ fn an_interrupt_says_what_becomes_of_a_job_that_goes_on() {
         (
             TOOL.replace(cancel, ""),
             state("running"),
-            ["goes on at the service", "/jobs/j%2F1/n?v=7"],
+            ["still running at the service", "/jobs/j%2F1/n?v=7"],
         ),
         (
             TOOL.to_owned(),
@@ -518,15 +517,14 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
     let tool = catalog.tool("run-job").unwrap();
     let events: Arc<Mutex<Vec<u32>>> = Arc::default();
     let seen = Arc::clone(&events);
-    let engine = Engine::new()
-        .with_secret("TOKEN", toolrun::Secret::new("made-up-token"))
-        .with_consent(toolrun::format::Access::Write)
-        .with_observer(move |event| {
-            if let Event::Waiting { polls, .. } = event {
-                seen.lock().unwrap().push(polls);
-            }
-        });
-    let job = engine.start(&tool, json!({ "name": "n" })).await.unwrap();
+    let engine = Engine::new().with_secret("TOKEN", toolrun::Secret::new("made-up-token"));
+    let call = Call::new(&tool, json!({ "name": "n" })).consent(Access::Write);
+    let watched = call.clone().observer(move |_, event| {
+        if let Event::Waiting { polls, .. } = event {
+            seen.lock().unwrap().push(polls);
+        }
+    });
+    let job = engine.start(watched).await.unwrap();
     assert_eq!(job.first().body.value().unwrap()["id"], "j/1");
     // Whoever stops waiting sends nothing more.
     let waiting = tokio::time::timeout(Duration::from_millis(50), job.wait());
@@ -543,17 +541,14 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
         Some(json!("j/1"))
     );
     assert_eq!(
-        last.output(&tool).unwrap().value().unwrap()["result"],
+        last.output().unwrap().value().unwrap()["result"],
         json!([1])
     );
     assert!(events.lock().unwrap().len() >= 3);
     // A call does both.
-    let outcome = engine.call(&tool, json!({ "name": "n" })).await.unwrap();
+    let outcome = engine.call(call.clone()).await.unwrap();
     assert_eq!(outcome.output.value().unwrap()["job"], "j/1");
-    let all = engine
-        .call_all(&tool, json!({ "name": "n" }), Default::default())
-        .await
-        .unwrap();
+    let all = engine.call_all(call).await.unwrap();
     assert_eq!(
         (all.pages, &all.output.value().unwrap()["name"]),
         (1, &json!("n"))
@@ -565,10 +560,10 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
         "request: { method: GET, path: /probe }",
     );
     let probe = catalog.tool("get-probe").unwrap();
-    let job = engine.start(&probe, json!({ "no": 1 })).await;
+    let job = engine.start(Call::new(&probe, json!({ "no": 1 }))).await;
     let refused = job.map(|_| ()).unwrap_err();
     assert!(matches!(refused, Error::Arguments { .. }), "{refused}");
-    let job = engine.start(&probe, json!({})).await.unwrap();
+    let job = engine.start(Call::new(&probe, json!({}))).await.unwrap();
     assert_eq!(
         (job.url(), job.wait().await.unwrap().is_none()),
         (None, true)

@@ -25,6 +25,7 @@ mod house;
 mod import;
 mod jobs;
 mod jsonpath_compliance;
+mod library;
 mod licences;
 mod mask;
 mod memory;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pretty_assertions::assert_eq;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
-use toolrun::{Catalog, Engine, Tool};
+use toolrun::{Call, Catalog, Engine, Tool};
 
 /// A row: what it shows, the descriptor's part as YAML, and the request.
 struct Row {
@@ -73,7 +73,7 @@ impl Row {
         for (name, value) in self.part("set") {
             engine = engine.with_setting(name, value.as_str().expect("a text"));
         }
-        let plan = match engine.plan(&self.tool(), Value::Object(self.part("args"))) {
+        let plan = match engine.plan(&Call::new(&self.tool(), Value::Object(self.part("args")))) {
             Ok(plan) => plan,
             Err(error) => return format!("refused: {error}"),
         };

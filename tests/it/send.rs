@@ -9,9 +9,8 @@ use crate::support::{
 };
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use toolrun::engine::error::Limit;
-use toolrun::send::Event;
-use toolrun::{Catalog, Engine, Error, Tool};
+use toolrun::send::SendError;
+use toolrun::{Call, Catalog, Engine, Error, Event, Limit, Tool};
 
 const GET: &str = "request: { method: GET, path: /probe }";
 const ERRORS: &str =
@@ -594,10 +593,10 @@ async fn the_rate_limit_of_the_descriptor_holds_requests_back() {
     let fake = Fake::script([Reply::ok()]);
     let workspace = probe(&fake.origin(), "rate_limit: { requests: 2, per: 1s }");
     let tool = tool(&workspace, "get-probe");
-    let (engine, events) = watched();
+    let (engine, (call, events)) = (Engine::new(), watched(&tool));
     let started = Instant::now();
     for _ in 0..3 {
-        engine.call(&tool, json!({})).await.expect("an answer");
+        engine.call(call.clone()).await.expect("an answer");
     }
     assert!(
         started.elapsed() >= Duration::from_millis(400),
@@ -619,18 +618,18 @@ async fn a_request_over_the_rate_limit_is_told_and_not_sent() {
     let fake = Fake::script([Reply::ok()]);
     let workspace = probe(&fake.origin(), "rate_limit: { requests: 2, per: 10h }");
     let tool = tool(&workspace, "get-probe");
-    let (engine, events) = watched();
-    let engine = engine.with_timeout(Duration::from_secs(2));
+    let (engine, (call, events)) = (Engine::new(), watched(&tool));
+    let call = call.timeout(Duration::from_secs(2));
     for _ in 0..2 {
-        engine.call(&tool, json!({})).await.expect("an answer");
+        engine.call(call.clone()).await.expect("an answer");
     }
-    let third = engine.call(&tool, json!({})).await;
+    let third = engine.call(call).await;
     assert_eq!(
         third.map(|_| ()),
-        Err(Error::Timeout {
+        Err(Error::Send(SendError::Timeout {
             within: Duration::from_secs(2),
             limit: Limit::Caller
-        })
+        }))
     );
     assert_eq!(fake.requests().len(), 2);
     let events = events.lock().expect("no panic");
@@ -639,13 +638,13 @@ async fn a_request_over_the_rate_limit_is_told_and_not_sent() {
     assert_eq!(events.iter().filter(is_held).count(), 1, "{events:?}");
 }
 
-fn watched() -> (Engine, Arc<Mutex<Vec<Event>>>) {
+fn watched(tool: &Arc<Tool>) -> (Call, Arc<Mutex<Vec<Event>>>) {
     let events = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&events);
-    let engine = Engine::new().with_observer(move |event| {
+    let call = Call::new(tool, json!({})).observer(move |_, event| {
         sink.lock().expect("no panic").push(event);
     });
-    (engine, events)
+    (call, events)
 }
 
 // Paging

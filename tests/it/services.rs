@@ -6,10 +6,7 @@ use std::sync::Arc;
 use crate::support::{Fake, Reply, Request};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use toolrun::engine::WalkLimits;
-use toolrun::format::Access;
-use toolrun::send::Destination;
-use toolrun::{Catalog, Engine, Error, Files, Secret, Tool, check};
+use toolrun::{Access, Call, Catalog, Destination, Engine, Error, Files, Secret, Tool, check};
 
 fn tool(name: &str) -> Arc<Tool> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/services");
@@ -24,8 +21,12 @@ fn engine(fake: &Fake, secrets: &[(&str, &str)]) -> Engine {
     let give = |engine: Engine, (name, value): &(&str, &str)| {
         engine.with_secret(*name, Secret::new(*value))
     };
-    let engine = secrets.iter().fold(engine, give);
-    engine.with_consent(Access::Write)
+    secrets.iter().fold(engine, give)
+}
+
+/// A call that may write.
+fn writing(tool: &Arc<Tool>, arguments: Value) -> Call {
+    Call::new(tool, arguments).consent(Access::Write)
 }
 
 /// The request line, the named headers and the body, as they came.
@@ -75,10 +76,12 @@ async fn microsoft_graph() {
     let engine = engine(&fake, &secrets).with_setting("tenant", "contoso.test");
     let arguments = json!({ "$filter": "startswith(displayName,'A')", "$select": ["id", "displayName"], "$top": 2 });
     let tool = tool("list-users");
-    let plan = engine.plan(&tool, arguments.clone()).expect("a plan");
+    let plan = engine
+        .plan(&writing(&tool, arguments.clone()))
+        .expect("a plan");
     assert!(plan.target.ends_with("/v1.0/users"), "{}", plan.target);
     let outcome = engine
-        .call_all(&tool, arguments, WalkLimits::default())
+        .call_all(writing(&tool, arguments))
         .await
         .expect("two pages");
     let output = outcome.output.value().unwrap();
@@ -126,18 +129,18 @@ async fn shopify() {
     ]);
     let tool = tool("list-products");
     let outside = Engine::new().with_setting("shop", "hats");
-    let plan = outside.plan(&tool, json!({})).expect("a plan");
+    let plan = outside.plan(&writing(&tool, json!({}))).expect("a plan");
     assert_eq!(
         plan.masked_url(),
         "https://hats.myshopify.com/admin/api/2026-10/graphql.json"
     );
     for shop in ["evil.test/", "a.b", "hats.myshopify.com@evil", ""] {
         let outside = Engine::new().with_setting("shop", shop);
-        assert!(outside.plan(&tool, json!({})).is_err(), "{shop}");
+        assert!(outside.plan(&writing(&tool, json!({}))).is_err(), "{shop}");
     }
     let engine = engine(&fake, &[("SHOPIFY_TOKEN", "shpat_made-up")]).with_setting("shop", "hats");
     let outcome = engine
-        .call(&tool, json!({ "search": "title:\"hat\"" }))
+        .call(writing(&tool, json!({ "search": "title:\"hat\"" })))
         .await;
     assert_eq!(
         outcome.expect("an answer").output.value().unwrap()["products"][0]["title"],
@@ -163,7 +166,10 @@ async fn shopify() {
             .expect("a query")
             .starts_with("query ($first: Int!")
     );
-    let refused = engine.call(&tool, json!({})).await.expect_err("an error");
+    let refused = engine
+        .call(writing(&tool, json!({})))
+        .await
+        .expect_err("an error");
     let Error::Upstream(upstream) = refused else {
         panic!("{refused}");
     };
@@ -189,7 +195,7 @@ async fn stripe() {
         "payment_method_types": ["card", "link"],
     });
     let outcome = engine
-        .call(&tool("create-checkout-session"), arguments)
+        .call(writing(&tool("create-checkout-session"), arguments))
         .await;
     assert_eq!(
         outcome.expect("an answer").output.value().unwrap()["id"],
@@ -224,7 +230,7 @@ async fn dynamodb() {
     ];
     let engine = engine(&fake, &secrets);
     let arguments = json!({ "table": "things", "key": { "id": { "S": "a" } } });
-    let outcome = engine.call(&tool("get-item"), arguments).await;
+    let outcome = engine.call(writing(&tool("get-item"), arguments)).await;
     assert_eq!(
         outcome.expect("an answer").output.value().unwrap(),
         json!({ "item": { "id": { "S": "a" } } })
@@ -266,10 +272,12 @@ async fn files() {
         _ => Reply::new(200, "application/octet-stream", vec![0, 1, 255])
             .with("content-disposition", "attachment; filename=\"../b.bin\""),
     });
-    let engine =
-        engine(&fake, &[("FILES_TOKEN", "made-up")]).with_files(Files::Below(folder.path().into()));
+    let engine = engine(&fake, &[("FILES_TOKEN", "made-up")]);
+    let sending = |tool: &Arc<Tool>, arguments: Value| {
+        writing(tool, arguments).files(Files::Below(folder.path().into()))
+    };
     let arguments = json!({ "file": path, "labels": { "a": "b" } });
-    let outcome = engine.call(&tool("upload-file"), arguments).await;
+    let outcome = engine.call(sending(&tool("upload-file"), arguments)).await;
     assert_eq!(
         outcome.expect("an answer").output.value().unwrap()["bytes"],
         3
@@ -294,12 +302,12 @@ async fn files() {
     );
 
     let elsewhere = json!({ "file": "/etc/hostname" });
-    let refused = engine.call(&tool("upload-file"), elsewhere).await;
+    let refused = engine.call(sending(&tool("upload-file"), elsewhere)).await;
     assert!(refused.is_err(), "a file outside the folder");
 
     let picture = json!({ "picture": "iVBORw==", "name": "a \"b\".png" });
     engine
-        .call(&tool("upload-picture"), picture)
+        .call(sending(&tool("upload-picture"), picture))
         .await
         .expect("an answer");
     let body = String::from_utf8_lossy(&fake.requests()[1].body).into_owned();
@@ -315,7 +323,7 @@ async fn files() {
     let arguments = json!({ "id": "file/1" });
     let destination = Destination::new(&to);
     let outcome = engine
-        .download(&tool("download-file"), arguments, &destination)
+        .download(writing(&tool("download-file"), arguments), &destination)
         .await
         .expect("a file");
     assert_eq!(outcome.output.value().unwrap()["bytes"], 3);
@@ -335,7 +343,7 @@ async fn slack() {
     let engine = engine(&fake, &[("SLACK_TOKEN", "xoxb-made-up")]);
     let tool = tool("post-message");
     let arguments = json!({ "channel": "C1", "text": "é\n\"hi\"" });
-    let outcome = engine.call(&tool, arguments.clone()).await;
+    let outcome = engine.call(writing(&tool, arguments.clone())).await;
     assert_eq!(
         outcome.expect("an answer").output.value().unwrap(),
         json!({ "channel": "C1", "ts": "1.2" })
@@ -348,7 +356,10 @@ async fn slack() {
             "{\"channel\":\"C1\",\"text\":\"é\\n\\\"hi\\\"\"}",
         ]
     );
-    let refused = engine.call(&tool, arguments).await.expect_err("an error");
+    let refused = engine
+        .call(writing(&tool, arguments))
+        .await
+        .expect_err("an error");
     let Error::Upstream(upstream) = refused else {
         panic!("{refused}");
     };
@@ -375,13 +386,16 @@ async fn salesforce() {
     let arguments = json!({ "q": "SELECT Id FROM Account" });
     let tool = tool("query");
     let shown = Engine::new()
-        .plan(&tool, arguments.clone())
+        .plan(&writing(&tool, arguments.clone()))
         .expect("a plan");
     assert_eq!(
         shown.masked_url(),
         "{token.instance_url}/services/data/v62.0/query?q=SELECT%20Id%20FROM%20Account"
     );
-    let outcome = engine.call(&tool, arguments).await.expect("an answer");
+    let outcome = engine
+        .call(writing(&tool, arguments))
+        .await
+        .expect("an answer");
     assert_eq!(outcome.output.value().unwrap()["total"], 1);
     let requests = fake.requests();
     assert_eq!(
@@ -415,7 +429,9 @@ async fn replicate() {
     });
     let engine = engine(&fake, &[("REPLICATE_API_TOKEN", "made-up")]);
     let arguments = json!({ "version": "v1", "input": { "prompt": "hi" } });
-    let outcome = engine.call(&tool("create-prediction"), arguments).await;
+    let outcome = engine
+        .call(writing(&tool("create-prediction"), arguments))
+        .await;
     assert_eq!(
         outcome.expect("an answer").output.value().unwrap(),
         json!({ "id": "p1", "output": ["a"], "seconds": 0.5 })

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use toolrun::{Catalog, Engine, Error, ErrorKind, Files, Secret};
+use toolrun::{Call, Catalog, Engine, Error, ErrorKind, Files, Secret};
 
 use crate::support::{Fake, Output, Reply, Workspace, assert_tells, output};
 
@@ -490,7 +490,7 @@ fn trust_does_not_reach_beyond_its_folder() {
     };
     beside(&mut user.toolrun()).expect(5);
     for (folder, told) in [
-        ("/", "every folder"),
+        ("/", "the root folder"),
         ("nowhere", "not found"),
         (".env", "no folder"),
     ] {
@@ -568,8 +568,8 @@ fn a_list_that_was_tampered_with_trusts_nothing() {
         ("/\n", 0o600, "ignored"),
         ("REPO/tool\n", 0o600, "not trusted"),
         ("REPO/*\n", 0o600, "not trusted"),
-        ("REPO/tools\n", 0o602, "other users may write"),
-        ("REPO/tools\n", 0o620, "other users may write"),
+        ("REPO/tools\n", 0o602, "other users can write"),
+        ("REPO/tools\n", 0o620, "other users can write"),
     ] {
         let user = with_key();
         user.write_list(text);
@@ -987,20 +987,18 @@ async fn a_local_folder_of_the_library_is_untrusted_until_it_is_said() {
         ),
     );
     let folder = user.repository().join("tools");
-    let engine = || {
-        Engine::new()
-            .with_secret("ANTHROPIC_ADMIN_API_KEY", Secret::new(CANARY))
-            .with_files(Files::Any)
-    };
+    let engine = || Engine::new().with_secret("ANTHROPIC_ADMIN_API_KEY", Secret::new(CANARY));
+    let sending =
+        |tool: &std::sync::Arc<toolrun::Tool>| Call::new(tool, json!({})).files(Files::Any);
     let local = || Catalog::empty().with_local_folder(&folder);
     let one = engine();
     for name in ["get-a", "send-file"] {
         let tool = local().tool(name).expect("a tool");
-        let error = one.call(&tool, json!({})).await.expect_err("no trust");
+        let error = one.call(sending(&tool)).await.expect_err("no trust");
         assert_eq!(error.kind(), ErrorKind::Policy, "{name}");
         let untrusted = error.untrusted().expect("what was refused");
         assert_eq!(untrusted.folder, folder, "{name}");
-        one.plan(&tool, json!({})).expect("a plan");
+        one.plan(&sending(&tool)).expect("a plan");
     }
     assert_eq!(user.evil.requests(), []);
     // The same file, trusted, with the same engine: neither gets what the other may.
@@ -1011,9 +1009,9 @@ async fn a_local_folder_of_the_library_is_untrusted_until_it_is_said() {
     ] {
         for name in ["get-a", "send-file"] {
             let tool = trusted.tool(name).expect("a tool");
-            one.call(&tool, json!({})).await.expect("an answer");
+            one.call(sending(&tool)).await.expect("an answer");
             let tool = local().tool(name).expect("a tool");
-            let error = one.call(&tool, json!({})).await.expect_err("no trust");
+            let error = one.call(sending(&tool)).await.expect_err("no trust");
             assert!(matches!(error, Error::Untrusted(_)), "{error:?}");
         }
     }

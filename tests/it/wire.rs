@@ -11,7 +11,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use toolrun::{Catalog, Engine, Error, Secret, Tool};
+use toolrun::send::SendError;
+use toolrun::{Call, Catalog, Engine, Error, Secret, Tool};
 
 const GET: &str = "request: { method: GET, path: /probe }";
 const FILE: &str = "request: { method: GET, path: /probe }\nresponse: { kind: bytes }";
@@ -1172,7 +1173,7 @@ fn an_address_that_is_not_public_is_refused() {
         let told = workspace.run(&["call", "get-probe"]).expect(3);
         assert_tells(
             &told,
-            &["not of the public internet", "allow_private_network"],
+            &["not on the public internet", "allow_private_network"],
         );
         let workspace = probe(&format!("'https://{host}'"), "allow_private_network: true");
         workspace.run(&["validate", "descriptors"]).expect(0);
@@ -1350,17 +1351,23 @@ fn engine() -> Engine {
 async fn a_renewal_is_finished_and_kept_when_the_call_is_dropped() {
     let (fake, workspace) = rotating(Duration::from_millis(300));
     let (engine, probe) = (engine(), tool(&workspace, "get-probe"));
-    let call = engine.call(&probe, json!({}));
+    let call = engine.call(Call::new(&probe, json!({})));
     let dropped = tokio::time::timeout(Duration::from_millis(100), call).await;
     assert!(dropped.is_err());
     // Asked at once, the next call waits for what is under way.
-    engine.call(&probe, json!({})).await.expect("an answer");
+    engine
+        .call(Call::new(&probe, json!({})))
+        .await
+        .expect("an answer");
     assert_eq!(fake.targets(), ["/token", "/probe"]);
     let last = fake.requests().pop().expect("a request");
     assert_eq!(last.header("authorization"), Some("Bearer token-number-1"));
     // The refresh token that came with it is used next.
     let strict = tool(&workspace, "get-strict");
-    engine.call(&strict, json!({})).await.expect("an answer");
+    engine
+        .call(Call::new(&strict, json!({})))
+        .await
+        .expect("an answer");
     assert_eq!(fake.targets()[2..], ["/strict", "/token", "/strict"]);
     let renewal = String::from_utf8(fake.requests()[3].body.clone()).expect("a form");
     assert!(renewal.contains("refresh_token=refresh-1"), "{renewal}");
@@ -1369,12 +1376,17 @@ async fn a_renewal_is_finished_and_kept_when_the_call_is_dropped() {
 #[tokio::test]
 async fn a_renewal_outlives_the_limit_of_the_call_that_began_it() {
     let (fake, workspace) = rotating(Duration::from_millis(400));
-    let engine = engine().with_timeout(Duration::from_millis(150));
+    let engine = engine();
     let strict = tool(&workspace, "get-probe");
-    let error = engine.call(&strict, json!({})).await.unwrap_err();
-    assert!(matches!(error, Error::Timeout { .. }), "{error}");
+    let short = Call::new(&strict, json!({})).timeout(Duration::from_millis(150));
+    let error = engine.call(short).await.unwrap_err();
+    let is_timeout = matches!(error, Error::Send(SendError::Timeout { .. }));
+    assert!(is_timeout, "{error}");
     tokio::time::sleep(Duration::from_millis(500)).await;
-    engine.call(&strict, json!({})).await.expect("an answer");
+    engine
+        .call(Call::new(&strict, json!({})))
+        .await
+        .expect("an answer");
     assert_eq!(fake.targets(), ["/token", "/probe"]);
 }
 
@@ -1383,10 +1395,13 @@ async fn those_who_are_dropped_together_spend_one_refresh_token() {
     let (fake, workspace) = rotating(Duration::from_millis(200));
     let (engine, probe) = (engine(), tool(&workspace, "get-probe"));
     for _ in 0..8 {
-        let call = engine.call(&probe, json!({}));
+        let call = engine.call(Call::new(&probe, json!({})));
         let _ = tokio::time::timeout(Duration::from_millis(10), call).await;
     }
-    engine.call(&probe, json!({})).await.expect("an answer");
+    engine
+        .call(Call::new(&probe, json!({})))
+        .await
+        .expect("an answer");
     assert_eq!(fake.targets(), ["/token", "/probe"]);
 }
 

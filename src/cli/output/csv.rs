@@ -13,36 +13,37 @@ use super::columns::Columns;
 use super::view::VALUE;
 use crate::cli::{Done, Failure, exit};
 
-/// Bytes of rows that are kept in memory while the header is not known; more go to a temporary file.
+/// How many bytes of rows are kept in memory while the header is not known. More go to a temporary file.
 const IN_MEMORY: usize = 128 << 10;
-/// Columns at the most: each row has a cell for each, so that a body in which every row has a key of its own would
-/// become as many cells as the square of its rows.
+/// Most columns. Every row has a cell for every column, so if each row had a key of its own, the number of cells would
+/// be the square of the number of rows.
 const COLUMNS: usize = 10_000;
+
 /// A table that is written row by row.
 pub enum Sheet {
-    /// The descriptor names the columns, so that rows can be written as they come.
+    /// The descriptor names the columns, so rows are written immediately.
     Known { columns: Columns, begun: bool },
-    /// Each row may bring a column of its own, so that rows wait until the last one has come.
+    /// Each row may add a column, so rows wait for the last one.
     Open(Box<Spool>),
 }
 
-/// Rows that wait, and what is known of their columns.
+/// Rows that wait, and what is known about their columns.
 pub struct Spool {
     rows: BufWriter<SpooledTempFile>,
-    /// Rows that are whole there.
+    /// How many complete rows the file holds.
     count: usize,
-    /// Rows for which there was no place any more.
+    /// Rows that the file could not take, as lines of JSON.
     late: Vec<u8>,
-    /// Why, until it is told.
+    /// Why it could not, until that is reported.
     failure: Option<io::Error>,
     columns: IndexSet<String>,
-    /// Whether some row has no members.
+    /// Whether any row has no members.
     has_values: bool,
     has_header: bool,
 }
 
 impl Sheet {
-    /// A table with these columns; with those that its rows have, where none are given.
+    /// A table with these columns. If none are given, the rows decide.
     pub fn new(columns: Option<Columns>, has_header: bool) -> Sheet {
         match columns {
             Some(columns) => Sheet::Known {
@@ -57,12 +58,12 @@ impl Sheet {
         }
     }
 
-    /// Whether all rows wait, so that none of them was written yet.
+    /// Whether all rows wait, so that none was written yet.
     pub fn waits(&self) -> bool {
         matches!(self, Sheet::Open(_))
     }
 
-    /// Adds rows. Where there is no place for rows that wait, that is an error, and they are kept all the same:
+    /// Adds rows. If the file cannot take rows that must wait, that is an error, but the rows are still kept:
     /// [`Sheet::finish`] writes them.
     pub fn add<'o>(
         &mut self,
@@ -81,7 +82,7 @@ impl Sheet {
         }
     }
 
-    /// Writes what has waited.
+    /// Writes the rows that waited.
     pub fn finish(self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Sheet::Known { .. } => Ok(()),
@@ -125,13 +126,13 @@ impl Spool {
                 Err(error) => self.failure = Some(no_place(&error)),
             }
         }
-        // To write to memory cannot fail.
+        // Writing to memory cannot fail.
         let _ = write::compact(row, &mut self.late);
         self.late.push(b'\n');
         Ok(())
     }
 
-    /// The rows that came before would have all the columns, too.
+    /// The rows before would also have all of these columns.
     fn give_up(&mut self) {
         self.count = 0;
         self.late.clear();
@@ -141,7 +142,7 @@ impl Spool {
     fn write(self, out: &mut impl Write) -> io::Result<()> {
         let mut columns = self.columns;
         let mut writer = ::csv::Writer::from_writer(out);
-        // Rows without members alone are a list, and need no heading.
+        // If no row has members, this is a plain list and needs no header.
         if !columns.is_empty() {
             if self.has_values {
                 columns.insert(VALUE.to_owned());
@@ -151,7 +152,7 @@ impl Spool {
             }
         }
         let columns = Columns::found(columns);
-        // What is still in memory need not go to a file first, which may be full.
+        // Rows that are still in memory are written from there. The temporary file may be full.
         let (mut file, buffered) = self.rows.into_parts();
         let buffered = buffered.unwrap_or_default();
         file.rewind()?;
@@ -170,7 +171,7 @@ impl Spool {
     }
 }
 
-/// The error of rows that have no place to wait in.
+/// The error when the file cannot take the rows.
 fn no_place(error: &io::Error) -> io::Error {
     io::Error::other(format!(
         "rows wait in a temporary file in {} until all columns are known: {error}; ndjson prints rows as they come",
@@ -178,7 +179,7 @@ fn no_place(error: &io::Error) -> io::Error {
     ))
 }
 
-/// A pipe that nobody reads any more must be known as one.
+/// If a pipe has no reader any more, the caller must recognise that.
 fn io_error(error: ::csv::Error) -> io::Error {
     match error.into_kind() {
         ::csv::ErrorKind::Io(error) => error,

@@ -1,4 +1,4 @@
-//! Output formats: many printers of one output value.
+//! Output formats: several printers for one output value.
 
 mod cells;
 mod columns;
@@ -31,7 +31,7 @@ use super::terminal::{self, Out};
 pub enum Format {
     /// One JSON value
     Json,
-    /// One JSON value a line: each row of the output, as soon as it is there
+    /// One JSON value on each line: the rows of the output, as soon as they arrive
     Ndjson,
     /// A table: for people on a terminal, a row a line with tabs in a pipe
     Table,
@@ -39,7 +39,7 @@ pub enum Format {
     Csv,
     /// YAML
     Yaml,
-    /// The service's own answer, byte for byte
+    /// The service's own answer, unchanged
     Raw,
 }
 
@@ -79,7 +79,7 @@ pub struct Printer<'t> {
 }
 
 impl<'t> Printer<'t> {
-    /// Starts to print to standard output.
+    /// Starts printing to standard output.
     pub fn new(format: Format, tool: &'t Tool, view: &'t View) -> Printer<'t> {
         let out = match format {
             Format::Json | Format::Ndjson => terminal::json(),
@@ -104,10 +104,10 @@ impl<'t> Printer<'t> {
         }
     }
 
-    /// Prints an output that is complete. Notes become a part of a JSON or YAML object.
+    /// Prints a complete output. Notes become a part of a JSON or YAML object.
     pub fn whole(&mut self, output: &Json, notes: &[Note]) -> Done {
         if matches!(self.format, Format::Ndjson | Format::Csv | Format::Raw) {
-            // What waits is printed also where the rest had no place.
+            // The waiting rows are printed even if the others could not be kept.
             let done = self.page(output);
             let finished = self.finish();
             return done.and(finished);
@@ -138,7 +138,7 @@ impl<'t> Printer<'t> {
         self.finish()
     }
 
-    /// Prints one page of an output that goes on, row by row.
+    /// Prints one page of a walk, row by row.
     pub fn page(&mut self, output: &Json) -> Done {
         self.lookout.look(output.part(), self.tool);
         let output = self.view.of(output, self.tool, self.format)?;
@@ -164,12 +164,12 @@ impl<'t> Printer<'t> {
         Ok(())
     }
 
-    /// Whether the rows wait for the last page, so that they are there also where a page could not be taken.
+    /// Whether the rows wait for the last page. They must be printed even if a page could not be read.
     pub fn rows_wait(&self) -> bool {
         self.sheet.as_ref().is_some_and(csv::Sheet::waits)
     }
 
-    /// Prints what has waited for the last page. Fails where a field that the user named was in no row.
+    /// Prints the rows that waited for the last page. Fails if a field that the user named was in no row.
     pub fn finish(&mut self) -> Done {
         if let Some(sheet) = self.sheet.take() {
             sheet.finish(&mut self.out)?;
@@ -178,7 +178,7 @@ impl<'t> Printer<'t> {
         self.lookout.verdict()
     }
 
-    /// Prints one body of several as it came, each on lines of its own.
+    /// Prints one of several bodies unchanged, starting on a new line.
     pub fn raw_page(&mut self, body: &[u8]) -> Done {
         self.out.write_all(body)?;
         if !body.is_empty() && !body.ends_with(b"\n") {
@@ -187,7 +187,7 @@ impl<'t> Printer<'t> {
         Ok(self.out.flush()?)
     }
 
-    /// Prints a body as it came.
+    /// Prints a body unchanged.
     pub fn raw(&mut self, body: &[u8]) -> Done {
         self.out.write_all(body)?;
         if terminal::is_terminal() && !body.ends_with(b"\n") {
@@ -197,8 +197,8 @@ impl<'t> Printer<'t> {
     }
 }
 
-/// The output, with what stopped a walk early as its `notes`. An output of another form has no place for them; they
-/// are told on standard error in any case.
+/// The output with `notes` that say what stopped a walk early. An output that is not an object cannot hold them; they
+/// are printed on standard error in any case.
 fn with_notes<'o>(output: &'o Json, notes: &[Note]) -> Cow<'o, Json> {
     let part = output.part();
     if part.kind() != Kind::Object || notes.is_empty() || part.member("notes").is_some() {
@@ -207,7 +207,7 @@ fn with_notes<'o>(output: &'o Json, notes: &[Note]) -> Cow<'o, Json> {
     Cow::Owned(output.with_member("notes", &Json::of(&json!(notes))))
 }
 
-/// A cell: scalars as they are, null as nothing, lists and objects as JSON.
+/// The text of a cell: scalars unchanged, null as nothing, lists and objects as JSON.
 fn cell(part: Part<'_>) -> Cow<'_, str> {
     match part.kind() {
         Kind::Null => Cow::Borrowed(""),
@@ -216,7 +216,7 @@ fn cell(part: Part<'_>) -> Cow<'_, str> {
         _ if write::is_compact(part) => String::from_utf8_lossy(part.text()),
         _ => {
             let mut text = Vec::with_capacity(part.text().len());
-            // To write to memory cannot fail, and what was checked is UTF-8.
+            // Writing to memory cannot fail, and checked text is UTF-8.
             let _ = write::compact(part, &mut text);
             Cow::Owned(String::from_utf8(text).unwrap_or_default())
         }

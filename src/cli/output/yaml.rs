@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use toolrun::json::{Kind, Part};
 
-/// Strings up to this many bytes are given to the YAML library, which knows when a plain one would be another type.
+/// Strings up to this many bytes go to the YAML library, which knows when a plain string would be read as another type.
 const LONG: usize = 64 << 10;
 /// A key up to this many bytes may stand before a colon.
 const LONG_KEY: usize = 128;
@@ -18,12 +18,12 @@ pub fn write(out: &mut impl Write, part: Part<'_>) -> io::Result<()> {
     scalar(out, part, 0)
 }
 
-/// Arrays and objects with something in them take lines of their own.
+/// Arrays and objects that are not empty take several lines.
 fn is_block(part: Part<'_>) -> bool {
     matches!(part.kind(), Kind::Array | Kind::Object) && part.is_truthy()
 }
 
-/// Writes an array or object whose first line is indented already.
+/// Writes an array or object. Its first line is already indented.
 fn block(out: &mut impl Write, part: Part<'_>, indent: usize) -> io::Result<()> {
     let mut is_first = true;
     for element in part.elements() {
@@ -47,7 +47,7 @@ fn block(out: &mut impl Write, part: Part<'_>, indent: usize) -> io::Result<()> 
                 out.write_all(b" ")?;
                 scalar(out, member, indent)?;
             }
-            // The dashes of a list show well enough that it is inside.
+            // The dashes of a list show well enough that the list belongs to the key.
             Kind::Array => {
                 out.write_all(b"\n")?;
                 spaces(out, indent)?;
@@ -90,7 +90,7 @@ fn write_key(out: &mut impl Write, key: &str, indent: usize) -> io::Result<()> {
     out.write_all(b":")
 }
 
-/// Writes what takes no lines of its own, and the end of the line.
+/// Writes a value that fits on the current line, and the end of the line.
 fn scalar(out: &mut impl Write, part: Part<'_>, indent: usize) -> io::Result<()> {
     let Some(text) = part.string() else {
         match part.kind() {
@@ -116,7 +116,7 @@ fn scalar(out: &mut impl Write, part: Part<'_>, indent: usize) -> io::Result<()>
     out.write_all(b"\n")
 }
 
-/// A string as the YAML library writes it, without the end of its last line.
+/// A string as the YAML library writes it, without its last line break.
 fn plain_or_library(text: &str) -> io::Result<Cow<'_, str>> {
     if is_plain(text) {
         return Ok(Cow::Borrowed(text));
@@ -129,7 +129,7 @@ fn plain_or_library(text: &str) -> io::Result<Cow<'_, str>> {
     Ok(Cow::Owned(written))
 }
 
-/// Whether a string is surely a string as it is.
+/// Whether a string is certainly read back as the same string without quotes.
 fn is_plain(text: &str) -> bool {
     const WORDS: [&str; 8] = ["true", "false", "null", "yes", "no", "on", "off", "nan"];
     text.len() > 1
@@ -276,7 +276,7 @@ mod tests {
             let value = json!({ *key: 1, "b": { *key: [1] } });
             let back: Value = serde_yaml::from_str(&written(&value)).unwrap();
             assert_eq!(back, value, "{key:?}");
-            // The library takes some line breaks for a key of several lines.
+            // The library mistakes some line breaks for a key of several lines.
             let library = serde_yaml::to_string(&value).unwrap();
             if !library.starts_with("? ") {
                 assert_eq!(written(&value), library, "{key:?}");

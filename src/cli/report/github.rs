@@ -7,7 +7,7 @@ use toolrun::source::Severity;
 
 use crate::cli::terminal::shown;
 
-/// Prints one workflow command a finding, and a summary.
+/// Prints one workflow command for each finding, and a summary.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for finding in &report.findings {
         let place = finding.place();

@@ -54,8 +54,8 @@ pub fn finding(finding: &Finding, color: bool) -> String {
     format!("{}\n", renderer.render(&report))
 }
 
-/// The source as a terminal may show it, and what the finding points at there. `None` where the line itself must not be
-/// shown, or there is nothing to show.
+/// The source as a terminal may show it, and the part of it that the finding points at. `None` if the line itself must
+/// not be shown, or there is nothing to show.
 fn excerpt(finding: &Finding) -> Option<(String, Range<usize>)> {
     const LONGEST_LINE: usize = 400;
     let text = finding.source.text();
@@ -69,7 +69,7 @@ fn excerpt(finding: &Finding) -> Option<(String, Range<usize>)> {
     Some(shown_with_span(&text, finding.span.clone()))
 }
 
-/// Puts stars over a part of the text, byte for byte, so that spans stay right.
+/// Replaces a part of the text by stars, one for each byte, so that spans stay correct.
 fn blank(text: &mut String, span: std::ops::Range<usize>) {
     if let Some(part) = text.get(span.clone()) {
         let stars: String = part

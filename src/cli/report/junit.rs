@@ -1,4 +1,4 @@
-//! Findings as JUnit XML: one test case a file, which fails when it has an error.
+//! Findings as JUnit XML: one test case for each file. It fails if the file has an error.
 
 use std::io::{self, Write};
 
@@ -57,7 +57,7 @@ fn of<'r>(report: &'r Report, file: &'r str) -> impl Iterator<Item = &'r Finding
         .filter(move |finding| finding.source.name == file)
 }
 
-/// Text for XML 1.0, which has no form at all for most control characters.
+/// Text for XML 1.0, which cannot represent most control characters.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! Report formats: views of one list of findings.
+//! Report formats: different ways to print one list of findings.
 
 mod github;
 mod human;
@@ -26,12 +26,12 @@ pub enum Format {
     Sarif,
     /// Annotations of a GitHub workflow
     Github,
-    /// JUnit XML, one test case a file
+    /// JUnit XML, one test case for each file
     Junit,
 }
 
 impl Format {
-    /// Standard output as this format goes there.
+    /// Standard output with the escaping that this format needs.
     pub fn out(self) -> Out {
         match self {
             Format::Human => terminal::styled_words(),

@@ -1,4 +1,4 @@
-//! Contents: JSON, text, or bytes that come from base64 or from a file.
+//! Contents of bodies: JSON, text, or bytes from base64 or a file.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -33,7 +33,7 @@ pub enum ContentSpec {
     extend("oneOf" = [{ "required": ["base64"] }, { "required": ["file"] }])
 )]
 struct ContentFields {
-    /// The bytes in base64, in the standard or the URL-safe alphabet; a `data:` URI is taken, too.
+    /// The bytes in base64, in the standard or the URL-safe alphabet. A `data:` URI is accepted too.
     base64: Option<String>,
     /// The path of a local file, which is read when the request is sent.
     file: Option<String>,
@@ -50,7 +50,7 @@ impl TryFrom<ContentFields> for ContentSpec {
     }
 }
 
-/// What a body or a part of one holds.
+/// The content of a body, or of a part of one.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// A JSON value.
@@ -64,7 +64,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// The content as it is shown: the value, the text, `{base64}` or `{file}`.
+    /// How the content is shown: the value, the text, `{base64}` or `{file}`.
     pub fn to_value(&self) -> Value {
         match self {
             Content::Json(json) => json.clone(),
@@ -124,7 +124,7 @@ impl ContentTemplate {
     /// The content; `None` for an absent value and for null.
     ///
     /// # Errors
-    /// When it is no base64, no path, or an expression fails.
+    /// When the value is not base64 or not a path, or an expression fails.
     pub fn render(
         &self,
         place: &str,
@@ -140,7 +140,7 @@ impl ContentTemplate {
         }
     }
 
-    /// The content that one value tells.
+    /// The content that one value gives.
     pub fn content_of(&self, value: &Value, place: &str) -> Result<Content, RenderError> {
         let text = text_of(value, place)?;
         match self {
@@ -159,7 +159,7 @@ impl ContentTemplate {
     }
 }
 
-/// Bytes from base64: nothing but the alphabet, and padding or none.
+/// Bytes from base64. Only characters of the alphabet are allowed, and the padding may be missing.
 fn decode(text: &str) -> Result<Vec<u8>, String> {
     const LENIENT_PADDING: GeneralPurposeConfig =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -168,7 +168,7 @@ fn decode(text: &str) -> Result<Vec<u8>, String> {
     let data = match text.split_once(',') {
         Some((head, data)) if head.starts_with("data:") => match head.ends_with(";base64") {
             true => data,
-            false => return Err("the `data:` URI is not of `;base64`".to_owned()),
+            false => return Err("the `data:` URI has no `;base64`".to_owned()),
         },
         _ => text,
     };

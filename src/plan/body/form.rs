@@ -35,7 +35,7 @@ pub enum FormEntry {
     Styled(StyledEntry),
 }
 
-/// A form field's value with the style in which arrays and objects are written.
+/// A form field's value, with the style in which its arrays and objects are written.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StyledEntry {
@@ -43,11 +43,11 @@ pub struct StyledEntry {
     pub value: Value,
     /// How arrays and objects are written; `brackets` when absent.
     pub style: Option<Style>,
-    /// With `form`, `space` and `pipe`: whether each item stands in a field of its own, as in the query.
+    /// With `form`, `space` and `pipe`: whether each item is a field of its own, as in the query.
     pub explode: Option<bool>,
 }
 
-/// The keys of [`StyledEntry`]: a map of no other keys, with a `value`, is one.
+/// The keys of [`StyledEntry`]. A map with no other keys, and with a `value`, is one.
 const STYLED_KEYS: [&str; 3] = ["value", "style", "explode"];
 
 impl<'de> Deserialize<'de> for FormEntry {
@@ -155,10 +155,10 @@ impl FormTemplate {
         }
     }
 
-    /// The body's text; `None` when the whole of it is one absent value.
+    /// The body's text; `None` if it is a single value that is absent.
     ///
     /// # Errors
-    /// When an expression fails, or a value has no form in its style.
+    /// When an expression fails, or the style cannot write a value.
     pub fn render(&self, scope: &CallScope<'_>) -> Result<Option<String>, RenderError> {
         let mut text = String::new();
         match self {
@@ -235,7 +235,7 @@ impl Field {
     }
 }
 
-/// A misspelt `style` beside a `value` would be sent as a part of the value.
+/// If `style` were misspelt next to a `value`, it would be sent as a part of the value.
 fn report_almost_styled(tree: &Value, pointer: &str, check: &Check) {
     let Some(members) = tree.as_object().filter(|map| map.contains_key("value")) else {
         return;

@@ -1,4 +1,4 @@
-//! GraphQL operations over HTTP: a query as it is written, and variables that carry the arguments.
+//! GraphQL operations over HTTP: a fixed query, and variables that carry the arguments.
 
 use std::ops::Range;
 
@@ -16,13 +16,13 @@ use crate::words::{kind_of, nearest};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GraphqlSpec {
-    /// The GraphQL document, sent as it is written. It has no expressions: values go to `variables`.
+    /// The GraphQL document. It is sent unchanged and has no expressions; values go into `variables`.
     pub query: String,
-    /// From the variable's name to its value: any tree with expressions at its leaves, or one expression that gives a
-    /// map. A variable whose param is absent is left out.
+    /// A map from the variable's name to its value: any tree with expressions at its leaves. Or one expression that
+    /// gives such a map. A variable whose param is absent is left out.
     #[schemars(with = "Option<VariablesSchema>")]
     pub variables: Option<Value>,
-    /// Which operation of the document to run, where it has several.
+    /// Which operation of the document to run, if it has several.
     pub operation_name: Option<String>,
 }
 
@@ -117,7 +117,7 @@ impl GraphqlTemplate {
     /// The JSON of the request.
     ///
     /// # Errors
-    /// When an expression fails, or the variables are no map.
+    /// When an expression fails, or the variables are not a map.
     pub fn render(&self, scope: &CallScope<'_>) -> Result<Value, RenderError> {
         let mut members = Map::new();
         members.insert("query".to_owned(), self.query.as_str().into());
@@ -146,13 +146,13 @@ impl GraphqlTemplate {
     }
 }
 
-/// Variables that the document has and nothing fills, and those that are filled and the document does not have.
+/// Reports variables that the document has and nothing fills, and variables that the document does not have.
 fn report_variables(document: &Document<'_>, spec: &GraphqlSpec, pointer: &str, check: &Check) {
     let empty = Map::new();
     let given = match &spec.variables {
         None => &empty,
         Some(Value::Object(members)) => members,
-        // What an expression gives is known when it runs.
+        // The result of an expression is only known when it runs.
         Some(_) => return,
     };
     let mut missing: Vec<&str> = Vec::new();
@@ -181,12 +181,12 @@ fn report_variables(document: &Document<'_>, spec: &GraphqlSpec, pointer: &str, 
     }
 }
 
-/// A GraphQL document, as far as it is looked at: its brackets close, and which variables it names.
+/// What we need to know about a GraphQL document: that its brackets close, and which variables it names.
 struct Document<'q> {
     variables: Vec<(&'q str, Range<usize>)>,
 }
 
-/// Where a document is wrong, what is wrong, and how to mend it.
+/// Where a document is wrong, what is wrong, and how to fix it.
 type Problem = (Range<usize>, String, Option<String>);
 
 impl<'q> Document<'q> {
@@ -265,7 +265,7 @@ fn end_of_string(query: &str, start: usize) -> Result<usize, Problem> {
     while at < rest.len() {
         let here = &rest.as_bytes()[at..];
         if here.starts_with(escape.as_bytes()) {
-            // What a backslash protects may be any one byte; the quote that it may be is ASCII.
+            // A backslash may escape any byte. If it escapes a quote, that is one byte of ASCII.
             at += escape.len().max(2);
         } else if here.starts_with(close.as_bytes()) {
             return Ok(start + at + close.len());

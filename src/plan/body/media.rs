@@ -7,12 +7,12 @@ use crate::plan::RenderError;
 use crate::source::{Check, Code};
 use crate::template::{CallScope, Names, Piece, Template};
 
-/// Which media types may stand in a place.
+/// Which media types are allowed in a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaType {
     /// Any.
     Any,
-    /// One of several parts; the boundary is not the descriptor's to choose.
+    /// A multipart media type, without a boundary: the descriptor does not choose the boundary.
     Multipart,
 }
 
@@ -59,9 +59,7 @@ impl MediaType {
         let lower = text.to_ascii_lowercase();
         match (lower.starts_with("multipart/"), lower.contains("boundary")) {
             (true, false) => None,
-            (false, _) => {
-                Some("a body of parts is of a type that begins with multipart/".to_owned())
-            }
+            (false, _) => Some("the type of a multipart body begins with multipart/".to_owned()),
             (true, true) => Some("the boundary is made for each request; leave it out".to_owned()),
         }
     }
@@ -70,7 +68,7 @@ impl MediaType {
 /// The media type that a template gives; `None` for an absent value.
 ///
 /// # Errors
-/// When it is no media type, so that no argument can bring in a header of its own.
+/// When it is not a media type. So no argument can add a header.
 pub fn render(
     template: &Template,
     place: &str,

@@ -1,5 +1,5 @@
-//! Request bodies: one module for each kind. Whatever the kind, expressions stand at the leaves, so that no argument
-//! can break out of its place.
+//! Request bodies: one module for each kind. In every kind, expressions are only at the leaves, so that no argument can
+//! change the structure around it.
 
 mod content;
 mod form;
@@ -29,14 +29,14 @@ use crate::template::{CallScope, Expression, Names, Template};
 use crate::words::kind_of;
 use crate::words::scalar_text;
 
-/// The request body: exactly one kind, and perhaps the media type that it is sent as.
+/// The request body: exactly one kind, and optionally the media type that it is sent with.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "BodyFields")]
 #[schemars(with = "BodyFields")]
 pub struct BodySpec {
     /// The kind.
     pub kind: BodyKind,
-    /// The media type to send in place of the kind's own.
+    /// The media type to send instead of the kind's own.
     pub content_type: Option<String>,
 }
 
@@ -57,7 +57,7 @@ pub enum BodyKind {
     Graphql(GraphqlSpec),
 }
 
-/// The request body: exactly one kind, and perhaps the media type that it is sent as.
+/// The request body: exactly one kind, and optionally the media type that it is sent with.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(
@@ -73,35 +73,36 @@ pub enum BodyKind {
 )]
 struct BodyFields {
     /// A JSON body: any tree with expressions at its leaves. A leaf whose param is absent is left out; null stays.
-    /// `json: "{{ payload }}"` is one argument as the whole body.
+    /// `json: "{{ payload }}"` makes one argument the whole body.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Value", transform = without_default)]
     json: Option<Value>,
     /// Form fields (`application/x-www-form-urlencoded`): a map from the field's name to its value, or one expression
     /// that gives such a map. Objects are written as `a[b]=c` and arrays as `a[]=1`, unless a field has a `style`.
     form: Option<FormSpec>,
-    /// Form data in parts (`multipart/form-data`): from the part's name to its value, or to `value`, `base64` or `file`
-    /// with `filename` and `content_type`. An array gives a part for each item, an object a part of JSON.
+    /// Form data in parts (`multipart/form-data`): a map from the part's name to its value, or to a map with one of
+    /// `value`, `base64` and `file`, and optionally `filename` and `content_type`. An array gives a part for each item;
+    /// an object gives a part of JSON.
     multipart: Option<IndexMap<String, PartSpec>>,
     /// Text (`text/plain; charset=utf-8`).
     text: Option<String>,
     /// Bytes (`application/octet-stream`).
     bytes: Option<ContentSpec>,
-    /// A GraphQL operation, sent as JSON. A response with `errors` is an error.
+    /// A GraphQL operation, sent as JSON. A response with `errors` counts as an error.
     graphql: Option<GraphqlSpec>,
-    /// The media type to send in place of the kind's own, such as `application/vnd.api+json`; expressions may stand
-    /// in it.
+    /// The media type to send instead of the kind's own, such as `application/vnd.api+json`. It may contain
+    /// expressions.
     content_type: Option<String>,
 }
 
-/// A value that is there, be it null.
+/// A value that is present, even if it is null.
 pub(super) fn present<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
-/// An absent value is none, not null.
+/// An absent value is `None`, and not null.
 pub(super) fn without_default(schema: &mut Schema) {
     schema.remove("default");
 }
@@ -125,7 +126,7 @@ impl TryFrom<BodyFields> for BodySpec {
     }
 }
 
-/// The one that there is.
+/// The kind that is present.
 pub(super) fn only_one<T>(choices: impl IntoIterator<Item = Option<T>>) -> Result<T, String> {
     let mut given = choices.into_iter().flatten();
     match (given.next(), given.next()) {
@@ -154,7 +155,7 @@ enum KindTemplate {
 /// A rendered body: a plain value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Body {
-    /// The media type. That of a multipart body has no boundary yet.
+    /// The media type. For a multipart body, it has no boundary yet.
     pub content_type: String,
     /// What is sent.
     pub content: BodyContent,
@@ -169,26 +170,26 @@ pub enum BodyContent {
     Multipart(Vec<Part>),
 }
 
-/// Which values have a form where an expression of a body stands.
+/// Which values can be written in the place of an expression in a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValuePlace {
     /// Any.
     Any,
-    /// Scalars alone; null is nothing.
+    /// Only scalars; null writes nothing.
     Scalar,
-    /// Scalars alone: a longer text stands around it.
+    /// Only scalars, because the expression is part of a longer text.
     Text,
     /// Scalars, and arrays of them.
     Repeated,
-    /// What a style writes.
+    /// Values that a style can write.
     Styled(Style),
     /// Scalars, objects, and arrays of both.
     Part,
-    /// Maps alone; null is nothing.
+    /// Only maps; null writes nothing.
     Map,
 }
 
-/// Takes an expression, the JSON Pointer of the value that it stands in, and which values have a form there.
+/// A function that takes an expression, the JSON Pointer of the value around it, and which values can be written there.
 pub type VisitPlace<'v> = dyn FnMut(&Expression, &str, ValuePlace) + 'v;
 
 impl BodyTemplate {
@@ -232,12 +233,12 @@ impl BodyTemplate {
         BodyTemplate { content_type, kind }
     }
 
-    /// Whether the body is a GraphQL operation, whose response tells errors in a way of its own.
+    /// Whether the body is a GraphQL operation. Its responses report errors in their own way.
     pub fn is_graphql(&self) -> bool {
         matches!(self.kind, KindTemplate::Graphql(_))
     }
 
-    /// The form, where the body is one.
+    /// The form, if the body is one.
     pub fn form(&self) -> Option<&FormTemplate> {
         match &self.kind {
             KindTemplate::Form(form) => Some(form),
@@ -245,7 +246,7 @@ impl BodyTemplate {
         }
     }
 
-    /// The tree that gives the JSON body, or the variables of a GraphQL operation; `None` for other kinds.
+    /// The tree of the JSON body, or of the variables of a GraphQL operation; `None` for other kinds.
     pub fn tree(&self) -> Option<&Template> {
         match &self.kind {
             KindTemplate::Json(tree) => Some(tree),
@@ -254,7 +255,7 @@ impl BodyTemplate {
         }
     }
 
-    /// The query, where the body is a GraphQL operation.
+    /// The query, if the body is a GraphQL operation.
     pub fn graphql_query(&self) -> Option<&str> {
         match &self.kind {
             KindTemplate::Graphql(graphql) => Some(graphql.query()),
@@ -262,7 +263,7 @@ impl BodyTemplate {
         }
     }
 
-    /// What gives the text of a text body, or tells the bytes of one in base64; `None` for other kinds.
+    /// The template of a text body, or of the base64 of a body of bytes; `None` for other kinds.
     pub fn content(&self) -> Option<&Template> {
         match &self.kind {
             KindTemplate::Text(text) => Some(text),
@@ -316,10 +317,10 @@ impl BodyTemplate {
         }
     }
 
-    /// The body; `None` when the whole of it is one absent value.
+    /// The body; `None` if it is a single value that is absent.
     ///
     /// # Errors
-    /// When an expression fails, or a value has no form where it stands.
+    /// When an expression fails, or a value cannot be written in its place.
     pub fn render(&self, scope: &CallScope<'_>) -> Result<Option<Body>, RenderError> {
         let one = |content: Option<Content>| content.map(BodyContent::One);
         let (own_type, content) = match &self.kind {
@@ -365,7 +366,7 @@ impl BodyTemplate {
 }
 
 impl Body {
-    /// What goes over the wire, piece by piece; `boundary` separates parts.
+    /// The bytes that are sent, piece by piece. `boundary` separates parts.
     pub fn pieces(&self, boundary: &str) -> Vec<Cow<'_, Content>> {
         match &self.content {
             BodyContent::One(content) => vec![Cow::Borrowed(content)],
@@ -373,7 +374,7 @@ impl Body {
         }
     }
 
-    /// The body as it is shown and compared: the JSON value, the text, `{base64}` or `{file}`, or the list of parts.
+    /// How the body is shown and compared: the JSON value, the text, `{base64}` or `{file}`, or the list of parts.
     pub fn to_value(&self) -> Value {
         match &self.content {
             BodyContent::One(content) => content.to_value(),
@@ -399,12 +400,16 @@ fn render_text(
 }
 
 fn text_of(value: &Value, place: &str) -> Result<String, RenderError> {
-    scalar_text(value)
-        .ok_or_else(|| RenderError::value(place, format!("{} has no text form", kind_of(value))))
+    scalar_text(value).ok_or_else(|| {
+        RenderError::value(
+            place,
+            format!("{} cannot be written as text", kind_of(value)),
+        )
+    })
 }
 
-/// Calls `visit` with every expression of a tree. The one that is a leaf of its own stands at `place`, one inside of a
-/// text can be a scalar alone.
+/// Calls `visit` with every expression of a tree. An expression that is a whole leaf gets `place`; one inside a longer
+/// text must give a scalar.
 fn visit_tree(template: &Template, pointer: &str, place: ValuePlace, visit: &mut VisitPlace<'_>) {
     template.visit_at(pointer, &mut |expression, pointer, in_text| {
         let place = if in_text { ValuePlace::Text } else { place };
@@ -412,7 +417,7 @@ fn visit_tree(template: &Template, pointer: &str, place: ValuePlace, visit: &mut
     });
 }
 
-/// What gives a value, for messages: the param where it is one.
+/// What gives a value, for messages: the name of the param, if it is one.
 fn named(template: &Template) -> String {
     match template {
         Template::Expression(expression) if expression.names() == [expression.text()] => {
@@ -423,7 +428,7 @@ fn named(template: &Template) -> String {
     }
 }
 
-/// Reports a text that is neither a map nor one expression.
+/// Reports a text that is neither a map nor a single expression.
 fn report_no_map(template: &Template, pointer: &str, check: &Check) {
     if !matches!(
         template,

@@ -24,7 +24,7 @@ pub enum PartSpec {
     Plain(Scalar),
     /// Several parts of the same name.
     List(Vec<Scalar>),
-    /// A value, or bytes, with what goes with them.
+    /// A value, or bytes, with a file name and a media type.
     Described(DescribedPart),
 }
 
@@ -66,12 +66,12 @@ struct PartFields {
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Value", transform = without_default)]
     value: Option<Value>,
-    /// Bytes in base64, in the standard or the URL-safe alphabet; a `data:` URI is taken, too. An array gives a part for
-    /// each item.
+    /// Bytes in base64, in the standard or the URL-safe alphabet. A `data:` URI is accepted too. An array gives a part
+    /// for each item.
     base64: Option<String>,
     /// The path of a local file, which is read when the request is sent. An array gives a part for each item.
     file: Option<String>,
-    /// The file name to tell. The default is the name of the `file`, or `blob` for `base64`.
+    /// The file name to send. The default is the name of the `file`, or `blob` for `base64`.
     filename: Option<String>,
     /// The media type of the part. The default is none for text, `application/json` for objects, and
     /// `application/octet-stream` for bytes.
@@ -109,7 +109,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// The part as it is shown: `{name, filename?, content_type?, value | base64 | file}`.
+    /// How the part is shown: `{name, filename?, content_type?, value | base64 | file}`.
     pub fn to_value(&self) -> Value {
         let mut shown = Map::new();
         shown.insert("name".to_owned(), self.name.as_str().into());
@@ -199,7 +199,7 @@ impl MultipartTemplate {
                 false => at.clone(),
             };
             match part.content.template() {
-                // What stands inside of an object is JSON.
+                // Values inside an object are JSON.
                 tree @ Template::Map(_) => visit_tree(tree, &content_at, ValuePlace::Any, visit),
                 tree => visit_tree(tree, &content_at, place, visit),
             }
@@ -214,10 +214,10 @@ impl MultipartTemplate {
         }
     }
 
-    /// The parts in order; absent values and null have none.
+    /// The parts in order. Absent values and null give no part.
     ///
     /// # Errors
-    /// When an expression fails, or a value has no form as a part.
+    /// When an expression fails, or a value cannot be written as a part.
     pub fn render(&self, scope: &CallScope<'_>) -> Result<Vec<Part>, RenderError> {
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
@@ -315,7 +315,7 @@ impl PartTemplate {
     }
 }
 
-/// The file name of bytes that are given none: servers take a part without one for a field of text.
+/// The file name of bytes without one of their own. Without a file name, servers would take the part for a text field.
 fn own_filename(content: &Content) -> Option<String> {
     match content {
         Content::File(path) => std::path::Path::new(path)
@@ -334,7 +334,7 @@ fn own_type(content: &Content) -> Option<String> {
     }
 }
 
-/// The body that the parts make, piece by piece.
+/// The body with all its parts, piece by piece.
 pub fn pieces<'p>(parts: &'p [Part], boundary: &str) -> Vec<Cow<'p, Content>> {
     let mut pieces = Vec::with_capacity(2 * parts.len() + 1);
     let mut before = String::new();
@@ -365,7 +365,7 @@ fn head(part: &Part, boundary: &str) -> String {
     head
 }
 
-/// A name as it stands between quotes, so that it can end neither them nor the line.
+/// A name for use between quotes: it cannot end the quotes or the line.
 fn escaped(text: &str) -> Cow<'_, str> {
     match text.contains(['"', '\r', '\n']) {
         true => text

@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::search::Search;
 use super::{MASK, masked_str};
 
-/// The JSON text, or texts one after the other, with secrets in string values masked; `None` where there are none.
+/// The JSON text, or several texts one after the other, with secrets in string values masked; `None` if there are none.
 ///
-/// One search over the whole text tells which strings without a backslash hold a secret; the others are read first.
+/// One search over the whole text finds secrets in strings without a backslash. Strings with one are decoded first.
 pub(super) fn masked(search: &Search, text: &[u8]) -> Option<Vec<u8>> {
     let ranges = search.ranges(text);
     if ranges.is_empty() && memchr::memchr(b'\\', text).is_none() {
@@ -40,7 +40,7 @@ pub(super) fn masked(search: &Search, text: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The next string with its quotes; up to the end of the text where it is not closed.
+/// The next string with its quotes. It reaches to the end of the text if it is not closed.
 fn next_string(text: &[u8], from: usize) -> Option<Range<usize>> {
     let start = from + memchr::memchr(b'"', &text[from..])?;
     let mut at = start + 1;
@@ -60,14 +60,14 @@ fn is_key(text: &[u8], end: usize) -> bool {
     next == Some(&b':')
 }
 
-/// A string as JSON with its secrets masked; `None` where it has none.
+/// A string as JSON with its secrets masked; `None` if it has none.
 fn masked_string(search: &Search, quoted: &[u8], is_touched: bool) -> Option<String> {
     let masked = match serde_json::from_slice::<String>(quoted) {
         Ok(string) => {
             let ranges = search.ranges(string.as_bytes());
             (!ranges.is_empty()).then(|| masked_str(&string, &ranges))?
         }
-        // Something in it is no JSON, so it cannot be cut safely.
+        // A part of it is not JSON, so it cannot be cut safely.
         Err(_) => is_touched.then(|| MASK.to_owned())?,
     };
     Some(Value::String(masked).to_string())

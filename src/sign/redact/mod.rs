@@ -1,8 +1,8 @@
-//! Redaction: whatever a server sends back, the secrets that we sent to it are not in what we show.
+//! Redaction: if a server sends our secrets back, we do not show them.
 //!
-//! What we print about a request needs none of this: it is made from the plan, where placeholders stand for secrets. This
-//! is for echoes. A service may repeat a secret in many notations: escaped in JSON, percent-encoded once or twice, as
-//! HTML, in base64 or hex, or in several of these at once.
+//! What we print about a request needs no redaction: it is made from the plan, where placeholders stand for secrets.
+//! This module is for echoes. A service may repeat a secret in many notations: escaped in JSON, percent-encoded once or
+//! twice, as HTML, in base64 or hex, or in several of these at once.
 
 mod json;
 mod notation;
@@ -17,20 +17,20 @@ use super::{Secret, Secrets};
 use crate::plan::MASK;
 use search::Search;
 
-/// Characters of the shortest text that is a secret; shorter ones would hit by chance.
+/// The length from which a text counts as a secret, in characters. Shorter texts would match by chance.
 pub const SHORTEST: usize = 12;
 
-/// Masks a set of secrets, in whatever notation they appear. To copy one is cheap.
+/// Masks a set of secrets, in any notation. Cloning one is cheap.
 ///
-/// The time is linear in the text, whatever the text and the secrets are, and the memory does not depend on the text but
-/// for the masked copy.
+/// The time is linear in the text for any text and any secrets. Apart from the masked copy, the memory does not depend
+/// on the text.
 #[derive(Clone)]
 pub struct Redactor {
     search: Option<Arc<Search>>,
 }
 
 impl Redactor {
-    /// Prepares to mask these secrets. Those of fewer than 12 characters, and user names, are none.
+    /// Prepares to mask these secrets. Values of fewer than 12 characters, and user names, do not count as secrets.
     pub fn new(secrets: &Secrets) -> Redactor {
         let texts = secrets.to_mask().map(Secret::expose);
         let long = texts.filter(|text| text.chars().count() >= SHORTEST);
@@ -44,8 +44,8 @@ impl Redactor {
         masked_str(text, &self.ranges(text.as_bytes()))
     }
 
-    /// A message with every secret masked, and every part of one of 12 characters or more: what stands in a message
-    /// may be cut, as the host of a URL is.
+    /// A message with every secret masked, and every part of a secret of 12 characters or more: texts in a message may
+    /// be cut short, such as the host of a URL.
     pub fn message(&self, text: &str) -> String {
         match &self.search {
             Some(search) => masked_str(text, &search.pieces(text.as_bytes())),
@@ -53,7 +53,7 @@ impl Redactor {
         }
     }
 
-    /// A text of bytes with every secret masked; the same bytes where there is none.
+    /// A text of bytes with every secret masked. Without a secret, the same bytes are returned.
     pub fn bytes(&self, bytes: Bytes) -> Bytes {
         let ranges = self.ranges(&bytes);
         match ranges.is_empty() {
@@ -62,8 +62,8 @@ impl Redactor {
         }
     }
 
-    /// JSON text, or lines of it, with every secret masked that stands in a value that is a string. Numbers, keys and
-    /// the structure stay as they are, whatever they hold. The same bytes where there is no secret.
+    /// JSON text, or lines of JSON, with secrets masked in values that are strings. Numbers, keys and the structure are
+    /// never changed. Without a secret, the same bytes are returned.
     pub fn json(&self, text: Bytes) -> Bytes {
         let Some(search) = &self.search else {
             return text;
@@ -76,7 +76,7 @@ impl Redactor {
 
     /// Header fields with every secret in their values masked.
     pub fn headers(&self, headers: Vec<(String, String)>) -> Vec<(String, String)> {
-        // One search over all values is cheaper than one for each.
+        // One search over all values is cheaper than one for each value.
         let all: String = headers
             .iter()
             .flat_map(|(_, value)| [value.as_str(), "\n"])
@@ -98,7 +98,7 @@ impl Redactor {
     }
 }
 
-/// The text with the mask in place of these parts.
+/// The text with these parts replaced by the mask.
 fn masked(text: &[u8], ranges: &[Range<usize>]) -> Vec<u8> {
     let hidden: usize = ranges.iter().map(Range::len).sum();
     let mut masked = Vec::with_capacity(text.len() - hidden + MASK.len() * ranges.len());
@@ -112,7 +112,7 @@ fn masked(text: &[u8], ranges: &[Range<usize>]) -> Vec<u8> {
     masked
 }
 
-/// The text with the mask in place of these parts, and of characters of which they are a part.
+/// The text with these parts, widened to whole characters, replaced by the mask.
 fn masked_str(text: &str, ranges: &[Range<usize>]) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut shown = 0;

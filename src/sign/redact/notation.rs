@@ -1,9 +1,8 @@
 //! Notations: ways to write a character in other characters, such as `%2F`, `\u002f` and `&sol;`, and a reader that
 //! undoes them.
-//!
-//! Notations are mixed and nested (`%255Cu002f`), so the reader does not undo one after the other. It looks at the end of
-//! what it has read: as soon as that is an escape, the character takes its place, which may complete another escape.
-//! Each step makes the text shorter, so the time is linear however deep the nesting is.
+//! Notations are mixed and nested (`%255Cu002f`), so the reader does not undo one after the other. It looks at the end
+//! of what it has read: as soon as that is an escape, the character replaces it, and may complete another escape. Each
+//! step makes the text shorter, so the time is linear, however deep the nesting is.
 
 use std::ops::Range;
 
@@ -13,7 +12,7 @@ const LEADS: [u8; 3] = [b'%', b'\\', b'&'];
 /// The longest escape that is undone, such as `&#0000000101;`.
 const LONGEST: usize = 14;
 
-/// HTML names of characters of ASCII; letters in either case.
+/// HTML names of ASCII characters. Letters match in either case.
 const ASCII_NAMES: [(&str, u8); 44] = [
     ("amp", b'&'),
     ("lt", b'<'),
@@ -72,18 +71,18 @@ const LATIN_NAMES: [&str; 64] = [
     "uuml", "yacute", "thorn", "yuml",
 ];
 
-/// A reader that undoes notations, and knows where in the text each byte that it gives came from. It holds a window of
-/// the text, so that its memory does not grow with it.
+/// A reader that undoes notations, and knows for each byte it returns where in the text it came from. It holds a window
+/// of the text, so its memory does not grow with the text.
 pub(super) struct Reader<'t> {
     text: &'t [u8],
-    /// How far the text is read.
+    /// How much of the text has been read.
     at: usize,
     bytes: Vec<u8>,
-    /// From a byte in `bytes` to its place in the text; the bytes up to the next mark follow on in both.
+    /// Maps a byte in `bytes` to its position in the text. Up to the next mark, both positions advance together.
     marks: Vec<(usize, usize)>,
-    /// Bytes in which an escape that has begun may end.
+    /// How many more bytes may still complete an escape that has begun.
     watched: usize,
-    /// A backslash before `%` or `&` is undone at once.
+    /// Whether a backslash before `%` or `&` is undone at once.
     is_quoting: bool,
 }
 
@@ -94,8 +93,8 @@ enum Undone {
 }
 
 impl<'t> Reader<'t> {
-    /// A reader of a text. `\%75` may be a backslash that quotes a percent sign, or one that stands before a `u` in
-    /// another notation: `is_quoting` tells which.
+    /// A reader of a text. In `\%75`, the backslash may quote the percent sign, or stand before a `u` that is written
+    /// in another notation. `is_quoting` says which.
     pub fn new(text: &'t [u8], is_quoting: bool) -> Reader<'t> {
         Reader {
             text,
@@ -117,12 +116,12 @@ impl<'t> Reader<'t> {
         self.source_of(0)..self.at
     }
 
-    /// Whether nothing was undone in the window.
+    /// Whether the window was copied without undoing anything.
     pub fn is_verbatim(&self) -> bool {
         self.marks.len() <= 1 && self.source().len() == self.bytes.len()
     }
 
-    /// Whether what was read could be read in the other way too.
+    /// Whether the text could also be read in the other way (see [`Reader::new`]).
     pub fn is_ambiguous(&self) -> bool {
         let mut backslashes = memchr::memchr_iter(b'\\', &self.bytes);
         backslashes.any(|at| matches!(self.bytes.get(at + 1), Some(b'%' | b'&')))
@@ -132,11 +131,11 @@ impl<'t> Reader<'t> {
         self.at == self.text.len()
     }
 
-    /// Where a part of the window stands in the text. It covers whole escapes.
+    /// The range of the text that a range of the window came from. It covers whole escapes.
     pub fn place(&self, part: Range<usize>) -> Range<usize> {
         let start = self.source_of(part.start);
         let mut end = part.end;
-        // Several bytes of one escape come from one place.
+        // Several bytes of one escape come from one position.
         while end < self.bytes.len() && self.source_of(end) <= self.source_of(end - 1) {
             end += 1;
         }
@@ -146,8 +145,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Whether an escape that ends with a digit, and so may have taken it from something else, stands before a byte of
-    /// the window.
+    /// Whether an escape ends just before this byte of the window with a digit that may belong to what follows.
     pub fn is_escape_before(&self, index: usize) -> bool {
         let Some(before) = index.checked_sub(1) else {
             return false;
@@ -156,7 +154,7 @@ impl<'t> Reader<'t> {
         source.len() > 2 && self.text[source.end - 1].is_ascii_hexdigit()
     }
 
-    /// Reads on until the window holds `size` bytes or the text ends.
+    /// Reads until the window holds `size` bytes or the text ends.
     pub fn fill(&mut self, size: usize) {
         while self.at < self.text.len() && self.bytes.len() < size {
             if self.watched > 0 {
@@ -181,7 +179,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Forgets all but the last `size` bytes.
+    /// Drops all but the last `size` bytes.
     pub fn keep(&mut self, size: usize) {
         let cut = self.bytes.len().saturating_sub(size);
         if cut == 0 {
@@ -201,7 +199,7 @@ impl<'t> Reader<'t> {
         mark.map_or(self.at, |(at, from)| from + (index - at))
     }
 
-    /// Watches only as long as an escape that began in the bytes before `end` may still end.
+    /// Watches only while an escape that began before `end` may still be completed.
     fn settle(&mut self, end: usize) {
         let near = self.bytes.len().saturating_sub(LONGEST);
         let begun = self.bytes[near.min(end)..end]
@@ -221,7 +219,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Notes that the next byte comes from `from`, where that does not go without saying.
+    /// Records that the next byte comes from `from`, unless the last mark already implies it.
     fn mark(&mut self, from: usize) {
         let next = self.bytes.len();
         let follows_on = self
@@ -267,14 +265,15 @@ impl<'t> Reader<'t> {
             }
             self.settle(self.bytes.len());
         }
-        // Most backslashes are a part of `\n`, which begins nothing.
+        // Most backslashes belong to `
+        // `, which begins no escape.
         if let [.., b'\\', b'a'..=b't'] = self.bytes[..] {
             self.settle(self.bytes.len() - 2);
         }
     }
 }
 
-/// A character of which UTF-16 escapes give two halves; the second tells the length of the first in front of it.
+/// A character that UTF-16 escapes write as two halves. The second half gives the length of the first one before it.
 fn joined(code: u32, before: &[u8]) -> (u32, usize) {
     let (0xDC00..=0xDFFF, [.., 0xED, high @ 0xA0..=0xAF, low]) = (code, before) else {
         return (code, 0);
@@ -283,7 +282,7 @@ fn joined(code: u32, before: &[u8]) -> (u32, usize) {
     (0x1_0000 + (high << 10) + (code - 0xDC00), 3)
 }
 
-/// A character in UTF-8; half of one in the same way.
+/// A character in UTF-8. Half of a surrogate pair is encoded in the same way.
 fn encode(code: u32, buffer: &mut [u8; 4]) -> &[u8] {
     match char::from_u32(code) {
         Some(c) => c.encode_utf8(buffer).as_bytes(),
@@ -295,7 +294,7 @@ fn encode(code: u32, buffer: &mut [u8; 4]) -> &[u8] {
     }
 }
 
-/// The escape that a text ends with: its length, and what it stands for.
+/// The escape at the end of a text: its length, and the character it stands for.
 fn escape_at_end(text: &[u8], is_quoting: bool) -> Option<(usize, Undone)> {
     match *text {
         [.., b'%', a, b] if is_hex(a) && is_hex(b) => {
@@ -442,7 +441,7 @@ mod tests {
             loop {
                 let before = reader.bytes().len();
                 reader.fill(size);
-                // What is read is never taken back further than one escape.
+                // The reader never goes back further than one escape.
                 assert!(reader.place(0..1).start <= reader.source().end);
                 let at_end = reader.is_at_end();
                 let take = if at_end {

@@ -1,9 +1,9 @@
-//! The search for secrets in a text, whatever notation they are in.
+//! The search for secrets in a text, in any notation.
 //!
-//! The text is read through a window in which notations are undone and the case of letters does not count; each secret is
-//! searched for in it by an algorithm that is linear in the worst case too. Base64 and hex are packings of whole texts:
-//! a stretch of the window that is long enough to hold a secret, and unpacks to characters that a secret may have, is
-//! unpacked and searched in the same way.
+//! The text is read through a window in which notations are undone and the case of letters is ignored. Each secret is
+//! searched for in it with an algorithm that is linear even in the worst case. Base64 and hex encode whole texts: if a
+//! stretch of the window is long enough to hold a secret, and decodes to characters that a secret may have, it is
+//! decoded and searched in the same way.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,33 +12,35 @@ use memchr::memmem::Finder;
 
 use super::notation::{Reader, undone};
 
-/// Packings in packings, such as base64 in base64, that are searched.
+/// How many encodings inside one another, such as base64 in base64, are searched.
 const DEEPEST: usize = 2;
 
-/// The least size of a window: what fits in a processor's cache.
+/// The smallest size of a window: what fits in a processor's cache.
 const WINDOW: usize = 1 << 16;
 
-/// The least part of a secret that is masked by itself, where parts are.
+/// The shortest part of a secret that is masked by itself, where parts of secrets are masked.
 pub(super) const PIECE: usize = 12;
 
 /// A prepared search.
 pub(super) struct Search {
     needles: Vec<Needle>,
-    /// Bytes of the shortest needle.
+    /// Length of the shortest needle, in bytes.
     shortest: usize,
-    /// Bytes that two windows share, so that no secret falls between them.
+    /// How many bytes two windows share, so that no secret is cut in two.
     overlap: usize,
-    /// Which bytes a text that holds a secret may have.
+    /// The bytes that may occur in a text that holds a secret.
     may_be: [bool; 256],
 }
 
 /// A text that must not be shown.
 struct Needle {
-    /// As it stands. Escapes around a secret may swallow a part of it, so it is searched for unread too.
+    /// As it is written. Escapes around a secret may swallow a part of it, so it is also searched for before notations
+    /// are undone.
     verbatim: Finder<'static>,
-    /// With its own notations undone, as the window has it.
+    /// With its own notations undone, as the window shows it.
     undone: Finder<'static>,
-    /// Without its first characters, which make an escape with what stands in front of it, such as the `ab` of `100%ab`.
+    /// Without its first characters, which could complete an escape with the text in front of it, such as the `ab` of
+    /// `100%ab`.
     swallowed: Vec<Finder<'static>>,
 }
 
@@ -46,7 +48,7 @@ impl Needle {
     fn new(text: &[u8]) -> Needle {
         let verbatim = folded(text);
         let undone = folded(&undone(text));
-        // A text that is mostly escapes is too short without them to tell it from others.
+        // A secret that is mostly escapes is too short to recognise once they are undone.
         let undone = if undone.len() < PIECE {
             verbatim.clone()
         } else {
@@ -64,7 +66,7 @@ impl Needle {
 }
 
 impl Search {
-    /// Prepares the search; `None` without secrets.
+    /// Prepares the search; `None` if there are no secrets.
     pub fn new<'s>(secrets: impl Iterator<Item = &'s str>) -> Option<Search> {
         let mut texts: Vec<Vec<u8>> = secrets.flat_map(forms).collect();
         texts.sort();
@@ -85,7 +87,7 @@ impl Search {
         })
     }
 
-    /// Where secrets stand in a text, in order; no two touch each other.
+    /// Where secrets are in a text, in order. No two ranges touch.
     pub fn ranges(&self, text: &[u8]) -> Vec<Range<usize>> {
         self.find(text, 0)
     }
@@ -95,8 +97,8 @@ impl Search {
         text.len() >= self.shortest
     }
 
-    /// Where secrets, or parts of at least [`PIECE`] bytes of them, stand in a text. For messages: it takes memory for
-    /// the text, and time for the text and all secrets.
+    /// Where secrets, or parts of them of at least [`PIECE`] bytes, are in a text. Use it for messages only: its memory
+    /// grows with the text, and its time with the text and all secrets.
     pub fn pieces(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found = self.find(text, 0);
         let mut reader = Reader::new(text, false);
@@ -108,7 +110,7 @@ impl Search {
         merged(found)
     }
 
-    /// The parts of a folded text that are parts of a secret.
+    /// The parts of a folded text that are also parts of a secret.
     fn known_pieces<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Range<usize>> + 't {
         let mut places: HashMap<&[u8], Vec<usize>> = HashMap::new();
         for (at, piece) in text.windows(PIECE).enumerate() {
@@ -134,7 +136,7 @@ impl Search {
         found
     }
 
-    /// Reads a text as [`Reader::new`] says. Tells whether it can be read in another way.
+    /// Reads a text as [`Reader::new`] describes. Returns whether it can be read in another way too.
     fn find_as(&self, text: &[u8], depth: usize, is_quoting: bool) -> (Vec<Range<usize>>, bool) {
         let mut found = Vec::new();
         let mut is_ambiguous = false;
@@ -152,7 +154,7 @@ impl Search {
                 self.find_in_base64(&window, depth, &mut found);
                 self.find_in_hex(&window, depth, &mut found);
             }
-            // Most windows have nothing, and what the overlap found twice counts once.
+            // Most windows hold nothing. What two overlapping windows both found counts once.
             if found.len() > before {
                 found = merged(found);
             }
@@ -194,11 +196,11 @@ impl Search {
         }
     }
 
-    /// Base64, in either alphabet. Where a text in base64 begins cannot be told from what stands in front of it, so each
-    /// of the four ways to cut the window into groups of four characters is tried.
+    /// Base64, in either alphabet. It is not known where in the text the base64 begins, so all four ways to cut the
+    /// window into groups of four characters are tried.
     fn find_in_base64(&self, window: &Reader<'_>, depth: usize, found: &mut Vec<Range<usize>>) {
         let bytes = window.bytes();
-        // A secret of n bytes fills so many groups but for its first and last bytes.
+        // A secret of n bytes fills this many groups, apart from its first and last bytes.
         let least = self.shortest.saturating_sub(2) / 3;
         for shift in 0..4 {
             let groups = bytes.len().saturating_sub(shift) / 4;
@@ -208,7 +210,7 @@ impl Search {
                 least,
                 |i| self.is_telling(group(i)),
                 |stretch| {
-                    // The first and the last bytes share a group with something else.
+                    // The first and the last bytes share a group with other text.
                     let is_base64 = |i: usize| group(i).iter().all(|c| sextet(*c) < 64);
                     let first = match stretch.start.checked_sub(1) {
                         Some(before) if is_base64(before) => before,
@@ -243,7 +245,7 @@ impl Search {
         });
     }
 
-    /// Whether four characters of base64 are three bytes that a secret may have.
+    /// Whether four base64 characters decode to three bytes that a secret may have.
     fn is_telling(&self, group: &[u8]) -> bool {
         let &[a, b, c, d] = group else {
             return false;
@@ -257,7 +259,7 @@ impl Search {
     }
 }
 
-/// The texts that give a secret away by themselves: it, and what becomes of it where its bytes in UTF-8 are taken for
+/// The texts that reveal a secret: the secret itself, and the garbled text that results when its UTF-8 is read as
 /// Latin-1, or the other way around.
 fn forms(secret: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![secret.as_bytes().to_vec()];
@@ -278,7 +280,7 @@ fn hits<'h>(
     finder.find_iter(text).map(move |at| at..at + length)
 }
 
-/// Letters count in either case, the two alphabets of base64 are one, and a form writes a space as `+`.
+/// Letters match in either case, both base64 alphabets count as one, and a form writes a space as `+`.
 fn folded_byte(byte: u8) -> u8 {
     match byte {
         b'A'..=b'Z' => byte | 0x20,
@@ -299,8 +301,8 @@ fn folded(text: &[u8]) -> Vec<u8> {
     folded
 }
 
-/// Calls `visit` with each stretch of at least `least` numbers below `end` that all pass, made as long as it goes. It looks
-/// at the far end of a possible stretch first, so that it skips most numbers, and at each twice at the most.
+/// Calls `visit` with each longest stretch of at least `least` numbers below `end` that all pass. It looks at the far
+/// end of a possible stretch first, so it skips most numbers, and looks at none more than twice.
 fn stretches(
     end: usize,
     least: usize,
@@ -330,7 +332,7 @@ fn stretches(
     }
 }
 
-/// What a character of base64, in either alphabet, stands for; 255 for others.
+/// The value of a base64 character in either alphabet; 255 for any other character.
 const fn sextet_of(byte: u8) -> u8 {
     match byte {
         b'A'..=b'Z' => byte - b'A',
@@ -356,7 +358,7 @@ fn sextet(byte: u8) -> u8 {
     SEXTETS[usize::from(byte)]
 }
 
-/// The bytes of whole and begun groups of base64.
+/// The bytes of base64 groups; the last group may be incomplete.
 fn unpack_base64(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
     for group in text.chunks(4) {
@@ -381,7 +383,7 @@ fn unpack_hex(text: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// The ranges in order, with those that overlap or touch made one.
+/// The ranges in order. Ranges that overlap or touch are merged.
 fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.sort_by_key(|range| range.start);
     ranges.dedup_by(|next, last| {

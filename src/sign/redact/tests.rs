@@ -86,7 +86,7 @@ fn a_secret_of_any_characters_is_masked_and_a_short_one_is_none() {
         redactor(&["elevenchars"]).text("elevenchars"),
         "elevenchars"
     );
-    // Twelve characters, in fewer than twelve that they stand for.
+    // Twelve characters, written in fewer than twelve.
     let odd = redactor(&["%41%42%43%44"]);
     assert_eq!(odd.text("ABCD %41%42%43%44"), "ABCD ***");
     for value in [
@@ -117,7 +117,7 @@ fn a_secret_of_any_characters_is_masked_and_a_short_one_is_none() {
     }
 }
 
-/// Whatever stands in front of a secret must not swallow its first characters.
+/// Text in front of a secret must not swallow the secret's first characters.
 #[test]
 fn escapes_around_a_secret_do_not_hide_it() {
     let redactor = redactor(&["abcdef0123456789"]);
@@ -156,7 +156,7 @@ fn json_is_masked_in_string_values_alone() {
     let lines = "{\"a\":\"123456789012345\"}\n[123456789012345]\n\"%3123456789012345\"\n";
     let expected = "{\"a\":\"***\"}\n[123456789012345]\n\"***\"\n";
     assert_eq!(json_of(&redactor, lines), expected);
-    // What is no JSON shows no secret either, as far as it has strings.
+    // Text that is not JSON must not show a secret either, as far as it has strings.
     let broken = "{\"a\": \"\\ud800 123456789012345\", \"b\": \"123456789012345";
     assert_eq!(
         json_of(&redactor, broken),
@@ -174,8 +174,8 @@ fn an_escape_is_not_cut_where_a_secret_seems_to_begin_in_it() {
     assert_eq!(json_of(&redactor, path), r#"["C:\\***"]"#);
 }
 
-/// Random JSON in which secrets stand everywhere; keys, numbers and the structure are as before, and a string has changed
-/// only by what is masked in it.
+/// Random JSON with secrets in all places. Keys, numbers and the structure must stay the same, and strings may change
+/// only where a secret is masked.
 #[test]
 fn no_number_key_or_structure_changes() {
     let mut random = fastrand::Rng::with_seed(42);

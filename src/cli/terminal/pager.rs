@@ -6,7 +6,8 @@ use std::io::{self, StdoutLock, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use super::terminal::{height, is_dumb, is_terminal, say};
+use super::screen::{height, is_dumb};
+use super::{is_terminal, say};
 
 /// Bytes that may wait to be counted as lines.
 const MOST_HELD: usize = 64 << 10;

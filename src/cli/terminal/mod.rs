@@ -1,0 +1,213 @@
+//! The one place that prints. A terminal must only show what a service, a descriptor or a file name says, and never
+//! obey it. So control characters, marks that change the direction of text, and invisible characters are escaped.
+//!
+//! - Words for people ([`words`], [`say`]) are always escaped, as `\u{202e}`.
+//! - JSON ([`json`]) is always escaped, as `\u202e`, which any JSON reader reads as the same value.
+//! - Data ([`data`]: csv, yaml, raw) is escaped on a terminal, and unchanged in a pipe or a file.
+
+mod escape;
+mod hidden;
+mod pager;
+mod progress;
+mod screen;
+
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+
+use serde_json::Value;
+
+pub use escape::{line, shown, shown_with_span};
+pub use progress::Progress;
+pub use screen::{bold, dim, has_colours, width};
+
+use escape::{Escaper, Manner, escaped, folded};
+use pager::Sink;
+use screen::shows_colours;
+
+/// How many bytes are escaped at a time.
+const PIECE: usize = 64 << 10;
+
+/// Standard output.
+pub struct Out(BufWriter<Escaping>);
+
+struct Escaping {
+    escaper: Escaper,
+    to: Sink,
+}
+
+impl Write for Escaping {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.escaper.manner == Manner::Plain {
+            return self.to.write(bytes);
+        }
+        // A large output arrives in one piece. Escaping it all at once would hold it in memory twice.
+        let piece = &bytes[..bytes.len().min(PIECE)];
+        let mut out = Vec::with_capacity(piece.len());
+        self.escaper.push(piece, &mut out);
+        self.to.write_all(&out)?;
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut out = Vec::new();
+        self.escaper.end_joiner(&mut out);
+        self.to.write_all(&out)?;
+        self.to.flush()
+    }
+}
+
+impl Drop for Escaping {
+    fn drop(&mut self) {
+        let mut out = Vec::new();
+        self.escaper.finish(&mut out);
+        // An error is ignored here: code that needs to know whether everything was written calls `flush` first.
+        let _ = self.to.write_all(&out);
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Out {
+    fn new(manner: Manner) -> Out {
+        Out(BufWriter::new(Escaping {
+            escaper: Escaper::new(manner),
+            to: Sink::new(io::stdout().lock()),
+        }))
+    }
+
+    /// The same output through a pager, if it is longer than the terminal. It may wait for [`Out::end`].
+    pub fn paged(mut self) -> Out {
+        self.0.get_mut().to.page();
+        self
+    }
+
+    /// Ends the output. If it is in a pager, this waits until the user leaves the pager.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.0.get_mut().to.end()
+    }
+}
+
+/// Standard output for words that people read.
+pub fn words() -> Out {
+    Out::new(Manner::Words)
+}
+
+/// Standard output for words with our own colours, if it shows colours.
+pub fn styled_words() -> Out {
+    Out::new(match has_colours() {
+        true => Manner::Styled,
+        false => Manner::Words,
+    })
+}
+
+/// Standard output for JSON text.
+pub fn json() -> Out {
+    Out::new(Manner::Json)
+}
+
+/// Standard output for data that programs read. It is only escaped on a terminal.
+pub fn data() -> Out {
+    Out::new(match is_terminal() {
+        true => Manner::Words,
+        false => Manner::Plain,
+    })
+}
+
+/// Whether standard output is a terminal.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Writes a text to standard error. All lines except the first are indented.
+pub fn say(text: &str) {
+    say_as(&folded(text), Manner::Words);
+}
+
+/// Whether there is a person at a terminal who can be asked.
+pub fn can_ask() -> bool {
+    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    !is_ci && io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a yes-or-no question and reads the answer. Anything except a yes is a no.
+pub fn ask(question: &str) -> io::Result<bool> {
+    let mut stderr = io::stderr().lock();
+    write!(
+        stderr,
+        "{} [y/N] ",
+        escaped(&folded(question), Manner::Words)
+    )?;
+    stderr.flush()?;
+    is_yes(io::stdin().lock())
+}
+
+fn is_yes(mut answers: impl BufRead) -> io::Result<bool> {
+    let mut answer = String::new();
+    answers.read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+}
+
+/// Writes a JSON value to standard error, on a line of its own.
+pub fn say_json(value: &Value) {
+    say_as(&value.to_string(), Manner::Json);
+}
+
+fn say_as(text: &str, manner: Manner) {
+    let _ = writeln!(io::stderr().lock(), "{}", escaped(text, manner));
+}
+
+/// Writes the text of the command line parser, which has its own layout, to standard error or output.
+pub fn say_usage(text: &str, styled: &str, to_stderr: bool) -> io::Result<()> {
+    let is_terminal = match to_stderr {
+        true => io::stderr().is_terminal(),
+        false => is_terminal(),
+    };
+    let text = match shows_colours(is_terminal) {
+        true => escaped(styled, Manner::Styled),
+        false => escaped(text, Manner::Words),
+    };
+    match to_stderr {
+        true => io::stderr().lock().write_all(text.as_bytes()),
+        false => {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes())?;
+            out.flush()
+        }
+    }
+}
+
+/// Prints panics here too, because their messages may quote a service.
+pub fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| say(&format!("internal error: {panic}"))));
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for (answer, expected) in [
+            ("y\n", true),
+            ("Yes\n", true),
+            (" y \n", true),
+            ("\n", false),
+            ("", false),
+            ("n\n", false),
+            ("yeah\n", false),
+            ("\ny\n", false),
+        ] {
+            assert_eq!(is_yes(answer.as_bytes()).unwrap(), expected, "{answer:?}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The pages of a walk as one output.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Outcome;
+use super::error::Error;
+use super::page::Page;
+use super::pages::Pages;
+use crate::json::Json;
+use crate::paging::Paging;
+
+/// Appends to a list that is written, whose opening bracket is there.
+pub(super) fn append(list: &mut Vec<u8>, text: &[u8]) {
+    if list.len() > 1 {
+        list.push(b',');
+    }
+    list.extend_from_slice(text);
+}
+
+/// The pages of a walk as one output: that of the last page, with the items of all pages in their order.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// The last page that has a place for the items.
+    carrier: Option<Page>,
+    /// The items of all pages, with commas between them, behind an opening bracket.
+    items: Vec<u8>,
+    /// The output of the first page, while it is the only one.
+    only: Option<Json>,
+    pages: u64,
+}
+
+impl Gathered {
+    /// Adds a page, whose own output is this.
+    pub fn add(&mut self, mut page: Page, output: Json) {
+        self.pages += 1;
+        if self.pages == 1 {
+            self.only = Some(output);
+            self.carrier = Some(page);
+            return;
+        }
+        self.only = None;
+        let tool = Arc::clone(page.tool());
+        let Some(paging) = &tool.paging else {
+            return;
+        };
+        if self.pages == 2 {
+            self.items.push(b'[');
+            if let Some(first) = &self.carrier {
+                self.append_items(paging, &first.body.clone());
+            }
+        }
+        self.append_items(paging, &page.body);
+        // What the page itself takes is little without its items.
+        if let Some(body) = paging.put_items(&page.body, b"[]") {
+            page.body = body;
+            page.response.body = Bytes::new();
+            self.carrier = Some(page);
+        }
+    }
+
+    fn append_items(&mut self, paging: &Paging, body: &Json) {
+        if let Ok(Some(items)) = paging.items(body.part()) {
+            let text = items.text();
+            let inner = text.get(1..text.len() - 1).unwrap_or_default().trim_ascii();
+            if !inner.is_empty() {
+                append(&mut self.items, inner);
+            }
+        }
+    }
+
+    /// The output; none without a page.
+    ///
+    /// # Errors
+    /// When the response is not as the descriptor says.
+    pub fn output(mut self) -> Result<Option<Json>, Error> {
+        if self.only.is_some() {
+            return Ok(self.only);
+        }
+        let Some(mut last) = self.carrier else {
+            return Ok(None);
+        };
+        if let Some(paging) = &last.tool().paging {
+            self.items.push(b']');
+            let reason = "the items of all pages have no place in the last page";
+            let body = paging.put_items(&last.body, &self.items);
+            last.body = body.ok_or_else(|| Error::Response(reason.to_owned()))?;
+            self.items = Vec::new();
+        }
+        last.output().map(Some)
+    }
+}
+
+/// A walk that an error ended. What was read before is here, and is no whole list.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}{}", .read.as_ref().map_or(String::new(), |read| format!("; {} page(s) were read before", read.pages)))]
+pub struct Incomplete {
+    /// What ended the walk.
+    #[source]
+    pub error: Error,
+    /// What was read, with its note; none where nothing was.
+    pub read: Option<Box<Outcome>>,
+}
+
+impl From<Error> for Incomplete {
+    fn from(error: Error) -> Incomplete {
+        Incomplete { error, read: None }
+    }
+}
+
+impl From<Incomplete> for Error {
+    fn from(incomplete: Incomplete) -> Error {
+        incomplete.error
+    }
+}
+
+/// Walks to the end and gathers the pages.
+pub(super) async fn gather(mut pages: Pages) -> Result<Outcome, Incomplete> {
+    let mut all = Gathered::default();
+    let error = loop {
+        let page = match pages.next().await {
+            Ok(Some(page)) => page,
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        };
+        match pages.output(&page) {
+            Ok(output) => all.add(page, output),
+            Err(error) => break Some(error),
+        }
+    };
+    let output = all.output()?;
+    let read = output.map(|output| Outcome {
+        output,
+        pages: pages.count(),
+        notes: pages.note().cloned().into_iter().collect(),
+    });
+    match (error, read) {
+        (None, Some(read)) => Ok(read),
+        (None, None) => Err(Error::Response("the walk has no first page".to_owned()).into()),
+        (Some(error), read) => Err(Incomplete {
+            error,
+            read: read.map(Box::new),
+        }),
+    }
+}

@@ -1,0 +1,355 @@
+//! A walk over the pages of a list, and how it ends.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use serde_json::{Map, Value};
+
+use super::error::Error;
+use super::gather::append;
+use super::note::{Note, Resume, Stopped};
+use super::page::Page;
+use super::run::Run;
+use crate::json::Json;
+use crate::paging::{Followed, Next, Paging};
+use crate::plan::Plan;
+
+/// A walk over the pages of a list.
+///
+/// It ends in one way only: after the last page, at a cap of the caller ([`Pages::note`] tells), or with an error. Every
+/// page that was read is given; what keeps the walk from going on comes with the call after it.
+///
+/// It is a [`Stream`] of pages too.
+pub struct Pages {
+    run: Run,
+    settings: Arc<Value>,
+    ahead: Ahead,
+    /// What leads to the page that was given last.
+    given: Option<Resume>,
+    followed: Followed,
+    note: Option<Note>,
+    count: u64,
+    items: u64,
+}
+
+/// What the next call gives.
+enum Ahead {
+    Page(Box<Upcoming>),
+    Reading(Reading),
+    Error(Box<Error>),
+    Nothing,
+}
+
+/// A page that is to be read.
+struct Upcoming {
+    params: Value,
+    plan: Plan,
+    /// What leads to it; none for the first one.
+    resume: Option<Resume>,
+}
+
+/// What gives a page, and the plan that it answers.
+type Work = Pin<Box<dyn Future<Output = Result<(Page, Plan), Error>> + Send>>;
+
+/// A page that is being read. It is kept while nobody waits for it, so that nothing is asked for twice.
+struct Reading {
+    work: Work,
+    resume: Option<Resume>,
+}
+
+impl Pages {
+    pub(super) fn new(run: Run, settings: Arc<Value>, params: Value, plan: Plan) -> Pages {
+        Pages {
+            run,
+            settings,
+            ahead: Ahead::Page(Box::new(Upcoming {
+                params,
+                plan,
+                resume: None,
+            })),
+            given: None,
+            followed: Followed::default(),
+            note: None,
+            count: 0,
+            items: 0,
+        }
+    }
+
+    /// The next page; `None` after the last, or when a limit was reached, of which [`Pages::note`] tells.
+    ///
+    /// The future may be dropped: the request goes on when the next page is asked for again, and nothing is sent twice.
+    ///
+    /// # Errors
+    /// Whatever can go wrong, see [`Error`]. The walk is over then; the pages before were given.
+    pub async fn next(&mut self) -> Result<Option<Page>, Error> {
+        std::future::poll_fn(|context| self.poll_page(context)).await
+    }
+
+    fn poll_page(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Page>, Error>> {
+        loop {
+            match &mut self.ahead {
+                Ahead::Nothing => return Poll::Ready(Ok(None)),
+                Ahead::Error(error) => {
+                    let error = (**error).clone();
+                    return Poll::Ready(Err(self.fail(error, None)));
+                }
+                Ahead::Page(_) => self.begin_reading(),
+                Ahead::Reading(reading) => {
+                    let read = ready!(reading.work.as_mut().poll(context));
+                    let resume = reading.resume.take();
+                    return Poll::Ready(match read {
+                        Err(error) => Err(self.fail(error, resume)),
+                        Ok((mut page, plan)) => {
+                            self.given = resume;
+                            self.take(&mut page, &plan);
+                            Ok(Some(page))
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    /// Begins to read the page that is ahead.
+    fn begin_reading(&mut self) {
+        let Ahead::Page(upcoming) = std::mem::replace(&mut self.ahead, Ahead::Nothing) else {
+            return;
+        };
+        let smaller = self.shrink(&upcoming);
+        let Upcoming {
+            params,
+            plan,
+            resume,
+        } = *upcoming;
+        let run = self.run.clone();
+        let work = async move {
+            let (params, plan) = smaller?.unwrap_or((params, plan));
+            let page = run.fetch(&plan, params).await?;
+            Ok((page, plan))
+        };
+        self.ahead = Ahead::Reading(Reading {
+            work: Box::pin(work),
+            resume,
+        });
+    }
+
+    /// The output of the page that was given last. A page that is not as described ends the walk before it.
+    ///
+    /// # Errors
+    /// When the response is not as the descriptor says.
+    pub fn output(&mut self, page: &Page) -> Result<Json, Error> {
+        page.output().map_err(|error| {
+            self.count -= 1;
+            self.items -= page.items;
+            self.note = None;
+            let error = self.run.masked(error);
+            self.fail(error, self.given.clone())
+        })
+    }
+
+    /// Ends the walk where it is, and gives up a request that is under way; [`Pages::note`] tells where that is.
+    pub fn stop(&mut self) {
+        let resume = match std::mem::replace(&mut self.ahead, Ahead::Nothing) {
+            Ahead::Page(upcoming) => upcoming.resume,
+            Ahead::Reading(reading) => reading.resume,
+            Ahead::Error(_) | Ahead::Nothing => return,
+        };
+        if self.count > 0 {
+            self.note_stop(Stopped::Interrupted, resume);
+        }
+    }
+
+    /// Why the walk stopped before the last page, where it did and some page was read.
+    pub fn note(&self) -> Option<&Note> {
+        self.note.as_ref()
+    }
+
+    /// Pages read so far.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Items read so far.
+    pub fn items(&self) -> u64 {
+        self.items
+    }
+
+    /// Ends the walk with an error. Without a page before it, the error says all there is.
+    fn fail(&mut self, error: Error, resume: Option<Resume>) -> Error {
+        self.ahead = Ahead::Nothing;
+        if self.count > 0 && self.note.is_none() {
+            self.note_stop(Stopped::Error(Box::new(error.clone())), resume);
+        }
+        error
+    }
+
+    fn note_stop(&mut self, stopped: Stopped, next: Option<Resume>) {
+        self.note = Some(Note {
+            stopped,
+            page: self.count,
+            next,
+        });
+    }
+
+    /// Asks for no more items than the cap leaves, where the tool says which param sets the size of a page.
+    fn shrink(&self, upcoming: &Upcoming) -> Result<Option<(Value, Plan)>, Error> {
+        let limit = self
+            .run
+            .tool
+            .paging
+            .as_ref()
+            .and_then(|paging| paging.limit());
+        let (Some(limit), Some(max_items)) = (limit, self.run.options.max_items) else {
+            return Ok(None);
+        };
+        let left = max_items - self.items;
+        let params = &upcoming.params;
+        if params
+            .get(limit)
+            .and_then(Value::as_u64)
+            .is_some_and(|size| size <= left)
+        {
+            return Ok(None);
+        }
+        let mut smaller = params.clone();
+        smaller[limit] = left.into();
+        // A size that the tool does not allow leaves the page as it was, to be cut afterwards.
+        match self.run.tool.accept(smaller) {
+            Ok(smaller) => {
+                let plan = self.run.render(&smaller, &self.settings)?;
+                Ok(Some((smaller, plan)))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Counts a page that was read, and finds out what comes after it.
+    fn take(&mut self, page: &mut Page, plan: &Plan) {
+        self.count += 1;
+        self.items += page.items;
+        self.ahead = Ahead::Nothing;
+        let tool = Arc::clone(&self.run.tool);
+        let Some(paging) = &tool.paging else {
+            return;
+        };
+        match self.surplus() {
+            Some(surplus) if surplus > 0 => self.cut(page, surplus),
+            _ if page.is_empty => {}
+            _ => self.look_ahead(paging, page, plan),
+        }
+    }
+
+    /// Items beyond the cap; `None` when there is no cap or it is not reached.
+    fn surplus(&self) -> Option<u64> {
+        self.items.checked_sub(self.run.options.max_items?)
+    }
+
+    fn cut(&mut self, page: &mut Page, surplus: u64) {
+        let keep = page.items - surplus;
+        if let Some(paging) = &self.run.tool.paging
+            && let Ok(Some(items)) = paging.items(page.body.part())
+        {
+            let mut kept = vec![b'['];
+            let most = usize::try_from(keep).unwrap_or(usize::MAX);
+            items
+                .elements()
+                .take(most)
+                .for_each(|item| append(&mut kept, item.text()));
+            kept.push(b']');
+            let body = paging.put_items(&page.body, &kept);
+            page.body = body.unwrap_or_else(|| page.body.clone());
+        }
+        page.items = keep;
+        self.items -= surplus;
+        self.note_stop(Stopped::MaxItems(self.items), None);
+    }
+
+    fn reached_cap(&self) -> Option<Stopped> {
+        if let Some(max_items) = self.run.options.max_items.filter(|cap| self.items >= *cap) {
+            return Some(Stopped::MaxItems(max_items));
+        }
+        let max_pages = self.run.options.max_pages;
+        (self.count >= max_pages).then_some(Stopped::MaxPages(max_pages))
+    }
+
+    fn look_ahead(&mut self, paging: &Paging, page: &Page, plan: &Plan) {
+        let next = self.run.next_page(paging, &self.settings, page, plan);
+        let (next, plan) = match next {
+            Ok((Some(next), plan)) => (next, plan),
+            Ok((None, _)) => return self.find_fault(Stopped::MissingCursor),
+            Err(error) => {
+                self.ahead = Ahead::Error(Box::new(error));
+                return;
+            }
+        };
+        let auth = &self.run.tool.service.auth;
+        let resume = Resume::new(&next, auth);
+        if !self.followed.is_new(&next) {
+            return self.find_fault(Stopped::RepeatedCursor);
+        }
+        match (next, self.reached_cap()) {
+            (Next::End, _) => {}
+            (Next::Unsaid(_), _) => self.note_stop(Stopped::Unsaid, resume),
+            (_, Some(cap)) => self.note_stop(cap, resume),
+            (next, None) => match self.upcoming(next, page, plan) {
+                Ok((params, plan)) => {
+                    self.ahead = Ahead::Page(Box::new(Upcoming {
+                        params,
+                        plan,
+                        resume,
+                    }));
+                }
+                Err(error) => self.ahead = Ahead::Error(Box::new(error)),
+            },
+        }
+    }
+
+    /// The service is at fault: the page is given, and the fault comes after it.
+    fn find_fault(&mut self, stopped: Stopped) {
+        self.note_stop(stopped, None);
+        let error = self.note.as_ref().and_then(Note::error);
+        self.ahead = error.map_or(Ahead::Nothing, |error| Ahead::Error(Box::new(error)));
+    }
+
+    /// The arguments and the plan of the next page. What the service gave for them is at fault where they cannot be.
+    fn upcoming(&self, next: Next, page: &Page, plan: Plan) -> Result<(Value, Plan), Error> {
+        let arguments = match next {
+            Next::Url(url) => {
+                let plan = self.run.tool.service.auth.aim(plan, url);
+                return Ok((page.params.clone(), plan));
+            }
+            Next::Arguments(arguments) => arguments,
+            Next::End | Next::Unsaid(_) => Map::new(),
+        };
+        let refused = |reason: String| {
+            let error = Error::Response(format!(
+                "page {} gives what cannot lead to the next one: {reason}",
+                self.count
+            ));
+            self.run.masked(error)
+        };
+        let mut params = page.params.clone();
+        if let Some(members) = params.as_object_mut() {
+            members.extend(arguments);
+        }
+        let params = self.run.tool.accept(params).map_err(|problems| {
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            refused(problems.join("; "))
+        })?;
+        let plan = self.run.render(&params, &self.settings);
+        Ok((params, plan.map_err(|error| refused(error.to_string()))?))
+    }
+}
+
+impl Stream for Pages {
+    type Item = Result<Page, Error>;
+
+    fn poll_next(
+        mut self: Pin<&mut Pages>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Page, Error>>> {
+        self.poll_page(context).map(Result::transpose)
+    }
+}

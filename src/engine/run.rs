@@ -1,0 +1,433 @@
+//! A call that is being carried out: from its arguments to a response that is no error.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use url::Url;
+
+use super::Engine;
+use super::answer::{self, Judge, Verdict};
+use super::call::{Call, Options, Watcher};
+use super::error::Error;
+use super::job::Job;
+use super::note::Note;
+use super::page::{Page, Received};
+use super::session::{Asking, Credentials, Session};
+use crate::base_url::BaseUrl;
+use crate::paging::{Next, Paging};
+use crate::plan::{FileError, Files, Plan, Settled};
+use crate::project::ResponseKind;
+use crate::send::{self, Destination, Event, Limit, Response, SeenBody, SendError, tell};
+use crate::sign::{SecretRef, Secrets, sign};
+use crate::source::Power;
+use crate::tool::Tool;
+
+/// How long a program that prints a secret may take to end after the deadline.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A call that is being carried out. It owns what it needs and is cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Run {
+    engine: Engine,
+    pub(super) tool: Arc<Tool>,
+    pub(super) options: Arc<Options>,
+    watcher: Option<Watcher>,
+}
+
+/// How a response is to be taken.
+#[derive(Clone, Copy)]
+struct Taking<'c> {
+    params: &'c Value,
+    kind: ResponseKind,
+    destination: Option<&'c Destination>,
+}
+
+impl Run {
+    /// Begins a call: the stages up to the plan of its first request. Gives its arguments with defaults, and the plan.
+    pub fn begin(engine: &Engine, call: Call) -> Result<(Run, Value, Plan), Error> {
+        let params = accept(&call.tool, call.arguments)?;
+        let run = Run {
+            engine: engine.clone(),
+            watcher: call.options.watcher(&call.tool),
+            tool: call.tool,
+            options: Arc::new(call.options),
+        };
+        run.permit_sending()?;
+        let settings = run.settings()?;
+        let plan = run.render(&params, &settings)?;
+        if run.tool.access > run.options.consent {
+            return Err(Error::Consent {
+                tool: run.tool.name.clone(),
+                access: run.tool.access,
+            });
+        }
+        Ok((run, params, plan))
+    }
+
+    /// The values of the service's settings.
+    pub fn settings(&self) -> Result<Arc<Value>, Error> {
+        self.engine.settings_of(&self.tool.service)
+    }
+
+    pub fn render(&self, params: &Value, settings: &Value) -> Result<Plan, Error> {
+        self.engine.render(&self.tool, params, settings)
+    }
+
+    pub fn tell(&self, event: impl FnOnce() -> Event) {
+        tell(self.watcher.as_deref(), event);
+    }
+
+    /// Whether a page that was asked for alone is one of more.
+    pub fn note_one(&self, plan: &Plan, page: &Page) -> Option<Note> {
+        let paging = self.tool.paging.as_ref().filter(|_| !page.is_empty)?;
+        let next = self
+            .settings()
+            .and_then(|settings| self.next_page(paging, &settings, page, plan));
+        Note::of_one_page(next.map(|(next, _)| next), &self.tool.service.auth)
+    }
+
+    /// What follows a page, and the plan of that page at the base URL of now.
+    pub fn next_page(
+        &self,
+        paging: &Paging,
+        settings: &Value,
+        page: &Page,
+        plan: &Plan,
+    ) -> Result<(Option<Next>, Plan), Error> {
+        let (base, plan) = self.at_current_base(settings, plan)?;
+        let next = paging.next(&page.view(), &base, &plan.masked_url());
+        let next = next.map_err(|error| self.masked(error.into()))?;
+        Ok((next, plan.into_owned()))
+    }
+
+    /// The page that a response is.
+    pub fn page(&self, received: Received, params: Value) -> Result<Page, Error> {
+        Page::new(&self.tool, received, params).map_err(|error| self.masked(error))
+    }
+
+    /// The error without the service's secrets, which a response may repeat where none is expected.
+    pub fn masked(&self, error: Error) -> Error {
+        match self
+            .engine
+            .opened(&self.tool.service)
+            .and_then(|session| session.current())
+        {
+            Some(credentials) => error.masked(|text| credentials.redactor.message(text)),
+            None => error,
+        }
+    }
+
+    /// Creates a job, or whatever else the tool's request gives.
+    pub async fn start(self, plan: &Plan, params: Value) -> Result<Job, Error> {
+        // What creates a job tells of it in JSON, whatever the job gives in the end.
+        let kind = match self.tool.wait {
+            Some(_) => ResponseKind::Json,
+            None => self.tool.rules.kind,
+        };
+        let received = self.exchange(plan, &params, kind, None).await?;
+        let first = self.page(received, params)?;
+        Job::new(self, first, plan)
+    }
+
+    /// The response to a plan; where it creates a job, the last response of that.
+    pub async fn fetch(&self, plan: &Plan, params: Value) -> Result<Page, Error> {
+        if self.tool.wait.is_none() {
+            let received = self.exchange(plan, &params, self.tool.rules.kind, None);
+            return Ok(self.page(received.await?, params)?.counted());
+        }
+        let job = self.clone().start(plan, params).await?;
+        match self.options.waits {
+            true => job.finish().await,
+            false => Ok(job.into_first()),
+        }
+    }
+
+    /// The base URL that the service's requests are sent below now.
+    pub fn current_base(&self, settings: &Value) -> Result<Cow<'_, Url>, Error> {
+        let service = &self.tool.service;
+        let told = || self.engine.opened(service)?.current()?.base.clone();
+        match service.base.reads_token().then(told).flatten() {
+            Some(base) => Ok(Cow::Owned(base)),
+            None => self.engine.base_of(&service.base, settings),
+        }
+    }
+
+    /// The base URL that the service's requests are sent below now, and the plan below it.
+    pub fn at_current_base<'p>(
+        &self,
+        settings: &Value,
+        plan: &'p Plan,
+    ) -> Result<(Cow<'_, Url>, Cow<'p, Plan>), Error> {
+        let base = self.current_base(settings)?;
+        let plan = match self.tool.service.base.reads_token() {
+            true => at_told_base(plan, &base)?,
+            false => Cow::Borrowed(plan),
+        };
+        Ok((base, plan))
+    }
+
+    /// Sends a plan and gives the response, which is no error.
+    pub async fn exchange(
+        &self,
+        plan: &Plan,
+        params: &Value,
+        kind: ResponseKind,
+        destination: Option<&Destination>,
+    ) -> Result<Received, Error> {
+        self.permit_sending()?;
+        // A file that is not there is told before a secret that is not.
+        let settled = self.settle(plan)?;
+        self.refuse_late()?;
+        let session = self.session().await?;
+        let taking = Taking {
+            params,
+            kind,
+            destination,
+        };
+        let sending = self.authenticate(&session, &settled, taking);
+        let Some(timeout) = self.options.timeout else {
+            return self.in_time(sending).await;
+        };
+        let sending = tokio::time::timeout(timeout, sending);
+        self.in_time(async {
+            sending.await.unwrap_or_else(|_| {
+                Err(SendError::Timeout {
+                    within: timeout,
+                    limit: Limit::Caller,
+                }
+                .into())
+            })
+        })
+        .await
+    }
+
+    /// A service that is not trusted is sent nothing: only its own sandbox is asked.
+    fn permit_sending(&self) -> Result<(), Error> {
+        match self.engine.has_stand_in() {
+            true => Ok(()),
+            false => Ok(self.tool.service.origin.permit(|| Power::Send)?),
+        }
+    }
+
+    /// Reads the local files that a plan sends, also to a sandbox, unless the service is not trusted.
+    fn settle<'p>(&self, plan: &'p Plan) -> Result<Settled<'p>, Error> {
+        let origin = &self.tool.service.origin;
+        if origin.is_trusted() {
+            return Ok(plan.settle(&self.options.files)?);
+        }
+        plan.settle(&Files::Denied).map_err(|error| match error {
+            FileError::Denied(path) => match origin.permit(|| Power::File(path.clone())) {
+                Err(untrusted) => untrusted.into(),
+                Ok(()) => FileError::Denied(path).into(),
+            },
+            other => other.into(),
+        })
+    }
+
+    /// Does some work before the deadline.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let Some(deadline) = self.options.deadline else {
+            return work.await;
+        };
+        // Nothing is begun when it is too late already.
+        self.refuse_late()?;
+        let done = tokio::time::timeout_at(deadline.at.into(), work).await;
+        done.unwrap_or_else(|_| Err(deadline.error()))
+    }
+
+    fn refuse_late(&self) -> Result<(), Error> {
+        match self.options.deadline {
+            Some(deadline) if Instant::now() >= deadline.at => Err(deadline.error()),
+            _ => Ok(()),
+        }
+    }
+
+    /// When all must be done.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.options.deadline.map(|deadline| deadline.at)
+    }
+
+    /// When a request that begins now must be done.
+    fn request_deadline(&self) -> Option<Instant> {
+        let timeout = self.options.timeout.map(|timeout| Instant::now() + timeout);
+        [timeout, self.deadline()].into_iter().flatten().min()
+    }
+
+    /// Sends a plan with the service's credentials, and once more with a new access token when the service does not
+    /// know the one it got.
+    async fn authenticate(
+        &self,
+        session: &Session,
+        settled: &Settled<'_>,
+        taking: Taking<'_>,
+    ) -> Result<Received, Error> {
+        let settings = match self.tool.service.auth.reads_settings() {
+            true => Some(self.settings()?),
+            false => None,
+        };
+        let asking = Asking {
+            service: Arc::clone(&self.tool.service),
+            settings: settings.clone().unwrap_or_default(),
+            is_stand_in: self.engine.has_stand_in(),
+            deadline: self.request_deadline(),
+            watcher: self.watcher.clone(),
+        };
+        let mut is_renewed = false;
+        loop {
+            let credentials = session.credentials(&asking).await?;
+            let (response, verdict) = self
+                .transmit(settled, &credentials, settings.as_ref(), &asking, taking)
+                .await?;
+            let body = match verdict {
+                Verdict::Success(body) => body,
+                Verdict::Empty => {
+                    return Ok(Received {
+                        response,
+                        kind: taking.kind,
+                        body: Some(self.tool.empty_body(taking.kind)),
+                        is_empty: true,
+                    });
+                }
+                Verdict::Failed(error) => return Err(error),
+                Verdict::Stale(error)
+                    if is_renewed || !session.renew(&credentials, &asking).await? =>
+                {
+                    return Err(error);
+                }
+                Verdict::Stale(_) => {
+                    is_renewed = true;
+                    continue;
+                }
+            };
+            let body = match (body, taking.destination) {
+                (None, Some(_)) => {
+                    Some(answer::body_of(taking.kind, taking.destination, &response)?)
+                }
+                (body, _) => body,
+            };
+            return Ok(Received {
+                response,
+                kind: taking.kind,
+                body,
+                is_empty: false,
+            });
+        }
+    }
+
+    /// Signs a plan and sends it.
+    async fn transmit(
+        &self,
+        settled: &Settled<'_>,
+        credentials: &Credentials,
+        settings: Option<&Arc<Value>>,
+        asking: &Asking,
+        taking: Taking<'_>,
+    ) -> Result<(Response, Verdict), Error> {
+        let service = &*self.tool.service;
+        let observer = self.watcher.as_deref();
+        let plan = match &credentials.base {
+            None => Cow::Borrowed(&*settled.plan),
+            Some(base) => at_told_base(&settled.plan, base)?,
+        };
+        let stamper =
+            settings.and_then(|settings| service.auth.stamper(&credentials.secrets, settings));
+        let request = sign(&plan, settled.body.as_ref(), &credentials.secrets, stamper);
+        tell(observer, || Event::Request {
+            method: plan.method,
+            url: plan.masked_url(),
+            headers: plan.masked_headers(),
+            body: SeenBody::new(
+                settled.body.clone().unwrap_or_default(),
+                &credentials.redactor,
+            ),
+        });
+        let judge = Judge {
+            tool: &self.tool,
+            params: taking.params,
+            kind: taking.kind,
+            destination: taking.destination,
+        };
+        let exchange = send::Exchange {
+            client: &credentials.client,
+            policy: &service.sending,
+            request: &request,
+            idempotent: plan.idempotent,
+            redactor: &credentials.redactor,
+            shows_body: true,
+            deadline: asking.deadline,
+            destination: taking.destination,
+            observer,
+        };
+        send::send(&exchange, |response| judge.judge(response))
+            .await
+            .map_err(|error| Error::from(error).masked(|text| credentials.redactor.message(text)))
+    }
+
+    /// The session of the service; the first call opens it, and others wait until then or until their deadline.
+    async fn session(&self) -> Result<Arc<Session>, Error> {
+        let service = &self.tool.service;
+        if let Some(session) = self.engine.opened(service) {
+            return Ok(session);
+        }
+        let opening = self.engine.opening_of(service);
+        let _turn = self.in_time(async { Ok(opening.lock().await) }).await?;
+        if let Some(session) = self.engine.opened(service) {
+            return Ok(session);
+        }
+        let secrets = self.resolve_secrets().await?;
+        self.engine.open(service, secrets)
+    }
+
+    /// The values of the service's secrets. Where a program or the operating system is asked, it may take its time,
+    /// which must not hold up other calls.
+    async fn resolve_secrets(&self) -> Result<Secrets, Error> {
+        let references = self.tool.service.auth.secrets();
+        let until = self.deadline();
+        if !references.iter().any(SecretRef::is_slow) {
+            return Ok(Secrets::resolve(references, self.engine.secrets(), until)?);
+        }
+        let (references, engine) = (references.to_vec(), self.engine.clone());
+        let asking = tokio::task::spawn_blocking(move || {
+            Secrets::resolve(&references, engine.secrets(), until)
+        });
+        let answer = match self.options.deadline {
+            None => asking.await,
+            Some(deadline) => {
+                let last = deadline.at + GRACE;
+                let answer = tokio::time::timeout_at(last.into(), asking).await;
+                self.refuse_late()?;
+                answer.map_err(|_| deadline.error())?
+            }
+        };
+        answer
+            .unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
+            .map_err(Error::from)
+    }
+}
+
+/// The arguments with defaults.
+pub(super) fn accept(tool: &Tool, arguments: Value) -> Result<Value, Error> {
+    tool.accept(arguments).map_err(|problems| Error::Arguments {
+        tool: tool.name.clone(),
+        problems,
+    })
+}
+
+/// A plan at the base URL that the access token told. A URL that the service gave is there already.
+fn at_told_base<'p>(plan: &'p Plan, base: &Url) -> Result<Cow<'p, Plan>, Error> {
+    if let Some(target) = BaseUrl::settle(&plan.target, base) {
+        return Ok(Cow::Owned(Plan {
+            target,
+            ..plan.clone()
+        }));
+    }
+    match Url::parse(&plan.target).is_ok_and(|target| target.origin() == base.origin()) {
+        true => Ok(Cow::Borrowed(plan)),
+        false => Err(Error::Policy(
+            "the access token was renewed and leads to another origin than the pages before"
+                .to_owned(),
+        )),
+    }
+}

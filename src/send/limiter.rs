@@ -1,0 +1,151 @@
+//! Rate limits: whose turn it is to send.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Observer, SendError, tell};
+use crate::send::Event;
+
+/// What a service allows: `requests` in `per`, and as many at once after a pause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Budget {
+    /// Whose budget it is: requests with the same name share it. It holds no secret.
+    pub name: String,
+    /// Requests that may be sent.
+    pub requests: NonZeroU32,
+    /// In how long a time.
+    pub per: Duration,
+}
+
+/// A turn, or how long until it is worth to ask for one again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// The request may be sent now; it is counted.
+    Now,
+    /// No request may be sent for this time; nothing is counted.
+    In(Duration),
+}
+
+/// A turn that is asked for. An error is the reason, in words.
+pub type Asking<'l> = Pin<Box<dyn Future<Output = Result<Turn, String>> + Send + 'l>>;
+
+/// Decides when a request may be sent. The engine's own counts for one process; one that several machines share can
+/// take its place.
+pub trait Limiter: Send + Sync {
+    /// Takes a turn of a budget, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be known whether there is one: then nothing is sent.
+    fn take<'l>(&'l self, budget: &'l Budget) -> Asking<'l>;
+}
+
+/// Counts in memory: the generic cell rate algorithm (ITU-T I.371), which keeps one time for each budget.
+#[derive(Debug, Default)]
+pub struct LocalLimiter {
+    /// When each budget would be whole again.
+    whole: Mutex<HashMap<String, Instant>>,
+}
+
+impl LocalLimiter {
+    fn take_at(&self, budget: &Budget, now: Instant) -> Turn {
+        let each = budget.per / budget.requests.get();
+        let burst = each * (budget.requests.get() - 1);
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = whole.get(&budget.name).copied();
+        let at = known.map_or(now, |known| known.max(now));
+        let wait = at.duration_since(now).saturating_sub(burst);
+        if !wait.is_zero() {
+            return Turn::In(wait);
+        }
+        match known {
+            Some(_) => {
+                whole
+                    .entry(budget.name.clone())
+                    .and_modify(|known| *known = at + each);
+            }
+            None => {
+                whole.insert(budget.name.clone(), at + each);
+            }
+        }
+        Turn::Now
+    }
+}
+
+impl Limiter for LocalLimiter {
+    fn take<'l>(&'l self, budget: &'l Budget) -> Asking<'l> {
+        Box::pin(std::future::ready(Ok(self.take_at(budget, Instant::now()))))
+    }
+}
+
+/// Waits for a turn.
+///
+/// # Errors
+/// When the limiter cannot say.
+pub(super) async fn wait_for_turn(
+    limiter: &dyn Limiter,
+    budget: &Budget,
+    observer: Observer<'_>,
+) -> Result<(), SendError> {
+    loop {
+        let turn = limiter
+            .take(budget)
+            .await
+            .map_err(|reason| SendError::Network {
+                what: "the rate limit cannot be asked".to_owned(),
+                reason,
+            })?;
+        let Turn::In(wait) = turn else { return Ok(()) };
+        tell(observer, || Event::RateLimited { wait });
+        tokio::time::sleep(wait).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn a_budget_is_spent_at_once_and_comes_back_evenly() {
+        let budget = Budget {
+            name: "a".to_owned(),
+            requests: NonZeroU32::new(4).unwrap(),
+            per: Duration::from_secs(8),
+        };
+        let other = Budget {
+            name: "b".to_owned(),
+            ..budget.clone()
+        };
+        let limiter = LocalLimiter::default();
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let wait = |seconds| Turn::In(Duration::from_secs(seconds));
+        for (when, of, expected) in [
+            (0, &budget, Turn::Now),
+            (0, &budget, Turn::Now),
+            (0, &budget, Turn::Now),
+            (0, &budget, Turn::Now),
+            (0, &budget, wait(2)),
+            (1, &budget, wait(1)),
+            (1, &other, Turn::Now),
+            (2, &budget, Turn::Now),
+            (2, &budget, wait(2)),
+            (6, &budget, Turn::Now),
+            (6, &budget, Turn::Now),
+            (6, &budget, wait(2)),
+            // After a long pause there is one whole budget, and no more.
+            (600, &budget, Turn::Now),
+            (600, &budget, Turn::Now),
+            (600, &budget, Turn::Now),
+            (600, &budget, Turn::Now),
+            (600, &budget, wait(2)),
+        ] {
+            assert_eq!(limiter.take_at(of, at(when)), expected, "at {when} s");
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! The transport of a service over HTTP, built when its first request is sent.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use url::Url;
+
+use super::Policy;
+use super::transport::{Body, Request, Sending, Transport, TransportError, TransportErrorKind};
+use crate::address::{is_loopback, is_loopback_name, special_resolved};
+
+/// Which certificate authorities are trusted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Roots {
+    /// Mozilla's, which come with the program.
+    #[default]
+    Bundled,
+    /// The operating system's.
+    System,
+    /// Those of a PEM file alone.
+    File(PathBuf),
+}
+
+/// The client could not be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The file of certificate authorities cannot be used.
+    #[error("the certificate file {path} cannot be used: {reason}")]
+    Roots {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// TLS or HTTP could not be set up.
+    #[error("the HTTP client cannot be built: {0}")]
+    Setup(String),
+}
+
+/// A service's name resolves to an address that it must not have.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(super) enum WrongAddress {
+    /// One that is not of the public internet.
+    #[error(
+        "{host} resolves to {address}, {what}; set `allow_private_network: true` in the service if it really stands there"
+    )]
+    Special {
+        host: String,
+        address: IpAddr,
+        what: &'static str,
+    },
+    /// One of another machine, for a name that stands for this one.
+    #[error(
+        "{host} resolves to {address}, which is not on this machine; a name below `localhost` must be"
+    )]
+    Elsewhere { host: String, address: IpAddr },
+}
+
+/// Sends the requests of one service over HTTP.
+pub struct HttpTransport {
+    http: reqwest::Client,
+    /// Requests go through the proxies that the environment names.
+    uses_proxies: bool,
+}
+
+impl HttpTransport {
+    /// Builds the client of the service at `base`. It goes through the proxies that the environment names if it
+    /// `uses_proxies`, and never for a service on this machine.
+    ///
+    /// # Errors
+    /// When the certificate authorities cannot be loaded.
+    pub fn new(
+        policy: &Policy,
+        base: &Url,
+        roots: &Roots,
+        uses_proxies: bool,
+    ) -> Result<HttpTransport, ClientError> {
+        let uses_proxies = uses_proxies && !is_loopback(base);
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(policy.timeout.connect.0)
+            .read_timeout(policy.timeout.read.0)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .tcp_nodelay(true)
+            .referer(false);
+        if !uses_proxies {
+            builder = builder.no_proxy();
+        }
+        if let Some(place) = Place::of(base, policy.allow_private_network) {
+            builder = builder.dns_resolver(Arc::new(Guard {
+                host: base.host_str().unwrap_or_default().to_owned(),
+                place,
+            }));
+        }
+        builder = match roots {
+            Roots::System if base.scheme() == "https" => {
+                install_provider();
+                builder
+            }
+            _ => builder.tls_backend_preconfigured(tls(base.scheme() == "https", roots)?),
+        };
+        let http = builder
+            .build()
+            .map_err(|error| ClientError::Setup(error.to_string()))?;
+        Ok(HttpTransport { http, uses_proxies })
+    }
+
+    /// The proxy that the environment names for a URL, without its credentials.
+    fn proxy(&self, url: &Url) -> Option<String> {
+        if !self.uses_proxies {
+            return None;
+        }
+        let proxy = Matcher::from_system().intercept(&url.as_str().parse().ok()?)?;
+        let host = proxy.uri().host()?;
+        Some(match proxy.uri().port_u16() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        })
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: Request) -> Sending<'_> {
+        let mut built = reqwest::Request::new(request.method, request.url);
+        *built.headers_mut() = request.headers;
+        if !request.body.is_empty() {
+            *built.body_mut() = Some(request.body.into());
+        }
+        Box::pin(async move {
+            // Only an error needs the URL once more.
+            let place = self.uses_proxies.then(|| built.url().clone());
+            match self.http.execute(built).await {
+                Ok(response) => {
+                    Ok(http::Response::<reqwest::Body>::from(response).map(Body::of_client))
+                }
+                Err(error) => Err(TransportError {
+                    proxy: place.and_then(|url| self.proxy(&url)),
+                    ..error.into()
+                }),
+            }
+        })
+    }
+}
+
+impl From<reqwest::Error> for TransportError {
+    /// The innermost cause says what happened; the outer ones repeat the URL, which may carry a secret.
+    fn from(error: reqwest::Error) -> TransportError {
+        let error = error.without_url();
+        let kind = match (error.is_connect(), error.is_timeout()) {
+            (true, true) => TransportErrorKind::ConnectTimeout,
+            (true, false) => TransportErrorKind::Connect,
+            (false, true) => TransportErrorKind::ReadTimeout,
+            (false, false) => TransportErrorKind::Exchange,
+        };
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(inner) = cause.source() {
+            if let Some(refusal) = inner.downcast_ref::<WrongAddress>() {
+                return TransportError::new(TransportErrorKind::Refused, refusal.to_string());
+            }
+            cause = inner;
+        }
+        TransportError::new(kind, cause.to_string())
+    }
+}
+
+fn install_provider() {
+    // An embedding program may have installed its own provider already; then that one counts.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// TLS with roots from memory: loading the system's would cost more than the rest of a cold call. A plain http
+/// service gets none at all.
+fn tls(is_https: bool, roots: &Roots) -> Result<rustls::ClientConfig, ClientError> {
+    let mut store = rustls::RootCertStore::empty();
+    match roots {
+        _ if !is_https => {}
+        Roots::Bundled | Roots::System => {
+            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
+        }
+        Roots::File(path) => {
+            let refuse = |reason: String| ClientError::Roots {
+                path: path.display().to_string(),
+                reason,
+            };
+            let certificates =
+                CertificateDer::pem_file_iter(path).map_err(|error| refuse(error.to_string()))?;
+            for certificate in certificates {
+                let certificate = certificate.map_err(|error| refuse(error.to_string()))?;
+                store
+                    .add(certificate)
+                    .map_err(|error| refuse(error.to_string()))?;
+            }
+            if store.is_empty() {
+                return Err(refuse("it holds no certificate".to_owned()));
+            }
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ClientError::Setup(error.to_string()))?
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Where the name of a service must lead.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Place {
+    /// To this machine.
+    Here,
+    /// To the public internet.
+    Public,
+}
+
+impl Place {
+    /// `None` where the name may lead anywhere, or is an address.
+    fn of(base: &Url, allow_private: bool) -> Option<Place> {
+        match base.domain() {
+            // Plain http may go there, so it must be there.
+            Some(name) if is_loopback_name(name) => Some(Place::Here),
+            Some(_) if !allow_private => Some(Place::Public),
+            _ => None,
+        }
+    }
+
+    fn check(self, host: &str, found: &[IpAddr]) -> Result<(), WrongAddress> {
+        let wrong = found.iter().find_map(|address| match self {
+            Place::Here if address.is_loopback() => None,
+            Place::Here => Some(WrongAddress::Elsewhere {
+                host: host.to_owned(),
+                address: *address,
+            }),
+            Place::Public => special_resolved(*address).map(|what| WrongAddress::Special {
+                host: host.to_owned(),
+                address: *address,
+                what,
+            }),
+        });
+        wrong.map_or(Ok(()), Err)
+    }
+}
+
+/// Resolves names, and refuses the service's own when it leads where it must not. Other names are those of the user's own
+/// proxies.
+struct Guard {
+    host: String,
+    place: Place,
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (host, place) = (self.host.clone(), self.place);
+        Box::pin(async move {
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if name.as_str() == host {
+                let addresses: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
+                // Boxed once: what is boxed again is not found among the causes.
+                place.check(&host, &addresses)?;
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn a_name_leads_where_it_must() {
+        let public = Some(Place::Public);
+        for (base, allow_private, expected) in [
+            ("https://api.test", false, public),
+            ("https://api.test", true, None),
+            ("https://localhost.test", false, public),
+            ("http://localhost:1", false, Some(Place::Here)),
+            ("http://x.localhost", true, Some(Place::Here)),
+            ("https://x.localhost", false, Some(Place::Here)),
+            ("https://8.8.8.8", false, None),
+            ("http://[::1]", false, None),
+        ] {
+            let base = Url::parse(base).unwrap();
+            assert_eq!(Place::of(&base, allow_private), expected, "{base}");
+        }
+    }
+
+    #[test]
+    fn one_wrong_address_is_enough() {
+        let check = |place: Place, found: &str| {
+            let found: Vec<IpAddr> = found.split(' ').map(|a| a.parse().unwrap()).collect();
+            place
+                .check("x.test", &found)
+                .map_err(|error| error.to_string())
+        };
+        for good in ["8.8.8.8", "8.8.8.8 2606:4700::1111", "64:ff9b::808:808"] {
+            assert_eq!(check(Place::Public, good), Ok(()), "{good}");
+        }
+        for (bad, expected) in [
+            ("10.0.0.1", "x.test resolves to 10.0.0.1, a private address"),
+            ("8.8.8.8 127.0.0.1", "127.0.0.1, a loopback address"),
+            ("8.8.8.8 169.254.169.254", "a link-local address"),
+            ("2606:4700::1111 64:ff9b::a00:1", "a private address"),
+            ("2002:a00:1::1", "a 6to4 address"),
+            ("::ffff:8.8.8.8", "an IPv4-mapped address"),
+            ("fec0::1", "a site-local address"),
+        ] {
+            let told = check(Place::Public, bad).unwrap_err();
+            assert!(told.contains(expected), "{bad}: {told}");
+        }
+        assert_eq!(check(Place::Here, "127.0.0.1 ::1 127.9.9.9"), Ok(()));
+        for bad in [
+            "8.8.8.8",
+            "127.0.0.1 10.0.0.1",
+            "::ffff:127.0.0.1",
+            "0.0.0.0",
+        ] {
+            let told = check(Place::Here, bad).unwrap_err();
+            assert!(told.contains("not on this machine"), "{bad}: {told}");
+        }
+    }
+}

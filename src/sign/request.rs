@@ -1,0 +1,150 @@
+//! The request with its credentials in it. It is signed again each time it is sent.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::auth::Signer;
+use super::error::SignError;
+use super::values::Secrets;
+use crate::plan::{MASK, Method, Plan, Text, percent_encode};
+
+/// Signs a request each time it is sent, with the time of that moment.
+pub struct Stamper {
+    pub(super) signers: Arc<Vec<Signer>>,
+    pub(super) secrets: Secrets,
+    pub(super) settings: Arc<Value>,
+}
+
+/// A request with its credentials in it. It has no `Debug`: nothing may print it.
+#[derive(Clone)]
+pub struct SignedRequest {
+    /// The HTTP method.
+    pub method: Method,
+    /// Scheme, authority and path.
+    pub target: String,
+    /// The query, percent-encoded, without its `?`.
+    pub query: String,
+    /// Header fields, and whether each carries a credential.
+    pub headers: Vec<(String, String, bool)>,
+    /// The body's bytes.
+    pub body: Option<Bytes>,
+    /// Signs each try of the request.
+    pub(crate) stamper: Option<Arc<Stamper>>,
+    /// Whether a redirect on the same origin is followed. After a redirect, a signature would be wrong.
+    pub(crate) follows_redirects: bool,
+}
+
+impl SignedRequest {
+    /// Whether the request asks for a part of the response (`Range`).
+    pub(crate) fn asks_for_range(&self) -> bool {
+        self.headers
+            .iter()
+            .any(|(name, ..)| name.eq_ignore_ascii_case("range"))
+    }
+
+    /// The request for one try, signed by each signer in order.
+    ///
+    /// # Errors
+    /// When a key cannot be read, or an expression fails.
+    pub fn stamped(&self) -> Result<Cow<'_, SignedRequest>, SignError> {
+        self.stamped_at(jiff::Timestamp::now())
+    }
+
+    pub(super) fn stamped_at(
+        &self,
+        now: jiff::Timestamp,
+    ) -> Result<Cow<'_, SignedRequest>, SignError> {
+        let Some(stamper) = &self.stamper else {
+            return Ok(Cow::Borrowed(self));
+        };
+        let mut request = self.clone();
+        let (secrets, settings) = (&stamper.secrets, &*stamper.settings);
+        for signer in stamper.signers.iter() {
+            match signer {
+                Signer::Hmac(hmac) => hmac.stamp(&mut request, secrets, settings, now)?,
+                Signer::SigV4(sigv4) => sigv4.stamp(&mut request, secrets, settings, now)?,
+            }
+        }
+        Ok(Cow::Owned(request))
+    }
+
+    /// The values of the headers that carry credentials.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = &str> {
+        let secret = self.headers.iter().filter(|(_, _, is_secret)| *is_secret);
+        secret.map(|(_, value, _)| value.as_str())
+    }
+
+    /// Header fields, secrets masked.
+    pub fn masked_headers(&self) -> Vec<(String, String)> {
+        self.headers
+            .iter()
+            .map(|(name, value, is_secret)| match is_secret {
+                true => (name.clone(), MASK.to_owned()),
+                false => (name.clone(), value.clone()),
+            })
+            .collect()
+    }
+
+    /// The host with its port, as the header `host` will have it.
+    pub(super) fn host(&self) -> String {
+        let Ok(url) = url::Url::parse(&self.target) else {
+            return String::new();
+        };
+        let host = url.host_str().unwrap_or_default();
+        match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+
+    pub(super) fn set_header(&mut self, name: &str, value: String) {
+        match self.headers.iter_mut().find(|(other, ..)| other == name) {
+            Some(field) => *field = (name.to_owned(), value, true),
+            None => self.headers.push((name.to_owned(), value, true)),
+        }
+    }
+}
+
+/// Fills in the plan's credentials. Those that depend on the whole request are left to `stamper`.
+pub fn sign(
+    plan: &Plan,
+    body: Option<&Bytes>,
+    secrets: &Secrets,
+    stamper: Option<Stamper>,
+) -> SignedRequest {
+    let mut query = String::new();
+    for (name, value) in &plan.query {
+        let value = match value {
+            Text::Plain(encoded) => Cow::Borrowed(encoded.as_str()),
+            credential => match secrets.reveal(credential) {
+                Some(value) => Cow::Owned(percent_encode(&value)),
+                None => continue,
+            },
+        };
+        if !query.is_empty() {
+            query.push('&');
+        }
+        query.push_str(name);
+        query.push('=');
+        query.push_str(&value);
+    }
+    SignedRequest {
+        method: plan.method,
+        target: plan.target.clone(),
+        query,
+        headers: plan
+            .headers
+            .iter()
+            .filter_map(|(name, value)| {
+                let secret = matches!(value, Text::Credential(_));
+                Some((name.clone(), secrets.reveal(value)?.into_owned(), secret))
+            })
+            .collect(),
+        body: body.cloned(),
+        follows_redirects: stamper.is_none(),
+        stamper: stamper.map(Arc::new),
+    }
+}
