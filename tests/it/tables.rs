@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Fake, Output, Reply, Workspace, assert_tells, on_terminal_of};
+use crate::support::{Fake, Output, Reply, Workspace, assert_tells, at_terminal, on_terminal_of};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
@@ -425,7 +425,9 @@ them whole
     // All that was asked for is there, though not side by side.
     let asked = on_screen(&workspace, 30, &["any", "--columns", "id,note"]);
     assert!(
-        asked.starts_with("id\n  id_00000000000000000001\nnote"),
+        asked.starts_with(
+            "id    id_00000000000000000001\nnote  some words that go on\n      and on and on\n\nid "
+        ),
         "{asked}"
     );
 }
@@ -507,7 +509,7 @@ fn paged(workspace: &Workspace, pager: &str, arguments: &[&str]) -> (i32, String
         .args(arguments)
         .env("PAGER", pager)
         .env("NO_COLOR", "1");
-    let (code, bytes) = on_terminal_of(80, &mut command);
+    let (code, bytes) = at_terminal(80, &mut command);
     (code, String::from_utf8(bytes).expect("UTF-8"))
 }
 
@@ -552,6 +554,15 @@ fn a_pager_takes_what_is_longer_than_the_terminal() {
                 .contains("paged:")
         );
     }
+    // Nor where nobody could leave it, as in CI and without a keyboard.
+    let mut unattended = workspace.toolrun();
+    unattended
+        .args(["call", "any"])
+        .env("PAGER", "sed s/^/paged:/");
+    let (_, bytes) = on_terminal_of(80, &mut unattended);
+    assert!(!String::from_utf8_lossy(&bytes).contains("paged:"));
+    let (_, bytes) = at_terminal(80, unattended.env("CI", "true"));
+    assert!(!String::from_utf8_lossy(&bytes).contains("paged:"));
     // A pipe never has one.
     let mut command = workspace.toolrun();
     let piped = crate::support::output(

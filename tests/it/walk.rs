@@ -674,6 +674,8 @@ fn on_terminal(workspace: &Workspace, arguments: &str) -> Output {
     command
         .args(["--quiet", "--return", "--command", &line, "/dev/null"])
         .current_dir(workspace.path())
+        // Nobody is there to leave a pager.
+        .env("PAGER", "")
         .stdin(Stdio::null());
     let mut output = output(&mut command);
     output.stdout = output.stdout.replace('\r', "");
@@ -704,7 +706,7 @@ fn a_walk_on_a_terminal_shows_its_rows_and_its_end() {
     let (_fake, workspace) = hanging(Kind::Sure);
     let output = on_terminal(&workspace, "call list-probes --all --deadline 1500ms");
     assert_eq!(output.code, 8, "{output:?}");
-    assert!(output.stdout.contains("│ 4 │"), "{}", output.stdout);
+    assert!(output.stdout.contains("\n 4\n"), "{}", output.stdout);
     let (_fake, workspace) = list(Kind::Link, gone);
     let output = on_terminal(&workspace, "call list-probes");
     assert_eq!(output.code, 0, "{output:?}");

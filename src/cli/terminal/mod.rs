@@ -133,8 +133,13 @@ pub fn say(text: &str) {
 
 /// Whether there is a person at a terminal who can be asked.
 pub fn can_ask() -> bool {
+    is_attended() && io::stderr().is_terminal()
+}
+
+/// Whether there is a person at a keyboard.
+fn is_attended() -> bool {
     let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    !is_ci && io::stdin().is_terminal() && io::stderr().is_terminal()
+    !is_ci && io::stdin().is_terminal()
 }
 
 /// Asks a yes-or-no question and reads the answer. Anything except a yes is a no.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use super::screen::{height, is_dumb};
-use super::{is_terminal, say};
+use super::{is_attended, is_terminal, say};
 
 /// Bytes that may wait to be counted as lines.
 const MOST_HELD: usize = 64 << 10;
@@ -36,9 +36,9 @@ impl Sink {
         }
     }
 
-    /// Through a pager, where standard output is a terminal and there is one.
+    /// Through a pager, if standard output is a terminal and a person can press the keys that leave a pager.
     pub fn page(&mut self) {
-        if is_terminal() && command().is_some() {
+        if is_terminal() && is_attended() && command().is_some() {
             self.to = To::Held(Vec::new());
         }
     }
