@@ -6,6 +6,12 @@
 //!
 //! `cargo bench --bench cold [-- PAIRS]`
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its ratios"
+)]
+
 mod support;
 
 use std::path::Path;

@@ -3,6 +3,12 @@
 //!
 //! `cargo bench --bench mask [-- MIB]`
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its ratios"
+)]
+
 mod support;
 
 use std::fs;
@@ -11,7 +17,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use toolrun::sign::{Redactor, SecretStore};
+use toolrun::internals::{self, Redactor, SecretStore};
 use toolrun::{Catalog, Secret};
 
 const SECRETS: [usize; 5] = [16, 108, 1 << 10, 8 << 10, 64 << 10];
@@ -121,5 +127,5 @@ fn redactor(secret: &str) -> Redactor {
         .expect("a tool");
     let mut store = SecretStore::default();
     store.give("SECRET", Secret::new(secret));
-    Redactor::new(&tool.service.auth.resolve(&store).expect("a secret"))
+    Redactor::new(&internals::secrets(&tool, &store).expect("a secret"))
 }

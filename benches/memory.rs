@@ -3,6 +3,12 @@
 //! Prints the peak beyond that of the same call with a tiny body, and its ratio to the body. `cargo bench --bench memory [-- MIB]`
 //! takes bodies of up to so many MiB. Works on Linux.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its ratios"
+)]
+
 mod support;
 
 #[path = "../tests/it/support/peak.rs"]

@@ -3,6 +3,12 @@
 //!
 //! `cargo bench --bench throughput [-- ROUNDS]`
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its ratios"
+)]
+
 mod support;
 
 use std::time::{Duration, Instant};
@@ -50,7 +56,7 @@ fn main() {
         .no_proxy()
         .connect_timeout(Duration::from_secs(10))
         .read_timeout(Duration::from_secs(30))
-        .timeout(Duration::from_secs(60));
+        .timeout(Duration::from_mins(1));
     let client = client
         .tls_backend_preconfigured(no_tls())
         .build()
@@ -63,7 +69,7 @@ fn main() {
     runtime.block_on(async {
         for limit in support::PAGE_SIZES {
             let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-            for round in 0..rounds + 1 {
+            for round in 0..=rounds {
                 let engine_rate = {
                     let started = Instant::now();
                     for _ in 0..CALLS {

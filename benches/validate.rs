@@ -6,6 +6,12 @@
 //!
 //! `cargo bench --bench validate [-- ROUNDS]`; the other side is skipped unless `pip install check-jsonschema` was run.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its ratios"
+)]
+
 #[path = "../tests/mutation/mod.rs"]
 mod mutation;
 mod support;
@@ -130,7 +136,7 @@ fn own_name(tool: &str) -> String {
 fn draw_faults(originals: &[(&'static str, String)]) -> Vec<Fault> {
     let mut by_rule: BTreeMap<&str, Vec<Fault>> = BTreeMap::new();
     for (tool, original) in originals {
-        for mutant in mutants(&Descriptor::read(&format!("{tool}.yaml"), original)) {
+        for mutant in mutants(&Descriptor::parse(&format!("{tool}.yaml"), original)) {
             if mutant.text.matches(&own_name(tool)).count() == 1 {
                 let (rule, text) = (mutant.rule, mutant.text);
                 by_rule

@@ -25,8 +25,6 @@
 //! # }
 //! ```
 
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
 #![cfg_attr(
     not(all(feature = "sandbox", feature = "import")),
     allow(
@@ -36,46 +34,114 @@
     )
 )]
 
-pub mod address;
-pub mod base_url;
-pub mod catalog;
-pub mod check;
-pub mod engine;
-pub mod format;
+mod address;
+mod base_url;
+mod catalog;
+mod check;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+mod engine;
+mod format;
 #[cfg(feature = "import")]
-pub mod import;
-pub mod json;
-pub mod jsonpath;
-pub mod paging;
+mod import;
+mod json;
+mod jsonpath;
+mod paging;
 mod parallel;
-pub mod params;
-pub mod plan;
-pub mod project;
+mod params;
+mod plan;
+mod project;
 mod said;
 #[cfg(feature = "sandbox")]
-pub mod sandbox;
-pub mod send;
-pub mod sign;
-pub mod source;
-pub mod template;
-pub mod tool;
-pub mod wait;
-pub mod words;
-pub mod yaml;
+mod sandbox;
+mod send;
+mod sign;
+mod source;
+mod template;
+mod tool;
+mod wait;
+mod words;
+mod yaml;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, TrustList};
+pub use check::Report;
 pub use engine::error::{Error, ErrorKind, Unfinished, Upstream};
 pub use engine::{
     Call, CallInfo, Engine, Gathered, Incomplete, Job, Note, Outcome, Page, Pages, Resume, Stopped,
 };
 pub use format::Access;
+pub use json::Json;
 pub use plan::{Files, Plan};
+#[cfg(feature = "sandbox")]
+pub use sandbox::{Sandbox, Server};
 pub use send::{
-    Body, Budget, Destination, Event, Limit, Limiter, Request, Roots, Scripted, Sending, Transport,
-    TransportError, TransportErrorKind, Turn,
+    Body, Budget, Destination, Event, Limit, Limiter, Request, Roots, Scripted, SeenBody, Sending,
+    Sent, Shown, Transport, TransportError, TransportErrorKind, Turn,
 };
 pub use sign::Secret;
+pub use source::{Code, Finding, Severity};
 pub use tool::Tool;
+
+/// The parts of an [`Error`]: what went wrong at which stage, with its facts.
+pub mod error {
+    pub use crate::catalog::{FindingText, LoadError, TrustError};
+    pub use crate::params::ArgumentProblem;
+    pub use crate::plan::{FileError, RenderError};
+    pub use crate::send::{ClientError, NoPlace, SendError};
+    pub use crate::sign::{SecretError, SignError};
+    pub use crate::source::Untrusted;
+    pub use crate::tool::service::SettingError;
+}
+
+/// Descriptors from OpenAPI documents: [`parse`](openapi::parse) reads a document, [`import`](openapi::import) makes files
+/// of it. Nothing is fetched and nothing is written.
+#[cfg(feature = "import")]
+pub mod openapi {
+    pub use crate::import::document::parse;
+    pub use crate::import::openapi::{Options, import};
+    pub use crate::import::report::{Loss, Report, What};
+    pub use crate::import::{File, Import, ImportError, Selection, Selector};
+}
+
+/// Checks descriptors: files, all descriptors below folders, and what globs such as `tools/**/*.yaml` match.
+///
+/// # Errors
+/// When a path does not exist, or a glob is malformed or matches nothing. What is wrong with a descriptor is a finding.
+pub fn validate(paths: &[String]) -> Result<Report, String> {
+    check::paths(paths)
+}
+
+/// For toolrun's own tests, benchmarks and fuzzing: no part of the interface, and free to change.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::jsonpath::JsonPath;
+    pub use crate::plan::{PathTemplate, QuerySpec, QueryTemplate};
+    #[cfg(feature = "sandbox")]
+    pub use crate::sandbox::Incoming;
+    pub use crate::sign::{AuthList, Redactor, SecretStore, Secrets};
+    pub use crate::source::{Check, Code, Finding, Severity, Source};
+    pub use crate::template::{CallScope, Expression, Names, Template};
+    pub use crate::words::Name;
+
+    /// The secrets of a tool's service.
+    ///
+    /// # Errors
+    /// When a secret is missing.
+    pub fn secrets(tool: &crate::Tool, store: &SecretStore) -> Result<Secrets, crate::Error> {
+        Ok(tool.service.auth.resolve(store)?)
+    }
+
+    /// Validates descriptors.
+    pub mod check {
+        pub use crate::check::*;
+    }
+
+    /// Reads YAML with its places.
+    pub mod yaml {
+        pub use crate::yaml::*;
+    }
+}
 
 /// The README's examples compile.
 #[cfg(doctest)]

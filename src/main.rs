@@ -1,9 +1,7 @@
-//! The `toolrun` command: a thin shell over the library.
-
-mod cli;
+//! The `toolrun` command. It is a part of the library, behind the feature `cli`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    toolrun::cli::main()
 }

@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::json::Json;
 use crate::plan::{Method, QuerySpec, RenderError, RequestSpec, RequestTemplate, Scalar};
 use crate::project::{
-    Condition, Extract, ExtractSpec, Json, Node, ProjectError, Projector, ResponseKind,
-    ResponseView,
+    Condition, Extract, ExtractSpec, Node, ProjectError, Projector, ResponseKind, ResponseView,
 };
 use crate::source::{Check, Code, join};
 use crate::template::{Expression, Names};

@@ -19,7 +19,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use toolrun::Catalog;
-use toolrun::sandbox::{self, Sandbox};
+use toolrun::Sandbox;
+use toolrun::internals::Incoming as Asked;
 
 /// Rows on a page that the server has an answer for.
 pub const PAGE_SIZES: [u32; 3] = [1, 20, 70];
@@ -92,7 +93,7 @@ impl Server {
 
 fn page(sandbox: &Sandbox, limit: u32) -> Bytes {
     let headers = json!({ "x-api-key": KEY, "anthropic-version": "2023-06-01" });
-    let answer = sandbox.answer(&sandbox::Incoming {
+    let answer = sandbox.answer(&Asked {
         method: "GET",
         path: "/v1/organizations/workspaces",
         query: &format!("limit={limit}"),

@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
-use toolrun::source::{Check, Source};
-use toolrun::plan::{PathTemplate, QuerySpec, QueryTemplate};
-use toolrun::project::JsonPath;
-use toolrun::template::{CallScope, Expression, Names, Template};
+use toolrun::internals::{Check, Source};
+use toolrun::internals::{PathTemplate, QuerySpec, QueryTemplate};
+use toolrun::internals::JsonPath;
+use toolrun::internals::{CallScope, Expression, Names, Template};
 use url::Url;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {

@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use toolrun::source::Finding;
+use toolrun::internals::Finding;
 use toolrun::Tool;
-use toolrun::check::{self, examples};
+use toolrun::internals::check::{self, examples};
 
 /// A folder with a valid service, in whose files the bytes are written.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
@@ -55,7 +55,7 @@ fn tool_file(bytes: &[u8]) -> String {
         .find_map(|line| line.strip_prefix("tool: "))
         .unwrap_or("tool")
         .trim();
-    match toolrun::words::Name::new(name) {
+    match toolrun::internals::Name::new(name) {
         Some(name) if !["service", "sandbox"].contains(&name.as_str()) => format!("{name}.yaml"),
         _ => "tool.yaml".to_owned(),
     }
@@ -77,7 +77,7 @@ fn assert_placed(finding: &Finding) {
         finding.span,
         finding.message
     );
-    let place = finding.place();
+    let place = finding.position();
     assert!(place.line >= 1 && place.column >= 1, "{place:?}");
     assert!(
         (place.line, place.column) <= (place.end_line, place.end_column),

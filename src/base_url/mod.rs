@@ -19,7 +19,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use url::Url;
 
-pub use spec::{Anywhere, SettingSpec, UrlSpec, UrlWithin, WithinSpec};
+pub use spec::{SettingSpec, UrlSpec, UrlWithin, WithinSpec};
 
 use crate::plan::{PathTemplate, RenderError};
 use crate::template::{Expression, Names, Piece};

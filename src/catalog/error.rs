@@ -61,7 +61,7 @@ impl From<&Finding> for FindingText {
     fn from(finding: &Finding) -> FindingText {
         FindingText {
             code: finding.code.name(),
-            place: finding.place().to_string(),
+            place: finding.position().to_string(),
             message: finding.message.clone(),
             help: finding.help.clone(),
         }

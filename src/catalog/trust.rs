@@ -69,12 +69,12 @@ impl TrustList {
     /// use toolrun::catalog::TrustList;
     ///
     /// let list = folder.path().join("trusted");
-    /// assert!(TrustList::read(&list)?.folders().is_empty());
+    /// assert!(TrustList::load(&list)?.folders().is_empty());
     /// TrustList::add(&list, folder.path())?;
-    /// assert_eq!(TrustList::read(&list)?.folders(), [folder.path().canonicalize()?]);
+    /// assert_eq!(TrustList::load(&list)?.folders(), [folder.path().canonicalize()?]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn read(list: &Path) -> Result<TrustList, TrustError> {
+    pub fn load(list: &Path) -> Result<TrustList, TrustError> {
         Ok(TrustList::parse(&read_text(list)?))
     }
 
@@ -339,7 +339,7 @@ mod tests {
             assert_eq!(add(name), Ok(home.join(real)), "{name}");
         }
         let folders = |names: &[&str]| names.iter().map(|n| home.join(n)).collect::<Vec<_>>();
-        let known = || TrustList::read(&list).unwrap().folders().to_vec();
+        let known = || TrustList::load(&list).unwrap().folders().to_vec();
         assert_eq!(known(), folders(&["a/b", "a", "ab"]));
         assert_eq!(
             fs::metadata(&list).unwrap().permissions().mode() & 0o777,
@@ -376,7 +376,7 @@ mod tests {
         fs::write(&list, "/a\n").unwrap();
         for (mode, is_usable) in [(0o600, true), (0o644, true), (0o664, false), (0o602, false)] {
             fs::set_permissions(&list, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(TrustList::read(&list).is_ok(), is_usable, "{mode:o}");
+            assert_eq!(TrustList::load(&list).is_ok(), is_usable, "{mode:o}");
             assert_eq!(
                 TrustList::add(&list, home.path()).is_ok(),
                 is_usable,
@@ -385,7 +385,7 @@ mod tests {
         }
         fs::remove_file(&list).unwrap();
         symlink("/dev/zero", &list).unwrap();
-        let told = TrustList::read(&list).unwrap_err().to_string();
+        let told = TrustList::load(&list).unwrap_err().to_string();
         assert!(told.contains("no plain file"), "{told}");
     }
 
@@ -401,6 +401,6 @@ mod tests {
                 scope.spawn(move || TrustList::add(list, &folder).unwrap());
             }
         });
-        assert_eq!(TrustList::read(&list).unwrap().folders().len(), 16);
+        assert_eq!(TrustList::load(&list).unwrap().folders().len(), 16);
     }
 }

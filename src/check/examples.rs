@@ -8,10 +8,11 @@ use url::Url;
 
 use crate::engine::answer::find_rule;
 use crate::format::ExampleSpec;
+use crate::json::{Json, Kind};
 use crate::paging::{Next, Paging};
 use crate::params::word;
 use crate::plan::Plan;
-use crate::project::{Action, Json, Kind, ResponseKind, ResponseView};
+use crate::project::{Action, ResponseKind, ResponseView};
 use crate::source::{join, join_index};
 use crate::tool::Tool;
 

@@ -51,7 +51,7 @@ pub fn check(service: &Service, pointer: &str, check: &Check) {
             let message = format!("the query parameter `{name}` carries the credential");
             match check.source().value().pointer(&query) {
                 Some(Value::Array(_)) => {
-                    check.error(Code::DuplicateName, &join_index(&query, i), message)
+                    check.error(Code::DuplicateName, &join_index(&query, i), message);
                 }
                 _ => check.error_at_key(Code::DuplicateName, &join(&query, name), message, None),
             }

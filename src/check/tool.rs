@@ -343,9 +343,9 @@ fn header_pointer(section: &str, check: &Check, name: &str) -> String {
     join(&at, written.map_or(name, String::as_str))
 }
 
-/// Which values can be written in a place.
+/// What an expression is written in. This decides which values can be written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Container {
     /// Inside a path or a longer text: only scalars.
     Text,
     /// A whole text: scalars, and null, which writes nothing.
@@ -364,29 +364,29 @@ enum Place {
 
 /// Reports params whose type cannot be written in their place. Otherwise only the first call would show it.
 fn report_bad_places(tool: &Tool, check: &Check) {
-    let report = |names: &[String], text: &str, place: Place, at: &str| {
+    let report = |names: &[String], text: &str, container: Container, at: &str| {
         let [name] = names else { return };
         if text != name {
             return;
         }
         if let Some(param) = tool.params.get(name)
-            && let Some(message) = misplaced(param.schema, place)
+            && let Some(message) = misplaced(param.schema, container)
         {
             check.error_with_help(
                 Code::BadPlace,
                 at,
                 format!("the param `{name}` {message}"),
-                match place {
-                    Place::Text | Place::Scalar => {
+                match container {
+                    Container::Text | Container::Scalar => {
                         "only strings, numbers and booleans can be written as text"
                     }
-                    Place::Repeated => "give it a `style`, such as deep_object",
-                    Place::Styled => "`style: indexed` writes lists of lists and of objects",
-                    Place::Header => "only scalars and arrays of scalars are allowed here",
-                    Place::Part => {
+                    Container::Repeated => "give it a `style`, such as deep_object",
+                    Container::Styled => "`style: indexed` writes lists of lists and of objects",
+                    Container::Header => "only scalars and arrays of scalars are allowed here",
+                    Container::Part => {
                         "a part is a scalar or an object; a list gives a part for each item"
                     }
-                    Place::Map => "a param of `type: object` gives a map",
+                    Container::Map => "a param of `type: object` gives a map",
                 },
             );
         }
@@ -395,71 +395,75 @@ fn report_bad_places(tool: &Tool, check: &Check) {
     for (request, section) in requests(tool).chain(cancel.map(|cancel| (cancel, "/wait/cancel"))) {
         let at = join(section, "path");
         request.path.visit(&mut |expression, _| {
-            report(expression.names(), expression.text(), Place::Text, &at);
+            report(expression.names(), expression.text(), Container::Text, &at);
         });
         for (i, (name, _, style)) in request.query.wire_names().enumerate() {
             let (at, _) = query_pointer(section, check, name, i);
             let whole = match style {
-                Style::Repeat => Place::Repeated,
-                _ => Place::Styled,
+                Style::Repeat => Container::Repeated,
+                _ => Container::Styled,
             };
             request.query.visit_one(i, &mut |expression, in_text| {
                 // With an index, any item can be written.
                 if style == Style::Indexed && !in_text {
                     return;
                 }
-                let place = if in_text { Place::Text } else { whole };
-                report(expression.names(), expression.text(), place, &at);
+                let container = if in_text { Container::Text } else { whole };
+                report(expression.names(), expression.text(), container, &at);
             });
         }
         for (i, name) in request.headers.names().enumerate() {
             let at = header_pointer(section, check, name);
             request.headers.visit_one(i, &mut |expression, in_text| {
-                let place = if in_text { Place::Text } else { Place::Header };
-                report(expression.names(), expression.text(), place, &at);
+                let container = if in_text {
+                    Container::Text
+                } else {
+                    Container::Header
+                };
+                report(expression.names(), expression.text(), container, &at);
             });
         }
     }
     if let Some(body) = &tool.request.body {
         body.visit_places("/request/body", &mut |expression, at, place| {
-            let place = match place {
+            let container = match place {
                 ValuePlace::Any | ValuePlace::Styled(Style::Indexed) => return,
-                ValuePlace::Text => Place::Text,
-                ValuePlace::Scalar => Place::Scalar,
-                ValuePlace::Repeated => Place::Header,
-                ValuePlace::Styled(Style::Repeat) => Place::Repeated,
-                ValuePlace::Styled(_) => Place::Styled,
-                ValuePlace::Part => Place::Part,
-                ValuePlace::Map => Place::Map,
+                ValuePlace::Text => Container::Text,
+                ValuePlace::Scalar => Container::Scalar,
+                ValuePlace::Repeated => Container::Header,
+                ValuePlace::Styled(Style::Repeat) => Container::Repeated,
+                ValuePlace::Styled(_) => Container::Styled,
+                ValuePlace::Part => Container::Part,
+                ValuePlace::Map => Container::Map,
             };
-            report(expression.names(), expression.text(), place, at);
+            report(expression.names(), expression.text(), container, at);
         });
     }
 }
 
-fn misplaced(schema: &Value, place: Place) -> Option<&'static str> {
+fn misplaced(schema: &Value, container: Container) -> Option<&'static str> {
     let types = types_of(schema)?;
     let has = |name: &str| types.iter().any(|other| other == name);
-    match place {
-        Place::Text if types.is_empty() => {
+    match container {
+        Container::Text if types.is_empty() => {
             Some("has no `type`, so that it could be a list or an object")
         }
-        Place::Text | Place::Scalar if has("object") || has("array") => {
+        Container::Text | Container::Scalar if has("object") || has("array") => {
             Some("may be a list or an object, which cannot be written as text")
         }
-        Place::Text if has("null") => Some("may be null, which cannot be written as text"),
-        Place::Repeated | Place::Header if has("object") => {
+        Container::Text if has("null") => Some("may be null, which cannot be written as text"),
+        Container::Repeated | Container::Header if has("object") => {
             Some("may be an object, which cannot be written here")
         }
-        Place::Repeated | Place::Header | Place::Styled if has("array") => {
+        Container::Repeated | Container::Header | Container::Styled if has("array") => {
             let items = schema.get("items").and_then(types_of)?;
             items
                 .iter()
                 .any(|name| name == "array" || name == "object")
                 .then_some("is a list of lists or objects, which cannot be written here")
         }
-        Place::Map if !types.is_empty() && !has("object") => Some("is no map"),
-        Place::Part if has("array") => {
+        Container::Map if !types.is_empty() && !has("object") => Some("is no map"),
+        Container::Part if has("array") => {
             let items = schema.get("items").and_then(types_of)?;
             let has_list = items.iter().any(|name| name == "array");
             has_list.then_some("is a list of lists, which cannot be written here")

@@ -2,18 +2,18 @@
 
 use std::io::Read;
 
+use crate::Tool;
+use crate::json::{Json, MAX_DEPTH};
+use crate::params::read_text;
+use crate::yaml::{self, Limits, LineIndex, ProblemKind};
 use serde_json::{Map, Value};
-use toolrun::Tool;
-use toolrun::json::{Json, MAX_DEPTH};
-use toolrun::params::read_text;
-use toolrun::yaml::{self, Limits, LineIndex, ProblemKind};
 
 /// Reads the words behind the tool's name: JSON objects, `@FILE`, `-`, `key=value` and `key:=json`, any number of them.
 /// A later word overrides an earlier one.
 ///
 /// # Errors
 /// Which word is wrong, and why.
-pub fn read(tool: &Tool, words: &[String]) -> Result<Value, String> {
+pub fn parse(tool: &Tool, words: &[String]) -> Result<Value, String> {
     let mut arguments = Map::new();
     let mut lists: Vec<String> = Vec::new();
     for word in words {

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::{Args, ValueEnum};
-use serde_json::Value;
-use toolrun::json::{Key, Kind, Part};
-use toolrun::send::{SeenBody, SendError, Shown};
-use toolrun::words::seconds;
-use toolrun::{
+use crate::json::{Key, Kind, Part};
+use crate::send::{SeenBody, SendError, Shown};
+use crate::words::seconds;
+use crate::{
     Access, Catalog, Destination, Engine, Event, Files, Gathered, Limit, Note, Page, Pages, Resume,
     Roots, Secret, Stopped, Tool,
 };
+use clap::{Args, ValueEnum};
+use serde_json::Value;
 use url::Url;
 
 use super::interrupt::{cancel, next_signal_ends, unless_interrupted};
@@ -93,7 +93,7 @@ enum DryRun {
 }
 
 fn parse_time(text: &str) -> Result<Duration, String> {
-    text.parse::<toolrun::words::Duration>().map(|time| time.0)
+    text.parse::<crate::words::Duration>().map(|time| time.0)
 }
 
 fn parse_setting(text: &str) -> Result<(String, String), String> {
@@ -163,12 +163,12 @@ impl Call {
     fn read_arguments(&self, tool: &Arc<Tool>) -> Result<Value, Failure> {
         let (tool, words) = (Arc::clone(tool), self.arguments.clone());
         let Some(within) = self.deadline else {
-            return arguments::read(&tool, &words).map_err(|message| usage(&message));
+            return arguments::parse(&tool, &words).map_err(|message| usage(&message));
         };
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             // After the deadline, nobody receives this any more.
-            let _ = sender.send(arguments::read(&tool, &words));
+            let _ = sender.send(arguments::parse(&tool, &words));
         });
         match receiver.recv_timeout(within) {
             Ok(read) => read.map_err(|message| usage(&message)),
@@ -196,9 +196,9 @@ impl Call {
         arguments: Value,
         waiting: Option<Progress>,
         started: Instant,
-    ) -> toolrun::Call {
+    ) -> crate::Call {
         let verbose = self.verbose;
-        let mut call = toolrun::Call::new(tool, arguments)
+        let mut call = crate::Call::new(tool, arguments)
             .observer(move |_, event| watch(&event, verbose, waiting.as_ref()))
             .files(Files::Any);
         if self.no_wait {
@@ -265,8 +265,8 @@ impl Call {
         catalog: &Catalog,
         tool: &Tool,
         url: &str,
-    ) -> Result<(Engine, Option<toolrun::sandbox::Server>), Failure> {
-        let sandbox = toolrun::sandbox::Sandbox::for_tool(catalog, tool)?;
+    ) -> Result<(Engine, Option<crate::sandbox::Server>), Failure> {
+        let sandbox = crate::sandbox::Sandbox::for_tool(catalog, tool)?;
         let mut engine = engine;
         for (name, value) in sandbox.secrets() {
             engine = engine.with_secret(name, Secret::new(value));
@@ -283,7 +283,7 @@ impl Call {
         if let Some(fault) = &self.fault {
             inject(&sandbox, fault)?;
         }
-        let server = toolrun::sandbox::Server::start(Arc::new(sandbox))
+        let server = crate::sandbox::Server::start(Arc::new(sandbox))
             .await
             .map_err(|error| {
                 Failure::Told(exit::NETWORK, format!("cannot start the sandbox: {error}"))
@@ -292,7 +292,7 @@ impl Call {
         Ok((engine.with_stand_in(origin), Some(server)))
     }
 
-    async fn exchange(&self, engine: &Engine, tool: &Tool, call: toolrun::Call) -> Done {
+    async fn exchange(&self, engine: &Engine, tool: &Tool, call: crate::Call) -> Done {
         let format = self.output.unwrap_or_else(Format::for_stdout);
         if let Some(out) = &self.out {
             return self.download(engine, tool, call, out).await;
@@ -317,13 +317,7 @@ impl Call {
 
 impl Call {
     /// Follows the pages and prints what was read, no matter how the walk ends.
-    async fn walk(
-        &self,
-        engine: &Engine,
-        tool: &Tool,
-        call: toolrun::Call,
-        format: Format,
-    ) -> Done {
+    async fn walk(&self, engine: &Engine, tool: &Tool, call: crate::Call, format: Format) -> Done {
         let mut pages = engine.pages(call)?;
         let mut printer = WalkPrinter::new(format, tool, &self.view);
         let progress = Progress::start();
@@ -352,12 +346,7 @@ impl Call {
 
     /// The single response of a call. If the call creates a job, it is the job's last response, unless it is
     /// interrupted before.
-    async fn page(
-        &self,
-        engine: &Engine,
-        tool: &Tool,
-        call: toolrun::Call,
-    ) -> Result<Page, Failure> {
+    async fn page(&self, engine: &Engine, tool: &Tool, call: crate::Call) -> Result<Page, Failure> {
         if tool.wait.is_none() || self.no_wait {
             return Ok(engine.page(call).await?);
         }
@@ -371,13 +360,7 @@ impl Call {
         }
     }
 
-    async fn download(
-        &self,
-        engine: &Engine,
-        tool: &Tool,
-        call: toolrun::Call,
-        out: &Path,
-    ) -> Done {
+    async fn download(&self, engine: &Engine, tool: &Tool, call: crate::Call, out: &Path) -> Done {
         if self.output == Some(Format::Raw) {
             return Err(usage(
                 "`--output raw` has nothing to print: the service's answer goes to the file of --out",
@@ -418,7 +401,7 @@ impl Call {
 /// Reports what is wrong with the `.env` file, because it may explain why a secret is not the intended one. If the
 /// secret is missing, the error itself says it.
 fn tell_dotenv(engine: &Engine, done: &Done) {
-    let is_told = matches!(done, Err(Failure::Error(toolrun::Error::Secret(_))));
+    let is_told = matches!(done, Err(Failure::Error(crate::Error::Secret(_))));
     if let Some(problem) = engine.dotenv_problem().filter(|_| !is_told) {
         note(&problem);
     }
@@ -581,7 +564,7 @@ impl<'t> WalkPrinter<'t> {
 }
 
 /// Makes a sandbox fail as `FAULT` or `FAULT:TIMES` says.
-pub fn inject(sandbox: &toolrun::sandbox::Sandbox, fault: &str) -> Done {
+pub fn inject(sandbox: &crate::sandbox::Sandbox, fault: &str) -> Done {
     let (name, times) = match fault.split_once(':') {
         None => (fault, 1),
         Some((name, times)) => {
@@ -599,7 +582,7 @@ pub fn inject(sandbox: &toolrun::sandbox::Sandbox, fault: &str) -> Done {
 fn loopback(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text)
         .map_err(|error| usage(&format!("`{text}` is no URL of a sandbox: {error}")))?;
-    if !toolrun::address::is_loopback(&url) {
+    if !crate::address::is_loopback(&url) {
         return Err(usage(&format!(
             "`{text}` is not on this machine; a sandbox listens on a loopback address"
         )));
@@ -613,7 +596,7 @@ fn loopback(text: &str) -> Result<Url, Failure> {
     Ok(url)
 }
 
-fn print_plan(plan: &toolrun::Plan, form: DryRun) -> Done {
+fn print_plan(plan: &crate::Plan, form: DryRun) -> Done {
     let (text, mut stdout) = match form {
         DryRun::Http => (plan.to_http(), terminal::words()),
         DryRun::Curl => (plan.to_curl(), terminal::data()),

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
+use crate::source::Code;
 use clap::Args;
-use toolrun::source::Code;
 
 use super::{Done, Failure, exit, terminal};
 
@@ -34,7 +34,7 @@ impl Explain {
 fn find(name: &str) -> Result<Code, Failure> {
     Code::from_name(name).ok_or_else(|| {
         let names = Code::ALL.iter().map(|code| code.name());
-        let hint = toolrun::words::nearest(name, names)
+        let hint = crate::words::nearest(name, names)
             .unwrap_or_else(|| "`toolrun explain` lists them".to_owned());
         Failure::Told(exit::USAGE, format!("there is no code `{name}`; {hint}"))
     })

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use toolrun::catalog::LoadError;
-use toolrun::import::ImportError;
-use toolrun::send::{NoPlace, SendError};
-use toolrun::sign::SecretError;
-use toolrun::tool::service::SettingError;
-use toolrun::words::seconds;
-use toolrun::{Error, Limit, Upstream};
+use crate::catalog::LoadError;
+use crate::import::ImportError;
+use crate::send::{NoPlace, SendError};
+use crate::sign::SecretError;
+use crate::tool::service::SettingError;
+use crate::words::seconds;
+use crate::{Error, Limit, Upstream};
 
 /// What to do about an error, if that is known.
 pub fn hint(error: &Error) -> Option<String> {

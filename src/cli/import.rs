@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::import::folder::{Change, Folder, Plan, State, Update};
+use crate::import::report::{Loss, Report, What};
+use crate::import::{Selection, Selector, document, openapi};
+use crate::words::Name;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use toolrun::import::folder::{Change, Folder, Plan, State, Update};
-use toolrun::import::report::{Loss, Report, What};
-use toolrun::import::{Selection, Selector, document, openapi};
-use toolrun::words::Name;
 
 use super::terminal::{self, line};
 use super::{Done, Failure, exit, hints};

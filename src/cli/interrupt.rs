@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use crate::Job;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use toolrun::Job;
 
 use super::{Failure, exit};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::{Catalog, Tool};
 use clap::Args;
 use serde_json::{Value, json};
-use toolrun::{Catalog, Tool};
 
 use super::Done;
 use super::hints::trusting;

@@ -26,11 +26,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
+use crate::catalog::LoadError;
+use crate::{Catalog, Error, ErrorKind};
 use clap::Parser;
 use commands::Command;
 use serde_json::{Value, json};
-use toolrun::catalog::LoadError;
-use toolrun::{Catalog, Error, ErrorKind};
 
 use terminal::say;
 

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::Catalog;
 use clap::Args;
-use toolrun::Catalog;
 
 use super::{Done, Failure, call, exit, say};
 
@@ -45,7 +45,7 @@ impl Sandbox {
                 }
             },
         };
-        let sandbox = toolrun::sandbox::Sandbox::load(catalog, &service)?;
+        let sandbox = crate::sandbox::Sandbox::load(catalog, &service)?;
         for fault in &self.fault {
             call::inject(&sandbox, fault)?;
         }
@@ -70,7 +70,7 @@ impl Sandbox {
             say(&format!(
                 "call it: toolrun call TOOL --sandbox=http://{address}"
             ));
-            toolrun::sandbox::serve(listener, Arc::new(sandbox)).await;
+            crate::sandbox::serve(listener, Arc::new(sandbox)).await;
             Ok(())
         })
     }

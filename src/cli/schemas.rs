@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::check::Kind;
 use clap::Args;
-use toolrun::check::Kind;
 
 use super::{Done, Failure, exit, say};
 

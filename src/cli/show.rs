@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use crate::project::ResponseKind;
+use crate::{Catalog, Tool};
 use clap::Args;
 use serde_json::{Value, json};
-use toolrun::project::ResponseKind;
-use toolrun::{Catalog, Tool};
 
 use super::Done;
 use super::hints::trusting;

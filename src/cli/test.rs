@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
+use crate::Catalog;
+use crate::check::examples::{Failure as ExampleFailure, run};
+use crate::check::tools_at;
 use clap::Args;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
-use toolrun::Catalog;
-use toolrun::check::examples::{Failure as ExampleFailure, run};
-use toolrun::check::tools_at;
 
 use super::terminal::{self, line};
 use super::{Done, Failure, exit, report};
@@ -38,7 +38,7 @@ impl Test {
                     writeln!(
                         stdout,
                         "FAIL {}: the descriptor is not valid",
-                        line(&entry.file.display().to_string())
+                        line(&entry.file.display().clone())
                     )?;
                     for finding in &findings {
                         writeln!(stdout, "{}", report::human(finding, false))?;

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::base_url::BaseUrl;
+use crate::catalog::{TrustError, TrustList};
+use crate::tool::service::Service;
+use crate::{Catalog, Tool};
 use clap::Args;
 use etcetera::BaseStrategy as _;
-use toolrun::base_url::BaseUrl;
-use toolrun::catalog::{TrustError, TrustList};
-use toolrun::tool::service::Service;
-use toolrun::{Catalog, Tool};
 
 use super::terminal::{self, say};
 use super::{Done, Failure, exit, note};
@@ -47,7 +47,7 @@ impl Trust {
             return print_list(&list);
         }
         let dir = self.dir.unwrap_or_else(|| DEFAULT_FOLDER.into());
-        let known = TrustList::read(&list).map_err(unusable)?;
+        let known = TrustList::load(&list).map_err(unusable)?;
         let folder = TrustList::add(&list, &dir).map_err(unusable)?;
         if let Some(by) = known.covering(&folder) {
             say(&format!("{} was trusted already", by.display()));
@@ -71,7 +71,7 @@ impl Untrust {
         for folder in &removed {
             say(&format!("trusted no more: {}", folder.display()));
         }
-        let left = TrustList::read(&list).map_err(unusable)?;
+        let left = TrustList::load(&list).map_err(unusable)?;
         match left.covering(&folder) {
             Some(above) => Err(Failure::Told(
                 exit::USAGE,
@@ -91,7 +91,7 @@ impl Untrust {
 }
 
 fn print_list(list: &Path) -> Done {
-    let known = TrustList::read(list).map_err(unusable)?;
+    let known = TrustList::load(list).map_err(unusable)?;
     let mut stdout = terminal::words();
     for folder in known.folders() {
         writeln!(stdout, "{}", folder.display())?;
@@ -141,7 +141,7 @@ pub fn known() -> TrustList {
         }
         Err(_) => return TrustList::default(),
     };
-    match TrustList::read(&list) {
+    match TrustList::load(&list) {
         Ok(known) => {
             tell_ignored(&known);
             known
@@ -258,7 +258,7 @@ impl Reach {
         });
         Reach {
             service: service.name.clone(),
-            places: places(service).map(ToString::to_string).collect(),
+            places: base_urls(service).map(ToString::to_string).collect(),
             warnings: warnings.collect(),
             named: named.iter().map(|name| in_line(name)).collect(),
         }
@@ -282,8 +282,8 @@ impl Reach {
 }
 
 /// The base URLs of a service's requests, including the URL for access tokens.
-fn places(service: &Service) -> impl Iterator<Item = &BaseUrl> {
-    let token_url = service.auth.grant().map(|grant| grant.token_url());
+fn base_urls(service: &Service) -> impl Iterator<Item = &BaseUrl> {
+    let token_url = service.auth.grant().map(crate::sign::Grant::token_url);
     std::iter::once(&service.base).chain(token_url)
 }
 
@@ -308,7 +308,7 @@ fn owner_elsewhere<'s>(
         secrets.any(|known| known.name == secret)
     };
     let owner = own.iter().find(is_key)?;
-    let known: Vec<_> = places(owner).map(origin).collect();
+    let known: Vec<_> = base_urls(owner).map(origin).collect();
     let leaves = |url: &BaseUrl| origin(url).is_none() || !known.contains(&origin(url));
-    places(service).any(leaves).then_some(owner)
+    base_urls(service).any(leaves).then_some(owner)
 }

@@ -1,8 +1,8 @@
 //! `toolrun validate`: checks descriptors.
 
+use crate::Catalog;
+use crate::check::{catalog, paths};
 use clap::Args;
-use toolrun::Catalog;
-use toolrun::check::{catalog, paths};
 
 use super::report::Format;
 use super::{Done, Failure, exit};

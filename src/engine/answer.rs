@@ -43,7 +43,7 @@ pub(crate) enum Verdict {
     Failed(Error),
 }
 
-impl<'c> Judge<'c> {
+impl Judge<'_> {
     /// What a response means, and whether it is worth another try.
     pub fn judge(&self, response: &Response) -> (Again, Verdict) {
         let loose = OnceCell::new();

@@ -41,8 +41,7 @@ impl Received {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Page {
-    /// The response.
-    pub response: Response,
+    pub(crate) response: Response,
     /// The body: a JSON text that was checked.
     pub body: Json,
     /// The arguments that it answers, with defaults.
@@ -98,6 +97,21 @@ impl Page {
             self.items = items.elements().count() as u64;
         }
         self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.response.status
+    }
+
+    /// The value of a response header field by its lower-case name, with the secrets that were sent masked.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.header(name)
+    }
+
+    /// The body byte for byte as the service sent it, after decompression. It may repeat a secret.
+    pub fn raw(&self) -> &[u8] {
+        &self.response.body
     }
 
     /// The projected output of this page.

@@ -152,6 +152,7 @@ impl fmt::Display for Access {
 )]
 pub struct ToolSpec {
     /// The version of the format.
+    #[expect(dead_code, reason = "it is checked when the file is read")]
     pub spec: SpecVersion,
     /// The tool's name; also the name of its file.
     pub tool: Name,
@@ -182,6 +183,7 @@ pub struct ToolSpec {
     pub examples: Vec<ExampleSpec>,
     /// Warnings that are intended: from a code to the reason.
     #[serde(default)]
+    #[expect(dead_code, reason = "it is read from the source, with its places")]
     pub allow: IndexMap<String, String>,
 }
 

@@ -4,9 +4,9 @@
 //! writes them. Nothing here prints, and nothing is fetched.
 //!
 //! ```
-//! use toolrun::import::{document, openapi};
+//! use toolrun::openapi;
 //!
-//! let document = document::parse(
+//! let document = openapi::parse(
 //!     "openapi: 3.1.0
 //! info: { title: Pets, version: '1' }
 //! servers: [{ url: https://pets.example.com }]
@@ -25,7 +25,6 @@ pub mod report;
 mod select;
 mod yaml;
 
-pub use merge::Conflict;
 pub use report::Report;
 pub use select::{Selection, Selector};
 

@@ -232,14 +232,14 @@ pub(crate) fn is_exact(text: &[u8], number: &Number) -> bool {
     let Some(double) = number.as_f64() else {
         return false;
     };
-    let written = Decimal::read(text);
+    let written = Decimal::parse(text);
     if written.digits.is_empty() {
         return true;
     }
     if written.digits.len() <= SAFE_DIGITS && double.is_normal() {
         return true;
     }
-    written == Decimal::read(format!("{double:e}").as_bytes())
+    written == Decimal::parse(format!("{double:e}").as_bytes())
 }
 
 /// A decimal number: its digits without zeros at either end, and how far the first digit is before the point.
@@ -250,7 +250,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    fn read(text: &[u8]) -> Decimal {
+    fn parse(text: &[u8]) -> Decimal {
         let text = text.strip_prefix(b"-").unwrap_or(text);
         let mut parts = text.splitn(2, |byte| matches!(byte, b'e' | b'E'));
         let mantissa = parts.next().unwrap_or_default();

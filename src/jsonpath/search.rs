@@ -162,7 +162,7 @@ impl<'p> Search<'p> {
                     self.each_child(part, &mut |child| match self.passes(run, filter, child)? {
                         true => next(child),
                         false => Ok(()),
-                    })?
+                    })?;
                 }
             }
         }

@@ -1,7 +1,8 @@
 //! `while`: whether there is a next page.
 
 use super::Paging;
-use crate::project::{Kind, Part, jsonpath};
+use crate::json::{Kind, Part};
+use crate::jsonpath;
 
 impl Paging {
     /// A hint that `while` is misspelt, if a response lacks the name in it and has a very similar one.

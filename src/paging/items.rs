@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::Paging;
-use crate::project::{
-    Json, JsonPath, Kind, Part, ProjectError, compile_plain_path, jsonpath, refuse_mismatch,
-};
+use crate::json::{Json, Kind, Part};
+use crate::jsonpath::{self, JsonPath};
+use crate::project::{ProjectError, compile_plain_path, refuse_mismatch};
 use crate::source::{Check, Code, join};
 
 impl Paging {

@@ -19,7 +19,8 @@ use url::Url;
 pub use items::report_other_rows;
 pub use next_url::follow_url;
 
-use crate::project::{Condition, Extract, ExtractSpec, JsonPath, ProjectError, ResponseView};
+use crate::jsonpath::JsonPath;
+use crate::project::{Condition, Extract, ExtractSpec, ProjectError, ResponseView};
 use crate::source::{Check, Code, join};
 use crate::template::Names;
 use items::compile_items;

@@ -2,7 +2,8 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use super::*;
-use crate::project::{Json, response_names};
+use crate::json::Json;
+use crate::project::response_names;
 use crate::source::Source;
 
 fn compile(spec: Value) -> Result<Paging, String> {

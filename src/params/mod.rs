@@ -40,11 +40,6 @@ pub struct Param<'a> {
 }
 
 impl Param<'_> {
-    /// The types that the param's schema names, in order.
-    pub fn types(&self) -> Vec<&str> {
-        types_of(self.schema)
-    }
-
     /// The `description` of the schema.
     pub fn description(&self) -> Option<&str> {
         self.schema.get("description").and_then(Value::as_str)

@@ -79,11 +79,11 @@ impl Files {
                 file
             }
         };
-        read(&resolved).map_err(unreadable)
+        read_regular(&resolved).map_err(unreadable)
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+fn read_regular(path: &Path) -> Result<Vec<u8>, String> {
     // Opening a pipe would wait for its writer.
     let metadata = path.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() {

@@ -24,17 +24,14 @@ use serde_json::Value;
 use url::Url;
 
 pub use body::{
-    Body, BodyContent, BodyKind, BodySpec, BodyTemplate, Content, ContentSpec, DescribedPart,
-    Field, FormEntry, FormSpec, FormTemplate, GraphqlSpec, Part, PartContentSpec, PartSpec,
-    StyledEntry, ValuePlace,
+    Body, BodyContent, BodyKind, BodySpec, BodyTemplate, Field, FormTemplate, ValuePlace,
 };
 pub use files::{FileError, Files};
 pub use header::{HeaderTemplate, is_reserved};
 pub use path::{PathTemplate, Segment};
-pub use query::{QueryEntry, QuerySpec, QueryTemplate, StyledQuery};
+pub use query::{QuerySpec, QueryTemplate};
 pub use settle::{Generated, Settled};
 pub use style::Style;
-pub use view::PlanView;
 
 use crate::source::{Check, Code, join};
 use crate::template::{CallScope, EvalError, Names};

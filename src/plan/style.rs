@@ -123,7 +123,7 @@ impl Styled<'_> {
                 Ok(())
             }
             Style::Repeat => Err(RenderError::value(
-                self.place(),
+                self.part_and_name(),
                 "an object cannot be written by repeating the key; give the parameter a `style`, such as deep_object",
             )),
             style => {
@@ -199,13 +199,13 @@ impl Styled<'_> {
                 _ => "",
             };
             RenderError::value(
-                self.place(),
+                self.part_and_name(),
                 format!("{} cannot be written as one value{hint}", kind_of(value)),
             )
         })
     }
 
-    fn place(&self) -> String {
+    fn part_and_name(&self) -> String {
         format!("{} `{}`", self.part, self.name)
     }
 }

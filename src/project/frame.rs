@@ -66,14 +66,14 @@ impl Binding {
 pub struct Frame<'a> {
     response: &'a ResponseView<'a>,
     bindings: &'a [Binding],
-    place: Place<'a>,
+    within: Within<'a>,
     tree: OnceCell<Tree>,
     reads: &'a Reads,
     budget: &'a Budget,
 }
 
 /// Where in the response a frame is.
-enum Place<'a> {
+enum Within<'a> {
     Body {
         created: OnceCell<Tree>,
     },
@@ -159,7 +159,7 @@ impl<'a> ResponseView<'a> {
         Frame {
             response: self,
             bindings,
-            place: Place::Body {
+            within: Within::Body {
                 created: OnceCell::new(),
             },
             tree: OnceCell::new(),
@@ -179,7 +179,7 @@ impl<'a> Frame<'a> {
         Frame {
             response: self.response,
             bindings: self.bindings,
-            place: Place::Item {
+            within: Within::Item {
                 name,
                 part,
                 outer: self,
@@ -196,17 +196,17 @@ impl<'a> Frame<'a> {
 
     /// The frame of the walked node with this name; `item` is always the innermost.
     fn walked(&self, name: &str) -> Option<&Frame<'a>> {
-        match &self.place {
-            Place::Item { name: own, .. } if *own == name || name == "item" => Some(self),
-            Place::Item { outer, .. } => outer.walked(name),
-            Place::Body { .. } => None,
+        match &self.within {
+            Within::Item { name: own, .. } if *own == name || name == "item" => Some(self),
+            Within::Item { outer, .. } => outer.walked(name),
+            Within::Body { .. } => None,
         }
     }
 
     fn root(&self) -> &Frame<'a> {
-        match &self.place {
-            Place::Item { outer, .. } => outer.root(),
-            Place::Body { .. } => self,
+        match &self.within {
+            Within::Item { outer, .. } => outer.root(),
+            Within::Body { .. } => self,
         }
     }
 
@@ -220,9 +220,9 @@ impl<'a> Frame<'a> {
     /// The text of the value with this name, if it comes from the response.
     pub(super) fn part(&self, name: &str) -> Option<Part<'_>> {
         if let Some(frame) = self.walked(name) {
-            return match &frame.place {
-                Place::Item { part, .. } => Some(*part),
-                Place::Body { .. } => None,
+            return match &frame.within {
+                Within::Item { part, .. } => Some(*part),
+                Within::Body { .. } => None,
             };
         }
         if let Some(binding) = self.binding(name) {
@@ -244,9 +244,9 @@ impl<'a> Frame<'a> {
             return Some(&binding.tree);
         }
         let root = self.root();
-        match (name, &root.place) {
+        match (name, &root.within) {
             ("body", _) => Some(&root.tree),
-            ("created", Place::Body { created }) => self.response.created.map(|_| created),
+            ("created", Within::Body { created }) => self.response.created.map(|_| created),
             _ => None,
         }
     }
@@ -290,7 +290,7 @@ impl<'a> Frame<'a> {
     /// The members that are read of the value with this name; `None` if the whole value is read, or it is not known.
     fn members_of(&self, name: &str) -> Option<Vec<String>> {
         if let Some(frame) = self.walked(name) {
-            let Place::Item { name: own, .. } = &frame.place else {
+            let Within::Item { name: own, .. } = &frame.within else {
                 return None;
             };
             return frame.reads.members_of(&[own, "item"]);

@@ -22,17 +22,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub use crate::json::{Json, Key, Kind, MAX_DEPTH, Part, ValueError};
-pub use crate::jsonpath::{self, JsonPath};
 pub use condition::Condition;
 pub use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
 use frame::{Binding, Reads};
 pub use frame::{Frame, ResponseView, response_names};
 pub use kind::ResponseKind;
 pub use projector::Projector;
-pub use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule, Statuses};
+pub use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule};
 
-use crate::jsonpath::SearchError;
+use crate::json::{Json, Kind, Part};
+use crate::jsonpath::{JsonPath, SearchError};
 use crate::source::{Check, Code, join, join_index};
 use crate::template::{EvalError, Names, Template, is_identifier};
 
@@ -502,13 +501,6 @@ impl Projection {
             Node::Each { walk, .. } => walk.first().map(|(_, pick)| &pick.path),
             _ => None,
         }
-    }
-
-    /// Whether each row comes from one of these items, so that having rows means having items.
-    pub fn has_rows_of(&self, items: &JsonPath) -> bool {
-        self.rows_path()
-            .and_then(|path| path.as_str().strip_prefix(items.as_str()))
-            .is_some_and(|rest| rest == "[*]")
     }
 
     /// The key of the output that holds the rows.

@@ -284,13 +284,7 @@ struct Each<'n> {
 
 impl Each<'_> {
     /// Continues from a node of the walk.
-    fn enter<'t>(
-        &self,
-        name: &str,
-        part: Part<'t>,
-        frame: &Frame<'_>,
-        list: &mut List<'_>,
-    ) -> Done {
+    fn enter(&self, name: &str, part: Part<'_>, frame: &Frame<'_>, list: &mut List<'_>) -> Done {
         let frame = frame.entering(name, part, self.node.reads());
         let mut found = Found::default();
         match self.inner.split_first() {

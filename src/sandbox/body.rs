@@ -22,7 +22,11 @@ pub fn unreadable(body: &BodyTemplate) -> Option<String> {
 ///
 /// # Errors
 /// 400 for a body of the wrong kind, and for a field that no argument gives.
-pub fn read(tool: &Tool, bytes: &[u8], arguments: &mut Map<String, Value>) -> Result<(), Refusal> {
+pub fn read_back(
+    tool: &Tool,
+    bytes: &[u8],
+    arguments: &mut Map<String, Value>,
+) -> Result<(), Refusal> {
     let Some(body) = &tool.request.body else {
         // No body at all counts as an empty one.
         return match bytes.is_empty() || parse(bytes)? == json!({}) {

@@ -27,10 +27,7 @@ use serde_json::{Map, Value};
 
 pub use schema::SANDBOX;
 pub use server::{Server, serve};
-pub use spec::{
-    AlsoSpec, BucketsSpec, DataSpec, EnvelopeSpec, FaultSpec, FindSpec, IdCursorSpec, InsertSpec,
-    PageSpec, RefusalSpec, RouteSpec, SandboxSpec, SortSpec, TimesSpec,
-};
+pub use spec::SandboxSpec;
 
 use crate::catalog::Catalog;
 use crate::engine::error::Error;
@@ -322,7 +319,7 @@ impl Sandbox {
         if candidates.is_empty() {
             return Err(not_found(incoming));
         }
-        let (tool, args) = request::read(&candidates, incoming.query, incoming.body)?;
+        let (tool, args) = request::recognise(&candidates, incoming.query, incoming.body)?;
         let route = self
             .routes
             .get(&tool.name)

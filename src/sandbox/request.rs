@@ -41,13 +41,13 @@ pub fn find_tools<'t>(
 ///
 /// # Errors
 /// When no tool could have made it. The error is that of the first tool whose body is of this kind.
-pub fn read<'t>(
+pub fn recognise<'t>(
     tools: &[(&'t Arc<Tool>, Captured)],
     query: &str,
     body: &[u8],
 ) -> Result<(&'t Arc<Tool>, Value), Refusal> {
     let has_other_body =
-        |(tool, _): &&(&Arc<Tool>, Captured)| body::read(tool, body, &mut Map::new()).is_err();
+        |(tool, _): &&(&Arc<Tool>, Captured)| body::read_back(tool, body, &mut Map::new()).is_err();
     let mut likeliest: Vec<_> = tools.iter().collect();
     likeliest.sort_by_cached_key(has_other_body);
     let mut refused = None;
@@ -135,7 +135,7 @@ fn arguments(
             .ok_or_else(|| Refusal::new(400, format!("{name}: Extra inputs are not permitted")))?;
         put(&mut arguments, &tool.params, param, &value, delimiter);
     }
-    body::read(tool, body, &mut arguments)?;
+    body::read_back(tool, body, &mut arguments)?;
     tool.accept(Value::Object(arguments)).map_err(|problems| {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Refusal::new(400, told.join("; "))

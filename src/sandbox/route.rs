@@ -97,7 +97,7 @@ impl Route {
     pub fn answer(&self, request: &Request, store: &Store) -> Result<(u16, Value), Refusal> {
         let body = match self.write.is_any() {
             true => store.write(|view| self.answer_from(request, view)),
-            false => self.answer_from(request, &mut store.read()),
+            false => self.answer_from(request, &mut store.view()),
         };
         Ok((self.status, body?))
     }
@@ -126,7 +126,7 @@ impl Route {
         }
         if let Some(list) = &self.list {
             let own = scope.bind_found();
-            list.read(view, &mut scope)?;
+            list.bind_page(view, &mut scope)?;
             scope.restore_row(own);
         }
         if let Some(own) = &self.own
@@ -186,7 +186,7 @@ impl List {
     }
 
     /// Binds `rows` to the rows of the requested page, and the names that describe the page.
-    fn read(&self, view: &View, scope: &mut Values) -> Result<(), Refusal> {
+    fn bind_page(&self, view: &View, scope: &mut Values) -> Result<(), Refusal> {
         let mut rows = Vec::new();
         match &self.buckets {
             Some(buckets) => {

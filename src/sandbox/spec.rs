@@ -17,10 +17,12 @@ use crate::words::{Duration, Name};
 )]
 pub struct SandboxSpec {
     /// The version of the format.
+    #[expect(dead_code, reason = "it is checked when the file is read")]
     pub spec: SpecVersion,
     /// The service that it replaces.
     pub sandbox: Name,
     /// What it contains, for people.
+    #[expect(dead_code, reason = "it is for those who read the file")]
     pub description: Option<String>,
     /// The seed of all random data; the same seed gives the same data.
     pub seed: u64,

@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// The current rows.
-    pub fn read(&self) -> View {
+    pub fn view(&self) -> View {
         View {
             data: Arc::clone(&self.data),
             written: Arc::clone(&self.lock()),
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn what_is_written_lies_over_what_is_made() {
         let store = store();
-        let before = store.read();
+        let before = store.view();
         let wrote = store.write(|view| {
             view.insert("things", json!({ "id": "a" }))?;
             view.insert("things", json!({ "id": "b" }))?;
@@ -260,7 +260,7 @@ mod tests {
             view.put("things", Key::Added(1), Some(json!({ "id": "A" })))
         });
         assert_eq!(wrote, Ok(()));
-        assert_eq!(ids(&store.read()), ["b", "A", "1", "two"].map(json_of));
+        assert_eq!(ids(&store.view()), ["b", "A", "1", "two"].map(json_of));
         assert_eq!(ids(&before), [json!(0), json!(1), json!(2)]);
     }
 
@@ -277,7 +277,7 @@ mod tests {
             Err(Refusal::new(409, "no".to_owned()))
         });
         assert!(failed.is_err());
-        assert_eq!(ids(&store.read()).len(), 3);
+        assert_eq!(ids(&store.view()).len(), 3);
     }
 
     #[test]

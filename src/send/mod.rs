@@ -24,7 +24,7 @@ use url::Url;
 pub use client::Client;
 pub use download::{Destination, Download, file_name};
 pub use error::{Limit, NoPlace, SendError};
-pub use limiter::{Asking, Budget, Limiter, LocalLimiter, Turn};
+pub use limiter::{Budget, Limiter, LocalLimiter, Turn};
 pub use network::{ClientError, HttpTransport, Roots};
 pub use policy::{LimitsSpec, Policy, RateLimitSpec, RetrySpec, TimeoutSpec};
 use receive::Receiver;

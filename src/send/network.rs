@@ -181,7 +181,7 @@ fn tls(is_https: bool, roots: &Roots) -> Result<rustls::ClientConfig, ClientErro
     match roots {
         _ if !is_https => {}
         Roots::Bundled | Roots::System => {
-            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
+            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
         Roots::File(path) => {
             let refuse = |reason: String| ClientError::Roots {

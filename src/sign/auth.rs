@@ -367,7 +367,7 @@ impl Auth {
     }
 
     /// Puts the placeholders into a plan.
-    pub fn place(&self, plan: &mut Plan) {
+    pub fn add_placeholders(&self, plan: &mut Plan) {
         for (name, value) in &self.headers {
             set_header(&mut plan.headers, name, value.clone());
         }
@@ -390,7 +390,7 @@ impl Auth {
         target.set_query(None);
         target.set_fragment(None);
         plan.target = target.to_string();
-        self.place(&mut plan);
+        self.add_placeholders(&mut plan);
         plan
     }
 

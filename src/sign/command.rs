@@ -55,8 +55,8 @@ fn run_within(
         .spawn()
         .map_err(|error| failed(format!("it cannot be started: {}", error.kind())))?;
     // Both streams are read at the same time, so that a full pipe never blocks the program.
-    let stdout = child.stdout.take().map(read);
-    let stderr = child.stderr.take().map(read);
+    let stdout = child.stdout.take().map(read_in_background);
+    let stderr = child.stderr.take().map(read_in_background);
     let deadline = Instant::now() + limit;
     let status = loop {
         match child.try_wait() {
@@ -111,7 +111,7 @@ fn located(program: &str, folder: &Path) -> PathBuf {
     }
 }
 
-fn read(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+fn read_in_background(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();

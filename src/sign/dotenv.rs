@@ -27,7 +27,7 @@ pub struct Dotenv {
 impl Dotenv {
     /// Reads a file. A missing file holds nothing.
     pub fn open(path: &Path) -> Dotenv {
-        let dotenv = match read(path) {
+        let dotenv = match read_regular(path) {
             Ok(Some(bytes)) => Dotenv::parse(&bytes),
             Ok(None) => Dotenv::default(),
             Err(reason) => Dotenv {
@@ -78,7 +78,7 @@ impl Dotenv {
 
 /// The bytes of the file; `None` if there is none. Only regular files are opened: opening a pipe waits for its writer,
 /// and a device has no end.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
+fn read_regular(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

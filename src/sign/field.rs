@@ -106,7 +106,7 @@ impl Line {
     pub fn reads(&self, name: &str) -> bool {
         let mut reads = false;
         self.visit(&mut |expression, _| {
-            reads |= expression.names().iter().any(|other| other == name)
+            reads |= expression.names().iter().any(|other| other == name);
         });
         reads
     }

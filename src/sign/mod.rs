@@ -19,16 +19,13 @@ mod sigv4;
 pub(crate) mod tests;
 mod values;
 
-pub use auth::{Auth, AuthList, AuthSpec, KeyPlace, Username};
+pub use auth::{Auth, AuthList, KeyPlace};
 pub use error::{SignError, TokenError};
-pub use field::FieldSpec;
-pub use hmac::{Algorithm, Encoding, HmacSpec, KeyEncoding};
 pub(crate) use oauth::ACCESS_TOKEN;
-pub use oauth::{ClientAuth, Grant, GrantKind, OauthSpec, Token, TokenResponseSpec};
+pub use oauth::{Grant, Token};
 pub use redact::Redactor;
-pub use request::{SignedRequest, Stamper, sign};
-pub use secret::{KeyringSpec, Secret, SecretError, SecretRef, SecretSpec, SecretStore};
-pub use sigv4::{Payload, SigV4Spec};
+pub use request::{SignedRequest, sign};
+pub use secret::{Secret, SecretError, SecretRef, SecretSpec, SecretStore};
 pub use values::Secrets;
 
 /// Bytes in hex, lower case.

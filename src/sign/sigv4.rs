@@ -348,7 +348,7 @@ mod tests {
 
     /// Method, path, query, headers and body of a request as a test vector writes it. A folded header is one line; only
     /// the vectors still use folding, and HTTP forbids to send it.
-    fn read(text: &str) -> (&str, &str, &str, Vec<(String, String)>, &str) {
+    fn parse_vector(text: &str) -> (&str, &str, &str, Vec<(String, String)>, &str) {
         let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
         let mut lines = head.lines();
         let line = lines.next().and_then(|line| line.strip_suffix(" HTTP/1.1"));
@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(vectors.len(), 34);
         for vector in &vectors {
             let (name, request) = (&vector["name"], &vector["request"]);
-            let (method, path, query, mut headers, body) = read(request);
+            let (method, path, query, mut headers, body) = parse_vector(request);
             // This is the one vector whose request lacks the header that its signature covers.
             if name == "get-vanilla-with-session-token" {
                 let lines = vector["canonical"].lines();

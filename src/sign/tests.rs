@@ -53,7 +53,7 @@ pub fn signed_at_the_time_of_the_vectors(kind: &str, mut spec: Value) -> SignedR
         body: None,
         idempotent: false,
     };
-    auth.place(&mut plan);
+    auth.add_placeholders(&mut plan);
     let stamper = auth.stamper(&secrets, &Arc::new(json!({ "region": "eu-1" })));
     let now = "2015-08-30T12:36:00Z".parse().unwrap();
     let body = Bytes::from_static(br#"{"a":1}"#);

@@ -47,7 +47,7 @@ pub struct Finding {
 
 /// A position that an editor understands: lines and columns count from 1, columns in Unicode scalar values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct Position {
     /// The file as it was named when it was loaded.
     pub file: String,
     /// Line of the first character.
@@ -60,7 +60,7 @@ pub struct Place {
     pub end_column: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
@@ -68,8 +68,8 @@ impl fmt::Display for Place {
 
 impl Finding {
     /// Where the finding stands in its file.
-    pub fn place(&self) -> Place {
-        self.source.place(self.span.clone())
+    pub fn position(&self) -> Position {
+        self.source.position(self.span.clone())
     }
 }
 
@@ -78,7 +78,7 @@ impl fmt::Display for Finding {
         write!(
             f,
             "{}: {}[{}]: {}",
-            self.place(),
+            self.position(),
             self.severity,
             self.code,
             self.message

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub use check::Check;
 pub use code::Code;
-pub use finding::{Finding, Place, Severity};
+pub use finding::{Finding, Position, Severity};
 pub use origin::{Origin, Power, Untrusted};
 pub use pointer::{join, join_index};
 
@@ -83,7 +83,7 @@ impl Source {
                 }]);
             }
         };
-        Source::read(
+        Source::parse_from(
             name,
             Cow::Owned(text),
             Some(path.to_path_buf()),
@@ -97,10 +97,10 @@ impl Source {
     /// # Errors
     /// The findings, all of them, when the text is not one plain YAML document.
     pub fn parse(name: String, text: Cow<'static, str>) -> Result<Arc<Source>, Vec<Finding>> {
-        Source::read(name, text, None, Origin::BuiltIn, None)
+        Source::parse_from(name, text, None, Origin::BuiltIn, None)
     }
 
-    fn read(
+    fn parse_from(
         name: String,
         text: Cow<'static, str>,
         path: Option<PathBuf>,
@@ -199,11 +199,11 @@ impl Source {
     }
 
     /// Lines and columns of a byte range.
-    pub fn place(&self, span: Range<usize>) -> Place {
+    pub fn position(&self, span: Range<usize>) -> Position {
         let index = LineIndex::new(&self.text);
         let (line, column) = index.line_column(span.start);
         let (end_line, end_column) = index.line_column(span.end);
-        Place {
+        Position {
             file: self.name.clone(),
             line,
             column,

@@ -32,27 +32,27 @@ pub struct Tool {
     /// What the tool may do to the service's data.
     pub access: Access,
     /// The service.
-    pub service: Arc<Service>,
+    pub(crate) service: Arc<Service>,
     /// The params.
-    pub params: Params,
+    pub(crate) params: Params,
     /// The request.
-    pub request: RequestTemplate,
+    pub(crate) request: RequestTemplate,
     /// How the pages of a list follow each other.
-    pub paging: Option<Paging>,
+    pub(crate) paging: Option<Paging>,
     /// How to wait for the job that the request creates.
-    pub wait: Option<Wait>,
+    pub(crate) wait: Option<Wait>,
     /// How to read responses.
-    pub rules: ResponseRules,
+    pub(crate) rules: ResponseRules,
     /// What the tool makes of the response.
-    pub projection: Projection,
+    pub(crate) projection: Projection,
     /// Calls with the request they send and the output they give.
-    pub examples: Vec<ExampleSpec>,
+    pub(crate) examples: Vec<ExampleSpec>,
     /// The path template, as the descriptor writes it.
-    pub path: String,
+    pub(crate) path: String,
     /// The JSON Schema of the output, if the descriptor has one.
     pub output_schema: Option<Value>,
     /// The file that the tool comes from.
-    pub source: Arc<Source>,
+    pub(crate) source: Arc<Source>,
 }
 
 impl AsRef<Tool> for Tool {
@@ -151,6 +151,31 @@ impl Tool {
         };
         report_optional_in_text(&tool, check);
         (!check.failed()).then_some(tool)
+    }
+
+    /// The name of the service.
+    pub fn service(&self) -> &str {
+        &self.service.name
+    }
+
+    /// The JSON Schema of the arguments.
+    pub fn arguments_schema(&self) -> &Value {
+        self.params.schema()
+    }
+
+    /// Whether the tool gives a list in pages.
+    pub fn has_pages(&self) -> bool {
+        self.paging.is_some()
+    }
+
+    /// The arguments of the examples in the descriptor.
+    pub fn example_arguments(&self) -> impl Iterator<Item = &serde_json::Map<String, Value>> {
+        self.examples.iter().map(|example| &example.args)
+    }
+
+    /// Whether the tool comes from a folder that is trusted: it may read secrets and files, and send requests.
+    pub fn is_trusted(&self) -> bool {
+        self.service.origin.is_trusted()
     }
 
     /// Calls `visit` with every expression of the tool's requests, and whether it stands inside a longer text.
@@ -265,7 +290,7 @@ impl Tool {
         };
         let common = (&self.service.query, &self.service.headers);
         let mut plan = request.render(base, common, &scope)?;
-        self.service.auth.place(&mut plan);
+        self.service.auth.add_placeholders(&mut plan);
         Ok(plan)
     }
 }

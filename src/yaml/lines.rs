@@ -37,6 +37,7 @@ impl<'t> LineIndex<'t> {
 
     /// The text of a line (counted from 1) without its line break; empty when
     /// there is no such line.
+    #[cfg(test)]
     pub fn line_text(&self, line: usize) -> &'t str {
         let Some(start) = line.checked_sub(1).and_then(|i| self.starts.get(i)) else {
             return "";

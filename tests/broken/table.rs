@@ -12,8 +12,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use toolrun::check::Kind;
-use toolrun::source::Code;
+use toolrun::internals::Code;
+use toolrun::internals::check::Kind;
 
 const TABLES: [(Kind, &str); 9] = [
     (Kind::Tool, include_str!("tool.txt")),
@@ -67,7 +67,7 @@ pub fn rows() -> Vec<Row> {
     let read = |(kind, table): &(Kind, &str)| -> Vec<Row> {
         let table = format!("\n{table}");
         let rows = table.split("\n## ").skip(1);
-        rows.map(|row| Row::read(*kind, row)).collect()
+        rows.map(|row| Row::parse(*kind, row)).collect()
     };
     TABLES.iter().flat_map(read).collect()
 }
@@ -90,7 +90,7 @@ impl Row {
         }
     }
 
-    fn read(kind: Kind, row: &str) -> Row {
+    fn parse(kind: Kind, row: &str) -> Row {
         let mut read = Row::sound(kind);
         let (heading, body) = row.split_once('\n').unwrap_or((row, ""));
         let (words, name) = heading.split_once(": ").expect("`CODE: NAME`");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::support::{Fake, Manner, Reply, Request, Workspace, output};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use toolrun::check::examples;
+use toolrun::internals::check::examples;
 use toolrun::{Access, Call, Catalog, Engine, Error, ErrorKind, Files, Tool};
 
 /// A body as a descriptor says it, and what becomes of it.

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use crate::table::Row;
-use toolrun::check;
-use toolrun::check::Kind;
-use toolrun::source::{Code, Finding};
+use toolrun::internals::check;
+use toolrun::internals::check::Kind;
+use toolrun::internals::{Code, Finding};
 
 fn findings(row: &Row) -> Vec<Finding> {
     let folder = tempfile::tempdir().expect("a folder");
@@ -17,7 +17,7 @@ fn findings(row: &Row) -> Vec<Finding> {
 fn difference(row: &Row) -> Option<String> {
     let found = findings(row);
     if let [only] = found.as_slice() {
-        let place = only.place();
+        let place = only.position();
         let begin = (place.line, place.column);
         let end = (place.end_line, place.end_column);
         if Some(only.code) == row.code && row.stands_at(begin, end) {
@@ -199,11 +199,11 @@ response:
 "#;
     std::fs::write(&path, text).expect("a file");
     let paths = [path.display().to_string()];
-    let report = toolrun::check::paths(&paths).expect("the file is there");
+    let report = toolrun::internals::check::paths(&paths).expect("the file is there");
     let found: Vec<(usize, Code)> = report
         .findings
         .iter()
-        .map(|finding| (finding.place().line, finding.code))
+        .map(|finding| (finding.position().line, finding.code))
         .collect();
     let expected = [
         (3, Code::UnknownKey),

@@ -6,7 +6,7 @@ use crate::support::{Fake, Manner, Reply, Request, Workspace, output, refused_or
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::json;
-use toolrun::sign::{AuthList, SecretStore};
+use toolrun::internals::{AuthList, SecretStore};
 use toolrun::{Call, Catalog, Engine, Secret};
 
 /// What is looked for: a part of the secret that most encodings leave whole.
@@ -590,7 +590,7 @@ async fn values_of_the_library_do_not_show_the_secret() {
         let mut store = SecretStore::default();
         store.give("SECRET", Secret::new(SECRET));
         store.give("secret.txt", Secret::new(SECRET));
-        let secrets = tool.service.auth.resolve(&store).expect("the secrets");
+        let secrets = toolrun::internals::secrets(&tool, &store).expect("the secrets");
         let shown = format!(
             "{plan:?} {} {} {:?} {outcome:?} {refused:?} {refused} {} {store:?} {secrets:?} {tool:?}",
             plan.to_http(),

@@ -2,8 +2,8 @@
 
 use crate::support::Workspace;
 use pretty_assertions::assert_eq;
-use toolrun::check;
-use toolrun::source::Code;
+use toolrun::internals::Code;
+use toolrun::internals::check;
 
 /// A sound tool, one top-level key a line.
 const BASE: [&str; 7] = [

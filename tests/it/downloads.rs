@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Fake, Manner, Output, Reply, Workspace, assert_tells, output};
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use toolrun::send::SendError;
+use toolrun::error::SendError;
 use toolrun::{Call, Catalog, Destination, Engine, Error};
 
 const TOOL: &str = "

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::support::Workspace;
 use serde_json::{Value, json};
-use toolrun::project::JsonPath;
-use toolrun::template::{CallScope, Expression};
+use toolrun::internals::JsonPath;
+use toolrun::internals::{CallScope, Expression};
 
 /// The value of an expression, or why it has none.
 fn eval(text: &str) -> Result<Option<Value>, String> {

@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use serde_json::Value;
-use toolrun::project::jsonpath::JsonPath;
+use toolrun::internals::JsonPath;
 
 #[test]
 fn passes_the_compliance_suite() {

@@ -1,5 +1,7 @@
 //! One program of all tests that run toolrun from outside: one file for each subject.
 
+#![allow(clippy::print_stderr, reason = "some tests say what they leave out")]
+
 #[path = "../mutation/mod.rs"]
 mod mutants;
 mod support;

@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::mutants::{Descriptor, Mutant, mutants};
 use tempfile::TempDir;
-use toolrun::check;
+use toolrun::internals::check;
 
 /// The least share of the faults that must be found, in percent.
 const LEAST_FOUND: f64 = 99.0;
@@ -72,7 +72,7 @@ impl Copy {
         let path = self.path(file).display().to_string();
         let report = check::paths(&[path]).expect("the file is there");
         let told = report.findings.iter();
-        told.map(|finding| (finding.place().line, finding.to_string()))
+        told.map(|finding| (finding.position().line, finding.to_string()))
             .collect()
     }
 
@@ -147,7 +147,7 @@ fn score(folder: &str, file: &str, start: usize, stride: usize) -> Score {
     assert!(sound.is_empty(), "{file} is not sound: {sound:?}");
     let text = fs::read_to_string(copy.path(file)).expect("the file");
     let mut score = Score::default();
-    let made = mutants(&Descriptor::read(file, &text));
+    let made = mutants(&Descriptor::parse(file, &text));
     let stride = stride.max(made.len().div_ceil(MOST_OF_A_FILE));
     for mutant in made.iter().skip(start).step_by(stride) {
         score.add(file, mutant, &copy.findings_in(file, &mutant.text));

@@ -250,8 +250,7 @@ fn csv_drops_no_column_of_a_later_page() {
 
 #[test]
 fn an_example_shows_what_is_wrong_with_paging() {
-    let body =
-        r#"{ data: [{ id: 1 }], included: [], extra: [{ id: 7 }], has_more: true, next: c2 }"#;
+    let body = r"{ data: [{ id: 1 }], included: [], extra: [{ id: 7 }], has_more: true, next: c2 }";
     let by_page = "next: { page: '{{ (params.page or 1) + 1 }}' }";
     let rows = "rows: \"{{ body.data }}\"";
     for (paging, output, told) in [

@@ -7,7 +7,7 @@ use crate::support::{Output, Workspace};
 use crate::table::Row;
 use pretty_assertions::assert_eq;
 use serde_json::Value;
-use toolrun::source::Code;
+use toolrun::internals::Code;
 
 const FORMATS: [&str; 5] = ["human", "json", "sarif", "github", "junit"];
 
@@ -218,7 +218,7 @@ fn junit_is_well_formed_and_counts_right() {
     let cases = named("testcase");
     let failing = ALL.rows.iter().filter(|(_, row)| {
         let severity = row.code.map(|code| code.meaning().severity);
-        severity == Some(toolrun::source::Severity::Error)
+        severity == Some(toolrun::internals::Severity::Error)
     });
     let failing: Vec<&String> = failing.map(|(file, _)| file).collect();
     assert_eq!(suite.attributes["tests"], cases.len().to_string());

@@ -52,18 +52,19 @@ fn tools(service: &str) -> Vec<Tool> {
     of_service
         .map(|(_, tool)| {
             let tool = tool.expect("a sound tool");
-            let args = tool.examples.first().map(|example| example.args.clone());
+            let args = tool.example_arguments().next().cloned();
+            let schema = tool.arguments_schema();
             Tool {
                 name: tool.name.clone(),
                 args: args.unwrap_or_default(),
-                required: tool
-                    .params
-                    .iter()
-                    .filter(|param| param.required)
-                    .map(|param| param.name.to_owned())
+                required: schema["required"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|name| name.as_str().expect("a name").to_owned())
                     .collect(),
-                pages: tool.paging.is_some(),
-                takes_limit: tool.params.get("limit").is_some(),
+                pages: tool.has_pages(),
+                takes_limit: schema["properties"].get("limit").is_some(),
             }
         })
         .collect()
@@ -121,7 +122,7 @@ fn least(tool: &Tool) -> Map<String, Value> {
     for (name, value) in &mut args {
         match name.as_str() {
             "starting_at" if value.as_str().is_some_and(|text| text.len() == 10) => {
-                *value = json!("2026-11-18")
+                *value = json!("2026-11-18");
             }
             "starting_at" => *value = json!("2026-11-18T00:00:00Z"),
             "starting_date" => *value = json!("2026-08-01"),

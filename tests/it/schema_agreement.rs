@@ -9,8 +9,8 @@ use std::process::Command;
 
 use crate::table::{Row, rows};
 use serde_json::{Value, json};
-use toolrun::check::Kind;
-use toolrun::source::{Code, Source};
+use toolrun::internals::check::Kind;
+use toolrun::internals::{Code, Source};
 
 /// Mistakes of shape, which the schemas can tell. Params are held to the schema of JSON Schema itself.
 const SHAPE: [Code; 6] = [

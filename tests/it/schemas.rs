@@ -2,7 +2,7 @@
 
 use pretty_assertions::assert_eq;
 use serde_json::Value;
-use toolrun::check::Kind;
+use toolrun::internals::check::Kind;
 
 #[test]
 fn schemas_are_fresh() {

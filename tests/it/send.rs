@@ -9,7 +9,7 @@ use crate::support::{
 };
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use toolrun::send::SendError;
+use toolrun::error::SendError;
 use toolrun::{Call, Catalog, Engine, Error, Event, Limit, Tool};
 
 const GET: &str = "request: { method: GET, path: /probe }";

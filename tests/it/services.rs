@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::support::{Fake, Reply, Request};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use toolrun::{Access, Call, Catalog, Destination, Engine, Error, Files, Secret, Tool, check};
+use toolrun::internals::check;
+use toolrun::{Access, Call, Catalog, Destination, Engine, Error, Files, Secret, Tool};
 
 fn tool(name: &str) -> Arc<Tool> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/services");

@@ -1017,12 +1017,5 @@ async fn a_local_folder_of_the_library_is_untrusted_until_it_is_said() {
     }
     assert_eq!(user.evil.requests().len(), 6);
     let elsewhere = local().with_trusted_folder(user.repository().join("named"));
-    assert!(
-        !elsewhere
-            .tool("get-a")
-            .expect("a tool")
-            .service
-            .origin
-            .is_trusted()
-    );
+    assert!(!elsewhere.tool("get-a").expect("a tool").is_trusted());
 }

@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use toolrun::send::SendError;
+use toolrun::error::SendError;
 use toolrun::{Call, Catalog, Engine, Error, Secret, Tool};
 
 const GET: &str = "request: { method: GET, path: /probe }";

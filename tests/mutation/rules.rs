@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::Value;
-use toolrun::template::Expression;
-use toolrun::yaml;
+use toolrun::internals::Expression;
+use toolrun::internals::yaml;
 
 use super::Mutant;
 use super::spots::{Descriptor, Role, Spot};

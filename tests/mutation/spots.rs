@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use serde_json::Value;
-use toolrun::yaml::{self, Limits, LineIndex, Spans};
+use toolrun::internals::yaml::{self, Limits, LineIndex, Spans};
 
 /// What a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Descriptor {
 
 impl Descriptor {
     /// Takes a file apart.
-    pub fn read(file: &str, text: &str) -> Descriptor {
+    pub fn parse(file: &str, text: &str) -> Descriptor {
         let document = yaml::read(text, &Limits::default()).expect("the file is plain YAML");
         let mut spots = Vec::new();
         collect(

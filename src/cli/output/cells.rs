@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use toolrun::json::{Kind, Part};
+use crate::json::{Kind, Part};
 
 use super::layout::width;
 use super::order::is_number;
@@ -225,8 +225,8 @@ pub fn thousands(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use crate::json::Json;
     use pretty_assertions::assert_eq;
-    use toolrun::json::Json;
 
     use super::*;
 

@@ -1,8 +1,8 @@
 //! The columns of rows: those that the user named, those that the descriptor names, or those that the rows have.
 
+use crate::Tool;
+use crate::json::{Kind, Part};
 use indexmap::IndexSet;
-use toolrun::Tool;
-use toolrun::json::{Kind, Part};
 
 use super::view::{VALUE, View, field};
 

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use indexmap::IndexSet;
 use tempfile::SpooledTempFile;
 
-use toolrun::json::{Json, Kind, Part, write};
+use crate::json::{Json, Kind, Part, write};
 
 use super::cell;
 use super::columns::Columns;

@@ -13,10 +13,10 @@ mod yaml;
 use std::borrow::Cow;
 use std::io::Write;
 
+use crate::json::{Json, Kind, Part, write};
+use crate::{Note, Tool};
 use clap::ValueEnum;
 use serde_json::json;
-use toolrun::json::{Json, Kind, Part, write};
-use toolrun::{Note, Tool};
 
 pub use view::View;
 

@@ -5,10 +5,10 @@
 
 use std::cmp::Ordering;
 
+use crate::json::{Kind, Part};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
-use toolrun::json::{Kind, Part};
 
 use super::view::field;
 
@@ -210,8 +210,8 @@ fn numbers(left: &str, right: &str) -> Ordering {
 
 #[cfg(test)]
 mod tests {
+    use crate::json::Json;
     use pretty_assertions::assert_eq;
-    use toolrun::json::Json;
 
     use super::*;
 

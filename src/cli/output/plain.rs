@@ -5,8 +5,8 @@
 
 use std::io::{self, Write};
 
-use toolrun::Tool;
-use toolrun::json::{Kind, Part};
+use crate::Tool;
+use crate::json::{Kind, Part};
 
 use super::cell;
 use super::columns::Columns;

@@ -5,8 +5,8 @@
 
 use std::io::Write;
 
-use toolrun::Tool;
-use toolrun::json::{Kind, Part};
+use crate::Tool;
+use crate::json::{Kind, Part};
 
 use super::cell;
 use super::cells::{self, is_empty, is_numeric};
@@ -473,7 +473,7 @@ fn flat(name: String, part: Part<'_>) -> Vec<(String, Part<'_>)> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use toolrun::json::Json;
+    use crate::json::Json;
 
     use super::*;
 

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
+use crate::Tool;
+use crate::json::{Json, Kind, Part, write};
+use crate::words::nearest;
 use clap::Args;
 use indexmap::IndexSet;
-use toolrun::Tool;
-use toolrun::json::{Json, Kind, Part, write};
-use toolrun::words::nearest;
 
 use super::Format;
 use super::order::Sort;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use toolrun::json::{Kind, Part};
+use crate::json::{Kind, Part};
 
 /// Strings up to this many bytes go to the YAML library, which knows when a plain string would be read as another type.
 const LONG: usize = 64 << 10;
@@ -170,9 +170,9 @@ fn needs_escape(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::json::Json;
     use pretty_assertions::assert_eq;
     use serde_json::{Value, json};
-    use toolrun::json::Json;
 
     use super::*;
 

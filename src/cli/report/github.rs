@@ -2,15 +2,15 @@
 
 use std::io::{self, Write};
 
-use toolrun::check::Report;
-use toolrun::source::Severity;
+use crate::check::Report;
+use crate::source::Severity;
 
 use crate::cli::terminal::shown;
 
 /// Prints one workflow command for each finding, and a summary.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for finding in &report.findings {
-        let place = finding.place();
+        let place = finding.position();
         let level = match finding.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
+use crate::check::Report;
+use crate::source::{Finding, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use toolrun::check::Report;
-use toolrun::source::{Finding, Severity};
 
 use crate::cli::terminal::{has_colours, line, shown, shown_with_span};
 
@@ -28,7 +28,7 @@ pub fn finding(finding: &Finding, color: bool) -> String {
     let title = level.primary_title(&*message).id(finding.code.name());
     let mut report = Vec::new();
     let text = excerpt(finding);
-    let place = line(&finding.place().to_string());
+    let place = line(&finding.position().to_string());
     let name = line(&finding.source.name);
     let help = finding.help.as_ref().map(|help| shown(help));
     match &text {
@@ -63,7 +63,7 @@ fn excerpt(finding: &Finding) -> Option<(String, Range<usize>)> {
         return None;
     }
     let mut text = text.to_owned();
-    for span in toolrun::check::confidential_spans(&finding.source) {
+    for span in crate::check::confidential_spans(&finding.source) {
         blank(&mut text, span);
     }
     Some(shown_with_span(&text, finding.span.clone()))

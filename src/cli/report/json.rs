@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use crate::check::Report;
+use crate::source::Finding;
 use serde_json::json;
-use toolrun::check::Report;
-use toolrun::source::Finding;
 
 /// Prints `{files, errors, warnings, findings: [...]}`.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -24,6 +24,6 @@ fn finding(finding: &Finding) -> serde_json::Value {
         "severity": finding.severity,
         "message": finding.message,
         "help": finding.help,
-        "place": finding.place(),
+        "place": finding.position(),
     })
 }

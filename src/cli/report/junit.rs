@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use toolrun::check::Report;
-use toolrun::source::{Finding, Severity};
+use crate::check::Report;
+use crate::source::{Finding, Severity};
 
 /// Prints one `testsuite`.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -25,7 +25,7 @@ pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
             escaped(file)
         )?;
         for finding in of(report, file) {
-            let place = finding.place();
+            let place = finding.position();
             let help = finding.help.as_deref().unwrap_or_default();
             let text = format!("{place}: {}\n{help}", finding.message);
             match finding.severity {

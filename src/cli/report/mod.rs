@@ -8,8 +8,8 @@ mod sarif;
 
 use std::io::{self, Write};
 
+use crate::check::Report;
 use clap::ValueEnum;
-use toolrun::check::Report;
 
 use super::terminal::{self, Out};
 

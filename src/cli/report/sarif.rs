@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use crate::check::Report;
+use crate::source::{Code, Finding, Severity};
 use serde_json::{Value, json};
-use toolrun::check::Report;
-use toolrun::source::{Code, Finding, Severity};
 
 /// Prints one SARIF log.
 pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -44,7 +44,7 @@ fn rule(code: Code) -> Value {
 }
 
 fn result(finding: &Finding) -> Value {
-    let place = finding.place();
+    let place = finding.position();
     let text = match &finding.help {
         Some(help) => format!("{} ({help})", finding.message),
         None => finding.message.clone(),
@@ -70,7 +70,7 @@ fn result(finding: &Finding) -> Value {
 fn uri(path: &str) -> String {
     path.replace('\\', "/")
         .split('/')
-        .map(toolrun::plan::percent_encode)
+        .map(crate::plan::percent_encode)
         .collect::<Vec<_>>()
         .join("/")
 }

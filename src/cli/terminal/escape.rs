@@ -159,7 +159,7 @@ impl Escaper {
         match std::str::from_utf8(&partial) {
             // This could have become a colour, but the text has ended.
             Ok(text) if self.manner == Manner::Styled => {
-                out.extend(escaped(text, Manner::Words).bytes())
+                out.extend(escaped(text, Manner::Words).bytes());
             }
             _ => self.bytes(&partial, out),
         }

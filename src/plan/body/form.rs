@@ -134,7 +134,7 @@ impl FormTemplate {
         match self {
             FormTemplate::Whole(template) => template.visit(visit),
             FormTemplate::Fields(fields) => {
-                fields.iter().for_each(|field| field.value.visit(visit))
+                fields.iter().for_each(|field| field.value.visit(visit));
             }
         }
     }

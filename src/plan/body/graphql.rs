@@ -52,7 +52,7 @@ impl GraphqlTemplate {
         check: &Check,
     ) -> GraphqlTemplate {
         let at = join(pointer, "query");
-        match Document::read(&spec.query) {
+        match Document::scan(&spec.query) {
             Ok(document) => report_variables(&document, spec, pointer, check),
             Err((range, message, help)) => {
                 check.error_inside(Code::BadBody, &at, range, message, help);
@@ -190,7 +190,7 @@ struct Document<'q> {
 type Problem = (Range<usize>, String, Option<String>);
 
 impl<'q> Document<'q> {
-    fn read(query: &'q str) -> Result<Document<'q>, Problem> {
+    fn scan(query: &'q str) -> Result<Document<'q>, Problem> {
         let bytes = query.as_bytes();
         let mut open: Vec<(u8, usize)> = Vec::new();
         let mut variables = Vec::new();
@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     fn variables(query: &str) -> Result<Vec<&str>, String> {
-        let document = Document::read(query)
+        let document = Document::scan(query)
             .map_err(|(range, message, _)| format!("{}: {message}", &query[range]))?;
         Ok(document.variables.iter().map(|(name, _)| *name).collect())
     }

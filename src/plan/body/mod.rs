@@ -15,9 +15,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 pub use content::{Content, ContentSpec};
-pub use form::{Field, FormEntry, FormSpec, FormTemplate, StyledEntry};
+pub use form::{Field, FormSpec, FormTemplate};
 pub use graphql::GraphqlSpec;
-pub use multipart::{DescribedPart, Part, PartContentSpec, PartSpec};
+pub use multipart::{Part, PartSpec};
 
 use self::content::ContentTemplate;
 use self::graphql::GraphqlTemplate;

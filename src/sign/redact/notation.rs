@@ -132,7 +132,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The range of the text that a range of the window came from. It covers whole escapes.
-    pub fn place(&self, part: Range<usize>) -> Range<usize> {
+    pub fn source_range(&self, part: Range<usize>) -> Range<usize> {
         let start = self.source_of(part.start);
         let mut end = part.end;
         // Several bytes of one escape come from one position.
@@ -150,7 +150,7 @@ impl<'t> Reader<'t> {
         let Some(before) = index.checked_sub(1) else {
             return false;
         };
-        let source = self.place(before..index);
+        let source = self.source_range(before..index);
         source.len() > 2 && self.text[source.end - 1].is_ascii_hexdigit()
     }
 
@@ -427,7 +427,11 @@ mod tests {
             (5..7, "&lt;d"),
             (1..6, "b%63\\u00e9&lt;"),
         ] {
-            assert_eq!(&text[reader.place(part.clone())], expected, "{part:?}");
+            assert_eq!(
+                &text[reader.source_range(part.clone())],
+                expected,
+                "{part:?}"
+            );
         }
     }
 
@@ -442,7 +446,7 @@ mod tests {
                 let before = reader.bytes().len();
                 reader.fill(size);
                 // The reader never goes back further than one escape.
-                assert!(reader.place(0..1).start <= reader.source().end);
+                assert!(reader.source_range(0..1).start <= reader.source().end);
                 let at_end = reader.is_at_end();
                 let take = if at_end {
                     reader.bytes().len()

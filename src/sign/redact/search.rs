@@ -104,7 +104,10 @@ impl Search {
         let mut reader = Reader::new(text, false);
         reader.fill(usize::MAX);
         let read = folded(reader.bytes());
-        found.extend(self.known_pieces(&read).map(|piece| reader.place(piece)));
+        found.extend(
+            self.known_pieces(&read)
+                .map(|piece| reader.source_range(piece)),
+        );
         let plain = folded(text);
         found.extend(self.known_pieces(&plain));
         merged(found)
@@ -176,7 +179,7 @@ impl Search {
         fold(window.bytes(), buffer);
         for needle in &self.needles {
             for part in hits(&needle.undone, buffer) {
-                found.push(window.place(part));
+                found.push(window.source_range(part));
             }
         }
         if window.is_verbatim() {
@@ -184,7 +187,7 @@ impl Search {
         }
         for finder in self.needles.iter().flat_map(|needle| &needle.swallowed) {
             for part in hits(finder, buffer).filter(|part| window.is_escape_before(part.start)) {
-                found.push(window.place(part.start - 1..part.end));
+                found.push(window.source_range(part.start - 1..part.end));
             }
         }
         let source = window.source();
@@ -225,7 +228,7 @@ impl Search {
                             ..start + last / 3 * 4 + last % 3 + 2;
                         let padding = bytes[part.end..].iter().take(2);
                         part.end += padding.take_while(|c| **c == b'=').count();
-                        found.push(window.place(part));
+                        found.push(window.source_range(part));
                     }
                 },
             );
@@ -239,7 +242,7 @@ impl Search {
             for start in [stretch.start, stretch.start + 1] {
                 let unpacked = unpack_hex(&bytes[start..stretch.end]);
                 for hit in self.find(&unpacked, depth + 1) {
-                    found.push(window.place(start + 2 * hit.start..start + 2 * hit.end));
+                    found.push(window.source_range(start + 2 * hit.start..start + 2 * hit.end));
                 }
             }
         });

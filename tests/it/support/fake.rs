@@ -191,7 +191,7 @@ fn serve(
     handler: &dyn Fn(&Request) -> Reply,
     seen: &Mutex<Vec<Request>>,
 ) -> Option<()> {
-    let request = read(&mut stream)?;
+    let request = read_request(&mut stream)?;
     seen.lock().ok()?.push(request.clone());
     let reply = handler(&request);
     let mut head = format!("HTTP/1.1 {} Fake\r\n", reply.status);
@@ -229,7 +229,7 @@ fn serve(
 }
 
 /// The request, once it is whole; nothing when the client speaks no HTTP.
-fn read(stream: &mut TcpStream) -> Option<Request> {
+fn read_request(stream: &mut TcpStream) -> Option<Request> {
     let mut bytes = Vec::new();
     let mut part = [0; 4096];
     let end = loop {
