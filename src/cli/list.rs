@@ -42,8 +42,8 @@ struct Listed {
 impl Listed {
     fn new(tool: &Tool, file: String) -> Listed {
         Listed {
-            name: tool.name.to_string(),
-            service: tool.service.name.to_string(),
+            name: tool.name.clone(),
+            service: tool.service.name.clone(),
             access: tool.access.to_string(),
             method: tool.request.method.to_string(),
             description: tool.description.clone(),

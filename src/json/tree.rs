@@ -54,6 +54,11 @@ impl Budget {
         }
     }
 
+    /// How many bytes are taken.
+    pub fn used(&self) -> usize {
+        self.used.get()
+    }
+
     /// Gives bytes back.
     pub fn give_back(&self, bytes: usize) {
         self.used.set(self.used.get().saturating_sub(bytes));

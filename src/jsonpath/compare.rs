@@ -9,11 +9,8 @@ use super::query::Operator;
 pub(super) fn compare(left: Option<&Value>, operator: Operator, right: Option<&Value>) -> bool {
     match operator {
         Operator::Equal => equal(left, right),
-        Operator::NotEqual => !equal(left, right),
         Operator::Less => less(left, right),
         Operator::LessOrEqual => less(left, right) || equal(left, right),
-        Operator::Greater => less(right, left),
-        Operator::GreaterOrEqual => less(right, left) || equal(left, right),
     }
 }
 

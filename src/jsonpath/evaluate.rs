@@ -1,56 +1,81 @@
-//! Running a compiled query on a value (RFC 9535, sections 2.3 to 2.5).
+//! Running a compiled query (RFC 9535, sections 2.3 to 2.5), on a value or on a text.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use serde_json::Value;
 
+use super::Step;
 use super::compare::compare;
-use super::query::{
-    Comparison, Filter, FilterQuery, Logical, Origin, Pattern, Query, RegexpTest, Segment,
-    Selector, SingularQuery, Slice, ValueExpr,
-};
-use super::{Step, regexp};
+use super::node::{Flow, Node, Stop};
+use super::query::{Absolute, Filter, Logical, Nodes, Path, Pattern, Segment, Selector, ValueExpr};
+use super::regexp;
+use crate::json::Kind;
 
-/// What is done with each node of a nodelist, in order, until it breaks off.
-type Visitor<'r, 'v> = dyn FnMut(&'v Value) -> ControlFlow<()> + 'r;
+/// What is done with each node of a nodelist, in order.
+pub(super) type Visitor<'r, N> = dyn FnMut(N) -> Flow<N> + 'r;
 
-/// One run of a query on a value, with what the run remembers.
-pub(super) struct Run<'v> {
-    root: &'v Value,
-    /// The nodelists of [`Query::absolute`].
-    absolute: Vec<Vec<&'v Value>>,
+/// Answers of nested filters that are kept from one node to the next.
+const MAX_KEPT: usize = 1 << 16;
+/// What such an answer takes in memory, with the room that the map has left.
+const ANSWER: usize = 64;
+
+/// One run of a query, with what the run remembers.
+pub(super) struct Run<'v, N> {
+    /// The nodelists of the absolute queries, and the values of those that are compared.
+    absolute: Vec<(Vec<N>, Option<Cow<'v, Value>>)>,
     /// The answers of filters inside filters, by [`Filter::memo`] and the node's address.
-    tested: RefCell<HashMap<(usize, *const Value), bool>>,
+    tested: RefCell<HashMap<(usize, usize), bool>>,
     regexps: RefCell<regexp::Cache>,
 }
 
-impl<'v> Run<'v> {
-    pub fn new(query: &Query, root: &'v Value) -> Run<'v> {
+impl<'v, N: Node + 'v> Run<'v, N> {
+    pub fn new(absolute: &[Absolute], root: N) -> Result<Self, N::Error> {
         let mut run = Run {
-            root,
-            absolute: Vec::with_capacity(query.absolute.len()),
+            absolute: Vec::with_capacity(absolute.len()),
             tested: RefCell::default(),
             regexps: RefCell::default(),
         };
         // One after the other, not when a filter first asks: within one another they could exhaust the stack.
-        for segments in &query.absolute {
-            let nodes = run.nodes(root, segments);
-            run.absolute.push(nodes);
+        for query in absolute {
+            let mut nodes = Vec::new();
+            run.search(&query.path, root, &mut |node| {
+                node.take(2 * size_of::<N>())?;
+                nodes.push(node);
+                Ok(())
+            })?;
+            let value = match nodes.as_slice() {
+                [node] if query.is_compared => Some(node.value()?),
+                _ => None,
+            };
+            run.absolute.push((nodes, value));
         }
-        run
+        Ok(run)
     }
 
-    /// The nodelist of segments applied to a node.
-    pub fn nodes(&self, node: &'v Value, segments: &[Segment]) -> Vec<&'v Value> {
-        let mut nodes = Vec::new();
-        let _ = self.visit(node, segments, &mut |node| {
-            nodes.push(node);
-            ControlFlow::Continue(())
-        });
-        nodes
+    /// Visits the nodelist of a path from a node. Gives whether the visitor has seen enough.
+    pub fn search(
+        &self,
+        path: &Path,
+        from: N,
+        visitor: &mut Visitor<'_, N>,
+    ) -> Result<bool, N::Error> {
+        match follow(&path.steps, from) {
+            Some(node) => self.search_on(node, &path.rest, visitor),
+            None => Ok(false),
+        }
+    }
+
+    /// As [`Run::search`], behind the steps of the path.
+    pub fn search_on(
+        &self,
+        node: N,
+        rest: &[Segment],
+        visitor: &mut Visitor<'_, N>,
+    ) -> Result<bool, N::Error> {
+        stopped::<N>(self.visit(node, rest, visitor))
     }
 
     /// Visits the nodelist of segments applied to a node.
@@ -58,248 +83,266 @@ impl<'v> Run<'v> {
     /// Going through the remaining segments for one selected node after the other gives the order of the RFC, which
     /// concatenates nodelists segment by segment. The recursion goes no deeper than the value: a segment selects
     /// children or their descendants.
-    pub fn visit(
-        &self,
-        node: &'v Value,
-        segments: &[Segment],
-        visitor: &mut Visitor<'_, 'v>,
-    ) -> ControlFlow<()> {
+    fn visit(&self, node: N, segments: &[Segment], visitor: &mut Visitor<'_, N>) -> Flow<N> {
         match segments.split_first() {
             None => visitor(node),
-            Some((Segment::Child(selectors), rest)) => {
-                self.visit_children(node, selectors, rest, visitor)
+            Some((segment, rest)) if segment.is_descendant => {
+                self.visit_descendants(node, &segment.selectors, rest, visitor)
             }
-            Some((Segment::Descendant(selectors), rest)) => {
-                self.visit_descendants(node, selectors, rest, visitor)
-            }
+            Some((segment, rest)) => self.visit_children(node, &segment.selectors, rest, visitor),
         }
     }
 
     fn visit_descendants(
         &self,
-        node: &'v Value,
+        node: N,
         selectors: &[Selector],
         rest: &[Segment],
-        visitor: &mut Visitor<'_, 'v>,
-    ) -> ControlFlow<()> {
-        let mut pending = vec![node];
-        while let Some(node) = pending.pop() {
-            self.visit_children(node, selectors, rest, visitor)?;
-            match node {
-                Value::Array(elements) => pending.extend(elements.iter().rev()),
-                Value::Object(members) => pending.extend(members.values().rev()),
-                _ => {}
-            }
-        }
-        ControlFlow::Continue(())
+        visitor: &mut Visitor<'_, N>,
+    ) -> Flow<N> {
+        self.visit_children(node, selectors, rest, visitor)?;
+        node.each_child(|child| self.visit_descendants(child, selectors, rest, visitor))
     }
 
     fn visit_children(
         &self,
-        node: &'v Value,
+        node: N,
         selectors: &[Selector],
         rest: &[Segment],
-        visitor: &mut Visitor<'_, 'v>,
-    ) -> ControlFlow<()> {
+        visitor: &mut Visitor<'_, N>,
+    ) -> Flow<N> {
         for selector in selectors {
             let mut next = |child| self.visit(child, rest, visitor);
             match selector {
-                Selector::Single(step) => step.select(node).map_or(CONTINUE, next)?,
-                Selector::Wildcard => visit_each(node, next)?,
-                Selector::Slice(slice) => slice.visit(node, next)?,
-                Selector::Filter(filter) => visit_each(node, |child| {
-                    if self.passes(filter, child) {
-                        next(child)
-                    } else {
-                        CONTINUE
-                    }
-                })?,
+                Selector::Step(step) => node.select(step).map_or(Ok(()), next)?,
+                Selector::Wildcard => node.each_child(next)?,
+                Selector::Slice(start, end, step) => slice((*start, *end, *step), node, next)?,
+                Selector::Filter(filter) => {
+                    node.each_child(|child| match self.passes(filter, child)? {
+                        true => next(child),
+                        false => Ok(()),
+                    })?;
+                }
             }
         }
-        CONTINUE
+        Ok(())
     }
 
-    fn passes(&self, filter: &Filter, node: &'v Value) -> bool {
+    fn passes(&self, filter: &Filter, node: N) -> Result<bool, N::Error> {
         let Some(memo) = filter.memo else {
-            return self.holds(&filter.condition, node);
+            let taken = node.taken();
+            let passes = self.holds(&filter.condition, node)?;
+            if self.tested.borrow().len() > MAX_KEPT {
+                self.tested.borrow_mut().clear();
+                node.give_back(taken);
+            }
+            return Ok(passes);
         };
-        let key = (memo, std::ptr::from_ref(node));
-        let known = self.tested.borrow().get(&key).copied();
-        known.unwrap_or_else(|| {
-            let answer = self.holds(&filter.condition, node);
-            self.tested.borrow_mut().insert(key, answer);
-            answer
-        })
+        let key = (memo, node.address());
+        if let Some(passes) = self.tested.borrow().get(&key) {
+            return Ok(*passes);
+        }
+        let passes = self.holds(&filter.condition, node)?;
+        node.take(ANSWER)?;
+        self.tested.borrow_mut().insert(key, passes);
+        Ok(passes)
     }
 
-    /// Whether a value passes a filter that is gone afterwards: another may stand at its address then.
-    pub fn passes_alone<'r>(&'r self, filter: &Filter, node: &'r Value) -> bool
-    where
-        'v: 'r,
-    {
-        let run: &Run<'r> = self;
-        let passes = run.passes(filter, node);
-        self.tested.borrow_mut().clear();
-        passes
-    }
-
-    fn holds(&self, condition: &Logical, node: &'v Value) -> bool {
+    fn holds(&self, condition: &Logical, node: N) -> Result<bool, N::Error> {
         match condition {
-            Logical::Or(terms) => terms.iter().any(|term| self.holds(term, node)),
-            Logical::And(terms) => terms.iter().all(|term| self.holds(term, node)),
-            Logical::Not(term) => !self.holds(term, node),
-            Logical::Exists(query) => self.exists(query, node),
-            Logical::Compare(comparison) => self.compare(comparison, node),
-            Logical::Regexp(test) => self.matches(test, node),
+            Logical::Any(terms) => self.some_is(true, terms, node),
+            Logical::All(terms) => self.some_is(false, terms, node).map(|some| !some),
+            Logical::Not(term) => self.holds(term, node).map(|holds| !holds),
+            Logical::Exists(Nodes::Absolute(place)) => Ok(!self.absolute[*place].0.is_empty()),
+            Logical::Exists(Nodes::Relative(path)) => {
+                self.search(path, node, &mut |_| Err(Stop::Enough))
+            }
+            Logical::Compare(left, operator, right) => {
+                let taken = node.taken();
+                let (left, right) = (self.value(left, node)?, self.value(right, node)?);
+                let holds = compare(left.as_deref(), *operator, right.as_deref());
+                node.give_back(taken);
+                Ok(holds)
+            }
+            Logical::Regexp(subject, extent, pattern) => {
+                let Some(subject) = self.string(subject, node)? else {
+                    return Ok(false);
+                };
+                Ok(match pattern {
+                    Pattern::Fixed(regex) => regex.as_ref().is_some_and(|r| r.is_match(&subject)),
+                    Pattern::Computed(pattern) => {
+                        let pattern = self.string(pattern, node)?;
+                        let mut known = self.regexps.borrow_mut();
+                        pattern.is_some_and(|pattern| known.is_match(&pattern, *extent, &subject))
+                    }
+                })
+            }
         }
     }
 
-    fn exists(&self, query: &FilterQuery, node: &'v Value) -> bool {
-        match query {
-            FilterQuery::Singular(query) => self.follow(query, node).is_some(),
-            FilterQuery::Relative(segments) => self
-                .visit(node, segments, &mut |_| ControlFlow::Break(()))
-                .is_break(),
-            FilterQuery::Absolute(place) => !self.absolute[*place].is_empty(),
+    /// Whether one of the terms gives this answer.
+    fn some_is(&self, answer: bool, terms: &[Logical], node: N) -> Result<bool, N::Error> {
+        for term in terms {
+            if self.holds(term, node)? == answer {
+                return Ok(true);
+            }
         }
-    }
-
-    fn compare(&self, comparison: &Comparison, node: &'v Value) -> bool {
-        let left = self.value(&comparison.left, node);
-        let right = self.value(&comparison.right, node);
-        compare(left.as_deref(), comparison.operator, right.as_deref())
-    }
-
-    fn matches(&self, test: &RegexpTest, node: &'v Value) -> bool {
-        let subject = self.value(&test.subject, node);
-        let Some(subject) = subject.as_deref().and_then(Value::as_str) else {
-            return false;
-        };
-        match &test.pattern {
-            Pattern::Fixed(regex) => regex.as_ref().is_some_and(|regex| regex.is_match(subject)),
-            Pattern::Computed(pattern) => self
-                .value(pattern, node)
-                .as_deref()
-                .and_then(Value::as_str)
-                .is_some_and(|pattern| {
-                    self.regexps
-                        .borrow_mut()
-                        .is_match(pattern, test.extent, subject)
-                }),
-        }
+        Ok(false)
     }
 
     /// The value of an expression; `None` for Nothing.
-    fn value<'e>(&'e self, expression: &'e ValueExpr, node: &'v Value) -> Option<Cow<'e, Value>> {
-        match expression {
+    fn value<'e>(
+        &'e self,
+        expression: &'e ValueExpr,
+        node: N,
+    ) -> Result<Option<Cow<'e, Value>>, N::Error> {
+        Ok(match expression {
             ValueExpr::Literal(value) => Some(Cow::Borrowed(value)),
-            ValueExpr::Query(query) => self.follow(query, node).map(Cow::Borrowed),
-            ValueExpr::Length(argument) => length(&*self.value(argument, node)?).map(whole_number),
-            ValueExpr::Count(query) => Some(whole_number(self.count(query, node))),
-            ValueExpr::ValueOf(query) => self.only_node(query, node).map(Cow::Borrowed),
-        }
+            ValueExpr::Node(Nodes::Absolute(place)) => {
+                self.absolute[*place].1.as_deref().map(Cow::Borrowed)
+            }
+            ValueExpr::Node(nodes) => match self.only_node(nodes, node)? {
+                Some(node) => Some(node.value()?),
+                None => None,
+            },
+            ValueExpr::Length(argument) => self.length(argument, node)?.map(whole_number),
+            ValueExpr::Count(nodes) => Some(whole_number(self.count(nodes, node)?)),
+        })
     }
 
-    fn count(&self, query: &FilterQuery, node: &'v Value) -> usize {
-        match query {
-            FilterQuery::Singular(query) => usize::from(self.follow(query, node).is_some()),
-            FilterQuery::Relative(segments) => self.nodes(node, segments).len(),
-            FilterQuery::Absolute(place) => self.absolute[*place].len(),
+    /// The value of an expression, where it is a string.
+    fn string<'e>(
+        &'e self,
+        expression: &'e ValueExpr,
+        node: N,
+    ) -> Result<Option<Cow<'e, str>>, N::Error> {
+        Ok(match expression {
+            ValueExpr::Literal(value) => value.as_str().map(Cow::Borrowed),
+            ValueExpr::Node(nodes) => self.only_node(nodes, node)?.and_then(Node::string),
+            ValueExpr::Length(_) | ValueExpr::Count(_) => None,
+        })
+    }
+
+    /// The result of `length()` (RFC 9535, section 2.4.4): characters are Unicode scalar values.
+    fn length(&self, argument: &ValueExpr, node: N) -> Result<Option<usize>, N::Error> {
+        if let Some(text) = self.string(argument, node)? {
+            return Ok(Some(text.chars().count()));
         }
+        let only = match argument {
+            ValueExpr::Node(nodes) => self.only_node(nodes, node)?,
+            _ => None,
+        };
+        let Some(parent) = only.filter(|node| matches!(node.kind(), Kind::Array | Kind::Object))
+        else {
+            return Ok(None);
+        };
+        let mut count = 0;
+        stopped::<N>(parent.each_child(|_| {
+            count += 1;
+            Ok(())
+        }))?;
+        Ok(Some(count))
+    }
+
+    fn count(&self, nodes: &Nodes, node: N) -> Result<usize, N::Error> {
+        let mut count = 0;
+        match nodes {
+            Nodes::Absolute(place) => count = self.absolute[*place].0.len(),
+            Nodes::Relative(path) => {
+                self.search(path, node, &mut |_| {
+                    count += 1;
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(count)
     }
 
     /// The node of a nodelist of one.
-    fn only_node(&self, query: &FilterQuery, node: &'v Value) -> Option<&'v Value> {
-        let only = |nodes: &[&'v Value]| match nodes {
-            [node] => Some(*node),
-            _ => None,
+    fn only_node(&self, nodes: &Nodes, node: N) -> Result<Option<N>, N::Error> {
+        let path = match nodes {
+            Nodes::Absolute(place) => {
+                return Ok(match self.absolute[*place].0.as_slice() {
+                    [node] => Some(*node),
+                    _ => None,
+                });
+            }
+            Nodes::Relative(path) => path,
         };
-        match query {
-            FilterQuery::Singular(query) => self.follow(query, node),
-            FilterQuery::Relative(segments) => only(&self.nodes(node, segments)),
-            FilterQuery::Absolute(place) => only(&self.absolute[*place]),
+        if path.rest.is_empty() {
+            return Ok(follow(&path.steps, node));
         }
-    }
-
-    fn follow(&self, query: &SingularQuery, node: &'v Value) -> Option<&'v Value> {
-        let from = match query.origin {
-            Origin::Root => self.root,
-            Origin::Current => node,
-        };
-        Step::follow(&query.steps, from)
+        let mut only = None;
+        let is_more = self.search(path, node, &mut |node| match only.replace(node) {
+            None => Ok(()),
+            Some(_) => Err(Stop::Enough),
+        })?;
+        Ok(only.filter(|_| !is_more))
     }
 }
 
-const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
-
-/// Visits the children of an array or object; any other value has none.
-fn visit_each<'v>(
-    node: &'v Value,
-    visit: impl FnMut(&'v Value) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    match node {
-        Value::Array(elements) => elements.iter().try_for_each(visit),
-        Value::Object(members) => members.values().try_for_each(visit),
-        _ => CONTINUE,
-    }
+pub(super) fn follow<N: Node>(steps: &[Step], from: N) -> Option<N> {
+    steps.iter().try_fold(from, N::select)
 }
 
-impl Slice {
-    /// Visits the elements the slice selects (RFC 9535, section 2.3.4.2.2).
-    fn visit<'v>(
-        &self,
-        node: &'v Value,
-        visit: impl FnMut(&'v Value) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        let Value::Array(elements) = node else {
-            return CONTINUE;
-        };
-        let (range, stride) = self.selects(elements.len());
-        let selected = elements[range].iter();
-        match self.step >= 0 {
-            true => selected.step_by(stride).try_for_each(visit),
-            false => selected.rev().step_by(stride).try_for_each(visit),
-        }
-    }
-
-    /// The range of an array of a length that the slice selects from, and each how many-th element of it: from its
-    /// beginning, or for a negative step from its end.
-    pub(super) fn selects(&self, length: usize) -> (Range<usize>, usize) {
-        let length = i64::try_from(length).unwrap_or(i64::MAX);
-        let from_start = |index: i64| if index < 0 { length + index } else { index };
-        let start = self.start.map(from_start);
-        let end = self.end.map(from_start);
-        let stride = usize::try_from(self.step.unsigned_abs()).unwrap_or(usize::MAX);
-        if self.step > 0 {
-            let lower = start.unwrap_or(0).clamp(0, length);
-            let upper = end.unwrap_or(length).clamp(lower, length);
-            (place(lower)..place(upper), stride)
-        } else if self.step < 0 {
-            // The end is exclusive here too: from `start` down to the element after `end`.
-            let upper = start.unwrap_or(length - 1).clamp(-1, length - 1) + 1;
-            let lower = end.unwrap_or(-1).clamp(-1, upper - 1) + 1;
-            (place(lower)..place(upper), stride)
-        } else {
-            (0..0, 1)
-        }
-    }
-}
-
-/// A bound that has been clamped to an array's length.
-fn place(bound: i64) -> usize {
-    usize::try_from(bound).unwrap_or(0)
-}
-
-/// The result of `length()` (RFC 9535, section 2.4.4): characters are Unicode scalar values.
-fn length(value: &Value) -> Option<usize> {
-    match value {
-        Value::String(text) => Some(text.chars().count()),
-        Value::Array(elements) => Some(elements.len()),
-        Value::Object(members) => Some(members.len()),
-        _ => None,
+/// Whether a visitor has seen enough.
+fn stopped<N: Node>(flow: Flow<N>) -> Result<bool, N::Error> {
+    match flow {
+        Ok(()) => Ok(false),
+        Err(Stop::Enough) => Ok(true),
+        Err(Stop::Failed(error)) => Err(error),
     }
 }
 
 fn whole_number(number: usize) -> Cow<'static, Value> {
     Cow::Owned(Value::from(number))
+}
+
+/// Visits the elements that a slice selects (RFC 9535, section 2.3.4.2.2).
+fn slice<N: Node>(
+    slice: (Option<i64>, Option<i64>, i64),
+    node: N,
+    visit: impl FnMut(N) -> Flow<N>,
+) -> Flow<N> {
+    if node.kind() != Kind::Array {
+        return Ok(());
+    }
+    let (range, stride) = selected(slice, node.elements().count());
+    let elements = node.elements().skip(range.start).take(range.len());
+    if slice.2 >= 0 {
+        return elements.step_by(stride).try_for_each(visit);
+    }
+    let taken = node.taken();
+    let mut list = Vec::new();
+    for element in elements {
+        node.take(3 * size_of::<N>())?;
+        list.push(element);
+    }
+    list.into_iter().rev().step_by(stride).try_for_each(visit)?;
+    node.give_back(taken);
+    Ok(())
+}
+
+/// The range of an array of a length that a slice selects from, and each how many-th element of it: from its
+/// beginning, or for a negative step from its end.
+fn selected(
+    (start, end, step): (Option<i64>, Option<i64>, i64),
+    length: usize,
+) -> (Range<usize>, usize) {
+    let length = i64::try_from(length).unwrap_or(i64::MAX);
+    let from_start = |index: i64| if index < 0 { length + index } else { index };
+    let (start, end) = (start.map(from_start), end.map(from_start));
+    let (lower, upper) = match step {
+        0 => (0, 0),
+        1.. => (start.unwrap_or(0), end.unwrap_or(length)),
+        // The end is exclusive here too: from `start` down to the element after `end`.
+        _ => (
+            end.map_or(0, |end| end.saturating_add(1)),
+            start.map_or(length, |start| start.saturating_add(1)),
+        ),
+    };
+    let place = |bound: i64| usize::try_from(bound.clamp(0, length)).unwrap_or(0);
+    let (lower, upper) = (place(lower), place(upper));
+    let stride = usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX);
+    (lower..upper.max(lower), stride.max(1))
 }

@@ -1,41 +1,41 @@
 //! JSONPath (RFC 9535): compiled once, run many times.
 //!
-//! The syntax is read by `jsonpath-rust`; everything else is done here:
+//! `jsonpath-rust` reads the syntax and gives the tree. What it lacks is done here:
 //!
-//! - `text` checks the text, split by `tokens`, before the parser sees it, because the parser lets some invalid queries
-//!   through, has no positions for some errors, and is slow or unbounded on hostile input;
-//! - `compile` turns the parser's tree into a `query::Query` and refuses ill-typed function calls;
-//! - `evaluate` runs a query on a value, with `compare` and `regexp` for its filters;
-//! - `search` runs a query on a JSON text, where trees are built only of what a filter tests;
+//! - `text` refuses what the parser wrongly accepts, and gives places to what it refuses without one;
+//! - `query` turns the tree into the form that runs, and refuses ill-typed function calls;
+//! - `evaluate` runs it, with `compare` and `regexp` for its filters. `node` is what it runs on: a value, or a JSON
+//!   text, of which trees are built only where a filter compares. The crate's own evaluator differs from the RFC in
+//!   the order of some nodelists and in nested filters, compiles a regular expression for each element, and knows no
+//!   text.
 //! - `shape` says where a value contradicts a query.
 //!
-//! Nearly every query in a descriptor is singular (`$.data.id`). Such a query is kept as a list of [`Step`]s and
-//! followed without allocation.
+//! The form of `query` is not spared: run as it is, the tree would need its regular expressions, numbers and absolute
+//! queries looked up beside it for each element, and filters up to a third slower.
+//!
+//! Nearly every query in a descriptor is singular (`$.data.id`). Its list of [`Step`]s is followed without allocation.
 
 mod compare;
-mod compile;
 mod evaluate;
+mod node;
 mod query;
 mod regexp;
-mod search;
 mod shape;
 mod text;
-mod tokens;
 
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::fmt;
-use std::ops::ControlFlow;
 
 use serde_json::Value;
 
-use crate::json::Part;
-use evaluate::Run;
-use query::{Query, Segment};
+use crate::json::{Budget, Kind, Part};
+use evaluate::{Run, Visitor, follow};
+use node::{Stop, Text};
+use query::{Absolute, Path, Selector};
 
-pub(crate) use search::Search;
-pub use search::SearchError;
 pub use shape::ShapeMismatch;
 
 /// A compiled JSONPath.
@@ -56,13 +56,9 @@ pub use shape::ShapeMismatch;
 #[derive(Debug, Clone)]
 pub struct JsonPath {
     text: String,
-    plan: Plan,
-}
-
-#[derive(Debug, Clone)]
-enum Plan {
-    Walk(Vec<Step>),
-    Search(Query),
+    path: Path,
+    /// The queries in its filters that start at the root.
+    absolute: Vec<Absolute>,
 }
 
 /// One step of a singular query: a segment with a single name or index selector (RFC 9535, section 2.3.5.1).
@@ -73,6 +69,12 @@ pub enum Step {
     /// The element of an array at this index; a negative index counts from the end.
     Index(i64),
 }
+
+/// A search of a text cannot go on: a tree takes more memory than it may, or a filter compares a number that it cannot
+/// hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SearchError(String);
 
 /// Why a text is not a valid JSONPath.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,20 +95,23 @@ impl JsonPath {
     /// deeper than 5. A shorthand name that begins or ends with a Unicode space, which the eye cannot see, must be
     /// written in brackets and quotes.
     pub fn parse(text: &str) -> Result<JsonPath, SyntaxError> {
-        if let Some(steps) = plain_names(text) {
-            return Ok(JsonPath {
-                text: text.to_owned(),
-                plan: Plan::Walk(steps),
-            });
-        }
-        let query = compile::compile(text::check(text)?)?;
-        let plan = match query.as_steps() {
-            Some(steps) => Plan::Walk(steps),
-            None => Plan::Search(query),
+        let (path, absolute) = match plain_names(text) {
+            Some(steps) => (
+                Path {
+                    steps,
+                    ..Path::default()
+                },
+                Vec::new(),
+            ),
+            None => {
+                let (tree, checked) = text::parse(text)?;
+                query::compile(tree, checked)?
+            }
         };
         Ok(JsonPath {
             text: text.to_owned(),
-            plan,
+            path,
+            absolute,
         })
     }
 
@@ -114,7 +119,8 @@ impl JsonPath {
     pub fn root() -> JsonPath {
         JsonPath {
             text: "$".to_owned(),
-            plan: Plan::Walk(Vec::new()),
+            path: Path::default(),
+            absolute: Vec::new(),
         }
     }
 
@@ -125,34 +131,27 @@ impl JsonPath {
 
     /// Whether the query has only name and index selectors, one a segment, and so gives at most one node.
     pub fn is_singular(&self) -> bool {
-        matches!(self.plan, Plan::Walk(_))
+        self.path.rest.is_empty()
     }
 
     /// The steps of a singular query; `None` for any other.
     pub fn singular(&self) -> Option<&[Step]> {
-        match &self.plan {
-            Plan::Walk(steps) => Some(steps),
-            Plan::Search(_) => None,
-        }
+        self.is_singular().then_some(&self.path.steps)
     }
 
-    /// The name and index selectors that a query begins with; and whether these are all of it.
-    pub fn beginning(&self) -> (Vec<&Step>, bool) {
-        match &self.plan {
-            Plan::Walk(steps) => (steps.iter().collect(), true),
-            Plan::Search(query) => {
-                let steps = query.segments.iter().map_while(Segment::as_step);
-                (steps.collect(), false)
-            }
-        }
+    /// The name and index selectors that a query begins with; for a singular query these are all of it.
+    pub fn beginning(&self) -> &[Step] {
+        &self.path.steps
     }
 
     /// The first node of the nodelist; for a singular query its only one.
     pub fn first<'v>(&self, root: &'v Value) -> Option<&'v Value> {
-        match &self.plan {
-            Plan::Walk(steps) => Step::follow(steps, root),
-            Plan::Search(query) => first_node(query, root),
-        }
+        let mut first = None;
+        self.visit(root, &mut |node| {
+            first = Some(node);
+            Err(Stop::Enough)
+        });
+        first
     }
 
     /// The nodelist, in the order of RFC 9535; a node selected twice is in it twice.
@@ -160,10 +159,51 @@ impl JsonPath {
     /// Members of an object come in the order in which the object holds them, descendants in document order, a node
     /// before its children.
     pub fn all<'v>(&self, root: &'v Value) -> Vec<&'v Value> {
-        match &self.plan {
-            Plan::Walk(steps) => Step::follow(steps, root).into_iter().collect(),
-            Plan::Search(query) => Run::new(query, root).nodes(root, &query.segments),
-        }
+        let mut nodes = Vec::new();
+        self.visit(root, &mut |node| {
+            nodes.push(node);
+            Ok(())
+        });
+        nodes
+    }
+
+    fn visit<'v>(&self, root: &'v Value, visitor: &mut Visitor<'_, &'v Value>) {
+        let run = Run::new(&self.absolute, root);
+        let Ok::<_, Infallible>(_) = run.and_then(|run| run.search(&self.path, root, visitor));
+    }
+
+    /// Visits the nodelist in a text. `from` is where the first steps of the query lead, `followed` of them; `root` is
+    /// what `$` stands for. Of members of the same name the last one counts.
+    ///
+    /// # Errors
+    /// When what a filter needs takes more memory than the budget has, a filter compares a number that it cannot hold,
+    /// or that of the visitor.
+    pub(crate) fn visit_in<'t, E: From<SearchError>>(
+        &self,
+        root: Part<'t>,
+        (from, followed): (Part<'t>, usize),
+        budget: &Budget,
+        visitor: &mut dyn FnMut(Part<'t>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let rest = self.path.steps.get(followed..).unwrap_or_default();
+        let Some(from) = follow(rest, Text { part: from, budget }) else {
+            return Ok(());
+        };
+        let mut failed = Ok(());
+        let taken = budget.used();
+        let run = Run::new(&self.absolute, Text { part: root, budget });
+        let done = run.and_then(|run| {
+            run.search_on(from, &self.path.rest, &mut |node| {
+                visitor(node.part).map_err(|error| {
+                    failed = Err(error);
+                    Stop::Enough
+                })
+            })
+        });
+        budget.give_back(budget.used().saturating_sub(taken));
+        failed?;
+        done.map(|_| ())
+            .map_err(|why| SearchError(format!("`{}`: {why}", self.text)).into())
     }
 
     /// Where the shape of a value contradicts the query, if it does.
@@ -172,36 +212,26 @@ impl JsonPath {
     /// lead to. A missing member, a missing element and a null are no contradiction: the answer may just have no data.
     /// A selector on a value of a kind that can never satisfy it is one, such as a name on a string.
     pub fn mismatch(&self, root: &Value) -> Option<ShapeMismatch> {
-        match &self.plan {
-            Plan::Walk(steps) => shape::mismatch_of_steps(steps, root),
-            Plan::Search(query) => shape::mismatch_of_segments(&query.segments, root),
-        }
+        shape::mismatch(&self.path, root)
     }
 
     /// Where the shape of a value in a text contradicts the query, as [`JsonPath::mismatch`].
-    pub(crate) fn mismatch_in(&self, root: Part<'_>) -> Option<ShapeMismatch> {
-        match &self.plan {
-            Plan::Walk(steps) => shape::mismatch_of_steps(steps, root),
-            Plan::Search(query) => shape::mismatch_of_segments(&query.segments, root),
-        }
+    pub(crate) fn mismatch_in(&self, part: Part<'_>) -> Option<ShapeMismatch> {
+        let budget = &Budget::of(0);
+        shape::mismatch(&self.path, Text { part, budget })
     }
 
-    /// The steps that the query begins with.
-    pub(crate) fn leading(&self) -> Vec<&Step> {
-        match &self.plan {
-            Plan::Walk(steps) => steps.iter().collect(),
-            Plan::Search(query) => query.segments.iter().map_while(Segment::as_step).collect(),
-        }
+    /// Whether what follows so many steps can select nothing of a value of this kind, which is then a mismatch.
+    pub(crate) fn refuses(&self, followed: usize, kind: Kind) -> bool {
+        shape::refuses(&self.path, followed, kind)
     }
 
-    /// Whether the query, behind its first steps, selects all children and nothing else.
+    /// Whether the query, behind so many steps, selects all children and nothing else.
     pub(crate) fn ends_in_wildcard(&self, followed: usize) -> bool {
-        let Plan::Search(query) = &self.plan else {
-            return false;
-        };
-        match query.segments.get(followed..) {
-            Some([Segment::Child(selectors)]) => {
-                matches!(selectors.as_slice(), [query::Selector::Wildcard])
+        let Path { steps, rest } = &self.path;
+        match rest.as_slice() {
+            [segment] if followed == steps.len() && !segment.is_descendant => {
+                matches!(segment.selectors.as_slice(), [Selector::Wildcard])
             }
             _ => false,
         }
@@ -238,20 +268,7 @@ fn plain_names(text: &str) -> Option<Vec<Step>> {
         .collect()
 }
 
-fn first_node<'v>(query: &Query, root: &'v Value) -> Option<&'v Value> {
-    let mut first = None;
-    let _ = Run::new(query, root).visit(root, &query.segments, &mut |node| {
-        first = Some(node);
-        ControlFlow::Break(())
-    });
-    first
-}
-
 impl Step {
-    fn follow<'v>(steps: &[Step], from: &'v Value) -> Option<&'v Value> {
-        steps.iter().try_fold(from, |node, step| step.select(node))
-    }
-
     pub(crate) fn select<'v>(&self, node: &'v Value) -> Option<&'v Value> {
         match self {
             Step::Name(name) => node.as_object()?.get(name),
@@ -306,12 +323,3 @@ impl fmt::Display for SyntaxError {
 }
 
 impl std::error::Error for SyntaxError {}
-
-impl Query {
-    fn as_steps(&self) -> Option<Vec<Step>> {
-        self.segments
-            .iter()
-            .map(|segment| Segment::as_step(segment).cloned())
-            .collect()
-    }
-}

@@ -1,37 +1,47 @@
-//! The compiled form of a query, named as in RFC 9535.
+//! The compiled form of a query, named as in RFC 9535, and how it is made from the parser's tree, with the
+//! well-typedness of functions (section 2.4.3).
+//!
+//! The tree is turned into a form of its own because three things are not in it: the numbers as they are written, the
+//! compiled regular expressions, and which queries start at the root and so are evaluated once.
 
+use std::vec::IntoIter;
+
+use jsonpath_rust::parser::model as ast;
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
-use super::Step;
+use super::regexp::{self, Extent};
+use super::text::Checked;
+use super::{Step, SyntaxError};
 
+/// A query from where it starts: the steps of its beginning, which for a singular query are all of it, and the rest.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Path {
+    pub steps: Vec<Step>,
+    pub rest: Vec<Segment>,
+}
+
+/// A query in a filter that starts at the root. Its nodelist is the same for every node that the filter tests.
 #[derive(Debug, Clone)]
-pub(super) struct Query {
-    pub segments: Vec<Segment>,
-    /// The queries in filters that start at the root and are not singular. What one has in a filter of its own comes
-    /// before it.
-    pub absolute: Vec<Vec<Segment>>,
+pub(super) struct Absolute {
+    pub path: Path,
+    /// Whether the value of its node is compared.
+    pub is_compared: bool,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Segment {
-    Child(Vec<Selector>),
-    Descendant(Vec<Selector>),
+pub(super) struct Segment {
+    pub is_descendant: bool,
+    pub selectors: Vec<Selector>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Selector {
-    Single(Step),
+    Step(Step),
     Wildcard,
-    Slice(Slice),
+    /// Start, end and step.
+    Slice(Option<i64>, Option<i64>, i64),
     Filter(Filter),
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Slice {
-    pub start: Option<i64>,
-    pub end: Option<i64>,
-    pub step: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -44,46 +54,20 @@ pub(super) struct Filter {
 
 #[derive(Debug, Clone)]
 pub(super) enum Logical {
-    Or(Vec<Logical>),
-    And(Vec<Logical>),
+    Any(Vec<Logical>),
+    All(Vec<Logical>),
     Not(Box<Logical>),
-    Exists(FilterQuery),
-    Compare(Comparison),
-    Regexp(RegexpTest),
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Comparison {
-    pub left: ValueExpr,
-    pub operator: Operator,
-    pub right: ValueExpr,
+    Exists(Nodes),
+    Compare(ValueExpr, Operator, ValueExpr),
+    /// A `match()` or `search()` of a subject.
+    Regexp(ValueExpr, Extent, Pattern),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operator {
     Equal,
-    NotEqual,
     Less,
     LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
-
-/// A `match()` or `search()`.
-#[derive(Debug, Clone)]
-pub(super) struct RegexpTest {
-    pub extent: Extent,
-    pub subject: ValueExpr,
-    pub pattern: Pattern,
-}
-
-/// How much of the subject a regular expression has to match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
-    /// `match()`
-    Whole,
-    /// `search()`
-    Part,
 }
 
 #[derive(Debug, Clone)]
@@ -98,47 +82,305 @@ pub(super) enum Pattern {
 #[derive(Debug, Clone)]
 pub(super) enum ValueExpr {
     Literal(Value),
-    Query(SingularQuery),
+    /// A singular query, or `value()`: the node of a nodelist of one.
+    Node(Nodes),
     /// `length()`
     Length(Box<ValueExpr>),
     /// `count()`
-    Count(FilterQuery),
-    /// `value()`
-    ValueOf(FilterQuery),
+    Count(Nodes),
 }
 
 /// A query in a filter, of type NodesType.
 #[derive(Debug, Clone)]
-pub(super) enum FilterQuery {
-    Singular(SingularQuery),
-    Relative(Vec<Segment>),
-    /// The one at this place of [`Query::absolute`]. Its nodelist is the same for every node the filter tests.
+pub(super) enum Nodes {
+    Relative(Path),
+    /// The place among the absolute queries. What one has in a filter of its own comes before it.
     Absolute(usize),
 }
 
-#[derive(Debug, Clone)]
-pub(super) struct SingularQuery {
-    pub origin: Origin,
-    pub steps: Vec<Step>,
+type Compiled<T> = Result<T, SyntaxError>;
+
+/// Compiles a tree. The absolute queries of its filters are given beside it.
+pub(super) fn compile(tree: ast::JpQuery, checked: Checked) -> Compiled<(Path, Vec<Absolute>)> {
+    let mut compiler = Compiler {
+        calls: checked.calls.into_iter(),
+        numbers: checked.numbers.into_iter(),
+        absolute: Vec::new(),
+        filters: 0,
+        open_filters: 0,
+    };
+    let path = compiler.path(tree.segments)?;
+    Ok((path, compiler.absolute))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// `$`
-    Root,
-    /// `@`
-    Current,
+/// Goes through the tree in textual order, so that calls and numbers meet what was read from the text.
+struct Compiler {
+    calls: IntoIter<usize>,
+    numbers: IntoIter<Number>,
+    absolute: Vec<Absolute>,
+    filters: usize,
+    open_filters: usize,
 }
 
-impl Segment {
-    /// The step that the segment is, where it may be part of a singular query.
-    pub fn as_step(&self) -> Option<&Step> {
-        match self {
-            Segment::Child(selectors) => match selectors.as_slice() {
-                [Selector::Single(step)] => Some(step),
-                _ => None,
+/// A function call, typed by its result.
+enum Call {
+    Value(ValueExpr),
+    Logical(Logical),
+}
+
+impl Compiler {
+    fn path(&mut self, segments: Vec<ast::Segment>) -> Compiled<Path> {
+        let mut path = Path::default();
+        for segment in segments {
+            let mut segment = self.segment(segment)?;
+            match segment.selectors.pop() {
+                Some(Selector::Step(step))
+                    if !segment.is_descendant
+                        && segment.selectors.is_empty()
+                        && path.rest.is_empty() =>
+                {
+                    path.steps.push(step);
+                }
+                last => {
+                    segment.selectors.extend(last);
+                    path.rest.push(segment);
+                }
+            }
+        }
+        Ok(path)
+    }
+
+    fn segment(&mut self, segment: ast::Segment) -> Compiled<Segment> {
+        let selectors = match segment {
+            ast::Segment::Descendant(inner) => {
+                let Segment { selectors, .. } = self.segment(*inner)?;
+                return Ok(Segment {
+                    is_descendant: true,
+                    selectors,
+                });
+            }
+            ast::Segment::Selector(selector) => vec![selector],
+            ast::Segment::Selectors(selectors) => selectors,
+        };
+        let selectors = selectors.into_iter().map(|s| self.selector(s));
+        Ok(Segment {
+            is_descendant: false,
+            selectors: selectors.collect::<Compiled<_>>()?,
+        })
+    }
+
+    fn selector(&mut self, selector: ast::Selector) -> Compiled<Selector> {
+        Ok(match selector {
+            ast::Selector::Name(name) => Selector::Step(Step::Name(name)),
+            ast::Selector::Index(index) => Selector::Step(Step::Index(index)),
+            ast::Selector::Wildcard => Selector::Wildcard,
+            ast::Selector::Slice(start, end, step) => {
+                Selector::Slice(start, end, step.unwrap_or(1))
+            }
+            ast::Selector::Filter(filter) => {
+                let memo = (self.open_filters > 0).then_some(self.filters);
+                self.filters += 1;
+                self.open_filters += 1;
+                let condition = self.logical(filter)?;
+                self.open_filters -= 1;
+                Selector::Filter(Filter { condition, memo })
+            }
+        })
+    }
+
+    fn logical(&mut self, filter: ast::Filter) -> Compiled<Logical> {
+        let mut terms = |terms: Vec<_>| -> Compiled<Vec<_>> {
+            terms.into_iter().map(|term| self.logical(term)).collect()
+        };
+        let (is_negated, logical) = match filter {
+            ast::Filter::Or(list) => return terms(list).map(Logical::Any),
+            ast::Filter::And(list) => return terms(list).map(Logical::All),
+            ast::Filter::Atom(ast::FilterAtom::Filter { expr, not }) => (not, self.logical(*expr)?),
+            ast::Filter::Atom(ast::FilterAtom::Test { expr, not }) => (not, self.test(*expr)?),
+            ast::Filter::Atom(ast::FilterAtom::Comparison(comparison)) => {
+                self.comparison(*comparison)?
+            }
+        };
+        Ok(match is_negated {
+            true => Logical::Not(Box::new(logical)),
+            false => logical,
+        })
+    }
+
+    fn test(&mut self, test: ast::Test) -> Compiled<Logical> {
+        match test {
+            ast::Test::Function(function) => match self.call(*function)? {
+                (Call::Logical(test), _) => Ok(test),
+                (Call::Value(_), offset) => Err(SyntaxError::at(
+                    offset,
+                    "the result of this function must be compared",
+                )),
             },
-            Segment::Descendant(_) => None,
+            query => Ok(Logical::Exists(self.query(query, false)?)),
         }
     }
+
+    /// A comparison by one of three operators, and whether it is negated.
+    fn comparison(&mut self, comparison: ast::Comparison) -> Compiled<(bool, Logical)> {
+        use ast::Comparison::{Eq, Gt, Gte, Lt, Lte, Ne};
+        let operator = match comparison {
+            Eq(..) | Ne(..) => Operator::Equal,
+            Lt(..) | Gt(..) => Operator::Less,
+            Lte(..) | Gte(..) => Operator::LessOrEqual,
+        };
+        let is_negated = matches!(comparison, Ne(..));
+        let is_turned = matches!(comparison, Gt(..) | Gte(..));
+        let (Eq(left, right)
+        | Ne(left, right)
+        | Lt(left, right)
+        | Lte(left, right)
+        | Gt(left, right)
+        | Gte(left, right)) = comparison;
+        let (left, right) = (self.comparable(left)?, self.comparable(right)?);
+        let logical = match is_turned {
+            true => Logical::Compare(right, operator, left),
+            false => Logical::Compare(left, operator, right),
+        };
+        Ok((is_negated, logical))
+    }
+
+    fn comparable(&mut self, comparable: ast::Comparable) -> Compiled<ValueExpr> {
+        use ast::SingularQuery::{Current, Root};
+        let query = match comparable {
+            ast::Comparable::Literal(literal) => {
+                return Ok(ValueExpr::Literal(self.literal(literal)));
+            }
+            ast::Comparable::Function(function) => return self.value_call(function),
+            ast::Comparable::SingularQuery(Current(steps)) => ast::Test::RelQuery(segments(steps)),
+            ast::Comparable::SingularQuery(Root(steps)) => {
+                ast::Test::AbsQuery(ast::JpQuery::new(segments(steps)))
+            }
+        };
+        self.query(query, true).map(ValueExpr::Node)
+    }
+
+    fn value_call(&mut self, function: ast::TestFunction) -> Compiled<ValueExpr> {
+        match self.call(function)? {
+            (Call::Value(expression), _) => Ok(expression),
+            (Call::Logical(_), offset) => Err(SyntaxError::at(
+                offset,
+                "the result of this function is no value",
+            )),
+        }
+    }
+
+    /// A function call and its offset.
+    fn call(&mut self, function: ast::TestFunction) -> Compiled<(Call, usize)> {
+        let offset = self.calls.next().unwrap_or(0);
+        let call = match function {
+            ast::TestFunction::Length(argument) => {
+                let argument = self.value_argument(*argument, offset)?;
+                Call::Value(ValueExpr::Length(Box::new(argument)))
+            }
+            ast::TestFunction::Count(argument) => Call::Value(ValueExpr::Count(
+                self.query_argument(argument, false, offset)?,
+            )),
+            ast::TestFunction::Value(argument) => Call::Value(ValueExpr::Node(
+                self.query_argument(argument, true, offset)?,
+            )),
+            ast::TestFunction::Match(subject, pattern) => {
+                self.regexp_test(subject, Extent::Whole, pattern, offset)?
+            }
+            ast::TestFunction::Search(subject, pattern) => {
+                self.regexp_test(subject, Extent::Part, pattern, offset)?
+            }
+            ast::TestFunction::Custom(name, _) => {
+                return Err(SyntaxError::at(offset, format!("`{name}` is no function")));
+            }
+        };
+        Ok((call, offset))
+    }
+
+    fn regexp_test(
+        &mut self,
+        subject: ast::FnArg,
+        extent: Extent,
+        pattern: ast::FnArg,
+        call: usize,
+    ) -> Compiled<Call> {
+        let subject = self.value_argument(subject, call)?;
+        let pattern = match self.value_argument(pattern, call)? {
+            ValueExpr::Literal(pattern) => {
+                let pattern = pattern.as_str();
+                Pattern::Fixed(pattern.and_then(|pattern| regexp::compile(pattern, extent)))
+            }
+            computed => Pattern::Computed(computed),
+        };
+        Ok(Call::Logical(Logical::Regexp(subject, extent, pattern)))
+    }
+
+    fn value_argument(&mut self, argument: ast::FnArg, call: usize) -> Compiled<ValueExpr> {
+        let refused = |message| Err(SyntaxError::at(call, message));
+        let query = match argument {
+            ast::FnArg::Literal(literal) => return Ok(ValueExpr::Literal(self.literal(literal))),
+            ast::FnArg::Filter(_) => return refused("an argument of this function is no value"),
+            ast::FnArg::Test(test) => match *test {
+                ast::Test::Function(function) => return self.value_call(*function),
+                query => self.query(query, false)?,
+            },
+        };
+        let path = match &query {
+            Nodes::Relative(path) => path,
+            Nodes::Absolute(place) => &self.absolute[*place].path,
+        };
+        match path.rest.is_empty() {
+            true => Ok(ValueExpr::Node(query)),
+            false => refused("an argument of this function is a query that is not singular"),
+        }
+    }
+
+    fn query_argument(
+        &mut self,
+        argument: ast::FnArg,
+        is_compared: bool,
+        call: usize,
+    ) -> Compiled<Nodes> {
+        match argument {
+            ast::FnArg::Test(test) if !matches!(*test, ast::Test::Function(_)) => {
+                self.query(*test, is_compared)
+            }
+            _ => Err(SyntaxError::at(call, "this function takes a query")),
+        }
+    }
+
+    /// A test that is a query.
+    fn query(&mut self, test: ast::Test, is_compared: bool) -> Compiled<Nodes> {
+        let (is_absolute, segments) = match test {
+            ast::Test::RelQuery(segments) => (false, segments),
+            ast::Test::AbsQuery(query) => (true, query.segments),
+            ast::Test::Function(_) => return Err(SyntaxError::at(0, "a function is no query")),
+        };
+        let path = self.path(segments)?;
+        if !is_absolute {
+            return Ok(Nodes::Relative(path));
+        }
+        self.absolute.push(Absolute { path, is_compared });
+        Ok(Nodes::Absolute(self.absolute.len() - 1))
+    }
+
+    fn literal(&mut self, literal: ast::Literal) -> Value {
+        match literal {
+            // The parser saw a zero in the number's place.
+            ast::Literal::Int(_) | ast::Literal::Float(_) => {
+                self.numbers.next().map_or(Value::Null, Value::Number)
+            }
+            ast::Literal::String(text) => Value::String(text),
+            ast::Literal::Bool(truth) => Value::Bool(truth),
+            ast::Literal::Null => Value::Null,
+        }
+    }
+}
+
+/// The parser has a form of its own for the segments of a query that is compared.
+fn segments(steps: Vec<ast::SingularQuerySegment>) -> Vec<ast::Segment> {
+    let selectors = steps.into_iter().map(|step| match step {
+        ast::SingularQuerySegment::Name(name) => ast::Selector::Name(name),
+        ast::SingularQuerySegment::Index(index) => ast::Selector::Index(index),
+    });
+    selectors.map(ast::Segment::Selector).collect()
 }

@@ -7,7 +7,14 @@ use std::collections::HashMap;
 
 use regex::{Regex, RegexBuilder};
 
-use super::query::Extent;
+/// How much of the subject a regular expression has to match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// `match()`
+    Whole,
+    /// `search()`
+    Part,
+}
 
 /// A pattern may come from a response, so the program it compiles to must stay small.
 const MAX_COMPILED_BYTES: usize = 1 << 20;

@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
-
-use super::query::{Segment, Selector};
-use super::{Step, position, tokens};
-use crate::json::{Kind, Part};
+use super::node::Node;
+use super::query::{Path, Segment, Selector};
+use super::{Step, position, text};
+use crate::json::Kind;
 
 /// A value of a kind that the query's selector for it can never satisfy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,120 +26,45 @@ enum Expected {
     Either,
 }
 
-/// A value as the shape sees it.
-pub(super) trait Node: Copy {
-    fn kind(self) -> Kind;
-    fn select(self, step: &Step) -> Option<Self>;
-    fn length(self) -> usize;
+pub(super) fn mismatch<N: Node>(path: &Path, root: N) -> Option<ShapeMismatch> {
+    let mut node = root;
+    for (followed, step) in path.steps.iter().enumerate() {
+        if !Expected::by_step(step).allows(node.kind()) {
+            return Some(told(path, followed, root));
+        }
+        node = node.select(step)?;
+    }
+    refuses(path, path.steps.len(), node.kind()).then(|| told(path, path.steps.len(), root))
 }
 
-impl Node for &Value {
-    fn kind(self) -> Kind {
-        match self {
-            Value::Null => Kind::Null,
-            Value::Bool(_) => Kind::Bool,
-            Value::Number(_) => Kind::Number,
-            Value::String(_) => Kind::String,
-            Value::Array(_) => Kind::Array,
-            Value::Object(_) => Kind::Object,
-        }
-    }
-
-    fn select(self, step: &Step) -> Option<Self> {
-        step.select(self)
-    }
-
-    fn length(self) -> usize {
-        self.as_array().map_or(0, Vec::len)
-    }
+/// Whether what follows so many steps of a path can never be satisfied by a value of this kind.
+pub(super) fn refuses(path: &Path, followed: usize, kind: Kind) -> bool {
+    Expected::behind(path, followed).is_some_and(|expected| !expected.allows(kind))
 }
 
-impl Node for Part<'_> {
-    fn kind(self) -> Kind {
-        Part::kind(&self)
+/// The mismatch behind so many steps.
+fn told<N: Node>(path: &Path, followed: usize, root: N) -> ShapeMismatch {
+    let mut at = String::from("$");
+    let mut node = root;
+    for step in &path.steps[..followed] {
+        write_step(&mut at, step, node);
+        node = node.select(step).unwrap_or(node);
     }
-
-    fn select(self, step: &Step) -> Option<Self> {
-        step.select_in(self)
-    }
-
-    fn length(self) -> usize {
-        self.elements().count()
-    }
-}
-
-pub(super) fn mismatch_of_steps<N: Node>(steps: &[Step], root: N) -> Option<ShapeMismatch> {
-    let mut walk = Walk::from(root);
-    for step in steps {
-        if let Some(mismatch) = walk.held_against(Expected::by_step(step)) {
-            return Some(mismatch);
-        }
-        walk.go(step)?;
-    }
-    None
-}
-
-pub(super) fn mismatch_of_segments<N: Node>(
-    segments: &[Segment],
-    root: N,
-) -> Option<ShapeMismatch> {
-    let mut walk = Walk::from(root);
-    for segment in segments {
-        let mismatch = walk.held_against(Expected::by_segment(segment));
-        match segment.as_step() {
-            Some(step) if mismatch.is_none() => walk.go(step)?,
-            _ => return mismatch,
-        }
-    }
-    None
-}
-
-/// A value and the steps that led to it. The path is written only if it is asked for.
-struct Walk<'s, N> {
-    root: N,
-    node: N,
-    steps: Vec<&'s Step>,
-}
-
-impl<'s, N: Node> Walk<'s, N> {
-    fn from(root: N) -> Self {
-        Walk {
-            root,
-            node: root,
-            steps: Vec::new(),
-        }
-    }
-
-    fn go(&mut self, step: &'s Step) -> Option<()> {
-        self.node = self.node.select(step)?;
-        self.steps.push(step);
-        Some(())
-    }
-
-    fn held_against(&self, expected: Expected) -> Option<ShapeMismatch> {
-        let kind = self.node.kind();
-        if kind == Kind::Null || expected.allows(kind) {
-            return None;
-        }
-        Some(ShapeMismatch {
-            at: self.path(),
-            expected: expected.name(),
-            found: kind.name(),
-        })
-    }
-
-    fn path(&self) -> String {
-        let mut path = String::from("$");
-        let mut node = self.root;
-        for step in &self.steps {
-            write_step(&mut path, step, node);
-            node = node.select(step).unwrap_or(node);
-        }
-        path
+    ShapeMismatch {
+        at,
+        expected: Expected::behind(path, followed).map_or("nothing", Expected::name),
+        found: node.kind().name(),
     }
 }
 
 impl Expected {
+    fn behind(path: &Path, followed: usize) -> Option<Expected> {
+        match path.steps.get(followed) {
+            Some(step) => Some(Expected::by_step(step)),
+            None => path.rest.first().map(Expected::by_segment),
+        }
+    }
+
     fn by_step(step: &Step) -> Expected {
         match step {
             Step::Name(_) => Expected::Object,
@@ -151,29 +75,27 @@ impl Expected {
     /// What all selectors of a segment work on. A descendant segment also looks into the children, so that either kind
     /// of value with children may satisfy it.
     fn by_segment(segment: &Segment) -> Expected {
-        let Segment::Child(selectors) = segment else {
-            return Expected::Either;
-        };
-        selectors
-            .iter()
-            .map(Expected::by_selector)
-            .reduce(|one, other| if one == other { one } else { Expected::Either })
-            .unwrap_or(Expected::Either)
+        let mut kinds = segment.selectors.iter().map(Expected::by_selector);
+        match kinds.next() {
+            Some(first) if !segment.is_descendant && kinds.all(|kind| kind == first) => first,
+            _ => Expected::Either,
+        }
     }
 
     fn by_selector(selector: &Selector) -> Expected {
         match selector {
-            Selector::Single(step) => Expected::by_step(step),
-            Selector::Slice(_) => Expected::Array,
+            Selector::Step(step) => Expected::by_step(step),
+            Selector::Slice(..) => Expected::Array,
             Selector::Wildcard | Selector::Filter(_) => Expected::Either,
         }
     }
 
+    /// Whether it allows a value of a kind. A null is no contradiction: the answer may just have no data.
     fn allows(self, kind: Kind) -> bool {
         match self {
-            Expected::Object => kind == Kind::Object,
-            Expected::Array => kind == Kind::Array,
-            Expected::Either => matches!(kind, Kind::Object | Kind::Array),
+            Expected::Object => matches!(kind, Kind::Object | Kind::Null),
+            Expected::Array => matches!(kind, Kind::Array | Kind::Null),
+            Expected::Either => matches!(kind, Kind::Object | Kind::Array | Kind::Null),
         }
     }
 
@@ -188,7 +110,7 @@ impl Expected {
 
 fn write_step(path: &mut String, step: &Step, node: impl Node) {
     match step {
-        Step::Name(name) if tokens::is_shorthand(name) => {
+        Step::Name(name) if text::is_shorthand(name) => {
             path.push('.');
             path.push_str(name);
         }
@@ -198,7 +120,11 @@ fn write_step(path: &mut String, step: &Step, node: impl Node) {
             path.push_str("']");
         }
         Step::Index(index) => {
-            let _ = write!(path, "[{}]", position(*index, node.length()).unwrap_or(0));
+            let _ = write!(
+                path,
+                "[{}]",
+                position(*index, node.elements().count()).unwrap_or(0)
+            );
         }
     }
 }
@@ -218,10 +144,4 @@ fn push_escaped(path: &mut String, character: char) {
         }
         other => path.push(other),
     }
-}
-
-/// Whether the first of these segments can never be satisfied by a value of this kind.
-pub(super) fn refuses(segments: &[Segment], kind: Kind) -> bool {
-    let expected = segments.first().map(Expected::by_segment);
-    kind != Kind::Null && expected.is_some_and(|expected| !expected.allows(kind))
 }

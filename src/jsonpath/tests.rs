@@ -2,7 +2,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{JsonPath, ShapeMismatch, Step};
+use super::{JsonPath, SearchError, ShapeMismatch, Step};
+use crate::json::{Budget, Json};
 
 fn path(text: &str) -> JsonPath {
     JsonPath::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -238,6 +239,65 @@ fn selects() {
             nodes.first().copied(),
             "first of {query}"
         );
+    }
+}
+
+/// What a query selects of a text.
+fn selected(query: &str, text: &str) -> Result<Vec<String>, SearchError> {
+    let json = Json::read(text.to_owned().into()).unwrap();
+    let (root, budget) = (json.part(), Budget::of(text.len()));
+    let mut nodes = Vec::new();
+    path(query).visit_in(root, (root, 0), &budget, &mut |node| {
+        nodes.push(String::from_utf8_lossy(node.text()).into_owned());
+        Ok::<_, SearchError>(())
+    })?;
+    assert_eq!(budget.used(), 0, "{query} gives back what it takes");
+    Ok(nodes)
+}
+
+#[test]
+fn selects_the_same_of_a_text() {
+    for (query, text, nodelist) in SELECTIONS {
+        let nodes = selected(query, text).unwrap_or_else(|error| panic!("{query}: {error}"));
+        let found = document(&format!("[{}]", nodes.join(",")));
+        assert_eq!(
+            found.to_string(),
+            document(nodelist).to_string(),
+            "{query} on {text}"
+        );
+    }
+}
+
+#[test]
+fn a_text_counts_its_last_members_and_all_digits() {
+    for (query, text, nodelist) in [
+        (
+            "$[?@.a == 2]",
+            r#"[{"a": 1, "a": 2}]"#,
+            Some(r#"{"a": 1, "a": 2}"#),
+        ),
+        (
+            "$[?count(@.*) == 1 && length(@) == 1]",
+            r#"[{"a": 1, "\u0061": 2}, {"a": 1, "b": 1}]"#,
+            Some(r#"{"a": 1, "\u0061": 2}"#),
+        ),
+        ("$[?@.a > 1]", r#"[{"a": 12345678901234567890123}]"#, None),
+        ("$[?@.a == $[0].a]", r#"[{"a": {"b": [1e999]}}]"#, None),
+        (
+            "$[?length(@.a) > 1 || match(@.a, 'x') || @.a]",
+            r#"[{"a": 1e999}]"#,
+            Some(r#"{"a": 1e999}"#),
+        ),
+    ] {
+        match (selected(query, text), nodelist) {
+            (Ok(nodes), Some(expected)) => assert_eq!(nodes, [expected], "{query}"),
+            (Err(error), None) => {
+                let error = error.to_string();
+                assert!(error.starts_with(&format!("`{query}`: ")), "{error}");
+                assert!(error.contains("more digits"), "{error}");
+            }
+            (given, _) => panic!("{query}: {given:?}"),
+        }
     }
 }
 
@@ -512,6 +572,21 @@ fn nested_filters_take_bounded_time() {
 }
 
 #[test]
+fn nested_filters_on_a_text_take_bounded_time() {
+    let start = Instant::now();
+    let body = deep_value().to_string();
+    for (open, close) in [("[?@..", "]"), ("[?$..", "]"), ("[?!@..", "]")] {
+        let query = format!("$..{}zzz{}", open.repeat(10), close.repeat(10));
+        selected(&query, &body).unwrap();
+    }
+    let list = json!(vec![json!([1]); 200]).to_string();
+    let query = format!("$[*]{}[?@ == 3]{}", "[?$[*]".repeat(20), "]".repeat(20));
+    assert_eq!(selected(&query, &list), Ok(Vec::new()));
+    let elapsed = start.elapsed();
+    assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
+}
+
+#[test]
 fn refuses_hostile_texts_in_bounded_time() {
     let start = Instant::now();
     let call = "length(".repeat(5);
@@ -536,6 +611,8 @@ fn the_stack_holds_the_longest_recursion() {
     let level = format!("[?${}", ".*".repeat(124));
     let query = format!("${}{}", level.repeat(15), "]".repeat(15));
     assert_eq!(path(&query).all(&body).len(), 1);
+    assert_eq!(selected(&query, &body.to_string()).unwrap().len(), 1);
     let query = format!("$[?(((@{}{})))]", "[?@.*.*".repeat(28), "]".repeat(28));
     assert_eq!(path(&query).all(&body).len(), 1);
+    assert_eq!(selected(&query, &body.to_string()).unwrap().len(), 1);
 }

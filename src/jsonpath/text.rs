@@ -1,15 +1,19 @@
-//! Checks on the text of a query, made before the parser sees it.
+//! What the parser accepts and RFC 9535 does not, found in the text before the parser sees it.
 //!
-//! The parser's grammar allows blanks between any two characters of a name or number, trims Unicode spaces off names,
-//! holds literal numbers to the range of indexes, knows functions that RFC 9535 does not, and tries a failing function
-//! call three times at each level. So the text is split into tokens here, what only the RFC forbids is refused with its
-//! position, and the parser gets the text with all literal numbers blanked out. Whether the tokens form a query is left
-//! to the parser.
+//! The parser (`jsonpath-rust` 1.0) allows blanks between any two characters of a name or number and inside the
+//! brackets of a query that is compared, trims blanks and Unicode spaces off names, and knows functions of its own.
+//! Other mistakes it refuses without a place: in escapes, in the blank after a dot or before a parenthesis, in what a
+//! function takes or what may be compared. It holds literal numbers to the range of indexes, so it gets each of them
+//! written as `0` and blanks. A failing function call is tried three times at each level, so their nesting is bounded.
+//! Whether the text is a query otherwise is left to the parser.
 
+use jsonpath_rust::parser::errors::JsonPathError;
+use jsonpath_rust::parser::model::JpQuery;
+use jsonpath_rust::parser::parse_json_path;
+use pest::error::InputLocation;
 use serde_json::Number;
 
 use super::SyntaxError;
-use super::tokens::{Kind, Token, is_blank, is_shorthand, tokens};
 use crate::json::is_exact_number;
 
 const MAX_BYTES: usize = 4096;
@@ -17,236 +21,294 @@ const MAX_BYTES: usize = 4096;
 const MAX_NESTING: usize = 32;
 /// How many function calls may be open at once; the parser's time triples with each.
 const MAX_OPEN_CALLS: usize = 5;
-/// The largest index, in either direction (RFC 9535, section 2.1).
-const MAX_INDEX: u64 = (1 << 53) - 1;
 
 const FUNCTIONS: [&str; 5] = ["length", "count", "match", "search", "value"];
+const COMPARATORS: [&str; 6] = ["==", "!=", "<=", ">=", "<", ">"];
+const LONG_MARKS: [&str; 7] = ["..", "==", "!=", "<=", ">=", "&&", "||"];
 
-/// A text that passed, and what was read from it in textual order.
+type Checking<T = ()> = Result<T, SyntaxError>;
+
+/// What was read from the text beside the tree, in textual order.
+#[derive(Default)]
 pub(super) struct Checked {
-    /// The text for the parser: of the same length, each literal number written as `0` and blanks.
-    pub blanked: String,
     /// The offsets of function calls.
     pub calls: Vec<usize>,
     /// The literal numbers.
     pub numbers: Vec<Number>,
 }
 
-pub(super) fn check(text: &str) -> Result<Checked, SyntaxError> {
+/// Parses a query; whether its function calls are well-typed is not known yet.
+pub(super) fn parse(text: &str) -> Checking<(JpQuery, Checked)> {
     if text.len() > MAX_BYTES {
         let message = format!("a query has at most {MAX_BYTES} bytes");
         return Err(SyntaxError::at(0, message));
-    }
-    if !text.starts_with('$') {
-        return Err(SyntaxError::at(0, "a query starts with `$`"));
     }
     let end = text.trim_end_matches(is_blank).len();
     if end < text.len() {
         return Err(SyntaxError::at(end, "a query does not end with a blank"));
     }
-    Checker::new(text, tokens(text)?).run()
+    let mut scan = Scan {
+        tokens: tokens(text)?,
+        open: Vec::new(),
+        checked: Checked::default(),
+        blanked: text.to_owned(),
+    };
+    for index in 0..scan.tokens.len() {
+        scan.check(index)?;
+    }
+    if let Some(opening) = scan.open.last() {
+        return scan.refuse(*opening, "this is never closed");
+    }
+    let tree = parse_json_path(&scan.blanked).map_err(|error| syntax_error(text, error))?;
+    Ok((tree, scan.checked))
 }
 
-struct Checker<'t> {
+fn syntax_error(text: &str, error: JsonPathError) -> SyntaxError {
+    let JsonPathError::PestError(error) = error else {
+        return SyntaxError::at(0, error.to_string());
+    };
+    let offset = match error.location {
+        InputLocation::Pos(start) | InputLocation::Span((start, _)) => start,
+    };
+    let message = match text.get(offset..).and_then(|rest| rest.chars().next()) {
+        _ if !text.starts_with('$') => "a query starts with `$`".to_owned(),
+        Some('=' | '!' | '<' | '>') => {
+            "only a literal, a singular query or the value of a function can be compared".to_owned()
+        }
+        Some(first) if is_name_first(first) => format!(
+            "unexpected {first:?}; a name stands behind a dot, or in brackets and quotes, and a string in quotes"
+        ),
+        Some('.') => "one dot too many".to_owned(),
+        Some('-' | '0'..='9') if text[..offset].ends_with(['[', ',', ':', ' ']) => {
+            "not an integer between -(2^53 - 1) and 2^53 - 1".to_owned()
+        }
+        Some(character) => format!("unexpected {character:?}"),
+        None => "unexpected end".to_owned(),
+    };
+    SyntaxError::at(offset, message)
+}
+
+/// A string, a number, a name or a mark.
+#[derive(Clone, Copy)]
+struct Token<'t> {
+    start: usize,
     text: &'t str,
-    tokens: Vec<Token>,
-    open: Vec<Group>,
+}
+
+impl Token<'_> {
+    fn begins(&self, with: impl Fn(char) -> bool) -> bool {
+        self.text.starts_with(with)
+    }
+
+    fn is_word(&self) -> bool {
+        self.begins(|c| matches!(c, '\'' | '"' | '-') || is_name_char(c))
+    }
+
+    fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+}
+
+fn tokens(text: &str) -> Checking<Vec<Token<'_>>> {
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start_matches(is_blank);
+    while let Some(first) = rest.chars().next() {
+        let start = text.len() - rest.len();
+        let length = match first {
+            '\'' | '"' => string_length(text, start, first)?,
+            '-' | '0'..='9' => number_length(rest),
+            _ if is_name_first(first) => run_length(rest, is_name_char),
+            _ if LONG_MARKS.iter().any(|mark| rest.starts_with(mark)) => 2,
+            _ => 1,
+        };
+        let (token, after) = rest.split_at(length);
+        tokens.push(Token { start, text: token });
+        rest = after.trim_start_matches(is_blank);
+    }
+    Ok(tokens)
+}
+
+fn run_length(rest: &str, belongs: impl Fn(char) -> bool) -> usize {
+    rest.find(|c| !belongs(c)).unwrap_or(rest.len())
+}
+
+/// The length of what is meant as a number, valid or not: `-01.5e` is one.
+fn number_length(rest: &str) -> usize {
+    let digits = |at: usize| at + run_length(&rest[at..], |c| c.is_ascii_digit());
+    let mut end = digits(usize::from(rest.starts_with('-')));
+    if rest[end..].starts_with('.') && digits(end + 1) > end + 1 {
+        end = digits(end + 1);
+    }
+    if rest[end..].starts_with(['e', 'E']) {
+        end += 1;
+        end = digits(end + usize::from(rest[end..].starts_with(['+', '-'])));
+    }
+    end
+}
+
+/// The length of a string literal with its quotes. Its escapes are those of JSON, but for the quote.
+fn string_length(text: &str, start: usize, quote: char) -> Checking<usize> {
+    let mut at = start + 1;
+    while let Some(character) = text[at..].chars().next() {
+        at += match character {
+            '\\' => {
+                let is_escape = |length: &usize| match text.get(at + 1..at + length) {
+                    Some("'" | "\"") => text[at + 1..].starts_with(quote),
+                    Some(escape) => {
+                        serde_json::from_str::<String>(&format!("\"\\{escape}\"")).is_ok()
+                    }
+                    None => false,
+                };
+                // Beside short escapes there are `\uXXXX` and pairs of these.
+                let length = [2, 6, 12].into_iter().find(is_escape);
+                length.ok_or_else(|| {
+                    SyntaxError::at(at, "an unknown escape, or one half of a surrogate pair")
+                })?
+            }
+            c if c == quote => return Ok(at + 1 - start),
+            c if c < ' ' => {
+                let message = "a control character in a string must be escaped";
+                return Err(SyntaxError::at(at, message));
+            }
+            c => c.len_utf8(),
+        };
+    }
+    Err(SyntaxError::at(start, "the string is not closed"))
+}
+
+/// Goes through the tokens once.
+struct Scan<'t> {
+    tokens: Vec<Token<'t>>,
+    /// The tokens that opened what is not closed yet.
+    open: Vec<usize>,
     checked: Checked,
+    /// The text for the parser.
+    blanked: String,
 }
 
-/// What an open bracket or parenthesis holds.
-struct Group {
-    /// The index of its opening token.
-    opening: usize,
-    holds: Holds,
-}
-
-enum Holds {
-    Selectors { in_filter: bool },
-    Expression,
-    Arguments,
-}
-
-impl<'t> Checker<'t> {
-    fn new(text: &'t str, tokens: Vec<Token>) -> Self {
-        let checked = Checked {
-            blanked: text.to_owned(),
-            calls: Vec::new(),
-            numbers: Vec::new(),
-        };
-        Checker {
-            text,
-            tokens,
-            open: Vec::new(),
-            checked,
+impl Scan<'_> {
+    fn check(&mut self, index: usize) -> Checking {
+        let token = self.tokens[index];
+        let is_behind_word = index > 0 && self.tokens[index - 1].is_word();
+        if is_behind_word && token.is_word() {
+            // The parser would join `a b` to one name and `1 2` to a number.
+            let message = "expected an operator, a separator or the end; a name with a blank in it needs brackets and quotes";
+            return self.refuse(index, message);
+        }
+        match token.text {
+            "$" | "@" => self.check_compared_query(index),
+            "." | ".." => self.check_dot(index),
+            "[" | "(" => self.open(index),
+            "]" | ")" => self.close(index),
+            _ if token.begins(is_name_first) => self.check_name(index),
+            _ if token.begins(|c| c == '-' || c.is_ascii_digit()) => self.check_number(index),
+            _ => Ok(()),
         }
     }
 
-    fn run(mut self) -> Result<Checked, SyntaxError> {
-        for index in 0..self.tokens.len() {
-            self.check_token(index)?;
-        }
-        match self.open.last() {
-            Some(group) => self.refuse(group.opening, "this is never closed"),
-            None => Ok(self.checked),
-        }
-    }
-
-    fn check_token(&mut self, index: usize) -> Result<(), SyntaxError> {
-        self.check_separated(index)?;
-        match self.tokens[index].kind {
-            Kind::Root | Kind::Current => self.check_compared_query(index),
-            Kind::Dot | Kind::DotDot => self.check_dot(index),
-            Kind::Open => self.open_group(index, Holds::Selectors { in_filter: false }),
-            Kind::OpenParen => self.open_parenthesis(index),
-            Kind::Close | Kind::CloseParen => self.close_group(index),
-            Kind::Question => self.set_in_filter(true),
-            Kind::Comma => self.set_in_filter(false),
-            Kind::Name => self.check_name(index),
-            Kind::Number => self.check_number(index),
-            Kind::Comparator | Kind::Mark | Kind::Text => Ok(()),
-        }
-    }
-
-    /// The parser would join `a b` to one name and read `1 2` as a number.
-    fn check_separated(&self, index: usize) -> Result<(), SyntaxError> {
-        let is_word =
-            |kind: Option<Kind>| matches!(kind, Some(Kind::Name | Kind::Number | Kind::Text));
-        if is_word(self.kind_before(index)) && is_word(self.kind(index)) {
-            return self.refuse(
-                index,
-                "expected an operator, a separator or the end; a name with a blank in it needs brackets and quotes",
-            );
-        }
-        Ok(())
-    }
-
-    fn check_dot(&self, index: usize) -> Result<(), SyntaxError> {
+    fn check_dot(&self, index: usize) -> Checking {
         let dot = self.tokens[index];
-        let Some(next) = self.tokens.get(index + 1) else {
-            return Err(SyntaxError::at(dot.end, "expected a name or `*`"));
-        };
-        if next.start > dot.end {
-            return Err(SyntaxError::at(dot.end, "no blank may follow a dot"));
-        }
-        match (dot.kind, next.kind) {
-            (_, Kind::Name) | (Kind::DotDot, Kind::Open) => Ok(()),
-            (_, Kind::Mark) if self.source(index + 1) == "*" => Ok(()),
-            (_, Kind::Dot | Kind::DotDot) => self.refuse(index + 1, "one dot too many"),
-            _ => self.refuse(
+        match self.tokens.get(index + 1) {
+            Some(next) if next.start > dot.end() => {
+                Err(SyntaxError::at(dot.end(), "no blank may follow a dot"))
+            }
+            Some(next)
+                if next.begins(is_name_first) || matches!(next.text, "*" | "[" | "." | "..") =>
+            {
+                Ok(())
+            }
+            Some(_) => self.refuse(
                 index + 1,
                 "expected a name or `*`; any other name needs brackets and quotes",
             ),
+            None => Err(SyntaxError::at(dot.end(), "expected a name or `*`")),
         }
     }
 
-    fn check_name(&mut self, index: usize) -> Result<(), SyntaxError> {
-        let name = self.source(index);
-        if matches!(self.kind_before(index), Some(Kind::Dot | Kind::DotDot)) {
-            return if is_shorthand(name) {
-                Ok(())
-            } else {
-                self.refuse(
+    fn check_name(&mut self, index: usize) -> Checking {
+        let Token { start, text } = self.tokens[index];
+        if index > 0 && self.text(index - 1).starts_with('.') {
+            return match is_shorthand(text) {
+                true => Ok(()),
+                false => self.refuse(
                     index,
                     "a name that begins or ends with a space needs brackets and quotes",
-                )
+                ),
             };
         }
-        if self.open.is_empty() {
-            return self.refuse(index, "expected `.` or `[` before a name");
+        if self.text(index + 1) != "(" {
+            return Ok(());
         }
-        if !self.in_filter() {
-            return self.refuse(index, "a name in brackets needs quotes");
-        }
-        if self.kind(index + 1) == Some(Kind::OpenParen) {
-            return self.check_call(index);
-        }
-        match name {
-            "true" | "false" | "null" => Ok(()),
-            _ => self.refuse(
-                index,
-                "expected a query, a literal or a function; a string needs quotes",
-            ),
-        }
-    }
-
-    fn check_call(&mut self, index: usize) -> Result<(), SyntaxError> {
-        let name = self.source(index);
-        if !FUNCTIONS.contains(&name) {
+        if !FUNCTIONS.contains(&text) {
             let message = format!(
-                "`{name}` is no function; there are {}",
+                "`{text}` is no function; there are {}",
                 FUNCTIONS.join(", ")
             );
             return self.refuse(index, message);
         }
-        if self.tokens[index].end < self.tokens[index + 1].start {
+        if start + text.len() < self.tokens[index + 1].start {
             let message = "no blank may stand between a function's name and its parenthesis";
-            return Err(SyntaxError::at(self.tokens[index].end, message));
+            return Err(SyntaxError::at(start + text.len(), message));
         }
-        let takes_query = matches!(name, "count" | "value");
-        let argument = self.kind(index + 2);
-        if takes_query && !matches!(argument, None | Some(Kind::Root | Kind::Current)) {
-            return self.refuse(index + 2, format!("{name}() takes a query"));
+        if matches!(text, "count" | "value") && !matches!(self.text(index + 2), "$" | "@" | "") {
+            return self.refuse(index + 2, format!("{text}() takes a query"));
         }
-        self.checked.calls.push(self.tokens[index].start);
+        self.checked.calls.push(start);
         Ok(())
     }
 
-    fn check_number(&mut self, index: usize) -> Result<(), SyntaxError> {
-        let source = self.source(index);
-        if !self.in_filter() {
-            return if is_index(source) {
-                Ok(())
-            } else {
-                self.refuse(index, "not an integer between -(2^53 - 1) and 2^53 - 1")
+    /// An index is left to the parser, a literal number read here: its grammar is that of JSON.
+    fn check_number(&mut self, index: usize) -> Checking {
+        let Token { start, text } = self.tokens[index];
+        let is_index = match self.text(index.wrapping_sub(1)) {
+            "[" | ":" => true,
+            "," => self.open.last().is_some_and(|open| self.text(*open) == "["),
+            _ => false,
+        };
+        if is_index {
+            return match text {
+                "-" => self.refuse(index, "not an integer between -(2^53 - 1) and 2^53 - 1"),
+                _ => Ok(()),
             };
         }
-        // The grammar of a literal number is that of JSON.
-        match serde_json::from_str(source) {
-            Ok(number) if !is_exact_number(source.as_bytes(), &number) => {
+        match serde_json::from_str(text) {
+            Ok(number) if !is_exact_number(text.as_bytes(), &number) => {
                 return self.refuse(index, "a number of more digits than can be compared");
             }
             Ok(number) => self.checked.numbers.push(number),
             Err(_) => return self.refuse(index, "not a number that JSON can hold"),
         }
-        let Token { start, end, .. } = self.tokens[index];
-        let blank = format!("{:<1$}", 0, end - start);
-        self.checked.blanked.replace_range(start..end, &blank);
+        let blank = format!("{:<1$}", 0, text.len());
+        self.blanked
+            .replace_range(start..start + text.len(), &blank);
         Ok(())
     }
 
     /// A query that is compared must be singular, and the grammar of such a query (`singular-query-segments`) has no
-    /// room for blanks inside its brackets. The parser has no such rule for blanks, and a misleading position for a
-    /// right side that is not singular.
-    fn check_compared_query(&self, index: usize) -> Result<(), SyntaxError> {
+    /// room for blanks inside its brackets.
+    fn check_compared_query(&self, index: usize) -> Checking {
         let mut blank = None;
-        let mut rest = &self.tokens[index + 1..];
+        let mut at = index + 1;
         loop {
-            rest = match rest {
-                [dot, name, rest @ ..] if dot.kind == Kind::Dot && name.kind == Kind::Name => rest,
-                [open, inner, close, rest @ ..]
-                    if open.kind == Kind::Open
-                        && matches!(inner.kind, Kind::Text | Kind::Number)
-                        && close.kind == Kind::Close =>
+            at += match &self.tokens[at..] {
+                [dot, name, ..] if dot.text == "." && name.is_word() => 2,
+                [open, inner, close, ..]
+                    if open.text == "[" && inner.is_word() && close.text == "]" =>
                 {
-                    if open.end < inner.start {
-                        blank = blank.or(Some(open.end));
-                    } else if inner.end < close.start {
-                        blank = blank.or(Some(inner.end));
-                    }
-                    rest
+                    let pairs = [(open, inner), (inner, close)];
+                    let found = pairs.iter().find(|(one, next)| one.end() < next.start);
+                    blank = blank.or(found.map(|(one, _)| one.end()));
+                    3
                 }
                 _ => break,
             };
         }
-        let after = rest.first().map(|token| token.kind);
-        let goes_on = matches!(after, Some(Kind::Dot | Kind::DotDot | Kind::Open));
-        if goes_on && self.kind_before(index) == Some(Kind::Comparator) {
-            let segment = self.tokens.len() - rest.len();
-            return self.refuse(segment, "a query that is compared must be singular");
+        let is_right_side = COMPARATORS.contains(&self.text(index.wrapping_sub(1)));
+        if is_right_side && matches!(self.text(at), "." | ".." | "[") {
+            return self.refuse(at, "a query that is compared must be singular");
         }
         match blank {
-            Some(offset) if self.is_compared(index, after) => Err(SyntaxError::at(
+            Some(offset) if self.is_compared(index, at) => Err(SyntaxError::at(
                 offset,
                 "no blank may stand inside the brackets of a query that is compared",
             )),
@@ -254,30 +316,15 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn open_parenthesis(&mut self, index: usize) -> Result<(), SyntaxError> {
-        let follows_name = self.kind_before(index) == Some(Kind::Name);
-        self.open_group(
-            index,
-            if follows_name {
-                Holds::Arguments
-            } else {
-                Holds::Expression
-            },
-        )
-    }
-
-    fn open_group(&mut self, index: usize, holds: Holds) -> Result<(), SyntaxError> {
+    fn open(&mut self, index: usize) -> Checking {
         if self.open.len() >= MAX_NESTING {
             return self.refuse(index, format!("nested deeper than {MAX_NESTING}"));
         }
-        self.open.push(Group {
-            opening: index,
-            holds,
-        });
+        self.open.push(index);
         let calls = self
             .open
             .iter()
-            .filter(|group| matches!(group.holds, Holds::Arguments));
+            .filter(|open| self.function(**open).is_some());
         if calls.count() > MAX_OPEN_CALLS {
             let message = format!("function calls nested deeper than {MAX_OPEN_CALLS}");
             return self.refuse(index, message);
@@ -285,86 +332,65 @@ impl<'t> Checker<'t> {
         Ok(())
     }
 
-    fn close_group(&mut self, index: usize) -> Result<(), SyntaxError> {
-        let brackets = self.tokens[index].kind == Kind::Close;
-        match self.open.pop() {
-            Some(group) if brackets == matches!(group.holds, Holds::Selectors { .. }) => {
-                match group.holds {
-                    Holds::Selectors { .. } => Ok(()),
-                    Holds::Expression => self.check_not_compared(index),
-                    Holds::Arguments => self.check_result(group.opening - 1, index),
-                }
-            }
-            _ => self.refuse(index, "this closes nothing that is open"),
-        }
-    }
-
-    fn check_not_compared(&self, close: usize) -> Result<(), SyntaxError> {
-        match self.kind(close + 1) {
-            Some(Kind::Comparator) => {
-                self.refuse(close + 1, "an expression in parentheses cannot be compared")
+    fn close(&mut self, index: usize) -> Checking {
+        let pair = self.open.pop().map(|opening| (opening, self.text(opening)));
+        let ((Some((opening, "[")), "]") | (Some((opening, "(")), ")")) = (pair, self.text(index))
+        else {
+            return self.refuse(index, "this closes nothing that is open");
+        };
+        match self.function(opening) {
+            Some(name @ ("match" | "search")) if self.is_compared(opening - 1, index + 1) => self
+                .refuse(
+                    opening - 1,
+                    format!("the result of {name}() cannot be compared"),
+                ),
+            None if self.text(index) == ")" && COMPARATORS.contains(&self.text(index + 1)) => {
+                self.refuse(index + 1, "an expression in parentheses cannot be compared")
             }
             _ => Ok(()),
         }
     }
 
-    /// Refuses to compare the result of a function that is of LogicalType.
-    fn check_result(&self, name: usize, close: usize) -> Result<(), SyntaxError> {
-        let function = self.source(name);
-        let logical = matches!(function, "match" | "search");
-        if logical && self.is_compared(name, self.kind(close + 1)) {
-            return self.refuse(
-                name,
-                format!("the result of {function}() cannot be compared"),
-            );
-        }
-        Ok(())
+    /// The name before the parenthesis of a call.
+    fn function(&self, opening: usize) -> Option<&str> {
+        let name = self.tokens.get(opening.wrapping_sub(1))?;
+        (self.text(opening) == "(" && name.begins(is_name_first)).then_some(name.text)
     }
 
-    /// Whether what starts at a token and is followed by another is a side of a comparison.
-    fn is_compared(&self, start: usize, after: Option<Kind>) -> bool {
-        let comparator = Some(Kind::Comparator);
-        self.kind_before(start) == comparator || after == comparator
+    /// Whether what is between these two tokens is a side of a comparison.
+    fn is_compared(&self, start: usize, after: usize) -> bool {
+        [start.wrapping_sub(1), after]
+            .iter()
+            .any(|side| COMPARATORS.contains(&self.text(*side)))
     }
 
-    fn set_in_filter(&mut self, now: bool) -> Result<(), SyntaxError> {
-        if let Some(Holds::Selectors { in_filter }) =
-            self.open.last_mut().map(|group| &mut group.holds)
-        {
-            *in_filter = now;
-        }
-        Ok(())
+    /// The text of a token; nothing where there is none.
+    fn text(&self, index: usize) -> &str {
+        self.tokens.get(index).map_or("", |token| token.text)
     }
 
-    fn in_filter(&self) -> bool {
-        match self.open.last().map(|group| &group.holds) {
-            Some(Holds::Selectors { in_filter }) => *in_filter,
-            Some(Holds::Expression | Holds::Arguments) => true,
-            None => false,
-        }
-    }
-
-    fn kind(&self, index: usize) -> Option<Kind> {
-        self.tokens.get(index).map(|token| token.kind)
-    }
-
-    fn kind_before(&self, index: usize) -> Option<Kind> {
-        self.kind(index.checked_sub(1)?)
-    }
-
-    fn source(&self, index: usize) -> &'t str {
-        let Token { start, end, .. } = self.tokens[index];
-        &self.text[start..end]
-    }
-
-    fn refuse<T>(&self, index: usize, message: impl Into<String>) -> Result<T, SyntaxError> {
+    fn refuse<T>(&self, index: usize, message: impl Into<String>) -> Checking<T> {
         Err(SyntaxError::at(self.tokens[index].start, message))
     }
 }
 
-/// Whether a number is an `int` in the range of indexes.
-fn is_index(source: &str) -> bool {
-    source
-        .parse::<i64>()
-        .is_ok_and(|index| index.unsigned_abs() <= MAX_INDEX && index.to_string() == source)
+/// Whether a name may follow a dot as it is (`member-name-shorthand`).
+pub(super) fn is_shorthand(name: &str) -> bool {
+    let is_space = |c: char| !c.is_ascii() && c.is_whitespace();
+    name.starts_with(is_name_first)
+        && name.chars().all(is_name_char)
+        && !name.starts_with(is_space)
+        && !name.ends_with(is_space)
+}
+
+fn is_name_first(c: char) -> bool {
+    c.is_ascii_alphabetic() || c == '_' || !c.is_ascii()
+}
+
+fn is_name_char(c: char) -> bool {
+    is_name_first(c) || c.is_ascii_digit()
+}
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
 }

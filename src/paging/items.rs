@@ -109,8 +109,8 @@ pub(super) fn compile_items(text: &str, pointer: &str, check: &Check) -> Option<
 
 /// Reports rows that come from another list than the items: all but those of the last page would be lost.
 pub fn report_other_rows(paging: &Paging, rows: &JsonPath, pointer: &str, check: &Check) {
-    let ((items, _), (steps, _)) = (paging.items.beginning(), rows.beginning());
-    let differs = items.iter().zip(&steps).any(|(item, step)| item != step);
+    let (items, steps) = (paging.items.beginning(), rows.beginning());
+    let differs = items.iter().zip(steps).any(|(item, step)| item != step);
     if differs {
         check.error_with_help(
             Code::BadPaging,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{ErrorRuleSpec, ErrorRules, Kind, Node, ProjectError, Projector, ResponseView};
 use crate::source::{Check, Code, join};
 use crate::template::Names;
-use crate::words::scalar_text;
+use crate::words::{parameters, scalar_text};
 
 /// Where a service's error responses say what went wrong.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -115,12 +115,10 @@ fn link_target(header: &str, rel: &str) -> Option<String> {
     while let Some(open) = rest.find('<') {
         let close = open + rest[open..].find('>')?;
         let target = &rest[open + 1..close];
-        let (params, next) = split_link(&rest[close + 1..]);
+        let (params, next) = parameters(&rest[close + 1..], Some(','));
         let has_rel = params.iter().any(|(name, value)| {
-            name.eq_ignore_ascii_case("rel")
-                && value
-                    .split_ascii_whitespace()
-                    .any(|r| r.eq_ignore_ascii_case(rel))
+            let mut relations = value.split_ascii_whitespace();
+            name == "rel" && relations.any(|own| own.eq_ignore_ascii_case(rel))
         });
         if has_rel {
             return Some(target.to_owned());
@@ -128,39 +126,6 @@ fn link_target(header: &str, rel: &str) -> Option<String> {
         rest = next;
     }
     None
-}
-
-/// The parameters of a link, and the text behind the comma after it.
-fn split_link(text: &str) -> (Vec<(String, String)>, &str) {
-    let mut params = Vec::new();
-    let (mut start, mut quoted, mut end) = (0, false, text.len());
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'"' => quoted = !quoted,
-            b';' | b',' if !quoted => {
-                push_param(&text[start..at], &mut params);
-                start = at + 1;
-                if byte == b',' {
-                    end = at;
-                    break;
-                }
-            }
-            _ => {}
-        }
-    }
-    if end == text.len() {
-        push_param(&text[start..], &mut params);
-    }
-    (params, text.get(end + 1..).unwrap_or_default())
-}
-
-fn push_param(text: &str, params: &mut Vec<(String, String)>) {
-    if let Some((name, value)) = text.split_once('=') {
-        params.push((
-            name.trim().to_owned(),
-            value.trim().trim_matches('"').to_owned(),
-        ));
-    }
 }
 
 /// A compiled `errors` section.

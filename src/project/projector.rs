@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::wanted::{Found, Wanted};
 use super::{Frame, Node, Pick, ProjectError, Reads, ResponseView, refuse_mismatch};
 use crate::json::{Cursor, Json, Kind, Part};
-use crate::jsonpath::Search;
 use crate::template::{Expression, Piece, Template, text_of};
 
 /// A compiled projection, with space for what a pass finds.
@@ -126,9 +125,9 @@ impl Node {
 
 impl Pick {
     fn want(&mut self, wanted: &mut Wanted, slots: &mut usize) {
-        let leading = self.path.leading();
-        (self.slot, self.followed) = wanted.add(&leading, slots);
-        self.is_partial = self.followed < leading.len();
+        let beginning = self.path.beginning();
+        (self.slot, self.followed) = wanted.add(beginning, slots);
+        self.is_partial = self.followed < beginning.len();
     }
 
     /// The value that a singular path selects.
@@ -166,11 +165,11 @@ impl Pick {
                 false => Ok(()),
             };
         };
-        let search = Search::new(&self.path, self.followed, frame.budget());
-        if self.is_partial || search.refuses(from.kind()) {
+        if self.is_partial || self.path.refuses(self.followed, from.kind()) {
             refuse_mismatch(&self.path, at)?;
         }
-        search.visit(at, from, visitor)
+        let from = (from, self.followed);
+        self.path.visit_in(at, from, frame.budget(), visitor)
     }
 }
 
@@ -339,7 +338,7 @@ impl Pick {
         visitor: &mut dyn FnMut(Part<'t>) -> Done,
     ) -> Done {
         refuse_mismatch(&self.path, at)?;
-        Search::new(&self.path, 0, frame.budget()).visit(at, at, visitor)
+        self.path.visit_in(at, (at, 0), frame.budget(), visitor)
     }
 }
 

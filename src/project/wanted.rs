@@ -39,7 +39,7 @@ impl<'t> Found<'t> {
 impl Wanted {
     /// Adds the value that these steps lead to. Returns the slot, and how many of the steps lead to the value in it: an
     /// index from the end of an array is only known at its end.
-    pub fn add(&mut self, steps: &[&Step], slots: &mut usize) -> (usize, usize) {
+    pub fn add(&mut self, steps: &[Step], slots: &mut usize) -> (usize, usize) {
         let mut wanted = self;
         let mut followed = 0;
         for step in steps {

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use tempfile::NamedTempFile;
 
 use super::error::{NoPlace, SendError};
+use crate::words::parameters;
 
 /// Most bytes of a file that are looked into when it may hold an error instead.
 const GLANCE: u64 = 1 << 20;
@@ -137,7 +138,8 @@ impl Download {
 /// The name that a service gives a file (RFC 6266): only its last part, and only as information.
 pub fn file_name(disposition: &str) -> Option<String> {
     let (mut plain, mut extended) = (None, None);
-    for (name, value) in parameters(disposition) {
+    let (_, rest) = disposition.split_once(';')?;
+    for (name, value) in parameters(rest, None).0 {
         match name.as_str() {
             "filename" => plain = plain.or(Some(value)),
             "filename*" => extended = extended.or_else(|| decode_extended(&value)),
@@ -152,34 +154,6 @@ pub fn file_name(disposition: &str) -> Option<String> {
         .filter(|c| !c.is_control())
         .collect();
     (!matches!(name.trim(), "" | "." | "..")).then_some(name)
-}
-
-/// The parameters behind the first `;`, names in lower case and values without their quotes.
-fn parameters(header: &str) -> Vec<(String, String)> {
-    let mut parameters = Vec::new();
-    let Some((_, rest)) = header.split_once(';') else {
-        return parameters;
-    };
-    let (mut part, mut quoted, mut escaped) = (String::new(), false, false);
-    for c in rest.chars().chain([';']) {
-        match c {
-            _ if escaped => {
-                part.push(c);
-                escaped = false;
-            }
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            ';' if !quoted => {
-                if let Some((name, value)) = part.split_once('=') {
-                    let name = name.trim().to_ascii_lowercase();
-                    parameters.push((name, value.trim().to_owned()));
-                }
-                part.clear();
-            }
-            _ => part.push(c),
-        }
-    }
-    parameters
 }
 
 /// `UTF-8'en'%e2%82%ac` (RFC 8187).

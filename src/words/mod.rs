@@ -1,12 +1,14 @@
-//! Words that all rooms share: names, lengths of time, suggestions, and kinds of values.
+//! Words that all rooms share: names, lengths of time, suggestions, kinds of values, and the parameters of headers.
 
 mod duration;
 mod name;
+mod parameters;
 
 use serde_json::Value;
 
 pub use duration::Duration;
 pub use name::Name;
+pub use parameters::parameters;
 
 /// The known name that was probably meant.
 pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {

@@ -6,8 +6,10 @@
 //! syntax error or a broken limit ends the pass.
 //!
 //! Whatever JSON cannot represent is refused and not changed: anchors, aliases, merge keys, tags, keys that are not
-//! text, several documents, infinities, and numbers with more digits than 64 bits hold.
+//! text, several documents, infinities, and numbers with more digits than 64 bits hold. Only documents that others
+//! wrote may have these (`foreign`).
 
+mod foreign;
 mod lines;
 mod reader;
 mod scalar;
@@ -18,6 +20,7 @@ mod syntax;
 mod tests;
 mod unfold;
 
+pub(crate) use foreign::depth_exceeds;
 pub use lines::LineIndex;
 pub(crate) use scalar::{Plain, classify};
 pub use spans::Spans;
@@ -125,12 +128,6 @@ pub enum ProblemKind {
     TooMany,
 }
 
-/// What is wrong with the text before it is parsed: it is too large, it has a control character, or it has so many
-/// brackets that the parser would need too much memory. This is for other code that uses the same parser.
-pub(crate) fn refuse(text: &str, limits: &Limits) -> Option<Problem> {
-    source::check(text, limits)
-}
-
 /// Reads the text as one YAML document.
 ///
 /// # Errors
@@ -141,5 +138,22 @@ pub fn read(text: &str, limits: &Limits) -> Result<Document, Vec<Problem>> {
     match source::check(text, limits) {
         Some(problem) => Err(vec![problem]),
         None => reader::read(text, limits),
+    }
+}
+
+/// Reads the text as one YAML document that others wrote: with anchors, aliases, merge keys and tags, and with the
+/// nearest that JSON has for a number that it cannot hold.
+///
+/// # Errors
+///
+/// The first problem.
+pub(crate) fn read_foreign(text: &str, limits: &Limits) -> Result<serde_json::Value, Problem> {
+    if let Some(problem) = source::check(text, limits) {
+        return Err(problem);
+    }
+    let empty = Problem::new(ProblemKind::Empty, 0..0, "the document is empty");
+    match reader::read_foreign(text, limits) {
+        Ok(document) => Ok(document.value),
+        Err(problems) => Err(problems.into_iter().next().unwrap_or(empty)),
     }
 }

@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as Marks};
 use serde_json::{Map, Value};
 
+use super::foreign::{self, Anchors};
 use super::scalar::{self, Plain};
 use super::source::{self, Source};
 use super::spans::{Entry, Kind, Node};
@@ -22,19 +23,34 @@ const MOST_PROBLEMS: usize = 100;
 
 /// Reads a text that has passed [`source::check`].
 pub(super) fn read(text: &str, limits: &Limits) -> Result<Document, Vec<Problem>> {
+    pass(text, Reader::new(text, limits))
+}
+
+/// The same for a text that may have what is foreign to descriptors. The first problem ends the pass, and the spans
+/// are not kept.
+pub(super) fn read_foreign(text: &str, limits: &Limits) -> Result<Document, Vec<Problem>> {
+    let mut reader = Reader::new(text, limits);
+    reader.anchors = Some(Anchors::new());
+    pass(text, reader)
+}
+
+fn pass(text: &str, mut reader: Reader<'_>) -> Result<Document, Vec<Problem>> {
     // Without a line break at the end, the parser miscounts the line breaks that end a block scalar.
     let terminated = if text.ends_with(['\n', '\r']) {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(format!("{text}\n"))
     };
-    let mut reader = Reader::new(text, limits);
+    let most_problems = match reader.anchors {
+        None => MOST_PROBLEMS,
+        Some(_) => 1,
+    };
     for event in Parser::new_from_str(&terminated) {
         let flow = match event {
             Ok((event, marks)) => reader.take(event, &marks),
             Err(error) => reader.fail(&error),
         };
-        if flow.is_break() || reader.problems.len() >= MOST_PROBLEMS {
+        if flow.is_break() || reader.problems.len() >= most_problems {
             break;
         }
     }
@@ -53,12 +69,17 @@ struct Reader<'t> {
     last_scalar: Option<Span>,
     nodes: usize,
     has_document: bool,
+    /// Set where the document may have what is foreign to descriptors.
+    anchors: Option<Anchors>,
 }
 
 struct Open {
     start: usize,
     /// The end of the last part so far.
     end: usize,
+    anchor: usize,
+    /// How many nodes there were when it began.
+    nodes_before: usize,
     body: Body,
 }
 
@@ -70,9 +91,20 @@ enum Body {
     Map {
         values: Map<String, Value>,
         entries: Vec<Entry>,
+        /// Members that a merge key brought, which the map's own outrank.
+        merged: Map<String, Value>,
         /// The key that waits for its value.
         key: Option<Key>,
     },
+}
+
+/// A scalar as the parser gives it.
+struct Scalar<'e> {
+    text: Cow<'e, str>,
+    style: ScalarStyle,
+    /// Whether a tag says that it is text.
+    is_text: bool,
+    anchor: usize,
 }
 
 struct Key {
@@ -114,6 +146,7 @@ impl<'t> Reader<'t> {
             last_scalar: None,
             nodes: 0,
             has_document: false,
+            anchors: None,
         }
     }
 
@@ -122,34 +155,38 @@ impl<'t> Reader<'t> {
         match event {
             Event::DocumentStart(explicit) => return self.document(explicit, span),
             Event::Scalar(text, style, anchor, tag) => {
-                self.count(&span)?;
-                let has_properties = anchor != 0 || tag.is_some();
-                self.scalar(text, style, has_properties, span, marks.start.col());
+                self.count(1, &span)?;
+                let is_text = tag.as_ref().is_some_and(|tag| tag.suffix == "str");
+                let has_properties = self.refuses_properties(anchor, tag.is_some());
+                let column = marks.start.col();
+                let scalar = Scalar {
+                    text,
+                    style,
+                    is_text,
+                    anchor,
+                };
+                return self.scalar(scalar, has_properties, span, column);
             }
-            Event::Alias(_) => {
-                self.count(&span)?;
-                self.alias(span);
-            }
+            Event::Alias(anchor) => return self.alias(anchor, span),
             Event::SequenceStart(anchor, tag) => {
-                let span = self.start_of(b'[', span, anchor != 0 || tag.is_some());
+                let has_properties = self.refuses_properties(anchor, tag.is_some());
+                let span = self.start_of(b'[', span, has_properties);
                 let (items, nodes) = (Vec::new(), Vec::new());
-                return self.begin(span, Body::List { items, nodes });
+                return self.begin(span, anchor, Body::List { items, nodes });
             }
             Event::MappingStart(anchor, tag) => {
-                let span = self.start_of(b'{', span, anchor != 0 || tag.is_some());
-                let (values, entries) = (Map::new(), Vec::new());
-                let key = None;
-                return self.begin(
-                    span,
-                    Body::Map {
-                        values,
-                        entries,
-                        key,
-                    },
-                );
+                let has_properties = self.refuses_properties(anchor, tag.is_some());
+                let span = self.start_of(b'{', span, has_properties);
+                let body = Body::Map {
+                    values: Map::new(),
+                    entries: Vec::new(),
+                    merged: Map::new(),
+                    key: None,
+                };
+                return self.begin(span, anchor, body);
             }
-            Event::SequenceEnd => self.end(b']', &span),
-            Event::MappingEnd => self.end(b'}', &span),
+            Event::SequenceEnd => return self.end(b']', &span),
+            Event::MappingEnd => return self.end(b'}', &span),
             Event::DocumentEnd | Event::StreamStart | Event::StreamEnd | Event::Nothing => {}
         }
         ControlFlow::Continue(())
@@ -175,8 +212,12 @@ impl<'t> Reader<'t> {
         ControlFlow::Continue(())
     }
 
-    fn count(&mut self, span: &Span) -> ControlFlow<()> {
-        self.nodes += 1;
+    fn refuses_properties(&self, anchor: usize, has_tag: bool) -> bool {
+        self.anchors.is_none() && (anchor != 0 || has_tag)
+    }
+
+    fn count(&mut self, parts: usize, span: &Span) -> ControlFlow<()> {
+        self.nodes = self.nodes.saturating_add(parts);
         if self.nodes <= self.limits.nodes {
             return ControlFlow::Continue(());
         }
@@ -229,12 +270,17 @@ impl<'t> Reader<'t> {
 
     fn scalar(
         &mut self,
-        text: Cow<'_, str>,
-        style: ScalarStyle,
+        scalar: Scalar<'_>,
         has_properties: bool,
         mut span: Span,
         column: usize,
-    ) {
+    ) -> ControlFlow<()> {
+        let Scalar {
+            text,
+            style,
+            is_text,
+            anchor,
+        } = scalar;
         let is_missing = text.is_empty() && style == ScalarStyle::Plain;
         if has_properties {
             let end = self.properties(&span);
@@ -264,13 +310,32 @@ impl<'t> Reader<'t> {
         self.last_scalar = Some(span.clone());
         if self.role() == Role::Key {
             self.key(&text, style, span);
-            return;
+            return ControlFlow::Continue(());
         }
         let value = match style {
-            ScalarStyle::Plain => self.plain(text, &span),
+            ScalarStyle::Plain if !is_text => self.plain(text, &span),
             _ => text_value(text),
         };
+        self.anchor(anchor, &value, 1, &span)?;
         self.complete(value, Node { span, kind });
+        ControlFlow::Continue(())
+    }
+
+    /// Keeps the value of an anchor. Anchors inside anchors are copied again and again, so the copies count too.
+    fn anchor(
+        &mut self,
+        anchor: usize,
+        value: &Value,
+        size: usize,
+        span: &Span,
+    ) -> ControlFlow<()> {
+        if anchor != 0 && self.anchors.is_some() {
+            self.count(size, span)?;
+            if let Some(anchors) = &mut self.anchors {
+                anchors.insert(anchor, (value.clone(), size));
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// The empty span of a node left out. A value's is right behind its `:`
@@ -298,6 +363,9 @@ impl<'t> Reader<'t> {
     }
 
     fn plain(&mut self, text: Cow<'_, str>, span: &Span) -> Value {
+        if self.anchors.is_some() {
+            return foreign::plain(text);
+        }
         let message = match scalar::classify(&text) {
             Plain::Null => return Value::Null,
             Plain::Bool(value) => return Value::Bool(value),
@@ -313,7 +381,41 @@ impl<'t> Reader<'t> {
         Value::Null
     }
 
-    fn alias(&mut self, span: Span) {
+    fn alias(&mut self, anchor: usize, span: Span) -> ControlFlow<()> {
+        let Some(anchors) = &self.anchors else {
+            self.count(1, &span)?;
+            self.refuse_alias(span);
+            return ControlFlow::Continue(());
+        };
+        let Some((value, size)) = anchors.get(&anchor).cloned() else {
+            let message = "an alias refers to what is not complete yet";
+            self.problems
+                .push(Problem::new(ProblemKind::Alias, span, message));
+            return ControlFlow::Break(());
+        };
+        self.count(size, &span)?;
+        // It may bring nesting that no bracket announced.
+        if foreign::depth_exceeds(&value, self.limits.depth - self.open.len()) {
+            return self.too_deep(&span);
+        }
+        self.cursor = span.end;
+        match value {
+            Value::String(name) if self.role() == Role::Key => {
+                self.key(&name, ScalarStyle::DoubleQuoted, span);
+            }
+            _ if self.role() == Role::Key => {
+                let problem = not_text(&span, "a key must be a text");
+                self.problems.push(problem);
+            }
+            value => {
+                let kind = Kind::Inline;
+                self.complete(value, Node { span, kind });
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn refuse_alias(&mut self, span: Span) {
         let message = "aliases are not supported";
         let problem = Problem::new(ProblemKind::Alias, span.clone(), message)
             .help("write the value out here; if `*` begins a text, put the text in quotes");
@@ -329,7 +431,8 @@ impl<'t> Reader<'t> {
 
     fn key(&mut self, text: &str, style: ScalarStyle, span: Span) {
         let refused = match style {
-            ScalarStyle::Plain if text == "<<" => Some(
+            _ if self.anchors.is_some() => self.duplicate(text, &span),
+            ScalarStyle::Plain if text == foreign::MERGE => Some(
                 Problem::new(
                     ProblemKind::Alias,
                     span.clone(),
@@ -361,12 +464,14 @@ impl<'t> Reader<'t> {
         if !values.contains_key(name) {
             return None;
         }
-        let first = entries.iter().find(|entry| *entry.name == *name)?;
         let message = format!("the key `{}` is written twice", shortened(name));
         let problem = Problem::new(ProblemKind::DuplicateKey, span.clone(), message)
-            .help("remove or rename one of the two")
-            .related(first.key.clone(), "it is first written here");
-        Some(problem)
+            .help("remove or rename one of the two");
+        let first = entries.iter().find(|entry| *entry.name == *name);
+        Some(match first {
+            Some(first) => problem.related(first.key.clone(), "it is first written here"),
+            None => problem,
+        })
     }
 
     /// Holds a key until its value is complete.
@@ -397,17 +502,29 @@ impl<'t> Reader<'t> {
         span.start..span.start
     }
 
-    fn begin(&mut self, span: Span, body: Body) -> ControlFlow<()> {
-        self.count(&span)?;
+    fn too_deep(&mut self, span: &Span) -> ControlFlow<()> {
+        let at = self.source.character(span.start);
+        self.problems.push(match self.anchors {
+            None => syntax::too_deep(at),
+            Some(_) => {
+                let message = format!("nested more than {} deep", self.limits.depth);
+                Problem::new(ProblemKind::TooDeep, at, message)
+            }
+        });
+        ControlFlow::Break(())
+    }
+
+    fn begin(&mut self, span: Span, anchor: usize, body: Body) -> ControlFlow<()> {
+        self.count(1, &span)?;
         if self.open.len() >= self.limits.depth {
-            let at = self.source.character(span.start);
-            self.problems.push(syntax::too_deep(at));
-            return ControlFlow::Break(());
+            return self.too_deep(&span);
         }
         self.cursor = span.end;
         self.open.push(Open {
             start: span.start,
             end: span.end,
+            anchor,
+            nodes_before: self.nodes - 1,
             body,
         });
         ControlFlow::Continue(())
@@ -415,9 +532,9 @@ impl<'t> Reader<'t> {
 
     /// Completes the innermost collection; `span` is its closing bracket, if
     /// it has one.
-    fn end(&mut self, bracket: u8, span: &Span) {
+    fn end(&mut self, bracket: u8, span: &Span) -> ControlFlow<()> {
         let Some(open) = self.open.pop() else {
-            return;
+            return ControlFlow::Continue(());
         };
         let is_closed = !span.is_empty() && self.source.at(span.start) == Some(bracket);
         let end = if is_closed { span.start + 1 } else { open.end };
@@ -426,9 +543,17 @@ impl<'t> Reader<'t> {
         let (value, kind) = match open.body {
             Body::List { items, nodes } => (Value::Array(items), Kind::List(nodes)),
             Body::Map {
-                values, entries, ..
-            } => (Value::Object(values), Kind::Map(entries)),
+                mut values,
+                entries,
+                merged,
+                ..
+            } => {
+                foreign::merge(&mut values, Value::Object(merged));
+                (Value::Object(values), Kind::Map(entries))
+            }
         };
+        let size = self.nodes - open.nodes_before;
+        self.anchor(open.anchor, &value, size, &span)?;
         if self.role() == Role::Key {
             let problem = not_text(&span, "a key cannot be a list or a mapping")
                 .help("if this begins a text, as in `{{ name }}`, put the text in quotes");
@@ -437,6 +562,7 @@ impl<'t> Reader<'t> {
         } else {
             self.complete(value, Node { span, kind });
         }
+        ControlFlow::Continue(())
     }
 
     /// Puts a node in its place in the collection around it.
@@ -446,23 +572,35 @@ impl<'t> Reader<'t> {
             return;
         };
         open.end = node.span.end;
+        let keeps_spans = self.anchors.is_none();
         match &mut open.body {
             Body::List { items, nodes } => {
                 items.push(value);
-                nodes.push(node);
+                nodes.extend(keeps_spans.then_some(node));
             }
             Body::Map {
                 values,
                 entries,
+                merged,
                 key,
             } => {
                 let Some(key) = key.take() else { return };
                 let Some(name) = key.name else { return };
-                entries.push(Entry {
-                    name: name.as_str().into(),
-                    key: key.span,
-                    node,
-                });
+                if !keeps_spans && name == foreign::MERGE {
+                    if !foreign::merge(merged, value) {
+                        let message = "a merge key takes a map";
+                        let problem = Problem::new(ProblemKind::Alias, key.span, message);
+                        self.problems.push(problem);
+                    }
+                    return;
+                }
+                if keeps_spans {
+                    entries.push(Entry {
+                        name: name.as_str().into(),
+                        key: key.span,
+                        node,
+                    });
+                }
                 values.insert(name, value);
             }
         }
@@ -472,10 +610,10 @@ impl<'t> Reader<'t> {
         let at = self.source.byte(error.marker().index());
         // Most often this is a text that begins with `*`. The parser has stepped over the alias, so reading continues
         // as if the name were known.
-        if error.info().contains("unknown anchor") {
+        if self.anchors.is_none() && error.info().contains("unknown anchor") {
             let rest = self.source.rest(at);
             let ends = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}');
-            self.alias(at..at + rest.find(ends).unwrap_or(rest.len()));
+            self.refuse_alias(at..at + rest.find(ends).unwrap_or(rest.len()));
             return ControlFlow::Continue(());
         }
         let is_bracket = |at: &usize| matches!(self.source.at(*at), Some(b'[' | b'{'));
@@ -523,7 +661,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn text_value(text: Cow<'_, str>) -> Value {
+pub(super) fn text_value(text: Cow<'_, str>) -> Value {
     let mut text = text.into_owned();
     // The parser reserves far more memory than a short text needs.
     text.shrink_to_fit();

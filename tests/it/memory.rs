@@ -84,7 +84,7 @@ fn a_small_answer_that_unfolds_takes_no_more() {
         (
             "back",
             "response: { output: \"$.data[?@.a == $.data[0].b]\" }",
-            9,
+            0,
         ),
     ] {
         workspace.tool(tool, "read", &format!("{REQUEST}\n{output}"));

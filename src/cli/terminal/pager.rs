@@ -79,7 +79,7 @@ impl Write for Sink {
             To::Pager(pager) => pager.write(bytes),
             To::Held(held) => {
                 held.extend_from_slice(bytes);
-                let lines = held.iter().filter(|byte| **byte == b'\n').count();
+                let lines = memchr::memchr_iter(b'\n', held).count();
                 if lines >= height() || held.len() > MOST_HELD {
                     self.start()?;
                 }

@@ -1,0 +1,209 @@
+//! What a query is run on: a value, or a part of a JSON text.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::Step;
+use crate::json::{Budget, Key, Kind, Part, Tree};
+
+/// Why a visit of nodes ends early.
+pub(super) enum Stop<E> {
+    /// Whoever visits has seen enough.
+    Enough,
+    Failed(E),
+}
+
+impl<E> From<E> for Stop<E> {
+    fn from(error: E) -> Stop<E> {
+        Stop::Failed(error)
+    }
+}
+
+pub(super) type Flow<N> = Result<(), Stop<<N as Node>::Error>>;
+
+/// A node as a query sees it.
+pub(super) trait Node: Copy {
+    /// Why its value cannot be had.
+    type Error;
+
+    fn kind(self) -> Kind;
+
+    fn select(self, step: &Step) -> Option<Self>;
+
+    /// The elements of an array; none of any other value.
+    fn elements(self) -> impl Iterator<Item = Self>;
+
+    /// Visits the members of an object; any other value has none.
+    fn each_member(self, visit: impl FnMut(Self) -> Flow<Self>) -> Flow<Self>;
+
+    /// The value to compare, with all its digits.
+    fn value<'v>(self) -> Result<Cow<'v, Value>, Self::Error>
+    where
+        Self: 'v;
+
+    /// The string that it is.
+    fn string<'v>(self) -> Option<Cow<'v, str>>
+    where
+        Self: 'v;
+
+    /// What tells it from any other node of the same run.
+    fn address(self) -> usize;
+
+    /// Takes memory for what a run keeps.
+    fn take(self, bytes: usize) -> Result<(), Self::Error>;
+
+    /// The memory that is taken.
+    fn taken(self) -> usize;
+
+    /// Gives back what was taken since then.
+    fn give_back(self, taken: usize);
+
+    /// Visits the children of an array or object; any other value has none.
+    fn each_child(self, visit: impl FnMut(Self) -> Flow<Self>) -> Flow<Self> {
+        match self.kind() {
+            Kind::Array => self.elements().try_for_each(visit),
+            Kind::Object => self.each_member(visit),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A value is in memory, so that nothing is taken and nothing fails.
+impl Node for &Value {
+    type Error = Infallible;
+
+    fn kind(self) -> Kind {
+        match self {
+            Value::Null => Kind::Null,
+            Value::Bool(_) => Kind::Bool,
+            Value::Number(_) => Kind::Number,
+            Value::String(_) => Kind::String,
+            Value::Array(_) => Kind::Array,
+            Value::Object(_) => Kind::Object,
+        }
+    }
+
+    fn select(self, step: &Step) -> Option<Self> {
+        step.select(self)
+    }
+
+    fn elements(self) -> impl Iterator<Item = Self> {
+        self.as_array().into_iter().flatten()
+    }
+
+    fn each_member(self, visit: impl FnMut(Self) -> Flow<Self>) -> Flow<Self> {
+        let members = self.as_object().into_iter();
+        members
+            .flat_map(|members| members.values())
+            .try_for_each(visit)
+    }
+
+    fn value<'v>(self) -> Result<Cow<'v, Value>, Infallible>
+    where
+        Self: 'v,
+    {
+        Ok(Cow::Borrowed(self))
+    }
+
+    fn string<'v>(self) -> Option<Cow<'v, str>>
+    where
+        Self: 'v,
+    {
+        self.as_str().map(Cow::Borrowed)
+    }
+
+    fn address(self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn take(self, _: usize) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn taken(self) -> usize {
+        0
+    }
+
+    fn give_back(self, _: usize) {}
+}
+
+/// A part of a text, and the memory that may be taken beside the text.
+#[derive(Clone, Copy)]
+pub(super) struct Text<'t, 'b> {
+    pub part: Part<'t>,
+    pub budget: &'b Budget,
+}
+
+impl<'t, 'b> Text<'t, 'b> {
+    fn at(self, part: Part<'t>) -> Text<'t, 'b> {
+        Text { part, ..self }
+    }
+}
+
+impl<'t, 'b> Node for Text<'t, 'b> {
+    type Error = String;
+
+    fn kind(self) -> Kind {
+        self.part.kind()
+    }
+
+    fn select(self, step: &Step) -> Option<Self> {
+        step.select_in(self.part).map(|part| self.at(part))
+    }
+
+    fn elements(self) -> impl Iterator<Item = Self> {
+        self.part.elements().map(move |part| self.at(part))
+    }
+
+    /// Of members of the same name the last one counts, at the place of the first.
+    fn each_member(self, visit: impl FnMut(Self) -> Flow<Self>) -> Flow<Self> {
+        let taken = self.taken();
+        let mut members = IndexMap::new();
+        for (key, member) in self.part.members() {
+            self.take(2 * size_of::<(Cow<'_, str>, Part<'_>, u64)>())?;
+            members.insert(Key::name(&key), self.at(member));
+        }
+        members.into_values().try_for_each(visit)?;
+        self.give_back(taken);
+        Ok(())
+    }
+
+    /// A tree of this part alone.
+    fn value<'v>(self) -> Result<Cow<'v, Value>, String>
+    where
+        Self: 'v,
+    {
+        let tree = Tree::build(self.part, None, self.budget).map_err(|error| error.to_string())?;
+        match tree.inexact.first() {
+            Some(inexact) => Err(inexact.to_string()),
+            None => Ok(Cow::Owned(tree.value)),
+        }
+    }
+
+    fn string<'v>(self) -> Option<Cow<'v, str>>
+    where
+        Self: 'v,
+    {
+        self.part.string()
+    }
+
+    fn address(self) -> usize {
+        self.part.text().as_ptr().addr()
+    }
+
+    fn take(self, bytes: usize) -> Result<(), String> {
+        self.budget.take(bytes).map_err(|error| error.to_string())
+    }
+
+    fn taken(self) -> usize {
+        self.budget.used()
+    }
+
+    fn give_back(self, taken: usize) {
+        self.budget
+            .give_back(self.budget.used().saturating_sub(taken));
+    }
+}
