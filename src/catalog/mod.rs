@@ -180,7 +180,7 @@ impl Catalog {
     }
 
     /// All descriptor files of tools that are not hidden, with the files of their services and sandboxes.
-    pub fn files(&self) -> Vec<File> {
+    pub(crate) fn files(&self) -> Vec<File> {
         let mut files = Vec::new();
         let mut seen = HashSet::new();
         for entry in self.entries() {
@@ -199,7 +199,7 @@ impl Catalog {
     ///
     /// # Errors
     /// When the service has none, or the declaration cannot be read.
-    pub fn sandbox(&self, service: &str) -> Result<(Check, Vec<Entry>), LoadError> {
+    pub(crate) fn sandbox(&self, service: &str) -> Result<(Check, Vec<Entry>), LoadError> {
         let is_of_service = |entry: &Entry| entry.service.as_deref() == Some(service);
         let (trusted, untrusted) =
             by_trust(self.entries().into_iter().filter(is_of_service).collect());
@@ -214,7 +214,7 @@ impl Catalog {
     ///
     /// # Errors
     /// As [`Catalog::sandbox`].
-    pub fn sandbox_of(&self, tool: &Tool) -> Result<(Check, Vec<Entry>), LoadError> {
+    pub(crate) fn sandbox_of(&self, tool: &Tool) -> Result<(Check, Vec<Entry>), LoadError> {
         let service = &tool.service.name;
         match (tool.service.origin.is_trusted(), tool.source.path()) {
             (false, Some(path)) => {

@@ -175,7 +175,10 @@ impl Sandbox {
     ///
     /// # Errors
     /// When the service has none, or its declaration cannot be read.
-    pub fn secrets_for(catalog: &Catalog, tool: &Tool) -> Result<IndexMap<String, String>, Error> {
+    pub(crate) fn secrets_for(
+        catalog: &Catalog,
+        tool: &Tool,
+    ) -> Result<IndexMap<String, String>, Error> {
         let (check, _) = catalog.sandbox_of(tool)?;
         let secrets = read(&check).map(|spec| {
             made_up_secrets(&spec, Some(tool), &check);
@@ -187,7 +190,7 @@ impl Sandbox {
     /// Compiles the sandbox that `check`'s source declares; mistakes go to `check`.
     ///
     /// `names` lists all tools of the service, including broken tools that `tools` lacks.
-    pub fn compile(check: &Check, tools: Vec<Arc<Tool>>, names: &[&str]) -> Option<Sandbox> {
+    pub(crate) fn compile(check: &Check, tools: Vec<Arc<Tool>>, names: &[&str]) -> Option<Sandbox> {
         let spec = read(check)?;
         Some(Sandbox::of(spec, check, Tools::of(tools), names, &|_| true))
     }

@@ -122,8 +122,8 @@ fn word(text: &str) -> String {
 
 /// The interface of the library: each name is a promise to programs that use it.
 const FACADE: &str = "
-    Access Body Budget Call CallInfo Catalog Code Destination Engine Error ErrorKind Event Files Finding Gathered Incomplete
-    Job Json Limit Limiter Method Note Outcome Page Pages Plan Report Request Resume Roots Sandbox Scripted Secret SeenBody ResponseFuture Sent
+    Access Body Budget Call CallInfo Catalog Code Destination Engine Entry Error ErrorKind Event Files Finding Gathered Incomplete
+    Job Json Limit Limiter Method Note Outcome Page Pages Plan Position Report Request Resume Roots Sandbox Scripted Secret SeenBody ResponseFuture Sent
     Server Severity Shown Stopped Tool Transport TransportError TransportErrorKind TrustList Turn TurnFuture Unfinished Upstream";
 
 #[test]
