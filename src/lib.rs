@@ -134,6 +134,39 @@ pub mod internals {
         Ok(tool.service.auth.resolve(store)?)
     }
 
+    /// Renders a valid tool with its defaults and with its examples, and runs the examples.
+    ///
+    /// # Panics
+    /// When a request leaves the service's base URL, or an example of a valid tool fails.
+    pub fn exercise(tool: &crate::Tool) {
+        use serde_json::{Value, json};
+
+        let settings = tool
+            .service
+            .default_settings()
+            .unwrap_or_else(|_| json!({}));
+        let examples = tool.example_arguments().cloned().map(Value::Object);
+        for arguments in examples.chain([json!({})]) {
+            let Ok(arguments) = tool.accept(arguments) else {
+                continue;
+            };
+            let Ok(plan) = tool.render(&arguments, &settings) else {
+                continue;
+            };
+            if !tool.service.base.reads_token() {
+                let base = tool.service.base.at(&settings, None);
+                let base = base.expect("the base URL was rendered");
+                let start = base.as_str().trim_end_matches('/');
+                assert!(plan.target.starts_with(start), "{}", plan.target);
+            }
+            let _ = (plan.view(), plan.to_http(), plan.to_curl());
+        }
+        for example in &tool.examples {
+            let failures = crate::check::examples::run(tool, example);
+            assert!(failures.is_empty(), "an example of a valid tool fails");
+        }
+    }
+
     /// Validates descriptors.
     pub mod check {
         pub use crate::check::*;
