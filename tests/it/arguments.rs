@@ -160,7 +160,7 @@ fn words_mean_what_people_mean() {
         }
         let output = output.expect(0);
         assert_eq!(body(&output), expected, "{words:?}");
-        let is_changed = words.iter().any(|word| *word == "since=2026-11-01");
+        let is_changed = words.contains(&"since=2026-11-01");
         assert_eq!(
             !output.stderr.is_empty(),
             is_changed,
@@ -227,7 +227,7 @@ fn what_is_not_understood_is_answered_with_the_right_form() {
         ),
         (
             &["@inside.json"],
-            "the key `a` is written twice, the second time at line 2 column 14",
+            "the key `a` is written twice, the second time at line 2 column 13",
         ),
         (&["@twice.yaml"], "at line 2 column 1"),
         (

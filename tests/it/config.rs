@@ -380,7 +380,7 @@ fn mistakes_are_told_with_their_place_and_never_quoted() {
         (format!("[profiles.a]\n\"{key}\" = 1"), "2:1", "[unknown-key]"),
         // What is no TOML.
         (format!("[profiles.a]\nPROBE_KEY = {key}"), "2:13", ""),
-        (format!("{key}"), "1:", ""),
+        (key.to_owned(), "1:", ""),
         (format!("[profiles.a\nx = \"{key}\""), "1:", ""),
         ("[profiles.a]\noutput = \"js\0on\"".to_owned(), "2:", ""),
         ("\0".to_owned(), "1:", ""),
