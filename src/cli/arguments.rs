@@ -109,6 +109,7 @@ impl Reader<'_> {
         if word == "-" {
             let text = bounded(std::io::stdin())
                 .map_err(|error| format!("cannot read arguments from standard input: {error}"))?;
+            refuse_empty("standard input", &text)?;
             self.arguments.extend(object("standard input", &text)?);
         } else if let Some(path) = word.strip_prefix('@') {
             let text = read_file(path)
@@ -135,6 +136,7 @@ impl Reader<'_> {
             let (what, source) = file_names(key, path);
             let text = read_file(path)
                 .map_err(|error| format!("`{key}:=@FILE`: cannot read {what}: {error}"))?;
+            refuse_empty(&source, &text)?;
             value_of(&source, &text)?
         } else {
             let source = format!("`{key}:=`");
@@ -337,6 +339,16 @@ fn doubtful(key: &str, text: &str, path: &[String], doubt: &Doubt) -> Doubtful {
     }
 }
 
+/// Nothing at all is no value: most likely, what should have written it failed.
+fn refuse_empty(source: &str, text: &str) -> Result<(), String> {
+    match text.trim().is_empty() {
+        true => Err(format!(
+            "{source}: there is nothing in it; for no arguments write {{}}"
+        )),
+        false => Ok(()),
+    }
+}
+
 fn read_file(path: &str) -> std::io::Result<String> {
     bounded(std::fs::File::open(path)?)
 }
@@ -399,11 +411,6 @@ fn read_yaml(source: &str, text: &str) -> Result<Value, String> {
 /// The value of a text in JSON or YAML. JSON is YAML too, so one reader would do for both. But the errors of the JSON
 /// reader name line and column.
 fn value_of(source: &str, text: &str) -> Result<Value, String> {
-    if text.trim().is_empty() {
-        return Err(format!(
-            "{source}: there is nothing in it; for no arguments write {{}}"
-        ));
-    }
     match serde_json::from_str(text) {
         Ok(value) => {
             refuse_losses(source, text)?;
