@@ -1,0 +1,262 @@
+//! Schemas: from OpenAPI's to JSON Schema 2020-12, for what goes into a request.
+//!
+//! References are written out where that is small or happens once; what is shared, large or refers to itself becomes
+//! a `$defs` entry of the tool's params. Whatever the engine would refuse is left out and told.
+
+mod beside;
+mod keyword;
+mod object;
+mod order;
+mod shape;
+mod words;
+
+use std::collections::{HashMap, VecDeque};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+
+pub use shape::{Shape, shape};
+
+use super::graph::{Graph, Size, references};
+use super::spec::{Part, Spec};
+use super::text;
+use crate::import::report::{Losses, What};
+
+/// Values up to which a schema is written out wherever something refers to it.
+const SMALL: usize = 24;
+/// Schemas inside schemas up to which they are written in place; what is deeper becomes a `$defs` entry.
+const MOST_DEPTH: usize = 16;
+/// Schemas in one operation up to which all are converted. Some documents tie everything to everything, and nobody
+/// gives such arguments; what is nearest to the param is the most useful.
+const MOST_SCHEMAS: usize = 3000;
+/// References that are looked at to count how often each schema is used.
+const MOST_REFERENCES: usize = 20_000;
+
+/// Converts the schemas of one operation.
+#[derive(Debug)]
+pub struct Schemas<'a, 'l> {
+    spec: &'a Spec,
+    graph: &'a Graph,
+    losses: &'l Losses,
+    /// How often the operation refers to each schema.
+    uses: HashMap<String, usize>,
+    /// The names under `$defs`, by pointer.
+    names: IndexMap<String, String>,
+    /// Pointers whose definitions are still to be converted.
+    queue: VecDeque<String>,
+    /// Schemas that were converted.
+    count: usize,
+}
+
+impl<'a, 'l> Schemas<'a, 'l> {
+    /// Starts for an operation that uses the schemas `roots`.
+    pub fn new(
+        spec: &'a Spec,
+        graph: &'a Graph,
+        losses: &'l Losses,
+        roots: &[Part<'a>],
+    ) -> Schemas<'a, 'l> {
+        let mut uses: HashMap<String, usize> = HashMap::new();
+        let mut open: VecDeque<&Value> = roots.iter().map(|root| root.value).collect();
+        let mut seen = 0;
+        while let Some(value) = open.pop_front() {
+            for reference in references(value).0 {
+                seen += 1;
+                if seen > MOST_REFERENCES {
+                    break;
+                }
+                let Ok(target) = spec.lookup(&reference).and_then(|part| spec.resolve(&part))
+                else {
+                    continue;
+                };
+                let count = uses.entry(target.pointer).or_default();
+                *count += 1;
+                if *count == 1 {
+                    open.push_back(target.value);
+                }
+            }
+        }
+        Schemas {
+            spec,
+            graph,
+            losses,
+            uses,
+            names: IndexMap::new(),
+            queue: VecDeque::new(),
+            count: 0,
+        }
+    }
+
+    /// The schema of a param: written out at its top so that its type can be seen, unless it is an object that others
+    /// share.
+    pub fn param(&mut self, schema: &Part<'a>) -> Map<String, Value> {
+        if let Some(reference) = schema.reference()
+            && let Some(target) = self.target(reference, schema)
+            && target.text("type") == Some("object")
+            && !self.is_inline(&target, 0)
+        {
+            let referring = self.refer_to(&target.pointer);
+            let mut param = Map::from_iter([("type".to_owned(), json!("object"))]);
+            if let Value::Object(members) = self.with_siblings(referring, schema) {
+                param.extend(members);
+            }
+            return param;
+        }
+        match self.written_out(schema, 0, text::PARAM) {
+            Value::Object(members) => members,
+            Value::Bool(false) => Map::from_iter([("not".to_owned(), json!({}))]),
+            _ => Map::new(),
+        }
+    }
+
+    /// Whether what is referred to is written in place.
+    fn is_inline(&self, target: &Part<'_>, depth: usize) -> bool {
+        // What was not counted is used often.
+        let uses = self.uses.get(&target.pointer).copied();
+        depth <= MOST_DEPTH
+            && match self.graph.size(&target.pointer) {
+                Size::Endless => false,
+                Size::Values(values) => values <= SMALL || uses == Some(1),
+            }
+    }
+
+    /// The definitions that the converted schemas refer to.
+    pub fn into_definitions(mut self) -> Map<String, Value> {
+        let mut definitions = IndexMap::new();
+        while let Some(pointer) = self.queue.pop_front() {
+            let Some(value) = self.spec.root().value.pointer(&pointer) else {
+                continue;
+            };
+            let part = Part {
+                value,
+                pointer: pointer.clone(),
+            };
+            let definition = match self.count >= MOST_SCHEMAS {
+                true => self.cut(),
+                false => self.written_out(&part, 1, text::NESTED),
+            };
+            definitions.insert(pointer, definition);
+        }
+        self.names
+            .into_iter()
+            .filter_map(|(pointer, name)| Some((name, definitions.swap_remove(&pointer)?)))
+            .collect()
+    }
+
+    fn convert(&mut self, schema: &Part<'a>, depth: usize) -> Value {
+        if self.count >= MOST_SCHEMAS
+            && (schema.reference().is_some() || has_schemas_inside(schema.value))
+        {
+            return self.cut();
+        }
+        let Some(reference) = schema.reference() else {
+            return match depth > MOST_DEPTH && has_schemas_inside(schema.value) {
+                true => self.refer_to(&schema.pointer),
+                false => self.written_out(schema, depth, text::NESTED),
+            };
+        };
+        let Some(target) = self.target(reference, schema) else {
+            return self.with_siblings(json!({}), schema);
+        };
+        match self.is_inline(&target, depth) {
+            true => self.written_out(schema, depth, text::NESTED),
+            false => {
+                let referring = self.refer_to(&target.pointer);
+                self.with_siblings(referring, schema)
+            }
+        }
+    }
+
+    fn target(&self, reference: &str, schema: &Part<'a>) -> Option<Part<'a>> {
+        let target = self.spec.lookup(reference);
+        match target.and_then(|target| self.spec.resolve(&target)) {
+            Ok(target) => Some(target),
+            Err(error) => {
+                self.losses.note(
+                    What::Reference,
+                    &schema.pointer,
+                    format!("{error}; any value is allowed there"),
+                );
+                None
+            }
+        }
+    }
+
+    /// The schema itself, or what it refers to, in place.
+    fn written_out(&mut self, schema: &Part<'a>, depth: usize, longest: usize) -> Value {
+        match (schema.value, schema.reference()) {
+            (Value::Bool(allows), _) => Value::Bool(*allows),
+            (Value::Object(_), Some(reference)) => {
+                let written = match self.target(reference, schema) {
+                    Some(target) => self.written_out(&target, depth, longest),
+                    None => json!({}),
+                };
+                self.with_siblings(written, schema)
+            }
+            (Value::Object(members), None) => self.object(schema, members, depth, longest),
+            _ => {
+                self.losses.note(
+                    What::Schema,
+                    &schema.pointer,
+                    "this is no schema; any value is allowed there",
+                );
+                json!({})
+            }
+        }
+    }
+
+    /// In place of what is too deep in too large a schema.
+    fn cut(&self) -> Value {
+        self.losses.note(
+            What::Schema,
+            "",
+            "a schema is very large; what is deepest in it is not checked",
+        );
+        json!({})
+    }
+
+    fn refer_to(&mut self, pointer: &str) -> Value {
+        let name = match self.names.get(pointer) {
+            Some(name) => name.clone(),
+            None => {
+                let name = self.free_name(pointer);
+                self.names.insert(pointer.to_owned(), name.clone());
+                self.queue.push_back(pointer.to_owned());
+                name
+            }
+        };
+        json!({ "$ref": format!("#/$defs/{name}") })
+    }
+
+    fn free_name(&self, pointer: &str) -> String {
+        let last = pointer.rsplit('/').next().unwrap_or_default();
+        let name: String = last
+            .replace("~1", "/")
+            .chars()
+            .map(|c| match c.is_ascii_alphanumeric() || "_-.".contains(c) {
+                true => c,
+                false => '_',
+            })
+            .collect();
+        let name = match name.is_empty() || name.bytes().all(|b| b.is_ascii_digit()) {
+            true => format!("Part{name}"),
+            false => name,
+        };
+        let is_free = |name: &str| !self.names.values().any(|taken| taken == name);
+        match is_free(&name) {
+            true => name,
+            false => (2..)
+                .map(|i| format!("{name}_{i}"))
+                .find(|name| is_free(name))
+                .unwrap_or(name),
+        }
+    }
+}
+
+fn has_schemas_inside(schema: &Value) -> bool {
+    schema.as_object().is_some_and(|members| {
+        members
+            .iter()
+            .any(|(keyword, value)| keyword != "enum" && (value.is_object() || value.is_array()))
+    })
+}
