@@ -221,7 +221,7 @@ fn take_apart(pieces: Vec<Piece>) -> Result<Parts, Refusal> {
                 }
                 None => host.push(Piece::Text(text)),
             },
-            expression => host.push(expression),
+            expression @ Piece::Expression(_) => host.push(expression),
         }
     }
     let port = match host.last_mut() {

@@ -143,7 +143,7 @@ impl<'t, 'b> Text<'t, 'b> {
     }
 }
 
-impl<'t, 'b> Node for Text<'t, 'b> {
+impl<'t> Node for Text<'t, '_> {
     type Error = String;
 
     fn kind(self) -> Kind {
