@@ -97,8 +97,8 @@ impl Folder {
     pub fn open(path: &Path) -> io::Result<Folder> {
         Ok(Folder {
             path: path.to_owned(),
-            files: read(path, ".yaml")?,
-            snapshots: read(&path.join(SNAPSHOTS), SNAPSHOT_ENDING)?,
+            files: imported_files(path, ".yaml")?,
+            snapshots: imported_files(&path.join(SNAPSHOTS), SNAPSHOT_ENDING)?,
         })
     }
 
@@ -124,7 +124,7 @@ impl Folder {
         };
         let mut service_text = None;
         for file in files {
-            let (change, text) = self.place(file, update, service_text.as_deref());
+            let (change, text) = self.change_of(file, update, service_text.as_deref());
             if file.key.is_none() {
                 service_text = Some(text.clone().unwrap_or_else(|| file.text.clone()));
             }
@@ -162,7 +162,7 @@ impl Folder {
     }
 
     /// What becomes of one file, and the text to write.
-    fn place(
+    fn change_of(
         &self,
         file: &File,
         update: Update,
@@ -201,11 +201,11 @@ impl Folder {
         match merge(&base.text, &present, &file.text) {
             Ok(merged) if merged == present => is(State::Kept, None, None),
             Ok(merged) if merged == file.text => is(State::Updated, None, Some(merged)),
-            Ok(merged) => match refusal(file, &merged, service) {
+            Ok(merged) => match why_invalid(file, &merged, service) {
                 None => is(State::Merged, None, Some(merged)),
                 Some(reason) => is(State::Conflict, Some(reason), None),
             },
-            Err(conflicts) => is(State::Conflict, Some(worded(&conflicts)), None),
+            Err(conflicts) => is(State::Conflict, Some(describe_conflicts(&conflicts)), None),
         }
     }
 }
@@ -250,7 +250,7 @@ impl Plan {
 }
 
 /// The imported files in a folder, by what they describe.
-fn read(path: &Path, ending: &str) -> io::Result<HashMap<Key, Present>> {
+fn imported_files(path: &Path, ending: &str) -> io::Result<HashMap<Key, Present>> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
@@ -283,7 +283,7 @@ fn read(path: &Path, ending: &str) -> io::Result<HashMap<Key, Present>> {
 }
 
 /// Why a merged file cannot be used.
-fn refusal(file: &File, merged: &str, service: Option<&str>) -> Option<String> {
+fn why_invalid(file: &File, merged: &str, service: Option<&str>) -> Option<String> {
     let check = |name: &str, text: &str| {
         Source::parse(name.to_owned(), text.to_owned().into())
             .map(Check::proving)
@@ -320,7 +320,7 @@ fn refusal(file: &File, merged: &str, service: Option<&str>) -> Option<String> {
     }
 }
 
-fn worded(conflicts: &[Conflict]) -> String {
+fn describe_conflicts(conflicts: &[Conflict]) -> String {
     let lines: Vec<String> = conflicts.iter().map(|one| one.line.to_string()).collect();
     let lines = match lines.as_slice() {
         [one] => format!("line {one}"),

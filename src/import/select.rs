@@ -103,16 +103,17 @@ pub struct Selection {
 
 impl Selection {
     /// Whether the operation is to be imported.
-    pub fn takes(&self, operation: &Aspects<'_>) -> bool {
+    pub fn selects(&self, operation: &Aspects<'_>) -> bool {
         let any = |list: &[Selector]| list.iter().any(|selector| selector.matches(operation));
         (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
     }
 
     /// The selectors that match none of the operations: probably a typing mistake.
-    pub fn idle<'s>(&'s self, operations: &[Aspects<'_>]) -> Vec<&'s str> {
-        let is_idle = |selector: &&Selector| !operations.iter().any(|one| selector.matches(one));
+    pub fn unmatched<'s>(&'s self, operations: &[Aspects<'_>]) -> Vec<&'s str> {
+        let is_unmatched =
+            |selector: &&Selector| !operations.iter().any(|one| selector.matches(one));
         let all = self.include.iter().chain(&self.exclude);
-        all.filter(is_idle).map(Selector::as_str).collect()
+        all.filter(is_unmatched).map(Selector::as_str).collect()
     }
 }
 
@@ -163,12 +164,12 @@ mod tests {
             include: selectors(include),
             exclude: selectors(exclude),
         };
-        assert!(selection(&[], &[]).takes(&OPERATION));
-        assert!(selection(&["tag:x", "tag:pets"], &[]).takes(&OPERATION));
-        assert!(!selection(&["tag:x"], &[]).takes(&OPERATION));
-        assert!(!selection(&["tag:pets"], &["method:GET"]).takes(&OPERATION));
+        assert!(selection(&[], &[]).selects(&OPERATION));
+        assert!(selection(&["tag:x", "tag:pets"], &[]).selects(&OPERATION));
+        assert!(!selection(&["tag:x"], &[]).selects(&OPERATION));
+        assert!(!selection(&["tag:pets"], &["method:GET"]).selects(&OPERATION));
         assert_eq!(
-            selection(&["tag:x"], &["method:GET", "path:/x"]).idle(&[OPERATION]),
+            selection(&["tag:x"], &["method:GET", "path:/x"]).unmatched(&[OPERATION]),
             ["tag:x", "path:/x"]
         );
     }

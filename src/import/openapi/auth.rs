@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::names::{variable_name, words};
 use super::operation::Operation;
 use super::parameters::is_header_name;
-use super::server::{Server, secure};
+use super::server::{Server, with_https};
 use super::spec::{Part, Spec};
 use super::text;
 use crate::import::report::{Losses, What};
@@ -80,7 +80,7 @@ impl<'s> Schemes<'s> {
     }
 
     /// What an operation asks for: one of these, where there is any.
-    fn asked(&self, operation: &Operation<'s>) -> Option<(Part<'s>, Vec<Requirement>)> {
+    fn requirements(&self, operation: &Operation<'s>) -> Option<(Part<'s>, Vec<Requirement>)> {
         let own = operation.part.get("security");
         let security = own
             .or(self.global.clone())
@@ -105,7 +105,7 @@ impl<'s> Schemes<'s> {
             return Auth::default();
         }
         let mut counts: BTreeMap<Requirement, usize> = BTreeMap::new();
-        for (_, requirements) in operations.iter().filter_map(|one| self.asked(one)) {
+        for (_, requirements) in operations.iter().filter_map(|one| self.requirements(one)) {
             for requirement in requirements {
                 if !requirement.is_empty() && self.cost(&requirement).is_some() {
                     *counts.entry(requirement).or_default() += 1;
@@ -117,7 +117,11 @@ impl<'s> Schemes<'s> {
             .min_by_key(|(names, count)| (Reverse(*count), self.cost(names)))
             .map(|(names, _)| names);
         // A document that only lists its schemes means one that works.
-        let says_nothing = || operations.iter().all(|one| self.asked(one).is_none());
+        let says_nothing = || {
+            operations
+                .iter()
+                .all(|one| self.requirements(one).is_none())
+        };
         let listed = || {
             let ranked = self.schemes.iter();
             let (_, name) = ranked
@@ -136,15 +140,20 @@ impl<'s> Schemes<'s> {
             }
         }
         match chosen {
-            Some(names) => self.auth(names, Role::Main, losses),
+            Some(names) => self.auth_of(names, Role::Main, losses),
             None => Auth::default(),
         }
     }
 
     /// The credentials of an operation that does not take the service's; `None` where it does, or nothing better can
     /// be sent.
-    pub fn other(&self, main: &Auth, operation: &Operation<'s>, losses: &Losses) -> Option<Auth> {
-        let (security, requirements) = self.asked(operation)?;
+    pub fn own_auth(
+        &self,
+        main: &Auth,
+        operation: &Operation<'s>,
+        losses: &Losses,
+    ) -> Option<Auth> {
+        let (security, requirements) = self.requirements(operation)?;
         let is_met = |names: &Requirement| names.iter().all(|name| main.schemes.contains(name));
         if requirements.is_empty() || requirements.iter().any(is_met) {
             return None;
@@ -154,7 +163,7 @@ impl<'s> Schemes<'s> {
             .filter_map(|names| Some((self.cost(names)?, names)))
             .min();
         match best {
-            Some((_, names)) => Some(self.auth(names.clone(), Role::Other, losses)),
+            Some((_, names)) => Some(self.auth_of(names.clone(), Role::Other, losses)),
             None => {
                 let wanted: Vec<String> = requirements
                     .iter()
@@ -170,13 +179,13 @@ impl<'s> Schemes<'s> {
         }
     }
 
-    fn auth(&self, names: Requirement, role: Role, losses: &Losses) -> Auth {
+    fn auth_of(&self, names: Requirement, role: Role, losses: &Losses) -> Auth {
         let mut auth = Auth::default();
         let mut kinds: Vec<Value> = Vec::new();
         let is_alone = names.len() == 1 && role == Role::Main;
         for name in &names {
             let Some(part) = self.get(name) else { continue };
-            if auth.fills(part) {
+            if auth.is_taken(part) {
                 let message =
                     format!("`{name}` fills the same header as another scheme; it is left out");
                 losses.note(What::Auth, &part.pointer, message);
@@ -186,7 +195,7 @@ impl<'s> Schemes<'s> {
                 service: self.service,
                 scheme: if is_alone { None } else { Some(name) },
             };
-            kinds.extend(auth.kind(part, &variables, self.server, losses));
+            kinds.extend(auth.add_scheme(part, &variables, self.server, losses));
         }
         auth.schemes = names;
         auth.section = match kinds.len() {
@@ -215,7 +224,7 @@ struct Variables<'v> {
 }
 
 impl Variables<'_> {
-    fn name(&self, what: &str) -> String {
+    fn variable(&self, what: &str) -> String {
         match self.scheme {
             Some(scheme) => {
                 let mut words = words(scheme);
@@ -242,7 +251,7 @@ pub struct Auth {
 
 impl Auth {
     /// Whether the header or query parameter of a scheme is taken.
-    fn fills(&self, scheme: &Part<'_>) -> bool {
+    fn is_taken(&self, scheme: &Part<'_>) -> bool {
         match (scheme.text("in"), scheme.text("name")) {
             (Some("query"), Some(name)) => self.owns_query(name),
             (Some(_), Some(name)) => self.owns_header(name),
@@ -250,7 +259,7 @@ impl Auth {
         }
     }
 
-    fn kind(
+    fn add_scheme(
         &mut self,
         scheme: &Part<'_>,
         variables: &Variables<'_>,
@@ -263,7 +272,7 @@ impl Auth {
             .map(|words| text::one_line(words, 160));
         let secret = |what: &str| {
             let mut secret =
-                Map::from_iter([("env".to_owned(), Value::from(variables.name(what)))]);
+                Map::from_iter([("env".to_owned(), Value::from(variables.variable(what)))]);
             if let Some(words) = &words {
                 secret.insert("help".into(), words.as_str().into());
             }
@@ -280,7 +289,7 @@ impl Auth {
                     self.headers.push("authorization".to_owned());
                     Some(json!({
                         "kind": "basic",
-                        "username": { "env": variables.name("USERNAME") },
+                        "username": { "env": variables.variable("USERNAME") },
                         "password": secret("PASSWORD"),
                     }))
                 }
@@ -355,7 +364,7 @@ fn client_credentials(
         Some(Ok(url)) => url.to_string(),
         _ => token_url.to_owned(),
     };
-    let token_url = secure(token_url, flow, losses);
+    let token_url = with_https(token_url, flow, losses);
     let scopes = flow.map("scopes").map_or(0, Map::len);
     if scopes > 0 {
         losses.note(
@@ -368,7 +377,7 @@ fn client_credentials(
         "kind": "oauth2",
         "grant": "client_credentials",
         "token_url": token_url,
-        "client_id": { "env": variables.name("CLIENT_ID") },
-        "client_secret": { "env": variables.name("CLIENT_SECRET") },
+        "client_id": { "env": variables.variable("CLIENT_ID") },
+        "client_secret": { "env": variables.variable("CLIENT_SECRET") },
     }))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::media::{essence, is_json};
-use super::parameters::{Request, expression, tell_default};
+use super::parameters::{Request, describe_default, expression};
 use super::schema::{Schemas, shape};
 use super::spec::{Part, Spec};
 use super::text;
@@ -62,7 +62,7 @@ fn kind_of(media_type: &str, schema: Option<&Part<'_>>, spec: &Spec) -> Kind {
 }
 
 /// Whether a request body has a schema with anything in it; some documents give every operation an empty one.
-fn says_something(spec: &Spec, body: &Part<'_>) -> bool {
+fn has_content(spec: &Spec, body: &Part<'_>) -> bool {
     let media = body
         .get("content")
         .into_iter()
@@ -111,7 +111,7 @@ impl<'s> Body<'s> {
             if is_required {
                 return Err(format!("it needs a body, and {method} requests have none"));
             }
-            if says_something(spec, &part) {
+            if has_content(spec, &part) {
                 let message = format!("{method} requests have no body; it is left out");
                 losses.note(What::Body, &part.pointer, message);
             }
@@ -180,7 +180,7 @@ impl<'s> Body<'s> {
     ) -> Result<(), String> {
         let flat = self
             .schema()
-            .and_then(|schema| flat(spec, schemas, &schema));
+            .and_then(|schema| flatten(spec, schemas, &schema));
         let mut section = Map::new();
         match (self.kind, flat) {
             (Kind::Json | Kind::Form, Some(flat)) if flat.is_free_in(request) => {
@@ -245,7 +245,7 @@ impl<'s> Body<'s> {
         } else {
             "body"
         };
-        let name = request.name(wire, "request", &self.part.pointer, losses);
+        let name = request.free_name(wire, "request", &self.part.pointer, losses);
         let is_text = matches!(self.kind, Kind::Text | Kind::Bytes);
         let mut schema = match self.schema() {
             Some(schema) if !is_text => schemas.param(&schema),
@@ -279,8 +279,8 @@ impl<'s> Body<'s> {
             schema.shift_insert(at, "description".into(), words.into());
         }
         let is_required = self.part.flag("required") == Some(true);
-        let is_required = tell_default(&mut schema, is_required);
-        request.add(&name, schema, is_required);
+        let is_required = describe_default(&mut schema, is_required);
+        request.add_param(&name, schema, is_required);
         let value = expression(&name);
         self.filled = Filled::Whole(name);
         match self.kind {
@@ -301,7 +301,7 @@ impl<'s> Body<'s> {
         let mut parts = Map::new();
         let mut filled = Vec::new();
         for (wire, property) in &flat.properties {
-            let name = request.name(wire, "body", &property.pointer, losses);
+            let name = request.free_name(wire, "body", &property.pointer, losses);
             let file = match self.kind {
                 Kind::Multipart => file_schema(spec, property),
                 _ => None,
@@ -309,8 +309,8 @@ impl<'s> Body<'s> {
             let is_file = file.is_some();
             let mut schema = file.unwrap_or_else(|| schemas.param(property));
             let is_required = flat.required.iter().any(|required| required == wire);
-            let is_required = tell_default(&mut schema, is_required);
-            request.add(&name, schema, is_required);
+            let is_required = describe_default(&mut schema, is_required);
+            request.add_param(&name, schema, is_required);
             let value = expression(&name);
             let part = match self.kind {
                 Kind::Form => self.form_entry(wire, property, value, spec, losses),
@@ -469,9 +469,9 @@ impl Flat<'_> {
 }
 
 /// The properties of an object schema; `None` when it is more than properties, so that it only works as a whole.
-fn flat<'s>(spec: &'s Spec, schemas: &Schemas<'s, '_>, schema: &Part<'s>) -> Option<Flat<'s>> {
+fn flatten<'s>(spec: &'s Spec, schemas: &Schemas<'s, '_>, schema: &Part<'s>) -> Option<Flat<'s>> {
     let mut flat = Flat::default();
-    flat.gather(spec, schemas, schema, 8)?;
+    flat.add_schema(spec, schemas, schema, 8)?;
     let known = |name: &str| flat.properties.iter().any(|(known, _)| *known == name);
     // A rule about a property that is no param would be one that nobody can keep.
     let mut ruled = flat.rules.values().flat_map(names_in);
@@ -499,7 +499,7 @@ fn names_in(rule: &Value) -> Vec<&str> {
 
 impl<'s> Flat<'s> {
     /// Adds what an object schema says. `None` when it is more than properties and what goes together.
-    fn gather(
+    fn add_schema(
         &mut self,
         spec: &'s Spec,
         schemas: &Schemas<'s, '_>,
@@ -542,23 +542,23 @@ impl<'s> Flat<'s> {
                     for (name, property) in part.members() {
                         match schemas.is_read_only(&property) {
                             true => self.hidden.push(name),
-                            false => self.add(name, property)?,
+                            false => self.add_property(name, property)?,
                         }
                     }
                 }
                 "allOf" => {
                     for one in part.items() {
-                        self.gather(spec, schemas, &one, depth)?;
+                        self.add_schema(spec, schemas, &one, depth)?;
                     }
                 }
                 "anyOf" | "oneOf" => {
                     let choices: Option<Vec<Value>> =
                         part.items().map(|one| required_alone(&one)).collect();
-                    self.rule(keyword, choices?.into())?;
+                    self.add_rule(keyword, choices?.into())?;
                 }
                 "dependentRequired" => match part.value.as_object()?.is_empty() {
                     true => {}
-                    false => self.rule(keyword, part.value.clone())?,
+                    false => self.add_rule(keyword, part.value.clone())?,
                 },
                 "additionalProperties" if *part.value == false => {}
                 "minProperties" if part.value.as_u64().is_some_and(|least| least <= 1) => {}
@@ -572,13 +572,13 @@ impl<'s> Flat<'s> {
         if schema.value.get("minProperties").and_then(Value::as_u64) == Some(1) {
             let one = |(name, _): &(&str, _)| json!({ "required": [name] });
             let choices: Vec<Value> = self.properties.iter().map(one).collect();
-            self.rule("anyOf", choices.into())?;
+            self.add_rule("anyOf", choices.into())?;
         }
         Some(())
     }
 
     /// Adds a property. `None` when there is another one of the same name.
-    fn add(&mut self, name: &'s str, property: Part<'s>) -> Option<()> {
+    fn add_property(&mut self, name: &'s str, property: Part<'s>) -> Option<()> {
         match self.properties.iter().find(|(known, _)| *known == name) {
             Some((_, known)) if known.value == property.value => Some(()),
             Some(_) => None,
@@ -590,7 +590,7 @@ impl<'s> Flat<'s> {
     }
 
     /// Adds a rule about params together. `None` when there is one of the kind already.
-    fn rule(&mut self, keyword: &str, rule: Value) -> Option<()> {
+    fn add_rule(&mut self, keyword: &str, rule: Value) -> Option<()> {
         self.rules
             .insert(keyword.to_owned(), rule)
             .is_none()

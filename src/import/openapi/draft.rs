@@ -10,7 +10,7 @@ use super::paging::{Pages, QueryParam, recognise};
 use super::parameters::{self, Location, Parameter, Request, path_text};
 use super::response::Success;
 use super::schema::Schemas;
-use super::server::{Place, Server};
+use super::server::{OperationBase, Server};
 use super::service;
 use super::spec::{Part, Spec};
 use super::text;
@@ -60,8 +60,8 @@ impl<'s> Shared<'s> {
         losses: &Losses,
     ) -> Result<Draft<'s>, String> {
         let part = &operation.part;
-        let place = self.server.place(operation)?;
-        let other = self.schemes.other(self.auth, operation, losses);
+        let base = self.server.base_of(operation)?;
+        let other = self.schemes.own_auth(self.auth, operation, losses);
         let auth = other.as_ref().unwrap_or(self.auth);
         let mut parameters = parameters::collect(self.spec, &operation.item, part, losses);
         // What carries the credential is not for the caller to set.
@@ -83,7 +83,7 @@ impl<'s> Shared<'s> {
         if let Some(body) = &mut body {
             body.add_to(&mut request, self.spec, &mut schemas, losses)?;
         }
-        if let Place::Below(detour) = &place {
+        if let OperationBase::Below(detour) = &base {
             request.path.insert_str(0, &path_text(detour));
         }
         let success = Success::of(self.spec, operation.method, part);
@@ -95,18 +95,18 @@ impl<'s> Shared<'s> {
             })
             .collect();
 
-        let mut members = self.head(operation, name, losses);
+        let mut members = self.description(operation, name, losses);
         let inline =
             |base_url: &Value, settings| service::inline(self.service, base_url, settings, auth);
-        match (&place, &other) {
-            (Place::Beside(base_url), _) => {
+        match (&base, &other) {
+            (OperationBase::Own(base_url), _) => {
                 members.insert("service".into(), inline(&json!(base_url), &Map::new()));
             }
-            (Place::Below(_), Some(_)) => {
+            (OperationBase::Below(_), Some(_)) => {
                 let service = inline(&self.server.base_url, &self.server.settings);
                 members.insert("service".into(), service);
             }
-            (Place::Below(_), None) => {}
+            (OperationBase::Below(_), None) => {}
         }
         if let Some(params) = request.params(schemas.into_definitions()) {
             members.insert("params".into(), params);
@@ -133,7 +133,12 @@ impl<'s> Shared<'s> {
     }
 
     /// The members that say what the tool is.
-    fn head(&self, operation: &Operation<'s>, name: &str, losses: &Losses) -> Map<String, Value> {
+    fn description(
+        &self,
+        operation: &Operation<'s>,
+        name: &str,
+        losses: &Losses,
+    ) -> Map<String, Value> {
         let part = &operation.part;
         let summary = part
             .text("summary")

@@ -14,7 +14,7 @@ const LONGEST: usize = 1500;
 
 /// The example of a tool: its arguments are those of the document, or only the required ones where all of them do not
 /// fit. `None` when the document has no example that works.
-pub fn of(spec: &Spec, draft: &Draft<'_>, tool: &Tool) -> Option<Value> {
+pub fn make(spec: &Spec, draft: &Draft<'_>, tool: &Tool) -> Option<Value> {
     let all = arguments(spec, draft);
     if all.is_empty() || draft.required.iter().any(|name| !all.contains_key(name)) {
         return None;

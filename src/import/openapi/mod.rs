@@ -89,13 +89,13 @@ pub fn import(document: Value, options: &Options) -> Result<Import, ImportError>
     let server = Server::of(&spec, &name, options.base_url.as_deref(), &all, &losses)?;
     let schemes = Schemes::of(&spec, &name, &server);
     let auth = schemes.choose(&all, &losses);
-    let operations = selected(all, &options.selection, &mut report);
+    let operations = select_operations(all, &options.selection, &mut report);
     if let Some(webhooks) = spec.root().get("webhooks") {
         losses.note(What::Callback, &webhooks.pointer, "webhooks are left out");
     }
     let members = service::descriptor(&spec, &name, &server, &auth);
     let text = origin.header(None) + &yaml::document(&members, &["settings", "auth"]);
-    let service = Arc::new(proven_service(&text)?);
+    let service = Arc::new(checked_service(&text)?);
     let mut files = vec![File {
         name: "service.yaml".to_owned(),
         key: None,
@@ -111,7 +111,7 @@ pub fn import(document: Value, options: &Options) -> Result<Import, ImportError>
         schemes: &schemes,
         auth: &auth,
     };
-    let named = named(&name, &operations, &options.known_names);
+    let named = name_operations(&name, &operations, &options.known_names);
     let made = parallel::map(&named, |(operation, tool)| {
         let losses = Losses::default();
         let text = tool_text(&shared, operation, tool, &origin, &service, &losses);
@@ -201,7 +201,7 @@ fn operations<'s>(spec: &'s Spec, report: &mut Report) -> Vec<Operation<'s>> {
     operations
 }
 
-fn selected<'s>(
+fn select_operations<'s>(
     all: Vec<Operation<'s>>,
     selection: &Selection,
     report: &mut Report,
@@ -217,15 +217,15 @@ fn selected<'s>(
             method: operation.method.as_str(),
         })
         .collect();
-    let idle = selection.idle(&aspects);
-    report.idle_selectors = idle.into_iter().map(str::to_owned).collect();
-    let taken: Vec<bool> = aspects.iter().map(|one| selection.takes(one)).collect();
+    let unmatched = selection.unmatched(&aspects);
+    report.idle_selectors = unmatched.into_iter().map(str::to_owned).collect();
+    let taken: Vec<bool> = aspects.iter().map(|one| selection.selects(one)).collect();
     report.unselected = taken.iter().filter(|taken| !**taken).count();
     let chosen = all.iter().zip(taken).filter(|(_, taken)| *taken);
     chosen.map(|(operation, _)| operation.clone()).collect()
 }
 
-fn named<'s>(
+fn name_operations<'s>(
     service: &Name,
     operations: &[Operation<'s>],
     known: &HashMap<String, String>,
@@ -266,9 +266,13 @@ impl Origin {
     }
 }
 
-fn proven_service(text: &str) -> Result<Service, String> {
-    let refuse =
-        |findings: Vec<Finding>| format!("the service has no valid form: {}", worded(&findings));
+fn checked_service(text: &str) -> Result<Service, String> {
+    let refuse = |findings: Vec<Finding>| {
+        format!(
+            "the service has no valid form: {}",
+            describe_errors(&findings)
+        )
+    };
     let source = Source::parse("service.yaml".into(), text.to_owned().into()).map_err(refuse)?;
     let check = Check::proving(source);
     match prove_service(&check) {
@@ -294,22 +298,22 @@ fn tool_text(
         ];
         header.clone() + &yaml::document(members, &APART)
     };
-    let (tool, warnings) = prove(name, write(&draft.members), service)?;
-    if let Some(example) = example::of(shared.spec, &draft, &tool) {
+    let (tool, warnings) = check_tool(name, write(&draft.members), service)?;
+    if let Some(example) = example::make(shared.spec, &draft, &tool) {
         draft
             .members
             .insert("examples".into(), vec![example].into());
-        if let Err(reason) = prove(name, write(&draft.members), service) {
+        if let Err(reason) = check_tool(name, write(&draft.members), service) {
             draft.members.shift_remove("examples");
             losses.note(What::Example, &operation.part.pointer, reason);
         }
     }
     if !warnings.is_empty() {
-        let reasons = warnings.iter().map(|code| allowance(*code));
+        let reasons = warnings.iter().map(|code| allow_entry(*code));
         draft
             .members
             .insert("allow".into(), Value::Object(reasons.collect()));
-        prove(name, write(&draft.members), service)?;
+        check_tool(name, write(&draft.members), service)?;
     }
     Ok(write(&draft.members))
 }
@@ -318,9 +322,13 @@ fn tool_text(
 ///
 /// # Errors
 /// The mistakes in words.
-fn prove(name: &str, text: String, service: &Arc<Service>) -> Result<(Tool, Vec<Code>), String> {
-    let source =
-        Source::parse(format!("{name}.yaml"), text.into()).map_err(|found| worded(&found))?;
+fn check_tool(
+    name: &str,
+    text: String,
+    service: &Arc<Service>,
+) -> Result<(Tool, Vec<Code>), String> {
+    let source = Source::parse(format!("{name}.yaml"), text.into())
+        .map_err(|found| describe_errors(&found))?;
     let check = Check::proving(source);
     let tool = prove_tool(&check, &ServiceSource::Beside(Arc::clone(service)));
     let failed = check.failed();
@@ -332,12 +340,12 @@ fn prove(name: &str, text: String, service: &Arc<Service>) -> Result<(Tool, Vec<
             codes.dedup();
             Ok((tool, codes))
         }
-        _ => Err(worded(&findings)),
+        _ => Err(describe_errors(&findings)),
     }
 }
 
 /// Why a warning about an imported tool is meant to be.
-fn allowance(code: Code) -> (String, Value) {
+fn allow_entry(code: Code) -> (String, Value) {
     let reason = match code {
         Code::UndescribedParam => "The document does not describe it.",
         Code::UncheckedFormat => "The document has formats of its own.",
@@ -347,7 +355,7 @@ fn allowance(code: Code) -> (String, Value) {
 }
 
 /// The first mistakes in words.
-fn worded(findings: &[Finding]) -> String {
+fn describe_errors(findings: &[Finding]) -> String {
     const MOST: usize = 3;
     let errors: Vec<String> = findings
         .iter()

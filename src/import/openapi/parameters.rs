@@ -68,7 +68,7 @@ pub fn collect<'s>(
                 continue;
             }
         };
-        let Some(parameter) = take(part, losses) else {
+        let Some(parameter) = parameter_of(part, losses) else {
             continue;
         };
         let is_same = |other: &&mut Parameter<'_>| {
@@ -88,7 +88,7 @@ pub fn collect<'s>(
     parameters
 }
 
-fn take<'s>(part: Part<'s>, losses: &Losses) -> Option<Parameter<'s>> {
+fn parameter_of<'s>(part: Part<'s>, losses: &Losses) -> Option<Parameter<'s>> {
     let leave_out = |message: &str| losses.note(What::Parameter, &part.pointer, message);
     let Some(wire) = part.text("name") else {
         leave_out("the parameter has no name; it is left out");
@@ -164,7 +164,7 @@ pub struct Request {
 
 impl Request {
     /// A name for a param: its own where that is free and can be written, else another one, which is told.
-    pub fn name(&self, wire: &str, prefix: &str, pointer: &str, losses: &Losses) -> String {
+    pub fn free_name(&self, wire: &str, prefix: &str, pointer: &str, losses: &Losses) -> String {
         let legal: String = wire
             .trim()
             .chars()
@@ -200,7 +200,7 @@ impl Request {
     }
 
     /// Adds a param.
-    pub fn add(&mut self, name: &str, schema: Map<String, Value>, is_required: bool) {
+    pub fn add_param(&mut self, name: &str, schema: Map<String, Value>, is_required: bool) {
         self.properties
             .insert(name.to_owned(), Value::Object(schema));
         if is_required {
@@ -232,7 +232,7 @@ impl Request {
                 );
                 continue;
             }
-            let name = self.name(
+            let name = self.free_name(
                 parameter.wire,
                 parameter.location.word(),
                 &parameter.part.pointer,
@@ -240,7 +240,7 @@ impl Request {
             );
             let allowed = parameter.schema.as_ref().map(|schema| shape(spec, schema));
             let (schema, is_required) = parameter.schema_of(schemas, in_path, losses);
-            self.add(&name, schema, is_required);
+            self.add_param(&name, schema, is_required);
             let wire = parameter.wire.to_owned();
             self.names.push((parameter.location, wire, name.clone()));
             let written = Written {
@@ -261,14 +261,14 @@ impl Request {
                 }
             }
         }
-        self.path = self.fill(path, &filled);
+        self.path = self.fill_path(path, &filled);
         for (name, value) in fixed {
             self.query.entry(name).or_insert(value);
         }
     }
 
     /// The path with an expression for each `{name}`; a name that no parameter describes becomes a param too.
-    fn fill(&mut self, path: &str, filled: &[(&str, String)]) -> String {
+    fn fill_path(&mut self, path: &str, filled: &[(&str, String)]) -> String {
         let mut template = String::new();
         let mut rest = path;
         while let Some((text, behind)) = rest.split_once('{') {
@@ -284,7 +284,7 @@ impl Request {
                         false => wire.to_owned(),
                     };
                     let schema = Map::from_iter([("type".to_owned(), json!("string"))]);
-                    self.add(&name, schema, true);
+                    self.add_param(&name, schema, true);
                     template.push_str(&format!("{{{{ {} }}}}", reference(&name)));
                 }
             }
@@ -398,7 +398,7 @@ impl<'s> Parameter<'s> {
             None => Map::new(),
         };
         if in_path {
-            give_text_form(&mut schema);
+            require_text(&mut schema);
         }
         if self.part.flag("deprecated") == Some(true) {
             schema.insert("deprecated".into(), true.into());
@@ -409,7 +409,7 @@ impl<'s> Parameter<'s> {
             schema.insert("description".into(), words.into());
         }
         let is_required = in_path || self.part.flag("required") == Some(true);
-        let is_required = tell_default(&mut schema, is_required);
+        let is_required = describe_default(&mut schema, is_required);
         if self.part.flag("allowReserved") == Some(true) {
             losses.note(
                 What::Parameter,
@@ -424,7 +424,7 @@ impl<'s> Parameter<'s> {
 /// The engine sends a param's default. A default of the document is what the service takes when nothing is sent, and
 /// to send it is not always the same: it may exclude other parameters, or overwrite what an update should leave
 /// alone. So it is told in words, unless the param must be sent anyway. Says whether a call must give the param.
-pub fn tell_default(schema: &mut Map<String, Value>, is_required: bool) -> bool {
+pub fn describe_default(schema: &mut Map<String, Value>, is_required: bool) -> bool {
     let Some(default) = schema.get("default").cloned() else {
         return is_required;
     };
@@ -455,7 +455,7 @@ pub fn tell_default(schema: &mut Map<String, Value>, is_required: bool) -> bool 
 }
 
 /// A path is text, and the engine refuses what might be null or has no type at all.
-fn give_text_form(schema: &mut Map<String, Value>) {
+fn require_text(schema: &mut Map<String, Value>) {
     let types = match schema.get("type") {
         Some(Value::Array(names)) => names
             .iter()

@@ -21,14 +21,15 @@ impl<'a> Schemas<'a, '_> {
         };
         let mut beside = members.clone();
         beside.shift_remove("$ref");
-        let Value::Object(beside) = self.object(schema, &beside, MOST_DEPTH, text::PARAM) else {
+        let Value::Object(beside) = self.convert_object(schema, &beside, MOST_DEPTH, text::PARAM)
+        else {
             return written;
         };
-        self.joined(written, beside, schema)
+        self.join_siblings(written, beside, schema)
     }
 
     /// A schema and what is said beside it. A value that is said there must fit both.
-    pub(super) fn joined(
+    pub(super) fn join_siblings(
         &self,
         whole: Value,
         beside: Map<String, Value>,

@@ -8,7 +8,7 @@ use crate::import::report::What;
 use crate::source::join;
 
 impl<'a> Schemas<'a, '_> {
-    pub(super) fn keyword(
+    pub(super) fn convert_keyword(
         &mut self,
         keyword: &str,
         value: &Value,
@@ -76,9 +76,9 @@ impl<'a> Schemas<'a, '_> {
                 }
                 _ => Some(self.convert(&part?, depth + 1)),
             },
-            "prefixItems" => self.list(part?, depth),
+            "prefixItems" => self.convert_list(part?, depth),
             "required" => {
-                let hidden = self.hidden(schema);
+                let hidden = self.read_only_names(schema);
                 let mut names: Vec<Value> = Vec::new();
                 for name in value.as_array()? {
                     let is_new = name.is_string() && !names.contains(name);
@@ -89,19 +89,19 @@ impl<'a> Schemas<'a, '_> {
                 (!names.is_empty()).then(|| names.into())
             }
             "properties" | "patternProperties" | "dependentSchemas" => {
-                self.map(keyword, &part?, depth)
+                self.convert_map(keyword, &part?, depth)
             }
             "dependentRequired" => {
                 let rules = value.as_object().filter(|rules| !rules.is_empty())?;
                 Some(rules.clone().into())
             }
-            "allOf" | "anyOf" | "oneOf" => self.list(part?, depth),
+            "allOf" | "anyOf" | "oneOf" => self.convert_list(part?, depth),
             _ if members.contains_key("$ref") => None,
             _ => Some(self.convert(&part?, depth + 1)),
         }
     }
 
-    fn list(&mut self, list: Part<'a>, depth: usize) -> Option<Value> {
+    fn convert_list(&mut self, list: Part<'a>, depth: usize) -> Option<Value> {
         let items: Vec<Value> = list
             .items()
             .map(|item| self.convert(&item, depth + 1))
@@ -109,7 +109,7 @@ impl<'a> Schemas<'a, '_> {
         (!items.is_empty()).then(|| items.into())
     }
 
-    fn map(&mut self, keyword: &str, part: &Part<'a>, depth: usize) -> Option<Value> {
+    fn convert_map(&mut self, keyword: &str, part: &Part<'a>, depth: usize) -> Option<Value> {
         let mut map = Map::new();
         for (name, property) in part.members() {
             if keyword == "properties" && self.is_read_only(&property) {
@@ -139,7 +139,7 @@ impl<'a> Schemas<'a, '_> {
     }
 
     /// The names of the properties that are only in responses.
-    fn hidden(&self, schema: &Part<'_>) -> Vec<String> {
+    fn read_only_names(&self, schema: &Part<'_>) -> Vec<String> {
         schema
             .get("properties")
             .into_iter()

@@ -91,7 +91,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
     /// share.
     pub fn param(&mut self, schema: &Part<'a>) -> Map<String, Value> {
         if let Some(reference) = schema.reference()
-            && let Some(target) = self.target(reference, schema)
+            && let Some(target) = self.target_of(reference, schema)
             && target.text("type") == Some("object")
             && !self.is_inline(&target, 0)
         {
@@ -132,7 +132,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
                 pointer: pointer.clone(),
             };
             let definition = match self.count >= MOST_SCHEMAS {
-                true => self.cut(),
+                true => self.left_open(),
                 false => self.written_out(&part, 1, text::NESTED),
             };
             definitions.insert(pointer, definition);
@@ -147,7 +147,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
         if self.count >= MOST_SCHEMAS
             && (schema.reference().is_some() || has_schemas_inside(schema.value))
         {
-            return self.cut();
+            return self.left_open();
         }
         let Some(reference) = schema.reference() else {
             return match depth > MOST_DEPTH && has_schemas_inside(schema.value) {
@@ -155,7 +155,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
                 false => self.written_out(schema, depth, text::NESTED),
             };
         };
-        let Some(target) = self.target(reference, schema) else {
+        let Some(target) = self.target_of(reference, schema) else {
             return self.with_siblings(json!({}), schema);
         };
         match self.is_inline(&target, depth) {
@@ -167,7 +167,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
         }
     }
 
-    fn target(&self, reference: &str, schema: &Part<'a>) -> Option<Part<'a>> {
+    fn target_of(&self, reference: &str, schema: &Part<'a>) -> Option<Part<'a>> {
         let target = self.spec.lookup(reference);
         match target.and_then(|target| self.spec.resolve(&target)) {
             Ok(target) => Some(target),
@@ -187,13 +187,13 @@ impl<'a, 'l> Schemas<'a, 'l> {
         match (schema.value, schema.reference()) {
             (Value::Bool(allows), _) => Value::Bool(*allows),
             (Value::Object(_), Some(reference)) => {
-                let written = match self.target(reference, schema) {
+                let written = match self.target_of(reference, schema) {
                     Some(target) => self.written_out(&target, depth, longest),
                     None => json!({}),
                 };
                 self.with_siblings(written, schema)
             }
-            (Value::Object(members), None) => self.object(schema, members, depth, longest),
+            (Value::Object(members), None) => self.convert_object(schema, members, depth, longest),
             _ => {
                 self.losses.note(
                     What::Schema,
@@ -206,7 +206,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
     }
 
     /// In place of what is too deep in too large a schema.
-    fn cut(&self) -> Value {
+    fn left_open(&self) -> Value {
         self.losses.note(
             What::Schema,
             "",

@@ -13,7 +13,7 @@ use crate::source::join;
 
 impl<'a> Schemas<'a, '_> {
     /// Converts the keywords of one schema object.
-    pub(super) fn object(
+    pub(super) fn convert_object(
         &mut self,
         schema: &Part<'a>,
         members: &Map<String, Value>,
@@ -30,11 +30,11 @@ impl<'a> Schemas<'a, '_> {
             let whole = self.written_out_or_referred(&only, depth);
             let mut beside = members.clone();
             beside.shift_remove("allOf");
-            return match self.object(schema, &beside, depth, longest) {
+            return match self.convert_object(schema, &beside, depth, longest) {
                 Value::Object(beside) => {
                     let is_nullable = members.get("nullable") == Some(&Value::Bool(true));
                     let whole = if is_nullable { or_null(whole) } else { whole };
-                    self.joined(whole, beside, schema)
+                    self.join_siblings(whole, beside, schema)
                 }
                 _ => whole,
             };
@@ -53,18 +53,18 @@ impl<'a> Schemas<'a, '_> {
         }
         for keyword in ORDER {
             if let Some(value) = members.get(keyword)
-                && let Some(value) = self.keyword(keyword, value, schema, members, depth)
+                && let Some(value) = self.convert_keyword(keyword, value, schema, members, depth)
             {
                 converted.insert(keyword.to_owned(), value);
             }
         }
-        self.exclusive_bounds(members, &mut converted);
+        self.convert_exclusive_bounds(members, &mut converted);
         if members.get("format").is_some_and(|format| format == "byte") {
             converted.insert("contentEncoding".into(), "base64".into());
         }
         fit_enum(&mut converted);
-        self.describe(members, longest, &mut converted);
-        self.values(schema, members, &mut converted);
+        self.add_description(members, longest, &mut converted);
+        self.add_default_and_examples(schema, members, &mut converted);
         self.report_unknown(schema, members);
         let has_null = members.get("nullable") == Some(&Value::Bool(true));
         let has_choice = ["allOf", "anyOf", "oneOf"]
@@ -121,7 +121,11 @@ impl<'a> Schemas<'a, '_> {
     }
 
     /// In 3.0 `exclusiveMinimum: true` makes a bound of `minimum`.
-    fn exclusive_bounds(&self, members: &Map<String, Value>, converted: &mut Map<String, Value>) {
+    fn convert_exclusive_bounds(
+        &self,
+        members: &Map<String, Value>,
+        converted: &mut Map<String, Value>,
+    ) {
         for (exclusive, plain) in [
             ("exclusiveMinimum", "minimum"),
             ("exclusiveMaximum", "maximum"),

@@ -18,7 +18,7 @@ const MOST_EXAMPLES: usize = 3;
 const LONGEST_EXAMPLE: usize = 200;
 
 impl Schemas<'_, '_> {
-    pub(super) fn describe(
+    pub(super) fn add_description(
         &self,
         members: &Map<String, Value>,
         longest: usize,
@@ -45,7 +45,7 @@ impl Schemas<'_, '_> {
     }
 
     /// The default and the examples, where they fit the schema.
-    pub(super) fn values(
+    pub(super) fn add_default_and_examples(
         &self,
         schema: &Part<'_>,
         members: &Map<String, Value>,
