@@ -1,4 +1,4 @@
-//! Which operations of a document are meant: `tag:`, `path:`, `operation:` and `method:`, each with a glob.
+//! Selects operations of a document, by `tag:`, `path:`, `operation:` or `method:`, each with a glob.
 
 use std::str::FromStr;
 
@@ -55,7 +55,7 @@ impl FromStr for Selector {
             .map(|(_, aspect)| *aspect)
             .ok_or_else(|| {
                 format!(
-                    "operations are not selected by `{name}:`, but by {}",
+                    "operations cannot be selected by `{name}:`, only by {}",
                     known()
                 )
             })?;
@@ -65,8 +65,8 @@ impl FromStr for Selector {
         } else {
             glob
         };
-        let glob =
-            Pattern::new(glob).map_err(|error| format!("`{glob}` is no glob: {}", error.msg))?;
+        let glob = Pattern::new(glob)
+            .map_err(|error| format!("`{glob}` is not a valid glob: {}", error.msg))?;
         Ok(Selector {
             text: text.to_owned(),
             aspect,
@@ -81,7 +81,7 @@ impl Selector {
         &self.text
     }
 
-    /// Whether the operation is one of those meant.
+    /// Whether the selector matches the operation.
     pub fn matches(&self, operation: &Aspects<'_>) -> bool {
         match self.aspect {
             Aspect::Tag => operation.tags.iter().any(|tag| self.glob.matches(tag)),
@@ -92,12 +92,12 @@ impl Selector {
     }
 }
 
-/// Which operations to import: those that are included, without those that are excluded.
+/// Which operations to import: the included ones, without the excluded ones.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Only operations that one of these matches; all when there is none.
+    /// Only operations that one of these matches; all operations if the list is empty.
     pub include: Vec<Selector>,
-    /// Not the operations that one of these matches.
+    /// No operation that one of these matches.
     pub exclude: Vec<Selector>,
 }
 
@@ -108,7 +108,7 @@ impl Selection {
         (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
     }
 
-    /// The selectors that match none of the operations: probably a typing mistake.
+    /// The selectors that match no operation, probably because of a typing mistake.
     pub fn unmatched<'s>(&'s self, operations: &[Aspects<'_>]) -> Vec<&'s str> {
         let is_unmatched =
             |selector: &&Selector| !operations.iter().any(|one| selector.matches(one));

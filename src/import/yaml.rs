@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::yaml::{Plain, classify};
 
-/// The widest line, where the text allows.
+/// The widest line, unless a text cannot be broken.
 const WIDTH: usize = 120;
 /// The deepest nesting of brackets on one line.
 const FLOW_DEPTH: usize = 3;
@@ -21,8 +21,8 @@ pub fn document(members: &Map<String, Value>, apart: &[&str]) -> String {
     text
 }
 
-/// Writes `key: value` whose key stands at column `indent`; the first line is indented already up to it, by `lead`
-/// fewer spaces.
+/// Writes `key: value` with the key at column `indent`. `lead` is how many columns of the first line are already
+/// written.
 fn write_member(key: &str, value: &Value, indent: usize, lead: usize, text: &mut String) {
     push_spaces(indent - lead, text);
     let key = scalar_text(key, Context::Key);
@@ -31,8 +31,8 @@ fn write_member(key: &str, value: &Value, indent: usize, lead: usize, text: &mut
     write_value(value, indent, indent + key.chars().count() + 2, text);
 }
 
-/// Writes a value behind a `:` or `-`. `indent` is the column of what it belongs to, `column` where it would begin on
-/// the same line.
+/// Writes a value after a `:` or `-`. `indent` is the column of its key or dash, `column` where the value would begin
+/// on the same line.
 fn write_value(value: &Value, indent: usize, column: usize, text: &mut String) {
     if let Some(line) = one_line(value, WIDTH.saturating_sub(column)) {
         text.push(' ');
@@ -78,11 +78,11 @@ fn write_item(value: &Value, indent: usize, text: &mut String) {
     }
 }
 
-/// The value on one line, where it has such a form that is not longer than `width`.
+/// The value on one line; `None` if that line would be wider than `width`.
 fn one_line(value: &Value, width: usize) -> Option<String> {
     let mut line = String::new();
     match value {
-        // A text without a long form has no other than its line, however long that is.
+        // A text that cannot be a block is written on one line, however long.
         Value::String(text) => {
             let written = scalar_text(text, Context::Block);
             let fits = !text.contains('\n') && !is_wider(&written, width);
@@ -98,7 +98,7 @@ fn is_wider(line: &str, width: usize) -> bool {
 }
 
 fn write_flow(value: &Value, depth: usize, width: usize, line: &mut String) -> Option<()> {
-    // To know early keeps the work in proportion to what is written.
+    // Giving up early keeps the time proportional to the output.
     if is_wider(line, width) {
         return None;
     }
@@ -136,7 +136,7 @@ fn write_flow(value: &Value, depth: usize, width: usize, line: &mut String) -> O
     Some(())
 }
 
-/// Where a scalar stands: in brackets and as a key, fewer characters can stand plain.
+/// Where a scalar is written: inside brackets and as a key, fewer characters can stay unquoted.
 #[derive(Clone, Copy, PartialEq)]
 enum Context {
     Block,
@@ -144,7 +144,7 @@ enum Context {
     Key,
 }
 
-/// A text on one line: plain where YAML reads that back as the same text, else in quotes.
+/// A text on one line: plain if YAML reads that back as the same text, else in quotes.
 fn scalar_text(text: &str, context: Context) -> String {
     if is_plain(text, context) {
         return text.to_owned();
@@ -172,17 +172,17 @@ fn is_plain(text: &str, context: Context) -> bool {
         && !text.contains(" #")
         && (context == Context::Block || !text.contains([':', '#']) || is_url_like(text, context))
         && classify(text) == Plain::Text
-        && !is_other_schemas_word(text)
+        && !is_yaml_1_1_word(text)
 }
 
-/// In brackets a colon is safe where no blank, bracket or comma follows it.
+/// Inside brackets a colon is safe if no blank, bracket or comma follows it.
 fn is_url_like(text: &str, context: Context) -> bool {
     context == Context::Flow && !text.contains([' ', '"', '\'']) && !text.contains('#')
 }
 
-/// Words that YAML 1.1 readers, which editors and other tools still are, take for something else than text; and
-/// what looks like a date or time to them.
-fn is_other_schemas_word(text: &str) -> bool {
+/// Whether a reader of YAML 1.1, such as an editor, would take the text for something else: a boolean, null, a date or
+/// a time.
+fn is_yaml_1_1_word(text: &str) -> bool {
     const WORDS: [&str; 10] = [
         "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~",
     ];
@@ -224,8 +224,8 @@ fn double_quoted(text: &str) -> String {
     quoted
 }
 
-/// Whether a text can stand as a block: literal when it has several lines, folded when it has one. An expression is not
-/// torn apart.
+/// Whether a text can be written as a block: literal if it has several lines, folded if it has one. Expressions are not
+/// split over lines.
 fn has_long_form(text: &str) -> bool {
     let mut lines = text.split('\n');
     let is_several = text.contains('\n');
@@ -239,7 +239,7 @@ fn has_long_form(text: &str) -> bool {
         && (is_several || (text.contains(' ') && !text.contains("  ") && !text.contains("{{")))
 }
 
-/// Writes a text that has a long form behind a `:` or `-`, its lines indented by `indent`.
+/// Writes a text as a block after a `:` or `-`, its lines indented by `indent`.
 fn long_text(long: &str, indent: usize, text: &mut String) {
     if long.contains('\n') {
         text.push_str(" |-\n");

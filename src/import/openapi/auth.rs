@@ -1,4 +1,4 @@
-//! How requests are authenticated: from security schemes to `auth` sections.
+//! Turns security schemes into `auth` sections.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -19,16 +19,16 @@ use crate::words::Name;
 #[derive(Debug)]
 pub struct Schemes<'s> {
     schemes: Vec<(&'s str, Part<'s>)>,
-    /// What operations ask for that do not say so themselves.
+    /// The security requirements of operations that have none themselves.
     global: Option<Part<'s>>,
     service: &'s Name,
     server: &'s Server,
 }
 
-/// Credentials that are sent together: the names of their schemes.
+/// The names of schemes whose credentials are sent together.
 type Requirement = Vec<String>;
 
-/// How well a scheme works without a person who logs in: the better, the smaller. `None` for one that has no form.
+/// The preference among schemes: the smaller, the easier without a person who logs in. `None` if it is not supported.
 fn rank(scheme: &Part<'_>) -> Option<u32> {
     let kind = scheme.text("type")?.to_ascii_lowercase();
     match kind.as_str() {
@@ -79,7 +79,7 @@ impl<'s> Schemes<'s> {
             .map(|(_, part)| part)
     }
 
-    /// What an operation asks for: one of these, where there is any.
+    /// The security requirements of an operation, any one of which is enough; `None` if the document has none.
     fn requirements(&self, operation: &Operation<'s>) -> Option<(Part<'s>, Vec<Requirement>)> {
         let own = operation.part.get("security");
         let security = own
@@ -92,12 +92,12 @@ impl<'s> Schemes<'s> {
         Some((security, requirements))
     }
 
-    /// How much it takes to meet a requirement; `None` when it cannot be met.
+    /// The sum of the ranks of a requirement's schemes; `None` if one is not supported.
     fn cost(&self, requirement: &Requirement) -> Option<u32> {
         requirement.iter().map(|name| rank(self.get(name)?)).sum()
     }
 
-    /// Chooses what most operations take.
+    /// Chooses the credentials that most operations take.
     pub fn choose(&self, operations: &[Operation<'s>], losses: &Losses) -> Auth {
         if self.schemes.is_empty() {
             let message = "the document describes no credential; if the service needs one, add it to service.yaml";
@@ -116,7 +116,7 @@ impl<'s> Schemes<'s> {
             .into_iter()
             .min_by_key(|(names, count)| (Reverse(*count), self.cost(names)))
             .map(|(names, _)| names);
-        // A document that only lists its schemes means one that works.
+        // If a document lists schemes and no operation names one, any supported scheme is taken to work.
         let says_nothing = || {
             operations
                 .iter()
@@ -132,7 +132,7 @@ impl<'s> Schemes<'s> {
         let chosen = asked.or_else(|| if says_nothing() { listed() } else { None });
         for (name, part) in &self.schemes {
             if rank(part).is_none() {
-                let message = format!("the scheme `{name}` has no form here");
+                let message = format!("the scheme `{name}` is not supported");
                 losses.note(What::Auth, &part.pointer, message);
             } else if chosen.is_none() {
                 let message = format!("the scheme `{name}` is not used by any operation");
@@ -145,8 +145,8 @@ impl<'s> Schemes<'s> {
         }
     }
 
-    /// The credentials of an operation that does not take the service's; `None` where it does, or nothing better can
-    /// be sent.
+    /// The credentials of an operation that does not take those of the service; `None` if it does, or if its own are
+    /// not supported.
     pub fn own_auth(
         &self,
         main: &Auth,
@@ -169,10 +169,7 @@ impl<'s> Schemes<'s> {
                     .iter()
                     .map(|names| names.join(" and "))
                     .collect();
-                let message = format!(
-                    "it asks for {}, which has no form here",
-                    wanted.join(", or ")
-                );
+                let message = format!("it needs {}, which is not supported", wanted.join(", or "));
                 losses.note(What::Auth, &security.pointer, message);
                 None
             }
@@ -207,19 +204,19 @@ impl<'s> Schemes<'s> {
     }
 }
 
-/// Whose credentials they are.
+/// What the credentials are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// The service's.
+    /// The whole service.
     Main,
-    /// Those of single operations.
+    /// A single operation.
     Other,
 }
 
 /// Names environment variables for secrets.
 struct Variables<'v> {
     service: &'v Name,
-    /// The scheme, where there are several.
+    /// The scheme, if there are several.
     scheme: Option<&'v str>,
 }
 
@@ -236,12 +233,12 @@ impl Variables<'_> {
     }
 }
 
-/// Credentials, and the places that they fill.
+/// Credentials, and the headers and query parameters that carry them.
 #[derive(Debug, Default)]
 pub struct Auth {
     /// The `auth` section.
     pub section: Option<Value>,
-    /// The names of the schemes that it stands for.
+    /// The names of its schemes.
     schemes: Requirement,
     /// The headers that carry them, in lower case.
     headers: Vec<String>,
@@ -316,7 +313,7 @@ impl Auth {
                     losses.note(
                         What::Auth,
                         &scheme.pointer,
-                        "the login in a browser is not done here; give an access token",
+                        "logging in through a browser is not supported; give an access token",
                     );
                     Some(bearer())
                 }
@@ -325,7 +322,7 @@ impl Auth {
                 losses.note(
                     What::Auth,
                     &scheme.pointer,
-                    "the login of OpenID Connect is not done here; give an access token",
+                    "logging in with OpenID Connect is not supported; give an access token",
                 );
                 Some(bearer())
             }
@@ -370,7 +367,7 @@ fn client_credentials(
         losses.note(
             What::Auth,
             &join(&flow.pointer, "scopes"),
-            "no scope is asked for; add a `scope` where the service wants one",
+            "no scope is requested; add a `scope` if the service needs one",
         );
     }
     Some(json!({

@@ -1,4 +1,4 @@
-//! From an operation to the members of a tool's file.
+//! Turns an operation into the members of a tool's file.
 
 use serde_json::{Map, Value, json};
 
@@ -27,11 +27,11 @@ pub struct Shared<'s> {
     pub graph: &'s Graph,
     /// The service's name.
     pub service: &'s Name,
-    /// Where it stands.
+    /// The server of the service.
     pub server: &'s Server,
-    /// How requests can be authenticated.
+    /// The security schemes of the document.
     pub schemes: &'s Schemes<'s>,
-    /// How most are.
+    /// The credentials of the service, which most operations take.
     pub auth: &'s Auth,
 }
 
@@ -49,10 +49,10 @@ pub struct Draft<'s> {
 }
 
 impl<'s> Shared<'s> {
-    /// Makes a tool of an operation.
+    /// Drafts the tool of an operation.
     ///
     /// # Errors
-    /// Why it cannot be one.
+    /// Why the operation cannot become a tool.
     pub fn draft(
         &self,
         operation: &Operation<'s>,
@@ -64,7 +64,7 @@ impl<'s> Shared<'s> {
         let other = self.schemes.own_auth(self.auth, operation, losses);
         let auth = other.as_ref().unwrap_or(self.auth);
         let mut parameters = parameters::collect(self.spec, &operation.item, part, losses);
-        // What carries the credential is not for the caller to set.
+        // The caller must not set a header or query parameter that carries a credential.
         parameters.retain(|parameter| match parameter.location {
             Location::Header => !auth.owns_header(parameter.wire),
             Location::Query => !auth.owns_query(parameter.wire),
@@ -132,7 +132,7 @@ impl<'s> Shared<'s> {
         })
     }
 
-    /// The members that say what the tool is.
+    /// The members that name and describe the tool.
     fn description(
         &self,
         operation: &Operation<'s>,
@@ -152,7 +152,7 @@ impl<'s> Shared<'s> {
             losses.note(
                 What::Schema,
                 &part.pointer,
-                "nothing says what the operation does",
+                "the document does not describe the operation",
             );
         }
         let mut description = words
@@ -200,7 +200,7 @@ impl<'s> Shared<'s> {
             Pages::Known(paging) => Some(paging),
             Pages::None => None,
             Pages::Unclear => {
-                let message = "it looks like a list with pages; a call gives one of them";
+                let message = "it looks like a list with pages, but it is not clear how they follow each other; a call gives one page";
                 losses.note(What::Paging, &operation.part.pointer, message);
                 None
             }

@@ -1,7 +1,7 @@
 //! Import of OpenAPI 3.0 and 3.1 documents: one service, and one tool per operation.
 //!
-//! Every file that comes out of it was checked as `validate` checks it; an operation whose descriptor does not pass is
-//! skipped, and the report says why.
+//! Every file is checked as `validate` would. An operation whose descriptor does not pass is skipped, and the report
+//! says why.
 
 mod auth;
 mod body;
@@ -45,16 +45,16 @@ use operation::Operation;
 use server::Server;
 use spec::Spec;
 
-/// What to make of a document.
+/// Options of an import.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The service's name; made of the title unless given.
+    /// The service's name; derived from the title if absent.
     pub service: Option<Name>,
-    /// Where the service stands, instead of where the document says.
+    /// The base URL of the service, instead of the document's.
     pub base_url: Option<String>,
     /// Which operations to import.
     pub selection: Selection,
-    /// The names that an earlier import gave, by operation (`GET /pets`).
+    /// The tool names of an earlier import, by operation (`GET /pets`).
     pub known_names: HashMap<String, String>,
 }
 
@@ -64,10 +64,10 @@ pub fn service_name(document: &Value) -> Name {
     names::service(title.unwrap_or_default())
 }
 
-/// Makes descriptors of a document.
+/// Turns a document into descriptors.
 ///
 /// # Errors
-/// When it is no OpenAPI document of version 3, or the service cannot be described.
+/// When it is not an OpenAPI document of version 3, or no valid service can be made from it.
 pub fn import(document: Value, options: &Options) -> Result<Import, ImportError> {
     let name = match &options.service {
         Some(name) => name.clone(),
@@ -84,7 +84,8 @@ pub fn import(document: Value, options: &Options) -> Result<Import, ImportError>
     };
     let all = operations(&spec, &mut report);
     let keys = all.iter().map(Operation::key).collect();
-    // What all tools share does not depend on the selection, so that a later import with another one fits.
+    // The parts that all tools share do not depend on the selection, so that a later import with another selection
+    // fits.
     let losses = Losses::default();
     let server = Server::of(&spec, &name, options.base_url.as_deref(), &all, &losses)?;
     let schemes = Schemes::of(&spec, &name, &server);
@@ -151,7 +152,7 @@ pub fn import(document: Value, options: &Options) -> Result<Import, ImportError>
     })
 }
 
-/// All operations of the document; what can be none is told as skipped.
+/// All operations of the document. Operations that cannot be read are reported as skipped.
 fn operations<'s>(spec: &'s Spec, report: &mut Report) -> Vec<Operation<'s>> {
     let mut operations = Vec::new();
     let paths = spec.root().get("paths");
@@ -188,7 +189,7 @@ fn operations<'s>(spec: &'s Spec, report: &mut Report) -> Vec<Operation<'s>> {
                     });
                     continue;
                 }
-                Some(_) => "it is no object",
+                Some(_) => "it is not an object",
                 None => "TRACE requests are not supported",
             };
             report.skipped.push(Skipped {
@@ -243,7 +244,7 @@ fn name_operations<'s>(
     operations.iter().cloned().zip(names).collect()
 }
 
-/// Where imported files come from: the first line of each.
+/// The document that files come from, named in the first line of each.
 struct Origin {
     title: String,
     version: String,
@@ -269,7 +270,7 @@ impl Origin {
 fn checked_service(text: &str) -> Result<Service, String> {
     let refuse = |findings: Vec<Finding>| {
         format!(
-            "the service has no valid form: {}",
+            "the service would not be valid: {}",
             describe_errors(&findings)
         )
     };
@@ -281,7 +282,7 @@ fn checked_service(text: &str) -> Result<Service, String> {
     }
 }
 
-/// The text of a tool's file, proved.
+/// The text of a tool's file, checked.
 fn tool_text(
     shared: &Shared<'_>,
     operation: &Operation<'_>,
@@ -318,10 +319,10 @@ fn tool_text(
     Ok(write(&draft.members))
 }
 
-/// Every check of `validate`: the tool, and the codes of the warnings.
+/// Runs every check of `validate`; gives the tool and the codes of the warnings.
 ///
 /// # Errors
-/// The mistakes in words.
+/// The messages of the first errors.
 fn check_tool(
     name: &str,
     text: String,
@@ -344,17 +345,17 @@ fn check_tool(
     }
 }
 
-/// Why a warning about an imported tool is meant to be.
+/// The `allow` entry for a warning about an imported tool: the code and the reason.
 fn allow_entry(code: Code) -> (String, Value) {
     let reason = match code {
         Code::UndescribedParam => "The document does not describe it.",
-        Code::UncheckedFormat => "The document has formats of its own.",
-        _ => "The document has it so.",
+        Code::UncheckedFormat => "The document uses its own formats.",
+        _ => "The document says so.",
     };
     (code.name().to_owned(), reason.into())
 }
 
-/// The first mistakes in words.
+/// The messages of the first errors, and how many more there are.
 fn describe_errors(findings: &[Finding]) -> String {
     const MOST: usize = 3;
     let errors: Vec<String> = findings

@@ -1,4 +1,4 @@
-//! Paging: recognised where the document shows it plainly, and left alone where it could be wrong.
+//! Paging: recognised only if the document shows it clearly; a wrong guess would lose pages.
 
 use serde_json::{Map, Value, json};
 
@@ -17,18 +17,18 @@ pub struct QueryParam<'s> {
     pub schema: Option<Part<'s>>,
 }
 
-/// What was found out about an operation's pages.
+/// What the document shows about an operation's pages.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Pages {
-    /// It is no list, or one without pages.
+    /// It is not a list, or a list without pages.
     None,
-    /// It looks like a list with pages, but how they follow each other is not plain.
+    /// It looks like a list with pages, but it is not clear how they follow each other.
     Unclear,
     /// The `paging` section.
     Known(Value),
 }
 
-/// Names of the array in a response that has several.
+/// Names of the array of items, for a response with several arrays.
 const ITEMS: [&str; 11] = [
     "data",
     "items",
@@ -42,7 +42,7 @@ const ITEMS: [&str; 11] = [
     "resources",
     "elements",
 ];
-/// Objects in a response that hold what is said about its pages.
+/// Objects in a response that describe its pages.
 const META: [&str; 14] = [
     "meta",
     "metadata",
@@ -123,7 +123,7 @@ const CURSORS: [(&[&str], &[&str]); 8] = [
         &["next_marker", "nextMarker", "NextMarker"],
     ),
 ];
-/// Params that bound a page.
+/// Params with the size of a page.
 const SIZES: [&str; 17] = [
     "limit",
     "per_page",
@@ -143,7 +143,7 @@ const SIZES: [&str; 17] = [
     "per-page",
     "PageSize",
 ];
-/// Params that number pages.
+/// Params with the number of a page.
 const NUMBERS: [&str; 6] = [
     "page",
     "page_number",
@@ -152,7 +152,7 @@ const NUMBERS: [&str; 6] = [
     "p",
     "Page",
 ];
-/// Params that say how many items to leave out.
+/// Params with the number of items to skip.
 const OFFSETS: [&str; 6] = [
     "offset",
     "skip",
@@ -170,7 +170,7 @@ const MORE: [&str; 5] = [
     "has_next",
 ];
 
-/// Finds out how the pages of an operation follow each other.
+/// Recognises how the pages of an operation follow each other.
 pub fn recognise(spec: &Spec, success: &Success<'_>, query: &[QueryParam<'_>]) -> Pages {
     let Some(schema) = &success.schema else {
         return Pages::None;
@@ -225,7 +225,7 @@ impl MemberPath {
         path
     }
 
-    /// As a JSONPath.
+    /// The path as a JSONPath.
     fn as_jsonpath(&self) -> String {
         let steps = self.0.iter().map(|name| match is_identifier(name) {
             true => format!(".{name}"),
@@ -234,7 +234,7 @@ impl MemberPath {
         format!("${}", steps.collect::<String>())
     }
 
-    /// As an expression.
+    /// The path as an expression.
     fn as_expression(&self) -> String {
         let steps = self.0.iter().map(|name| match is_identifier(name) {
             true => format!(".{name}"),
@@ -251,7 +251,7 @@ struct Body<'s> {
 }
 
 impl<'s> Body<'s> {
-    /// The one array that pages concatenate.
+    /// The array of items, if it is clear which one that is.
     fn items(&self) -> Option<MemberPath> {
         let root = MemberPath::default();
         if self.is_array(&self.schema) {
@@ -299,7 +299,7 @@ impl<'s> Body<'s> {
         }
     }
 
-    /// The properties of an object, with those that `allOf` adds.
+    /// The properties of an object, including those from `allOf`.
     fn members(&self, part: &Part<'s>) -> Vec<(&'s str, Part<'s>)> {
         let mut members = Vec::new();
         self.add_members(part, &mut members, 6);
@@ -318,7 +318,7 @@ impl<'s> Body<'s> {
         }
     }
 
-    /// The first member of one of these names and of the type, at the top or in what is said about pages.
+    /// The first member with one of these names and this type, at the top or in an object that describes the pages.
     fn find_member(&self, names: &[&str], wanted: &str) -> Option<MemberPath> {
         self.find_in(&self.schema, &MemberPath::default(), names, wanted, 3)
     }
@@ -402,7 +402,7 @@ fn link(success: &Success<'_>, spec: &Spec) -> Option<Step> {
         })
 }
 
-/// A cursor that each page gives for the next.
+/// Paging by a cursor: each page has the cursor of the next.
 fn by_cursor(body: &Body<'_>, items: &MemberPath, query: &[QueryParam<'_>]) -> Option<Step> {
     let more = body
         .find_member(&MORE, "boolean")
@@ -422,7 +422,7 @@ fn by_cursor(body: &Body<'_>, items: &MemberPath, query: &[QueryParam<'_>]) -> O
                 ("while".to_owned(), goes_on.into()),
             ]));
         }
-        // The last item is the cursor.
+        // The id of the last item is the cursor.
         if let (Some(more), "after_id" | "starting_after") = (&more, param.wire)
             && body.items_have(items, "id")
         {
@@ -437,7 +437,7 @@ fn by_cursor(body: &Body<'_>, items: &MemberPath, query: &[QueryParam<'_>]) -> O
     None
 }
 
-/// The URL of the next page.
+/// Paging by the URL of the next page.
 fn by_url(body: &Body<'_>) -> Option<Step> {
     const URLS: [&str; 6] = [
         "@odata.nextLink",
@@ -453,7 +453,7 @@ fn by_url(body: &Body<'_>) -> Option<Step> {
     if let Some(path) = body.find_member(&URLS, "string") {
         return Some(url(path));
     }
-    // `next` is a URL where it says so, or stands beside `previous`, or among links.
+    // `next` is a URL if its format says so, if `previous` is beside it, or if it is among links.
     let path = body.find_member(&["next"], "string")?;
     let holder: Part<'_> =
         path.0[..path.0.len() - 1]
@@ -476,7 +476,7 @@ fn by_url(body: &Body<'_>) -> Option<Step> {
     (is_uri || has_other && among_links).then(|| url(path))
 }
 
-/// Numbered pages; the walk ends with a page that has no items.
+/// Paging by page number; the walk ends with a page that has no items.
 fn by_number(
     spec: &Spec,
     items: &MemberPath,
@@ -487,7 +487,7 @@ fn by_number(
     let page = query
         .iter()
         .find(|param| NUMBERS.contains(&param.wire) && is_type(spec, param, "integer"))?;
-    // Where pages are counted from must be said: a wrong guess would leave out a page, or give one twice.
+    // The document must say whether pages count from 0 or 1: a wrong guess would skip a page or repeat one.
     let schema = spec.resolve(page.schema.as_ref()?).ok()?;
     let first = ["default", "minimum"]
         .iter()
@@ -501,7 +501,7 @@ fn by_number(
     ]))
 }
 
-/// A number of items to leave out; the walk ends with a page that has none.
+/// Paging by offset; the walk ends with a page that has no items.
 fn by_offset(
     spec: &Spec,
     items: &MemberPath,

@@ -1,4 +1,4 @@
-//! Where the service and its operations stand.
+//! The servers of the service and of its operations.
 
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -13,25 +13,25 @@ use crate::template::is_identifier;
 use crate::words::Name;
 use crate::words::scalar_text;
 
-/// Where the service stands.
+/// The server of the service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Server {
     /// The `base_url` section.
     pub base_url: Value,
     /// The settings that it uses.
     pub settings: Map<String, Value>,
-    /// The base URL, when it has no settings.
+    /// The base URL, if it has no settings.
     pub literal: Option<Url>,
-    /// What stands between the base URL and the path of an operation that has no server of its own.
+    /// The path between the base URL and the path of an operation without its own server.
     home: String,
 }
 
 impl Server {
-    /// The first server with an origin that can be used; `given` instead of all of them. Where some of the operations
-    /// have servers of their own at the same origin, the base URL is what all have in common.
+    /// The server `given` by the caller, else the first usable one of the document. If operations have their own
+    /// servers at the same origin, the base URL is the path that all have in common.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no server.
     pub fn of(
         spec: &Spec,
         service: &Name,
@@ -83,7 +83,7 @@ impl Server {
             service,
             losses,
         };
-        // The scheme and the port are never settings.
+        // The scheme and the port never become settings.
         let (scheme, rest) = match url.split_once("//") {
             Some((scheme, rest)) => (variables.with_defaults(scheme.trim_end_matches(':')), rest),
             None => ("https".to_owned(), url),
@@ -102,11 +102,11 @@ impl Server {
         };
         if !url.contains('{') {
             let url = with_https(format!("{lead}{host}{port}{path}"), server, losses);
-            let url = normalized(url, server, losses);
+            let url = normalised(url, server, losses);
             return Ok(Server::fixed(url.trim_end_matches('/').to_owned()));
         }
-        // A value may be a label of a host whose domain is written out. Anything else makes the whole origin the
-        // user's to choose.
+        // A setting may be a label of the host if the domain is fixed. Otherwise the user could choose any host, so the
+        // whole base URL becomes one setting.
         let is_label = |name: &str| !variables.default_of(name).contains(['.', ':', '/']);
         let domain = host.rsplit('}').next().unwrap_or_default();
         let has_domain = domain.matches('.').count() >= 2 || !host.contains('{');
@@ -116,9 +116,9 @@ impl Server {
                 variables.with_defaults(host),
                 variables.with_defaults(path)
             );
-            let url = normalized(with_https(url, server, losses), server, losses);
+            let url = normalised(with_https(url, server, losses), server, losses);
             let setting = json!({
-                "description": "Where the service stands.",
+                "description": "The base URL of the service.",
                 "default": url.trim_end_matches('/'),
                 "env": variable_name(service, "url"),
             });
@@ -143,16 +143,14 @@ impl Server {
     /// Where an operation stands.
     ///
     /// # Errors
-    /// When it has a server of its own that is none of the service's.
+    /// When its own server is on another domain than the service's.
     pub fn base_of(&self, operation: &Operation<'_>) -> Result<OperationBase, String> {
-        let shown = self
-            .base_url
-            .as_str()
-            .unwrap_or("a place that users choose");
+        let shown = self.base_url.as_str().unwrap_or("a URL that users choose");
         let Some(written) = own_server(operation) else {
             return Ok(OperationBase::Below(self.home.clone()));
         };
-        let elsewhere = || format!("it stands at {written}, and the service at {shown}");
+        let elsewhere =
+            || format!("its server is {written}, but the server of the service is {shown}");
         let Some(base) = &self.literal else {
             return match Some(written) == self.base_url.as_str() {
                 true => Ok(OperationBase::Below(String::new())),
@@ -181,13 +179,13 @@ impl Server {
 /// Where an operation stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperationBase {
-    /// Below the service's base URL, with this between it and the operation's path.
+    /// Below the service's base URL. The text is the path between the base URL and the operation's path.
     Below(String),
-    /// At another base URL of the same domain, such as one for uploads.
+    /// At its own base URL on the same domain, such as one for uploads.
     Own(String),
 }
 
-/// Whether two hosts are of one domain, so that a credential for one is known at the other.
+/// Whether two hosts belong to one domain, so that the credentials of one may be sent to the other.
 fn is_related(one: &Url, other: &Url) -> bool {
     let labels = |url: &Url| -> Vec<String> {
         let host = url.domain().unwrap_or_default();
@@ -195,7 +193,7 @@ fn is_related(one: &Url, other: &Url) -> bool {
     };
     let (one, other) = (labels(one), labels(other));
     let common = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
-    // Below a country, a domain has three labels where the second is short: example.co.uk.
+    // Below a country's domain, three labels are needed if the second is short: example.co.uk.
     let needed = match one.as_slice() {
         [country, second, ..] if country.len() == 2 && second.len() <= 3 => 3,
         _ => 2,
@@ -203,7 +201,7 @@ fn is_related(one: &Url, other: &Url) -> bool {
     common >= needed
 }
 
-/// The document's server: the first with https, else the first with an origin at all.
+/// The document's server: the first with https, else the first that names a host.
 fn choose_server<'s>(spec: &'s Spec, losses: &Losses) -> Result<Part<'s>, ImportError> {
     let servers: Vec<Part<'s>> = spec
         .root()
@@ -247,7 +245,7 @@ fn own_server<'s>(operation: &Operation<'s>) -> Option<&'s str> {
         .map(str::trim)
 }
 
-/// The same as a URL, with https where the service would be called so too.
+/// The own server as a URL; http becomes https if the service has https.
 fn own_url(operation: &Operation<'_>, base: &Url) -> Option<Result<Url, url::ParseError>> {
     let written = own_server(operation)?;
     if written.contains('{') {
@@ -260,7 +258,7 @@ fn own_url(operation: &Operation<'_>, base: &Url) -> Option<Result<Url, url::Par
     Some(base.join(&secured))
 }
 
-/// The whole segments that two paths begin with.
+/// The leading segments that two paths share.
 fn common_segments(one: &str, other: &str) -> String {
     one.split('/')
         .zip(other.split('/'))
@@ -277,7 +275,7 @@ fn variable_names(text: &str) -> impl Iterator<Item = &str> {
         .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
-/// Plain http is only for this machine; for others there is hardly one left without https.
+/// Replaces http by https, except on this machine: nearly every service has https.
 pub fn with_https(url: String, part: &Part<'_>, losses: &Losses) -> String {
     let Some(rest) = url.strip_prefix("http://") else {
         return url;
@@ -294,8 +292,8 @@ pub fn with_https(url: String, part: &Part<'_>, losses: &Losses) -> String {
     format!("https://{rest}")
 }
 
-/// The URL as parsers read it, which is how a descriptor must write it.
-fn normalized(url: String, part: &Part<'_>, losses: &Losses) -> String {
+/// The URL as URL parsers write it, because a descriptor must write it so.
+fn normalised(url: String, part: &Part<'_>, losses: &Losses) -> String {
     let Ok(read) = Url::parse(&url) else {
         return url;
     };
@@ -331,7 +329,7 @@ impl<'s> Variables<'_, 's> {
             .unwrap_or_default()
     }
 
-    /// A part of the URL with the defaults in it.
+    /// A part of the URL, with each variable replaced by its default.
     fn with_defaults(&self, text: &str) -> String {
         let mut filled = text.to_owned();
         for name in variable_names(text) {
@@ -340,8 +338,8 @@ impl<'s> Variables<'_, 's> {
         filled
     }
 
-    /// A part of the URL with a setting for each variable. One that is several segments, or may be none, stays at its
-    /// default.
+    /// A part of the URL, with each variable replaced by a setting. A variable that is empty or several segments by
+    /// default is replaced by its default.
     fn with_settings(
         &self,
         text: &str,
@@ -399,7 +397,7 @@ impl<'s> Variables<'_, 's> {
             .collect();
         let fits = regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(&default));
         let pattern = match options.is_empty() {
-            // A part of a path may have other characters, but never begins another part.
+            // A part of a path may have other characters, but none that ends the segment.
             true if !fits && !default.is_empty() => "^[^/?#]+$".to_owned(),
             true => pattern.to_owned(),
             false => format!("^({})$", options.join("|")),

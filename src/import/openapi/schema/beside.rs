@@ -1,4 +1,4 @@
-//! What is said beside a reference or a lone `allOf`, and how it is joined with the schema.
+//! Joins a schema with the keywords beside its `$ref` or beside a lone `allOf`.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use crate::import::report::What;
 use crate::source::join;
 
 impl<'a> Schemas<'a, '_> {
-    /// What stands beside a reference: words about it, and in 3.1 further rules.
+    /// Adds the keywords beside a reference: words about it and, since 3.1, further rules.
     pub(super) fn with_siblings(&mut self, written: Value, schema: &Part<'a>) -> Value {
         let Some(members) = schema.value.as_object().filter(|members| members.len() > 1) else {
             return written;
@@ -28,7 +28,7 @@ impl<'a> Schemas<'a, '_> {
         self.join_siblings(written, beside, schema)
     }
 
-    /// A schema and what is said beside it. A value that is said there must fit both.
+    /// Joins a schema with the keywords beside it. A default or example there must fit both.
     pub(super) fn join_siblings(
         &self,
         whole: Value,
@@ -86,7 +86,7 @@ pub(super) fn is_annotation(keyword: &str) -> bool {
     ANNOTATIONS.contains(&keyword) || keyword.starts_with("x-")
 }
 
-/// The one schema of an `allOf` with no other.
+/// The schema of an `allOf` that has only one.
 pub(super) fn lone_all_of<'a>(schema: &Part<'a>) -> Option<Part<'a>> {
     let list = schema.get("allOf")?;
     let mut items = list.items();
@@ -94,7 +94,7 @@ pub(super) fn lone_all_of<'a>(schema: &Part<'a>) -> Option<Part<'a>> {
     items.next().is_none().then_some(only)
 }
 
-/// What is said beside a schema goes before what the schema says itself; rules of both hold.
+/// Words beside a schema replace its own words; rules are added to its own rules.
 fn overlay(whole: Value, beside: Map<String, Value>) -> Value {
     let mut members = match whole {
         Value::Object(members) => members,
@@ -130,7 +130,7 @@ pub(super) fn or_null(schema: Value) -> Value {
     let Value::Object(mut members) = schema else {
         return schema;
     };
-    // What is said of the value is said of both forms.
+    // Words about the value are about both alternatives, so they move to the top.
     let words: Vec<(String, Value)> = ["deprecated", "default", "examples", "description"]
         .iter()
         .filter_map(|key| Some(((*key).to_owned(), members.shift_remove(*key)?)))
@@ -143,7 +143,7 @@ pub(super) fn or_null(schema: Value) -> Value {
     Value::Object(either)
 }
 
-/// Whether a schema refers to another one that is not part of it.
+/// Whether a schema has a reference.
 pub(super) fn refers(converted: &Map<String, Value>) -> bool {
     converted.contains_key("$ref")
         || converted.values().any(|value| match value {

@@ -24,7 +24,7 @@ impl<'a> Schemas<'a, '_> {
         };
         match keyword {
             "format" => match value.as_str()? {
-                // They say how a number is stored or a text is shown, and are no rules for either.
+                // They say how a number is stored or a text is shown, and restrict neither.
                 "int32" | "int64" | "float" | "double" | "password" | "binary" | "byte" => None,
                 format => Some(format.into()),
             },
@@ -34,7 +34,7 @@ impl<'a> Schemas<'a, '_> {
                 match regex::Regex::new(pattern) {
                     Ok(_) => Some(pattern.into()),
                     Err(_) => refuse(
-                        "the pattern uses what is not supported here, such as look-around; it is not checked",
+                        "the pattern uses something that is not supported, such as look-around; it is not checked",
                     ),
                 }
             }
@@ -48,31 +48,31 @@ impl<'a> Schemas<'a, '_> {
                     }
                     Some(distinct.into())
                 }
-                _ => refuse("an enumeration without values allows nothing; it is left out"),
+                _ => refuse("an `enum` without values allows nothing; it is left out"),
             },
             "const" => Some(value.clone()),
             "minimum" | "maximum" => match value {
                 Value::Number(_) => Some(value.clone()),
-                _ => refuse("this is no number; it is not checked"),
+                _ => refuse("this is not a number; it is not checked"),
             },
             "multipleOf" => match value.as_f64() {
                 Some(number) if number > 0.0 => Some(value.clone()),
-                _ => refuse("this is no number greater than 0; it is not checked"),
+                _ => refuse("this is not a number greater than 0; it is not checked"),
             },
             "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties"
             | "maxProperties" | "minContains" | "maxContains" => match value.as_f64() {
                 Some(number) if number >= 0.0 && number.fract() == 0.0 && number < 1e15 => {
                     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
                     let whole = number as u64;
-                    // A lower bound of nothing is none.
+                    // A lower bound of 0 restricts nothing.
                     (whole > 0 || !keyword.starts_with("min")).then(|| whole.into())
                 }
-                _ => refuse("this is no whole number; it is not checked"),
+                _ => refuse("this is not a whole number of 0 or more; it is not checked"),
             },
             "uniqueItems" | "deprecated" => value.as_bool().filter(|flag| *flag).map(Value::from),
             "items" => match value {
                 Value::Array(_) => {
-                    refuse("a list of schemas is not supported here; it is left out")
+                    refuse("a list of schemas is not supported in `items`; it is left out")
                 }
                 _ => Some(self.convert(&part?, depth + 1)),
             },
@@ -119,7 +119,7 @@ impl<'a> Schemas<'a, '_> {
                 self.losses.note(
                     What::Schema,
                     &property.pointer,
-                    "the pattern uses what is not supported here; the rule is left out",
+                    "the pattern uses something that is not supported; the rule is left out",
                 );
                 continue;
             }

@@ -1,7 +1,7 @@
-//! Schemas: from OpenAPI's to JSON Schema 2020-12, for what goes into a request.
+//! Converts the schemas of OpenAPI to JSON Schema 2020-12, for params and bodies.
 //!
-//! References are written out where that is small or happens once; what is shared, large or refers to itself becomes
-//! a `$defs` entry of the tool's params. Whatever the engine would refuse is left out and told.
+//! A reference is written out if its target is small or used once. A target that is large and shared, or refers to
+//! itself, becomes a `$defs` entry of the tool's params. What the engine would refuse is left out and reported.
 
 mod beside;
 mod keyword;
@@ -22,14 +22,14 @@ use super::spec::{Part, Spec};
 use super::text;
 use crate::import::report::{Losses, What};
 
-/// Values up to which a schema is written out wherever something refers to it.
+/// A schema of at most so many values is written out at every reference to it.
 const SMALL: usize = 24;
-/// Schemas inside schemas up to which they are written in place; what is deeper becomes a `$defs` entry.
+/// The deepest nesting of schemas written in place; deeper ones become `$defs` entries.
 const MOST_DEPTH: usize = 16;
-/// Schemas in one operation up to which all are converted. Some documents tie everything to everything, and nobody
-/// gives such arguments; what is nearest to the param is the most useful.
+/// The most schemas that are converted for one operation. In some documents every schema leads to all others; the ones
+/// nearest to the param are the most useful.
 const MOST_SCHEMAS: usize = 3000;
-/// References that are looked at to count how often each schema is used.
+/// The most references that are followed to count how often each schema is used.
 const MOST_REFERENCES: usize = 20_000;
 
 /// Converts the schemas of one operation.
@@ -42,14 +42,14 @@ pub struct Schemas<'a, 'l> {
     uses: HashMap<String, usize>,
     /// The names under `$defs`, by pointer.
     names: IndexMap<String, String>,
-    /// Pointers whose definitions are still to be converted.
+    /// Pointers of definitions that are not converted yet.
     queue: VecDeque<String>,
-    /// Schemas that were converted.
+    /// How many schemas were converted.
     count: usize,
 }
 
 impl<'a, 'l> Schemas<'a, 'l> {
-    /// Starts for an operation that uses the schemas `roots`.
+    /// A converter for an operation that uses the schemas `roots`.
     pub fn new(
         spec: &'a Spec,
         graph: &'a Graph,
@@ -87,8 +87,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
         }
     }
 
-    /// The schema of a param: written out at its top so that its type can be seen, unless it is an object that others
-    /// share.
+    /// The schema of a param. Its top level is written out so that its type can be seen, unless it is a shared object.
     pub fn param(&mut self, schema: &Part<'a>) -> Map<String, Value> {
         if let Some(reference) = schema.reference()
             && let Some(target) = self.target_of(reference, schema)
@@ -109,9 +108,9 @@ impl<'a, 'l> Schemas<'a, 'l> {
         }
     }
 
-    /// Whether what is referred to is written in place.
+    /// Whether the target of a reference is written in place.
     fn is_inline(&self, target: &Part<'_>, depth: usize) -> bool {
-        // What was not counted is used often.
+        // A schema that was not counted is taken to be used often.
         let uses = self.uses.get(&target.pointer).copied();
         depth <= MOST_DEPTH
             && match self.graph.size(&target.pointer) {
@@ -182,7 +181,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
         }
     }
 
-    /// The schema itself, or what it refers to, in place.
+    /// The schema, or the target of its reference, written in place.
     fn written_out(&mut self, schema: &Part<'a>, depth: usize, longest: usize) -> Value {
         match (schema.value, schema.reference()) {
             (Value::Bool(allows), _) => Value::Bool(*allows),
@@ -198,19 +197,19 @@ impl<'a, 'l> Schemas<'a, 'l> {
                 self.losses.note(
                     What::Schema,
                     &schema.pointer,
-                    "this is no schema; any value is allowed there",
+                    "this is not a schema; any value is allowed there",
                 );
                 json!({})
             }
         }
     }
 
-    /// In place of what is too deep in too large a schema.
+    /// A schema that allows anything, in place of one that is too deep in too large a schema.
     fn left_open(&self) -> Value {
         self.losses.note(
             What::Schema,
             "",
-            "a schema is very large; what is deepest in it is not checked",
+            "a schema is very large; its deepest parts are not checked",
         );
         json!({})
     }

@@ -20,7 +20,7 @@ impl<'a> Schemas<'a, '_> {
         depth: usize,
         longest: usize,
     ) -> Value {
-        // A lone `allOf` is how 3.0 says something about a reference.
+        // OpenAPI 3.0 wraps a reference in a lone `allOf` to describe it.
         if members.contains_key("allOf")
             && let Some(only) = lone_all_of(schema)
             && members
@@ -84,7 +84,7 @@ impl<'a> Schemas<'a, '_> {
         }
     }
 
-    /// The types by 2020-12, with null where 3.0 says `nullable`.
+    /// The types as in 2020-12, with null for 3.0's `nullable`.
     fn types(&self, schema: &Part<'_>, members: &Map<String, Value>) -> Vec<Value> {
         const TYPES: [&str; 7] = [
             "string", "integer", "number", "boolean", "array", "object", "null",
@@ -97,14 +97,14 @@ impl<'a> Schemas<'a, '_> {
         let mut types: Vec<Value> = Vec::new();
         for name in named {
             let name = match name.as_str() {
-                // Swagger 2.0's uploads, still found in documents of version 3.
+                // The upload type of Swagger 2.0, still found in documents of version 3.
                 Some("file") => "string",
                 Some(name) if TYPES.contains(&name) => name,
                 _ => {
                     self.losses.note(
                         What::Schema,
                         &join(&schema.pointer, "type"),
-                        format!("{name} is no type; any is allowed there"),
+                        format!("{name} is not a type; any type is allowed there"),
                     );
                     return Vec::new();
                 }
@@ -120,7 +120,7 @@ impl<'a> Schemas<'a, '_> {
         types
     }
 
-    /// In 3.0 `exclusiveMinimum: true` makes a bound of `minimum`.
+    /// In 3.0 `exclusiveMinimum: true` makes `minimum` an exclusive bound.
     fn convert_exclusive_bounds(
         &self,
         members: &Map<String, Value>,
@@ -145,7 +145,7 @@ impl<'a> Schemas<'a, '_> {
     }
 
     fn report_unknown(&self, schema: &Part<'_>, members: &Map<String, Value>) {
-        // Words of OpenAPI that are no rules, and names that references are followed by.
+        // Keywords that are no rules about a value, so that nothing is lost without them.
         const KNOWN: [&str; 14] = [
             "$anchor",
             "$comment",
@@ -177,8 +177,8 @@ impl<'a> Schemas<'a, '_> {
     }
 }
 
-/// An enumeration whose values are written as another type than the schema's: YAML makes numbers of unquoted
-/// versions, and null is often meant and not listed.
+/// Fits the values of `enum` to the schema's type: YAML reads an unquoted version such as 1.0 as a number, and a
+/// nullable `enum` often does not list null.
 fn fit_enum(converted: &mut Map<String, Value>) {
     let types: Vec<String> = match converted.get("type") {
         Some(Value::String(name)) => vec![name.clone()],

@@ -43,7 +43,7 @@ pub(super) const ORDER: [&str; 37] = [
     "oneOf",
 ];
 
-/// What is written behind the other keywords: words about the value, then its parts.
+/// The keywords that come last: words about the value, then nested schemas.
 const LAST: [&str; 18] = [
     "default",
     "examples",

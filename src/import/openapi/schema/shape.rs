@@ -7,7 +7,7 @@ use crate::import::openapi::spec::{Part, Spec};
 /// What values a schema allows, as far as it matters for how they are written in a URL or form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shape {
-    /// Texts, numbers and booleans; also when nothing is said.
+    /// Texts, numbers and booleans.
     pub scalar: bool,
     /// Lists.
     pub array: bool,
@@ -15,7 +15,7 @@ pub struct Shape {
     pub object: bool,
     /// Lists or objects with lists or objects inside.
     pub nested: bool,
-    /// Lists that hold objects or lists, at whatever depth.
+    /// Lists that hold objects or lists, at any depth.
     pub list_of_parts: bool,
 }
 

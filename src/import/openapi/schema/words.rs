@@ -10,7 +10,7 @@ use crate::import::openapi::text;
 use crate::import::report::What;
 use crate::source::join;
 
-/// Schemas behind which less is said about each.
+/// When more schemas than this were converted, descriptions become shorter.
 const LARGE: usize = 400;
 /// Most examples of a param.
 const MOST_EXAMPLES: usize = 3;
@@ -24,7 +24,7 @@ impl Schemas<'_, '_> {
         longest: usize,
         converted: &mut Map<String, Value>,
     ) {
-        // The larger the whole, the fewer words about each of its parts.
+        // The more schemas there are, the fewer words about each.
         let longest = match self.count {
             _ if longest > text::NESTED => longest,
             count if count <= LARGE => longest,
@@ -44,7 +44,7 @@ impl Schemas<'_, '_> {
         }
     }
 
-    /// The default and the examples, where they fit the schema.
+    /// Adds the default and the examples that fit the schema.
     pub(super) fn add_default_and_examples(
         &self,
         schema: &Part<'_>,
@@ -57,11 +57,11 @@ impl Schemas<'_, '_> {
         if default.is_none() && single.is_none() && several.is_none() {
             return;
         }
-        // In a large whole they help nobody, and each of them has to be checked.
+        // Checking each of them takes time, and in so large a schema nobody reads them.
         if self.count > LARGE {
             return;
         }
-        // Beside a reference there is nothing yet to check a value against.
+        // With a reference, the schema is not complete here, so a value cannot be checked against it.
         let validator = match members.contains_key("allOf") || refers(converted) {
             true => None,
             false => crate::params::compile(&Value::Object(converted.clone())).ok(),
