@@ -118,7 +118,7 @@ impl Note {
         let page = self.page;
         match &self.stopped {
             Stopped::RepeatedCursor => Some(Error::Response(format!(
-                "page {page} gives a cursor that was given before, and following it would walk in a circle"
+                "page {page} gives a cursor that was given before, and following it would never end"
             ))),
             Stopped::MissingCursor => Some(Error::Response(format!(
                 "page {page} says that more pages remain, but gives no cursor"
@@ -202,7 +202,7 @@ impl fmt::Display for Note {
             }
             Stopped::Unclear(error) => write!(
                 f,
-                "this is one page, and it cannot be told whether more remain: {error}"
+                "this is one page, and it is not known whether more remain: {error}"
             ),
             Stopped::MaxPages(cap) => {
                 let next = next("; the next one is at ");

@@ -325,7 +325,7 @@ impl Pages {
         };
         let refused = |reason: String| {
             let error = Error::Response(format!(
-                "page {} gives what cannot lead to the next one: {reason}",
+                "page {} gives values that cannot lead to the next one: {reason}",
                 self.count
             ));
             self.run.masked(error)

@@ -76,7 +76,7 @@ fn syntax_error(text: &str, error: JsonPathError) -> SyntaxError {
             "only a literal, a singular query or the value of a function can be compared".to_owned()
         }
         Some(first) if is_name_first(first) => format!(
-            "unexpected {first:?}; a name stands behind a dot, or in brackets and quotes, and a string in quotes"
+            "unexpected {first:?}; a name needs a dot before it, or brackets and quotes, and a string needs quotes"
         ),
         Some('.') => "one dot too many".to_owned(),
         Some('-' | '0'..='9') if text[..offset].ends_with(['[', ',', ':', ' ']) => {
@@ -247,7 +247,7 @@ impl Scan<'_> {
             return self.refuse(index, message);
         }
         if start + text.len() < self.tokens[index + 1].start {
-            let message = "no blank may stand between a function's name and its parenthesis";
+            let message = "no blank is allowed between a function's name and its parenthesis";
             return Err(SyntaxError::at(start + text.len(), message));
         }
         if matches!(text, "count" | "value") && !matches!(self.text(index + 2), "$" | "@" | "") {
@@ -310,7 +310,7 @@ impl Scan<'_> {
         match blank {
             Some(offset) if self.is_compared(index, at) => Err(SyntaxError::at(
                 offset,
-                "no blank may stand inside the brackets of a query that is compared",
+                "a query in a comparison allows no blanks inside its brackets",
             )),
             _ => Ok(()),
         }

@@ -61,7 +61,7 @@ impl Decoder {
         }
         if layers.len() > MOST_LAYERS {
             return Err(SendError::Response(format!(
-                "the body has {} content-encodings; more than {MOST_LAYERS} are not undone",
+                "the body has {} content-encodings; more than {MOST_LAYERS} are not decoded",
                 layers.len()
             )));
         }

@@ -468,7 +468,7 @@ async fn follow(
         };
         let target = redirect::target(&location, &url, client.base())?;
         if !request.follows_redirects {
-            let refusal = "the service redirects a request that is meant for one place alone; it is not followed";
+            let refusal = "the service redirects a request that is valid for one URL only; it is not followed";
             return Err(SendError::Policy(refusal.to_owned()).into());
         }
         url = target;

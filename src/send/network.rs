@@ -48,7 +48,7 @@ pub enum ClientError {
 pub(super) enum WrongAddress {
     /// An address that is not public.
     #[error(
-        "{host} resolves to {address}, {what}; set `allow_private_network: true` in the service if it really stands there"
+        "{host} resolves to {address}, {what}; set `allow_private_network: true` in the service if it really is there"
     )]
     Special {
         host: String,

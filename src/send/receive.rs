@@ -83,7 +83,7 @@ impl Receiver<'_> {
     fn refuse_part(&self, status: u16) -> Result<(), SendError> {
         match status == PARTIAL && !self.request.asks_for_range() {
             true => Err(SendError::Response(
-                "it is a part of the answer (206), and nobody asked for a part".to_owned(),
+                "it is a partial response (206), which was not requested".to_owned(),
             )),
             false => Ok(()),
         }
@@ -145,7 +145,7 @@ fn refuse_transfer_coding(headers: &HeaderMap) -> Result<(), SendError> {
         let value = String::from_utf8_lossy(value.as_bytes());
         if !value.trim().eq_ignore_ascii_case("chunked") {
             return Err(SendError::Response(format!(
-                "the body has the transfer-encoding {value:?}, which nobody asked for"
+                "the body has the transfer-encoding {value:?}, which was not requested"
             )));
         }
     }

@@ -1,5 +1,5 @@
-//! `toolrun import openapi`: what it writes, what it tells, how a later import keeps what was changed by hand, and the
-//! requests that imported tools make.
+//! `toolrun import openapi`: the files it writes, its report, how a later import keeps changes by hand, and the
+//! requests of imported tools.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ fn import(workspace: &Workspace, service: &str, arguments: &[&str]) -> Output {
     workspace.run(&words)
 }
 
-/// A folder with what was imported of a document.
+/// A folder with the files imported from a document.
 fn imported(text: &str, service: &str) -> Workspace {
     let workspace = with_document(text);
     import(&workspace, service, &[]).expect(0);
@@ -683,7 +683,7 @@ fn the_report_says_what_was_lost_and_where() {
         };
         assert!(lost.iter().any(|loss| is_it(&loss)), "{pointer}: {message}");
     }
-    // Every place is one of the document.
+    // Every place in the report exists in the document.
     let document: Value = serde_yaml::from_str(SHOP).unwrap();
     for loss in lost {
         let pointer = loss["pointer"].as_str().unwrap();

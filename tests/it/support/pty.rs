@@ -31,11 +31,11 @@ pub fn on_terminal(command: &mut Command) -> (i32, Vec<u8>) {
         .stderr(Stdio::from(copy))
         .spawn()
         .expect("the program starts");
-    // Our copies of its end would keep the terminal open.
+    // Our copies of the terminal's end would keep it open.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
     let mut ours = File::from(ours);
-    // Linux tells the end as an error.
+    // Linux reports the end of the terminal as an error.
     while let Ok(count) = ours.read(&mut part) {
         if count == 0 {
             break;
