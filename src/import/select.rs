@@ -82,7 +82,7 @@ impl Selector {
     }
 
     /// Whether the selector matches the operation.
-    pub fn matches(&self, operation: &Aspects<'_>) -> bool {
+    pub(crate) fn matches(&self, operation: &Aspects<'_>) -> bool {
         match self.aspect {
             Aspect::Tag => operation.tags.iter().any(|tag| self.glob.matches(tag)),
             Aspect::Path => self.glob.matches(operation.path),
@@ -103,13 +103,13 @@ pub struct Selection {
 
 impl Selection {
     /// Whether the operation is to be imported.
-    pub fn selects(&self, operation: &Aspects<'_>) -> bool {
+    pub(crate) fn selects(&self, operation: &Aspects<'_>) -> bool {
         let any = |list: &[Selector]| list.iter().any(|selector| selector.matches(operation));
         (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
     }
 
     /// The selectors that match no operation, probably because of a typing mistake.
-    pub fn unmatched<'s>(&'s self, operations: &[Aspects<'_>]) -> Vec<&'s str> {
+    pub(crate) fn unmatched<'s>(&'s self, operations: &[Aspects<'_>]) -> Vec<&'s str> {
         let is_unmatched =
             |selector: &&Selector| !operations.iter().any(|one| selector.matches(one));
         let all = self.include.iter().chain(&self.exclude);

@@ -143,7 +143,7 @@ impl<'t, 'b> Text<'t, 'b> {
     }
 }
 
-impl<'t> Node for Text<'t, '_> {
+impl Node for Text<'_, '_> {
     type Error = String;
 
     fn kind(self) -> Kind {

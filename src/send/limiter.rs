@@ -31,7 +31,7 @@ pub enum Turn {
 }
 
 /// A future turn. The error says why there is none.
-pub type Asking<'l> = Pin<Box<dyn Future<Output = Result<Turn, String>> + Send + 'l>>;
+pub type TurnFuture<'l> = Pin<Box<dyn Future<Output = Result<Turn, String>> + Send + 'l>>;
 
 /// Decides when a request may be sent. The engine's own limiter counts for one process. You can replace it by one that
 /// several machines share.
@@ -40,7 +40,7 @@ pub trait Limiter: Send + Sync {
     ///
     /// # Errors
     /// When the limiter does not know whether one is free. Then nothing is sent.
-    fn take<'l>(&'l self, budget: &'l Budget) -> Asking<'l>;
+    fn take<'l>(&'l self, budget: &'l Budget) -> TurnFuture<'l>;
 }
 
 /// Counts in memory by the generic cell rate algorithm (ITU-T I.371), which stores one time for each budget.
@@ -76,7 +76,7 @@ impl LocalLimiter {
 }
 
 impl Limiter for LocalLimiter {
-    fn take<'l>(&'l self, budget: &'l Budget) -> Asking<'l> {
+    fn take<'l>(&'l self, budget: &'l Budget) -> TurnFuture<'l> {
         Box::pin(std::future::ready(Ok(self.take_at(budget, Instant::now()))))
     }
 }

@@ -39,13 +39,18 @@ mod reports;
 mod responses;
 mod rows;
 mod sandbox;
+mod sandbox_alone;
 mod sandbox_tools;
 mod sandbox_writes;
 mod schema_agreement;
 mod schemas;
+#[cfg(unix)]
+mod screens;
 mod send;
 mod services;
 mod streams;
+#[cfg(unix)]
+mod tables;
 mod terminal;
 mod trust;
 mod walk;
