@@ -348,7 +348,7 @@ fn ends(kind: Kind) -> Vec<End> {
         code: 9,
         rows: 6,
         stopped: Some("repeated_cursor"),
-        words: &["in a circle", "incomplete"],
+        words: &["would never end", "incomplete"],
         ..End::new("a cursor that was given before", leads(kind.way(2)))
     });
     for (name, cursor) in [
