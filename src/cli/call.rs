@@ -17,7 +17,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::interrupt::{cancel, next_signal_ends, unless_interrupted};
-use super::output::{Format, Printer};
+use super::output::{Format, Printer, View};
 use super::terminal::{self, Progress, line, say};
 use super::{Done, Failure, arguments, exit, note, trust};
 
@@ -41,6 +41,8 @@ pub struct Call {
     /// How to print the output; a table on a terminal and JSON in a pipe unless given
     #[arg(long, short, value_enum, value_name = "FORMAT")]
     output: Option<Format>,
+    #[command(flatten)]
+    view: View,
     /// Print what would be sent, with secrets masked, and send nothing
     #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "http")]
     dry_run: Option<DryRun>,
@@ -116,6 +118,8 @@ impl Call {
             catalog = catalog.with_trusted_folder(folder.unwrap_or(Path::new("")));
             tool = catalog.tool(&self.name)?;
         }
+        let format = self.output.unwrap_or_else(Format::for_stdout);
+        self.view.check(format, &tool)?;
         let arguments = self.read_arguments(&tool)?;
         let waits = tool.wait.is_some() && !self.no_wait;
         let waiting = waits.then(Progress::start);
@@ -302,7 +306,7 @@ impl Call {
                 note(&format!("{} has no pages; there is one answer", tool.name));
             }
             let page = self.page(engine, tool, call).await?;
-            return print_one(&page, tool, format);
+            return print_one(&page, tool, format, &self.view);
         }
         if tool.paging.is_none() {
             note(&format!("{} has no pages; there is one answer", tool.name));
@@ -315,7 +319,7 @@ impl Call {
     /// Follows the pages and prints what was read, no matter how the walk ends.
     async fn walk(&self, engine: &Engine, tool: &Tool, call: crate::Call, format: Format) -> Done {
         let mut pages = engine.pages(call)?;
-        let mut printer = WalkPrinter::new(format, tool);
+        let mut printer = WalkPrinter::new(format, tool, &self.view);
         let progress = Progress::start();
         let read = read_pages(&mut pages, &mut printer, &progress).await;
         progress.finish_and_clear();
@@ -378,7 +382,7 @@ impl Call {
         };
         if !to_stdout {
             let format = self.output.unwrap_or_else(Format::for_stdout);
-            return Printer::new(format, tool).whole(&outcome.output, &[]);
+            return Printer::new(format, tool, &self.view).whole(&outcome.output, &[]);
         }
         // An error rule may have said that there is no content.
         if to.path().exists() {
@@ -408,9 +412,10 @@ fn usage(message: &str) -> Failure {
 }
 
 /// Prints the single response of a call. If it is one page of several, a note says so.
-fn print_one(page: &Page, tool: &Tool, format: Format) -> Done {
-    let mut printer = Printer::new(format, tool);
+fn print_one(page: &Page, tool: &Tool, format: Format, view: &View) -> Done {
+    let mut printer = Printer::new(format, tool, view);
     let mut notes: Vec<Note> = page.more.iter().cloned().collect();
+    let mut printed = Ok(());
     if format == Format::Raw {
         notes.retain(|note| !is_told(note, &vec![(None, page.body.part())]));
         printer.raw(&page.response.body)?;
@@ -418,7 +423,10 @@ fn print_one(page: &Page, tool: &Tool, format: Format) -> Done {
         let output = page.output()?;
         let beside = beside_rows(output.part(), tool, format);
         notes.retain(|note| !is_told(note, &beside));
-        printer.whole(&output, &notes)?;
+        printed = printer.whole(&output, &notes);
+        if matches!(printed, Err(Failure::Closed)) {
+            return printed;
+        }
     }
     for text in &notes {
         match text.stopped {
@@ -426,7 +434,7 @@ fn print_one(page: &Page, tool: &Tool, format: Format) -> Done {
             _ => note(&text.to_string()),
         }
     }
-    Ok(())
+    printed
 }
 
 /// What is printed next to the rows: members, or a value without a name.
@@ -435,7 +443,7 @@ type Beside<'o> = Vec<(Option<Key<'o>>, Part<'o>)>;
 fn beside_rows<'o>(output: Part<'o>, tool: &Tool, format: Format) -> Beside<'o> {
     let has_rows = tool.projection.rows(output).is_some();
     let key = tool.projection.rows_key();
-    match key.filter(|_| !matches!(format, Format::Ndjson | Format::Csv)) {
+    match key.filter(|_| !format.has_rows_alone()) {
         Some(rows) if output.kind() == Kind::Object => output
             .members()
             .filter(|(key, _)| !key.is(rows))
@@ -518,14 +526,17 @@ async fn read_pages(pages: &mut Pages, printer: &mut WalkPrinter<'_>, progress: 
 struct WalkPrinter<'t> {
     printer: Printer<'t>,
     format: Format,
+    /// Whether all rows are gathered before any is printed.
+    gathers: bool,
     gathered: Gathered,
 }
 
 impl<'t> WalkPrinter<'t> {
-    fn new(format: Format, tool: &'t Tool) -> WalkPrinter<'t> {
+    fn new(format: Format, tool: &'t Tool, view: &'t View) -> WalkPrinter<'t> {
         WalkPrinter {
-            printer: Printer::new(format, tool),
+            printer: Printer::new(format, tool, view),
             format,
+            gathers: view.sort.is_some(),
             gathered: Gathered::default(),
         }
     }
@@ -533,8 +544,10 @@ impl<'t> WalkPrinter<'t> {
     fn take(&mut self, pages: &mut Pages, page: Page) -> Done {
         match self.format {
             Format::Raw => self.printer.raw_page(&page.response.body),
-            Format::Ndjson | Format::Csv => self.printer.page(&pages.output(&page)?),
-            Format::Json | Format::Yaml | Format::Table => {
+            Format::Ndjson | Format::Csv if !self.gathers => {
+                self.printer.page(&pages.output(&page)?)
+            }
+            _ => {
                 let output = pages.output(&page)?;
                 self.gathered.add(page, output);
                 Ok(())

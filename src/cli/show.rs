@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::Done;
 use super::hints::trusting;
-use super::output::table_with_header;
-use super::terminal::{self, line, shown};
+use super::output::layout::{GAP, padded, width, wrap};
+use super::output::plain;
+use super::terminal::{self, bold, line, shown};
 
 /// Show a tool.
 #[derive(Debug, Args)]
@@ -21,19 +22,36 @@ pub struct Show {
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
+    /// Print a long text at once, and not page by page
+    #[arg(long)]
+    no_pager: bool,
 }
 
 impl Show {
     /// Runs the command.
     pub fn run(self, catalog: &Catalog) -> Done {
         let tool = catalog.tool(&self.name)?;
-        let (text, mut stdout) = match self.json {
-            true => (format!("{:#}\n", as_json(&tool)), terminal::json()),
-            false => (as_text(&tool), terminal::words()),
+        let most = terminal::is_terminal().then(terminal::width);
+        let (text, mut stdout) = match (self.json, most) {
+            (true, _) => (format!("{:#}\n", as_json(&tool)), terminal::json()),
+            (false, None) => (as_text(&tool, None), terminal::words()),
+            (false, most) => (as_text(&tool, most), terminal::styled_words()),
         };
+        if !self.no_pager {
+            stdout = stdout.paged();
+        }
         stdout.write_all(text.as_bytes())?;
-        Ok(stdout.flush()?)
+        Ok(stdout.end()?)
     }
+}
+
+/// A text in the columns of a terminal, its lines but the first moved in; in a pipe as it is.
+fn laid_out(text: &str, indent: usize, most: Option<usize>) -> String {
+    let Some(most) = most else {
+        return text.to_owned();
+    };
+    let lines = wrap(text, most.saturating_sub(indent).max(1));
+    lines.join(&format!("\n{}", " ".repeat(indent)))
 }
 
 fn endpoint(tool: &Tool) -> String {
@@ -68,17 +86,18 @@ fn as_json(tool: &Tool) -> Value {
     })
 }
 
-fn as_text(tool: &Tool) -> String {
+/// What is known of a tool, for a terminal of so many columns or for a pipe.
+fn as_text(tool: &Tool, most: Option<usize>) -> String {
+    const NAME: usize = 10;
     let mut text = String::new();
     let title = line(tool.title.as_deref().unwrap_or(&tool.name));
-    let _ = writeln!(
-        text,
-        "{} - {title}\n\n{}\n",
-        tool.qualified_name(),
-        tool.description
-    );
+    let title = laid_out(&format!("{} - {title}", tool.qualified_name()), 0, most);
+    let description = laid_out(&shown(&tool.description), 0, most);
+    let title: Vec<_> = title.lines().map(bold).collect();
+    let _ = writeln!(text, "{}\n\n{description}\n", title.join("\n"));
     let mut fact = |name: &str, value: &str| {
-        let _ = writeln!(text, "{name:<10}{}", line(value));
+        let value = laid_out(&line(value), NAME, most);
+        let _ = writeln!(text, "{name:<NAME$}{value}");
     };
     fact("endpoint", &endpoint(tool));
     fact("access", &tool.access.to_string());
@@ -120,29 +139,90 @@ fn as_text(tool: &Tool) -> String {
         fact("docs", docs);
     }
     fact("file", &tool.source.name);
-    text.push_str(&params(tool));
+    text.push_str(&params(tool, most));
     text.push_str(&examples(tool));
     text
 }
 
-fn params(tool: &Tool) -> String {
-    if tool.params.iter().next().is_none() {
-        return "\nThe tool takes no arguments.\n".to_owned();
+/// A param on a line, in a few words, and its description.
+struct Row {
+    name: String,
+    kind: String,
+    default: String,
+    description: String,
+}
+
+fn params(tool: &Tool, most: Option<usize>) -> String {
+    let rows: Vec<Row> = tool
+        .params
+        .iter()
+        .map(|param| Row {
+            name: match param.required {
+                true => format!("{} (required)", param.name),
+                false => param.name.to_owned(),
+            },
+            kind: kind(param.schema),
+            default: param.default().map(plain).unwrap_or_default(),
+            description: param.description().unwrap_or_default().to_owned(),
+        })
+        .collect();
+    match (rows.is_empty(), most) {
+        (true, _) => "\nThe tool takes no arguments.\n".to_owned(),
+        (false, Some(most)) => told(&rows, most),
+        (false, None) => lines(&rows),
     }
-    let mut table = table_with_header(&["param", "type", "default", "description"]);
-    for param in tool.params.iter() {
-        let name = match param.required {
-            true => format!("{} (required)", param.name),
-            false => param.name.to_owned(),
+}
+
+/// A line for each param, for programs.
+fn lines(rows: &[Row]) -> String {
+    let mut text = b"\nparam\ttype\tdefault\tdescription\n".to_vec();
+    for row in rows {
+        let cells = [&row.name, &row.kind, &row.default, &row.description];
+        // To write to memory cannot fail.
+        let _ = plain::line(&mut text, cells.map(String::as_str));
+    }
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// The description beside the param where there is room for it, else below.
+fn told(rows: &[Row], most: usize) -> String {
+    /// What a description needs to stand beside.
+    const BESIDE: usize = 40;
+    let facts = |row: &Row| match row.default.is_empty() {
+        true => line(&row.kind),
+        false => format!("{}, default {}", line(&row.kind), line(&row.default)),
+    };
+    let names = rows.iter().map(|row| width(&line(&row.name))).max();
+    let kinds = rows.iter().map(|row| width(&facts(row))).max();
+    let kind_at = names.unwrap_or_default() + GAP;
+    let beside = kind_at + kinds.unwrap_or_default() + GAP;
+    let mut text = format!("\n{}\n", bold("params"));
+    for row in rows {
+        let name = padded(&line(&row.name), kind_at, false);
+        let description = shown(&row.description);
+        let told = match beside + BESIDE <= most {
+            true => {
+                let facts = padded(&facts(row), beside - kind_at, false);
+                format!(
+                    "{name}{facts}{}",
+                    laid_out(&description, beside, Some(most))
+                )
+            }
+            false => {
+                let facts = laid_out(&facts(row), kind_at, Some(most));
+                format!(
+                    "{name}{facts}\n    {}",
+                    laid_out(&description, 4, Some(most))
+                )
+            }
         };
-        table.add_row([
-            line(&name),
-            line(&kind(param.schema)),
-            line(&param.default().map(plain).unwrap_or_default()),
-            shown(param.description().unwrap_or_default()).into_owned(),
-        ]);
+        told.lines()
+            .filter(|line| !line.trim().is_empty())
+            .for_each(|line| {
+                let _ = writeln!(text, "{}", line.trim_end());
+            });
     }
-    format!("\n{table}\n")
+    text
 }
 
 /// The type of a param with its limits, in a few words.

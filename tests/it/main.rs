@@ -43,9 +43,13 @@ mod sandbox_tools;
 mod sandbox_writes;
 mod schema_agreement;
 mod schemas;
+#[cfg(unix)]
+mod screens;
 mod send;
 mod services;
 mod streams;
+#[cfg(unix)]
+mod tables;
 mod terminal;
 mod trust;
 mod walk;

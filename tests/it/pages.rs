@@ -73,7 +73,7 @@ fn one_page_of_more_says_so_in_each_format() {
             none,
             json!({ "data": [1], "next": "/probe?page=2" }),
             json!("/probe?page=2"),
-            &["raw", "json", "yaml", "table"],
+            &["raw", "json", "yaml"],
         ),
         (
             CURSOR,
@@ -89,7 +89,7 @@ fn one_page_of_more_says_so_in_each_format() {
             none,
             json!({ "data": [1], "next": "c2" }),
             json!({ "cursor": "c2" }),
-            &["raw", "json", "yaml", "table"],
+            &["raw", "json", "yaml"],
         ),
         (
             by_page,

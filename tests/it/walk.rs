@@ -144,22 +144,12 @@ fn ids(format: &str, output: &Output) -> Vec<u64> {
         "json" => all(&output.json(), "rows"),
         "yaml" => all(&yaml(output), "rows"),
         "ndjson" => output.lines().iter().map(of).collect(),
-        "csv" => {
+        // A table in a pipe is one of a single column.
+        "csv" | "table" => {
             let mut lines = output.stdout.lines();
             assert_eq!(lines.next(), Some("id"));
             lines.map(|line| line.parse().expect("an id")).collect()
         }
-        "table" => output
-            .stdout
-            .lines()
-            .filter_map(|line| {
-                line.strip_prefix("│ ")?
-                    .strip_suffix(" │")?
-                    .trim()
-                    .parse()
-                    .ok()
-            })
-            .collect(),
         "raw" => output
             .lines()
             .iter()
@@ -684,6 +674,8 @@ fn on_terminal(workspace: &Workspace, arguments: &str) -> Output {
     command
         .args(["--quiet", "--return", "--command", &line, "/dev/null"])
         .current_dir(workspace.path())
+        // Nobody is there to leave a pager.
+        .env("PAGER", "")
         .stdin(Stdio::null());
     let mut output = output(&mut command);
     output.stdout = output.stdout.replace('\r', "");
@@ -696,7 +688,7 @@ fn a_walk_on_a_terminal_shows_its_rows_and_its_end() {
     let gone = Reply::json(404, &json!({ "error": { "message": "It is gone." } }));
     let words = ["stopped after page 2", "incomplete", "It is gone."];
     for (flags, shows) in [
-        ("", "│ 4 │"),
+        ("", "\n 4\n"),
         ("-o json", "\"id\": 4"),
         ("-o ndjson", "{\"id\":4}"),
     ] {
@@ -714,7 +706,7 @@ fn a_walk_on_a_terminal_shows_its_rows_and_its_end() {
     let (_fake, workspace) = hanging(Kind::Sure);
     let output = on_terminal(&workspace, "call list-probes --all --deadline 1500ms");
     assert_eq!(output.code, 8, "{output:?}");
-    assert!(output.stdout.contains("│ 4 │"), "{}", output.stdout);
+    assert!(output.stdout.contains("\n 4\n"), "{}", output.stdout);
     let (_fake, workspace) = list(Kind::Link, gone);
     let output = on_terminal(&workspace, "call list-probes");
     assert_eq!(output.code, 0, "{output:?}");

@@ -9,6 +9,8 @@ use tempfile::SpooledTempFile;
 use crate::json::{Json, Kind, Part, write};
 
 use super::cell;
+use super::columns::Columns;
+use super::view::VALUE;
 use crate::cli::{Done, Failure, exit};
 
 /// How many bytes of rows are kept in memory while the header is not known. More go to a temporary file.
@@ -16,16 +18,11 @@ const IN_MEMORY: usize = 128 << 10;
 /// Most columns. Every row has a cell for every column, so if each row had a key of its own, the number of cells would
 /// be the square of the number of rows.
 const COLUMNS: usize = 10_000;
-/// The column for rows that have no members.
-const VALUE: &str = "value";
 
 /// A table that is written row by row.
 pub enum Sheet {
     /// The descriptor names the columns, so rows are written immediately.
-    Known {
-        columns: IndexSet<String>,
-        begun: bool,
-    },
+    Known { columns: Columns, begun: bool },
     /// Each row may add a column, so rows wait for the last one.
     Open(Box<Spool>),
 }
@@ -42,17 +39,22 @@ pub struct Spool {
     columns: IndexSet<String>,
     /// Whether any row has no members.
     has_values: bool,
+    has_header: bool,
 }
 
 impl Sheet {
     /// A table with these columns. If none are given, the rows decide.
-    pub fn new(columns: Option<Vec<String>>) -> Sheet {
+    pub fn new(columns: Option<Columns>, has_header: bool) -> Sheet {
         match columns {
             Some(columns) => Sheet::Known {
-                columns: columns.into_iter().collect(),
-                begun: false,
+                columns,
+                begun: !has_header,
             },
-            None => Sheet::Open(Box::new(Spool::new(tempfile::spooled_tempfile(IN_MEMORY)))),
+            None => {
+                let mut spool = Spool::new(tempfile::spooled_tempfile(IN_MEMORY));
+                spool.has_header = has_header;
+                Sheet::Open(Box::new(spool))
+            }
         }
     }
 
@@ -98,6 +100,7 @@ impl Spool {
             failure: None,
             columns: IndexSet::new(),
             has_values: false,
+            has_header: true,
         }
     }
 
@@ -144,8 +147,11 @@ impl Spool {
             if self.has_values {
                 columns.insert(VALUE.to_owned());
             }
-            writer.write_record(&columns).map_err(io_error)?;
+            if self.has_header {
+                writer.write_record(&columns).map_err(io_error)?;
+            }
         }
+        let columns = Columns::found(columns);
         // Rows that are still in memory are written from there. The temporary file may be full.
         let (mut file, buffered) = self.rows.into_parts();
         let buffered = buffered.unwrap_or_default();
@@ -156,7 +162,9 @@ impl Spool {
             let line = line?;
             if !line.is_empty() {
                 let row = Json::read(line.into()).map_err(io::Error::other)?;
-                write_row(&mut writer, &columns, row.part())?;
+                let mut cells = Vec::with_capacity(columns.count());
+                columns.cells(row.part(), &mut cells);
+                write_row(&mut writer, &cells)?;
             }
         }
         writer.flush()
@@ -190,42 +198,27 @@ fn too_wide() -> Failure {
 
 fn write_rows<'o>(
     out: &mut impl Write,
-    columns: &IndexSet<String>,
+    columns: &Columns,
     needs_header: bool,
-    mut rows: impl Iterator<Item = Part<'o>>,
+    rows: impl Iterator<Item = Part<'o>>,
 ) -> io::Result<()> {
     let mut writer = ::csv::Writer::from_writer(out);
     if needs_header {
-        writer.write_record(columns).map_err(io_error)?;
+        writer.write_record(columns.names()).map_err(io_error)?;
     }
-    rows.try_for_each(|row| write_row(&mut writer, columns, row))?;
+    let mut cells = Vec::new();
+    for row in rows {
+        columns.cells(row, &mut cells);
+        write_row(&mut writer, &cells)?;
+    }
     writer.flush()
 }
 
-fn write_row(
-    writer: &mut ::csv::Writer<impl Write>,
-    columns: &IndexSet<String>,
-    row: Part<'_>,
-) -> io::Result<()> {
-    let cells: Vec<Cow<'_, str>> = match row.kind() {
-        Kind::Object => {
-            let mut cells = vec![Cow::Borrowed(""); columns.len()];
-            for (key, member) in row.members() {
-                if let Some(at) = columns.get_index_of(&*key.name()) {
-                    cells[at] = cell(member);
-                }
-            }
-            cells
-        }
-        _ if columns.is_empty() => vec![cell(row)],
-        _ => columns
-            .iter()
-            .map(|name| match name == VALUE {
-                true => cell(row),
-                false => Cow::Borrowed(""),
-            })
-            .collect(),
-    };
+fn write_row(writer: &mut ::csv::Writer<impl Write>, cells: &[Option<Part<'_>>]) -> io::Result<()> {
+    let cells: Vec<Cow<'_, str>> = cells
+        .iter()
+        .map(|part| part.map(cell).unwrap_or_default())
+        .collect();
     let cells = cells.iter().map(|cell| cell.as_bytes());
     writer.write_record(cells).map_err(io_error)
 }
@@ -238,7 +231,8 @@ mod tests {
     use super::*;
 
     fn written(columns: Option<Vec<String>>, pages: &[Value]) -> String {
-        let mut sheet = Sheet::new(columns);
+        let columns = columns.map(|columns| Columns::found(columns.into_iter().collect()));
+        let mut sheet = Sheet::new(columns, true);
         let mut out = Vec::new();
         for page in pages {
             let page = Json::of(page);
@@ -276,7 +270,7 @@ mod tests {
 
     #[test]
     fn many_rows_wait_in_a_file() {
-        let mut sheet = Sheet::new(None);
+        let mut sheet = Sheet::new(None, true);
         let row = json!({ "text": "x".repeat(1000) });
         let rows = Json::of(&json!(vec![row; 1000]));
         let mut out = Vec::new();

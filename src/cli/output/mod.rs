@@ -1,7 +1,13 @@
 //! Output formats: several printers for one output value.
 
+mod cells;
+mod columns;
 mod csv;
+pub mod layout;
+mod order;
+pub mod plain;
 mod table;
+mod view;
 mod yaml;
 
 use std::borrow::Cow;
@@ -12,7 +18,10 @@ use crate::{Note, Tool};
 use clap::ValueEnum;
 use serde_json::json;
 
-pub use table::with_header as table_with_header;
+pub use view::View;
+
+use columns::Columns;
+use view::Lookout;
 
 use super::Done;
 use super::terminal::{self, Out};
@@ -24,7 +33,7 @@ pub enum Format {
     Json,
     /// One JSON value on each line: the rows of the output, as soon as they arrive
     Ndjson,
-    /// A table for people
+    /// A table: for people on a terminal, a row a line with tabs in a pipe
     Table,
     /// Comma-separated values, with a header line
     Csv,
@@ -42,33 +51,69 @@ impl Format {
             false => Format::Json,
         }
     }
+
+    /// The name that the user calls it by.
+    pub fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether it has only the rows of an output, and nothing that stands beside them.
+    pub fn has_rows_alone(self) -> bool {
+        match self {
+            Format::Ndjson | Format::Csv => true,
+            Format::Table => !terminal::is_terminal(),
+            Format::Json | Format::Yaml | Format::Raw => false,
+        }
+    }
 }
 
 /// Prints outputs of a tool in one format.
 pub struct Printer<'t> {
     format: Format,
     tool: &'t Tool,
+    view: &'t View,
     out: Out,
     sheet: Option<csv::Sheet>,
+    lookout: Lookout,
 }
 
 impl<'t> Printer<'t> {
     /// Starts printing to standard output.
-    pub fn new(format: Format, tool: &'t Tool) -> Printer<'t> {
+    pub fn new(format: Format, tool: &'t Tool, view: &'t View) -> Printer<'t> {
+        let out = match format {
+            Format::Json | Format::Ndjson => terminal::json(),
+            Format::Table => match terminal::is_terminal() {
+                true => terminal::styled_words(),
+                false => terminal::words(),
+            },
+            Format::Csv | Format::Yaml | Format::Raw => terminal::data(),
+        };
+        // What comes page by page is shown as it comes.
+        let is_paged = matches!(format, Format::Json | Format::Table | Format::Yaml);
         Printer {
             format,
             tool,
-            out: match format {
-                Format::Json | Format::Ndjson => terminal::json(),
-                Format::Table => terminal::words(),
-                Format::Csv | Format::Yaml | Format::Raw => terminal::data(),
+            view,
+            out: match is_paged && !view.no_pager {
+                true => out.paged(),
+                false => out,
             },
             sheet: None,
+            lookout: Lookout::new(view),
         }
     }
 
     /// Prints a complete output. Notes become a part of a JSON or YAML object.
     pub fn whole(&mut self, output: &Json, notes: &[Note]) -> Done {
+        if matches!(self.format, Format::Ndjson | Format::Csv | Format::Raw) {
+            // The waiting rows are printed even if the others could not be kept.
+            let done = self.page(output);
+            let finished = self.finish();
+            return done.and(finished);
+        }
+        self.lookout.look(output.part(), self.tool);
+        let output = &*self.view.of(output, self.tool, self.format)?;
         match self.format {
             Format::Json => {
                 let output = with_notes(output, notes);
@@ -82,19 +127,21 @@ impl<'t> Printer<'t> {
                 let output = with_notes(output, notes);
                 yaml::write(&mut self.out, output.part())?;
             }
-            Format::Table => table::write(&mut self.out, self.tool, output.part())?,
-            Format::Ndjson | Format::Csv | Format::Raw => {
-                // The waiting rows are printed even if the others could not be kept.
-                let done = self.page(output);
-                let finished = self.finish();
-                return done.and(finished);
+            _ => {
+                let (out, part) = (&mut self.out, output.part());
+                match terminal::is_terminal() {
+                    true => table::write(out, self.tool, self.view, part, terminal::width())?,
+                    false => plain::write(out, self.tool, self.view, part)?,
+                }
             }
         }
-        Ok(self.out.flush()?)
+        self.finish()
     }
 
     /// Prints one page of a walk, row by row.
     pub fn page(&mut self, output: &Json) -> Done {
+        self.lookout.look(output.part(), self.tool);
+        let output = self.view.of(output, self.tool, self.format)?;
         let output = output.part();
         match self.tool.projection.rows(output) {
             Some(rows) => self.rows(rows.elements())?,
@@ -105,8 +152,9 @@ impl<'t> Printer<'t> {
 
     fn rows<'o>(&mut self, rows: impl Iterator<Item = Part<'o>>) -> Done {
         if self.format == Format::Csv {
-            let columns = || self.tool.projection.columns();
-            let sheet = self.sheet.get_or_insert_with(|| csv::Sheet::new(columns()));
+            let (view, tool) = (self.view, self.tool);
+            let new = || csv::Sheet::new(Columns::known(view, tool), !view.no_header);
+            let sheet = self.sheet.get_or_insert_with(new);
             return sheet.add(&mut self.out, rows);
         }
         for row in rows {
@@ -121,12 +169,13 @@ impl<'t> Printer<'t> {
         self.sheet.as_ref().is_some_and(csv::Sheet::waits)
     }
 
-    /// Prints the rows that waited for the last page.
+    /// Prints the rows that waited for the last page. Fails if a field that the user named was in no row.
     pub fn finish(&mut self) -> Done {
         if let Some(sheet) = self.sheet.take() {
             sheet.finish(&mut self.out)?;
         }
-        Ok(self.out.flush()?)
+        self.out.end()?;
+        self.lookout.verdict()
     }
 
     /// Prints one of several bodies unchanged, starting on a new line.

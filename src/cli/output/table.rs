@@ -1,329 +1,643 @@
-//! Tables for people.
+//! Tables for people, on a terminal: they fit its width, and say what they leave out.
+//!
+//! A table shows as many columns as fit, from the left; a column in which every row is empty says nothing and is left
+//! out. One row, and rows of which next to nothing would fit, are shown as records: a field a line.
 
 use std::io::Write;
 
 use crate::Tool;
 use crate::json::{Kind, Part};
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
-use indexmap::IndexMap;
-use unicode_width::UnicodeWidthStr;
 
 use super::cell;
-use crate::cli::terminal::{line, shown};
-use crate::cli::{Done, Failure, exit};
+use super::cells::{self, is_empty, is_numeric};
+use super::columns::Columns;
+use super::layout::{self, GAP, Need, cut, fit, padded, widest_piece, width, wrap};
+use super::view::{VALUE, View, field};
+use crate::cli::Done;
+use crate::cli::terminal::{bold, dim, line};
 
-/// How many rows are laid out at once. A long table is drawn in parts of this size.
-const CELLS: usize = 500;
-/// How many bytes of text are laid out at once.
-const TEXT: usize = 16 << 10;
-/// Most bytes in a cell. Each line of a table is as wide as its widest cell.
-const CELL: usize = 32 << 10;
-/// Most columns.
+/// Columns that a table looks at; rows with more are shown as records.
 const COLUMNS: usize = 1000;
+/// Beyond this width, cells of a wide table stand in no line with each other.
+const WIDE: usize = 200;
+/// What the names of a record take at the most.
+const NAME: usize = 40;
+/// What the values of a record need beside their names.
+const VALUES: usize = 20;
 
-/// Writes the rows of the output as a table, and the other members below it. Without rows, it writes one line for each
-/// key.
-pub fn write(out: &mut impl Write, tool: &Tool, output: Part<'_>) -> Done {
-    let Some(rows) = tool.projection.rows(output) else {
-        return facts(out, output, None);
+/// Writes an output for a terminal of so many columns.
+pub fn write(
+    out: &mut impl Write,
+    tool: &Tool,
+    view: &View,
+    output: Part<'_>,
+    most: usize,
+) -> Done {
+    let mut screen = Screen {
+        out,
+        view,
+        most,
+        left_out: LeftOut::default(),
     };
-    match rows.is_truthy() {
-        true => grid(out, rows)?,
-        false => out.write_all(b"nothing\n")?,
-    }
-    facts(out, output, tool.projection.rows_key())
-}
-
-/// A table with these column titles.
-pub fn with_header(header: &[&str]) -> Table {
-    let mut table = empty();
-    table.set_header(header);
-    table
-}
-
-fn empty() -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    table
-}
-
-/// What is known about a column.
-struct Column {
-    has_values: bool,
-    is_numbers: bool,
-    width: usize,
-}
-
-/// The column for rows that have no members.
-const VALUE: &str = "value";
-
-/// The columns of all rows, in the order of appearance. Columns in which no row has a value are left out.
-fn columns(rows: Part<'_>) -> Result<IndexMap<String, Column>, Failure> {
-    let mut columns: IndexMap<String, Column> = IndexMap::new();
-    for row in rows.elements() {
-        for (key, member) in row.members() {
-            let name = key.name();
-            if !columns.contains_key(&*name) {
-                if columns.len() == COLUMNS {
-                    return Err(too_large(&format!("more than {COLUMNS} columns")));
-                }
-                let width = line(&name).width();
-                columns.insert(
-                    name.clone().into_owned(),
-                    Column {
-                        has_values: false,
-                        is_numbers: true,
-                        width,
-                    },
-                );
-            }
-            if let Some(column) = columns.get_mut(&*name) {
-                column.add(member)?;
+    match tool.projection.rows(output) {
+        Some(rows) => {
+            screen.rows(rows, Columns::known(view, tool))?;
+            if output.kind() == Kind::Object {
+                screen.beside(output, tool.projection.rows_key())?;
             }
         }
+        None => screen.record(output)?,
     }
-    columns.retain(|_, column| column.has_values);
-    Ok(columns)
+    screen.tell()
+}
+
+struct Screen<'s, W> {
+    out: &'s mut W,
+    view: &'s View,
+    /// The columns of the terminal.
+    most: usize,
+    left_out: LeftOut,
+}
+
+/// What is not shown, or not as a whole.
+#[derive(Default)]
+struct LeftOut {
+    hidden: Vec<String>,
+    empty: Vec<String>,
+    has_cut: bool,
+    has_sums: bool,
+}
+
+/// What is known of a column.
+#[derive(Default)]
+struct Column {
+    need: Need,
+    has_values: bool,
+    has_others: bool,
 }
 
 impl Column {
-    fn add(&mut self, member: Part<'_>) -> Result<(), Failure> {
-        self.has_values |= !member.is_null();
-        self.is_numbers &= matches!(member.kind(), Kind::Number | Kind::Null);
-        let text = text(member)?;
-        let widest = text.lines().map(UnicodeWidthStr::width).max();
-        self.width = self.width.max(widest.unwrap_or(0));
-        Ok(())
-    }
-}
-
-/// The text of a cell.
-fn text(member: Part<'_>) -> Result<String, Failure> {
-    if member.text().len() > CELL {
-        return Err(too_large(&format!(
-            "a cell of more than {} KiB",
-            CELL >> 10
-        )));
-    }
-    Ok(in_cell(&cell(member)))
-}
-
-/// The error for a table that would take more memory than the output may.
-fn too_large(what: &str) -> Failure {
-    Failure::Told(
-        exit::RESPONSE,
-        format!(
-            "the table would have {what}, which is beyond its limit; json, ndjson, csv and yaml print it"
-        ),
-    )
-}
-
-fn grid(out: &mut impl Write, rows: Part<'_>) -> Done {
-    let columns = columns(rows)?;
-    let mut rows = rows.elements().peekable();
-    let mut drawing = Drawing {
-        columns,
-        widths: None,
-        is_first: true,
-    };
-    let per_batch = (CELLS / drawing.columns.len().max(1)).max(1);
-    while rows.peek().is_some() {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        while batch.len() < per_batch
-            && bytes < TEXT
-            && let Some(row) = rows.next()
-        {
-            bytes += row.text().len();
-            batch.push(drawing.cells(row)?);
+    fn add(&mut self, part: Part<'_>, text: &str) {
+        if is_empty(part) {
+            return;
         }
-        drawing.draw(out, batch, rows.peek().is_none())?;
+        self.has_values = true;
+        self.has_others |= !is_numeric(part);
+        self.need.add(text);
     }
-    Ok(())
+
+    fn is_right(&self) -> bool {
+        self.has_values && !self.has_others
+    }
 }
 
-/// A table that is drawn in parts.
-struct Drawing {
-    columns: IndexMap<String, Column>,
-    /// The widths from the first part, if the terminal is too narrow for the table. The other parts use the same.
-    widths: Option<Vec<usize>>,
-    is_first: bool,
+/// A column that is shown.
+struct Shown {
+    at: usize,
+    name: String,
+    width: usize,
+    is_right: bool,
 }
 
-impl Drawing {
-    fn cells(&self, row: Part<'_>) -> Result<Vec<String>, Failure> {
-        if self.columns.is_empty() {
-            return Ok(vec![text(row)?]);
+impl<W: Write> Screen<'_, W> {
+    fn rows(&mut self, rows: Part<'_>, known: Option<Columns>) -> Done {
+        let count = rows.elements().take(2).count();
+        if count == 0 {
+            return Ok(self.out.write_all(b"nothing\n")?);
         }
-        let mut cells = vec![String::new(); self.columns.len()];
-        for (key, member) in row.members() {
-            if let Some(at) = self.columns.get_index_of(&*key.name()) {
-                cells[at] = text(member)?;
+        let is_asked = !self.view.shown().is_empty();
+        let Some(columns) = known.or_else(|| Columns::of(rows, COLUMNS)) else {
+            return self.records(rows, None);
+        };
+        let surveyed = self.survey(rows, &columns);
+        if self.view.wide {
+            return self.grid(rows, &columns, all(&columns, &surveyed));
+        }
+        let kept: Vec<usize> = (0..columns.count())
+            .filter(|at| is_asked || surveyed[*at].has_values)
+            .collect();
+        let empty = columns.names().iter().enumerate();
+        let empty = empty.filter(|(at, _)| !kept.contains(at));
+        self.left_out
+            .empty
+            .extend(empty.map(|(_, name)| name.clone()));
+        if count == 1 && !is_asked {
+            return self.records(rows, Some(&columns));
+        }
+        let needs: Vec<(String, &Need)> = kept
+            .iter()
+            .map(|at| (heading_of(&columns, *at), &surveyed[*at].need))
+            .collect();
+        let needs: Vec<(&str, &Need)> = needs
+            .iter()
+            .map(|(name, need)| (name.as_str(), *need))
+            .collect();
+        let widths = fit(&needs, self.most);
+        let fitting = widths.iter().flatten().count();
+        let is_useless = match is_asked {
+            true => fitting < kept.len(),
+            false => fitting < kept.len().min(2),
+        };
+        if is_useless {
+            return self.records(rows, Some(&columns));
+        }
+        let mut shown = Vec::new();
+        for ((at, (name, need)), width) in kept.iter().zip(&needs).zip(widths) {
+            match width {
+                None => self.left_out.hidden.push((*name).to_owned()),
+                Some(width) => {
+                    self.left_out.has_cut |= need.widest() > width;
+                    shown.push(Shown {
+                        at: *at,
+                        name: (*name).to_owned(),
+                        width,
+                        is_right: surveyed[*at].is_right(),
+                    });
+                }
             }
         }
-        Ok(cells)
+        self.grid(rows, &columns, shown)
     }
 
-    fn draw(&mut self, out: &mut impl Write, batch: Vec<Vec<String>>, is_last: bool) -> Done {
-        let is_whole = self.is_first && is_last;
-        let mut table = empty();
-        if self.is_first {
-            let names = self.columns.keys().map(|name| line(name));
-            match self.columns.is_empty() {
-                true => table.set_header([VALUE]),
-                false => table.set_header(names),
+    fn survey(&self, rows: Part<'_>, columns: &Columns) -> Vec<Column> {
+        let mut surveyed: Vec<Column> = (0..columns.count()).map(|_| Column::default()).collect();
+        let mut parts = Vec::new();
+        for row in rows.elements() {
+            columns.cells(row, &mut parts);
+            for (at, part) in parts.iter().enumerate() {
+                if let Some(part) = part {
+                    surveyed[at].add(*part, &self.text(name_of(columns, at), *part));
+                }
+            }
+        }
+        surveyed
+    }
+
+    /// The text of a cell.
+    fn text(&self, name: &str, part: Part<'_>) -> String {
+        match self.view.wide {
+            true => cells::whole(name, part),
+            false => cells::short(name, part),
+        }
+    }
+
+    fn grid(&mut self, rows: Part<'_>, columns: &Columns, shown: Vec<Shown>) -> Done {
+        if shown.is_empty() {
+            let count = rows.elements().count();
+            return Ok(writeln!(self.out, "{count} rows with nothing in them")?);
+        }
+        if !self.view.no_header {
+            self.headings(&shown)?;
+        }
+        let mut parts = Vec::new();
+        for row in rows.elements() {
+            columns.cells(row, &mut parts);
+            let mut text = String::new();
+            for (i, column) in shown.iter().enumerate() {
+                let part = parts[column.at];
+                let name = name_of(columns, column.at);
+                let own = part.map(|part| self.text(name, part)).unwrap_or_default();
+                let own = match self.view.wide {
+                    true => own.into(),
+                    false => cut(&own, column.width),
+                };
+                let is_nested =
+                    part.is_some_and(|part| matches!(part.kind(), Kind::Array | Kind::Object));
+                self.left_out.has_sums |=
+                    is_nested && !self.view.wide && !part.is_none_or(is_empty);
+                text.push_str(&spaced(&own, column, i + 1 == shown.len()));
+            }
+            writeln!(self.out, "{}", text.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// The headings, on as many lines as the longest needs; the others stand on the lowest.
+    fn headings(&mut self, shown: &[Shown]) -> Done {
+        let headings: Vec<Vec<&str>> = shown
+            .iter()
+            .map(|column| layout::heading(&column.name, column.width))
+            .collect();
+        let lines = headings.iter().map(Vec::len).max().unwrap_or_default();
+        for at in 0..lines {
+            let mut text = String::new();
+            for (i, column) in shown.iter().enumerate() {
+                let above = lines - headings[i].len();
+                let own = at.checked_sub(above).map_or("", |at| headings[i][at]);
+                text.push_str(&spaced(own, column, i + 1 == shown.len()));
+            }
+            writeln!(self.out, "{}", bold(text.trim_end()))?;
+        }
+        Ok(())
+    }
+
+    /// Each row as a record.
+    fn records(&mut self, rows: Part<'_>, columns: Option<&Columns>) -> Done {
+        let mut parts = Vec::new();
+        for (at, row) in rows.elements().enumerate() {
+            if at > 0 {
+                self.out.write_all(b"\n")?;
+            }
+            let entries = match columns {
+                None => entries(row),
+                Some(columns) => {
+                    columns.cells(row, &mut parts);
+                    let named = parts.iter().enumerate().filter_map(|(at, part)| {
+                        let name = name_of(columns, at);
+                        let is_left_out = self.left_out.empty.iter().any(|empty| empty == name);
+                        Some((name.to_owned(), (*part)?)).filter(|_| !is_left_out)
+                    });
+                    named.flat_map(|(name, part)| flat(name, part)).collect()
+                }
             };
-        }
-        batch.into_iter().for_each(|cells| {
-            table.add_row(cells);
-        });
-        for (at, column) in self.columns.values().enumerate() {
-            if column.is_numbers
-                && let Some(drawn) = table.column_mut(at)
-            {
-                drawn.set_cell_alignment(CellAlignment::Right);
+            match entries.is_empty() {
+                true => writeln!(self.out, "(a row with nothing in it)")?,
+                false => self.entries(&entries)?,
             }
-        }
-        if !is_whole && let Some(widths) = self.widths_in(&table) {
-            table.set_constraints(widths);
-        }
-        let text = table.to_string();
-        if !is_whole && self.is_first {
-            self.widths = Some(measured(&text));
-        }
-        let mut lines: Vec<&str> = text.split('\n').collect();
-        if !is_last {
-            lines.pop();
-        }
-        let from = usize::from(!self.is_first);
-        self.is_first = false;
-        for line in lines.iter().skip(from) {
-            out.write_all(line.as_bytes())?;
-            out.write_all(b"\n")?;
         }
         Ok(())
     }
 
-    /// The widths for a part of the table, including a space on each side. Empty if the terminal decides.
-    fn widths_in(&self, table: &Table) -> Option<Vec<ColumnConstraint>> {
-        let own = || -> Vec<usize> {
-            self.columns
-                .values()
-                .map(|column| column.width + 2)
-                .collect()
+    /// An output without rows.
+    fn record(&mut self, output: Part<'_>) -> Done {
+        if output.kind() != Kind::Object {
+            let lines = self.lines(VALUE, output);
+            return self.value(&lines, 0);
+        }
+        let asked = self.view.shown();
+        let all: Vec<(String, Part<'_>)> = match asked {
+            [] => entries(output),
+            names => names
+                .iter()
+                .filter_map(|name| Some((name.clone(), field(output, name)?)))
+                .collect(),
         };
-        let widths = match &self.widths {
-            Some(widths) => widths.clone(),
-            None if self.columns.is_empty() => return None,
-            None => own(),
-        };
-        let total = widths.iter().sum::<usize>() + widths.len() + 1;
-        let fits = table
-            .width()
-            .is_none_or(|width| total <= usize::from(width));
-        let fixed = |width: usize| {
-            let width = u16::try_from(width).unwrap_or(u16::MAX);
-            ColumnConstraint::Absolute(Width::Fixed(width))
-        };
-        (fits || self.widths.is_some()).then(|| widths.into_iter().map(fixed).collect())
+        let kept = self.without_empty(all);
+        self.entries(&kept)
     }
-}
 
-/// The column widths of a table that was drawn.
-fn measured(text: &str) -> Vec<usize> {
-    let border = text.lines().next().unwrap_or_default();
-    let inner = border.trim_matches(|c| c != '─');
-    inner.split('┬').map(|part| part.chars().count()).collect()
-}
+    /// What stands beside the rows.
+    fn beside(&mut self, output: Part<'_>, rows: Option<&str>) -> Done {
+        let is_rows = |name: &str| rows == Some(name);
+        let entries = entries(output)
+            .into_iter()
+            .filter(|(name, _)| !is_rows(name));
+        let kept = self.without_empty(entries.collect());
+        if kept.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(b"\n")?;
+        self.entries(&kept)
+    }
 
-fn facts(out: &mut impl Write, output: Part<'_>, but: Option<&str>) -> Done {
-    match output.kind() {
-        Kind::Object => {
-            let members = output.members();
-            for (key, value) in members.filter(|(_, value)| !value.is_null()) {
-                let name = key.name();
-                if Some(&*name) == but {
-                    continue;
+    fn without_empty<'o>(&mut self, entries: Vec<(String, Part<'o>)>) -> Vec<(String, Part<'o>)> {
+        if self.view.wide {
+            return entries;
+        }
+        let (empty, kept): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|(_, part)| is_empty(*part));
+        self.left_out
+            .empty
+            .extend(empty.into_iter().map(|(name, _)| name));
+        kept
+    }
+
+    fn entries(&mut self, entries: &[(String, Part<'_>)]) -> Done {
+        let names: Vec<String> = entries.iter().map(|(name, _)| line(name)).collect();
+        let widest = names.iter().map(|name| width(name));
+        let widest = widest.filter(|width| *width <= NAME).max().unwrap_or(NAME);
+        let indent = widest + GAP;
+        for (name, (key, part)) in names.iter().zip(entries) {
+            let lines = self.lines(key, *part);
+            let is_beside = width(name) <= widest && self.has_room(&lines, indent, VALUES);
+            match is_beside {
+                true => {
+                    write!(self.out, "{}", bold(&padded(name, indent, false)))?;
+                    self.value(&lines, indent)?;
                 }
-                // An object is shown one level deep.
-                if value.kind() != Kind::Object {
-                    fact(out, &name, value)?;
-                }
-                for (member, inner) in value.members() {
-                    fact(out, &format!("{name}.{}", member.name()), inner)?;
+                // On lines of its own, and at the margin where it would be broken otherwise.
+                false => {
+                    writeln!(self.out, "{}", bold(name))?;
+                    let indent = if self.has_room(&lines, GAP, 1) {
+                        GAP
+                    } else {
+                        0
+                    };
+                    write!(self.out, "{}", " ".repeat(indent))?;
+                    self.value(&lines, indent)?;
                 }
             }
-            Ok(())
         }
-        Kind::Array => Ok(()),
-        _ => Ok(writeln!(out, "{}", shown(&cell(output)))?),
+        Ok(())
+    }
+
+    /// Whether a text has so much room behind the margin, and none of its words would be broken.
+    fn has_room(&self, lines: &[String], indent: usize, least: usize) -> bool {
+        let room = self.most.saturating_sub(indent);
+        room >= least && lines.iter().all(|text| widest_piece(text) <= room)
+    }
+
+    /// Writes lines that are moved in, so that none looks like another name.
+    fn value(&mut self, lines: &[String], indent: usize) -> Done {
+        let (margin, room) = (" ".repeat(indent), self.most.saturating_sub(indent).max(1));
+        for (at, wrapped) in lines.iter().flat_map(|text| wrap(text, room)).enumerate() {
+            let margin = if at == 0 { "" } else { &margin };
+            writeln!(self.out, "{}", format!("{margin}{wrapped}").trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// The lines of a value.
+    fn lines(&mut self, name: &str, part: Part<'_>) -> Vec<String> {
+        match part.kind() {
+            Kind::String if !is_numeric(part) => cell(part).split('\n').map(line).collect(),
+            Kind::Null => vec!["-".to_owned()],
+            Kind::Array | Kind::Object => vec![self.nested(name, part, self.most)],
+            _ => vec![cells::short(name, part)],
+        }
+    }
+
+    /// What is nested deeper than a record shows.
+    fn nested(&mut self, name: &str, part: Part<'_>, most: usize) -> String {
+        /// Lines that it may take.
+        const LINES: usize = 3;
+        if let (Kind::Array, Some(text)) = (
+            part.kind(),
+            cells::joined(part).filter(|text| !text.is_empty()),
+        ) {
+            return text;
+        }
+        if self.view.wide || part.text().len() <= LINES * most {
+            return line(&cell(part));
+        }
+        self.left_out.has_sums = true;
+        cells::short(name, part)
+    }
+
+    /// Says what is not shown, and how to see it.
+    fn tell(&mut self) -> Done {
+        let told = self.left_out.told();
+        if told.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(b"\n")?;
+        for line in wrap(&told, self.most) {
+            writeln!(self.out, "{}", dim(line))?;
+        }
+        Ok(())
     }
 }
 
-/// Lines of a value, except the first, are indented so that none looks like another key.
-fn fact(out: &mut impl Write, key: &str, value: Part<'_>) -> Done {
-    let text = cell(value);
-    write!(out, "{}: ", line(key))?;
-    for (at, line) in shown(&text).split('\n').enumerate() {
-        let indent = if at == 0 { "" } else { "\n  " };
-        write!(out, "{indent}{line}")?;
+impl LeftOut {
+    fn told(&self) -> String {
+        let mut parts = Vec::new();
+        if !self.hidden.is_empty() {
+            let names = list(&self.hidden);
+            parts.push(format!(
+                "hidden: {names} (--wide, --columns or -o json shows them)"
+            ));
+        }
+        if !self.empty.is_empty() {
+            parts.push(format!("empty: {}", list(&self.empty)));
+        }
+        match (self.has_cut, self.has_sums) {
+            (true, _) => parts.push("some texts are cut: --wide shows them whole".to_owned()),
+            (_, true) if self.hidden.is_empty() => {
+                parts.push("--wide or -o json shows what is summed up".to_owned());
+            }
+            _ => {}
+        }
+        parts.join("; ")
     }
-    Ok(writeln!(out)?)
 }
 
-/// A tab has no fixed width in a cell.
-fn in_cell(text: &str) -> String {
-    shown(text).replace('\t', "\\t")
+fn list(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| line(name)).collect();
+    names.join(", ")
+}
+
+fn name_of(columns: &Columns, at: usize) -> &str {
+    columns.names().get_index(at).map_or(VALUE, String::as_str)
+}
+
+fn heading_of(columns: &Columns, at: usize) -> String {
+    line(name_of(columns, at))
+}
+
+/// All columns, as wide as they are.
+fn all(columns: &Columns, surveyed: &[Column]) -> Vec<Shown> {
+    surveyed
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            let name = heading_of(columns, at);
+            Shown {
+                at,
+                width: column.need.widest().max(width(&name)).min(WIDE),
+                name,
+                is_right: column.is_right(),
+            }
+        })
+        .collect()
+}
+
+/// A cell with the space up to the next one.
+fn spaced(text: &str, column: &Shown, is_last: bool) -> String {
+    let text = padded(text, column.width, column.is_right);
+    let gap = if is_last { 0 } else { GAP };
+    format!("{text}{}", " ".repeat(gap))
+}
+
+/// The members of an object; those of an object inside it have names like `a.b`.
+fn entries(row: Part<'_>) -> Vec<(String, Part<'_>)> {
+    if row.kind() != Kind::Object {
+        return vec![(VALUE.to_owned(), row)];
+    }
+    let members = row.members();
+    members
+        .flat_map(|(key, part)| flat(key.name().into_owned(), part))
+        .collect()
+}
+
+fn flat(name: String, part: Part<'_>) -> Vec<(String, Part<'_>)> {
+    match part.kind() == Kind::Object && !is_empty(part) {
+        true => part
+            .members()
+            .map(|(key, inner)| (format!("{name}.{}", key.name()), inner))
+            .collect(),
+        false => vec![(name, part)],
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use crate::json::Json;
-    use pretty_assertions::assert_eq;
 
     use super::*;
 
-    fn drawn(rows: &str) -> String {
-        let mut out = Vec::new();
+    /// The screen of rows, without colours.
+    fn screen(rows: &str, most: usize, view: &View) -> String {
         let json = Json::read(rows.to_owned().into()).unwrap();
-        assert!(grid(&mut out, json.part()).is_ok());
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn a_table_in_parts_is_that_in_one() {
-        let row = |i: usize| {
-            format!(
-                r#"{{"id": {i}, "name": "n{}", "none": null, "list": [{i}, "é"]}}"#,
-                i % 7
-            )
+        let mut out = Vec::new();
+        let mut screen = Screen {
+            out: &mut out,
+            view,
+            most,
+            left_out: LeftOut::default(),
         };
-        let rows: Vec<String> = (0..15_000).map(row).collect();
-        let whole = drawn(&format!("[{}]", rows.join(",")));
-        let mut table = with_header(&["id", "name", "list"]);
-        for i in 0..15_000 {
-            table.add_row([i.to_string(), format!("n{}", i % 7), format!("[{i},\"é\"]")]);
+        screen.rows(json.part(), None).unwrap();
+        screen.tell().unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let colour = regex::Regex::new("\u{1b}\\[[0-9]*m").unwrap();
+        colour.replace_all(&text, "").into_owned()
+    }
+
+    /// Words of made-up rows; those that the rows must show whole or not at all are kept.
+    struct Maker {
+        random: fastrand::Rng,
+        whole: BTreeSet<String>,
+    }
+
+    impl Maker {
+        fn id(&mut self) -> String {
+            let length = self.random.usize(1..30);
+            let tail: String = (0..length).map(|_| self.random.alphanumeric()).collect();
+            let prefix = ["user_9", "7", "a-1-", "https://x.test/8?", "6@x.test"];
+            let id = format!("{}{tail}", self.random.choice(prefix).unwrap_or_default());
+            self.whole.insert(id.clone());
+            id
         }
-        table
-            .column_mut(0)
-            .unwrap()
-            .set_cell_alignment(CellAlignment::Right);
-        assert!(whole == format!("{table}\n"), "{}", &whole[..2000]);
+
+        fn date(&mut self) -> String {
+            let r = &mut self.random;
+            let date = format!(
+                "20{:02}-{:02}-{:02}T{:02}:00:00.427722Z",
+                r.u8(10..99),
+                r.u8(1..12),
+                r.u8(1..28),
+                r.u8(0..23)
+            );
+            self.whole.insert(date.clone());
+            date
+        }
+
+        fn number(&mut self, name: &str) -> String {
+            let number = match self.random.bool() {
+                true => self.random.i64(..).to_string(),
+                false => format!("{}.{}", self.random.u32(..), self.random.u32(1..)),
+            };
+            if cells::is_quantity(name) {
+                self.whole.insert(cells::thousands(&number).into_owned());
+            }
+            // It stays as it is in the text of what is nested.
+            self.whole.insert(number.clone());
+            number
+        }
+
+        fn words(&mut self) -> String {
+            let count = self.random.usize(2..20);
+            let words: Vec<String> = (0..count)
+                .map(|_| match self.random.u8(0..4) {
+                    0 => self.id(),
+                    1 => "漢字かな".to_owned(),
+                    _ => "some".to_owned(),
+                })
+                .collect();
+            words.join(" ")
+        }
+
+        fn value(&mut self, name: &str) -> String {
+            let quoted = |text: String| serde_json::to_string(&text).unwrap();
+            match self.random.u8(0..12) {
+                0 => "null".to_owned(),
+                1 => format!("[{},{}]", quoted(self.id()), quoted(self.id())),
+                2 => format!(
+                    "{{\"inner\":{},\"more\":{}}}",
+                    self.number(&format!("{name}.inner")),
+                    self.number(&format!("{name}.more"))
+                ),
+                3 | 4 => quoted(self.words()),
+                5 | 6 => self.number(name),
+                7 => quoted(self.date()),
+                _ => quoted(self.id()),
+            }
+        }
+    }
+
+    const NAMES: [&str; 8] = [
+        "id",
+        "name",
+        "created_at",
+        "total_input_tokens",
+        "number",
+        "note",
+        "cache_read_tokens",
+        "tags",
+    ];
+
+    #[test]
+    fn no_number_id_or_date_is_broken_at_any_width() {
+        for seed in 0..12 {
+            let mut maker = Maker {
+                random: fastrand::Rng::with_seed(seed),
+                whole: BTreeSet::new(),
+            };
+            let rows: Vec<String> = (0..maker.random.usize(1..6))
+                .map(|_| {
+                    let members = NAMES.map(|name| format!("\"{name}\":{}", maker.value(name)));
+                    format!("{{{}}}", members.join(","))
+                })
+                .collect();
+            let rows = format!("[{}]", rows.join(","));
+            for most in 20..=200 {
+                let screen = screen(&rows, most, &View::default());
+                // Words stand between spaces, beside a wide character, or in the text of something nested.
+                let of_words = |c: char| {
+                    c.is_whitespace()
+                        || ('\u{3000}'..'\u{a000}').contains(&c)
+                        || "…\"{}[]".contains(c)
+                };
+                for word in screen.split(of_words) {
+                    let word = word.trim_end_matches([',', ':']);
+                    let is_sum = word.parse::<u8>().is_ok();
+                    let has_digit = word.contains(|c: char| c.is_ascii_digit());
+                    assert!(
+                        !has_digit || is_sum || maker.whole.contains(word),
+                        "seed {seed}, {most} columns: {word}\n{screen}\n{rows}"
+                    );
+                }
+                for line in screen.lines().filter(|line| width(line) > most) {
+                    let words = line.split_whitespace().count();
+                    assert!(words == 1, "seed {seed}, {most} columns: {line}\n{screen}");
+                }
+            }
+        }
     }
 
     #[test]
-    fn rows_without_members_and_wide_cells() {
-        assert_eq!(drawn("[1, 2]").lines().nth(1), Some("│ value │"));
-        let wide = format!("[{{\"a\": \"{}\"}}]", "x".repeat(CELL));
-        let json = Json::read(wide.into()).unwrap();
-        match grid(&mut Vec::new(), json.part()) {
-            Err(Failure::Told(exit::RESPONSE, text)) => {
-                assert!(text.contains("a cell of more than"), "{text}");
-            }
-            _ => panic!("a cell that wide is refused"),
-        }
+    fn rows_without_members_have_a_heading() {
+        let view = View::default();
+        assert_eq!(screen("[1, 22]", 80, &view), "value\n    1\n   22\n");
+        assert_eq!(
+            screen("[{}, {}]", 80, &view),
+            "2 rows with nothing in them\n"
+        );
+        assert_eq!(screen("[]", 80, &view), "nothing\n");
+        assert_eq!(
+            screen("[{\"a\": null}]", 80, &view),
+            "(a row with nothing in it)\n\nempty: a\n"
+        );
+    }
+
+    #[test]
+    fn rows_of_very_many_columns_are_records() {
+        let rows: Vec<String> = (0..COLUMNS + 1)
+            .map(|i| format!("{{\"k{i}\":{i}}}"))
+            .collect();
+        let screen = screen(&format!("[{}]", rows.join(",")), 80, &View::default());
+        assert!(screen.starts_with("k0  0\n\nk1  1\n"), "{screen}");
+        assert!(screen.ends_with("k1000  1000\n"), "{screen}");
     }
 }

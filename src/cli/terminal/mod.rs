@@ -7,16 +7,21 @@
 
 mod escape;
 mod hidden;
+mod pager;
 mod progress;
+mod screen;
 
-use std::io::{self, BufRead, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 
 use serde_json::Value;
 
 pub use escape::{line, shown, shown_with_span};
 pub use progress::Progress;
+pub use screen::{bold, dim, has_colours, width};
 
 use escape::{Escaper, Manner, escaped, folded};
+use pager::Sink;
+use screen::shows_colours;
 
 /// How many bytes are escaped at a time.
 const PIECE: usize = 64 << 10;
@@ -26,7 +31,7 @@ pub struct Out(BufWriter<Escaping>);
 
 struct Escaping {
     escaper: Escaper,
-    to: StdoutLock<'static>,
+    to: Sink,
 }
 
 impl Write for Escaping {
@@ -73,8 +78,20 @@ impl Out {
     fn new(manner: Manner) -> Out {
         Out(BufWriter::new(Escaping {
             escaper: Escaper::new(manner),
-            to: io::stdout().lock(),
+            to: Sink::new(io::stdout().lock()),
         }))
+    }
+
+    /// The same output through a pager, if it is longer than the terminal. It may wait for [`Out::end`].
+    pub fn paged(mut self) -> Out {
+        self.0.get_mut().to.page();
+        self
+    }
+
+    /// Ends the output. If it is in a pager, this waits until the user leaves the pager.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.0.get_mut().to.end()
     }
 }
 
@@ -109,11 +126,6 @@ pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether standard output shows colours.
-pub fn has_colours() -> bool {
-    is_terminal() && std::env::var_os("NO_COLOR").is_none()
-}
-
 /// Writes a text to standard error. All lines except the first are indented.
 pub fn say(text: &str) {
     say_as(&folded(text), Manner::Words);
@@ -121,8 +133,13 @@ pub fn say(text: &str) {
 
 /// Whether there is a person at a terminal who can be asked.
 pub fn can_ask() -> bool {
+    is_attended() && io::stderr().is_terminal()
+}
+
+/// Whether there is a person at a keyboard.
+fn is_attended() -> bool {
     let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    !is_ci && io::stdin().is_terminal() && io::stderr().is_terminal()
+    !is_ci && io::stdin().is_terminal()
 }
 
 /// Asks a yes-or-no question and reads the answer. Anything except a yes is a no.
@@ -154,11 +171,11 @@ fn say_as(text: &str, manner: Manner) {
 
 /// Writes the text of the command line parser, which has its own layout, to standard error or output.
 pub fn say_usage(text: &str, styled: &str, to_stderr: bool) -> io::Result<()> {
-    let is_styled = match to_stderr {
+    let is_terminal = match to_stderr {
         true => io::stderr().is_terminal(),
         false => is_terminal(),
     };
-    let text = match is_styled && std::env::var_os("NO_COLOR").is_none() {
+    let text = match shows_colours(is_terminal) {
         true => escaped(styled, Manner::Styled),
         false => escaped(text, Manner::Words),
     };

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 pub use fake::{Fake, Manner, Reply, Request, refused_origin};
 pub use http::{Answer, get, send};
 #[cfg(unix)]
-pub use pty::on_terminal;
+pub use pty::{at_terminal, on_terminal, on_terminal_of};
 pub use sandbox::{KEY, Sandbox, VERSION};
 
 /// A fresh folder that the program runs in, with descriptors in `descriptors/`.

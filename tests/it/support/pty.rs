@@ -11,12 +11,26 @@ use rustix::termios::{Winsize, tcsetwinsize};
 /// Runs a command with standard output and standard error on a terminal; gives the exit code and the bytes that the
 /// terminal got. Line ends are `\n` again, which a terminal's driver makes `\r\n`.
 pub fn on_terminal(command: &mut Command) -> (i32, Vec<u8>) {
+    on_terminal_of(240, command)
+}
+
+/// The same on a terminal of so many columns and 50 lines.
+pub fn on_terminal_of(columns: u16, command: &mut Command) -> (i32, Vec<u8>) {
+    run(columns, false, command)
+}
+
+/// The same with standard input on the terminal, too, as if a person sat there.
+pub fn at_terminal(columns: u16, command: &mut Command) -> (i32, Vec<u8>) {
+    run(columns, true, command)
+}
+
+fn run(columns: u16, is_attended: bool, command: &mut Command) -> (i32, Vec<u8>) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
     grantpt(&ours).expect("it is granted");
     unlockpt(&ours).expect("it is unlocked");
     let size = Winsize {
         ws_row: 50,
-        ws_col: 240,
+        ws_col: columns,
         ws_xpixel: 0,
         ws_ypixel: 0,
     };
@@ -25,14 +39,21 @@ pub fn on_terminal(command: &mut Command) -> (i32, Vec<u8>) {
         .expect("its other end");
     tcsetwinsize(&theirs, size).expect("its size");
     let copy = theirs.try_clone().expect("a copy");
+    let stdin = match is_attended {
+        true => Stdio::from(theirs.try_clone().expect("a copy")),
+        false => Stdio::null(),
+    };
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::from(theirs))
         .stderr(Stdio::from(copy))
         .spawn()
         .expect("the program starts");
     // Our copies of its end would keep the terminal open.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
     let mut ours = File::from(ours);
     // Linux tells the end as an error.
