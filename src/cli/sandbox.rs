@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::Catalog;
+use crate::{Access, Catalog, Engine, Tool};
 use clap::Args;
+use serde_json::Value;
 
 use super::{Done, Failure, call, exit, say};
 
@@ -19,6 +20,40 @@ pub struct Sandbox {
     /// Make the first requests fail, such as rate_limited or overloaded:2
     #[arg(long, value_name = "FAULT[:TIMES]")]
     fault: Vec<String>,
+}
+
+/// Tells a command line that is ready to be run: of a tool that reads and needs no arguments, if there is one.
+fn example(catalog: &Catalog, sandbox: &crate::sandbox::Sandbox, address: &str) {
+    let Ok((_, tools)) = catalog.sandbox(sandbox.service()) else {
+        return;
+    };
+    let needs_nothing = |tool: &&Arc<Tool>| {
+        tool.access == Access::Read && !tool.params.iter().any(|param| param.required)
+    };
+    let origin = format!("http://{address}");
+    let is_list = |tool: &&Arc<Tool>| needs_nothing(tool) && tool.paging.is_some();
+    let tool = tools
+        .iter()
+        .find(is_list)
+        .or_else(|| tools.iter().find(needs_nothing));
+    let name = tool.map_or_else(|| "TOOL".to_owned(), |tool| tool.qualified_name());
+    say(&format!("call it: toolrun call {name} --sandbox={origin}"));
+    if let Some(curl) = tool.and_then(|tool| curl(tool, sandbox, &origin)) {
+        say(&format!("or from any client: {curl}"));
+    }
+}
+
+/// A command of curl that calls the tool, with the made-up key in it.
+fn curl(tool: &Arc<Tool>, sandbox: &crate::sandbox::Sandbox, origin: &str) -> Option<String> {
+    let engine = Engine::new().with_stand_in(origin.parse().ok()?);
+    let call = crate::Call::new(tool, Value::Object(serde_json::Map::new()));
+    let mut text = engine.plan(&call).ok()?.to_curl();
+    for (name, value) in sandbox.secrets() {
+        text = text
+            .replace(&format!("${{{name}}}"), value)
+            .replace(&format!("${name}"), value);
+    }
+    Some(text.trim().replace(" \\\n  ", " "))
 }
 
 impl Sandbox {
@@ -67,9 +102,10 @@ impl Sandbox {
             say(&format!(
                 "the sandbox of {service} listens on http://{address}"
             ));
-            say(&format!(
-                "call it: toolrun call TOOL --sandbox=http://{address}"
-            ));
+            for (name, value) in sandbox.secrets() {
+                say(&format!("it accepts this made-up key: {name}={value}"));
+            }
+            example(catalog, &sandbox, &address.to_string());
             crate::sandbox::serve(listener, Arc::new(sandbox)).await;
             Ok(())
         })

@@ -21,6 +21,7 @@ pub use screen::{bold, dim, has_colours, width};
 
 use escape::{Escaper, Manner, escaped, folded};
 use pager::Sink;
+use progress::aside;
 use screen::shows_colours;
 
 /// How many bytes are escaped at a time.
@@ -32,6 +33,8 @@ pub struct Out(BufWriter<Escaping>);
 struct Escaping {
     escaper: Escaper,
     to: Sink,
+    /// Whether the line of progress may stand where the output goes.
+    is_terminal: bool,
 }
 
 impl Write for Escaping {
@@ -43,7 +46,10 @@ impl Write for Escaping {
         let piece = &bytes[..bytes.len().min(PIECE)];
         let mut out = Vec::with_capacity(piece.len());
         self.escaper.push(piece, &mut out);
-        self.to.write_all(&out)?;
+        match self.is_terminal {
+            true => aside(|| self.to.write_all(&out))?,
+            false => self.to.write_all(&out)?,
+        }
         Ok(piece.len())
     }
 
@@ -79,6 +85,7 @@ impl Out {
         Out(BufWriter::new(Escaping {
             escaper: Escaper::new(manner),
             to: Sink::new(io::stdout().lock()),
+            is_terminal: is_terminal(),
         }))
     }
 
@@ -166,7 +173,7 @@ pub fn say_json(value: &Value) {
 }
 
 fn say_as(text: &str, manner: Manner) {
-    let _ = writeln!(io::stderr().lock(), "{}", escaped(text, manner));
+    let _ = aside(|| writeln!(io::stderr().lock(), "{}", escaped(text, manner)));
 }
 
 /// Writes the text of the command line parser, which has its own layout, to standard error or output.
