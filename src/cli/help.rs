@@ -78,7 +78,9 @@ fn options() -> String {
     let Some(call) = command.find_subcommand_mut("call") else {
         return String::new();
     };
-    let mut call = std::mem::take(call).help_template("{options}");
+    let mut call = std::mem::take(call)
+        .help_template("{options}")
+        .mut_arg("help", |arg| arg.hide(true));
     let help = call.render_help();
     match terminal::has_colours() {
         true => help.ansi().to_string(),

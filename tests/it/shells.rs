@@ -118,7 +118,7 @@ fn each_place_is_offered_what_can_stand_there() {
             vec!["tags=red", "tags=rusty"],
         ),
         (vec!["call", "get-thing", "none="], vec![]),
-        (vec!["call", "no-such-tool", ""], vec![]),
+        (vec!["call", "no-such-tool", "a"], vec![]),
         (vec!["call", "get-thing", "@ar"], vec!["@args.json"]),
         (vec!["call", "get-thing", "--set", "re"], vec!["region="]),
         (
@@ -184,7 +184,7 @@ fn values_have_descriptions() {
     told(&["call", "get-thing", "--set", "re"], "eu unless given");
     told(
         &["explain", "unknown-k"],
-        "A key that the format does not know, often misspelt.",
+        "The format has no such key here. It is probably a typing mistake, and its value would be ignored.",
     );
 }
 

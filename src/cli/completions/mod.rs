@@ -6,7 +6,7 @@ mod shells;
 mod values;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -60,7 +60,7 @@ pub fn answer() -> Option<ExitCode> {
         .collect();
     let answer = shells::answer(shell, words);
     let written = answer.and_then(|text| {
-        let mut out = io::stdout().lock();
+        let mut out = terminal::data();
         out.write_all(text.as_bytes())?;
         out.flush()
     });

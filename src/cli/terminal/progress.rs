@@ -104,6 +104,11 @@ fn can_be_shown() -> bool {
     io::stderr().is_terminal() && !super::screen::is_dumb()
 }
 
+/// Whether there is a line of progress now.
+pub(super) fn is_shown() -> bool {
+    lock(&SHOWN).is_some()
+}
+
 /// Writes while no line of progress is there.
 pub(super) fn aside<T>(write: impl FnOnce() -> T) -> T {
     let bar = lock(&SHOWN).as_ref().map(|shown| shown.bar.clone());
