@@ -2,7 +2,15 @@
 //!
 //! Prints the median of each and the median of the paired ratios:
 //! - `toolrun call list-workspaces` beside `curl` with the same request, on the same loopback server;
-//! - the same call with 10,000 descriptors in the tools folder beside 10.
+//! - the same call with 10,000 descriptors in the tools folder beside 10;
+//! - a call to a sandbox of its own beside that call.
+//!
+//! On Linux also the page faults and the most memory of a call and of `curl`: a call executes so little that its time is
+//! its page faults (see `src/build.rs`), and they are the same on a busy machine.
+//!
+//! What is started is a copy of the program, as `cargo install` makes one. What a linker has just written lies in the
+//! system's cache page by page, and what was copied or read from disk in larger pieces that are mapped at once: the same
+//! call takes a fifth longer, or more, from the linker's own file.
 //!
 //! `cargo bench --bench cold [-- PAIRS]`
 
@@ -14,14 +22,24 @@
 
 mod support;
 
+#[path = "../tests/it/support/peak.rs"]
+#[allow(dead_code, reason = "bodies are for the benchmark of memory")]
+mod peak;
+
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::{KEY, Server, median, tools_folder};
+use tempfile::TempDir;
 
 fn main() {
     let pairs = support::number_argument(200);
+    let installed = TempDir::new().expect("a temporary folder");
+    let program = installed.path().join("toolrun");
+    fs::copy(env!("CARGO_BIN_EXE_toolrun"), &program).expect("a copy");
+    let toolrun = |tools: &Path| toolrun(&program, tools);
     let server = Server::start();
     let few = tools_folder(&server.origin(), 10);
     let many = tools_folder(&server.origin(), 10_000);
@@ -50,10 +68,56 @@ fn main() {
         &|| toolrun(few.path()),
         pairs,
     );
+    let sandbox = || {
+        let mut command = Command::new(&program);
+        command.args(["call", "list-workspaces", "--sandbox"]);
+        command
+    };
+    compare(
+        "with a sandbox of its own",
+        &sandbox,
+        "without",
+        &|| toolrun(flat.path()),
+        pairs,
+    );
+    if cfg!(target_os = "linux") {
+        tell_pages("toolrun call", &|| toolrun(flat.path()));
+        tell_pages("curl -s", &curl);
+        tell_pages("with a sandbox of its own", &sandbox);
+    }
 }
 
-fn toolrun(tools: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_toolrun"));
+/// Prints the page faults of a command, and the most memory that it was seen with.
+fn tell_pages(name: &str, command: &dyn Fn() -> Command) {
+    const RUNS: usize = 50;
+    let mut faults: Vec<f64> = (0..RUNS)
+        .map(|_| {
+            let before = faults_of_children();
+            time(&mut command());
+            (faults_of_children() - before) as f64
+        })
+        .collect();
+    // A run that is over so soon is not always looked at in its last moment.
+    let peak = (0..RUNS).map(|_| peak::run(&mut command()).peak).max();
+    println!(
+        "{name}: {} page faults, {:.1} MiB of memory",
+        median(&mut faults),
+        peak.unwrap_or_default() as f64 / f64::from(1 << 20)
+    );
+}
+
+/// The page faults of all processes that this one waited for.
+fn faults_of_children() -> u64 {
+    let text = fs::read_to_string("/proc/self/stat").expect("what the system knows");
+    // The name of the program is in brackets and may have spaces.
+    let (_, fields) = text.rsplit_once(')').expect("a name");
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let number = |at: usize| fields[at].parse::<u64>().expect("a number");
+    number(8) + number(10)
+}
+
+fn toolrun(program: &Path, tools: &Path) -> Command {
+    let mut command = Command::new(program);
     command
         .args(["call", "bench-admin/list-workspaces", "--tools"])
         .arg(tools)

@@ -1,7 +1,7 @@
 //! Calls per second through the engine beside the same request hand-written with reqwest and serde, on the same
 //! loopback server and connection settings, in alternating rounds.
 //!
-//! `cargo bench --bench throughput [-- ROUNDS]`
+//! `cargo bench --bench throughput [-- ROUNDS [ROWS]]`
 
 #![allow(
     clippy::print_stdout,
@@ -67,7 +67,9 @@ fn main() {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        for limit in support::PAGE_SIZES {
+        let only: Option<u32> = std::env::args().filter_map(|word| word.parse().ok()).nth(1);
+        let sizes = support::PAGE_SIZES.into_iter();
+        for limit in sizes.filter(|size| only.is_none_or(|only| only == *size)) {
             let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
             for round in 0..=rounds {
                 let engine_rate = {

@@ -4,10 +4,9 @@
 //! generic engine validates it, renders it into a signed request, sends it, and projects the response into the
 //! tool's output. A new tool is a new YAML file and no new Rust code.
 //!
-//! A call is one straight line of stages, each a module that takes a plain value and gives a plain value:
-//! [`catalog`] finds and compiles a tool, [`params`] checks arguments, [`plan`] renders, [`sign`] fills in
-//! credentials, [`send`] exchanges, [`project`] makes the output, [`paging`] says what comes next and [`wait`] when a
-//! job is done. [`Engine`] runs them.
+//! A [`Catalog`] finds and compiles a [`Tool`]. A [`Call`] is the tool with its arguments and what holds for this call
+//! alone. An [`Engine`] runs it, in one straight line of stages: check the arguments, render the request, sign it, send
+//! it, and project the response into the output; for a list, once for each page.
 //!
 //! ```no_run
 //! use serde_json::json;
@@ -64,7 +63,7 @@ mod wait;
 mod words;
 mod yaml;
 
-pub use catalog::{Catalog, TrustList};
+pub use catalog::{Catalog, Entry, TrustList};
 pub use check::Report;
 pub use engine::error::{Error, ErrorKind, Unfinished, Upstream};
 pub use engine::{
@@ -72,25 +71,27 @@ pub use engine::{
 };
 pub use format::Access;
 pub use json::Json;
-pub use plan::{Files, Plan};
+pub use plan::{Files, Method, Plan};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Sandbox, Server};
 pub use send::{
-    Body, Budget, Destination, Event, Limit, Limiter, Request, Roots, Scripted, SeenBody, Sending,
-    Sent, Shown, Transport, TransportError, TransportErrorKind, Turn,
+    Body, Budget, Destination, Event, Limit, Limiter, Request, ResponseFuture, Roots, Scripted,
+    SeenBody, Sent, Shown, Transport, TransportError, TransportErrorKind, Turn, TurnFuture,
 };
 pub use sign::Secret;
-pub use source::{Code, Finding, Severity};
+pub use source::{Code, Finding, Position, Severity};
 pub use tool::Tool;
 
 /// The parts of an [`Error`]: what went wrong at which stage, with its facts.
 pub mod error {
     pub use crate::catalog::{FindingText, LoadError, TrustError};
+    pub use crate::json::ValueError;
     pub use crate::params::ArgumentProblem;
     pub use crate::plan::{FileError, RenderError};
     pub use crate::send::{ClientError, NoPlace, SendError};
     pub use crate::sign::{SecretError, SignError};
-    pub use crate::source::Untrusted;
+    pub use crate::source::{Power, Untrusted};
+    pub use crate::template::EvalError;
     pub use crate::tool::service::SettingError;
 }
 
@@ -102,6 +103,7 @@ pub mod openapi {
     pub use crate::import::openapi::{Options, import};
     pub use crate::import::report::{Loss, Report, What};
     pub use crate::import::{File, Import, ImportError, Selection, Selector};
+    pub use crate::words::Name;
 }
 
 /// Checks descriptors: files, all descriptors below folders, and what globs such as `tools/**/*.yaml` match.
@@ -130,6 +132,39 @@ pub mod internals {
     /// When a secret is missing.
     pub fn secrets(tool: &crate::Tool, store: &SecretStore) -> Result<Secrets, crate::Error> {
         Ok(tool.service.auth.resolve(store)?)
+    }
+
+    /// Renders a valid tool with its defaults and with its examples, and runs the examples.
+    ///
+    /// # Panics
+    /// When a request leaves the service's base URL, or an example of a valid tool fails.
+    pub fn exercise(tool: &crate::Tool) {
+        use serde_json::{Value, json};
+
+        let settings = tool
+            .service
+            .default_settings()
+            .unwrap_or_else(|_| json!({}));
+        let examples = tool.example_arguments().cloned().map(Value::Object);
+        for arguments in examples.chain([json!({})]) {
+            let Ok(arguments) = tool.accept(arguments) else {
+                continue;
+            };
+            let Ok(plan) = tool.render(&arguments, &settings) else {
+                continue;
+            };
+            if !tool.service.base.reads_token() {
+                let base = tool.service.base.at(&settings, None);
+                let base = base.expect("the base URL was rendered");
+                let start = base.as_str().trim_end_matches('/');
+                assert!(plan.target.starts_with(start), "{}", plan.target);
+            }
+            let _ = (plan.view(), plan.to_http(), plan.to_curl());
+        }
+        for example in &tool.examples {
+            let failures = crate::check::examples::run(tool, example);
+            assert!(failures.is_empty(), "an example of a valid tool fails");
+        }
     }
 
     /// Validates descriptors.

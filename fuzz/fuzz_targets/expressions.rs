@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
-use toolrun::internals::{Check, Source};
-use toolrun::internals::{PathTemplate, QuerySpec, QueryTemplate};
 use toolrun::internals::JsonPath;
 use toolrun::internals::{CallScope, Expression, Names, Template};
+use toolrun::internals::{Check, Source};
+use toolrun::internals::{PathTemplate, QuerySpec, QueryTemplate};
 use url::Url;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {

@@ -7,11 +7,9 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use serde_json::{Value, json};
 use tempfile::TempDir;
 use toolrun::internals::Finding;
-use toolrun::Tool;
-use toolrun::internals::check::{self, examples};
+use toolrun::internals::{self, check};
 
 /// A folder with a valid service, in whose files the bytes are written.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
@@ -38,10 +36,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let file = FOLDER.path().join("anthropic-admin").join(tool_file(bytes));
     if check(&file, bytes) {
-        for (_, tool) in
-            check::tools_at(&[file.display().to_string()]).expect("the file is there")
+        for (_, tool) in check::tools_at(&[file.display().to_string()]).expect("the file is there")
         {
-            render(&tool.expect("a tool without errors loads"));
+            internals::exercise(&tool.expect("a tool without errors loads"));
         }
     }
     let _ = fs::remove_file(file);
@@ -83,37 +80,4 @@ fn assert_placed(finding: &Finding) {
         (place.line, place.column) <= (place.end_line, place.end_column),
         "{place:?}"
     );
-}
-
-/// Renders a sound tool with its defaults and with its examples.
-fn render(tool: &Tool) {
-    let calls = tool
-        .examples
-        .iter()
-        .map(|example| Value::Object(example.args.clone()));
-    let settings = tool
-        .service
-        .default_settings()
-        .unwrap_or_else(|_| json!({}));
-    for arguments in calls.chain([json!({})]) {
-        if let Ok(arguments) = tool.accept(arguments)
-            && let Ok(plan) = tool.render(&arguments, &settings)
-        {
-            if !tool.service.base.reads_token() {
-                let base = tool.service.base.at(&settings, None).expect("it was rendered");
-                assert!(
-                    plan.target.starts_with(base.as_str().trim_end_matches('/')),
-                    "{}",
-                    plan.target
-                );
-            }
-            let _ = (plan.view(), plan.to_http(), plan.to_curl());
-        }
-    }
-    for example in &tool.examples {
-        assert!(
-            examples::run(tool, example).is_empty(),
-            "a sound tool's example fails"
-        );
-    }
 }

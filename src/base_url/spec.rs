@@ -49,6 +49,7 @@ pub enum Anywhere {
 #[serde(deny_unknown_fields)]
 pub struct SettingSpec {
     /// What it is for.
+    #[allow(dead_code, reason = "for those who read the file")]
     pub description: Option<String>,
     /// The value if the user gives no other.
     pub default: Option<Scalar>,

@@ -85,6 +85,25 @@ impl File {
         }
     }
 
+    /// Whether the file may hold one of these values. This is cheaper than to read the file as YAML.
+    pub fn may_hold(&self, values: &[&str]) -> bool {
+        // YAML escapes may hide a value, and a value that is not plain can be written in several ways.
+        let is_plain = |value: &&str| {
+            value
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+        };
+        let holds =
+            |text: &str| text.contains('\\') || values.iter().any(|value| text.contains(value));
+        let text = match &self.place {
+            Place::Embedded => embedded(&self.path.to_string_lossy()).map(Cow::Borrowed),
+            Place::Folder(_) | Place::Local(_) => {
+                std::fs::read_to_string(&self.path).ok().map(Cow::Owned)
+            }
+        };
+        !values.iter().all(is_plain) || text.is_none_or(|text| holds(&text))
+    }
+
     /// The folder that the file must really lie in. That is the current folder when the path leads into it (a shell
     /// that expands `*/*` also names files behind links), else the folder of its place.
     fn fence(&self, root: &Path) -> PathBuf {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::entry::{Entry, File};
+use crate::parallel;
 use crate::source::{Check, Code, Finding, Origin};
 use crate::tool::service::Service;
 use crate::tool::{ServiceSource, Tool};
@@ -32,6 +33,14 @@ pub fn load(entry: &Entry) -> Result<Arc<Tool>, Vec<Finding>> {
         Some(tool) if findings.is_empty() => Ok(Arc::new(tool)),
         _ => Err(findings),
     }
+}
+
+/// Reads and compiles several tools, as [`load`].
+///
+/// # Errors
+/// Every finding of the first that is not valid.
+pub fn load_each(entries: &[Entry]) -> Result<Vec<Arc<Tool>>, Vec<Finding>> {
+    parallel::map(entries, load).into_iter().collect()
 }
 
 /// A tool's file must have the tool's name, and its folder the service's. Mistakes go to `check`.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use entry::{Entry, File, FileKind, Loaded};
 pub use error::{FindingText, LoadError};
-pub use load::{check_name, load, load_service};
+pub use load::{check_name, load, load_each, load_service};
 pub use trust::{TrustError, TrustList};
 
 use crate::parallel;
@@ -180,7 +180,7 @@ impl Catalog {
     }
 
     /// All descriptor files of tools that are not hidden, with the files of their services and sandboxes.
-    pub fn files(&self) -> Vec<File> {
+    pub(crate) fn files(&self) -> Vec<File> {
         let mut files = Vec::new();
         let mut seen = HashSet::new();
         for entry in self.entries() {
@@ -194,34 +194,34 @@ impl Catalog {
         files
     }
 
-    /// The source of a service's sandbox declaration, and the tools that the sandbox answers. Untrusted files take no
+    /// The source of a service's sandbox declaration, and the files of the tools that the sandbox answers. Untrusted files take no
     /// part, unless only an untrusted folder has the service.
     ///
     /// # Errors
-    /// When the service has none, or a descriptor is not valid.
-    pub fn sandbox(&self, service: &str) -> Result<(Check, Vec<Arc<Tool>>), LoadError> {
+    /// When the service has none, or the declaration cannot be read.
+    pub(crate) fn sandbox(&self, service: &str) -> Result<(Check, Vec<Entry>), LoadError> {
         let is_of_service = |entry: &Entry| entry.service.as_deref() == Some(service);
         let (trusted, untrusted) =
             by_trust(self.entries().into_iter().filter(is_of_service).collect());
         match (trusted.is_empty(), untrusted.first()) {
-            (true, Some(first)) => declared(service, &first.file.sibling_tools()),
-            _ => declared(service, &trusted),
+            (true, Some(first)) => declared(service, first.file.sibling_tools()),
+            _ => declared(service, trusted),
         }
     }
 
-    /// The source of the sandbox declaration that answers a tool, and all tools that it answers. For an untrusted tool,
+    /// The source of the sandbox declaration that answers a tool, and the files of all tools that it answers. For an untrusted tool,
     /// it is the declaration in the tool's own folder.
     ///
     /// # Errors
     /// As [`Catalog::sandbox`].
-    pub fn sandbox_of(&self, tool: &Tool) -> Result<(Check, Vec<Arc<Tool>>), LoadError> {
+    pub(crate) fn sandbox_of(&self, tool: &Tool) -> Result<(Check, Vec<Entry>), LoadError> {
         let service = &tool.service.name;
         match (tool.service.origin.is_trusted(), tool.source.path()) {
             (false, Some(path)) => {
                 let folder = path.parent().unwrap_or(Path::new("."));
                 let place = Place::Local(folder.to_owned());
                 let file = File::new(place, path.to_owned(), self.trust.clone());
-                declared(service, &file.sibling_tools())
+                declared(service, file.sibling_tools())
             }
             _ => self.sandbox(service),
         }
@@ -262,7 +262,7 @@ fn hides(first: &Entry, other: &Entry) -> bool {
 }
 
 /// The first sandbox declaration beside these tools, and the tools.
-fn declared(service: &str, entries: &[Entry]) -> Result<(Check, Vec<Arc<Tool>>), LoadError> {
+fn declared(service: &str, entries: Vec<Entry>) -> Result<(Check, Vec<Entry>), LoadError> {
     let declaration = entries
         .iter()
         .map(|entry| entry.file.sandbox_file())
@@ -270,9 +270,5 @@ fn declared(service: &str, entries: &[Entry]) -> Result<(Check, Vec<Arc<Tool>>),
         .ok_or_else(|| LoadError::NoSandbox {
             service: service.to_owned(),
         })?;
-    let tools = entries
-        .iter()
-        .map(|entry| load(entry).map_err(LoadError::from))
-        .collect::<Result<_, _>>()?;
-    Ok((Check::new(declaration.open()?), tools))
+    Ok((Check::new(declaration.open()?), entries))
 }

@@ -155,6 +155,8 @@ impl Call {
         });
         // If a program or the operating system was asked for a secret, we no longer wait for it.
         runtime.shutdown_background();
+        // The program ends here, and the tool has no secrets: to take it apart would be work for nothing.
+        std::mem::forget(tool);
         done
     }
 
@@ -286,15 +288,14 @@ impl Call {
         &self,
         engine: Engine,
         catalog: &Catalog,
-        tool: &Tool,
+        tool: &Arc<Tool>,
         url: &str,
     ) -> Result<(Engine, Option<crate::sandbox::Server>), Failure> {
-        let sandbox = crate::sandbox::Sandbox::for_tool(catalog, tool)?;
         let mut engine = engine;
-        for (name, value) in sandbox.secrets() {
-            engine = engine.with_secret(name, Secret::new(value));
-        }
         if !url.is_empty() {
+            for (name, value) in crate::sandbox::Sandbox::secrets_for(catalog, tool)? {
+                engine = engine.with_secret(name, Secret::new(value));
+            }
             let origin = loopback(url)?;
             if self.fault.is_some() {
                 return Err(usage(
@@ -302,6 +303,10 @@ impl Call {
                 ));
             }
             return Ok((engine.with_stand_in(origin), None));
+        }
+        let sandbox = crate::sandbox::Sandbox::for_tool(catalog, tool)?;
+        for (name, value) in sandbox.secrets() {
+            engine = engine.with_secret(name, Secret::new(value));
         }
         if let Some(fault) = &self.fault {
             inject(&sandbox, fault)?;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::catalog::load;
 use crate::{Access, Catalog, Engine, Tool};
 use clap::Args;
 use serde_json::Value;
@@ -24,18 +25,22 @@ pub struct Sandbox {
 
 /// Tells a command line that is ready to be run: of a tool that reads and needs no arguments, if there is one.
 fn example(catalog: &Catalog, sandbox: &crate::sandbox::Sandbox, address: &str) {
-    let Ok((_, tools)) = catalog.sandbox(sandbox.service()) else {
+    let Ok((_, entries)) = catalog.sandbox(sandbox.service()) else {
         return;
     };
-    let needs_nothing = |tool: &&Arc<Tool>| {
+    let origin = format!("http://{address}");
+    let needs_nothing = |tool: &Arc<Tool>| {
         tool.access == Access::Read && !tool.params.iter().any(|param| param.required)
     };
-    let origin = format!("http://{address}");
-    let is_list = |tool: &&Arc<Tool>| needs_nothing(tool) && tool.paging.is_some();
+    let mut tools: Vec<Arc<Tool>> = entries
+        .iter()
+        .filter_map(|entry| load(entry).ok())
+        .collect();
+    tools.retain(needs_nothing);
     let tool = tools
         .iter()
-        .find(is_list)
-        .or_else(|| tools.iter().find(needs_nothing));
+        .find(|tool| tool.paging.is_some())
+        .or(tools.first());
     let name = tool.map_or_else(|| "TOOL".to_owned(), |tool| tool.qualified_name());
     say(&format!("call it: toolrun call {name} --sandbox={origin}"));
     if let Some(curl) = tool.and_then(|tool| curl(tool, sandbox, &origin)) {

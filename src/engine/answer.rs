@@ -151,7 +151,7 @@ impl Judge<'_> {
     }
 
     fn view<'v>(&'v self, response: &'v Response, body: &'v Json) -> ResponseView<'v> {
-        ResponseView::new(body, response.status, response.headers.list(), self.params)
+        ResponseView::new(body, response.status, &response.headers, self.params)
     }
 
     fn upstream(&self, rule: Option<&Rule>, response: &Response, body: &Json) -> Error {

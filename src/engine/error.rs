@@ -297,7 +297,7 @@ impl From<ProjectError> for Error {
 impl Error {
     /// The error with its texts passed through `mask`, where they may repeat what a service said.
     #[must_use]
-    pub fn masked(self, mask: impl Fn(&str) -> String) -> Error {
+    pub(crate) fn masked(self, mask: impl Fn(&str) -> String) -> Error {
         match self {
             Error::Policy(message) => Error::Policy(mask(&message)),
             Error::Render(error) => Error::Render(error.masked(mask)),

@@ -134,7 +134,7 @@ impl Page {
         ResponseView::new(
             &self.body,
             self.response.status,
-            self.response.headers.list(),
+            &self.response.headers,
             &self.params,
         )
         .of_job(self.created.as_ref())

@@ -105,6 +105,7 @@ pub struct ServiceSpec {
     pub allow_private_network: bool,
     /// Warnings that are intended: from a code to the reason.
     #[serde(default)]
+    #[expect(dead_code, reason = "it is read from the source, with its places")]
     pub allow: IndexMap<String, String>,
 }
 

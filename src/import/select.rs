@@ -82,7 +82,7 @@ impl Selector {
     }
 
     /// Whether the operation is one of those meant.
-    pub fn matches(&self, operation: &Aspects<'_>) -> bool {
+    pub(crate) fn matches(&self, operation: &Aspects<'_>) -> bool {
         match self.aspect {
             Aspect::Tag => operation.tags.iter().any(|tag| self.glob.matches(tag)),
             Aspect::Path => self.glob.matches(operation.path),
@@ -103,13 +103,13 @@ pub struct Selection {
 
 impl Selection {
     /// Whether the operation is to be imported.
-    pub fn takes(&self, operation: &Aspects<'_>) -> bool {
+    pub(crate) fn takes(&self, operation: &Aspects<'_>) -> bool {
         let any = |list: &[Selector]| list.iter().any(|selector| selector.matches(operation));
         (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
     }
 
     /// The selectors that match none of the operations: probably a typing mistake.
-    pub fn idle<'s>(&'s self, operations: &[Aspects<'_>]) -> Vec<&'s str> {
+    pub(crate) fn idle<'s>(&'s self, operations: &[Aspects<'_>]) -> Vec<&'s str> {
         let is_idle = |selector: &&Selector| !operations.iter().any(|one| selector.matches(one));
         let all = self.include.iter().chain(&self.exclude);
         all.filter(is_idle).map(Selector::as_str).collect()

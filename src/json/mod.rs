@@ -27,8 +27,8 @@ impl Json {
     /// Checks a text.
     ///
     /// # Errors
-    /// Why it is not JSON, or that it is nested deeper than [`MAX_DEPTH`].
-    pub fn read(text: Bytes) -> Result<Json, String> {
+    /// Why it is not JSON, or that it is nested deeper than 128 levels.
+    pub(crate) fn read(text: Bytes) -> Result<Json, String> {
         match check::check(&text) {
             Ok(()) => Ok(Json::trimmed(text)),
             Err(check::Flaw::Depth) => Err(format!(
@@ -87,7 +87,7 @@ impl Json {
     }
 
     /// The value.
-    pub fn part(&self) -> Part<'_> {
+    pub(crate) fn part(&self) -> Part<'_> {
         Part::between(&self.text, 0, self.text.len())
     }
 
@@ -97,7 +97,7 @@ impl Json {
     }
 
     /// The bytes of the text, in UTF-8.
-    pub fn bytes(&self) -> &Bytes {
+    pub(crate) fn bytes(&self) -> &Bytes {
         &self.text
     }
 

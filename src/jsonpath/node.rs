@@ -143,7 +143,7 @@ impl<'t, 'b> Text<'t, 'b> {
     }
 }
 
-impl<'t, 'b> Node for Text<'t, 'b> {
+impl Node for Text<'_, '_> {
     type Error = String;
 
     fn kind(self) -> Kind {

@@ -18,7 +18,7 @@ fn compile(spec: Value) -> Result<Paging, String> {
 }
 
 fn next(spec: Value, body: Value, params: Value, link: &str) -> Result<Option<Next>, String> {
-    let headers = [("link".to_owned(), link.to_owned())];
+    let headers = vec![("link".to_owned(), link.to_owned())];
     let base = Url::parse("https://a.test/api").unwrap();
     let body = Json::of(&body);
     let view = ResponseView::new(&body, 200, &headers, &params);

@@ -87,7 +87,7 @@ impl HeaderTemplate {
             let place = || format!("header `{name}`");
             let value = template
                 .render(scope)
-                .map_err(RenderError::expression(place()))?;
+                .map_err(|error| RenderError::expression(place())(error))?;
             let text = match value {
                 None | Some(Value::Null) => continue,
                 Some(Value::Array(items)) => items

@@ -224,13 +224,13 @@ pub struct Plan {
     /// The HTTP method.
     pub method: Method,
     /// Scheme, authority and path, all percent-encoded; no query.
-    pub target: String,
+    pub(crate) target: String,
     /// Query parameters in order; plain names and values are percent-encoded already.
-    pub query: Vec<(String, Text)>,
+    pub(crate) query: Vec<(String, Text)>,
     /// Header fields in order; names are lower case.
-    pub headers: Vec<(String, Text)>,
+    pub(crate) headers: Vec<(String, Text)>,
     /// The body.
-    pub body: Option<Body>,
+    pub(crate) body: Option<Body>,
     /// Whether the request may be sent again after a failure.
     pub idempotent: bool,
 }
@@ -259,7 +259,7 @@ pub enum RenderError {
 impl RenderError {
     /// The error with `mask` applied to those of its texts that may repeat a value.
     #[must_use]
-    pub fn masked(self, mask: impl Fn(&str) -> String) -> RenderError {
+    pub(crate) fn masked(self, mask: impl Fn(&str) -> String) -> RenderError {
         match self {
             RenderError::Expression { place, error } => RenderError::Expression {
                 place,

@@ -134,10 +134,9 @@ impl QueryTemplate {
         query: &mut Vec<(String, Text)>,
     ) -> Result<(), RenderError> {
         for entry in &self.entries {
-            let value = entry
-                .value
-                .render(scope)
-                .map_err(RenderError::expression(format!("query `{}`", entry.name)))?;
+            let value = entry.value.render(scope).map_err(|error| {
+                RenderError::expression(format!("query `{}`", entry.name))(error)
+            })?;
             if let Some(value) = value {
                 entry.write(&value, query)?;
             }

@@ -49,7 +49,7 @@ impl Plan {
     ///
     /// # Errors
     /// When a file cannot be read, or may not be read.
-    pub fn settle(&self, files: &Files) -> Result<Settled<'_>, FileError> {
+    pub(crate) fn settle(&self, files: &Files) -> Result<Settled<'_>, FileError> {
         let is_open = |(_, value): &(String, Text)| matches!(value, Text::Generated(_));
         if !self.headers.iter().any(is_open) {
             return Ok(Settled {

@@ -101,6 +101,7 @@ impl Extract {
             Extract::Header(name) => response.header(name).map(str::to_owned),
             Extract::Link(name, rel) => response
                 .headers
+                .list()
                 .iter()
                 .filter(|(other, _)| other == name)
                 .find_map(|(_, value)| link_target(value, rel)),

@@ -84,14 +84,26 @@ enum Within<'a> {
     },
 }
 
+/// Header fields, which are listed when something asks for them: most projections do not.
+pub trait HeaderFields {
+    /// The fields; names are lower case.
+    fn list(&self) -> &[(String, String)];
+}
+
+impl HeaderFields for Vec<(String, String)> {
+    fn list(&self) -> &[(String, String)] {
+        self
+    }
+}
+
 /// A response as projections see it.
 pub struct ResponseView<'a> {
     /// The body.
     pub body: &'a Json,
     /// The HTTP status.
     pub status: u16,
-    /// Header fields; names are lower case.
-    pub headers: &'a [(String, String)],
+    /// Header fields.
+    pub headers: &'a dyn HeaderFields,
     /// The arguments of the call, with defaults.
     pub params: &'a Value,
     /// The first body of a job, if the call waited for one.
@@ -106,7 +118,7 @@ impl<'a> ResponseView<'a> {
     pub fn new(
         body: &'a Json,
         status: u16,
-        headers: &'a [(String, String)],
+        headers: &'a dyn HeaderFields,
         params: &'a Value,
     ) -> ResponseView<'a> {
         ResponseView {
@@ -139,6 +151,7 @@ impl<'a> ResponseView<'a> {
     /// The value of a header field.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
+            .list()
             .iter()
             .find(|(other, _)| other.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
@@ -148,6 +161,7 @@ impl<'a> ResponseView<'a> {
         self.header_map.get_or_init(|| {
             Value::Object(
                 self.headers
+                    .list()
                     .iter()
                     .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
                     .collect(),

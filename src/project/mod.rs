@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 pub use condition::Condition;
 pub use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
 use frame::{Binding, Reads};
-pub use frame::{Frame, ResponseView, response_names};
+pub use frame::{Frame, HeaderFields, ResponseView, response_names};
 pub use kind::ResponseKind;
 pub use projector::Projector;
 pub use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule};

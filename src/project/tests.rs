@@ -342,7 +342,7 @@ fn text_and_tree_give_the_same() {
         let told = || format!("seed {seed}\noutput {output}\nlet {bindings:?}\nbody {text}");
 
         let json = Json::read(text.clone().into()).unwrap();
-        let from_text = projection.run(&ResponseView::new(&json, 200, &[], &params));
+        let from_text = projection.run(&ResponseView::new(&json, 200, &Vec::new(), &params));
         let from_tree = Plain {
             body: &tree,
             params: &params,
@@ -377,7 +377,7 @@ fn text_and_tree_give_the_same() {
 fn run(output: Value, body: &str) -> Result<String, String> {
     let json = Json::read(body.to_owned().into()).unwrap();
     let params = json!({});
-    let output = compile(output, &[]).run(&ResponseView::new(&json, 200, &[], &params));
+    let output = compile(output, &[]).run(&ResponseView::new(&json, 200, &Vec::new(), &params));
     output
         .map(|output| output.text().to_owned())
         .map_err(|error| error.to_string())

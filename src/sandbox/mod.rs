@@ -17,10 +17,11 @@ mod server;
 mod spec;
 mod store;
 mod token;
+mod tools;
 mod write;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -29,16 +30,18 @@ pub use schema::SANDBOX;
 pub use server::{Server, serve};
 pub use spec::SandboxSpec;
 
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog, LoadError};
 use crate::engine::error::Error;
 use crate::sign::{Secret, SecretStore, Secrets};
-use crate::source::{Check, Code, Finding, join};
+use crate::source::{Check, Code, Finding, Source, join};
 use crate::template::{EvalError, Names, Scope, Template};
 use crate::tool::Tool;
 use data::{Data, RANDOM, Random, Values};
 use known::Known;
 use route::{Request, Route};
+use spec::RouteSpec;
 use store::Store;
+use tools::Tools;
 
 /// The header by which a request asks for one of the sandbox's faults.
 pub const FAULT_HEADER: &str = "x-sandbox-fault";
@@ -110,10 +113,12 @@ pub struct Incoming<'a> {
 pub struct Sandbox {
     service: String,
     spec: SandboxSpec,
-    tools: Vec<Arc<Tool>>,
+    source: Arc<Source>,
+    tools: Tools,
     data: Arc<Data>,
     store: Store,
-    routes: IndexMap<String, Route>,
+    /// By the tool's name. Those that are not compiled yet are when they are asked for.
+    routes: IndexMap<String, OnceLock<Result<Route, Refusal>>>,
     now: i64,
     request_id: Template,
     response_headers: Vec<(String, Template)>,
@@ -129,34 +134,75 @@ impl Sandbox {
     /// # Errors
     /// When the service has none, or a descriptor is not valid.
     pub fn load(catalog: &Catalog, service: &str) -> Result<Sandbox, Error> {
-        Sandbox::of(catalog.sandbox(service)?)
+        let (check, entries) = catalog.sandbox(service)?;
+        let tools = catalog::load_each(&entries).map_err(LoadError::from)?;
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+        let sandbox = Sandbox::compile(&check, tools, &names);
+        sound(sandbox, check)
     }
 
-    /// Finds and compiles the sandbox that answers a tool: its service's. An untrusted tool is answered by the
-    /// declaration in its own folder, with the tools of that folder.
+    /// Finds the sandbox that answers a tool: its service's. Compiles what the tool's own requests need; other tools and
+    /// routes are read and compiled when a request needs them. An untrusted tool is answered by the declaration in its
+    /// own folder, with the tools of that folder.
     ///
     /// # Errors
-    /// As [`Sandbox::load`].
-    pub fn for_tool(catalog: &Catalog, tool: &Tool) -> Result<Sandbox, Error> {
-        Sandbox::of(catalog.sandbox_of(tool)?)
+    /// When the service has none, or what the tool needs of it is not valid.
+    pub fn for_tool(catalog: &Catalog, tool: &Arc<Tool>) -> Result<Sandbox, Error> {
+        let (check, entries) = catalog.sandbox_of(tool)?;
+        let spec = read(&check);
+        let is_own = |entry: &catalog::Entry| {
+            entry.name == tool.name && entry.file.display() == tool.source.name
+        };
+        let has_route = spec
+            .as_ref()
+            .is_some_and(|spec| spec.routes.contains_key(&tool.name));
+        let tools = match has_route && entries.iter().any(is_own) {
+            true => {
+                let others = entries.iter().filter(|entry| !is_own(entry)).cloned();
+                Tools::with_unread(Arc::clone(tool), others)
+            }
+            // Another tool may answer its requests.
+            false => Tools::of(catalog::load_each(&entries).map_err(LoadError::from)?),
+        };
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+        let sandbox =
+            spec.map(|spec| Sandbox::of(spec, &check, tools, &names, &|name| name == tool.name));
+        sound(sandbox, check)
     }
 
-    fn of((check, tools): (Check, Vec<Arc<Tool>>)) -> Result<Sandbox, Error> {
-        let names: Vec<String> = tools.iter().map(|tool| tool.name.clone()).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let sandbox = Sandbox::compile(&check, tools, &names);
-        let findings: Vec<Finding> = check.into_findings();
-        match sandbox {
-            Some(sandbox) if findings.is_empty() => Ok(sandbox),
-            _ => Err(findings.into()),
-        }
+    /// The made-up secrets by which the sandbox that answers a tool knows its clients, by name. Nothing else of it is
+    /// compiled.
+    ///
+    /// # Errors
+    /// When the service has none, or its declaration cannot be read.
+    pub(crate) fn secrets_for(
+        catalog: &Catalog,
+        tool: &Tool,
+    ) -> Result<IndexMap<String, String>, Error> {
+        let (check, _) = catalog.sandbox_of(tool)?;
+        let secrets = read(&check).map(|spec| {
+            made_up_secrets(&spec, Some(tool), &check);
+            spec.secrets
+        });
+        sound(secrets, check)
     }
 
     /// Compiles the sandbox that `check`'s source declares; mistakes go to `check`.
     ///
     /// `names` lists all tools of the service, including broken tools that `tools` lacks.
-    pub fn compile(check: &Check, tools: Vec<Arc<Tool>>, names: &[&str]) -> Option<Sandbox> {
-        let spec: SandboxSpec = crate::format::decode(&schema::SANDBOX, check)?;
+    pub(crate) fn compile(check: &Check, tools: Vec<Arc<Tool>>, names: &[&str]) -> Option<Sandbox> {
+        let spec = read(check)?;
+        Some(Sandbox::of(spec, check, Tools::of(tools), names, &|_| true))
+    }
+
+    /// Compiles a sandbox, and of its routes those that are needed at once.
+    fn of(
+        spec: SandboxSpec,
+        check: &Check,
+        tools: Tools,
+        names: &[&str],
+        is_needed: &dyn Fn(&str) -> bool,
+    ) -> Sandbox {
         for status in spec.errors.codes.keys().chain(spec.errors.messages.keys()) {
             report_no_status(status, &spec, check);
         }
@@ -177,28 +223,24 @@ impl Sandbox {
             .routes
             .iter()
             .map(|(tool, route)| {
-                let at = join("/routes", tool);
+                if !is_needed(tool) {
+                    return (tool.clone(), OnceLock::new());
+                }
                 if !names.contains(&tool.as_str()) {
                     check.error_at_key(
                         Code::UnknownName,
-                        &at,
+                        &join("/routes", tool),
                         format!("the service has no tool `{tool}`"),
                         crate::words::nearest(tool, names.iter().copied()),
                     );
                 }
                 let known = Known {
                     data: &data,
-                    tool: tools
-                        .iter()
-                        .find(|known| known.name == *tool)
-                        .map(Arc::as_ref),
+                    tool: tools.get(tool).map(Arc::as_ref),
                     check,
                 };
-                let body = known.tool.and_then(|tool| tool.request.body.as_ref());
-                if let Some(message) = body.and_then(body::unreadable) {
-                    check.error_at_key(Code::BadSandbox, &at, message, None);
-                }
-                (tool.clone(), Route::compile(route, &at, &known))
+                let route = compile_route(tool, route, &known);
+                (tool.clone(), OnceLock::from(Ok(route)))
             })
             .collect();
         let text = |text: &str, pointer: &str, names: &Names| {
@@ -210,20 +252,12 @@ impl Sandbox {
             .iter()
             .fold(header_names.clone(), |names, name| names.with(name));
         let now = data::seconds(&spec.now, "/now", check);
-        let mut store = SecretStore::default();
-        store.seal();
-        for (name, value) in &spec.secrets {
-            store.give(name.clone(), Secret::new(value.clone()));
-        }
-        let secrets = match tools.first().map(|tool| tool.service.auth.resolve(&store)) {
-            None => Secrets::default(),
-            Some(Ok(secrets)) => token::with_access_token(secrets, spec.seed),
-            Some(Err(error)) => {
-                check.error(Code::BadSandbox, "/secrets", error.to_string());
-                Secrets::default()
-            }
+        let secrets = made_up_secrets(&spec, tools.first(), check);
+        let secrets = match tools.first() {
+            Some(_) => token::with_access_token(secrets, spec.seed),
+            None => secrets,
         };
-        Some(Sandbox {
+        Sandbox {
             service: spec.sandbox.to_string(),
             request_id: text(&spec.request_id, "/request_id", &id_names),
             response_headers: spec
@@ -236,6 +270,7 @@ impl Sandbox {
                 .collect(),
             envelope: Template::compile(&spec.errors.body, "/errors/body", &envelope_names, check),
             store: Store::new(Arc::clone(&data)),
+            source: Arc::clone(check.source()),
             data,
             routes,
             now,
@@ -244,7 +279,7 @@ impl Sandbox {
             spec,
             requests: AtomicU64::new(0),
             upcoming_faults: Mutex::default(),
-        })
+        }
     }
 
     /// The service that it replaces.
@@ -310,26 +345,45 @@ impl Sandbox {
 
     fn respond(&self, incoming: &Incoming<'_>) -> Result<(u16, Value), Refusal> {
         self.refuse_fault(incoming)?;
-        if let Some(answer) = token::answer(&self.tools, &self.secrets, incoming) {
+        if let Some(answer) = token::answer(self.tools.first(), &self.secrets, incoming) {
             return answer.map(|body| (200, body));
         }
-        let candidates = request::find_tools(&self.tools, incoming.method, incoming.path);
+        let candidates = self.tools.find(incoming)?;
         self.check_credential(incoming)?;
         self.check_headers(incoming)?;
         if candidates.is_empty() {
             return Err(not_found(incoming));
         }
         let (tool, args) = request::recognise(&candidates, incoming.query, incoming.body)?;
-        let route = self
-            .routes
-            .get(&tool.name)
-            .ok_or_else(|| not_found(incoming))?;
+        let route = self.route(tool).ok_or_else(|| not_found(incoming))??;
         let request = Request {
             args,
             headers: Value::Object(incoming.headers.clone()),
             now: self.now,
         };
         route.answer(&request, &self.store)
+    }
+
+    /// The route of a tool; `None` where there is none.
+    fn route(&self, tool: &Tool) -> Option<Result<&Route, Refusal>> {
+        let (compiled, spec) = (
+            self.routes.get(&tool.name)?,
+            self.spec.routes.get(&tool.name)?,
+        );
+        let route = compiled.get_or_init(|| {
+            let check = Check::new(Arc::clone(&self.source));
+            let known = Known {
+                data: &self.data,
+                tool: Some(tool),
+                check: &check,
+            };
+            let route = compile_route(&tool.name, spec, &known);
+            match check.into_findings().first() {
+                Some(finding) => Err(not_valid(finding)),
+                None => Ok(route),
+            }
+        });
+        Some(route.as_ref().map_err(Clone::clone))
     }
 
     fn refuse_fault(&self, incoming: &Incoming<'_>) -> Result<(), Refusal> {
@@ -450,6 +504,54 @@ impl Sandbox {
             .flatten()
             .unwrap_or_default()
     }
+}
+
+/// The declaration that stands in `check`'s source.
+fn read(check: &Check) -> Option<SandboxSpec> {
+    crate::format::decode(&schema::SANDBOX, check)
+}
+
+/// What was compiled, unless something was found wrong.
+fn sound<T>(compiled: Option<T>, check: Check) -> Result<T, Error> {
+    let findings: Vec<Finding> = check.into_findings();
+    match compiled {
+        Some(compiled) if findings.is_empty() => Ok(compiled),
+        _ => Err(findings.into()),
+    }
+}
+
+/// Compiles the route of the tool that goes by `name`; mistakes go to the check.
+fn compile_route(name: &str, spec: &RouteSpec, known: &Known<'_>) -> Route {
+    let at = join("/routes", name);
+    let body = known.tool.and_then(|tool| tool.request.body.as_ref());
+    if let Some(message) = body.and_then(body::unreadable) {
+        known
+            .check
+            .error_at_key(Code::BadSandbox, &at, message, None);
+    }
+    Route::compile(spec, &at, known)
+}
+
+/// The secrets of the declaration; one that the service needs and that is missing is a mistake.
+fn made_up_secrets(spec: &SandboxSpec, tool: Option<&Tool>, check: &Check) -> Secrets {
+    let mut store = SecretStore::default();
+    store.seal();
+    for (name, value) in &spec.secrets {
+        store.give(name.clone(), Secret::new(value.clone()));
+    }
+    match tool.map(|tool| tool.service.auth.resolve(&store)) {
+        None => Secrets::default(),
+        Some(Ok(secrets)) => secrets,
+        Some(Err(error)) => {
+            check.error(Code::BadSandbox, "/secrets", error.to_string());
+            Secrets::default()
+        }
+    }
+}
+
+/// The refusal of a request for what is not valid itself.
+fn not_valid(finding: &Finding) -> Refusal {
+    Refusal::new(500, format!("the sandbox is not valid: {finding}"))
 }
 
 fn not_found(incoming: &Incoming<'_>) -> Refusal {

@@ -14,15 +14,18 @@ use crate::tool::Tool;
 /// Arguments in a request's path, by name.
 type Captured = Vec<(String, String)>;
 
+/// A tool that may have made a request, with the arguments in the path.
+pub type Candidate<'t> = (&'t Arc<Tool>, Captured);
+
 /// The tools that may have made this request, with the arguments in the path. Literal segments are preferred to params.
 /// If several tools share one operation, their bodies tell them apart.
 pub fn find_tools<'t>(
-    tools: &'t [Arc<Tool>],
+    tools: impl IntoIterator<Item = &'t Arc<Tool>>,
     method: &str,
     path: &str,
-) -> Vec<(&'t Arc<Tool>, Captured)> {
-    let mut found: Vec<(&Arc<Tool>, Captured)> = tools
-        .iter()
+) -> Vec<Candidate<'t>> {
+    let mut found: Vec<Candidate<'_>> = tools
+        .into_iter()
         .filter(|tool| tool.request.method.as_str() == method)
         .filter_map(|tool| {
             let settings = tool.service.default_settings().unwrap_or_default();
@@ -42,12 +45,12 @@ pub fn find_tools<'t>(
 /// # Errors
 /// When no tool could have made it. The error is that of the first tool whose body is of this kind.
 pub fn recognise<'t>(
-    tools: &[(&'t Arc<Tool>, Captured)],
+    tools: &[Candidate<'t>],
     query: &str,
     body: &[u8],
 ) -> Result<(&'t Arc<Tool>, Value), Refusal> {
     let has_other_body =
-        |(tool, _): &&(&Arc<Tool>, Captured)| body::read_back(tool, body, &mut Map::new()).is_err();
+        |(tool, _): &&Candidate<'_>| body::read_back(tool, body, &mut Map::new()).is_err();
     let mut likeliest: Vec<_> = tools.iter().collect();
     likeliest.sort_by_cached_key(has_other_body);
     let mut refused = None;

@@ -1,7 +1,5 @@
 //! The token endpoint of a sandbox, for a service that uses an OAuth 2.0 access token.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
@@ -21,11 +19,11 @@ pub fn with_access_token(secrets: Secrets, seed: u64) -> Secrets {
 
 /// The answer to a request for a token; `None` for any other request.
 pub fn answer(
-    tools: &[Arc<Tool>],
+    tool: Option<&Tool>,
     secrets: &Secrets,
     incoming: &Incoming<'_>,
 ) -> Option<Result<Value, Refusal>> {
-    let service = &tools.first()?.service;
+    let service = &tool?.service;
     let grant = service.auth.grant()?;
     let settings = service.default_settings().unwrap_or_default();
     let path = grant.token_url().path_at(&settings).ok()?;

@@ -59,7 +59,7 @@ pub enum SendError {
 impl SendError {
     /// The error with its texts passed through `mask`, where they may repeat what a service said.
     #[must_use]
-    pub fn masked(self, mask: impl Fn(&str) -> String) -> SendError {
+    pub(crate) fn masked(self, mask: impl Fn(&str) -> String) -> SendError {
         match self {
             SendError::Policy(message) => SendError::Policy(mask(&message)),
             SendError::Response(message) => SendError::Response(mask(&message)),

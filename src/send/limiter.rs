@@ -31,7 +31,7 @@ pub enum Turn {
 }
 
 /// A turn that is asked for. An error is the reason, in words.
-pub type Asking<'l> = Pin<Box<dyn Future<Output = Result<Turn, String>> + Send + 'l>>;
+pub type TurnFuture<'l> = Pin<Box<dyn Future<Output = Result<Turn, String>> + Send + 'l>>;
 
 /// Decides when a request may be sent. The engine's own counts for one process; one that several machines share can
 /// take its place.
@@ -40,7 +40,7 @@ pub trait Limiter: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be known whether there is one: then nothing is sent.
-    fn take<'l>(&'l self, budget: &'l Budget) -> Asking<'l>;
+    fn take<'l>(&'l self, budget: &'l Budget) -> TurnFuture<'l>;
 }
 
 /// Counts in memory: the generic cell rate algorithm (ITU-T I.371), which keeps one time for each budget.
@@ -76,7 +76,7 @@ impl LocalLimiter {
 }
 
 impl Limiter for LocalLimiter {
-    fn take<'l>(&'l self, budget: &'l Budget) -> Asking<'l> {
+    fn take<'l>(&'l self, budget: &'l Budget) -> TurnFuture<'l> {
         Box::pin(std::future::ready(Ok(self.take_at(budget, Instant::now()))))
     }
 }

@@ -1,4 +1,4 @@
-//! Sending: a signed request becomes a response, within its limits of time, size and tries.
+//! ResponseFuture: a signed request becomes a response, within its limits of time, size and tries.
 
 mod client;
 mod decode;
@@ -24,16 +24,17 @@ use url::Url;
 pub use client::Client;
 pub use download::{Destination, Download, file_name};
 pub use error::{Limit, NoPlace, SendError};
-pub use limiter::{Budget, Limiter, LocalLimiter, Turn};
+pub use limiter::{Budget, Limiter, LocalLimiter, Turn, TurnFuture};
 pub use network::{ClientError, HttpTransport, Roots};
 pub use policy::{LimitsSpec, Policy, RateLimitSpec, RetrySpec, TimeoutSpec};
 use receive::Receiver;
 pub use seen::{SeenBody, Shown};
 pub use transport::{
-    Body, Request, Scripted, Sending, Sent, Transport, TransportError, TransportErrorKind,
+    Body, Request, ResponseFuture, Scripted, Sent, Transport, TransportError, TransportErrorKind,
 };
 
 use crate::plan::Method;
+use crate::project::HeaderFields;
 use crate::sign::{Redactor, SignedRequest};
 use crate::words::seconds;
 
@@ -339,9 +340,11 @@ impl Headers {
             list: OnceLock::new(),
         }
     }
+}
 
+impl HeaderFields for Headers {
     /// Names in lower case, and values with the secrets that were sent masked.
-    pub fn list(&self) -> &[(String, String)] {
+    fn list(&self) -> &[(String, String)] {
         self.list.get_or_init(|| {
             let fields = self.raw.iter().map(|(name, value)| {
                 let text = String::from_utf8_lossy(value.as_bytes()).into_owned();

@@ -11,7 +11,9 @@ use rustls::pki_types::pem::PemObject;
 use url::Url;
 
 use super::Policy;
-use super::transport::{Body, Request, Sending, Transport, TransportError, TransportErrorKind};
+use super::transport::{
+    Body, Request, ResponseFuture, Transport, TransportError, TransportErrorKind,
+};
 use crate::address::{is_loopback, is_loopback_name, special_resolved};
 
 /// Which certificate authorities are trusted.
@@ -126,7 +128,7 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, request: Request) -> Sending<'_> {
+    fn send(&self, request: Request) -> ResponseFuture<'_> {
         let mut built = reqwest::Request::new(request.method, request.url);
         *built.headers_mut() = request.headers;
         if !request.body.is_empty() {

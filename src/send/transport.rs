@@ -21,11 +21,11 @@ pub trait Transport: Send + Sync {
     ///
     /// # Errors
     /// When no response comes. A status of any kind is no error.
-    fn send(&self, request: Request) -> Sending<'_>;
+    fn send(&self, request: Request) -> ResponseFuture<'_>;
 }
 
 /// A request that is under way.
-pub type Sending<'t> =
+pub type ResponseFuture<'t> =
     Pin<Box<dyn Future<Output = Result<http::Response<Body>, TransportError>> + Send + 't>>;
 
 /// A signed request. It carries credentials; `Debug` shows neither its query nor its body, and masks header fields that
@@ -279,7 +279,7 @@ impl Scripted {
 }
 
 impl Transport for Scripted {
-    fn send(&self, request: Request) -> Sending<'_> {
+    fn send(&self, request: Request) -> ResponseFuture<'_> {
         let sent = Sent {
             body: request.body.to_vec(),
             method: request.method,

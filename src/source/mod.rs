@@ -247,13 +247,16 @@ fn read_bounded(path: &Path) -> Result<String, String> {
     use std::io::Read;
     // Opening a pipe waits for its writer, so a pipe in a folder would block the program forever. A pipe that the shell
     // made for the program is fine.
-    let is_plain = |metadata: &std::fs::Metadata| metadata.is_file();
-    if !is_made_by_shell(path) && !path.metadata().as_ref().map_or(true, is_plain) {
+    let metadata = path.metadata().ok();
+    let is_plain = metadata.as_ref().is_none_or(std::fs::Metadata::is_file);
+    if !is_plain && !is_made_by_shell(path) {
         return Err("it is no plain file".to_owned());
     }
     let file =
         std::fs::File::open(path).map_err(|error| format!("cannot open the file: {error}"))?;
-    let mut bytes = Vec::new();
+    // With room for the whole file and its end, it is read at once.
+    let size = metadata.map_or(0, |metadata| metadata.len().min(MAX_FILE_BYTES));
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     file.take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| format!("cannot read the file: {error}"))?;

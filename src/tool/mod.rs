@@ -73,7 +73,7 @@ pub enum ServiceSource {
 
 impl Tool {
     /// Reads and compiles a tool's file; mistakes go to `check`.
-    pub fn load(check: &Check, folder: &ServiceSource) -> Option<Tool> {
+    pub(crate) fn load(check: &Check, folder: &ServiceSource) -> Option<Tool> {
         let spec: ToolSpec = decode(&format::TOOL, check)?;
         match find_service(&spec, folder, check) {
             Some(service) => Tool::compile(spec, service, check),
@@ -179,7 +179,7 @@ impl Tool {
     }
 
     /// Calls `visit` with every expression of the tool's requests, and whether it stands inside a longer text.
-    pub fn visit_requests(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit_requests(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         self.request.visit(visit);
         if let Some(wait) = &self.wait {
             wait.visit(visit);
@@ -187,13 +187,13 @@ impl Tool {
     }
 
     /// The value of `$` when an error rule says that there is no content. For a list, it is a page without items.
-    pub fn empty_body(&self, kind: ResponseKind) -> Json {
+    pub(crate) fn empty_body(&self, kind: ResponseKind) -> Json {
         let page = self.paging.as_ref().and_then(Paging::empty_body);
         page.unwrap_or_else(|| kind.empty())
     }
 
     /// Whether the request is a GraphQL operation.
-    pub fn is_graphql(&self) -> bool {
+    pub(crate) fn is_graphql(&self) -> bool {
         let body = self.request.body.as_ref();
         body.is_some_and(|body| body.is_graphql())
     }
@@ -207,7 +207,7 @@ impl Tool {
     ///
     /// # Errors
     /// Every violation of the params schema.
-    pub fn accept(&self, arguments: Value) -> Result<Value, Vec<ArgumentProblem>> {
+    pub(crate) fn accept(&self, arguments: Value) -> Result<Value, Vec<ArgumentProblem>> {
         self.params.accept(arguments)
     }
 
@@ -215,7 +215,7 @@ impl Tool {
     ///
     /// # Errors
     /// When a value is not allowed in the place where the template puts it.
-    pub fn render(&self, arguments: &Value, settings: &Value) -> Result<Plan, RenderError> {
+    pub(crate) fn render(&self, arguments: &Value, settings: &Value) -> Result<Plan, RenderError> {
         let base = self.service.base.at(settings, None)?;
         let mut plan = self.render_at(&base, arguments, settings)?;
         plan.target = self.service.base.show(plan.target);
@@ -226,7 +226,7 @@ impl Tool {
     ///
     /// # Errors
     /// As [`Tool::render`].
-    pub fn render_at(
+    pub(crate) fn render_at(
         &self,
         base: &url::Url,
         arguments: &Value,
@@ -240,7 +240,7 @@ impl Tool {
     ///
     /// # Errors
     /// When the first response does not lead to a request to the service.
-    pub fn poll_plan(
+    pub(crate) fn poll_plan(
         &self,
         wait: &Wait,
         first: &ResponseView<'_>,
@@ -258,7 +258,7 @@ impl Tool {
     }
 
     /// The plan of the request that cancels a job, if there is one.
-    pub fn cancel_plan(
+    pub(crate) fn cancel_plan(
         &self,
         wait: &Wait,
         first: &ResponseView<'_>,
@@ -277,7 +277,7 @@ impl Tool {
     ///
     /// # Errors
     /// As [`Tool::render`].
-    pub fn render_request(
+    pub(crate) fn render_request(
         &self,
         request: &RequestTemplate,
         base: &url::Url,

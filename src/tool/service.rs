@@ -27,10 +27,13 @@ pub struct Service {
     /// Where its descriptor and those of its tools come from, which decides what they may do.
     pub origin: Origin,
     /// The name for people.
+    #[allow(dead_code, reason = "for those who read the file")]
     pub title: Option<String>,
     /// What the service is.
+    #[allow(dead_code, reason = "for those who read the file")]
     pub description: Option<String>,
     /// Where its documentation is.
+    #[allow(dead_code, reason = "for those who read the file")]
     pub docs: Option<String>,
     /// Scheme, host, port and base path.
     pub base: BaseUrl,

@@ -317,7 +317,7 @@ fn only_a_list_of_the_user_alone_counts() {
         fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).expect("a mode");
         let told = call(&[]).expect(code);
         assert_eq!(
-            told.stderr.contains("put another in its place"),
+            told.stderr.contains("other users can replace it"),
             code == 5,
             "{mode:o}: {told:?}"
         );

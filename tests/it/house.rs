@@ -119,3 +119,32 @@ fn word(text: &str) -> String {
         .take_while(|c| c.is_alphanumeric() || *c == '_')
         .collect()
 }
+
+/// The interface of the library: each name is a promise to programs that use it.
+const FACADE: &str = "
+    Access Body Budget Call CallInfo Catalog Code Destination Engine Entry Error ErrorKind Event Files Finding Gathered Incomplete
+    Job Json Limit Limiter Method Note Outcome Page Pages Plan Position Report Request Resume Roots Sandbox Scripted Secret SeenBody ResponseFuture Sent
+    Server Severity Shown Stopped Tool Transport TransportError TransportErrorKind TrustList Turn TurnFuture Unfinished Upstream";
+
+#[test]
+fn the_facade_has_these_names_and_no_module_is_public_beside_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
+    let text = fs::read_to_string(root).expect("the facade");
+    let mut names = BTreeSet::new();
+    for (at, start) in text.match_indices("\npub use ") {
+        let list = text[at + start.len()..]
+            .split(';')
+            .next()
+            .unwrap_or_default();
+        let list = list.rsplit("::").next().unwrap_or_default();
+        let words = list.split(|c: char| !c.is_alphanumeric());
+        names.extend(words.filter(|word| !word.is_empty()).map(str::to_owned));
+    }
+    let expected: BTreeSet<String> = FACADE.split_whitespace().map(str::to_owned).collect();
+    assert_eq!(names, expected);
+    let modules: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod "))
+        .collect();
+    assert_eq!(modules, ["cli;", "error {", "openapi {", "internals {"]);
+}

@@ -15,8 +15,8 @@ use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 use toolrun::{
     Access, Body, Budget, Call, Catalog, Destination, Engine, Error, ErrorKind, Event, Job,
-    Limiter, Outcome, Page, Pages, Request, Scripted, Secret, Sending, Stopped, Tool, Transport,
-    TransportError, TransportErrorKind, Turn,
+    Limiter, Outcome, Page, Pages, Request, ResponseFuture, Scripted, Secret, Stopped, Tool,
+    Transport, TransportError, TransportErrorKind, Turn, TurnFuture,
 };
 
 use crate::support::Workspace;
@@ -123,7 +123,7 @@ impl Stream for Stuck {
 }
 
 impl Transport for Stage {
-    fn send(&self, request: Request) -> Sending<'_> {
+    fn send(&self, request: Request) -> ResponseFuture<'_> {
         let number = self.sent.fetch_add(1, Ordering::SeqCst);
         let mut silent = self.silent.lock().unwrap();
         match *silent {
@@ -236,7 +236,7 @@ async fn pages_go_on_where_they_were_left() {
     /// Answers late, so that each page is left once while it is under way.
     struct Late(AtomicUsize);
     impl Transport for Late {
-        fn send(&self, request: Request) -> Sending<'_> {
+        fn send(&self, request: Request) -> ResponseFuture<'_> {
             self.0.fetch_add(1, Ordering::SeqCst);
             Box::pin(async move {
                 tokio::time::sleep(Duration::from_millis(30)).await;
@@ -458,7 +458,7 @@ async fn a_layer_sees_what_goes_over_the_wire() {
         paths: Arc<Mutex<Vec<String>>>,
     }
     impl Transport for Counting {
-        fn send(&self, request: Request) -> Sending<'_> {
+        fn send(&self, request: Request) -> ResponseFuture<'_> {
             let path = request.url.path().to_owned();
             self.paths.lock().unwrap().push(path);
             self.inner.send(request)
@@ -485,10 +485,7 @@ async fn a_limiter_of_the_programs_own_takes_the_place_of_the_engines() {
         turns: Mutex<Vec<Result<Turn, String>>>,
     }
     impl Limiter for Shared {
-        fn take<'l>(
-            &'l self,
-            budget: &'l Budget,
-        ) -> Pin<Box<dyn Future<Output = Result<Turn, String>> + Send + 'l>> {
+        fn take<'l>(&'l self, budget: &'l Budget) -> TurnFuture<'l> {
             let asked = (budget.name.clone(), budget.requests, budget.per);
             self.asked.lock().unwrap().push(asked);
             let turn = self.turns.lock().unwrap().remove(0);

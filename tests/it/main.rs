@@ -41,6 +41,7 @@ mod reports;
 mod responses;
 mod rows;
 mod sandbox;
+mod sandbox_alone;
 mod sandbox_tools;
 mod sandbox_writes;
 mod schema_agreement;

@@ -589,6 +589,10 @@ fn the_library_words_nothing_in_flags() {
                 folders.push(path);
                 continue;
             }
+            // The build script is no part of the library and runs a compiler.
+            if path.ends_with("src/build.rs") {
+                continue;
+            }
             let text = std::fs::read_to_string(&path).expect("a file");
             for (i, line) in text.lines().enumerate() {
                 let line = line.trim_start();

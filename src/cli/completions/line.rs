@@ -49,7 +49,7 @@ impl Line {
     }
 
     /// The line from the program's own name on; variables may be set before it.
-    pub fn from_program(mut self, name: &str) -> Line {
+    pub fn of_program(mut self, name: &str) -> Line {
         let is_program = |word: &String| word.rsplit('/').next() == Some(name);
         if let Some(at) = self.words.iter().position(is_program) {
             self.words.drain(..at);
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn variables_before_the_program_are_left_out() {
-        let line = Line::read("A=1 /bin/toolrun call ", "=").from_program("toolrun");
+        let line = Line::read("A=1 /bin/toolrun call ", "=").of_program("toolrun");
         assert_eq!(line.words, ["/bin/toolrun", "call", ""]);
     }
 }

@@ -117,7 +117,7 @@ fn bash(given: &[OsString]) -> io::Result<String> {
             .map(|text| text.to_string_lossy().into_owned())
             .unwrap_or_default()
     };
-    let line = Line::read(&text(0), &text(1)).from_program(NAME);
+    let line = Line::read(&text(0), &text(1)).of_program(NAME);
     let words = line.words.iter().map(OsString::from).collect();
     let found = candidates(words, Describe::No)?;
     let put = found
