@@ -212,7 +212,9 @@ impl List {
             };
             hints.push(all.to_owned());
         }
-        hints.push("`toolrun list` shows all".to_owned());
+        if !hints.iter().any(|hint| hint.ends_with('?')) {
+            hints.push("`toolrun list` shows all".to_owned());
+        }
         say(&format!("note: nothing found: {}", hints.join("; ")));
     }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::escape::line;
+use crate::cli::output::cells::thousands;
 
 /// What takes less time shows nothing.
 const SILENT: Duration = Duration::from_millis(300);
@@ -153,17 +154,8 @@ fn counted(count: u64, name: &str) -> String {
     format!("{} {name}{end}", separated(count))
 }
 
-/// A number with its thousands separated.
 fn separated(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    thousands(&number.to_string()).into_owned()
 }
 
 #[cfg(test)]
