@@ -33,7 +33,10 @@ pub fn run(command: &mut Command) -> Run {
         thread::spawn(move || {
             let mut peak = 0;
             while !ended.load(Ordering::Relaxed) {
-                peak = peak.max(high_water_mark(&status));
+                // A look before the program has taken its place sees what started it; one after its end sees nothing.
+                peak = Some(high_water_mark(&status))
+                    .filter(|seen| *seen > 0)
+                    .unwrap_or(peak);
                 thread::sleep(Duration::from_millis(1));
             }
             peak
