@@ -101,6 +101,8 @@ fn what_is_not_found_is_told_and_is_no_error() {
         assert_eq!(json.json(), json!([]));
         assert_tells(&json, &[told]);
     }
+    let evil = workspace.run(&["list", "x\nerror: forged"]).expect(0);
+    assert!(!evil.stderr.contains("\nerror:"), "{}", evil.stderr);
     let unknown = workspace.run(&["list", "--service", "prob"]).expect(2);
     assert_tells(
         &unknown,
