@@ -18,6 +18,8 @@ mod deadline;
 mod digits;
 mod downloads;
 mod engine;
+#[cfg(unix)]
+mod finding;
 mod fuzz_regressions;
 mod github;
 mod h2;
@@ -48,6 +50,8 @@ mod schemas;
 mod screens;
 mod send;
 mod services;
+#[cfg(unix)]
+mod shells;
 mod streams;
 #[cfg(unix)]
 mod tables;

@@ -72,6 +72,10 @@ fn a_full_disk_is_an_error_in_every_format_and_command() {
     commands.extend(calls.iter().map(|call| [call, &["--all"][..]].concat()));
     commands.extend([
         vec!["list"],
+        vec!["docs"],
+        vec!["docs", "list-all", "-o", "md"],
+        vec!["man"],
+        vec!["call", "list-all", "--help"],
         vec!["show", "list-all"],
         vec!["validate", "descriptors"],
         vec!["test", "descriptors"],

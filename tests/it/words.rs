@@ -267,7 +267,10 @@ fn no_argument_and_no_file_name_forges_a_line() {
         &["import", "openapi", evil],
         &["sandbox", evil],
         &[evil],
-        &["list", evil],
+        &["list", "--service", evil],
+        &["list", "--access", evil],
+        &["docs", evil],
+        &["call", evil, "--help"],
     ] {
         let told = workspace.run(arguments);
         assert_ne!(told.code, 0, "{arguments:?}");

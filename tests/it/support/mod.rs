@@ -7,6 +7,8 @@ pub mod peak;
 #[cfg(unix)]
 mod pty;
 mod sandbox;
+#[cfg(unix)]
+mod typing;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ pub use http::{Answer, get, send};
 #[cfg(unix)]
 pub use pty::{at_terminal, on_terminal, on_terminal_of};
 pub use sandbox::{KEY, Sandbox, VERSION};
+#[cfg(unix)]
+pub use typing::{Typing, standing};
 
 /// A fresh folder that the program runs in, with descriptors in `descriptors/`.
 pub struct Workspace {
