@@ -58,6 +58,11 @@ pub fn parse(tool: &Tool, words: &[String]) -> Result<Arguments, String> {
 }
 
 impl Arguments {
+    /// Whether the words give this value to a param.
+    pub fn gives(&self, name: &str, value: &Value) -> bool {
+        self.value.get(name) == Some(value)
+    }
+
     /// The arguments. Says what is sent in place of what was written; where an argument is refused that may not be what
     /// was meant, the error says what to write.
     pub fn settle(self, tool: &Tool) -> Result<Value, Failure> {

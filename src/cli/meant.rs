@@ -28,7 +28,7 @@ pub fn arguments_for_options(error: &clap::Error) -> Option<(String, bool)> {
     };
     let in_force = InForce::new(cli.profile.as_deref(), None).ok()?;
     let catalog = catalog(&cli.tools, call.trusted(), &in_force).ok()?;
-    let tool = catalog.tool(call.tool_name()).ok()?;
+    let tool = catalog.tool(call.name()).ok()?;
     let right = options
         .iter()
         .map(|(name, value)| arguments::meant(&tool, name, value.as_deref()))

@@ -5,12 +5,15 @@ mod call;
 mod commands;
 mod completions;
 mod config;
+mod docs;
 mod explain;
 mod hardening;
+mod help;
 mod hints;
 mod import;
 mod interrupt;
 mod list;
+mod man;
 mod meant;
 mod output;
 mod profile;
@@ -66,7 +69,8 @@ impl Cli {
             | Command::Untrust(_)
             | Command::Import(_)
             | Command::Schemas(_)
-            | Command::Completions(_) => self.profile.is_none(),
+            | Command::Completions(_)
+            | Command::Man(_) => self.profile.is_none(),
             _ => false,
         };
         match is_free {
@@ -145,13 +149,19 @@ fn exit_code(kind: ErrorKind) -> u8 {
 pub fn main() -> ExitCode {
     hardening::harden();
     terminal::tell_panics();
+    if let Some(code) = completions::answer() {
+        return code;
+    }
     let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some(done) = help::of_call(&error) {
+                return ended(done, false);
+            }
             let Some((message, as_json)) = meant::arguments_for_options(&error) else {
                 return tell_usage(&error);
             };
-            return tell_failure(exit::USAGE, &message, as_json);
+            return ended(Err(Failure::Told(exit::USAGE, message)), as_json);
         }
     };
     let mut as_json = match &cli.command {
@@ -168,18 +178,7 @@ pub fn main() -> ExitCode {
         }
         run(cli, &in_force)
     });
-    if !matches!(done, Err(Failure::Told(..) | Failure::Error(_))) {
-        NOTES.release();
-    }
-    match done {
-        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
-        Err(Failure::Silent(code)) => ExitCode::from(code),
-        Err(Failure::Told(code, message)) => tell_failure(code, &message, as_json),
-        Err(Failure::Error(error)) => {
-            tell(&error, as_json);
-            ExitCode::from(exit_code(error.kind()))
-        }
-    }
+    ended(done, as_json)
 }
 
 fn run(cli: Cli, in_force: &InForce) -> Done {
@@ -192,6 +191,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
         Command::Call(call) => call.run(&catalog, in_force),
+        Command::Docs(docs) => docs.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
@@ -202,6 +202,29 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Config(config) => config.run(&catalog, in_force, &cli.tools),
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+    }
+}
+
+/// Tells how a command ended, and gives its exit code.
+fn ended(done: Done, as_json: bool) -> ExitCode {
+    if !matches!(done, Err(Failure::Told(..) | Failure::Error(_))) {
+        NOTES.release();
+    }
+    match done {
+        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(Failure::Silent(code)) => ExitCode::from(code),
+        Err(Failure::Told(code, message)) => {
+            match as_json {
+                true => say_error(json!({ "kind": kind_name(code), "message": message })),
+                false => say(&format!("error: {message}")),
+            }
+            ExitCode::from(code)
+        }
+        Err(Failure::Error(error)) => {
+            tell(&error, as_json);
+            ExitCode::from(exit_code(error.kind()))
+        }
     }
 }
 
@@ -292,14 +315,6 @@ fn paths_of(variable: &str) -> Vec<PathBuf> {
     std::env::split_paths(&paths)
         .filter(|path| !path.as_os_str().is_empty())
         .collect()
-}
-
-fn tell_failure(code: u8, message: &str, as_json: bool) -> ExitCode {
-    match as_json {
-        true => say_error(json!({ "kind": kind_name(code), "message": message })),
-        false => say(&format!("error: {message}")),
-    }
-    ExitCode::from(code)
 }
 
 fn tell(error: &Error, as_json: bool) {

@@ -1,4 +1,4 @@
-//! One program of all tests that run toolrun from outside: one file for each subject.
+//! The program of all integration tests: one file for each subject.
 
 #![allow(clippy::print_stderr, reason = "some tests say what they leave out")]
 
@@ -21,6 +21,8 @@ mod deadline;
 mod digits;
 mod downloads;
 mod engine;
+#[cfg(unix)]
+mod finding;
 mod fuzz_regressions;
 mod github;
 mod h2;
@@ -51,6 +53,8 @@ mod schemas;
 mod screens;
 mod send;
 mod services;
+#[cfg(unix)]
+mod shells;
 mod streams;
 #[cfg(unix)]
 mod tables;
