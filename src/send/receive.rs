@@ -24,7 +24,7 @@ const MOST_OF_ERROR: u64 = 8 << 20;
 /// How an answer is received.
 pub(super) struct Receiver<'r> {
     pub policy: &'r Policy,
-    pub request: &'r SignedRequest,
+    pub request: &'r SignedRequest<'r>,
     pub url: &'r Url,
     /// Where the body of a success goes, if to a file.
     pub destination: Option<&'r Destination>,
