@@ -1,13 +1,13 @@
 //! A call that is being carried out: from its arguments to a response that is no error.
 
 use std::borrow::Cow;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use url::Url;
 
-use super::Engine;
 use super::answer::{self, Judge, Verdict};
 use super::call::{Call, Options, Watcher};
 use super::error::Error;
@@ -15,6 +15,7 @@ use super::job::Job;
 use super::note::Note;
 use super::page::{Page, Received};
 use super::session::{Asking, Credentials, Session};
+use super::{Engine, Kept};
 use crate::base_url::BaseUrl;
 use crate::paging::{Next, Paging};
 use crate::plan::{FileError, Files, Plan, Settled};
@@ -31,6 +32,8 @@ const GRACE: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub(crate) struct Run {
     engine: Engine,
+    /// What the engine keeps of the tool's service.
+    kept: Arc<Kept>,
     pub(super) tool: Arc<Tool>,
     pub(super) options: Arc<Options>,
     watcher: Option<Watcher>,
@@ -50,6 +53,7 @@ impl Run {
         let params = accept(&call.tool, call.arguments)?;
         let run = Run {
             engine: engine.clone(),
+            kept: engine.kept(&call.tool.service),
             watcher: call.options.watcher(&call.tool),
             tool: call.tool,
             options: Arc::new(call.options),
@@ -68,7 +72,7 @@ impl Run {
 
     /// The values of the service's settings.
     pub fn settings(&self) -> Result<Arc<Value>, Error> {
-        self.engine.settings_of(&self.tool.service)
+        self.engine.settings_of(&self.kept, &self.tool.service)
     }
 
     pub fn render(&self, params: &Value, settings: &Value) -> Result<Plan, Error> {
@@ -110,8 +114,9 @@ impl Run {
     /// The error without the service's secrets, which a response may repeat where none is expected.
     pub fn masked(&self, error: Error) -> Error {
         match self
-            .engine
-            .opened(&self.tool.service)
+            .kept
+            .session
+            .get()
             .and_then(|session| session.current())
         {
             Some(credentials) => error.masked(|text| credentials.redactor.message(text)),
@@ -147,7 +152,7 @@ impl Run {
     /// The base URL that the service's requests are sent below now.
     pub fn current_base(&self, settings: &Value) -> Result<Cow<'_, Url>, Error> {
         let service = &self.tool.service;
-        let told = || self.engine.opened(service)?.current()?.base.clone();
+        let told = || self.kept.session.get()?.current()?.base.clone();
         match service.base.reads_token().then(told).flatten() {
             Some(base) => Ok(Cow::Owned(base)),
             None => self.engine.base_of(&service.base, settings),
@@ -186,12 +191,13 @@ impl Run {
             kind,
             destination,
         };
-        let sending = self.authenticate(&session, &settled, taking);
+        // Pinned here, so that it is not moved from one future into the next.
+        let sending = pin!(self.authenticate(&session, &settled, taking));
         let Some(timeout) = self.options.timeout else {
             return self.in_time(sending).await;
         };
         let sending = tokio::time::timeout(timeout, sending);
-        self.in_time(async {
+        self.in_time(pin!(async {
             sending.await.unwrap_or_else(|_| {
                 Err(SendError::Timeout {
                     within: timeout,
@@ -199,7 +205,7 @@ impl Run {
                 }
                 .into())
             })
-        })
+        }))
         .await
     }
 
@@ -227,7 +233,10 @@ impl Run {
     }
 
     /// Does some work before the deadline.
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    async fn in_time<T, F>(&self, work: Pin<&mut F>) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let Some(deadline) = self.options.deadline else {
             return work.await;
         };
@@ -269,7 +278,7 @@ impl Run {
         };
         let asking = Asking {
             service: Arc::clone(&self.tool.service),
-            settings: settings.clone().unwrap_or_default(),
+            settings: self.settings()?,
             is_stand_in: self.engine.has_stand_in(),
             deadline: self.request_deadline(),
             watcher: self.watcher.clone(),
@@ -367,17 +376,16 @@ impl Run {
 
     /// The session of the service; the first call opens it, and others wait until then or until their deadline.
     async fn session(&self) -> Result<Arc<Session>, Error> {
-        let service = &self.tool.service;
-        if let Some(session) = self.engine.opened(service) {
-            return Ok(session);
+        if let Some(session) = self.kept.session.get() {
+            return Ok(Arc::clone(session));
         }
-        let opening = self.engine.opening_of(service);
-        let _turn = self.in_time(async { Ok(opening.lock().await) }).await?;
-        if let Some(session) = self.engine.opened(service) {
-            return Ok(session);
+        let opening = pin!(async { Ok(self.kept.opening.lock().await) });
+        let _turn = self.in_time(opening).await?;
+        if let Some(session) = self.kept.session.get() {
+            return Ok(Arc::clone(session));
         }
         let secrets = self.resolve_secrets().await?;
-        self.engine.open(service, secrets)
+        self.engine.open(&self.kept, &self.tool.service, secrets)
     }
 
     /// The values of the service's secrets. Where a program or the operating system is asked, it may take its time,
