@@ -121,15 +121,17 @@ impl Call {
         let format = self.output.unwrap_or_else(Format::for_stdout);
         self.view.check(format, &tool)?;
         let arguments = self.read_arguments(&tool)?;
-        let waits = tool.wait.is_some() && !self.no_wait;
-        let waiting = waits.then(Progress::start);
         let engine = self.engine();
-        let call = self.call(&tool, arguments, waiting.clone(), started);
+        let mut call = self.call(&tool, arguments, started);
         self.tell_unread(&tool);
         if let Some(form) = self.dry_run {
             let plan = engine.plan(&call)?;
             return print_plan(&plan, form);
         }
+        if self.is_agreed(&engine, &tool, &call)? {
+            call = call.consent(Access::Destructive);
+        }
+        let _progress = Progress::start();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             // If a service floods one task, the clock and signals must still be checked.
@@ -153,9 +155,6 @@ impl Call {
         });
         // If a program or the operating system was asked for a secret, we no longer wait for it.
         runtime.shutdown_background();
-        if let Some(waiting) = waiting {
-            waiting.finish_and_clear();
-        }
         // The program ends here, and the tool has no secrets: to take it apart would be work for nothing.
         std::mem::forget(tool);
         done
@@ -192,16 +191,10 @@ impl Call {
         })
     }
 
-    fn call(
-        &self,
-        tool: &Arc<Tool>,
-        arguments: Value,
-        waiting: Option<Progress>,
-        started: Instant,
-    ) -> crate::Call {
+    fn call(&self, tool: &Arc<Tool>, arguments: Value, started: Instant) -> crate::Call {
         let verbose = self.verbose;
         let mut call = crate::Call::new(tool, arguments)
-            .observer(move |_, event| watch(&event, verbose, waiting.as_ref()))
+            .observer(move |_, event| watch(&event, verbose))
             .files(Files::Any);
         if self.no_wait {
             call = call.without_waiting();
@@ -224,9 +217,39 @@ impl Call {
         call
     }
 
+    /// The tool's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The folders that are trusted for this call.
     pub fn trusted(&self) -> &[PathBuf] {
         &self.trust
+    }
+
+    /// Asks on a terminal whether a tool that writes may go on. Without a person to ask, the call ends for want of
+    /// consent.
+    fn is_agreed(&self, engine: &Engine, tool: &Tool, call: &crate::Call) -> Result<bool, Failure> {
+        let may_send = tool.service.origin.is_trusted() || self.sandbox.is_some();
+        if tool.access == Access::Read || self.yes || !may_send || !terminal::can_ask() {
+            return Ok(false);
+        }
+        // Mistakes in the arguments are reported before anything is asked.
+        let plan = engine.plan(call)?;
+        let service = tool.service.title.as_ref().unwrap_or(&tool.service.name);
+        let what = match tool.access {
+            Access::Destructive => "This may destroy data for good",
+            _ => "This may change data",
+        };
+        let place = match self.sandbox {
+            Some(_) => format!("in the sandbox of {service}"),
+            None => format!("at {service}"),
+        };
+        let request = format!("{} {}", plan.method, plan.masked_url());
+        Ok(terminal::ask(&format!(
+            "{what} {place}: {} ({request}). Go on?",
+            tool.name
+        ))?)
     }
 
     /// A plan that was made without the environment's settings is not the plan that a trusted tool would give.
@@ -311,6 +334,7 @@ impl Call {
                 note(&format!("{} has no pages; there is one answer", tool.name));
             }
             let page = self.page(engine, tool, call).await?;
+            Progress::end();
             return print_one(&page, tool, format, &self.view);
         }
         if tool.paging.is_none() {
@@ -325,9 +349,8 @@ impl Call {
     async fn walk(&self, engine: &Engine, tool: &Tool, call: crate::Call, format: Format) -> Done {
         let mut pages = engine.pages(call)?;
         let mut printer = WalkPrinter::new(format, tool, &self.view);
-        let progress = Progress::start();
-        let read = read_pages(&mut pages, &mut printer, &progress).await;
-        progress.finish_and_clear();
+        let read = read_pages(&mut pages, &mut printer).await;
+        Progress::end();
         if matches!(read, Err(Failure::Closed)) {
             return read;
         }
@@ -385,6 +408,7 @@ impl Call {
             Ok(done) => done?,
             Err(signal) => return Err(signal.failure("nothing was saved")),
         };
+        Progress::end();
         if !to_stdout {
             let format = self.output.unwrap_or_else(Format::for_stdout);
             return Printer::new(format, tool, &self.view).whole(&outcome.output, &[]);
@@ -502,7 +526,7 @@ fn has_text(printed: Part<'_>, is_wanted: &dyn Fn(&str) -> bool) -> bool {
 }
 
 /// Reads pages to the end and passes them to the printer.
-async fn read_pages(pages: &mut Pages, printer: &mut WalkPrinter<'_>, progress: &Progress) -> Done {
+async fn read_pages(pages: &mut Pages, printer: &mut WalkPrinter<'_>) -> Done {
     loop {
         let page = match unless_interrupted(pages.next()).await {
             Ok(Ok(Some(page))) => page,
@@ -518,7 +542,7 @@ async fn read_pages(pages: &mut Pages, printer: &mut WalkPrinter<'_>, progress: 
                 return Err(signal.failure(told));
             }
         };
-        progress.set_message(format!("{} pages, {} items", pages.count(), pages.items()));
+        Progress::read(pages.count(), pages.items());
         let taken = printer.take(pages, page);
         if matches!(taken, Err(Failure::Told(..))) && printer.printer.rows_wait() {
             pages.stop();
@@ -619,15 +643,11 @@ fn print_plan(plan: &crate::Plan, form: DryRun) -> Done {
     Ok(stdout.flush()?)
 }
 
-fn watch(event: &Event, verbose: bool, waiting: Option<&Progress>) {
+fn watch(event: &Event, verbose: bool) {
+    tell_progress(event);
     match event {
-        Event::Waiting { polls, wait, .. } => {
-            if let Some(waiting) = waiting {
-                waiting.set_message(format!("waiting for the job, asked {polls} times"));
-            }
-            if verbose {
-                say(&format!("* asking for the job in {}", seconds(*wait)));
-            }
+        Event::Waiting { wait, .. } if verbose => {
+            say(&format!("* asking for the job in {}", seconds(*wait)));
         }
         Event::Retry {
             reason,
@@ -665,6 +685,27 @@ fn watch(event: &Event, verbose: bool, waiting: Option<&Progress>) {
             tell_message('<', headers, body);
         }
         _ => {}
+    }
+}
+
+/// Tells on the line of progress what is waited for.
+fn tell_progress(event: &Event) {
+    match event {
+        Event::Waiting { polls, wait, .. } => {
+            let end = if *polls == 1 { "" } else { "s" };
+            Progress::waits(format!("for the job, asked {polls} time{end}"), Some(*wait));
+        }
+        Event::Retry {
+            reason,
+            wait,
+            attempt,
+            of,
+        } => Progress::waits(format!("for try {attempt} of {of}: {reason}"), Some(*wait)),
+        Event::RateLimited { wait } => {
+            Progress::waits("for the rate limit of the service", Some(*wait));
+        }
+        Event::Request { .. } => Progress::goes_on(),
+        Event::Response { .. } => {}
     }
 }
 

@@ -5,7 +5,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    call, completions, explain, import, list, sandbox, schemas, show, test, trust, validate,
+    call, completions, docs, explain, import, list, man, sandbox, schemas, show, test, trust,
+    validate,
 };
 
 macro_rules! commands {
@@ -34,6 +35,17 @@ macro_rules! commands {
             }
         }
 
+        /// A command with its arguments.
+        pub fn described(name: &str) -> Option<clap::Command> {
+            match name {
+                $($name => {
+                    let command = clap::Command::new($name);
+                    Some(<$arguments>::augment_args(command).about($about))
+                })*
+                _ => None,
+            }
+        }
+
         impl FromArgMatches for Command {
             fn from_arg_matches(matches: &ArgMatches) -> Result<Command, clap::Error> {
                 match matches.subcommand() {
@@ -57,6 +69,7 @@ commands! {
     "list" List(list::List) "List the tools"
     "show" Show(show::Show) "Show a tool: what it does, its params, examples, endpoint and secret"
     "call" Call(call::Call) "Call a tool"
+    "docs" Docs(docs::Docs) "Print the reference of a tool, or open its documentation"
     "validate" Validate(validate::Validate) "Check descriptors"
     "explain" Explain(explain::Explain) "Explain a code of a finding"
     "test" Test(test::Test) "Run the examples of descriptors, offline"
@@ -65,5 +78,6 @@ commands! {
     "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"
     "import" Import(import::Import) "Make descriptors of a document that describes a service"
     "schemas" Schemas(schemas::Schemas) "Write the JSON Schemas of the descriptor format"
-    "completions" Completions(completions::Completions) "Print a completion script for a shell"
+    "completions" Completions(completions::Completions) "Print a script that completes the command line in a shell"
+    "man" Man(man::Man) "Write the man pages"
 }

@@ -121,7 +121,7 @@ pub fn trusting(folder: &Path) -> Option<String> {
 }
 
 /// A text quoted as one word for a shell.
-fn shell_word(text: &str) -> String {
+pub fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,=".contains(c);
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text.to_owned(),

@@ -4,12 +4,15 @@ mod arguments;
 mod call;
 mod commands;
 mod completions;
+mod docs;
 mod explain;
 mod hardening;
+mod help;
 mod hints;
 mod import;
 mod interrupt;
 mod list;
+mod man;
 mod output;
 mod report;
 mod sandbox;
@@ -115,9 +118,15 @@ fn exit_code(kind: ErrorKind) -> u8 {
 pub fn main() -> ExitCode {
     hardening::harden();
     terminal::tell_panics();
+    if let Some(code) = completions::answer() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return tell_usage(&error),
+        Err(error) => match help::of_call(&error) {
+            Some(done) => return ended(done, false),
+            None => return tell_usage(&error),
+        },
     };
     let as_json = matches!(&cli.command, Command::Call(call) if call.wants_json());
     NOTES.hold(as_json);
@@ -130,6 +139,7 @@ pub fn main() -> ExitCode {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
         Command::Call(call) => call.run(&catalog),
+        Command::Docs(docs) => docs.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
@@ -139,7 +149,13 @@ pub fn main() -> ExitCode {
         Command::Import(import) => import.run(),
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
+    ended(done, as_json)
+}
+
+/// Tells how a command ended, and gives its exit code.
+fn ended(done: Done, as_json: bool) -> ExitCode {
     if !matches!(done, Err(Failure::Told(..) | Failure::Error(_))) {
         NOTES.release();
     }

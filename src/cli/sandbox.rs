@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::Catalog;
+use crate::catalog::load;
+use crate::{Access, Catalog, Engine, Tool};
 use clap::Args;
+use serde_json::Value;
 
 use super::{Done, Failure, call, exit, say};
 
@@ -19,6 +21,44 @@ pub struct Sandbox {
     /// Make the first requests fail, such as rate_limited or overloaded:2
     #[arg(long, value_name = "FAULT[:TIMES]")]
     fault: Vec<String>,
+}
+
+/// Tells a command line that is ready to be run: of a tool that reads and needs no arguments, if there is one.
+fn example(catalog: &Catalog, sandbox: &crate::sandbox::Sandbox, address: &str) {
+    let Ok((_, entries)) = catalog.sandbox(sandbox.service()) else {
+        return;
+    };
+    let origin = format!("http://{address}");
+    let needs_nothing = |tool: &Arc<Tool>| {
+        tool.access == Access::Read && !tool.params.iter().any(|param| param.required)
+    };
+    let mut tools: Vec<Arc<Tool>> = entries
+        .iter()
+        .filter_map(|entry| load(entry).ok())
+        .collect();
+    tools.retain(needs_nothing);
+    let tool = tools
+        .iter()
+        .find(|tool| tool.paging.is_some())
+        .or(tools.first());
+    let name = tool.map_or_else(|| "TOOL".to_owned(), |tool| tool.qualified_name());
+    say(&format!("call it: toolrun call {name} --sandbox={origin}"));
+    if let Some(curl) = tool.and_then(|tool| curl(tool, sandbox, &origin)) {
+        say(&format!("or from any client: {curl}"));
+    }
+}
+
+/// A command of curl that calls the tool, with the made-up key in it.
+fn curl(tool: &Arc<Tool>, sandbox: &crate::sandbox::Sandbox, origin: &str) -> Option<String> {
+    let engine = Engine::new().with_stand_in(origin.parse().ok()?);
+    let call = crate::Call::new(tool, Value::Object(serde_json::Map::new()));
+    let mut text = engine.plan(&call).ok()?.to_curl();
+    for (name, value) in sandbox.secrets() {
+        text = text
+            .replace(&format!("${{{name}}}"), value)
+            .replace(&format!("${name}"), value);
+    }
+    Some(text.trim().replace(" \\\n  ", " "))
 }
 
 impl Sandbox {
@@ -67,9 +107,10 @@ impl Sandbox {
             say(&format!(
                 "the sandbox of {service} listens on http://{address}"
             ));
-            say(&format!(
-                "call it: toolrun call TOOL --sandbox=http://{address}"
-            ));
+            for (name, value) in sandbox.secrets() {
+                say(&format!("it accepts this made-up key: {name}={value}"));
+            }
+            example(catalog, &sandbox, &address.to_string());
             crate::sandbox::serve(listener, Arc::new(sandbox)).await;
             Ok(())
         })

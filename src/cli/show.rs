@@ -46,7 +46,7 @@ impl Show {
 }
 
 /// A text in the columns of a terminal, its lines but the first moved in; in a pipe as it is.
-fn laid_out(text: &str, indent: usize, most: Option<usize>) -> String {
+pub fn laid_out(text: &str, indent: usize, most: Option<usize>) -> String {
     let Some(most) = most else {
         return text.to_owned();
     };
@@ -87,18 +87,31 @@ fn as_json(tool: &Tool) -> Value {
 }
 
 /// What is known of a tool, for a terminal of so many columns or for a pipe.
-fn as_text(tool: &Tool, most: Option<usize>) -> String {
+pub fn as_text(tool: &Tool, most: Option<usize>) -> String {
     const NAME: usize = 10;
-    let mut text = String::new();
+    let mut text = head(tool, most);
+    for (name, value) in facts(tool) {
+        let value = laid_out(&line(&value), NAME, most);
+        let _ = writeln!(text, "{name:<NAME$}{value}");
+    }
+    text.push_str(&params(tool, most));
+    text.push_str(&examples(tool));
+    text
+}
+
+/// The tool's name and what it does.
+fn head(tool: &Tool, most: Option<usize>) -> String {
     let title = line(tool.title.as_deref().unwrap_or(&tool.name));
     let title = laid_out(&format!("{} - {title}", tool.qualified_name()), 0, most);
     let description = laid_out(&shown(&tool.description), 0, most);
     let title: Vec<_> = title.lines().map(bold).collect();
-    let _ = writeln!(text, "{}\n\n{description}\n", title.join("\n"));
-    let mut fact = |name: &str, value: &str| {
-        let value = laid_out(&line(value), NAME, most);
-        let _ = writeln!(text, "{name:<NAME$}{value}");
-    };
+    format!("{}\n\n{description}\n\n", title.join("\n"))
+}
+
+/// What is known of a tool, each fact with its name.
+pub fn facts(tool: &Tool) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    let mut fact = |name: &'static str, value: &str| facts.push((name, value.to_owned()));
     fact("endpoint", &endpoint(tool));
     fact("access", &tool.access.to_string());
     if let Some(folder) = tool.service.origin.untrusted_folder() {
@@ -139,22 +152,20 @@ fn as_text(tool: &Tool, most: Option<usize>) -> String {
         fact("docs", docs);
     }
     fact("file", &tool.source.name);
-    text.push_str(&params(tool, most));
-    text.push_str(&examples(tool));
-    text
+    facts
 }
 
 /// A param on a line, in a few words, and its description.
-struct Row {
-    name: String,
-    kind: String,
-    default: String,
-    description: String,
+pub struct Row {
+    pub name: String,
+    pub kind: String,
+    pub default: String,
+    pub description: String,
 }
 
-fn params(tool: &Tool, most: Option<usize>) -> String {
-    let rows: Vec<Row> = tool
-        .params
+/// The params of a tool.
+pub fn rows(tool: &Tool) -> Vec<Row> {
+    tool.params
         .iter()
         .map(|param| Row {
             name: match param.required {
@@ -165,7 +176,12 @@ fn params(tool: &Tool, most: Option<usize>) -> String {
             default: param.default().map(plain).unwrap_or_default(),
             description: param.description().unwrap_or_default().to_owned(),
         })
-        .collect();
+        .collect()
+}
+
+/// The params as text: for a terminal of so many columns or for a pipe.
+pub fn params(tool: &Tool, most: Option<usize>) -> String {
+    let rows = rows(tool);
     match (rows.is_empty(), most) {
         (true, _) => "\nThe tool takes no arguments.\n".to_owned(),
         (false, Some(most)) => told(&rows, most),
@@ -253,7 +269,8 @@ fn kind(schema: &Value) -> String {
     format!("{name}{bounds}{format}")
 }
 
-fn plain(value: &Value) -> String {
+/// A value as one writes it on the command line: a text without quotes, anything else as JSON.
+pub fn plain(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)

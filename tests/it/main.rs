@@ -1,4 +1,4 @@
-//! One program of all tests that run toolrun from outside: one file for each subject.
+//! The program of all integration tests: one file for each subject.
 
 #![allow(clippy::print_stderr, reason = "some tests say what they leave out")]
 
@@ -18,6 +18,8 @@ mod deadline;
 mod digits;
 mod downloads;
 mod engine;
+#[cfg(unix)]
+mod finding;
 mod fuzz_regressions;
 mod github;
 mod h2;
@@ -48,6 +50,8 @@ mod schemas;
 mod screens;
 mod send;
 mod services;
+#[cfg(unix)]
+mod shells;
 mod streams;
 #[cfg(unix)]
 mod tables;

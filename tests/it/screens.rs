@@ -11,7 +11,7 @@ use crate::support::{Workspace, on_terminal_of};
 const FILE: &str = "tests/it/screens.txt";
 const SCREENS: &str = include_str!("screens.txt");
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 16] = [
     "call list-workspaces --sandbox limit=5",
     "call list-members --sandbox limit=5",
     "call list-api-keys --sandbox limit=5",
@@ -23,6 +23,9 @@ const COMMANDS: [&str; 13] = [
     "call list-members --sandbox --max-items 8 --sort -name --no-header",
     "call list-members --sandbox --columns nmae",
     "list",
+    "list rate limit",
+    "list wrkspace",
+    "call list-members --help",
     "show list-workspaces",
     "show get-usage",
 ];

@@ -1,5 +1,5 @@
-//! Streams that end: standard output that nobody reads or that is full, rows that have no place to wait in, help
-//! included. What was read is never dropped without a word.
+//! Output that cannot be written: standard output that is closed or full, also for help, and rows without room to wait.
+//! What was read is never dropped without a message.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -72,6 +72,10 @@ fn a_full_disk_is_an_error_in_every_format_and_command() {
     commands.extend(calls.iter().map(|call| [call, &["--all"][..]].concat()));
     commands.extend([
         vec!["list"],
+        vec!["docs"],
+        vec!["docs", "list-all", "-o", "md"],
+        vec!["man"],
+        vec!["call", "list-all", "--help"],
         vec!["show", "list-all"],
         vec!["validate", "descriptors"],
         vec!["test", "descriptors"],
@@ -103,7 +107,7 @@ fn rows_that_have_no_place_to_wait_in_are_printed_and_told() {
         let mut command = workspace.toolrun();
         output(command.args(arguments).env("TMPDIR", "/no/such/folder"))
     };
-    // The second page is too much for the memory that rows may wait in.
+    // The second page exceeds the memory for waiting rows.
     let all = run(&["call", "list-all", "--all", "-o", "csv"]).expect(1);
     assert_tells(
         &all,

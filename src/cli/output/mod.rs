@@ -1,6 +1,6 @@
 //! Output formats: several printers for one output value.
 
-mod cells;
+pub mod cells;
 mod columns;
 mod csv;
 pub mod layout;

@@ -21,6 +21,7 @@ pub use screen::{bold, dim, has_colours, width};
 
 use escape::{Escaper, Manner, escaped, folded};
 use pager::Sink;
+use progress::aside;
 use screen::shows_colours;
 
 /// How many bytes are escaped at a time.
@@ -32,6 +33,31 @@ pub struct Out(BufWriter<Escaping>);
 struct Escaping {
     escaper: Escaper,
     to: Sink,
+    /// Whether the line of progress may stand where the output goes.
+    is_terminal: bool,
+    /// The beginning of a line, which the line of progress would clear.
+    held: Vec<u8>,
+}
+
+impl Escaping {
+    /// Writes what is ready to be shown. While a line of progress stands on the terminal, only whole lines are written.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !self.is_terminal {
+            return self.to.write_all(bytes);
+        }
+        self.held.extend_from_slice(bytes);
+        let mut whole = self.held.len();
+        if progress::is_shown() {
+            match memchr::memrchr(b'\n', &self.held) {
+                Some(end) => whole = end + 1,
+                None if whole > PIECE => Progress::end(),
+                None => return Ok(()),
+            }
+        }
+        let rest = self.held.split_off(whole);
+        let lines = std::mem::replace(&mut self.held, rest);
+        aside(|| self.to.write_all(&lines))
+    }
 }
 
 impl Write for Escaping {
@@ -43,14 +69,14 @@ impl Write for Escaping {
         let piece = &bytes[..bytes.len().min(PIECE)];
         let mut out = Vec::with_capacity(piece.len());
         self.escaper.push(piece, &mut out);
-        self.to.write_all(&out)?;
+        self.put(&out)?;
         Ok(piece.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         let mut out = Vec::new();
         self.escaper.end_joiner(&mut out);
-        self.to.write_all(&out)?;
+        self.put(&out)?;
         self.to.flush()
     }
 }
@@ -59,8 +85,11 @@ impl Drop for Escaping {
     fn drop(&mut self) {
         let mut out = Vec::new();
         self.escaper.finish(&mut out);
+        if !self.held.is_empty() {
+            Progress::end();
+        }
         // An error is ignored here: code that needs to know whether everything was written calls `flush` first.
-        let _ = self.to.write_all(&out);
+        let _ = self.put(&out);
     }
 }
 
@@ -79,6 +108,8 @@ impl Out {
         Out(BufWriter::new(Escaping {
             escaper: Escaper::new(manner),
             to: Sink::new(io::stdout().lock()),
+            is_terminal: is_terminal(),
+            held: Vec::new(),
         }))
     }
 
@@ -166,7 +197,7 @@ pub fn say_json(value: &Value) {
 }
 
 fn say_as(text: &str, manner: Manner) {
-    let _ = writeln!(io::stderr().lock(), "{}", escaped(text, manner));
+    let _ = aside(|| writeln!(io::stderr().lock(), "{}", escaped(text, manner)));
 }
 
 /// Writes the text of the command line parser, which has its own layout, to standard error or output.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -24,7 +24,8 @@ pub fn at_terminal(columns: u16, command: &mut Command) -> (i32, Vec<u8>) {
     run(columns, true, command)
 }
 
-fn run(columns: u16, is_attended: bool, command: &mut Command) -> (i32, Vec<u8>) {
+/// Starts a command on a terminal; gives our end of it.
+pub fn start(columns: u16, is_attended: bool, command: &mut Command) -> (File, Child) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
     grantpt(&ours).expect("it is granted");
     unlockpt(&ours).expect("it is unlocked");
@@ -43,20 +44,24 @@ fn run(columns: u16, is_attended: bool, command: &mut Command) -> (i32, Vec<u8>)
         true => Stdio::from(theirs.try_clone().expect("a copy")),
         false => Stdio::null(),
     };
-    let mut child = command
+    let child = command
         .stdin(stdin)
         .stdout(Stdio::from(theirs))
         .stderr(Stdio::from(copy))
         .spawn()
         .expect("the program starts");
-    // Our copies of its end would keep the terminal open.
+    // Our copies of the terminal's end would keep it open.
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    (File::from(ours), child)
+}
+
+fn run(columns: u16, is_attended: bool, command: &mut Command) -> (i32, Vec<u8>) {
+    let (mut ours, mut child) = start(columns, is_attended, command);
     let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
-    let mut ours = File::from(ours);
-    // Linux tells the end as an error.
+    // Linux reports the end of the terminal as an error.
     while let Ok(count) = ours.read(&mut part) {
         if count == 0 {
             break;
