@@ -47,7 +47,7 @@ impl Client {
         let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
         for (i, (name, text, is_secret)) in request.headers.iter().enumerate() {
             let refuse =
-                |_| SendError::Policy(format!("the header `{name}` cannot be sent as it is"));
+                || SendError::Policy(format!("the header `{name}` cannot be sent as it is"));
             let known = fields.get(i).filter(|(known, _)| known.as_str() == name);
             let (header, value) = match known {
                 Some((known, value)) if !is_secret && value.as_bytes() == text.as_bytes() => {
@@ -57,10 +57,10 @@ impl Client {
                 Some((known, _)) => (known.clone(), HeaderValue::from_str(text)),
                 None => {
                     let header = HeaderName::from_bytes(name.as_bytes());
-                    (header.map_err(|_| refuse(()))?, HeaderValue::from_str(text))
+                    (header.map_err(|_| refuse())?, HeaderValue::from_str(text))
                 }
             };
-            let mut value = value.map_err(|_| refuse(()))?;
+            let mut value = value.map_err(|_| refuse())?;
             let kept = match is_secret {
                 true => HeaderValue::from_static(""),
                 false => value.clone(),
