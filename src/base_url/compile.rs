@@ -212,8 +212,11 @@ fn take_apart(pieces: Vec<Piece>) -> Result<Parts, Refusal> {
     let mut host = Vec::new();
     let mut path: Vec<Piece> = Vec::new();
     for piece in std::iter::once(Piece::Text(rest)).chain(pieces) {
+        if !path.is_empty() {
+            path.push(piece);
+            continue;
+        }
         match piece {
-            piece if !path.is_empty() => path.push(piece),
             Piece::Text(text) => match text.find('/') {
                 Some(slash) => {
                     host.push(Piece::Text(text[..slash].to_owned()));
@@ -221,7 +224,7 @@ fn take_apart(pieces: Vec<Piece>) -> Result<Parts, Refusal> {
                 }
                 None => host.push(Piece::Text(text)),
             },
-            expression => host.push(expression),
+            expression @ Piece::Expression(_) => host.push(expression),
         }
     }
     let port = match host.last_mut() {

@@ -36,7 +36,7 @@ pub(super) fn rules(url: &Url, allow_private: bool) -> Result<(), (String, &'sta
     match special_literal(url) {
         Some(what) if !allow_private && !is_loopback(url) => Err((
             format!("the host of the base URL is {what}, which is not on the public internet"),
-            "set `allow_private_network: true` if the service really stands there",
+            "set `allow_private_network: true` if the service really is there",
         )),
         _ => Ok(()),
     }

@@ -115,13 +115,10 @@ fn urls_that_a_parser_repairs_are_told() {
         ("http://127.1", 11),
         ("http://[0:0:0:0:0:0:0:1]", 8),
     ] {
-        let url = match Url::parse(bad) {
-            Ok(url) => url,
+        let Ok(url) = Url::parse(bad) else {
             // A URL that cannot be parsed at all is reported as such.
-            Err(_) => {
-                assert!(compile(json!(bad)).unwrap_err().contains("is no URL"));
-                continue;
-            }
+            assert!(compile(json!(bad)).unwrap_err().contains("is no URL"));
+            continue;
         };
         let told = compile(json!(bad)).map(|_| ()).unwrap_err();
         assert!(told.contains("would be read as"), "{bad:?}: {told}");

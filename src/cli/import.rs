@@ -91,7 +91,7 @@ impl Import {
 impl OpenApi {
     fn run(self) -> Done {
         let usage = |message: String| Failure::Told(exit::USAGE, message);
-        let document = document::read(&self.document).map_err(usage)?;
+        let document = document::read_file(&self.document).map_err(usage)?;
         let service = self.service_of(&document).map_err(usage)?;
         let path = self
             .into

@@ -12,39 +12,39 @@ use crate::said::{self, MOST_OF_CODE, MOST_OF_MESSAGE, clipped};
 use crate::send::{Again, Destination, Notation, Response, Shown, file_name};
 use crate::tool::Tool;
 
-/// Bytes of a body of which an error shows the start: enough that a secret is masked before it is cut.
+/// Most bytes of a body that are read to show its start in an error: enough to mask a secret before the text is cut.
 const MASKED_START: usize = 16 << 10;
 
-/// The status of a request whose credential the service does not know.
+/// The status that says that the service does not accept the credential.
 const UNAUTHENTICATED: u16 = 401;
 
-/// How the response of one request is to be taken.
+/// How to read the response of one request.
 #[derive(Clone, Copy)]
 pub(crate) struct Judge<'c> {
     /// The tool that is called.
     pub tool: &'c Tool,
     /// The arguments of the call.
     pub params: &'c Value,
-    /// What the body is.
+    /// The kind of the body.
     pub kind: ResponseKind,
-    /// Where the body goes, if to a file.
+    /// The file that the body goes to, if it goes to one.
     pub destination: Option<&'c Destination>,
 }
 
 /// What a response means.
 pub(crate) enum Verdict {
-    /// A success; the body where it was read already.
+    /// A success, with its body if it was read already.
     Success(Option<Json>),
     /// A success without a body.
     Empty,
-    /// An error that a new credential may heal.
+    /// An error that a new access token may solve.
     Stale(Error),
     /// An error.
     Failed(Error),
 }
 
 impl Judge<'_> {
-    /// What a response means, and whether it is worth another try.
+    /// Decides what a response means, and whether to send the request again.
     pub fn judge(&self, response: &Response) -> (Again, Verdict) {
         let loose = OnceCell::new();
         let read = || loose.get_or_init(|| self.read_loosely(response));
@@ -84,7 +84,7 @@ impl Judge<'_> {
         }
     }
 
-    /// A success may say in its body that it is none.
+    /// Whether the body of a response with a status of success says that it is an error.
     fn check_success(&self, response: &Response) -> Result<Verdict, Error> {
         let fails = &self.tool.rules.fail_when;
         let is_graphql = self.tool.is_graphql();
@@ -107,7 +107,7 @@ impl Judge<'_> {
         }
     }
 
-    /// A GraphQL response with errors has a status of success all the same (GraphQL, section 7.1.2).
+    /// Whether a GraphQL response has errors: its status is a success even then (GraphQL, section 7.1.2).
     fn refuse_graphql_errors(&self, response: &Response, body: &Json) -> Result<(), Error> {
         let errors = body.part().member("errors");
         let Some(first) = errors.and_then(|errors| errors.element(0)) else {
@@ -125,7 +125,7 @@ impl Judge<'_> {
         Err(error)
     }
 
-    /// The body as rules see it: an error, and what should be none, may have a body of any kind.
+    /// The body as error rules see it. It may be of any kind, whatever the descriptor says.
     fn read_loosely(&self, response: &Response) -> Json {
         let own = match response.is_success() {
             true => body_of(self.kind, self.destination, response).ok(),
@@ -164,7 +164,7 @@ impl Judge<'_> {
     }
 }
 
-/// The first rule that is for a response; `view` is only asked for where a rule has a condition.
+/// The first error rule that applies to a response. `view` is only called if a rule has a condition.
 pub(crate) fn find_rule<'t, 'v>(
     tool: &'t Tool,
     status: u16,
@@ -180,8 +180,8 @@ pub(crate) fn find_rule<'t, 'v>(
         .find(|rule| !rule.has_condition() || rule.holds(&view()))
 }
 
-/// The error that a response is. Its words come from the rule, else from where the service says them, else from where
-/// services commonly do. They are masked and cut.
+/// Makes an error from a response. The message comes from the rule, else from where the descriptor says, else from the
+/// usual places. It is masked and shortened.
 pub(crate) fn upstream_error(
     tool: &Tool,
     rule: Option<&Rule>,
@@ -195,7 +195,7 @@ pub(crate) fn upstream_error(
     let code = rule
         .and_then(|rule| rule.code(view))
         .or_else(|| fields.code(view));
-    // What a success says otherwise is not known to be about an error.
+    // In a success, words in the usual places may not be about the error.
     let is_misleading = response.is_success() && response.download.is_none();
     let (message, code) = match is_misleading {
         true => {
@@ -225,12 +225,12 @@ pub(crate) fn upstream_error(
     }))
 }
 
-/// Bytes of a part of an error's body beyond which it is not taken whole.
+/// A part of an error's body with more bytes than this is not read whole.
 const MOST_OF_WORDS: usize = 64 << 10;
-/// Members or elements of such a part that are looked at.
+/// Most members or elements of such a part that are read.
 const MOST_OF_PARTS: usize = 100;
 
-/// An error's body as far as it may hold the words of the error. A number that would lose digits is a string of them.
+/// The parts of an error's body that may hold the message. A number that would lose digits becomes a string.
 fn glance(part: Part<'_>) -> Value {
     let most = match part.text().len() <= MOST_OF_WORDS {
         true => usize::MAX,
@@ -248,7 +248,7 @@ fn glance(part: Part<'_>) -> Value {
     }
 }
 
-/// What there is to say about a body that is no text.
+/// Describes a body that is not text.
 fn no_words(response: &Response) -> Option<String> {
     let bytes = response.body.len();
     let media_type = response.header("content-type").unwrap_or("no content type");
@@ -259,7 +259,7 @@ fn no_words(response: &Response) -> Option<String> {
 /// Most bytes of a body that an error carries.
 const MOST_OF_BODY: usize = 16 << 10;
 
-/// The body of an error answer as an error carries it, and the number of bytes that are left out.
+/// The body of an error response for the error value, and the number of bytes left out.
 fn shown_body(response: &Response) -> (Option<Value>, u64) {
     if response.body.len() <= MOST_OF_BODY
         && let Ok(body) = Json::read(response.body.clone())
@@ -308,7 +308,7 @@ pub(crate) fn body_of(
     })
 }
 
-/// The scalar at the end of these members, as a text.
+/// The scalar at this path of members, as text.
 fn text(part: Part<'_>, members: &[&str]) -> Option<String> {
     let found = members
         .iter()
@@ -320,7 +320,7 @@ fn text(part: Part<'_>, members: &[&str]) -> Option<String> {
     }
 }
 
-/// The body as it becomes data: the one place where a secret that the service repeats is masked in it.
+/// The body as data. This is the only place where a secret that the service repeats is masked in it.
 pub(crate) fn data(kind: ResponseKind, response: &Response) -> Bytes {
     match kind {
         ResponseKind::Json | ResponseKind::Ndjson => response.data(Notation::Json),
@@ -329,7 +329,7 @@ pub(crate) fn data(kind: ResponseKind, response: &Response) -> Bytes {
     }
 }
 
-/// The error with the time that its rule found.
+/// The error with the waiting time that its rule found.
 fn error_after(error: Error, after: Option<std::time::Duration>) -> Error {
     match error {
         Error::Upstream(mut upstream) => {

@@ -13,9 +13,9 @@ use crate::plan::Files;
 use crate::send::{Event, Limit, SendError};
 use crate::tool::Tool;
 
-/// One call of a tool: its arguments, and what holds for this call alone.
+/// One call of a tool: its arguments, and the options that hold for this call alone.
 ///
-/// Without further words a call runs tools that only read, sends no local file and has no limits of its own.
+/// By default a call runs only tools that read, sends no local file and has no limits of its own.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -38,25 +38,25 @@ pub struct Call {
     pub(super) options: Options,
 }
 
-/// Who is told what happens on the wire.
+/// A function that is told what happens on the wire.
 type Observe = Arc<dyn Fn(&CallInfo, Event) + Send + Sync>;
 
-/// What holds for one call alone.
+/// The options of one call.
 #[derive(Clone)]
 pub(crate) struct Options {
     /// The most that the tool may do.
     pub consent: Access,
     /// Which local files may be read and sent.
     pub files: Files,
-    /// Whether the job that the call creates is waited for.
+    /// Whether to wait for the job that the call creates.
     pub waits: bool,
     /// Limits each request, with its retries.
     pub timeout: Option<Duration>,
-    /// When everything must be done.
+    /// When the whole call must have ended.
     pub deadline: Option<Deadline>,
-    /// Pages at the most.
+    /// The most pages to read.
     pub max_pages: u64,
-    /// Items at the most.
+    /// The most items to read.
     pub max_items: Option<u64>,
     observe: Option<Observe>,
     id: Option<String>,
@@ -67,15 +67,15 @@ pub(crate) struct Options {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallInfo {
-    /// The call's id: the one that was given, or else a random one.
+    /// The call's id: the given one, else a random one.
     pub id: String,
     /// The tool, such as `anthropic-admin/list-workspaces`.
     pub tool: String,
-    /// Who calls, where that was given.
+    /// The caller, if one was given.
     pub caller: Option<String>,
 }
 
-/// When everything must be done.
+/// When the whole call must have ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     pub at: Instant,
@@ -102,13 +102,13 @@ impl Call {
         }
     }
 
-    /// Consents to what a tool may do, up to this access. Without it, only tools that read run.
+    /// Allows the tool to do anything up to this access. Without it, only tools that read run.
     pub fn consent(mut self, access: Access) -> Call {
         self.options.consent = access;
         self
     }
 
-    /// Allows to read and send local files, where the tool's body says `file` and an argument names one.
+    /// Allows the call to read and send local files that an argument names, if the tool's body says `file`.
     pub fn files(mut self, files: Files) -> Call {
         self.options.files = files;
         self
@@ -120,8 +120,9 @@ impl Call {
         self
     }
 
-    /// Gives up the whole call `within` this time, counted from `since`: every request with its retries, the programs
-    /// that print secrets, all pages and the waiting for a job. A time too long to be counted is no limit.
+    /// Gives up the whole call when the time `within` has passed since `since`. It covers every request with its
+    /// retries, the programs that print secrets, all pages and the wait for a job. A time too long to be counted is no
+    /// limit.
     pub fn deadline(mut self, within: Duration, since: Instant) -> Call {
         let at = since.checked_add(within);
         self.options.deadline = at.map(|at| Deadline { at, within });
@@ -140,14 +141,14 @@ impl Call {
         self
     }
 
-    /// Gives the first response of a call that creates a job, and does not wait for the job.
+    /// Does not wait for the job that the call creates, but gives the first response.
     pub fn without_waiting(mut self) -> Call {
         self.options.waits = false;
         self
     }
 
-    /// Tells `observer` what happens on the wire. Events never carry a secret. The observer is called in the middle of
-    /// the work, and must not block.
+    /// Calls `observer` with what happens on the wire. Events never hold a secret. The observer is called during the
+    /// work and must not block.
     pub fn observer(mut self, observer: impl Fn(&CallInfo, Event) + Send + Sync + 'static) -> Call {
         self.options.observe = Some(Arc::new(observer));
         self
@@ -184,7 +185,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The call's observer, who is told with each event which call it belongs to.
+    /// The call's observer, which gets the call's id and caller with each event.
     pub fn watcher(&self, tool: &Tool) -> Option<Watcher> {
         let observe = Arc::clone(self.observe.as_ref()?);
         let info = CallInfo {

@@ -1,5 +1,5 @@
-//! What can go wrong with a call. Errors are values with a kind and facts; only the command line makes exit codes and
-//! hints of them.
+//! What can go wrong with a call. Errors are values with a kind and facts; only the command line turns them into exit
+//! codes and hints.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub enum ErrorKind {
     Usage,
     /// The tool's descriptor is not valid.
     Descriptor,
-    /// A secret is missing or unlike its pattern.
+    /// A secret is missing or does not match its pattern.
     Secret,
     /// Refused by policy: no consent, a redirect to another origin, a private address.
     Policy,
@@ -40,11 +40,11 @@ pub enum ErrorKind {
     Network,
     /// The response is not as the descriptor says.
     Response,
-    /// What came cannot be written where it is to go.
+    /// The response cannot be written to its destination.
     Output,
 }
 
-/// An error answer of a service.
+/// An error response of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Upstream {
     /// The HTTP status.
@@ -53,26 +53,26 @@ pub struct Upstream {
     pub meaning: &'static str,
     /// The service's own code.
     pub code: Option<String>,
-    /// The service's own message: from where the descriptor says it stands, else from where services commonly put it.
-    /// At most about 2 KB; it says how much more there was.
+    /// The service's own message: from where the descriptor says, else from the usual places. At most about 2 KB; it
+    /// says how much was cut.
     pub message: Option<String>,
-    /// The id under which the service knows the request.
+    /// The service's id of the request.
     pub request_id: Option<String>,
     /// How often the request was sent.
     pub attempts: u32,
     /// How long the service asks to wait.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
-    /// An earlier try got no answer, or a failure of the service, and may have been carried out all the same.
+    /// An earlier try got no answer or a server error, and may have been carried out anyway.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub may_be_done: bool,
-    /// The body, secrets masked: a JSON value, else text of at most 16 KB; `None` where it is empty or no text.
+    /// The body, secrets masked: a JSON value, else text of at most 16 KB; `None` if it is empty or not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// Bytes of the body that `body` leaves out.
     #[serde(skip_serializing_if = "is_zero")]
     pub body_cut: u64,
-    /// Why the service's answer itself is not whole, where it is not.
+    /// Why the service's response is incomplete, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_incomplete: Option<String>,
 }
@@ -86,10 +86,10 @@ fn is_zero(count: &u64) -> bool {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No such tool, or one that cannot be used.
+    /// The tool does not exist or cannot be used.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The tool's folder is not trusted, and the tool would do what only a trusted one may.
+    /// The tool needs something that only a trusted folder may do, and its folder is not trusted.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
     /// The arguments are not what the tool takes.
@@ -100,10 +100,10 @@ pub enum Error {
         /// Every violation.
         problems: Vec<ArgumentProblem>,
     },
-    /// An argument cannot stand in its place in the request.
+    /// An argument cannot be written in its place in the request.
     #[error("the request cannot be built: {0}")]
     Render(#[from] RenderError),
-    /// A local file cannot, or may not, be read and sent.
+    /// A local file cannot be read, or the call does not allow to send it.
     #[error(transparent)]
     File(#[from] FileError),
     /// A setting has no usable value.
@@ -112,7 +112,7 @@ pub enum Error {
     /// A secret is missing or wrong.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The tool may do more than was consented to.
+    /// The tool may do more than the call consents to.
     #[error("{tool} is a {access} tool, which needs consent")]
     Consent {
         /// The tool.
@@ -138,12 +138,12 @@ pub enum Error {
         /// The tool.
         tool: String,
     },
-    /// The tool has nothing to save.
+    /// The tool's response is not a file, so there is nothing to save.
     #[error("{tool} downloads no file; its response is {kind}")]
     NoDownload {
         /// The tool.
         tool: String,
-        /// What its response is.
+        /// The kind of its response.
         kind: &'static str,
     },
     /// A job was not done in time.
@@ -151,17 +151,17 @@ pub enum Error {
     Unfinished(Box<Unfinished>),
 }
 
-/// A job that was not done in time; it may go on at the service.
+/// A job that was not done in time. The service may still work on it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Unfinished {
     /// How long was waited.
     #[serde(skip)]
     pub within: Duration,
-    /// How often the job was asked for.
+    /// How often the job was polled.
     pub polls: u32,
     /// Where the job is, secrets masked.
     pub url: String,
-    /// What it was when it was asked for last; the first body where it never was.
+    /// The body of the last poll; the first body if there was no poll.
     pub last: Value,
 }
 
@@ -295,7 +295,7 @@ impl From<ProjectError> for Error {
 }
 
 impl Error {
-    /// The error with its texts passed through `mask`, where they may repeat what a service said.
+    /// The error with `mask` applied to all texts that may repeat what a service said.
     #[must_use]
     pub(crate) fn masked(self, mask: impl Fn(&str) -> String) -> Error {
         match self {
@@ -347,7 +347,7 @@ impl Error {
         }
     }
 
-    /// What the tool may not do and which folder would have to be trusted, where that is what went wrong.
+    /// What the tool may not do and which folder would have to be trusted, if trust is what is missing.
     pub fn untrusted(&self) -> Option<&Untrusted> {
         match self {
             Error::Untrusted(untrusted)
@@ -357,8 +357,8 @@ impl Error {
         }
     }
 
-    /// The error as one JSON object: `{"error": {"kind", "message", ...}}`. What to do about it is for whoever knows how
-    /// the caller gives flags, secrets and consent.
+    /// The error as one JSON object: `{"error": {"kind", "message", ...}}`. It has no hint: only the command line knows
+    /// how the caller gives flags, secrets and consent.
     pub fn to_json(&self) -> Value {
         let mut error = json!({ "kind": self.kind(), "message": self.to_string() });
         if let Some(untrusted) = self.untrusted() {
@@ -397,8 +397,7 @@ fn kind_of_sending(error: &SendError) -> ErrorKind {
     }
 }
 
-/// A value that is a part of an error, with its strings and keys passed through `mask`. Keys that become equal stay
-/// apart.
+/// A value of an error with `mask` applied to its strings and keys. A key that is then taken gets a `*`.
 pub(crate) fn masked_value(value: Value, mask: &dyn Fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => mask(&text).into(),

@@ -11,7 +11,7 @@ use super::pages::Pages;
 use crate::json::Json;
 use crate::paging::Paging;
 
-/// Appends to a list that is written, whose opening bracket is there.
+/// Appends to a written list, which already has its opening bracket.
 pub(super) fn append(list: &mut Vec<u8>, text: &[u8]) {
     if list.len() > 1 {
         list.push(b',');
@@ -19,20 +19,20 @@ pub(super) fn append(list: &mut Vec<u8>, text: &[u8]) {
     list.extend_from_slice(text);
 }
 
-/// The pages of a walk as one output: that of the last page, with the items of all pages in their order.
+/// Joins the pages of a walk into one output: the output of the last page, with the items of all pages in order.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    /// The last page that has a place for the items.
+    /// The last page that has the list of items.
     carrier: Option<Page>,
-    /// The items of all pages, with commas between them, behind an opening bracket.
+    /// The items of all pages: an opening bracket, then the items with commas between them.
     items: Vec<u8>,
-    /// The output of the first page, while it is the only one.
+    /// The output of the first page, as long as there is no second one.
     only: Option<Json>,
     pages: u64,
 }
 
 impl Gathered {
-    /// Adds a page, whose own output is this.
+    /// Adds a page and its output.
     pub fn add(&mut self, mut page: Page, output: Json) {
         self.pages += 1;
         if self.pages == 1 {
@@ -52,7 +52,7 @@ impl Gathered {
             }
         }
         self.append_items(paging, &page.body);
-        // What the page itself takes is little without its items.
+        // Without its items, a page takes little memory.
         if let Some(body) = paging.put_items(&page.body, b"[]") {
             page.body = body;
             page.response.body = Bytes::new();
@@ -70,7 +70,7 @@ impl Gathered {
         }
     }
 
-    /// The output; none without a page.
+    /// The output; `None` if there was no page.
     ///
     /// # Errors
     /// When the response is not as the descriptor says.
@@ -92,14 +92,14 @@ impl Gathered {
     }
 }
 
-/// A walk that an error ended. What was read before is here, and is no whole list.
+/// A walk that ended with an error, and the part of the list that was read before.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}{}", .read.as_ref().map_or(String::new(), |read| format!("; {} page(s) were read before", read.pages)))]
 pub struct Incomplete {
-    /// What ended the walk.
+    /// The error that ended the walk.
     #[source]
     pub error: Error,
-    /// What was read, with its note; none where nothing was.
+    /// What was read before the error, with a note; `None` if nothing was.
     pub read: Option<Box<Outcome>>,
 }
 
@@ -115,7 +115,7 @@ impl From<Incomplete> for Error {
     }
 }
 
-/// Walks to the end and gathers the pages.
+/// Reads all pages and joins them.
 pub(super) async fn gather(mut pages: Pages) -> Result<Outcome, Incomplete> {
     let mut all = Gathered::default();
     let error = loop {

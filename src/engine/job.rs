@@ -1,4 +1,4 @@
-//! A job that a call created, and that is asked for until it is done.
+//! A job that a call created, polled until it is done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::plan::Plan;
 use crate::project::ResponseKind;
 use crate::send::{Event, Limit, SendError};
 
-/// The shortest time that a service may set: one that always says 0 would be asked without end.
+/// The shortest wait that a service may ask for: a service that always says 0 would be polled without a pause.
 const LEAST_ASKED: Duration = Duration::from_millis(100);
 
-/// A job that a call created. Dropped, it goes on at the service, and is not asked for any more.
+/// A job that a call created. Dropping it stops the polling; the service still works on the job.
 pub struct Job {
     run: Run,
     first: Page,
@@ -47,12 +47,12 @@ impl Job {
         })
     }
 
-    /// The first response, which tells of the job.
+    /// The first response, which describes the job.
     pub fn first(&self) -> &Page {
         &self.first
     }
 
-    /// Where the job is asked for, secrets masked; `None` where there is nothing to wait for.
+    /// The URL that is polled, secrets masked; `None` if there is nothing to wait for.
     pub fn url(&self) -> Option<String> {
         self.poll.as_ref().map(Plan::masked_url)
     }
@@ -64,10 +64,10 @@ impl Job {
         }
     }
 
-    /// Asks for the job until it is done and gives its last response.
+    /// Polls the job until it is done and gives its last response.
     ///
     /// # Errors
-    /// When the job fails, is not done in time, or cannot be asked for.
+    /// When the job fails, is not done in time, or cannot be polled.
     pub async fn finish(self) -> Result<Page, Error> {
         match self.wait().await? {
             Some(last) => Ok(last),
@@ -75,8 +75,8 @@ impl Job {
         }
     }
 
-    /// Asks for the job until it is done and gives its last response; `None` where there is nothing to wait for. The
-    /// future may be dropped, and the job be waited for again or cancelled.
+    /// Polls the job until it is done and gives its last response; `None` if there is nothing to wait for. The future
+    /// may be dropped; afterwards the job can be waited for again or cancelled.
     ///
     /// # Errors
     /// As [`Job::finish`].
@@ -153,7 +153,7 @@ impl Job {
         Ok(page)
     }
 
-    /// Asks the service to cancel the job; false where the descriptor does not say how.
+    /// Asks the service to cancel the job; false if the descriptor does not say how.
     ///
     /// # Errors
     /// Whatever can go wrong with a request.
@@ -173,7 +173,7 @@ impl Job {
     }
 }
 
-/// A body as an error shows it: one that is too large for a tree is cut, as a text.
+/// A body for an error. One that is too large is given as text and cut.
 fn shown(body: &Json) -> Value {
     body.value().unwrap_or_else(|_| body.excerpt().into())
 }

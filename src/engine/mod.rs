@@ -41,8 +41,8 @@ use error::Error;
 use run::{Run, accept};
 use session::Session;
 
-/// Runs tools. One engine serves any number of tools and calls, at the same time too; connections, rate limits, secrets
-/// and access tokens are kept for each service. A clone is the same engine.
+/// Runs tools. One engine serves any number of tools and calls, also at the same time. It keeps connections, rate
+/// limits, secrets and access tokens for each service. A clone is the same engine.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), toolrun::Error> {
@@ -59,16 +59,16 @@ use session::Session;
 ///
 /// # Cancellation
 /// Every future of an engine, of [`Pages`] and of a [`Job`] may be dropped at any time, such as by a timeout or a
-/// `select!`. The engine goes on working, no file is left behind, and a renewal of an access token that was begun is
-/// finished in the background. The service may have got the request all the same: a call that writes may have been
-/// carried out. [`Pages::next`] and [`Job::wait`] can be called again and lose nothing.
+/// `select!`. The engine still works, no file is left behind, and a renewal of an access token that has begun is
+/// finished in the background. The service may have got the request anyway: a call that writes may have been carried
+/// out. [`Pages::next`] and [`Job::wait`] can be called again and lose nothing.
 #[derive(Clone)]
 pub struct Engine {
     setup: Arc<Setup>,
     state: Arc<State>,
 }
 
-/// What an engine was told.
+/// The options of an engine.
 #[derive(Clone)]
 struct Setup {
     secrets: SecretStore,
@@ -83,13 +83,13 @@ struct Setup {
 
 type Layer = dyn Fn(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync;
 
-/// What an engine keeps from call to call, by the service's id.
+/// What an engine keeps between calls, by the id of the service.
 #[derive(Default)]
 struct State {
     settings: Mutex<HashMap<String, Arc<Value>>>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
-    /// Whoever opens a session holds that of its service, so that a service has one, and a secret that takes its time
-    /// holds up no other service.
+    /// One lock for each service, held while its session is opened. So a service has one session, and a slow secret of
+    /// one service does not hold up another service.
     opening: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
@@ -100,13 +100,14 @@ impl State {
     }
 }
 
-/// What a call gave.
+/// The result of a call.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Outcome {
     /// The projected output.
     pub output: Json,
-    /// Why a walk stopped before the last page, where it did; and that one page is not all, where only a header says so.
+    /// Why a walk stopped before the last page, if it did. For a single page, that more pages remain, if only a header
+    /// says so.
     pub notes: Vec<Note>,
     /// Pages that were read.
     pub pages: u64,
@@ -121,7 +122,7 @@ impl Outcome {
         }
     }
 
-    /// The output as a type of the program's own.
+    /// The output as a type of your program.
     ///
     /// # Errors
     /// When the output is not of that type; the error names the place in the output.
@@ -157,8 +158,8 @@ impl Default for Engine {
 }
 
 impl Engine {
-    /// An engine that knows the secrets and settings that it is given and reads neither the environment nor a `.env`
-    /// file. It trusts the certificate authorities that come with the program.
+    /// An engine that knows only the secrets and settings that it is given. It reads neither the environment nor a
+    /// `.env` file. It trusts the certificate authorities that come with the program.
     pub fn new() -> Engine {
         Engine {
             setup: Arc::new(Setup {
@@ -175,7 +176,7 @@ impl Engine {
         }
     }
 
-    /// What was kept before belongs to the engine as it was.
+    /// Changes the options. Clones made before keep their options and sessions.
     fn change(mut self, change: impl FnOnce(&mut Setup)) -> Engine {
         change(Arc::make_mut(&mut self.setup));
         self.state = Arc::default();
@@ -192,21 +193,21 @@ impl Engine {
         })
     }
 
-    /// Reads secrets from a file of `NAME=value` lines, where the environment does not have them. The file is read when
-    /// the first secret is looked for in it; it need not be there.
+    /// Reads secrets that the environment does not have from a file of `NAME=value` lines. The file is read when the
+    /// first secret is looked up in it. It need not exist.
     #[must_use]
     pub fn with_env_file(self, file: impl Into<PathBuf>) -> Engine {
         self.change(|setup| setup.secrets.read_file(file))
     }
 
-    /// Gives a secret by the name of its variable or file, in place of what stands there.
+    /// Gives a secret by the name of its variable or file, and overrides that variable or file.
     #[must_use]
     pub fn with_secret(self, name: impl Into<String>, value: Secret) -> Engine {
         self.change(|setup| setup.secrets.give(name, value))
     }
 
-    /// Lets the descriptors in a folder, and in those below it, run the commands that print their secrets. Tools that a
-    /// catalog found in a folder that it was told to trust ([`crate::Catalog::with_trusted_folder`]) may anyway.
+    /// Lets the descriptors in a folder, and in the folders below it, run the commands that print their secrets. Tools
+    /// from a folder that a catalog trusts ([`crate::Catalog::with_trusted_folder`]) may do so already.
     #[must_use]
     pub fn with_trusted_folder(self, folder: impl Into<PathBuf>) -> Engine {
         self.change(|setup| setup.secrets.trust(folder))
@@ -224,8 +225,8 @@ impl Engine {
         self.change(|setup| setup.roots = roots)
     }
 
-    /// Sends all requests to a stand-in, such as a sandbox at `http://127.0.0.1:8080`, and no secret but those
-    /// given by [`Engine::with_secret`].
+    /// Sends all requests to a stand-in, such as a sandbox at `http://127.0.0.1:8080`. Only secrets given by
+    /// [`Engine::with_secret`] are sent.
     #[must_use]
     pub fn with_stand_in(self, origin: Url) -> Engine {
         self.change(|setup| {
@@ -240,7 +241,7 @@ impl Engine {
         self.change(|setup| setup.transport = Some(transport))
     }
 
-    /// Puts a transport of the program's own around that of each service, such as one that records.
+    /// Wraps the transport of each service in your own, such as one that records.
     #[must_use]
     pub fn with_layer(
         self,
@@ -255,7 +256,7 @@ impl Engine {
         self.change(|setup| setup.limiter = limiter)
     }
 
-    /// What would be sent, with secrets as placeholders. No secret is read.
+    /// The request that would be sent, with secrets as placeholders. No secret is read.
     ///
     /// # Errors
     /// When the arguments are not what the tool takes.
@@ -291,7 +292,7 @@ impl Engine {
         }
         let received = run.exchange(&plan, &params, run.tool.rules.kind, None);
         let page = run.page(received.await?, params)?;
-        // A way on in the body is the projection's matter.
+        // The projection can show what the body says about the next page, but not a header.
         let leads_on = run
             .tool
             .paging
@@ -316,20 +317,20 @@ impl Engine {
         Ok(page)
     }
 
-    /// Calls a tool and follows its pages, concatenating their items; the output is projected once, over all.
+    /// Calls a tool, follows its pages and concatenates their items. The output is projected once, from all pages.
     ///
     /// # Errors
-    /// Whatever can go wrong, see [`Error`]; with it comes what was read before ([`Incomplete::read`]). The caller's own
-    /// limits are no error: [`Outcome::notes`] tells of them.
+    /// Whatever can go wrong, see [`Error`]; what was read before comes with it ([`Incomplete::read`]). Reaching a
+    /// limit of the caller is not an error: [`Outcome::notes`] says so.
     pub async fn call_all(&self, call: Call) -> Result<Outcome, Incomplete> {
         gather::gather(self.pages(call)?).await
     }
 
-    /// Starts a walk over a tool's pages. A tool without paging has one page. Nothing is sent until the first page is
+    /// Starts a walk over a tool's pages. A tool without paging has one page. Nothing is sent before the first page is
     /// asked for.
     ///
     /// # Errors
-    /// When the arguments are not what the tool takes, or the call does not consent to what the tool may do.
+    /// When the arguments are not what the tool takes, or the call lacks the consent that the tool needs.
     pub fn pages(&self, call: Call) -> Result<Pages, Error> {
         let (run, params, plan) = Run::begin(self, call)?;
         refuse_download(&run.tool)?;
@@ -337,7 +338,7 @@ impl Engine {
         Ok(Pages::new(run, settings, params, plan))
     }
 
-    /// Calls a tool and gives what it created, to be waited for (`wait`). A tool without `wait` is done at once.
+    /// Calls a tool and gives the job that it created. A tool without `wait` is done at once.
     ///
     /// # Errors
     /// Whatever can go wrong, see [`Error`].
@@ -347,12 +348,12 @@ impl Engine {
         run.start(&plan, params).await
     }
 
-    /// Calls a tool whose response is a file (`response.kind: bytes`) and saves it. The file is byte for byte what the
-    /// service sent. It is written under a temporary name beside its own, which it gets when it is whole; a download
-    /// that fails, or is dropped, leaves nothing.
+    /// Calls a tool whose response is a file (`response.kind: bytes`) and saves it, byte for byte as the service sent
+    /// it. The file is written under a temporary name in the same folder and renamed when it is whole. A download that
+    /// fails or is dropped leaves nothing.
     ///
     /// # Errors
-    /// Whatever can go wrong, see [`Error`]. A destination that cannot be is refused before anything is sent.
+    /// Whatever can go wrong, see [`Error`]. A destination that cannot be written is refused before anything is sent.
     ///
     /// ```no_run
     /// # async fn example(engine: toolrun::Engine, call: toolrun::Call) -> Result<(), toolrun::Error> {
@@ -383,13 +384,13 @@ impl Engine {
         Ok(Outcome::of_one(output))
     }
 
-    /// What is wrong with the `.env` file, where a secret was looked for in it. No part of it is quoted.
+    /// What is wrong with the `.env` file, if a secret was looked up in it. No part of the file is quoted.
     pub fn dotenv_problem(&self) -> Option<String> {
         self.setup.secrets.dotenv_problem()
     }
 }
 
-/// What the calls of an engine need of it.
+/// The part of an engine that its calls share.
 impl Engine {
     fn secrets(&self) -> &SecretStore {
         &self.setup.secrets
@@ -404,8 +405,8 @@ impl Engine {
         Ok(tool.render_at(&base, params, settings)?)
     }
 
-    /// Where a URL of the service leads: to itself, or to the stand-in. One that the access token tells is a
-    /// placeholder, which is replaced when the request is sent.
+    /// The base URL for requests: that of the service or of the stand-in. If it comes with the access token, it is a
+    /// placeholder that is replaced when the request is sent.
     fn base_of<'s>(&self, url: &'s BaseUrl, settings: &Value) -> Result<Cow<'s, Url>, Error> {
         match &self.setup.stand_in {
             None => Ok(url.at(settings, None)?),
@@ -426,7 +427,7 @@ impl Engine {
         Ok(service.resolve_settings(settings, *reads_environment)?)
     }
 
-    /// The values of a service's settings, found once.
+    /// The values of a service's settings, looked up once.
     fn settings_of(&self, service: &Service) -> Result<Arc<Value>, Error> {
         let known = &self.state.settings;
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -438,12 +439,12 @@ impl Engine {
         Ok(settings)
     }
 
-    /// The session of a service, where it is open.
+    /// The session of a service, if it is open.
     fn opened(&self, service: &Service) -> Option<Arc<Session>> {
         self.state.session(&service.id)
     }
 
-    /// Held by whoever opens the session of a service.
+    /// The lock that is held while the session of a service is opened.
     fn opening_of(&self, service: &Service) -> Arc<tokio::sync::Mutex<()>> {
         let opening = &self.state.opening;
         let mut opening = opening.lock().unwrap_or_else(PoisonError::into_inner);
@@ -470,7 +471,7 @@ impl Engine {
 }
 
 impl Setup {
-    /// What requests to a place of the service go through. `budget` names whose rate limit they count in.
+    /// The client for requests below one base URL of the service. `budget` names the rate limit that they count in.
     fn client(&self, service: &Service, base: &Url, budget: String) -> Result<Client, Error> {
         let transport = match &self.transport {
             Some(transport) => Arc::clone(transport),
@@ -500,7 +501,7 @@ impl Setup {
     }
 }
 
-/// A file needs a place of its own for each call, so it is refused before anything is sent.
+/// A download needs a destination for each call. Without one, it is refused before anything is sent.
 fn refuse_download(tool: &Tool) -> Result<(), Error> {
     match tool.rules.kind {
         ResponseKind::Bytes => Err(Error::NoDestination {

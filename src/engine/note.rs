@@ -1,4 +1,4 @@
-//! Why and where a walk over pages stopped, and what goes on from there.
+//! Why and where a walk over pages stopped, and how to go on from there.
 
 use std::fmt;
 
@@ -17,9 +17,9 @@ use crate::sign::Auth;
 pub struct Note {
     /// Why.
     pub stopped: Stopped,
-    /// Pages that were read until then.
+    /// How many pages were read.
     pub page: u64,
-    /// What goes on from there, where that is known.
+    /// How to go on from there, if that is known.
     pub next: Option<Resume>,
 }
 
@@ -29,32 +29,32 @@ pub struct Note {
 pub enum Stopped {
     /// One page was asked for, and more remain.
     OnePage,
-    /// One page was asked for, and it cannot be told whether more remain.
+    /// One page was asked for, and it is not known whether more remain.
     Unclear(Box<Error>),
     /// The cap on pages was reached.
     MaxPages(u64),
     /// The cap on items was reached.
     MaxItems(u64),
-    /// The last page leads on, but lacks what says whether more pages remain. It was taken for the end.
+    /// The last page leads to a next one, but the value of `while` is missing. It was taken for the last page.
     Unsaid,
-    /// The service gave a cursor that it had given before: to follow it would walk in a circle.
+    /// The service gave a cursor a second time; following it would never end.
     RepeatedCursor,
     /// The service says that there are more pages and gives no cursor.
     MissingCursor,
-    /// The next page could not be had, or is none.
+    /// The next page could not be read.
     Error(Box<Error>),
     /// The caller stopped the walk.
     Interrupted,
 }
 
-/// What goes on from where a walk stopped.
+/// How to go on from where a walk stopped.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Resume {
-    /// These arguments, in place of the ones of the same names.
+    /// By a call with these arguments, which replace those of the same names.
     Arguments(Map<String, Value>),
-    /// A request of this URL, as the service gave it, without the credentials that it may repeat.
+    /// By a request of this URL, as the service gave it, without credentials.
     Url(String),
 }
 
@@ -96,7 +96,7 @@ impl fmt::Display for Resume {
 }
 
 impl Note {
-    /// The note of a single page that was asked for; none where it is the last one.
+    /// The note for a single page; `None` if it is the last one.
     pub(crate) fn of_one_page(next: Result<Option<Next>, Error>, auth: &Auth) -> Option<Note> {
         let (stopped, next) = match next {
             Ok(Some(Next::End)) => return None,
@@ -112,12 +112,13 @@ impl Note {
         })
     }
 
-    /// The error that ended the walk; none where it is as complete as the caller asked for, or the caller stopped it.
+    /// The error that ended the walk; `None` if the walk is as complete as the caller asked for, or the caller stopped
+    /// it.
     pub fn error(&self) -> Option<Error> {
         let page = self.page;
         match &self.stopped {
             Stopped::RepeatedCursor => Some(Error::Response(format!(
-                "page {page} gives a cursor that was given before, and following it would walk in a circle"
+                "page {page} gives a cursor that was given before, and following it would never end"
             ))),
             Stopped::MissingCursor => Some(Error::Response(format!(
                 "page {page} says that more pages remain, but gives no cursor"
@@ -127,12 +128,12 @@ impl Note {
         }
     }
 
-    /// Whether something else than the caller's own caps cut the walk short, so that rows are missing.
+    /// Whether rows are missing for another reason than the caller's own caps.
     pub fn is_incomplete(&self) -> bool {
         matches!(self.stopped, Stopped::Interrupted) || self.error().is_some()
     }
 
-    /// Where the walk stopped and what goes on from there, but not why.
+    /// Where the walk stopped and how to go on, but not why.
     pub fn where_it_stopped(&self) -> String {
         let page = self.page;
         let next = match &self.next {
@@ -201,7 +202,7 @@ impl fmt::Display for Note {
             }
             Stopped::Unclear(error) => write!(
                 f,
-                "this is one page, and it cannot be told whether more remain: {error}"
+                "this is one page, and it is not known whether more remain: {error}"
             ),
             Stopped::MaxPages(cap) => {
                 let next = next("; the next one is at ");

@@ -1,4 +1,4 @@
-//! A page: one response, taken as its tool says.
+//! A page: one response, read as its tool says.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use crate::tool::Tool;
 /// The status of a success that has no body.
 const NO_CONTENT: u16 = 204;
 
-/// A response that is no error.
+/// A response that is not an error.
 pub(crate) struct Received {
     pub response: Response,
     pub kind: ResponseKind,
-    /// Where it was read already.
+    /// The body, if it was read already.
     pub body: Option<Json>,
     pub is_empty: bool,
 }
@@ -28,7 +28,7 @@ impl Received {
     /// The body as `$`.
     ///
     /// # Errors
-    /// When it is not of its kind.
+    /// When the body is not of the kind that the descriptor says.
     pub fn body(&mut self) -> Result<Json, Error> {
         match self.body.take() {
             Some(body) => Ok(body),
@@ -44,17 +44,17 @@ pub struct Page {
     pub(crate) response: Response,
     /// The body: a JSON text that was checked.
     pub body: Json,
-    /// The arguments that it answers, with defaults.
+    /// The arguments of its request, with defaults.
     pub params: Value,
     /// Items on the page.
     pub items: u64,
-    /// The first body of the job that this is the last response of.
+    /// If this is the last response of a job: the body of the job's first response.
     pub created: Option<Json>,
-    /// Whether this is the first response of a job that was not waited for.
+    /// Whether this is the first response of a job, and the call does not wait for the job.
     pub is_pending: bool,
-    /// That more pages remain, of a page that was asked for alone ([`crate::Engine::page`]).
+    /// For a page that was asked for alone ([`crate::Engine::page`]): the note that more pages remain.
     pub more: Option<Note>,
-    /// Whether an error rule, or the status, says that there is nothing.
+    /// Whether an error rule or the status says that the page is empty.
     pub(crate) is_empty: bool,
     pub(super) tool: Arc<Tool>,
 }
@@ -68,9 +68,9 @@ impl Page {
         let mut body = received.body()?;
         let is_empty = received.is_empty || received.response.status == NO_CONTENT;
         match &tool.paging {
-            // An empty page need not have a list.
+            // An empty page needs no list.
             Some(_) if is_empty => body = tool.empty_body(received.kind),
-            // Null items are an empty page, also for what the projection makes of them.
+            // A list that is null counts as empty, for the projection too.
             Some(paging) if paging.items(body.part())?.is_none() => {
                 body = paging.put_items(&body, b"[]").unwrap_or(body);
             }
@@ -89,7 +89,7 @@ impl Page {
         })
     }
 
-    /// The page with its items counted, which takes a look at all of them.
+    /// The page with its items counted. This reads the whole list.
     pub(super) fn counted(mut self) -> Page {
         if let Some(paging) = &self.tool.paging
             && let Ok(Some(items)) = paging.items(self.body.part())

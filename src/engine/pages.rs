@@ -18,15 +18,15 @@ use crate::plan::Plan;
 
 /// A walk over the pages of a list.
 ///
-/// It ends in one way only: after the last page, at a cap of the caller ([`Pages::note`] tells), or with an error. Every
-/// page that was read is given; what keeps the walk from going on comes with the call after it.
+/// It ends after the last page, at a cap of the caller ([`Pages::note`] says which), or with an error. Every page that
+/// was read is given first; the error comes with the call after it.
 ///
-/// It is a [`Stream`] of pages too.
+/// It is also a [`Stream`] of pages.
 pub struct Pages {
     run: Run,
     settings: Arc<Value>,
     ahead: Ahead,
-    /// What leads to the page that was given last.
+    /// What led to the last page that was given.
     given: Option<Resume>,
     followed: Followed,
     note: Option<Note>,
@@ -42,18 +42,18 @@ enum Ahead {
     Nothing,
 }
 
-/// A page that is to be read.
+/// A page to read.
 struct Upcoming {
     params: Value,
     plan: Plan,
-    /// What leads to it; none for the first one.
+    /// What leads to it; `None` for the first page.
     resume: Option<Resume>,
 }
 
-/// What gives a page, and the plan that it answers.
+/// A future of a page and of the plan that it answers.
 type Work = Pin<Box<dyn Future<Output = Result<(Page, Plan), Error>> + Send>>;
 
-/// A page that is being read. It is kept while nobody waits for it, so that nothing is asked for twice.
+/// A page that is being read. It is kept even if nobody waits for it, so that no request is sent twice.
 struct Reading {
     work: Work,
     resume: Option<Resume>,
@@ -77,12 +77,12 @@ impl Pages {
         }
     }
 
-    /// The next page; `None` after the last, or when a limit was reached, of which [`Pages::note`] tells.
+    /// The next page; `None` after the last page or at a cap ([`Pages::note`] says which).
     ///
-    /// The future may be dropped: the request goes on when the next page is asked for again, and nothing is sent twice.
+    /// The future may be dropped. The next call continues the same request, and nothing is sent twice.
     ///
     /// # Errors
-    /// Whatever can go wrong, see [`Error`]. The walk is over then; the pages before were given.
+    /// Whatever can go wrong, see [`Error`]. The walk has then ended; the pages before were given.
     pub async fn next(&mut self) -> Result<Option<Page>, Error> {
         std::future::poll_fn(|context| self.poll_page(context)).await
     }
@@ -112,7 +112,7 @@ impl Pages {
         }
     }
 
-    /// Begins to read the page that is ahead.
+    /// Begins to read the next page.
     fn begin_reading(&mut self) {
         let Ahead::Page(upcoming) = std::mem::replace(&mut self.ahead, Ahead::Nothing) else {
             return;
@@ -135,7 +135,7 @@ impl Pages {
         });
     }
 
-    /// The output of the page that was given last. A page that is not as described ends the walk before it.
+    /// The output of the last page that was given. If that page is not as described, the walk ends before it.
     ///
     /// # Errors
     /// When the response is not as the descriptor says.
@@ -149,7 +149,7 @@ impl Pages {
         })
     }
 
-    /// Ends the walk where it is, and gives up a request that is under way; [`Pages::note`] tells where that is.
+    /// Ends the walk and gives up a request in progress; [`Pages::note`] says where the walk stopped.
     pub fn stop(&mut self) {
         let resume = match std::mem::replace(&mut self.ahead, Ahead::Nothing) {
             Ahead::Page(upcoming) => upcoming.resume,
@@ -161,7 +161,7 @@ impl Pages {
         }
     }
 
-    /// Why the walk stopped before the last page, where it did and some page was read.
+    /// Why the walk stopped before the last page, if it did and a page was read.
     pub fn note(&self) -> Option<&Note> {
         self.note.as_ref()
     }
@@ -176,7 +176,7 @@ impl Pages {
         self.items
     }
 
-    /// Ends the walk with an error. Without a page before it, the error says all there is.
+    /// Ends the walk with an error. If no page was read, there is no note: the error says everything.
     fn fail(&mut self, error: Error, resume: Option<Resume>) -> Error {
         self.ahead = Ahead::Nothing;
         if self.count > 0 && self.note.is_none() {
@@ -193,7 +193,7 @@ impl Pages {
         });
     }
 
-    /// Asks for no more items than the cap leaves, where the tool says which param sets the size of a page.
+    /// Asks for no more items than the cap leaves, if the tool names the param for the size of a page.
     fn shrink(&self, upcoming: &Upcoming) -> Result<Option<(Value, Plan)>, Error> {
         let limit = self
             .run
@@ -215,7 +215,7 @@ impl Pages {
         }
         let mut smaller = params.clone();
         smaller[limit] = left.into();
-        // A size that the tool does not allow leaves the page as it was, to be cut afterwards.
+        // If the tool does not allow that size, the page keeps its size and is cut afterwards.
         match self.run.tool.accept(smaller) {
             Ok(smaller) => {
                 let plan = self.run.render(&smaller, &self.settings)?;
@@ -225,7 +225,7 @@ impl Pages {
         }
     }
 
-    /// Counts a page that was read, and finds out what comes after it.
+    /// Counts a page that was read, and determines the next one.
     fn take(&mut self, page: &mut Page, plan: &Plan) {
         self.count += 1;
         self.items += page.items;
@@ -241,7 +241,7 @@ impl Pages {
         }
     }
 
-    /// Items beyond the cap; `None` when there is no cap or it is not reached.
+    /// How many items are beyond the cap; `None` if there is no cap or it is not reached.
     fn surplus(&self) -> Option<u64> {
         self.items.checked_sub(self.run.options.max_items?)
     }
@@ -306,14 +306,14 @@ impl Pages {
         }
     }
 
-    /// The service is at fault: the page is given, and the fault comes after it.
+    /// The service made a mistake: the page is given, and the error comes after it.
     fn find_fault(&mut self, stopped: Stopped) {
         self.note_stop(stopped, None);
         let error = self.note.as_ref().and_then(Note::error);
         self.ahead = error.map_or(Ahead::Nothing, |error| Ahead::Error(Box::new(error)));
     }
 
-    /// The arguments and the plan of the next page. What the service gave for them is at fault where they cannot be.
+    /// The arguments and the plan of the next page. If they are not valid, the service gave wrong values.
     fn upcoming(&self, next: Next, page: &Page, plan: Plan) -> Result<(Value, Plan), Error> {
         let arguments = match next {
             Next::Url(url) => {
@@ -325,7 +325,7 @@ impl Pages {
         };
         let refused = |reason: String| {
             let error = Error::Response(format!(
-                "page {} gives what cannot lead to the next one: {reason}",
+                "page {} gives values that cannot lead to the next one: {reason}",
                 self.count
             ));
             self.run.masked(error)

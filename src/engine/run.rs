@@ -1,4 +1,4 @@
-//! A call that is being carried out: from its arguments to a response that is no error.
+//! Carries out a call: from its arguments to a response that is not an error.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use crate::sign::{SecretRef, Secrets, sign};
 use crate::source::Power;
 use crate::tool::Tool;
 
-/// How long a program that prints a secret may take to end after the deadline.
+/// How long after the deadline a program that prints a secret may take to end.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A call that is being carried out. It owns what it needs and is cheap to clone.
+/// A call in progress. It owns what it needs and is cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Run {
     engine: Engine,
@@ -36,7 +36,7 @@ pub(crate) struct Run {
     watcher: Option<Watcher>,
 }
 
-/// How a response is to be taken.
+/// How to read a response.
 #[derive(Clone, Copy)]
 struct Taking<'c> {
     params: &'c Value,
@@ -45,7 +45,7 @@ struct Taking<'c> {
 }
 
 impl Run {
-    /// Begins a call: the stages up to the plan of its first request. Gives its arguments with defaults, and the plan.
+    /// Runs the stages up to the plan of the first request. Gives the arguments with defaults, and the plan.
     pub fn begin(engine: &Engine, call: Call) -> Result<(Run, Value, Plan), Error> {
         let params = accept(&call.tool, call.arguments)?;
         let run = Run {
@@ -79,7 +79,7 @@ impl Run {
         tell(self.watcher.as_deref(), event);
     }
 
-    /// Whether a page that was asked for alone is one of more.
+    /// Whether more pages remain after a page that was asked for alone.
     pub fn note_one(&self, plan: &Plan, page: &Page) -> Option<Note> {
         let paging = self.tool.paging.as_ref().filter(|_| !page.is_empty)?;
         let next = self
@@ -88,7 +88,7 @@ impl Run {
         Note::of_one_page(next.map(|(next, _)| next), &self.tool.service.auth)
     }
 
-    /// What follows a page, and the plan of that page at the base URL of now.
+    /// What follows a page, and the plan of the next page below the current base URL.
     pub fn next_page(
         &self,
         paging: &Paging,
@@ -102,12 +102,12 @@ impl Run {
         Ok((next, plan.into_owned()))
     }
 
-    /// The page that a response is.
+    /// Makes a page from a response.
     pub fn page(&self, received: Received, params: Value) -> Result<Page, Error> {
         Page::new(&self.tool, received, params).map_err(|error| self.masked(error))
     }
 
-    /// The error without the service's secrets, which a response may repeat where none is expected.
+    /// The error with the service's secrets masked: a response may repeat one anywhere.
     pub fn masked(&self, error: Error) -> Error {
         match self
             .engine
@@ -119,9 +119,9 @@ impl Run {
         }
     }
 
-    /// Creates a job, or whatever else the tool's request gives.
+    /// Sends the tool's request, which may create a job.
     pub async fn start(self, plan: &Plan, params: Value) -> Result<Job, Error> {
-        // What creates a job tells of it in JSON, whatever the job gives in the end.
+        // The response that creates a job is JSON, whatever kind the job's result has.
         let kind = match self.tool.wait {
             Some(_) => ResponseKind::Json,
             None => self.tool.rules.kind,
@@ -131,7 +131,7 @@ impl Run {
         Job::new(self, first, plan)
     }
 
-    /// The response to a plan; where it creates a job, the last response of that.
+    /// The response to a plan. If it creates a job, the last response of the job.
     pub async fn fetch(&self, plan: &Plan, params: Value) -> Result<Page, Error> {
         if self.tool.wait.is_none() {
             let received = self.exchange(plan, &params, self.tool.rules.kind, None);
@@ -144,7 +144,7 @@ impl Run {
         }
     }
 
-    /// The base URL that the service's requests are sent below now.
+    /// The current base URL of the service.
     pub fn current_base(&self, settings: &Value) -> Result<Cow<'_, Url>, Error> {
         let service = &self.tool.service;
         let told = || self.engine.opened(service)?.current()?.base.clone();
@@ -154,7 +154,7 @@ impl Run {
         }
     }
 
-    /// The base URL that the service's requests are sent below now, and the plan below it.
+    /// The current base URL of the service, and the plan below it.
     pub fn at_current_base<'p>(
         &self,
         settings: &Value,
@@ -168,7 +168,7 @@ impl Run {
         Ok((base, plan))
     }
 
-    /// Sends a plan and gives the response, which is no error.
+    /// Sends a plan and gives the response, which is not an error.
     pub async fn exchange(
         &self,
         plan: &Plan,
@@ -177,7 +177,7 @@ impl Run {
         destination: Option<&Destination>,
     ) -> Result<Received, Error> {
         self.permit_sending()?;
-        // A file that is not there is told before a secret that is not.
+        // A missing file is reported before a missing secret.
         let settled = self.settle(plan)?;
         self.refuse_late()?;
         let session = self.session().await?;
@@ -203,7 +203,7 @@ impl Run {
         .await
     }
 
-    /// A service that is not trusted is sent nothing: only its own sandbox is asked.
+    /// Nothing is sent to a service that is not trusted, only to its own sandbox.
     fn permit_sending(&self) -> Result<(), Error> {
         match self.engine.has_stand_in() {
             true => Ok(()),
@@ -211,7 +211,7 @@ impl Run {
         }
     }
 
-    /// Reads the local files that a plan sends, also to a sandbox, unless the service is not trusted.
+    /// Reads the local files that a plan sends, also to a sandbox, if the service is trusted.
     fn settle<'p>(&self, plan: &'p Plan) -> Result<Settled<'p>, Error> {
         let origin = &self.tool.service.origin;
         if origin.is_trusted() {
@@ -231,7 +231,7 @@ impl Run {
         let Some(deadline) = self.options.deadline else {
             return work.await;
         };
-        // Nothing is begun when it is too late already.
+        // Nothing begins after the deadline.
         self.refuse_late()?;
         let done = tokio::time::timeout_at(deadline.at.into(), work).await;
         done.unwrap_or_else(|_| Err(deadline.error()))
@@ -244,19 +244,19 @@ impl Run {
         }
     }
 
-    /// When all must be done.
+    /// When the whole call must have ended.
     pub fn deadline(&self) -> Option<Instant> {
         self.options.deadline.map(|deadline| deadline.at)
     }
 
-    /// When a request that begins now must be done.
+    /// When a request that begins now must have ended.
     fn request_deadline(&self) -> Option<Instant> {
         let timeout = self.options.timeout.map(|timeout| Instant::now() + timeout);
         [timeout, self.deadline()].into_iter().flatten().min()
     }
 
-    /// Sends a plan with the service's credentials, and once more with a new access token when the service does not
-    /// know the one it got.
+    /// Sends a plan with the service's credentials. If the service does not accept the access token, gets a new one and
+    /// sends the plan once more.
     async fn authenticate(
         &self,
         session: &Session,
@@ -365,7 +365,7 @@ impl Run {
             .map_err(|error| Error::from(error).masked(|text| credentials.redactor.message(text)))
     }
 
-    /// The session of the service; the first call opens it, and others wait until then or until their deadline.
+    /// The session of the service. The first call opens it; others wait for that, at most until their deadline.
     async fn session(&self) -> Result<Arc<Session>, Error> {
         let service = &self.tool.service;
         if let Some(session) = self.engine.opened(service) {
@@ -380,8 +380,8 @@ impl Run {
         self.engine.open(service, secrets)
     }
 
-    /// The values of the service's secrets. Where a program or the operating system is asked, it may take its time,
-    /// which must not hold up other calls.
+    /// The values of the service's secrets. A program or the operating system may take long to give one, which must not
+    /// hold up other calls.
     async fn resolve_secrets(&self) -> Result<Secrets, Error> {
         let references = self.tool.service.auth.secrets();
         let until = self.deadline();
@@ -415,7 +415,7 @@ pub(super) fn accept(tool: &Tool, arguments: Value) -> Result<Value, Error> {
     })
 }
 
-/// A plan at the base URL that the access token told. A URL that the service gave is there already.
+/// A plan below the base URL that came with the access token. A URL from the service is already below it.
 fn at_told_base<'p>(plan: &'p Plan, base: &Url) -> Result<Cow<'p, Plan>, Error> {
     if let Some(target) = BaseUrl::settle(&plan.target, base) {
         return Ok(Cow::Owned(Plan {

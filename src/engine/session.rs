@@ -1,7 +1,7 @@
-//! A session: what the calls of one service share, and the access token that they take turns to renew.
+//! A session: what the calls of one service share, including the access token that they renew.
 //!
-//! A renewal is a task of its own, which goes on when the call that began it is dropped or runs out of time: a service
-//! that rotates refresh tokens has then spent the old one, and the new one must not be lost.
+//! A renewal is a task of its own. It continues if the call that began it is dropped or runs out of time: if the
+//! service rotates refresh tokens, the old one is spent by then, and the new one must not be lost.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,36 +19,36 @@ use crate::send::{self, Again, Client, Event, Exchange, SeenBody, SendError, tel
 use crate::sign::{Redactor, Secrets, Token};
 use crate::tool::service::Service;
 
-/// A token is renewed so long before it expires, or a tenth of its time if that is less.
+/// A token is renewed this long before it expires, or a tenth of its lifetime if that is less.
 const SKEW: Duration = Duration::from_secs(30);
 
 /// What the calls of one service share.
 pub struct Session {
-    /// What goes into requests, where no access token does.
+    /// The credentials of requests, if the service has no access token.
     fixed: Arc<Credentials>,
     renewal: Option<Arc<Renewal>>,
 }
 
-/// What goes into a request, and where to.
+/// The credentials of a request, and the client that sends it.
 pub struct Credentials {
     /// The client that sends it.
     pub client: Arc<Client>,
-    /// The secrets, with the access token where there is one.
+    /// The secrets, with the access token if there is one.
     pub secrets: Secrets,
-    /// Masks them.
+    /// Masks the secrets.
     pub redactor: Redactor,
-    /// The base URL, where the access token told it.
+    /// The base URL, if it came with the access token.
     pub base: Option<Url>,
     expires: Option<Instant>,
 }
 
-/// How the access token is renewed.
+/// What is needed to renew the access token.
 struct Renewal {
     client: Client,
     token_url: Url,
     setup: Arc<Setup>,
     current: Mutex<Option<Arc<Credentials>>>,
-    /// The task that holds it asks for a token; all others wait for what it brings.
+    /// The task that holds the lock asks for a token; all others wait for the result.
     flight: Arc<tokio::sync::Mutex<Flight>>,
     flights: AtomicU64,
 }
@@ -60,24 +60,23 @@ struct Flight {
     secrets: Option<Secrets>,
 }
 
-/// Who asks for a token.
+/// For whom a token is requested.
 #[derive(Clone)]
 pub struct Asking {
     /// The service.
     pub service: Arc<Service>,
     /// Its settings.
     pub settings: Arc<Value>,
-    /// All requests go to a stand-in, so that the token names no base URL.
+    /// Whether all requests go to a stand-in, so that a base URL of the token is ignored.
     pub is_stand_in: bool,
-    /// When the caller gives up: no try begins after it.
+    /// When the caller gives up. No try begins after that.
     pub deadline: Option<Instant>,
-    /// Who watches.
+    /// The observer of the call.
     pub watcher: Option<Watcher>,
 }
 
 impl Session {
-    /// A session with these secrets, below this base URL. `token_url` is where the service's grant is asked for its
-    /// token.
+    /// A session with these secrets, below this base URL. `token_url` is the token endpoint of the service's grant.
     ///
     /// # Errors
     /// When the client cannot be built.
@@ -114,7 +113,7 @@ impl Session {
         })
     }
 
-    /// The credentials that are in use, as far as there are any yet.
+    /// The current credentials; `None` before the first token.
     pub fn current(&self) -> Option<Arc<Credentials>> {
         match &self.renewal {
             None => Some(Arc::clone(&self.fixed)),
@@ -122,7 +121,7 @@ impl Session {
         }
     }
 
-    /// The credentials for a request; asks for an access token where the one that is there has expired.
+    /// The credentials for a request. Requests an access token if there is none or it has expired.
     ///
     /// # Errors
     /// When the token endpoint refuses, fails or cannot be reached.
@@ -138,8 +137,8 @@ impl Session {
         renewal.obtain(is_fresh, &self.fixed, asking).await
     }
 
-    /// Sees to it that the next request carries another access token than `stale`. False where there is none to
-    /// renew.
+    /// Makes sure that the next request carries another access token than `stale`. False if the service has no access
+    /// token to renew.
     ///
     /// # Errors
     /// As [`Session::credentials`].
@@ -159,8 +158,8 @@ impl Renewal {
         current.clone()
     }
 
-    /// The current credentials if they are good, else new ones. Of all who ask at once, one sends a request, and its
-    /// outcome, good or bad, is that of all.
+    /// The current credentials if they are good, else new ones. If several calls ask at once, one sends a request, and
+    /// all get its outcome, good or bad.
     async fn obtain(
         self: &Arc<Self>,
         is_good: impl Fn(&Arc<Credentials>) -> bool,
@@ -191,7 +190,7 @@ impl Renewal {
         }
     }
 
-    /// Asks for a token and stores what came of it.
+    /// Requests a token and stores the outcome.
     async fn fly(
         &self,
         mut flight: OwnedMutexGuard<Flight>,
@@ -213,8 +212,8 @@ impl Renewal {
         outcome
     }
 
-    /// Asks for a token with the secrets that are known. Each try has the service's own limit of time; the caller's
-    /// says only whether another one begins.
+    /// Requests a token with the known secrets. Each try has the service's own time limit; the caller's deadline only
+    /// decides whether another try begins.
     async fn fetch(
         &self,
         known: Secrets,
@@ -275,14 +274,14 @@ impl Renewal {
         }))
     }
 
-    /// The base URL that came with the token, where the service has one of that kind.
+    /// The base URL that came with the token, if the service's base URL uses it.
     fn base(&self, token: &Token, asking: &Asking) -> Result<Option<Url>, Error> {
         let base = &asking.service.base;
         if !base.reads_token() || asking.is_stand_in {
             return Ok(None);
         }
         let url = base.at(&asking.settings, Some(&token.values))?.into_owned();
-        // Whoever answers from elsewhere must not lead requests to this machine.
+        // A token endpoint on another machine must not lead requests to this machine.
         match is_loopback(&url) && !is_loopback(&self.token_url) {
             true => Err(Error::Policy(
                 "the token endpoint names an address on this machine as the service's".to_owned(),

@@ -1,6 +1,6 @@
-//! Reads a document that others wrote: JSON, or YAML with what descriptors may not have, such as anchors.
+//! Reads a document that others wrote: JSON, or YAML. Unlike descriptors, such YAML may have anchors, aliases and tags.
 //!
-//! Nothing in it can cost more than its size allows: an alias counts for all that it stands for, nesting is bounded,
+//! A small document cannot become a large one: an alias counts with the size of what it refers to. Nesting is bounded,
 //! and no other file is opened.
 
 use std::fs::File;
@@ -18,14 +18,14 @@ const LIMITS: yaml::Limits = yaml::Limits {
     nodes: 20_000_000,
 };
 
-/// The deepest nesting, in JSON and in YAML. Whatever walks the document can then do so by recursion.
+/// The deepest nesting, in JSON and in YAML. It is small enough to walk the document by recursion.
 const MOST_DEPTH: usize = 120;
 
 /// Reads a file.
 ///
 /// # Errors
-/// Why it cannot be read, with line and column where there is a place.
-pub fn read(path: &Path) -> Result<Value, String> {
+/// Why it cannot be read, with line and column if they are known.
+pub fn read_file(path: &Path) -> Result<Value, String> {
     let name = path.display();
     let file = File::open(path).map_err(|error| format!("cannot open {name}: {error}"))?;
     let mut bytes = Vec::new();
@@ -45,7 +45,7 @@ pub fn read(path: &Path) -> Result<Value, String> {
     parse(&text).map_err(|message| format!("{name}: {message}"))
 }
 
-/// Reads text: JSON when it begins like an object and reads as one, else YAML.
+/// Parses text: as JSON if it is a valid JSON object, else as YAML.
 ///
 /// # Errors
 /// What is wrong and where.
@@ -57,7 +57,7 @@ pub fn parse(text: &str) -> Result<Value, String> {
     match serde_json::from_str::<Value>(text) {
         Ok(value) if depth_exceeds(&value, MOST_DEPTH) => Err(too_deep()),
         Ok(value) => Ok(value),
-        // A flow mapping may begin like JSON; a text that is neither is told of as JSON.
+        // A YAML flow mapping may begin like JSON. For a text that is neither, the error is the one of the JSON parser.
         Err(error) => from_yaml(text, &LIMITS).map_err(|_| format!("no JSON: {error}")),
     }
 }

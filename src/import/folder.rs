@@ -1,8 +1,8 @@
 //! The folder that imported files go to.
 //!
-//! Beside the files, `.imported/` keeps each one as it was imported. With that, a later import can tell what somebody
-//! changed by hand from what changed in the document, and keep both; a hash could only tell that something changed.
-//! The merge is by lines, so that comments and layout stay as they are.
+//! `.imported/` in that folder keeps a snapshot of each file as it was imported. With it, a later import can tell
+//! changes by hand from changes in the document, and keep both. A hash could only tell that something changed. The
+//! merge is by lines, so that comments and layout stay.
 
 use std::collections::HashMap;
 use std::fs;
@@ -19,9 +19,9 @@ use crate::source::{Check, Source};
 use crate::tool::ServiceSource;
 use crate::tool::service::Service;
 
-/// Where the files are kept as they were imported.
+/// The subfolder of the snapshots: the files as they were imported.
 const SNAPSHOTS: &str = ".imported";
-/// How their names end: not as descriptors, so that nobody takes them for such.
+/// The ending of a snapshot's name. It differs from that of a descriptor, so that no snapshot is loaded as one.
 const SNAPSHOT_ENDING: &str = ".base";
 const SERVICE_FILE: &str = "service.yaml";
 
@@ -35,7 +35,7 @@ pub struct Folder {
     snapshots: HashMap<Key, Present>,
 }
 
-/// An operation, or the service.
+/// Which part of the document a file describes: an operation, or the service (`None`).
 type Key = Option<String>;
 
 #[derive(Debug, Clone)]
@@ -44,14 +44,14 @@ struct Present {
     text: String,
 }
 
-/// What is to become of one file.
+/// What an import does to one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// The file's name.
     pub file: String,
     /// What happens to it.
     pub state: State,
-    /// Why nothing happens to it, where that needs a reason.
+    /// The reason, if the file is not written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -62,21 +62,22 @@ pub struct Change {
 pub enum State {
     /// It is new.
     Created,
-    /// It is as it would be written.
+    /// It already has the text that the import would write.
     Unchanged,
-    /// It is written anew; nobody had changed it.
+    /// It is overwritten; it was not changed by hand.
     Updated,
-    /// It takes over what changed in the document, and keeps what was changed by hand.
+    /// It gets the changes of the document and keeps the changes by hand.
     Merged,
     /// It was changed by hand, and nothing changed in the document.
     Kept,
-    /// It was removed by hand, and stays so.
+    /// It was removed by hand, and is not made again.
     Removed,
     /// Its operation is no longer in the document. The file stays.
     Orphaned,
-    /// There is another file of this name, and nobody asked for an update. Nothing is written at all.
+    /// A different file of this name exists, and the caller did not ask for an update. No file of the import is
+    /// written.
     Refused,
-    /// It was changed by hand in the same place as the document. The file stays as it is.
+    /// The same lines were changed by hand and in the document. The file stays as it is.
     Conflict,
 }
 
@@ -84,27 +85,27 @@ pub enum State {
 #[derive(Debug)]
 pub struct Plan {
     folder: PathBuf,
-    /// By file.
+    /// What happens to each file.
     pub changes: Vec<Change>,
     writes: Vec<(PathBuf, String)>,
 }
 
 impl Folder {
-    /// Looks at a folder; one that does not exist is empty.
+    /// Reads a folder. One that does not exist counts as empty.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn open(path: &Path) -> io::Result<Folder> {
         Ok(Folder {
             path: path.to_owned(),
-            files: read(path, ".yaml")?,
-            snapshots: read(&path.join(SNAPSHOTS), SNAPSHOT_ENDING)?,
+            files: imported_files(path, ".yaml")?,
+            snapshots: imported_files(&path.join(SNAPSHOTS), SNAPSHOT_ENDING)?,
         })
     }
 
     /// The names of the tools that an import made, by operation.
     pub fn known_names(&self) -> HashMap<String, String> {
-        // A file that was removed by hand keeps its name too, so that no other takes it.
+        // A file that was removed by hand keeps its name, so that no other tool gets it.
         let all = self.snapshots.iter().chain(&self.files);
         all.filter_map(|(key, present)| {
             let stem = present.name.strip_suffix(".yaml")?;
@@ -113,9 +114,8 @@ impl Folder {
         .collect()
     }
 
-    /// What an import of these files does: with `update`, what is there is brought up to date and keeps what was
-    /// changed by hand; without, nothing that is there may change. `in_document` says whether an operation is still in
-    /// the document.
+    /// Plans the import of these files. `update` says whether existing files may change. `in_document` says whether an
+    /// operation is still in the document.
     pub fn plan(&self, files: &[File], update: Update, in_document: impl Fn(&str) -> bool) -> Plan {
         let mut plan = Plan {
             folder: self.path.clone(),
@@ -124,7 +124,7 @@ impl Folder {
         };
         let mut service_text = None;
         for file in files {
-            let (change, text) = self.place(file, update, service_text.as_deref());
+            let (change, text) = self.change_of(file, update, service_text.as_deref());
             if file.key.is_none() {
                 service_text = Some(text.clone().unwrap_or_else(|| file.text.clone()));
             }
@@ -161,8 +161,8 @@ impl Folder {
             .join(format!("{name}{SNAPSHOT_ENDING}"))
     }
 
-    /// What becomes of one file, and the text to write.
-    fn place(
+    /// What happens to one file, and the text to write.
+    fn change_of(
         &self,
         file: &File,
         update: Update,
@@ -201,26 +201,26 @@ impl Folder {
         match merge(&base.text, &present, &file.text) {
             Ok(merged) if merged == present => is(State::Kept, None, None),
             Ok(merged) if merged == file.text => is(State::Updated, None, Some(merged)),
-            Ok(merged) => match refusal(file, &merged, service) {
+            Ok(merged) => match why_invalid(file, &merged, service) {
                 None => is(State::Merged, None, Some(merged)),
                 Some(reason) => is(State::Conflict, Some(reason), None),
             },
-            Err(conflicts) => is(State::Conflict, Some(worded(&conflicts)), None),
+            Err(conflicts) => is(State::Conflict, Some(describe_conflicts(&conflicts)), None),
         }
     }
 }
 
-/// What to do with files that are there already.
+/// What to do with files that exist already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Update {
-    /// Refuse to change any.
+    /// Change none of them.
     Refuse,
-    /// Merge.
+    /// Merge the changes of the document into them; changes by hand stay.
     Merge,
 }
 
 impl Plan {
-    /// Whether the plan may be carried out: no file that is there would be lost.
+    /// Whether the plan may be carried out: it overwrites no file of somebody else.
     pub fn is_allowed(&self) -> bool {
         !self.has(State::Refused)
     }
@@ -240,7 +240,7 @@ impl Plan {
             let failed = |error: io::Error| {
                 io::Error::new(error.kind(), format!("{}: {error}", path.display()))
             };
-            // First beside it, so that a file is never half written.
+            // Written under another name first, so that a file is never half written.
             let beside = path.with_extension("new");
             fs::write(&beside, text).map_err(failed)?;
             fs::rename(&beside, path).map_err(failed)?;
@@ -249,8 +249,8 @@ impl Plan {
     }
 }
 
-/// The imported files in a folder, by what they describe.
-fn read(path: &Path, ending: &str) -> io::Result<HashMap<Key, Present>> {
+/// The imported files in a folder, by the part of the document that they describe.
+fn imported_files(path: &Path, ending: &str) -> io::Result<HashMap<Key, Present>> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
@@ -282,8 +282,8 @@ fn read(path: &Path, ending: &str) -> io::Result<HashMap<Key, Present>> {
     Ok(found)
 }
 
-/// Why a merged file cannot be used.
-fn refusal(file: &File, merged: &str, service: Option<&str>) -> Option<String> {
+/// Why a merged file is not a valid descriptor; `None` if it is valid.
+fn why_invalid(file: &File, merged: &str, service: Option<&str>) -> Option<String> {
     let check = |name: &str, text: &str| {
         Source::parse(name.to_owned(), text.to_owned().into())
             .map(Check::proving)
@@ -316,15 +316,17 @@ fn refusal(file: &File, merged: &str, service: Option<&str>) -> Option<String> {
     });
     match checked {
         Ok(None) => None,
-        Ok(Some(reason)) | Err(reason) => Some(format!("merged, it would not be valid: {reason}")),
+        Ok(Some(reason)) | Err(reason) => {
+            Some(format!("the merged file would not be valid: {reason}"))
+        }
     }
 }
 
-fn worded(conflicts: &[Conflict]) -> String {
+fn describe_conflicts(conflicts: &[Conflict]) -> String {
     let lines: Vec<String> = conflicts.iter().map(|one| one.line.to_string()).collect();
     let lines = match lines.as_slice() {
         [one] => format!("line {one}"),
         several => format!("lines {}", several.join(", ")),
     };
-    format!("{lines}: changed by hand, and in another way in the document")
+    format!("{lines}: changed by hand, and changed differently in the document")
 }

@@ -1,15 +1,15 @@
-//! Three-way merge of text by lines: what one side changed is taken over where the other left the lines alone.
+//! Three-way merge of text by lines: a change of one side is taken if the other side did not change the same lines.
 
 use similar::{Algorithm, capture_diff_slices};
 
 /// Both sides changed the same lines, in different ways.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// The first of the lines in our text, counted from 1.
+    /// The number of the first of these lines in our text, counted from 1.
     pub line: usize,
-    /// The lines as we have them.
+    /// Our lines.
     pub ours: String,
-    /// The lines as the other side would have them.
+    /// The lines of the other side.
     pub theirs: String,
 }
 
@@ -25,7 +25,7 @@ pub fn merge(base: &str, ours: &str, theirs: &str) -> Result<String, Vec<Conflic
 
     let mut merged = String::new();
     let mut conflicts = Vec::new();
-    // How far each text is settled.
+    // How far each text is merged.
     let (mut b, mut o, mut t) = (0, 0, 0);
     loop {
         // The next line that all three have in common; the ends of the texts are one too.
@@ -57,7 +57,7 @@ pub fn merge(base: &str, ours: &str, theirs: &str) -> Result<String, Vec<Conflic
     }
 }
 
-/// For each line of the base, where the other text has it unchanged.
+/// For each line of the base, the index of the same line in the other text, if it is there.
 fn matches(base: &[&str], other: &[&str]) -> Vec<Option<usize>> {
     let mut found = vec![None; base.len()];
     for operation in capture_diff_slices(Algorithm::Patience, base, other) {

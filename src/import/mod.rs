@@ -37,7 +37,7 @@ use crate::words::Name;
 #[non_exhaustive]
 pub enum ImportError {
     /// The document names no server, and the caller gave no base URL.
-    #[error("the document does not say where the service stands")]
+    #[error("the document names no server")]
     NoServer,
     /// Something else is wrong with it.
     #[error("{0}")]
@@ -50,16 +50,16 @@ impl From<String> for ImportError {
     }
 }
 
-/// The files that came out of a document, and what became of the rest.
+/// The files made from a document, and a report.
 #[derive(Debug)]
 pub struct Import {
-    /// The service's name; also its folder's.
+    /// The name of the service and of its folder.
     pub service: Name,
     /// The files: `service.yaml` first, then the tools.
     pub files: Vec<File>,
-    /// Every operation of the document, such as `GET /pets`, also those that were not selected.
+    /// All operations of the document, such as `GET /pets`, including those that were not selected.
     pub operations: HashSet<String>,
-    /// What was made of the document.
+    /// What was imported, what was skipped, and what was lost.
     pub report: Report,
 }
 

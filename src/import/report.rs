@@ -1,16 +1,16 @@
-//! What an import made of a document: the tools, what was skipped and why, and what was lost.
+//! The report of an import: the tools, the skipped operations and why, and what was lost.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// What an import made of a document.
+/// The report of an import.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// The document's title.
     pub title: String,
-    /// The document's own version.
+    /// The version of the document.
     pub version: String,
     /// The version of OpenAPI that it follows.
     pub openapi: String,
@@ -24,7 +24,7 @@ pub struct Report {
     pub tools: Vec<Imported>,
     /// Operations that did not become tools.
     pub skipped: Vec<Skipped>,
-    /// What the descriptors do not say though the document does.
+    /// What the document says and the descriptors do not.
     pub lost: Vec<Loss>,
     /// Selectors that match no operation.
     pub idle_selectors: Vec<String>,
@@ -59,13 +59,13 @@ pub struct Loss {
     pub what: What,
     /// Where it stands in the document.
     pub pointer: String,
-    /// What became of it.
+    /// What the import did about it.
     pub message: String,
     /// The tools that it concerns; empty when it concerns all of them.
     pub tools: Vec<String>,
 }
 
-/// The kinds of things that can be lost or changed.
+/// What kind of thing was lost or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
@@ -73,23 +73,23 @@ pub enum What {
     Auth,
     /// A server, or a variable of its URL.
     Server,
-    /// A reference that leads nowhere that can be used.
+    /// A reference that cannot be followed.
     Reference,
-    /// A parameter that has no form, or another one.
+    /// A parameter that was left out or is written differently.
     Parameter,
-    /// A param that goes by another name than on the wire.
+    /// A param with another name than on the wire.
     Name,
     /// The request's body, or a media type of it.
     Body,
     /// A part of a schema.
     Schema,
-    /// The pages of a list were not recognised.
+    /// The paging of a list was not recognised.
     Paging,
     /// The response.
     Response,
     /// An example that does not fit.
     Example,
-    /// Webhooks and callbacks, which nobody calls.
+    /// Webhooks and callbacks; tools cannot receive them.
     Callback,
 }
 
@@ -117,19 +117,19 @@ impl What {
 pub struct Losses(RefCell<Vec<(What, String, String)>>);
 
 impl Losses {
-    /// Notes that what stands at `pointer` is lost or changed.
+    /// Notes that the part of the document at `pointer` is lost or changed.
     pub fn note(&self, what: What, pointer: &str, message: impl Into<String>) {
         let entry = (what, pointer.to_owned(), message.into());
         self.0.borrow_mut().push(entry);
     }
 
-    /// All that was noted.
+    /// All notes.
     pub fn into_entries(self) -> Vec<(What, String, String)> {
         self.0.into_inner()
     }
 }
 
-/// Joins the losses of all operations: what stands in one place is told once, with the tools that it concerns.
+/// Joins the losses of all operations: each place in the document is reported once, with the tools that it concerns.
 #[derive(Debug, Default)]
 pub struct Ledger(BTreeMap<(What, String, String), Vec<String>>);
 

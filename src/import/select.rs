@@ -1,4 +1,4 @@
-//! Which operations of a document are meant: `tag:`, `path:`, `operation:` and `method:`, each with a glob.
+//! Selects operations of a document, by `tag:`, `path:`, `operation:` or `method:`, each with a glob.
 
 use std::str::FromStr;
 
@@ -55,7 +55,7 @@ impl FromStr for Selector {
             .map(|(_, aspect)| *aspect)
             .ok_or_else(|| {
                 format!(
-                    "operations are not selected by `{name}:`, but by {}",
+                    "operations cannot be selected by `{name}:`, only by {}",
                     known()
                 )
             })?;
@@ -65,8 +65,8 @@ impl FromStr for Selector {
         } else {
             glob
         };
-        let glob =
-            Pattern::new(glob).map_err(|error| format!("`{glob}` is no glob: {}", error.msg))?;
+        let glob = Pattern::new(glob)
+            .map_err(|error| format!("`{glob}` is not a valid glob: {}", error.msg))?;
         Ok(Selector {
             text: text.to_owned(),
             aspect,
@@ -81,7 +81,7 @@ impl Selector {
         &self.text
     }
 
-    /// Whether the operation is one of those meant.
+    /// Whether the selector matches the operation.
     pub(crate) fn matches(&self, operation: &Aspects<'_>) -> bool {
         match self.aspect {
             Aspect::Tag => operation.tags.iter().any(|tag| self.glob.matches(tag)),
@@ -92,27 +92,28 @@ impl Selector {
     }
 }
 
-/// Which operations to import: those that are included, without those that are excluded.
+/// Which operations to import: the included ones, without the excluded ones.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Only operations that one of these matches; all when there is none.
+    /// Only operations that one of these matches; all operations if the list is empty.
     pub include: Vec<Selector>,
-    /// Not the operations that one of these matches.
+    /// No operation that one of these matches.
     pub exclude: Vec<Selector>,
 }
 
 impl Selection {
     /// Whether the operation is to be imported.
-    pub(crate) fn takes(&self, operation: &Aspects<'_>) -> bool {
+    pub(crate) fn selects(&self, operation: &Aspects<'_>) -> bool {
         let any = |list: &[Selector]| list.iter().any(|selector| selector.matches(operation));
         (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
     }
 
-    /// The selectors that match none of the operations: probably a typing mistake.
-    pub(crate) fn idle<'s>(&'s self, operations: &[Aspects<'_>]) -> Vec<&'s str> {
-        let is_idle = |selector: &&Selector| !operations.iter().any(|one| selector.matches(one));
+    /// The selectors that match no operation, probably because of a typing mistake.
+    pub(crate) fn unmatched<'s>(&'s self, operations: &[Aspects<'_>]) -> Vec<&'s str> {
+        let is_unmatched =
+            |selector: &&Selector| !operations.iter().any(|one| selector.matches(one));
         let all = self.include.iter().chain(&self.exclude);
-        all.filter(is_idle).map(Selector::as_str).collect()
+        all.filter(is_unmatched).map(Selector::as_str).collect()
     }
 }
 
@@ -163,12 +164,12 @@ mod tests {
             include: selectors(include),
             exclude: selectors(exclude),
         };
-        assert!(selection(&[], &[]).takes(&OPERATION));
-        assert!(selection(&["tag:x", "tag:pets"], &[]).takes(&OPERATION));
-        assert!(!selection(&["tag:x"], &[]).takes(&OPERATION));
-        assert!(!selection(&["tag:pets"], &["method:GET"]).takes(&OPERATION));
+        assert!(selection(&[], &[]).selects(&OPERATION));
+        assert!(selection(&["tag:x", "tag:pets"], &[]).selects(&OPERATION));
+        assert!(!selection(&["tag:x"], &[]).selects(&OPERATION));
+        assert!(!selection(&["tag:pets"], &["method:GET"]).selects(&OPERATION));
         assert_eq!(
-            selection(&["tag:x"], &["method:GET", "path:/x"]).idle(&[OPERATION]),
+            selection(&["tag:x"], &["method:GET", "path:/x"]).unmatched(&[OPERATION]),
             ["tag:x", "path:/x"]
         );
     }

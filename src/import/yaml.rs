@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::yaml::{Plain, classify};
 
-/// The widest line, where the text allows.
+/// The widest line, unless a text cannot be broken.
 const WIDTH: usize = 120;
 /// The deepest nesting of brackets on one line.
 const FLOW_DEPTH: usize = 3;
@@ -16,24 +16,24 @@ pub fn document(members: &Map<String, Value>, apart: &[&str]) -> String {
         if apart.contains(&key.as_str()) {
             text.push('\n');
         }
-        member(key, value, 0, 0, &mut text);
+        write_member(key, value, 0, 0, &mut text);
     }
     text
 }
 
-/// Writes `key: value` whose key stands at column `indent`; the first line is indented already up to it, by `lead`
-/// fewer spaces.
-fn member(key: &str, value: &Value, indent: usize, lead: usize, text: &mut String) {
+/// Writes `key: value` with the key at column `indent`. `lead` is how many columns of the first line are already
+/// written.
+fn write_member(key: &str, value: &Value, indent: usize, lead: usize, text: &mut String) {
     push_spaces(indent - lead, text);
-    let key = scalar_text(key, Place::Key);
+    let key = scalar_text(key, Context::Key);
     text.push_str(&key);
     text.push(':');
-    node(value, indent, indent + key.chars().count() + 2, text);
+    write_value(value, indent, indent + key.chars().count() + 2, text);
 }
 
-/// Writes a value behind a `:` or `-`. `indent` is the column of what it belongs to, `column` where it would begin on
-/// the same line.
-fn node(value: &Value, indent: usize, column: usize, text: &mut String) {
+/// Writes a value after a `:` or `-`. `indent` is the column of its key or dash, `column` where the value would begin
+/// on the same line.
+fn write_value(value: &Value, indent: usize, column: usize, text: &mut String) {
     if let Some(line) = one_line(value, WIDTH.saturating_sub(column)) {
         text.push(' ');
         text.push_str(&line);
@@ -44,13 +44,13 @@ fn node(value: &Value, indent: usize, column: usize, text: &mut String) {
         Value::Object(members) => {
             text.push('\n');
             for (key, value) in members {
-                member(key, value, indent + 2, 0, text);
+                write_member(key, value, indent + 2, 0, text);
             }
         }
         Value::Array(items) => {
             text.push('\n');
             for value in items {
-                item(value, indent + 2, text);
+                write_item(value, indent + 2, text);
             }
         }
         Value::String(long) => long_text(long, indent + 2, text),
@@ -62,7 +62,7 @@ fn node(value: &Value, indent: usize, column: usize, text: &mut String) {
     }
 }
 
-fn item(value: &Value, indent: usize, text: &mut String) {
+fn write_item(value: &Value, indent: usize, text: &mut String) {
     push_spaces(indent, text);
     text.push('-');
     let is_short = one_line(value, WIDTH.saturating_sub(indent + 2)).is_some();
@@ -71,24 +71,24 @@ fn item(value: &Value, indent: usize, text: &mut String) {
             text.push(' ');
             for (i, (key, value)) in members.iter().enumerate() {
                 let lead = if i == 0 { indent + 2 } else { 0 };
-                member(key, value, indent + 2, lead, text);
+                write_member(key, value, indent + 2, lead, text);
             }
         }
-        other => node(other, indent, indent + 2, text),
+        other => write_value(other, indent, indent + 2, text),
     }
 }
 
-/// The value on one line, where it has such a form that is not longer than `width`.
+/// The value on one line; `None` if that line would be wider than `width`.
 fn one_line(value: &Value, width: usize) -> Option<String> {
     let mut line = String::new();
     match value {
-        // A text without a long form has no other than its line, however long that is.
+        // A text that cannot be a block is written on one line, however long.
         Value::String(text) => {
-            let written = scalar_text(text, Place::Block);
+            let written = scalar_text(text, Context::Block);
             let fits = !text.contains('\n') && !is_wider(&written, width);
             return (fits || !has_long_form(text)).then_some(written);
         }
-        other => flow(other, 0, width, &mut line)?,
+        other => write_flow(other, 0, width, &mut line)?,
     }
     (!is_wider(&line, width)).then_some(line)
 }
@@ -97,8 +97,8 @@ fn is_wider(line: &str, width: usize) -> bool {
     line.len() > width && line.chars().count() > width
 }
 
-fn flow(value: &Value, depth: usize, width: usize, line: &mut String) -> Option<()> {
-    // To know early keeps the work in proportion to what is written.
+fn write_flow(value: &Value, depth: usize, width: usize, line: &mut String) -> Option<()> {
+    // Giving up early keeps the time proportional to the output.
     if is_wider(line, width) {
         return None;
     }
@@ -112,9 +112,9 @@ fn flow(value: &Value, depth: usize, width: usize, line: &mut String) -> Option<
                 if i > 0 {
                     line.push_str(", ");
                 }
-                line.push_str(&scalar_text(key, Place::Key));
+                line.push_str(&scalar_text(key, Context::Key));
                 line.push_str(": ");
-                flow(value, depth + 1, width, line)?;
+                write_flow(value, depth + 1, width, line)?;
             }
             line.push_str(" }");
         }
@@ -124,29 +124,29 @@ fn flow(value: &Value, depth: usize, width: usize, line: &mut String) -> Option<
                 if i > 0 {
                     line.push_str(", ");
                 }
-                flow(value, depth + 1, width, line)?;
+                write_flow(value, depth + 1, width, line)?;
             }
             line.push(']');
         }
         Value::String(text) if is_wider(text, width) => return None,
         Value::String(text) if text.contains('\n') && has_long_form(text) => return None,
-        Value::String(text) => line.push_str(&scalar_text(text, Place::Flow)),
+        Value::String(text) => line.push_str(&scalar_text(text, Context::Flow)),
         other => line.push_str(&other.to_string()),
     }
     Some(())
 }
 
-/// Where a scalar stands: in brackets and as a key, fewer characters can stand plain.
+/// Where a scalar is written: inside brackets and as a key, fewer characters can stay unquoted.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum Context {
     Block,
     Flow,
     Key,
 }
 
-/// A text on one line: plain where YAML reads that back as the same text, else in quotes.
-fn scalar_text(text: &str, place: Place) -> String {
-    if is_plain(text, place) {
+/// A text on one line: plain if YAML reads that back as the same text, else in quotes.
+fn scalar_text(text: &str, context: Context) -> String {
+    if is_plain(text, context) {
         return text.to_owned();
     }
     let is_printable = text.chars().all(is_printable);
@@ -156,33 +156,33 @@ fn scalar_text(text: &str, place: Place) -> String {
     double_quoted(text)
 }
 
-fn is_plain(text: &str, place: Place) -> bool {
+fn is_plain(text: &str, context: Context) -> bool {
     let Some(first) = text.chars().next() else {
         return false;
     };
     let is_word = |c: char| c.is_alphanumeric() || "_/$(".contains(c);
     let starts = is_word(first)
         || (first == '-' && text.chars().nth(1).is_some_and(|c| c.is_alphanumeric()));
-    let brackets = place != Place::Block && text.contains(['[', ']', '{', '}', ',']);
+    let brackets = context != Context::Block && text.contains(['[', ']', '{', '}', ',']);
     starts
         && !brackets
         && text.chars().all(is_printable)
         && !text.ends_with([' ', ':'])
         && !text.contains(": ")
         && !text.contains(" #")
-        && (place == Place::Block || !text.contains([':', '#']) || is_url_like(text, place))
+        && (context == Context::Block || !text.contains([':', '#']) || is_url_like(text, context))
         && classify(text) == Plain::Text
-        && !is_other_schemas_word(text)
+        && !is_yaml_1_1_word(text)
 }
 
-/// In brackets a colon is safe where no blank, bracket or comma follows it.
-fn is_url_like(text: &str, place: Place) -> bool {
-    place == Place::Flow && !text.contains([' ', '"', '\'']) && !text.contains('#')
+/// Inside brackets a colon is safe if no blank, bracket or comma follows it.
+fn is_url_like(text: &str, context: Context) -> bool {
+    context == Context::Flow && !text.contains([' ', '"', '\'']) && !text.contains('#')
 }
 
-/// Words that YAML 1.1 readers, which editors and other tools still are, take for something else than text; and
-/// what looks like a date or time to them.
-fn is_other_schemas_word(text: &str) -> bool {
+/// Whether a reader of YAML 1.1, such as an editor, would take the text for something else: a boolean, null, a date or
+/// a time.
+fn is_yaml_1_1_word(text: &str) -> bool {
     const WORDS: [&str; 10] = [
         "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~",
     ];
@@ -224,8 +224,8 @@ fn double_quoted(text: &str) -> String {
     quoted
 }
 
-/// Whether a text can stand as a block: literal when it has several lines, folded when it has one. An expression is not
-/// torn apart.
+/// Whether a text can be written as a block: literal if it has several lines, folded if it has one. Expressions are not
+/// split over lines.
 fn has_long_form(text: &str) -> bool {
     let mut lines = text.split('\n');
     let is_several = text.contains('\n');
@@ -239,7 +239,7 @@ fn has_long_form(text: &str) -> bool {
         && (is_several || (text.contains(' ') && !text.contains("  ") && !text.contains("{{")))
 }
 
-/// Writes a text that has a long form behind a `:` or `-`, its lines indented by `indent`.
+/// Writes a text as a block after a `:` or `-`, its lines indented by `indent`.
 fn long_text(long: &str, indent: usize, text: &mut String) {
     if long.contains('\n') {
         text.push_str(" |-\n");

@@ -50,7 +50,7 @@ fn less(left: Option<&Value>, right: Option<&Value>) -> bool {
     }
 }
 
-/// Orders numbers by value. Integers are not taken through a double, which would make large neighbours equal.
+/// Orders numbers by value. Integers are not converted to doubles, which would make large neighbours equal.
 fn order(left: &Number, right: &Number) -> Option<Ordering> {
     match (integer(left), integer(right)) {
         (Some(left), Some(right)) => Some(left.cmp(&right)),

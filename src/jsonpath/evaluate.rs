@@ -14,19 +14,19 @@ use super::query::{Absolute, Filter, Logical, Nodes, Path, Pattern, Segment, Sel
 use super::regexp;
 use crate::json::Kind;
 
-/// What is done with each node of a nodelist, in order.
+/// A function that is called with each node of a nodelist, in order.
 pub(super) type Visitor<'r, N> = dyn FnMut(N) -> Flow<N> + 'r;
 
-/// Answers of nested filters that are kept from one node to the next.
+/// Most results of nested filters that a run keeps.
 const MAX_KEPT: usize = 1 << 16;
-/// What such an answer takes in memory, with the room that the map has left.
+/// The memory of one such result, including spare room of the map.
 const ANSWER: usize = 64;
 
-/// One run of a query, with what the run remembers.
+/// One run of a query, with its caches.
 pub(super) struct Run<'v, N> {
-    /// The nodelists of the absolute queries, and the values of those that are compared.
+    /// The nodelists of the absolute queries, and the values of those in comparisons.
     absolute: Vec<(Vec<N>, Option<Cow<'v, Value>>)>,
-    /// The answers of filters inside filters, by [`Filter::memo`] and the node's address.
+    /// The results of filters inside filters, by [`Filter::memo`] and the node's address.
     tested: RefCell<HashMap<(usize, usize), bool>>,
     regexps: RefCell<regexp::Cache>,
 }
@@ -38,7 +38,8 @@ impl<'v, N: Node + 'v> Run<'v, N> {
             tested: RefCell::default(),
             regexps: RefCell::default(),
         };
-        // One after the other, not when a filter first asks: within one another they could exhaust the stack.
+        // They are evaluated here, one after another. If filters evaluated them on demand, one inside another, they
+        // could exhaust the stack.
         for query in absolute {
             let mut nodes = Vec::new();
             run.search(&query.path, root, &mut |node| {
@@ -55,7 +56,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
         Ok(run)
     }
 
-    /// Visits the nodelist of a path from a node. Gives whether the visitor has seen enough.
+    /// Visits the nodelist of a path from a node. Returns whether the visitor has seen enough.
     pub fn search(
         &self,
         path: &Path,
@@ -68,7 +69,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
         }
     }
 
-    /// As [`Run::search`], behind the steps of the path.
+    /// Like [`Run::search`], after the leading steps of the path.
     pub fn search_on(
         &self,
         node: N,
@@ -80,9 +81,9 @@ impl<'v, N: Node + 'v> Run<'v, N> {
 
     /// Visits the nodelist of segments applied to a node.
     ///
-    /// Going through the remaining segments for one selected node after the other gives the order of the RFC, which
-    /// concatenates nodelists segment by segment. The recursion goes no deeper than the value: a segment selects
-    /// children or their descendants.
+    /// It applies the remaining segments to one selected node after another. That gives the order of the RFC, which
+    /// concatenates nodelists segment by segment. The recursion is never deeper than the value, because a segment
+    /// selects children or their descendants.
     fn visit(&self, node: N, segments: &[Segment], visitor: &mut Visitor<'_, N>) -> Flow<N> {
         match segments.split_first() {
             None => visitor(node),
@@ -180,7 +181,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
         }
     }
 
-    /// Whether one of the terms gives this answer.
+    /// Whether one of the terms gives this result.
     fn some_is(&self, answer: bool, terms: &[Logical], node: N) -> Result<bool, N::Error> {
         for term in terms {
             if self.holds(term, node)? == answer {
@@ -210,7 +211,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
         })
     }
 
-    /// The value of an expression, where it is a string.
+    /// The value of an expression, if it is a string.
     fn string<'e>(
         &'e self,
         expression: &'e ValueExpr,
@@ -258,7 +259,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
         Ok(count)
     }
 
-    /// The node of a nodelist of one.
+    /// The node, if the nodelist has exactly one.
     fn only_node(&self, nodes: &Nodes, node: N) -> Result<Option<N>, N::Error> {
         let path = match nodes {
             Nodes::Absolute(place) => {
@@ -323,8 +324,8 @@ fn slice<N: Node>(
     Ok(())
 }
 
-/// The range of an array of a length that a slice selects from, and each how many-th element of it: from its
-/// beginning, or for a negative step from its end.
+/// The range that a slice selects from an array of this length, and the step: from the start of the range, or from its
+/// end for a negative step.
 fn selected(
     (start, end, step): (Option<i64>, Option<i64>, i64),
     length: usize,
@@ -335,7 +336,7 @@ fn selected(
     let (lower, upper) = match step {
         0 => (0, 0),
         1.. => (start.unwrap_or(0), end.unwrap_or(length)),
-        // The end is exclusive here too: from `start` down to the element after `end`.
+        // The end is exclusive here too: the range goes from `start` down to the element after `end`.
         _ => (
             end.map_or(0, |end| end.saturating_add(1)),
             start.map_or(length, |start| start.saturating_add(1)),

@@ -1,19 +1,20 @@
 //! JSONPath (RFC 9535): compiled once, run many times.
 //!
-//! `jsonpath-rust` reads the syntax and gives the tree. What it lacks is done here:
+//! `jsonpath-rust` parses the syntax into a tree. The rest is done here:
 //!
-//! - `text` refuses what the parser wrongly accepts, and gives places to what it refuses without one;
+//! - `text` refuses what the parser wrongly accepts, and finds the place of errors that the parser reports without one;
 //! - `query` turns the tree into the form that runs, and refuses ill-typed function calls;
 //! - `evaluate` runs it, with `compare` and `regexp` for its filters. `node` is what it runs on: a value, or a JSON
-//!   text, of which trees are built only where a filter compares. The crate's own evaluator differs from the RFC in
-//!   the order of some nodelists and in nested filters, compiles a regular expression for each element, and knows no
-//!   text.
-//! - `shape` says where a value contradicts a query.
+//!   text. For a text, trees are built only for what a filter compares. The crate's own evaluator differs from the RFC
+//!   in the order of some nodelists and in nested filters, compiles a regular expression for each element, and cannot
+//!   run on text.
+//! - `shape` finds where the shape of a value contradicts a query.
 //!
-//! The form of `query` is not spared: run as it is, the tree would need its regular expressions, numbers and absolute
-//! queries looked up beside it for each element, and filters up to a third slower.
+//! `query` makes a form of its own because running the parser's tree is up to a third slower for filters: regular
+//! expressions, numbers and absolute queries would have to be looked up for each element.
 //!
-//! Nearly every query in a descriptor is singular (`$.data.id`). Its list of [`Step`]s is followed without allocation.
+//! Nearly every query in a descriptor is singular (`$.data.id`). Such a list of [`Step`]s is followed without
+//! allocation.
 
 mod compare;
 mod evaluate;
@@ -70,8 +71,8 @@ pub enum Step {
     Index(i64),
 }
 
-/// A search of a text cannot go on: a tree takes more memory than it may, or a filter compares a number that it cannot
-/// hold.
+/// A search of a text failed: a tree would exceed the memory budget, or a filter compares a number with too many
+/// digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SearchError(String);
@@ -90,10 +91,10 @@ impl JsonPath {
     ///
     /// # Errors
     ///
-    /// Whatever is not well-formed and valid by RFC 9535, section 2.1. Beyond that, so that no text can exhaust time or
-    /// stack: more than 4096 bytes, brackets and parentheses nested deeper than 32, function calls inside one another
-    /// deeper than 5. A shorthand name that begins or ends with a Unicode space, which the eye cannot see, must be
-    /// written in brackets and quotes.
+    /// When the text is not well-formed and valid by RFC 9535, section 2.1. Also, so that no text can exhaust time or
+    /// stack: more than 4096 bytes, brackets and parentheses nested deeper than 32, function calls nested deeper than
+    /// 5. A shorthand name that begins or ends with a Unicode space, which is invisible, must be written in brackets
+    /// and quotes.
     pub fn parse(text: &str) -> Result<JsonPath, SyntaxError> {
         let (path, absolute) = match plain_names(text) {
             Some(steps) => (
@@ -129,7 +130,7 @@ impl JsonPath {
         &self.text
     }
 
-    /// Whether the query has only name and index selectors, one a segment, and so gives at most one node.
+    /// Whether every segment has a single name or index selector, so that the query gives at most one node.
     pub fn is_singular(&self) -> bool {
         self.path.rest.is_empty()
     }
@@ -139,7 +140,7 @@ impl JsonPath {
         self.is_singular().then_some(&self.path.steps)
     }
 
-    /// The name and index selectors that a query begins with; for a singular query these are all of it.
+    /// The leading name and index selectors; for a singular query, all of it.
     pub fn beginning(&self) -> &[Step] {
         &self.path.steps
     }
@@ -154,7 +155,7 @@ impl JsonPath {
         first
     }
 
-    /// The nodelist, in the order of RFC 9535; a node selected twice is in it twice.
+    /// The nodelist, in the order of RFC 9535. A node that is selected twice is in it twice.
     ///
     /// Members of an object come in the order in which the object holds them, descendants in document order, a node
     /// before its children.
@@ -172,12 +173,12 @@ impl JsonPath {
         let Ok::<_, Infallible>(_) = run.and_then(|run| run.search(&self.path, root, visitor));
     }
 
-    /// Visits the nodelist in a text. `from` is where the first steps of the query lead, `followed` of them; `root` is
-    /// what `$` stands for. Of members of the same name the last one counts.
+    /// Visits the nodelist in a text. `root` is the value of `$`. `from` is the node after the first `followed` steps
+    /// of the query. Of members with the same name, the last one counts.
     ///
     /// # Errors
-    /// When what a filter needs takes more memory than the budget has, a filter compares a number that it cannot hold,
-    /// or that of the visitor.
+    /// When a filter needs more memory than the budget has, or compares a number with too many digits. Also the error
+    /// of the visitor.
     pub(crate) fn visit_in<'t, E: From<SearchError>>(
         &self,
         root: Part<'t>,
@@ -206,27 +207,27 @@ impl JsonPath {
             .map_err(|why| SearchError(format!("`{}`: {why}", self.text)).into())
     }
 
-    /// Where the shape of a value contradicts the query, if it does.
+    /// Finds where the shape of a value contradicts the query.
     ///
-    /// The leading name and index selectors are followed, then the segment after them is held against the value they
-    /// lead to. A missing member, a missing element and a null are no contradiction: the answer may just have no data.
-    /// A selector on a value of a kind that can never satisfy it is one, such as a name on a string.
+    /// It follows the leading name and index selectors, then compares the next segment with the value there. A selector
+    /// on a value of a kind that it can never match is a contradiction, such as a name on a string. A missing member, a
+    /// missing element and a null are none: the response may just have no data.
     pub fn mismatch(&self, root: &Value) -> Option<ShapeMismatch> {
         shape::mismatch(&self.path, root)
     }
 
-    /// Where the shape of a value in a text contradicts the query, as [`JsonPath::mismatch`].
+    /// Like [`JsonPath::mismatch`], for a value in a text.
     pub(crate) fn mismatch_in(&self, part: Part<'_>) -> Option<ShapeMismatch> {
         let budget = &Budget::of(0);
         shape::mismatch(&self.path, Text { part, budget })
     }
 
-    /// Whether what follows so many steps can select nothing of a value of this kind, which is then a mismatch.
+    /// Whether the part of the query after these steps can never match a value of this kind.
     pub(crate) fn refuses(&self, followed: usize, kind: Kind) -> bool {
         shape::refuses(&self.path, followed, kind)
     }
 
-    /// Whether the query, behind so many steps, selects all children and nothing else.
+    /// Whether the query selects, after these steps, all children and nothing else.
     pub(crate) fn ends_in_wildcard(&self, followed: usize) -> bool {
         let Path { steps, rest } = &self.path;
         match rest.as_slice() {
@@ -245,7 +246,8 @@ impl JsonPath {
     }
 }
 
-/// The steps of `$.a.b`: nearly every path of a descriptor, and not worth the parser.
+/// The steps of a path such as `$.a.b`. Nearly all paths of descriptors are like that, and this is faster than the
+/// parser.
 fn plain_names(text: &str) -> Option<Vec<Step>> {
     let names = text.strip_prefix('$')?;
     if text.len() > 256 {
@@ -279,7 +281,7 @@ impl Step {
         }
     }
 
-    /// The value in a text that the step leads to.
+    /// The value in a text that the step selects.
     pub(crate) fn select_in<'t>(&self, part: Part<'t>) -> Option<Part<'t>> {
         match self {
             Step::Name(name) => part.member(name),
@@ -299,7 +301,8 @@ impl Step {
     }
 }
 
-/// Where an index points in an array of a length: a negative one counts from the end (RFC 9535, section 2.3.3.2).
+/// The position of an index in an array of this length. A negative index counts from the end (RFC 9535, section
+/// 2.3.3.2).
 fn position(index: i64, length: usize) -> Option<usize> {
     match usize::try_from(index) {
         Ok(position) => Some(position),

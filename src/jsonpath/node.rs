@@ -1,4 +1,4 @@
-//! What a query is run on: a value, or a part of a JSON text.
+//! What a query runs on: a value, or a part of a JSON text.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -11,7 +11,7 @@ use crate::json::{Budget, Key, Kind, Part, Tree};
 
 /// Why a visit of nodes ends early.
 pub(super) enum Stop<E> {
-    /// Whoever visits has seen enough.
+    /// The visitor has seen enough.
     Enough,
     Failed(E),
 }
@@ -26,17 +26,17 @@ pub(super) type Flow<N> = Result<(), Stop<<N as Node>::Error>>;
 
 /// A node as a query sees it.
 pub(super) trait Node: Copy {
-    /// Why its value cannot be had.
+    /// Why its value cannot be read.
     type Error;
 
     fn kind(self) -> Kind;
 
     fn select(self, step: &Step) -> Option<Self>;
 
-    /// The elements of an array; none of any other value.
+    /// The elements of an array; empty for any other value.
     fn elements(self) -> impl Iterator<Item = Self>;
 
-    /// Visits the members of an object; any other value has none.
+    /// Visits the members of an object; does nothing for any other value.
     fn each_member(self, visit: impl FnMut(Self) -> Flow<Self>) -> Flow<Self>;
 
     /// The value to compare, with all its digits.
@@ -44,24 +44,24 @@ pub(super) trait Node: Copy {
     where
         Self: 'v;
 
-    /// The string that it is.
+    /// The value, if it is a string.
     fn string<'v>(self) -> Option<Cow<'v, str>>
     where
         Self: 'v;
 
-    /// What tells it from any other node of the same run.
+    /// A number that no other node of the same run has.
     fn address(self) -> usize;
 
-    /// Takes memory for what a run keeps.
+    /// Counts memory for what a run keeps.
     fn take(self, bytes: usize) -> Result<(), Self::Error>;
 
-    /// The memory that is taken.
+    /// The memory counted so far.
     fn taken(self) -> usize;
 
-    /// Gives back what was taken since then.
+    /// Gives back the memory counted since then.
     fn give_back(self, taken: usize);
 
-    /// Visits the children of an array or object; any other value has none.
+    /// Visits the children of an array or object; does nothing for any other value.
     fn each_child(self, visit: impl FnMut(Self) -> Flow<Self>) -> Flow<Self> {
         match self.kind() {
             Kind::Array => self.elements().try_for_each(visit),
@@ -71,7 +71,7 @@ pub(super) trait Node: Copy {
     }
 }
 
-/// A value is in memory, so that nothing is taken and nothing fails.
+/// A value is in memory already, so nothing is counted and nothing fails.
 impl Node for &Value {
     type Error = Infallible;
 
@@ -130,7 +130,7 @@ impl Node for &Value {
     fn give_back(self, _: usize) {}
 }
 
-/// A part of a text, and the memory that may be taken beside the text.
+/// A part of a text, and the memory budget for trees beside the text.
 #[derive(Clone, Copy)]
 pub(super) struct Text<'t, 'b> {
     pub part: Part<'t>,
@@ -158,7 +158,7 @@ impl Node for Text<'_, '_> {
         self.part.elements().map(move |part| self.at(part))
     }
 
-    /// Of members of the same name the last one counts, at the place of the first.
+    /// Of members with the same name, the last value counts, at the position of the first.
     fn each_member(self, visit: impl FnMut(Self) -> Flow<Self>) -> Flow<Self> {
         let taken = self.taken();
         let mut members = IndexMap::new();
@@ -171,7 +171,7 @@ impl Node for Text<'_, '_> {
         Ok(())
     }
 
-    /// A tree of this part alone.
+    /// The tree of only this part.
     fn value<'v>(self) -> Result<Cow<'v, Value>, String>
     where
         Self: 'v,

@@ -1,8 +1,8 @@
-//! The compiled form of a query, named as in RFC 9535, and how it is made from the parser's tree, with the
-//! well-typedness of functions (section 2.4.3).
+//! The compiled form of a query, with the names of RFC 9535. It is made from the parser's tree, and functions are
+//! type-checked (section 2.4.3).
 //!
-//! The tree is turned into a form of its own because three things are not in it: the numbers as they are written, the
-//! compiled regular expressions, and which queries start at the root and so are evaluated once.
+//! The parser's tree lacks three things: the numbers as they are written, compiled regular expressions, and a list of
+//! the queries that start at the root, which are evaluated only once.
 
 use std::vec::IntoIter;
 
@@ -14,7 +14,7 @@ use super::regexp::{self, Extent};
 use super::text::Checked;
 use super::{Step, SyntaxError};
 
-/// A query from where it starts: the steps of its beginning, which for a singular query are all of it, and the rest.
+/// A query without its start: the leading steps, which are all of a singular query, and the remaining segments.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Path {
     pub steps: Vec<Step>,
@@ -25,7 +25,7 @@ pub(super) struct Path {
 #[derive(Debug, Clone)]
 pub(super) struct Absolute {
     pub path: Path,
-    /// Whether the value of its node is compared.
+    /// Whether the query is used in a comparison.
     pub is_compared: bool,
 }
 
@@ -47,8 +47,8 @@ pub(super) enum Selector {
 #[derive(Debug, Clone)]
 pub(super) struct Filter {
     pub condition: Logical,
-    /// Set for a filter inside a filter. The same node may reach it along many ways, so its answer for a node is kept;
-    /// without that, the time would grow as a power of the nesting.
+    /// Set for a filter inside a filter. The same node may reach it in many ways, so its result for each node is kept;
+    /// otherwise the time would grow exponentially with the nesting.
     pub memo: Option<usize>,
 }
 
@@ -72,9 +72,9 @@ pub(super) enum Operator {
 
 #[derive(Debug, Clone)]
 pub(super) enum Pattern {
-    /// Known when the query is compiled; `None` where it is no valid I-Regexp, which matches nothing.
+    /// A literal pattern, compiled with the query; `None` if it is not a valid I-Regexp, which matches nothing.
     Fixed(Option<Regex>),
-    /// Taken from the value the query runs on.
+    /// A pattern from the value that the query runs on.
     Computed(ValueExpr),
 }
 
@@ -82,7 +82,7 @@ pub(super) enum Pattern {
 #[derive(Debug, Clone)]
 pub(super) enum ValueExpr {
     Literal(Value),
-    /// A singular query, or `value()`: the node of a nodelist of one.
+    /// A singular query or `value()`: the node, if the nodelist has exactly one.
     Node(Nodes),
     /// `length()`
     Length(Box<ValueExpr>),
@@ -94,13 +94,13 @@ pub(super) enum ValueExpr {
 #[derive(Debug, Clone)]
 pub(super) enum Nodes {
     Relative(Path),
-    /// The place among the absolute queries. What one has in a filter of its own comes before it.
+    /// The index among the absolute queries. Absolute queries inside the filters of another one come before it.
     Absolute(usize),
 }
 
 type Compiled<T> = Result<T, SyntaxError>;
 
-/// Compiles a tree. The absolute queries of its filters are given beside it.
+/// Compiles a tree. Returns the query and the absolute queries of its filters.
 pub(super) fn compile(tree: ast::JpQuery, checked: Checked) -> Compiled<(Path, Vec<Absolute>)> {
     let mut compiler = Compiler {
         calls: checked.calls.into_iter(),
@@ -113,7 +113,7 @@ pub(super) fn compile(tree: ast::JpQuery, checked: Checked) -> Compiled<(Path, V
     Ok((path, compiler.absolute))
 }
 
-/// Goes through the tree in textual order, so that calls and numbers meet what was read from the text.
+/// Compiles the tree in textual order, so that calls and numbers match the lists read from the text.
 struct Compiler {
     calls: IntoIter<usize>,
     numbers: IntoIter<Number>,
@@ -365,7 +365,7 @@ impl Compiler {
 
     fn literal(&mut self, literal: ast::Literal) -> Value {
         match literal {
-            // The parser saw a zero in the number's place.
+            // The parser saw a zero in place of the number.
             ast::Literal::Int(_) | ast::Literal::Float(_) => {
                 self.numbers.next().map_or(Value::Null, Value::Number)
             }
@@ -376,7 +376,7 @@ impl Compiler {
     }
 }
 
-/// The parser has a form of its own for the segments of a query that is compared.
+/// The parser has a separate type for the segments of a query in a comparison.
 fn segments(steps: Vec<ast::SingularQuerySegment>) -> Vec<ast::Segment> {
     let selectors = steps.into_iter().map(|step| match step {
         ast::SingularQuerySegment::Name(name) => ast::Selector::Name(name),

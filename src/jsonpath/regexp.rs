@@ -1,7 +1,7 @@
 //! The regular expressions of `match()` and `search()`: I-Regexp (RFC 9485), run by the `regex` crate.
 //!
-//! I-Regexp is taken as the RFC's mappings onto other dialects take it, without refusing what the dialect has beyond it
-//! (`\d`, or `^` as an anchor). The `regex` crate runs in time linear in the subject.
+//! Patterns are mapped to the crate's dialect as the RFC describes. What the dialect has beyond I-Regexp (`\d`, or `^`
+//! as an anchor) is not refused. The `regex` crate runs in time linear in the subject.
 
 use std::collections::HashMap;
 
@@ -16,13 +16,13 @@ pub(super) enum Extent {
     Part,
 }
 
-/// A pattern may come from a response, so the program it compiles to must stay small.
+/// A pattern may come from a response, so its compiled program must stay small.
 const MAX_COMPILED_BYTES: usize = 1 << 20;
 
-/// How many computed patterns one run keeps compiled.
+/// Most computed patterns that one run keeps compiled.
 const MAX_CACHED: usize = 32;
 
-/// Compiles an I-Regexp; `None` where it is invalid.
+/// Compiles an I-Regexp; `None` if it is not valid.
 pub(super) fn compile(pattern: &str, extent: Extent) -> Option<Regex> {
     let translated = translate(pattern)?;
     let source = match extent {
@@ -35,10 +35,11 @@ pub(super) fn compile(pattern: &str, extent: Extent) -> Option<Regex> {
         .ok()
 }
 
-/// Rewrites an I-Regexp for the `regex` crate: a dot matches neither line end (RFC 9485, section 5), and in a class
-/// `[`, `&` and `~` are plain characters, not set notation.
+/// Rewrites an I-Regexp for the `regex` crate: a dot matches no line end (RFC 9485, section 5), and in a class `[`, `&`
+/// and `~` are plain characters, not set operators.
 ///
-/// `None` where a parenthesis closes none: put into a group for `match()`, it would close that.
+/// `None` if a closing parenthesis has no opening one: it would close the group that is put around the pattern for
+/// `match()`.
 fn translate(pattern: &str) -> Option<String> {
     let mut translated = String::with_capacity(pattern.len() + 8);
     let mut in_class = false;
@@ -67,7 +68,7 @@ fn translate(pattern: &str) -> Option<String> {
     Some(translated)
 }
 
-/// The computed patterns of one run. In most queries they are few and recur for every node.
+/// The computed patterns of one run. Most queries have few, which are the same for every node.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     whole: HashMap<String, Option<Regex>>,

@@ -1,4 +1,4 @@
-//! Where a value's shape contradicts a query.
+//! Finds where the shape of a value contradicts a query.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use super::query::{Path, Segment, Selector};
 use super::{Step, position, text};
 use crate::json::Kind;
 
-/// A value of a kind that the query's selector for it can never satisfy.
+/// A value of a kind that the selector of the query can never match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShapeMismatch {
     /// The path to the value, as a normalized path (RFC 9535, section 2.7) with the shorthand for names that allow it:
@@ -37,12 +37,12 @@ pub(super) fn mismatch<N: Node>(path: &Path, root: N) -> Option<ShapeMismatch> {
     refuses(path, path.steps.len(), node.kind()).then(|| told(path, path.steps.len(), root))
 }
 
-/// Whether what follows so many steps of a path can never be satisfied by a value of this kind.
+/// Whether the part of a path after these steps can never match a value of this kind.
 pub(super) fn refuses(path: &Path, followed: usize, kind: Kind) -> bool {
     Expected::behind(path, followed).is_some_and(|expected| !expected.allows(kind))
 }
 
-/// The mismatch behind so many steps.
+/// The mismatch after these steps.
 fn told<N: Node>(path: &Path, followed: usize, root: N) -> ShapeMismatch {
     let mut at = String::from("$");
     let mut node = root;
@@ -72,8 +72,8 @@ impl Expected {
         }
     }
 
-    /// What all selectors of a segment work on. A descendant segment also looks into the children, so that either kind
-    /// of value with children may satisfy it.
+    /// The kinds of values that all selectors of a segment work on. A descendant segment also looks into the children,
+    /// so both kinds with children match it.
     fn by_segment(segment: &Segment) -> Expected {
         let mut kinds = segment.selectors.iter().map(Expected::by_selector);
         match kinds.next() {
@@ -90,7 +90,7 @@ impl Expected {
         }
     }
 
-    /// Whether it allows a value of a kind. A null is no contradiction: the answer may just have no data.
+    /// Whether it allows a value of this kind. A null is no contradiction: the response may just have no data.
     fn allows(self, kind: Kind) -> bool {
         match self {
             Expected::Object => matches!(kind, Kind::Object | Kind::Null),
@@ -129,7 +129,7 @@ fn write_step(path: &mut String, step: &Step, node: impl Node) {
     }
 }
 
-/// Writes a character of a quoted name as a normalized path has it.
+/// Writes a character of a quoted name as in a normalized path.
 fn push_escaped(path: &mut String, character: char) {
     match character {
         '\'' => path.push_str(r"\'"),

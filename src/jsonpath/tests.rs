@@ -242,7 +242,7 @@ fn selects() {
     }
 }
 
-/// What a query selects of a text.
+/// What a query selects in a text.
 fn selected(query: &str, text: &str) -> Result<Vec<String>, SearchError> {
     let json = Json::read(text.to_owned().into()).unwrap();
     let (root, budget) = (json.part(), Budget::of(text.len()));
@@ -551,7 +551,7 @@ fn refuses_what_is_too_long_or_too_deep() {
     assert!(JsonPath::parse(&format!("$[?{}1", "!".repeat(4000))).is_err());
 }
 
-/// The deepest value that `serde_json` reads, the same at every level.
+/// The deepest value that `serde_json` reads, with the same shape at every level.
 fn deep_value() -> Value {
     (0..120).fold(json!(1), |inner, _| json!({ "a": inner, "b": [2] }))
 }

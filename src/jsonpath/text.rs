@@ -1,11 +1,11 @@
-//! What the parser accepts and RFC 9535 does not, found in the text before the parser sees it.
+//! Finds what the parser accepts and RFC 9535 does not, before the parser sees the text.
 //!
 //! The parser (`jsonpath-rust` 1.0) allows blanks between any two characters of a name or number and inside the
-//! brackets of a query that is compared, trims blanks and Unicode spaces off names, and knows functions of its own.
-//! Other mistakes it refuses without a place: in escapes, in the blank after a dot or before a parenthesis, in what a
-//! function takes or what may be compared. It holds literal numbers to the range of indexes, so it gets each of them
-//! written as `0` and blanks. A failing function call is tried three times at each level, so their nesting is bounded.
-//! Whether the text is a query otherwise is left to the parser.
+//! brackets of a query that is compared, trims blanks and Unicode spaces off names, and knows functions of its own. It
+//! refuses other mistakes without saying where: wrong escapes, a blank after a dot or before a parenthesis, wrong
+//! arguments of a function, values that cannot be compared. It limits literal numbers to the range of indexes, so the
+//! text for the parser has `0` and blanks in place of each. A failing function call is tried three times at each level,
+//! so their nesting is bounded. Everything else is left to the parser.
 
 use jsonpath_rust::parser::errors::JsonPathError;
 use jsonpath_rust::parser::model::JpQuery;
@@ -28,7 +28,7 @@ const LONG_MARKS: [&str; 7] = ["..", "==", "!=", "<=", ">=", "&&", "||"];
 
 type Checking<T = ()> = Result<T, SyntaxError>;
 
-/// What was read from the text beside the tree, in textual order.
+/// What the parser's tree lacks, in textual order.
 #[derive(Default)]
 pub(super) struct Checked {
     /// The offsets of function calls.
@@ -37,7 +37,7 @@ pub(super) struct Checked {
     pub numbers: Vec<Number>,
 }
 
-/// Parses a query; whether its function calls are well-typed is not known yet.
+/// Parses a query. Its function calls are not type-checked yet.
 pub(super) fn parse(text: &str) -> Checking<(JpQuery, Checked)> {
     if text.len() > MAX_BYTES {
         let message = format!("a query has at most {MAX_BYTES} bytes");
@@ -76,7 +76,7 @@ fn syntax_error(text: &str, error: JsonPathError) -> SyntaxError {
             "only a literal, a singular query or the value of a function can be compared".to_owned()
         }
         Some(first) if is_name_first(first) => format!(
-            "unexpected {first:?}; a name stands behind a dot, or in brackets and quotes, and a string in quotes"
+            "unexpected {first:?}; a name needs a dot before it, or brackets and quotes, and a string needs quotes"
         ),
         Some('.') => "one dot too many".to_owned(),
         Some('-' | '0'..='9') if text[..offset].ends_with(['[', ',', ':', ' ']) => {
@@ -88,7 +88,7 @@ fn syntax_error(text: &str, error: JsonPathError) -> SyntaxError {
     SyntaxError::at(offset, message)
 }
 
-/// A string, a number, a name or a mark.
+/// A token: a string, a number, a name or a punctuation mark.
 #[derive(Clone, Copy)]
 struct Token<'t> {
     start: usize,
@@ -132,7 +132,7 @@ fn run_length(rest: &str, belongs: impl Fn(char) -> bool) -> usize {
     rest.find(|c| !belongs(c)).unwrap_or(rest.len())
 }
 
-/// The length of what is meant as a number, valid or not: `-01.5e` is one.
+/// The length of a number, also of one that is not valid, such as `-01.5e`.
 fn number_length(rest: &str) -> usize {
     let digits = |at: usize| at + run_length(&rest[at..], |c| c.is_ascii_digit());
     let mut end = digits(usize::from(rest.starts_with('-')));
@@ -146,7 +146,7 @@ fn number_length(rest: &str) -> usize {
     end
 }
 
-/// The length of a string literal with its quotes. Its escapes are those of JSON, but for the quote.
+/// The length of a string literal with its quotes. Its escapes are those of JSON, except for the quote.
 fn string_length(text: &str, start: usize, quote: char) -> Checking<usize> {
     let mut at = start + 1;
     while let Some(character) = text[at..].chars().next() {
@@ -159,7 +159,7 @@ fn string_length(text: &str, start: usize, quote: char) -> Checking<usize> {
                     }
                     None => false,
                 };
-                // Beside short escapes there are `\uXXXX` and pairs of these.
+                // The other escapes are `\uXXXX` and surrogate pairs of these.
                 let length = [2, 6, 12].into_iter().find(is_escape);
                 length.ok_or_else(|| {
                     SyntaxError::at(at, "an unknown escape, or one half of a surrogate pair")
@@ -176,10 +176,10 @@ fn string_length(text: &str, start: usize, quote: char) -> Checking<usize> {
     Err(SyntaxError::at(start, "the string is not closed"))
 }
 
-/// Goes through the tokens once.
+/// Reads the tokens once, from left to right.
 struct Scan<'t> {
     tokens: Vec<Token<'t>>,
-    /// The tokens that opened what is not closed yet.
+    /// The open brackets and parentheses.
     open: Vec<usize>,
     checked: Checked,
     /// The text for the parser.
@@ -191,7 +191,7 @@ impl Scan<'_> {
         let token = self.tokens[index];
         let is_behind_word = index > 0 && self.tokens[index - 1].is_word();
         if is_behind_word && token.is_word() {
-            // The parser would join `a b` to one name and `1 2` to a number.
+            // The parser would read `a b` as one name and `1 2` as one number.
             let message = "expected an operator, a separator or the end; a name with a blank in it needs brackets and quotes";
             return self.refuse(index, message);
         }
@@ -247,7 +247,7 @@ impl Scan<'_> {
             return self.refuse(index, message);
         }
         if start + text.len() < self.tokens[index + 1].start {
-            let message = "no blank may stand between a function's name and its parenthesis";
+            let message = "no blank is allowed between a function's name and its parenthesis";
             return Err(SyntaxError::at(start + text.len(), message));
         }
         if matches!(text, "count" | "value") && !matches!(self.text(index + 2), "$" | "@" | "") {
@@ -257,7 +257,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// An index is left to the parser, a literal number read here: its grammar is that of JSON.
+    /// Reads a literal number, whose grammar is that of JSON. An index is left to the parser.
     fn check_number(&mut self, index: usize) -> Checking {
         let Token { start, text } = self.tokens[index];
         let is_index = match self.text(index.wrapping_sub(1)) {
@@ -284,8 +284,8 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// A query that is compared must be singular, and the grammar of such a query (`singular-query-segments`) has no
-    /// room for blanks inside its brackets.
+    /// A query in a comparison must be singular, and its grammar (`singular-query-segments`) allows no blanks inside
+    /// brackets.
     fn check_compared_query(&self, index: usize) -> Checking {
         let mut blank = None;
         let mut at = index + 1;
@@ -310,7 +310,7 @@ impl Scan<'_> {
         match blank {
             Some(offset) if self.is_compared(index, at) => Err(SyntaxError::at(
                 offset,
-                "no blank may stand inside the brackets of a query that is compared",
+                "a query in a comparison allows no blanks inside its brackets",
             )),
             _ => Ok(()),
         }
@@ -357,14 +357,14 @@ impl Scan<'_> {
         (self.text(opening) == "(" && name.begins(is_name_first)).then_some(name.text)
     }
 
-    /// Whether what is between these two tokens is a side of a comparison.
+    /// Whether the text between these two tokens is one side of a comparison.
     fn is_compared(&self, start: usize, after: usize) -> bool {
         [start.wrapping_sub(1), after]
             .iter()
             .any(|side| COMPARATORS.contains(&self.text(*side)))
     }
 
-    /// The text of a token; nothing where there is none.
+    /// The text of a token; empty if there is no token.
     fn text(&self, index: usize) -> &str {
         self.tokens.get(index).map_or("", |token| token.text)
     }
@@ -374,7 +374,7 @@ impl Scan<'_> {
     }
 }
 
-/// Whether a name may follow a dot as it is (`member-name-shorthand`).
+/// Whether a name may follow a dot without quotes (`member-name-shorthand`).
 pub(super) fn is_shorthand(name: &str) -> bool {
     let is_space = |c: char| !c.is_ascii() && c.is_whitespace();
     name.starts_with(is_name_first)

@@ -16,12 +16,9 @@ impl Reads {
     /// Adds the names that an expression reads.
     pub fn add(&mut self, expression: &Expression) {
         for (name, members) in expression.reads() {
-            let own = match self.0.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, own)) => own,
-                None => {
-                    self.0.push((name, members));
-                    continue;
-                }
+            let Some((_, own)) = self.0.iter_mut().find(|(known, _)| *known == name) else {
+                self.0.push((name, members));
+                continue;
             };
             match (own.as_mut(), members) {
                 (Some(own), Some(members)) => own.extend(members),

@@ -277,7 +277,7 @@ fn body(rng: &mut Rng, depth: usize, out: &mut String) {
         _ => {
             let keys = ["a", "b", "l", "n", "a", "l", r"\u0061", "a b", r#"q\""#];
             out.push('{');
-            for i in 0..length + 1 {
+            for i in 0..=length {
                 out.push_str(if i > 0 { "," } else { "" });
                 out.push_str(space(rng));
                 let key = keys[rng.usize(..keys.len())];

@@ -1,4 +1,4 @@
-//! What the requests of one service go through: its transport, its rate limit and its place.
+//! The client of one service: its transport, its rate limit and its base URL.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,12 +7,12 @@ use url::Url;
 use super::limiter::wait_for_turn;
 use super::{Budget, Limiter, Observer, SendError, Transport};
 
-/// What the requests of one service go through.
+/// The client of one service.
 pub struct Client {
     transport: Arc<dyn Transport>,
     turns: Option<(Arc<dyn Limiter>, Budget)>,
     base: Url,
-    /// The last target, parsed: most calls go where the one before went.
+    /// The last target, parsed: most calls have the same target as the one before.
     last: Mutex<Option<Url>>,
 }
 
@@ -49,7 +49,7 @@ impl Client {
         Ok(url)
     }
 
-    /// The URL that all requests stand below.
+    /// The base URL of all requests.
     pub(super) fn base(&self) -> &Url {
         &self.base
     }
@@ -61,7 +61,7 @@ impl Client {
     /// Waits until the rate limit lets a request go.
     ///
     /// # Errors
-    /// When the limiter cannot say.
+    /// When the limiter fails.
     pub(super) async fn wait_for_turn(&self, observer: Observer<'_>) -> Result<(), SendError> {
         match &self.turns {
             None => Ok(()),

@@ -1,5 +1,5 @@
-//! Content codings: a body that the service packed becomes the body that it means, to the last byte. What is cut off,
-//! broken or followed by something else is an error, and never a shorter body.
+//! Content codings: decompresses bodies. A body that is cut off, broken or followed by something else is an error,
+//! never a shorter body.
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
@@ -10,13 +10,13 @@ use super::error::SendError;
 /// The codings that requests ask for.
 pub(super) const ACCEPTED: &str = "gzip, br";
 
-/// A body may be packed so often; more is no honest service.
+/// Most codings of one body, one on top of another. No honest service uses more.
 const MOST_LAYERS: usize = 2;
-/// Bytes that a decoder gives at a time.
+/// Bytes that a decoder returns at a time.
 const PIECE: usize = 32 << 10;
-/// Bytes of the head of a gzip member, with its name and comment, at the most.
+/// Most bytes of the header of a gzip member, with its name and comment.
 const MOST_HEAD: usize = 68 << 10;
-/// A window of brotli has 16 MiB at the most as a content coding (RFC 7932, section 9.1).
+/// The largest window of brotli as a content coding is 16 MiB (RFC 7932, section 9.1).
 const IS_LARGE_WINDOW: bool = false;
 
 /// Where decoded bytes go.
@@ -24,9 +24,9 @@ type Sink<'s> = &'s mut dyn FnMut(&[u8]) -> Result<(), SendError>;
 
 /// Undoes the content codings of one response.
 pub(super) struct Decoder {
-    /// The coding that was put on last is taken off first.
+    /// The coding that was applied last is decoded first.
     layers: Vec<Layer>,
-    /// Bytes that came, and how many may come.
+    /// Bytes received, and how many may be received.
     came: u64,
     most: Most,
 }
@@ -37,11 +37,11 @@ enum Layer {
 }
 
 impl Decoder {
-    /// The decoder for a response with these header fields; `None` where its body is as it is. No layer may give more
+    /// The decoder for a response with these header fields; `None` if the body has no coding. No layer may return more
     /// than `most` bytes.
     ///
     /// # Errors
-    /// When the body has a coding that nobody asked for.
+    /// When the body has a coding that the request did not accept.
     pub fn of(headers: &HeaderMap, most: Most) -> Result<Option<Decoder>, SendError> {
         let mut layers = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
@@ -61,7 +61,7 @@ impl Decoder {
         }
         if layers.len() > MOST_LAYERS {
             return Err(SendError::Response(format!(
-                "the body has {} content-encodings; more than {MOST_LAYERS} are not undone",
+                "the body has {} content-encodings; more than {MOST_LAYERS} are not decoded",
                 layers.len()
             )));
         }
@@ -73,20 +73,20 @@ impl Decoder {
         }))
     }
 
-    /// Decodes the next bytes that came.
+    /// Decodes the next bytes.
     ///
     /// # Errors
     /// When they are broken, or too many.
     pub fn push(&mut self, bytes: &[u8], sink: Sink<'_>) -> Result<(), SendError> {
         self.came += bytes.len() as u64;
-        // What cannot be packed grows a little.
+        // Data that cannot be compressed grows a little.
         if self.came > self.most.bytes.saturating_add(self.most.bytes / 8 + 1024) {
             return Err(too_large(self.most));
         }
         push(&mut self.layers, bytes, self.most, sink)
     }
 
-    /// Ends the body. One without any bytes is empty, however it is said to be packed.
+    /// Ends the body. A body without any bytes is empty, whatever its coding.
     ///
     /// # Errors
     /// When it is cut off.
@@ -102,11 +102,11 @@ impl Decoder {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Most {
     pub bytes: u64,
-    /// What says so.
+    /// What sets the limit.
     pub by: &'static str,
 }
 
-/// The error of a body that is larger than it may be.
+/// The error for a body that is too large.
 pub(super) fn too_large(Most { bytes, by }: Most) -> SendError {
     SendError::Response(format!("the body is larger than {bytes} bytes, {by}"))
 }
@@ -137,7 +137,7 @@ fn broken(coding: &str, what: &str) -> SendError {
     SendError::Response(format!("the body is packed with {coding} and {what}"))
 }
 
-/// Counts what a layer gave.
+/// Counts the bytes that a layer returned.
 fn count(given: &mut u64, piece: &[u8], most: Most) -> Result<(), SendError> {
     *given += piece.len() as u64;
     match *given > most.bytes {
@@ -146,7 +146,7 @@ fn count(given: &mut u64, piece: &[u8], most: Most) -> Result<(), SendError> {
     }
 }
 
-/// Where in a member of a gzip body the next byte belongs.
+/// Which part of a gzip member the next byte belongs to.
 #[derive(Clone, Copy, Default, PartialEq)]
 enum Stage {
     #[default]
@@ -155,10 +155,10 @@ enum Stage {
     Tail,
 }
 
-/// A gzip body: members one behind the other, each with its checksum and length (RFC 1952).
+/// A gzip body: one member after another, each with its checksum and length (RFC 1952).
 struct Gzip {
     stage: Stage,
-    /// The head or the tail of a member, as far as it came.
+    /// The header or the trailer of a member, as far as it was received.
     aside: Vec<u8>,
     inflate: Decompress,
     sum: Crc,
@@ -199,7 +199,7 @@ impl Gzip {
         Ok(())
     }
 
-    /// Takes bytes of a head and gives how many.
+    /// Takes bytes of a header and returns how many.
     fn head(&mut self, bytes: &[u8]) -> Result<usize, SendError> {
         let before = self.aside.len();
         let room = MOST_HEAD.saturating_sub(before).min(bytes.len());
@@ -228,7 +228,7 @@ impl Gzip {
         }
     }
 
-    /// Inflates bytes and gives how many it used.
+    /// Inflates bytes and returns how many it used.
     fn body(&mut self, bytes: &[u8], most: Most, sink: Sink<'_>) -> Result<usize, SendError> {
         let mut used = 0;
         loop {
@@ -251,7 +251,7 @@ impl Gzip {
                     self.stage = Stage::Tail;
                     return Ok(used);
                 }
-                // There is more only where the last piece filled the buffer, or bytes are left.
+                // There can be more only if the last piece filled the buffer, or bytes are left.
                 _ if made == self.buffer.len() || (used < bytes.len() && taken + made > 0) => {}
                 _ if used == bytes.len() => return Ok(used),
                 _ => return Err(broken("gzip", "is broken")),
@@ -259,7 +259,7 @@ impl Gzip {
         }
     }
 
-    /// Takes bytes of a tail and gives how many.
+    /// Takes bytes of a trailer and returns how many.
     fn tail(&mut self, bytes: &[u8]) -> Result<usize, SendError> {
         let used = (8 - self.aside.len()).min(bytes.len());
         self.aside.extend_from_slice(&bytes[..used]);
@@ -279,7 +279,7 @@ impl Gzip {
     }
 }
 
-/// The length of the head of a gzip member, when all of it is there.
+/// The length of the header of a gzip member; `None` if it is not complete.
 fn head_length(bytes: &[u8]) -> Option<usize> {
     const EXTRA: u8 = 4;
     const NAME: u8 = 8;
@@ -407,7 +407,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// A member with every part that a head may have.
+    /// A member whose header has every optional part.
     fn gzip_with_head(bytes: &[u8]) -> Vec<u8> {
         let encoder = flate2::GzBuilder::new()
             .extra(vec![7; 300])
@@ -470,7 +470,7 @@ mod tests {
         );
         for (encoding, packed, whole) in [
             ("gzip", &gzipped, vec![]),
-            // Between its members a body looks whole.
+            // Between two members a body looks complete.
             ("gzip", &members, vec![gzip(b"a").len()]),
             ("br", &brotli(b"some text"), vec![]),
         ] {

@@ -1,4 +1,4 @@
-//! Downloads: a body goes to a file of a temporary name, which gets its own name when it is whole and was accepted.
+//! Downloads: a body goes to a file with a temporary name, which is renamed when it is whole and accepted.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use super::error::{NoPlace, SendError};
 use crate::words::parameters;
 
-/// Most bytes of a file that are looked into when it may hold an error instead.
+/// Most bytes of a file that are read to find out whether it holds an error.
 const GLANCE: u64 = 1 << 20;
 
 /// Where the body of a download goes.
@@ -21,7 +21,7 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// A file that there is not yet.
+    /// A new file.
     pub fn new(path: impl Into<PathBuf>) -> Destination {
         Destination {
             path: path.into(),
@@ -29,7 +29,7 @@ impl Destination {
         }
     }
 
-    /// Takes the place of a file that is there already.
+    /// Replaces the file if it exists already.
     #[must_use]
     pub fn overwriting(mut self) -> Destination {
         self.overwrites = true;
@@ -41,10 +41,10 @@ impl Destination {
         &self.path
     }
 
-    /// Whether the file can be made, as far as that is known before.
+    /// Checks in advance that the file can be made.
     ///
     /// # Errors
-    /// When something is there already, or the folder is not there.
+    /// When the path is taken, or the folder does not exist.
     pub fn check(&self) -> Result<(), SendError> {
         let refuse = |reason: NoPlace| {
             Err(SendError::Destination {
@@ -73,7 +73,7 @@ impl Destination {
     pub(super) fn begin(&self) -> Result<Download, SendError> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".toolrun-").suffix(".part");
-        // As any new file, and not for its owner alone; the user's umask applies.
+        // With the permissions of any new file, not only for its owner; the user's umask applies.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder
@@ -90,7 +90,7 @@ impl Destination {
     }
 }
 
-/// A body in a file of a temporary name, which is removed with this value unless it is kept.
+/// A body in a file with a temporary name. Dropping this value removes the file, unless it was kept.
 #[derive(Debug)]
 pub struct Download {
     file: NamedTempFile,
@@ -103,29 +103,29 @@ impl Download {
         self.bytes
     }
 
-    // Parts are small and go to memory that the system writes out later, so that no other task waits for a disk.
+    // Parts are small, and the system writes them to disk later, so no other task waits for the disk.
     pub(super) fn write(&mut self, part: &[u8], to: &Destination) -> Result<(), SendError> {
         self.bytes += part.len() as u64;
         let written = self.file.write_all(part);
         written.map_err(|error| to.failed(&error))
     }
 
-    /// The first bytes, if the file is as small as an error would be.
+    /// The whole content, if the file is as small as an error would be.
     pub fn glance(&self) -> Vec<u8> {
         let mut start = Vec::new();
         if self.bytes <= GLANCE
             && let Ok(file) = File::open(self.file.path())
         {
-            // What cannot be read has nothing to tell.
+            // A file that cannot be read gives nothing.
             let _ = file.take(GLANCE).read_to_end(&mut start);
         }
         start
     }
 
-    /// Gives the file its own name.
+    /// Gives the file its final name.
     ///
     /// # Errors
-    /// When that cannot be, as when another file has got the name meanwhile.
+    /// When that fails, for example because another file has got the name meanwhile.
     pub fn keep(self, to: &Destination) -> Result<(), SendError> {
         let kept = match to.overwrites {
             true => self.file.persist(&to.path),
@@ -135,7 +135,7 @@ impl Download {
     }
 }
 
-/// The name that a service gives a file (RFC 6266): only its last part, and only as information.
+/// The file name that a service suggests (RFC 6266): only its last part, and only as information.
 pub fn file_name(disposition: &str) -> Option<String> {
     let (mut plain, mut extended) = (None, None);
     let (_, rest) = disposition.split_once(';')?;
@@ -211,7 +211,7 @@ mod tests {
         let mut download = to.begin().unwrap();
         download.write(b"one", &to).unwrap();
         assert_eq!(download.glance(), b"one");
-        // Somebody else takes the name meanwhile.
+        // Another program takes the name meanwhile.
         std::fs::write(&path, "other").unwrap();
         assert!(download.keep(&to).is_err());
         assert!(to.check().is_err());

@@ -38,7 +38,7 @@ pub enum SendError {
     /// The response is not one that HTTP or the service's limits allow.
     #[error("the response is not as described: {0}")]
     Response(String),
-    /// A download cannot go there; nothing was sent.
+    /// A download cannot be saved there; nothing was sent.
     #[error("cannot save to {path}: {reason}")]
     Destination {
         /// The path.
@@ -57,7 +57,7 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// The error with its texts passed through `mask`, where they may repeat what a service said.
+    /// The error with `mask` applied to all texts that may repeat what a service said.
     #[must_use]
     pub(crate) fn masked(self, mask: impl Fn(&str) -> String) -> SendError {
         match self {
@@ -72,13 +72,13 @@ impl SendError {
     }
 }
 
-/// What limited the time.
+/// Which time limit was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
-    /// The caller, for each request with its retries.
+    /// The caller's limit for each request with its retries.
     Caller,
-    /// The caller, for all that it does.
+    /// The caller's limit for the whole call.
     Deadline,
     /// The service's `timeout.total`.
     Total,
@@ -101,13 +101,13 @@ impl std::fmt::Display for Limit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NoPlace {
-    /// There is a file, which was not to be overwritten.
+    /// The file exists already and must not be overwritten.
     Taken,
-    /// There is something else than a file.
+    /// The path is something else than a file.
     NoFile,
-    /// The path names no file.
+    /// The path does not name a file.
     NoName,
-    /// The folder is not there.
+    /// The folder does not exist.
     NoFolder,
 }
 

@@ -1,4 +1,4 @@
-//! Rate limits: whose turn it is to send.
+//! Rate limits: when a request may be sent.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use super::{Observer, SendError, tell};
 use crate::send::Event;
 
-/// What a service allows: `requests` in `per`, and as many at once after a pause.
+/// The rate limit of a service: `requests` in `per`, and as many at once after a pause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Budget {
-    /// Whose budget it is: requests with the same name share it. It holds no secret.
+    /// The name of the budget: requests with the same name share it. It holds no secret.
     pub name: String,
     /// Requests that may be sent.
     pub requests: NonZeroU32,
@@ -21,32 +21,32 @@ pub struct Budget {
     pub per: Duration,
 }
 
-/// A turn, or how long until it is worth to ask for one again.
+/// Whether a request may be sent now, or how long to wait before asking again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// The request may be sent now; it is counted.
     Now,
-    /// No request may be sent for this time; nothing is counted.
+    /// No request may be sent during this time; nothing is counted.
     In(Duration),
 }
 
-/// A turn that is asked for. An error is the reason, in words.
+/// A future turn. The error says why there is none.
 pub type TurnFuture<'l> = Pin<Box<dyn Future<Output = Result<Turn, String>> + Send + 'l>>;
 
-/// Decides when a request may be sent. The engine's own counts for one process; one that several machines share can
-/// take its place.
+/// Decides when a request may be sent. The engine's own limiter counts for one process. You can replace it by one that
+/// several machines share.
 pub trait Limiter: Send + Sync {
-    /// Takes a turn of a budget, if there is one.
+    /// Takes a turn of a budget, if one is free.
     ///
     /// # Errors
-    /// When it cannot be known whether there is one: then nothing is sent.
+    /// When the limiter does not know whether one is free. Then nothing is sent.
     fn take<'l>(&'l self, budget: &'l Budget) -> TurnFuture<'l>;
 }
 
-/// Counts in memory: the generic cell rate algorithm (ITU-T I.371), which keeps one time for each budget.
+/// Counts in memory by the generic cell rate algorithm (ITU-T I.371), which stores one time for each budget.
 #[derive(Debug, Default)]
 pub struct LocalLimiter {
-    /// When each budget would be whole again.
+    /// When each budget is full again.
     whole: Mutex<HashMap<String, Instant>>,
 }
 
@@ -84,7 +84,7 @@ impl Limiter for LocalLimiter {
 /// Waits for a turn.
 ///
 /// # Errors
-/// When the limiter cannot say.
+/// When the limiter fails.
 pub(super) async fn wait_for_turn(
     limiter: &dyn Limiter,
     budget: &Budget,
@@ -138,7 +138,7 @@ mod tests {
             (6, &budget, Turn::Now),
             (6, &budget, Turn::Now),
             (6, &budget, wait(2)),
-            // After a long pause there is one whole budget, and no more.
+            // After a long pause the budget is full, but never more than that.
             (600, &budget, Turn::Now),
             (600, &budget, Turn::Now),
             (600, &budget, Turn::Now),

@@ -41,10 +41,10 @@ use crate::words::seconds;
 /// Redirects that are followed on the service's own origin.
 const MAX_REDIRECTS: usize = 5;
 
-/// The body of an error answer is read until so long before the time is up.
+/// The body of an error response is read until this long before the deadline.
 const SPARE: Duration = Duration::from_millis(30);
 
-/// Something that happened while a request was sent, for whoever watches.
+/// An event while a request is sent, for the observer.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
@@ -67,9 +67,9 @@ pub enum Event {
         headers: Vec<(String, String)>,
         /// Bytes of the body.
         bytes: usize,
-        /// The body, where it was not saved to a file.
+        /// The body, if it was not saved to a file.
         body: SeenBody,
-        /// From the first byte sent to the last one read.
+        /// The time from the first byte sent to the last byte read.
         elapsed: Duration,
     },
     /// The request will be sent again.
@@ -80,7 +80,7 @@ pub enum Event {
         wait: Duration,
         /// The number of the next try, counted from 1.
         attempt: u32,
-        /// Tries at the most.
+        /// The most tries.
         of: u32,
     },
     /// The client-side rate limit holds the request back.
@@ -88,46 +88,46 @@ pub enum Event {
         /// How long.
         wait: Duration,
     },
-    /// A job is not done, and will be asked for again.
+    /// A job is not done and will be polled again.
     Waiting {
-        /// How often it was asked for.
+        /// How often it was polled.
         polls: u32,
-        /// Since it was created.
+        /// The time since it was created.
         elapsed: Duration,
-        /// How long until it is asked for again.
+        /// How long until it is polled again.
         wait: Duration,
     },
 }
 
-/// Whoever watches, if anyone does.
+/// The observer, if there is one.
 pub type Observer<'o> = Option<&'o (dyn Fn(Event) + Send + Sync)>;
 
-/// Tells an event, which is only made when somebody watches.
+/// Sends an event to the observer. The event is only made if there is an observer.
 pub fn tell(observer: Observer<'_>, event: impl FnOnce() -> Event) {
     if let Some(observer) = observer {
         observer(event());
     }
 }
 
-/// A response. Its header fields have the secrets that were sent masked wherever the service repeats them; its body is
-/// byte for byte what the service sent, and [`Response::data`] is what to make values of.
+/// A response. In its header fields, secrets that the service repeats are masked. Its body is byte for byte what the
+/// service sent; read values from [`Response::data`].
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Header fields.
     pub headers: Headers,
-    /// The service's own bytes after decompression; nothing where they were downloaded.
+    /// The bytes that the service sent, after decompression; empty if they were downloaded.
     pub body: Bytes,
-    /// The body of a success, where it goes to a file.
+    /// The body of a success that goes to a file.
     pub download: Option<Download>,
-    /// Why the body of an error answer is not whole, where it is not. That of a success always is.
+    /// Why the body of an error response is incomplete, if it is. The body of a success is always complete.
     pub incomplete: Option<String>,
     /// How often the request was sent.
     pub attempts: u32,
     /// How long the service asks to wait.
     pub retry_after: Option<Duration>,
-    /// An earlier try of a request that changes something got no answer, or a failure of the service, and may have been
-    /// carried out all the same.
+    /// An earlier try of a request that changes something got no answer or a server error, and may have been carried
+    /// out anyway.
     pub may_be_done: bool,
     json: OnceLock<Bytes>,
 }
@@ -138,8 +138,8 @@ impl Response {
         is_success(self.status)
     }
 
-    /// The body as it becomes data, with the secrets that were sent masked: in JSON, also in lines, in the values that
-    /// are strings and nowhere else. Everything but `raw` output and downloads reads it here.
+    /// The body as data, with secrets that the service repeats masked. In JSON and JSON lines, only strings that are
+    /// values are masked. Everything but `raw` output and downloads reads the body here.
     pub fn data(&self, notation: Notation) -> Bytes {
         let redactor = self.redactor();
         match notation {
@@ -162,7 +162,7 @@ impl Response {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The wait that a text of this response asks for, which is seconds or an HTTP date; `None` where it is neither.
+    /// The wait that a text of this response asks for, in seconds or as an HTTP date; `None` if it is neither.
     pub fn wait_of(&self, text: &str) -> Option<Duration> {
         retry::wait_of(text, &self.headers.raw)
     }
@@ -177,38 +177,39 @@ fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
-/// What a body is written in.
+/// The format of a body, for masking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notation {
-    /// JSON, one text or one a line.
+    /// JSON, one text or one for each line.
     Json,
     /// Text of any kind.
     Text,
 }
 
-/// What a request is sent with.
+/// A request and what is needed to send it.
 pub struct Exchange<'e> {
     /// The client of the service.
     pub client: &'e Client,
-    /// What the service's requests are sent by.
+    /// The service's policy: limits, retries, addresses.
     pub policy: &'e Policy,
     /// The request.
     pub request: &'e SignedRequest,
     /// Whether it is safe to send it again.
     pub idempotent: bool,
-    /// Masks the secrets of the request, in what the response is shown as.
+    /// Masks the secrets of the request in the response.
     pub redactor: &'e Redactor,
-    /// Whether whoever watches may see the body of the answer, secrets masked. That of a token request is itself one.
+    /// Whether the observer may see the body of the response, secrets masked. The response to a token request is itself
+    /// a secret.
     pub shows_body: bool,
     /// When the caller gives up.
     pub deadline: Option<Instant>,
     /// Where the body of a success goes, if to a file.
     pub destination: Option<&'e Destination>,
-    /// Whoever watches.
+    /// The observer.
     pub observer: Observer<'e>,
 }
 
-/// Whether an answer is worth another try.
+/// Whether to send the request again after a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
     /// If the service's `retry` says so.
@@ -217,18 +218,18 @@ pub enum Again {
     Never,
     /// Yes.
     Yes {
-        /// After this time, where the answer says it.
+        /// When to try again, if the response says so.
         after: Option<Duration>,
-        /// Also where the request is not safe to repeat.
+        /// Also if the request is not safe to repeat.
         any_request: bool,
     },
 }
 
-/// Sends a request and, when it is safe and worth it, sends it again. `judge` looks at each answer first; what it makes
-/// of the last one is given back beside it.
+/// Sends a request, and sends it again if that is safe and useful. `judge` looks at each response first; its result for
+/// the last one is returned with that response.
 ///
 /// # Errors
-/// When no response comes in time, the network fails, or a safety rule forbids the answer. An error status is no
+/// When no response comes in time, the network fails, or a safety rule forbids the response. An error status is not an
 /// error here.
 pub async fn send<T>(
     exchange: &Exchange<'_>,
@@ -303,7 +304,7 @@ pub async fn send<T>(
         };
         let wait = retry::delay(attempt, asked, again_by.base_delay.0, again_by.max_delay.0);
         match wait {
-            // To wait beyond the deadline would only lose what the service said.
+            // Waiting beyond the deadline would only lose the service's message.
             Some(wait)
                 if attempt < most
                     && exchange
@@ -324,7 +325,7 @@ pub async fn send<T>(
     }
 }
 
-/// Response header fields, listed when they are asked for: most calls look at none.
+/// Response header fields, listed on demand: most calls read none.
 #[derive(Clone)]
 pub struct Headers {
     raw: HeaderMap,
@@ -384,7 +385,7 @@ struct Answer {
     incomplete: Option<String>,
 }
 
-/// Why one try gave no answer.
+/// Why one try got no response.
 struct Failure {
     error: SendError,
     /// Whether the service may have got the request.
@@ -425,12 +426,12 @@ fn finish(answer: Answer, attempts: u32, may_be_done: bool, exchange: &Exchange<
     }
 }
 
-/// One try: the request, the redirects on the service's own origin, the body.
+/// One try: the request, its redirects, and the body.
 async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Failure> {
     let total = exchange.policy.timeout.total.0;
     let end = Instant::now() + total;
     let end = exchange.deadline.map_or(end, |deadline| end.min(deadline));
-    // Whoever limits the time ends the whole exchange, and with it what an error answer said so far.
+    // The time limit ends the whole exchange, and would lose what an error response said so far.
     let until = end.checked_sub(SPARE).unwrap_or(end);
     tokio::time::timeout(total, follow(exchange, request, until))
         .await
@@ -470,7 +471,7 @@ async fn follow(
         };
         let target = redirect::target(&location, &url, client.base())?;
         if !request.follows_redirects {
-            let refusal = "the service redirects a request that is meant for one place alone; it is not followed";
+            let refusal = "the service redirects a request that is valid for one URL only; it is not followed";
             return Err(SendError::Policy(refusal.to_owned()).into());
         }
         url = target;
@@ -498,12 +499,12 @@ fn build(request: &SignedRequest, url: Url) -> Result<Request, SendError> {
         value.set_sensitive(*is_secret);
         headers.insert(header, value);
     }
-    // A range counts in the bytes as they are.
+    // A range counts bytes without a content coding.
     if !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE) {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));
     }
     let body = request.body.clone().unwrap_or_default();
-    // Servers that are told no length refuse the request (411), and the client leaves it out.
+    // Some servers refuse a request without a length (411), and the HTTP client leaves out a length of 0.
     if body.is_empty() && matches!(request.method, Method::Post | Method::Put | Method::Patch) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }

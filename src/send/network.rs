@@ -24,7 +24,7 @@ pub enum Roots {
     Bundled,
     /// The operating system's.
     System,
-    /// Those of a PEM file alone.
+    /// Only those of a PEM file.
     File(PathBuf),
 }
 
@@ -45,19 +45,19 @@ pub enum ClientError {
     Setup(String),
 }
 
-/// A service's name resolves to an address that it must not have.
+/// A service's name resolves to a forbidden address.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(super) enum WrongAddress {
-    /// One that is not of the public internet.
+    /// An address that is not public.
     #[error(
-        "{host} resolves to {address}, {what}; set `allow_private_network: true` in the service if it really stands there"
+        "{host} resolves to {address}, {what}; set `allow_private_network: true` in the service if it really is there"
     )]
     Special {
         host: String,
         address: IpAddr,
         what: &'static str,
     },
-    /// One of another machine, for a name that stands for this one.
+    /// An address of another machine, although the name is one of this machine.
     #[error(
         "{host} resolves to {address}, which is not on this machine; a name below `localhost` must be"
     )]
@@ -67,13 +67,13 @@ pub(super) enum WrongAddress {
 /// Sends the requests of one service over HTTP.
 pub struct HttpTransport {
     http: reqwest::Client,
-    /// Requests go through the proxies that the environment names.
+    /// Whether requests go through the proxies of the environment.
     uses_proxies: bool,
 }
 
 impl HttpTransport {
-    /// Builds the client of the service at `base`. It goes through the proxies that the environment names if it
-    /// `uses_proxies`, and never for a service on this machine.
+    /// The transport of the service at `base`. With `uses_proxies` it uses the proxies of the environment, but never
+    /// for a service on this machine.
     ///
     /// # Errors
     /// When the certificate authorities cannot be loaded.
@@ -113,7 +113,7 @@ impl HttpTransport {
         Ok(HttpTransport { http, uses_proxies })
     }
 
-    /// The proxy that the environment names for a URL, without its credentials.
+    /// The proxy of the environment for a URL, without its credentials.
     fn proxy(&self, url: &Url) -> Option<String> {
         if !self.uses_proxies {
             return None;
@@ -135,7 +135,7 @@ impl Transport for HttpTransport {
             *built.body_mut() = Some(request.body.into());
         }
         Box::pin(async move {
-            // Only an error needs the URL once more.
+            // The URL is kept for an error.
             let place = self.uses_proxies.then(|| built.url().clone());
             match self.http.execute(built).await {
                 Ok(response) => {
@@ -151,7 +151,7 @@ impl Transport for HttpTransport {
 }
 
 impl From<reqwest::Error> for TransportError {
-    /// The innermost cause says what happened; the outer ones repeat the URL, which may carry a secret.
+    /// Words an error by its innermost cause. The outer causes repeat the URL, which may hold a secret.
     fn from(error: reqwest::Error) -> TransportError {
         let error = error.without_url();
         let kind = match (error.is_connect(), error.is_timeout()) {
@@ -172,7 +172,7 @@ impl From<reqwest::Error> for TransportError {
 }
 
 fn install_provider() {
-    // An embedding program may have installed its own provider already; then that one counts.
+    // If the embedding program has installed its own provider, that one is used.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
@@ -213,20 +213,20 @@ fn tls(is_https: bool, roots: &Roots) -> Result<rustls::ClientConfig, ClientErro
     Ok(config)
 }
 
-/// Where the name of a service must lead.
+/// What addresses the name of a service may resolve to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Place {
-    /// To this machine.
+    /// Addresses of this machine.
     Here,
-    /// To the public internet.
+    /// Public addresses.
     Public,
 }
 
 impl Place {
-    /// `None` where the name may lead anywhere, or is an address.
+    /// `None` if the name may resolve to any address, or is an address itself.
     fn of(base: &Url, allow_private: bool) -> Option<Place> {
         match base.domain() {
-            // Plain http may go there, so it must be there.
+            // Plain http is allowed for this machine, so the name must resolve to this machine.
             Some(name) if is_loopback_name(name) => Some(Place::Here),
             Some(_) if !allow_private => Some(Place::Public),
             _ => None,
@@ -250,8 +250,7 @@ impl Place {
     }
 }
 
-/// Resolves names, and refuses the service's own when it leads where it must not. Other names are those of the user's own
-/// proxies.
+/// Resolves names, and refuses a forbidden address for the service's name. Other names are those of the user's proxies.
 struct Guard {
     host: String,
     place: Place,
@@ -265,7 +264,7 @@ impl Resolve for Guard {
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             if name.as_str() == host {
                 let addresses: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
-                // Boxed once: what is boxed again is not found among the causes.
+                // Boxed only once: an error that is boxed again is not found among the causes.
                 place.check(&host, &addresses)?;
             }
             Ok(Box::new(found.into_iter()) as Addrs)

@@ -1,4 +1,4 @@
-//! What a service's requests are sent by: limits, retries, and where they may lead.
+//! The policy of a service's requests: limits, retries, and allowed addresses.
 
 use std::time;
 
@@ -22,7 +22,7 @@ pub struct RateLimitSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetrySpec {
-    /// Times that a request is sent at the most; 1 means never again.
+    /// How often a request is sent at most; 1 means no retry.
     #[schemars(range(min = 1, max = 20))]
     pub max_attempts: u32,
     /// Statuses that are worth another try.
@@ -30,7 +30,7 @@ pub struct RetrySpec {
     pub statuses: Vec<u16>,
     /// The longest first wait; each later one may be twice as long.
     pub base_delay: Duration,
-    /// The longest wait, also when the service asks for a longer one: then the error is returned at once.
+    /// The longest wait. If the service asks for a longer one, the error is returned at once.
     pub max_delay: Duration,
 }
 
@@ -84,7 +84,7 @@ impl Default for LimitsSpec {
     }
 }
 
-/// What a service's requests are sent by.
+/// The policy of a service's requests.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// Requests that may be sent in a time.

@@ -1,4 +1,4 @@
-//! Receiving: the body of an answer, whole and unpacked, or an error.
+//! Receiving: the whole body of a response, decompressed, or an error.
 
 use std::time::Instant;
 
@@ -15,26 +15,26 @@ use super::{Answer, Body, is_success, network_error};
 use crate::plan::Method;
 use crate::sign::SignedRequest;
 
-/// The status of an answer that is a part.
+/// The status of a partial response.
 const PARTIAL: u16 = 206;
 
-/// Bytes of the body of an error answer that are kept at the most; no error has more to say.
+/// Most bytes of the body of an error response that are kept.
 const MOST_OF_ERROR: u64 = 8 << 20;
 
-/// How an answer is received.
+/// How to receive a response.
 pub(super) struct Receiver<'r> {
     pub policy: &'r Policy,
     pub request: &'r SignedRequest,
     pub url: &'r Url,
-    /// Where the body of a success goes, if to a file.
+    /// The file that the body of a success goes to, if it goes to one.
     pub destination: Option<&'r Destination>,
-    /// How long the body of an error answer is waited for.
+    /// How long to wait for the body of an error response.
     pub until: Instant,
 }
 
 impl Receiver<'_> {
-    /// Reads the body: that of a success into a file, where there is a destination for it. What is there of the body of
-    /// an error answer is kept when the rest does not come or cannot be read: its status says more than that.
+    /// Reads the body; that of a success goes to a file, if there is a destination. If the body of an error response
+    /// breaks off or cannot be read, the first part is kept: the status matters more than a whole body.
     pub async fn receive(&self, response: http::Response<Body>) -> Result<Answer, SendError> {
         let (parts, body) = response.into_parts();
         let status = parts.status.as_u16();
@@ -83,13 +83,13 @@ impl Receiver<'_> {
     fn refuse_part(&self, status: u16) -> Result<(), SendError> {
         match status == PARTIAL && !self.request.asks_for_range() {
             true => Err(SendError::Response(
-                "it is a part of the answer (206), and nobody asked for a part".to_owned(),
+                "it is a partial response (206), which was not requested".to_owned(),
             )),
             false => Ok(()),
         }
     }
 
-    /// Takes all of a body.
+    /// Reads the whole body.
     async fn fill(
         &self,
         taken: &mut Taken<'_>,
@@ -98,7 +98,7 @@ impl Receiver<'_> {
     ) -> Result<(), SendError> {
         refuse_transfer_coding(&parts.headers)?;
         let decoder = match self.request.method {
-            // Its header fields are those of a body that does not come.
+            // Its header fields describe a body that is not sent.
             Method::Head => None,
             _ => Decoder::of(&parts.headers, taken.most)?,
         };
@@ -115,7 +115,7 @@ impl Receiver<'_> {
         decoder.finish()
     }
 
-    /// The next piece of a body, as it came.
+    /// The next piece of a body, as it was received.
     async fn next_chunk(
         &self,
         body: &mut Body,
@@ -125,7 +125,7 @@ impl Receiver<'_> {
             let piece = piece.map_err(|error| network_error(error, self.policy, self.url))?;
             return Ok(Some(piece));
         }
-        // The client takes a stream that the service resets without an error for one that ended.
+        // The HTTP client treats a stream that the service resets without an error as a complete one.
         match version == Version::HTTP_2 && !body.has_ended() {
             true => Err(SendError::Network {
                 what: format!(
@@ -139,24 +139,24 @@ impl Receiver<'_> {
     }
 }
 
-/// The client undoes `chunked` alone, and asks for nothing else.
+/// The HTTP client decodes only `chunked`, and asks for no other transfer coding.
 fn refuse_transfer_coding(headers: &HeaderMap) -> Result<(), SendError> {
     for value in headers.get_all(TRANSFER_ENCODING) {
         let value = String::from_utf8_lossy(value.as_bytes());
         if !value.trim().eq_ignore_ascii_case("chunked") {
             return Err(SendError::Response(format!(
-                "the body has the transfer-encoding {value:?}, which nobody asked for"
+                "the body has the transfer-encoding {value:?}, which was not requested"
             )));
         }
     }
     Ok(())
 }
 
-/// What of a body came so far, unpacked.
+/// The part of a body received so far, decompressed.
 struct Taken<'d> {
     file: Option<(Download, &'d Destination)>,
     most: Most,
-    /// How long the body is said to be; 0 where nothing is said.
+    /// The announced length of the body; 0 if none is announced.
     expected: u64,
     size: u64,
     // Most bodies come in one piece, which then needs no copy.
@@ -176,7 +176,7 @@ impl<'d> Taken<'d> {
         }
     }
 
-    /// The body goes to a file, where there is a destination.
+    /// Sends the body to a file, if there is a destination.
     fn open(&mut self, destination: Option<&'d Destination>) -> Result<(), SendError> {
         if let Some(destination) = destination {
             self.file = Some((destination.begin()?, destination));
@@ -184,7 +184,7 @@ impl<'d> Taken<'d> {
         Ok(())
     }
 
-    /// Takes a piece that may be all.
+    /// Takes a piece that may be the whole body.
     fn take(&mut self, piece: Bytes) -> Result<(), SendError> {
         if self.size > 0 || self.file.is_some() {
             return self.add(&piece);
@@ -194,7 +194,8 @@ impl<'d> Taken<'d> {
         self.refuse_excess()
     }
 
-    /// Takes a piece of many. Of one that is too much, what still fits is kept: an error answer is told by it.
+    /// Takes one piece of several. Of a piece that is too large, the part that fits is kept: an error response is shown
+    /// by it.
     fn add(&mut self, piece: &[u8]) -> Result<(), SendError> {
         let fits = self.count(piece.len());
         let piece = &piece[..fits];
@@ -211,7 +212,7 @@ impl<'d> Taken<'d> {
         self.refuse_excess()
     }
 
-    /// Counts a piece, and gives how much of it fits.
+    /// Counts a piece, and returns how many of its bytes fit.
     fn count(&mut self, length: usize) -> usize {
         let room = self.most.bytes.saturating_sub(self.size);
         self.size += length as u64;

@@ -1,4 +1,4 @@
-//! Redirects: a service may lead a request on, but never away from its own place.
+//! Redirects: a service may redirect a request, but only below its own base URL.
 
 use http::header::{HeaderMap, LOCATION};
 use url::Url;
@@ -7,7 +7,7 @@ use super::error::SendError;
 use crate::address::{Elsewhere, must_be_own};
 use crate::plan::Method;
 
-/// Where a redirect leads, when following it sends the same request again.
+/// The target of a redirect that sends the same request again; `None` for any other response.
 pub(super) fn location(status: u16, headers: &HeaderMap, method: Method) -> Option<String> {
     let follows = match status {
         301..=303 => matches!(method, Method::Get | Method::Head),
@@ -20,11 +20,11 @@ pub(super) fn location(status: u16, headers: &HeaderMap, method: Method) -> Opti
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-/// The URL that a redirect from `url` leads to. It is below the service's base URL, as every request of the service is,
-/// and carries no credentials.
+/// The target of a redirect from `url`. It is below the service's base URL, like every request, and carries no
+/// credentials.
 ///
 /// # Errors
-/// When it leads elsewhere.
+/// When the target is elsewhere.
 pub(super) fn target(location: &str, url: &Url, base: &Url) -> Result<Url, SendError> {
     let refuse = |what: String| {
         SendError::Policy(format!(

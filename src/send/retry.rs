@@ -1,10 +1,10 @@
-//! When and after how long a request is sent again.
+//! Retries: whether a request is sent again, and after how long.
 
 use std::time::{Duration, SystemTime};
 
 use http::header::HeaderMap;
 
-/// Whether the answer invites another try. The service's own word, `x-should-retry`, beats the list of statuses.
+/// Whether the response asks for another try. The header `x-should-retry` overrides the list of statuses.
 pub fn is_worth_it(status: u16, headers: &HeaderMap, statuses: &[u16]) -> bool {
     if status < 400 {
         return false;
@@ -16,7 +16,7 @@ pub fn is_worth_it(status: u16, headers: &HeaderMap, statuses: &[u16]) -> bool {
     }
 }
 
-/// What a service asks for when it asks for longer than anyone waits.
+/// Stands for a wait that is longer than any that is possible.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// What the service says about waiting (RFC 9110, section 10.2.3).
@@ -24,14 +24,14 @@ const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 pub enum Asked {
     /// Nothing.
     Nothing,
-    /// To wait so long.
+    /// The service asks to wait this long.
     Wait(Duration),
-    /// Something that is no time.
+    /// Something that is not a time.
     Unreadable(String),
 }
 
 impl Asked {
-    /// The wait, where there is one.
+    /// The wait, if the service asks for one.
     pub fn wait(&self) -> Option<Duration> {
         match self {
             Asked::Wait(wait) => Some(*wait),
@@ -52,14 +52,14 @@ pub fn retry_after(headers: &HeaderMap) -> Asked {
     }
 }
 
-/// The wait that a text of a response asks for: seconds, or an HTTP date, which counts from the response's own `date`
-/// as far as it has one, since the clocks of two machines differ. `None` where the text is neither.
+/// The wait that a text of a response asks for: seconds or an HTTP date. A date counts from the response's own `date`
+/// header, if there is one, because the clocks of two machines differ. `None` if the text is neither.
 pub fn wait_of(text: &str, headers: &HeaderMap) -> Option<Duration> {
     let value = text.trim();
     if let Ok(seconds) = value.parse::<f64>() {
         return match seconds.is_nan() || seconds.is_sign_negative() {
             true => None,
-            // More than can be told, and infinity, is a very long time and not none.
+            // Infinity, or a number too large for a duration, is a very long wait, not an invalid one.
             false => {
                 Some(Duration::try_from_secs_f64(seconds).map_or(FOREVER, |wait| wait.min(FOREVER)))
             }
@@ -76,11 +76,11 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// The wait after try number `attempt`: what the service asks for, else exponential backoff. `None` when the service asks
-/// for more than `most`: to come back earlier would only be refused again.
+/// The wait after try number `attempt`: what the service asks for, else exponential backoff. `None` if the service asks
+/// for more than `most`: an earlier try would only be refused again.
 ///
-/// Both are spread at random, so that clients that failed together do not come back together: a backoff is anything up to
-/// its ceiling (full jitter), and what the service asks for gets up to a quarter more, or the base delay where that is
+/// Both are random, so that clients that failed together do not come back together. A backoff is anything up to its
+/// ceiling (full jitter). What the service asks for gets up to a quarter more, or up to the base delay if that is
 /// longer.
 pub fn delay(
     attempt: u32,

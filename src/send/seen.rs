@@ -1,4 +1,4 @@
-//! Bodies as whoever watches sees them: nothing is copied or searched before it is asked for.
+//! Bodies for the observer. Nothing is copied or searched before the observer reads a body.
 
 use std::fmt;
 
@@ -6,30 +6,30 @@ use bytes::Bytes;
 
 use crate::sign::Redactor;
 
-/// So many more bytes are searched for secrets than are shown, so that one at the end is not cut in two.
+/// This many more bytes are searched for secrets than are shown, so that a secret at the end is not cut in two.
 const BEYOND: usize = 1 << 20;
 
 /// The body of a request or a response.
 #[derive(Clone)]
 pub struct SeenBody {
     bytes: Bytes,
-    /// `None` where the body is a credential itself.
+    /// `None` if the body is itself a credential.
     redactor: Option<Redactor>,
 }
 
-/// A body as far as it may be shown.
+/// The part of a body that may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
-    /// There is none.
+    /// The body is empty.
     Nothing,
     /// Text, secrets masked.
     Text {
         /// Its first bytes.
         text: String,
-        /// Bytes that were left out.
+        /// How many bytes were left out.
         cut: usize,
     },
-    /// It is no text.
+    /// It is not text.
     Binary {
         /// Its size.
         bytes: usize,
@@ -50,7 +50,7 @@ impl SeenBody {
         }
     }
 
-    /// A body of which nothing but its size is shown.
+    /// A body of which only the size is shown.
     pub(crate) fn withheld(bytes: Bytes) -> SeenBody {
         SeenBody {
             bytes,
@@ -63,12 +63,12 @@ impl SeenBody {
         self.bytes.len()
     }
 
-    /// Whether there is none.
+    /// Whether the body is empty.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The body with its secrets masked, `most` bytes of it at the most.
+    /// The first `most` bytes of the body, secrets masked.
     pub fn shown(&self, most: usize) -> Shown {
         let bytes = self.bytes.len();
         if bytes == 0 {
@@ -101,7 +101,7 @@ impl PartialEq for SeenBody {
     }
 }
 
-/// The size alone: the bytes may repeat a secret.
+/// Shows only the size: the bytes may repeat a secret.
 impl fmt::Debug for SeenBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SeenBody({} bytes)", self.bytes.len())
@@ -146,7 +146,7 @@ mod tests {
             (body("äöüäöüä"), text("äöüäö", 4)),
             (body(long.clone()), text("äääää", long.len() - 10)),
             (body(format!("a {SECRET} b")), text("a *** b", 0)),
-            // Masked before it is cut: no first half of a secret is left.
+            // Masked before it is cut, so that no first half of a secret is left.
             (body(format!("12345 {SECRET}")), text("12345 ***", 0)),
             (body(vec![0xff, 0xfe]), Shown::Binary { bytes: 2 }),
             (

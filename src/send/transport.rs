@@ -1,5 +1,5 @@
-//! The seam that requests are sent behind: a signed request in, a response out. Everything else (retries, redirects,
-//! limits of size and time, unpacking) is on this side of it and holds for every transport.
+//! The transport: a signed request in, a response out. Everything else (retries, redirects, limits of size and time,
+//! decompression) is done by the caller and holds for every transport.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,19 +12,19 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use url::Url;
 
-/// Sends requests and gives responses. The engine's own is an HTTP client; a recording, a stand-in or a test brings
-/// another one.
+/// Sends requests and gives responses. The engine's own transport is an HTTP client; recordings, stand-ins and tests
+/// use other ones.
 ///
-/// A transport follows no redirect, unpacks no body and sends no request again: that is done for it.
+/// A transport must not follow redirects, decompress bodies or repeat requests: the engine does that.
 pub trait Transport: Send + Sync {
-    /// Sends a request. The response is there when its header fields are.
+    /// Sends a request. The future ends when the header fields of the response are there.
     ///
     /// # Errors
-    /// When no response comes. A status of any kind is no error.
+    /// When no response comes. No status is an error here.
     fn send(&self, request: Request) -> ResponseFuture<'_>;
 }
 
-/// A request that is under way.
+/// A request in progress.
 pub type ResponseFuture<'t> =
     Pin<Box<dyn Future<Output = Result<http::Response<Body>, TransportError>> + Send + 't>>;
 
@@ -42,7 +42,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The body; empty where there is none.
+    /// The body; empty if there is none.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
@@ -94,7 +94,7 @@ impl Body {
             Inner::Client(body) => loop {
                 match body.frame().await? {
                     Err(error) => return Some(Err(error.into())),
-                    // What else there is are trailers.
+                    // Any other frame holds trailers.
                     Ok(frame) => {
                         if let Ok(data) = frame.into_data() {
                             return Some(Ok(data));
@@ -109,7 +109,7 @@ impl Body {
         }
     }
 
-    /// How many bytes there are, where that is known.
+    /// How many bytes there are, if that is known.
     pub(super) fn exact_size(&self) -> Option<u64> {
         match &self.0 {
             Inner::Whole(bytes) => Some(bytes.len() as u64),
@@ -161,7 +161,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// Why no response came, or not the whole of it.
+/// Why no response came, or only a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 #[non_exhaustive]
@@ -195,19 +195,19 @@ impl TransportError {
     }
 }
 
-/// What of an exchange failed.
+/// Which step of an exchange failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// There was no connection; nothing was sent.
+    /// No connection was made; nothing was sent.
     Connect,
-    /// There was no connection within the service's `timeout.connect`; nothing was sent.
+    /// No connection was made within the service's `timeout.connect`; nothing was sent.
     ConnectTimeout,
     /// Nothing came within the service's `timeout.read`.
     ReadTimeout,
     /// The connection failed while the request was sent or the response came.
     Exchange,
-    /// A safety rule forbids to connect there; nothing was sent.
+    /// A safety rule forbids connecting there; nothing was sent.
     Refused,
 }
 
@@ -236,7 +236,7 @@ pub struct Scripted {
     sent: Mutex<Vec<Sent>>,
 }
 
-/// A request that a [`Scripted`] transport got, with its credentials: it is for comparing in tests, not for printing.
+/// A request that a [`Scripted`] transport got. It holds credentials: compare it in tests, do not print it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Sent {
@@ -265,13 +265,13 @@ impl Scripted {
         }
     }
 
-    /// Adds what the request after those of the other answers gets.
+    /// Adds a response at the end.
     pub fn push(&self, answer: Result<http::Response<Body>, TransportError>) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.push_back(answer);
     }
 
-    /// The requests so far.
+    /// The requests that were sent so far.
     pub fn sent(&self) -> Vec<Sent> {
         let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         sent.clone()

@@ -370,9 +370,8 @@ impl Grant {
     ) -> Result<Token, TokenError> {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let access = self.access_token.first(&body).and_then(Value::as_str);
-        let access = match access.filter(|token| !token.is_empty() && status < 300) {
-            Some(token) => token,
-            None => return Err(refusal(status, &body, attempts, mask)),
+        let Some(access) = access.filter(|token| !token.is_empty() && status < 300) else {
+            return Err(refusal(status, &body, attempts, mask));
         };
         if access.chars().any(char::is_control) {
             return Err(TokenError::Shape(

@@ -377,10 +377,8 @@ mod tests {
             let (method, path, query, mut headers, body) = parse_vector(request);
             // This is the one vector whose request lacks the header that its signature covers.
             if name == "get-vanilla-with-session-token" {
-                let lines = vector["canonical"].lines();
-                let token = lines
-                    .filter_map(|line| line.strip_prefix("x-amz-security-token:"))
-                    .next();
+                let mut lines = vector["canonical"].lines();
+                let token = lines.find_map(|line| line.strip_prefix("x-amz-security-token:"));
                 headers.extend(
                     token.map(|token| ("x-amz-security-token".to_owned(), token.to_owned())),
                 );

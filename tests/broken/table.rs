@@ -1,12 +1,12 @@
 //! Broken descriptors, one mistake each: the rows of the text files beside this one.
 //!
-//! A row is a heading `## CODE: NAME` and a text. `«` and `»` around the faulty part say where the finding must stand;
-//! without them it begins at the first character of the file. The text gives top-level keys in place of those of the
-//! base of its file; a line `-key` drops one. `⇥` is a tab, `␁` the control character U+0001.
+//! A row is a heading `## CODE: NAME` and a text. `«` and `»` mark where the finding must be; without them it must
+//! begin at the first character of the file. The text replaces top-level keys of the base of its file; a line `-key`
+//! drops one. `⇥` is a tab, `␁` the control character U+0001.
 //!
-//! Words with a `+` behind the code change how the file is written: `+whole` takes the text as the whole file, `+crlf`
-//! ends lines in CR LF, `+bom` begins with a byte order mark, `+file=NAME` gives the file another name. A tool that
-//! names its service stands beside that service.
+//! Words with a `+` after the code change how the file is written: `+whole` takes the text as the whole file, `+crlf`
+//! ends lines in CR LF, `+bom` begins with a byte order mark, `+file=NAME` gives the file another name. If a tool names
+//! its service, that service is written beside it.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::ops::Range;
@@ -73,7 +73,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 impl Row {
-    /// What the rows of a kind are patches of.
+    /// The base that the rows of a kind patch.
     pub fn sound(kind: Kind) -> Row {
         let (text, file) = match kind {
             Kind::Tool => (TOOL, "probe.yaml"),
@@ -115,7 +115,7 @@ impl Row {
         read
     }
 
-    /// Whether a finding from `begin` to `end`, each a line and a column, is where the row says.
+    /// Whether a finding from `begin` to `end`, each a line and a column, is at the marked place.
     pub fn stands_at(&self, begin: (usize, usize), end: (usize, usize)) -> bool {
         let at = |byte| line_column(&self.text, byte);
         match &self.span {

@@ -1,5 +1,5 @@
-//! The auth kinds on the wire: access tokens, signatures, secrets of commands, and base URLs that depend on settings or
-//! on what came with a token.
+//! The auth kinds on the wire: access tokens, signatures, secrets from commands, and base URLs that depend on settings
+//! or on values that came with a token.
 
 use std::fs;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn engine() -> Engine {
         .with_secret("REFRESH_TOKEN", Secret::new("refresh-0"))
 }
 
-/// A service with client credentials, whose token endpoint is its own.
+/// A service with client credentials and its own token endpoint.
 fn oauth(fake: &Fake, more: &str) -> Workspace {
     let workspace = Workspace::new();
     let auth = format!(
@@ -60,7 +60,7 @@ fn numbered(first: u64, probe: impl Fn(&Request) -> Reply + Send + Sync + 'stati
         if request.path != "/token" {
             return probe(request);
         }
-        // Time for others to ask too.
+        // Gives other calls time to ask, too.
         sleep(Duration::from_millis(50));
         let number = count.fetch_add(1, Ordering::SeqCst) + 1;
         token(number, if number == 1 { first } else { 3600 })

@@ -1,4 +1,4 @@
-//! Bodies to the byte: what the service gets, what curl would send, what is shown and what examples compare with.
+//! Bodies, byte by byte: what the service gets, what curl would send, what is shown and what examples compare with.
 
 use std::io::Write as _;
 use std::process::Command;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use toolrun::internals::check::examples;
 use toolrun::{Access, Call, Catalog, Engine, Error, ErrorKind, Files, Tool};
 
-/// A body as a descriptor says it, and what becomes of it.
+/// A body in a descriptor, and the expected request.
 struct Row {
     name: &'static str,
     body: &'static str,
@@ -48,7 +48,7 @@ fn row(
     }
 }
 
-/// One whose bytes are text, which is what is shown.
+/// A file of text, which is shown as text.
 fn text_row(
     name: &'static str,
     body: &'static str,
@@ -470,11 +470,11 @@ fn bodies_are_shown_and_compared_in_one_form() {
     }
 }
 
-/// What a command writes is what the engine sends, but for the boundary.
+/// The curl command sends what the engine sends, except for the boundary.
 #[test]
 fn curl_sends_the_same_bytes() {
     if Command::new("curl").arg("--version").output().is_err() {
-        // Past the test harness, which shows nothing that a passing test prints.
+        // Printed directly, because the test runner hides the output of a passing test.
         let told = "SKIPPED: what curl sends needs curl";
         return writeln!(std::io::stderr(), "{told}").expect("standard error");
     }
@@ -825,7 +825,7 @@ fn graphql_errors_are_errors_of_the_service() {
     )]);
     let workspace = probe(&fake.origin(), "body: { graphql: { query: '{ a }' } }");
     workspace.run(&["call", "send", "--yes"]).expect(6);
-    // The same answer to another kind of body is a response like any other.
+    // With another kind of body, the same response is not an error.
     let workspace = probe(&fake.origin(), "body: { json: {} }");
     workspace.run(&["call", "send", "--yes"]).expect(0);
 }

@@ -1,4 +1,4 @@
-//! Broken descriptors: each gives its one finding, with its code, at its place, and nothing else.
+//! Broken descriptors: each gives exactly one finding, with the expected code at the expected place.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ fn findings(row: &Row) -> Vec<Finding> {
     check::paths(&[path]).expect("the file is there").findings
 }
 
-/// What is wrong with what was found; nothing when it is what the row says.
+/// How the findings differ from the row; `None` if they match.
 fn difference(row: &Row) -> Option<String> {
     let found = findings(row);
     if let [only] = found.as_slice() {
@@ -123,7 +123,7 @@ fn the_messages_say_what_is_wrong() {
     assert!(told.is_empty(), "{told}");
 }
 
-/// Nothing of a validator's own words, and no suggestion of what stands there already.
+/// Messages do not quote a validator, and do not suggest what is already there.
 #[test]
 fn the_messages_are_plain() {
     let mut told = String::new();
@@ -160,7 +160,7 @@ fn the_table_is_large_and_its_names_stand_once() {
     }
 }
 
-/// Every error that a file's text can have stands in the table.
+/// The table has every error code that the text of a file can have.
 #[test]
 fn every_code_has_a_row() {
     let rows = crate::table::rows();

@@ -1,4 +1,5 @@
-//! A canary: a secret with odd characters that must show in no output, in no form, whatever a service does with it.
+//! A canary: a secret with odd characters that must not show in any output, in any encoding, whatever a service does
+//! with it.
 
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ const AUTH: [(&str, &str); 8] = [
 /// Not `raw`, which prints the service's own bytes.
 const FORMATS: [&str; 5] = ["json", "ndjson", "table", "csv", "yaml"];
 
-/// The canary in all forms that are looked for.
+/// The canary in all encodings that the tests look for.
 fn forms() -> Vec<String> {
     let hex: String = CANARY.bytes().map(|byte| format!("{byte:02x}")).collect();
     let percent: String = CANARY.bytes().map(|byte| format!("%{byte:02X}")).collect();
@@ -55,7 +56,7 @@ fn forms() -> Vec<String> {
         .map(|byte| format!("\\u{byte:04x}"))
         .collect();
     let mut forms = vec![CANARY.to_owned(), hex, percent, unicode];
-    // In base64, at each of the three offsets, the part that does not depend on what stands around it.
+    // In base64, at each of the three offsets, the part that does not depend on the text around it.
     for offset in 0..3 {
         let padded = format!("{}{CANARY}", &"---"[..offset]);
         let whole = padded.len() / 3 * 3;
@@ -67,7 +68,7 @@ fn forms() -> Vec<String> {
     forms
 }
 
-/// The first place in a text that holds the canary, whose case does not matter.
+/// The first place of the canary in a text, in any case of letters.
 fn leak(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let found = forms()
@@ -155,7 +156,7 @@ fn percent(text: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// A service that repeats what it heard wherever it can; in a success not as a key, for keys are data and stay.
+/// A service that repeats the request wherever it can. In a success it is no key, because keys are data and stay.
 fn echo(status: u16) -> Fake {
     match status {
         200 => echo_with_key(status, |_| "key".to_owned()),
@@ -163,7 +164,7 @@ fn echo(status: u16) -> Fake {
     }
 }
 
-/// A service that repeats what it heard wherever it can; `key` makes a key of it.
+/// A service that repeats the request wherever it can; with `key`, also as a key.
 fn echo_with_key(status: u16, key: fn(&str) -> String) -> Fake {
     Fake::start(move |request| {
         let heard = heard(request);
@@ -233,7 +234,7 @@ fn an_echo_in_an_error_answer_is_masked() {
     }
 }
 
-/// A service that answers in a way of its own, and what the program then says.
+/// What the program prints for a service that answers in this way.
 type Case = (&'static str, fn(&Request) -> Reply, &'static str);
 
 const BROKEN: [Case; 13] = [
@@ -326,7 +327,7 @@ const BROKEN: [Case; 13] = [
     ),
 ];
 
-/// A service whose token endpoint gives the secret as the access token and repeats what it heard, as the rest does.
+/// A service whose token endpoint gives the secret as the access token. All its answers repeat the request.
 fn tokens(status: u16) -> Fake {
     Fake::start(move |request| {
         let body = String::from_utf8_lossy(&request.body);
@@ -384,8 +385,8 @@ fn a_broken_answer_tells_nothing_of_the_secret() {
                     &workspace,
                     &["call", "get-probe", "--all", "-v", "-o", format],
                 );
-                // A signature is for one place: no redirect is followed at all.
-                let is_told = said.contains(told) || said.contains("is meant for one place alone");
+                // A signature is for one URL: no redirect is followed.
+                let is_told = said.contains(told) || said.contains("is valid for one URL only");
                 assert!(is_told, "{name} {kind}: {said}");
                 assert_clean(&format!("{name} {kind} {format}"), &said);
             }
@@ -612,7 +613,7 @@ fn a_secret_in_an_auth_section_is_no_reference() {
     assert_clean("the error", &error.to_string());
 }
 
-/// Lets a service repeat the secret in these forms, in the body and in a header, and insists that none shows.
+/// Lets a service repeat the secret in these encodings, in the body and in a header, and asserts that none shows.
 #[track_caller]
 fn assert_masked(forms: &[(&str, String)]) {
     let mut leaks = Vec::new();
@@ -635,7 +636,7 @@ fn assert_masked(forms: &[(&str, String)]) {
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
 
-/// The secret as it stands inside a JSON string.
+/// The secret as written inside a JSON string.
 fn quoted() -> String {
     let quoted = json!(SECRET).to_string();
     quoted.trim_matches('"').to_owned()
@@ -720,7 +721,7 @@ fn a_secret_in_place_of_its_reference_is_not_quoted() {
     }
 }
 
-/// Ways to take an answer that repeats the secret, each with what the program then says.
+/// Ways to call a tool whose response repeats the secret, each with what the program prints.
 const TAKEN: [(&str, &str, &str); 9] = [
     (
         "an error in a success",

@@ -236,7 +236,7 @@ fn a_named_folder_hides_built_in_tools_and_a_local_one_does_not() {
         built_in["url"],
         "https://api.anthropic.com/v1/organizations/me"
     );
-    // It may be looked at; to send anything it would have to be trusted.
+    // The tool may be shown, but sends nothing until its folder is trusted.
     let told = dry("steal").expect(0).stderr;
     assert!(told.contains("not trusted"), "{told}");
     let told = workspace.run(&["call", "steal"]).expect(5).stderr;

@@ -1,4 +1,5 @@
-//! Every code of a finding: its wrong example gives it and its right one nothing; `explain` and the README tell it.
+//! Every code of a finding: its wrong example gives it, its right example gives nothing, and `explain` and the README
+//! show it.
 
 use crate::support::Workspace;
 use pretty_assertions::assert_eq;

@@ -1,4 +1,4 @@
-//! `--deadline` bounds all that a call does, and a signal leaves nothing half-done behind.
+//! `--deadline` bounds the whole call, and a signal leaves nothing half-done.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -48,7 +48,7 @@ fn a_deadline_bounds_each_thing_that_a_call_waits_for() {
             "no answer within 400 ms, the deadline",
         ),
         (GET, dribble, "", "no answer within 400 ms, the deadline"),
-        // The limit holds the second request back, which asks for the job.
+        // The rate limit holds back the second request, which polls the job.
         (JOB, running, limit, "the job is not done"),
     ] {
         let fake = Fake::script([reply]);
@@ -58,7 +58,7 @@ fn a_deadline_bounds_each_thing_that_a_call_waits_for() {
     }
     let busy = Reply::new(503, "text/plain", "busy");
     let again = "retry: { max_attempts: 50, base_delay: 300ms, max_delay: 5s }";
-    // What the service says is not lost in waiting for another try that the deadline would cut.
+    // If the deadline would cut off the next try, the last answer of the service is shown at once.
     let fake = Fake::script([busy.with("retry-after", "1")]);
     let workspace = probe(&fake.origin(), again, GET);
     let words = ["call", "get-probe", "--deadline", "400ms"];
@@ -124,7 +124,7 @@ fn a_deadline_bounds_the_reading_of_arguments() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // It stays open until the program has ended.
+    // The connection stays open until the program has ended.
     let input = child.stdin.take();
     let started = Instant::now();
     assert_eq!(child.wait().unwrap().code(), Some(8));

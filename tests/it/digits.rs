@@ -1,4 +1,4 @@
-//! Digits: no number is sent, compared or told with fewer digits than it was given with.
+//! Digits: no number is sent, compared or shown with fewer digits than it was given.
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
@@ -23,7 +23,7 @@ fn probe(fake: &Fake) -> Workspace {
 
 #[test]
 fn a_file_of_arguments_keeps_digits_or_is_refused() {
-    // The file, what it holds, the query or what is told.
+    // The file, its content, and the query or the message.
     let cases: [(&str, String, Result<&str, &str>); 16] = [
         ("a.yaml", format!("any: {LONG}"), Err("64 bits")),
         (
@@ -80,7 +80,7 @@ fn a_file_of_arguments_keeps_digits_or_is_refused() {
 #[test]
 fn a_literal_of_too_many_digits_is_an_error_where_it_stands() {
     let request = "request: { method: GET, path: /x }";
-    // The tool, the number in it, what is told.
+    // The tool, the number in it, and the message.
     let cases = [
         (
             format!("request: {{ method: GET, path: /x, query: {{ q: {FRACTION} }} }}"),
@@ -118,7 +118,7 @@ fn a_literal_of_too_many_digits_is_an_error_where_it_stands() {
     ];
     for (tool, number, told) in cases {
         let before = tool.split(number).next().unwrap();
-        // Five lines stand before what a case writes.
+        // Five lines come before the text of a case.
         let line = 6 + before.matches('\n').count();
         let column = before.rsplit('\n').next().unwrap().len() + 1;
         let place = format!("probe.yaml:{line}:{column}");

@@ -38,7 +38,7 @@ fn file(body: &[u8]) -> Reply {
     Reply::new(200, "application/pdf", body)
 }
 
-/// Everything in the folder that the program ran in, but its descriptors.
+/// Everything in the folder that the program ran in, except its descriptors.
 fn left(workspace: &Workspace) -> Vec<String> {
     let entries = fs::read_dir(workspace.path()).unwrap();
     let name = |entry: std::io::Result<fs::DirEntry>| {

@@ -7,7 +7,7 @@ use toolrun::{Call, Catalog, Engine};
 
 use crate::support::{Fake, Reply, Workspace};
 
-/// A program that prints a secret may take its time.
+/// A program that prints a secret may be slow.
 #[tokio::test]
 async fn a_slow_secret_holds_up_no_other_service() {
     let fake = Fake::start(|_| Reply::json(200, &json!({ "ok": true })));

@@ -1,5 +1,5 @@
-//! Inputs that fuzzing found, or that its targets were written for: each must be answered, quickly and without a panic.
-//! `fuzz/` has the targets.
+//! Inputs that fuzzing found, or that its targets in `fuzz/` were written for: each must be handled quickly and without
+//! a panic.
 
 use std::sync::mpsc;
 use std::thread;
@@ -22,7 +22,7 @@ fn eval(text: &str) -> Result<Option<Value>, String> {
     expression.eval(&scope).map_err(|error| error.reason)
 }
 
-/// Insists that something is done within a few seconds, on a thread of its own.
+/// Asserts that a function ends within a few seconds, on another thread.
 #[track_caller]
 fn soon<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
@@ -118,7 +118,7 @@ fn tool_with(expression: &str, path: &str) -> String {
     )
 }
 
-/// Each is nested or chained as deep as the longest file allows, and refused in a process of its own in case it
+/// Each is nested or chained as deep as the longest file allows. It is refused in a separate process, in case it
 /// overflows the stack.
 #[test]
 fn deep_expressions_and_paths_are_refused() {
@@ -162,7 +162,7 @@ fn output(command: &mut std::process::Command) -> Ended {
     }
 }
 
-/// A sandbox that would take all memory is refused, in a process that may take little in case it is not.
+/// A sandbox that would take all memory is refused. The process has a memory limit, in case it is not.
 #[test]
 fn a_sandbox_of_absurd_size_is_refused() {
     let workspace = Workspace::new();
@@ -185,7 +185,7 @@ fn a_sandbox_of_absurd_size_is_refused() {
     assert!(told.stdout.contains("sandbox.yaml:8:"), "{}", told.stdout);
 }
 
-/// A collection that takes rows of itself ends with an error, not in a wait without end.
+/// A collection that uses its own rows ends with an error, not in an endless wait.
 #[test]
 fn a_collection_of_itself_is_told() {
     let workspace = Workspace::new();
@@ -207,7 +207,7 @@ fn a_collection_of_itself_is_told() {
     assert!(matches!(told.code, Some(7 | 8)), "{:?}", told.code);
 }
 
-/// Where an expression is broken, what follows it is still told without a panic, whatever characters stand there.
+/// After a broken expression, the text that follows is checked without a panic, whatever its characters.
 #[test]
 fn a_path_with_a_broken_expression_is_told() {
     let workspace = Workspace::new();

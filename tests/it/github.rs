@@ -1,4 +1,4 @@
-//! A service and a tool of another public API, dropped in as YAML, run with no change to the program.
+//! A service and a tool of another public API, added as YAML, run without a change to the program.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 const TOKEN: &str = "ghp_made-up";
 
-/// A folder with the descriptors, whose service stands at `origin`.
+/// A folder with the descriptors of a service at `origin`.
 fn github(origin: &str) -> Workspace {
     let workspace = Workspace::new();
     let service = include_str!("../fixtures/github/service.yaml");
@@ -331,7 +331,7 @@ response: {{ output: {{ saying: $.zen }} }}
     for folder in ["descriptors", "tools"] {
         let workspace = Workspace::new();
         workspace.write(&format!("{folder}/get-zen.yaml"), &file);
-        // A folder that nobody named has to be trusted.
+        // A folder that the user did not name must be trusted.
         let output = workspace
             .run(&["call", "get-zen", "--trust", folder])
             .expect(0);

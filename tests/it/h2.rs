@@ -24,9 +24,9 @@ const ACK: u8 = 1;
 /// One frame of an answer, or the end of the connection.
 #[derive(Debug, Clone, Copy)]
 pub enum Frame {
-    /// Status 200, and how long the body is said to be.
+    /// Status 200, with the announced length of the body.
     Head(Option<usize>),
-    /// The same, and there is no body.
+    /// The same, without a body.
     HeadAlone,
     /// The same, packed with gzip.
     PackedHead,
@@ -35,7 +35,7 @@ pub enum Frame {
     Trailers,
     /// A reset with this code.
     Reset(u32),
-    /// The connection is said to end, and ends.
+    /// The connection is announced to end (GOAWAY), and ends.
     GoAway(u32),
 }
 
@@ -51,7 +51,7 @@ impl Frame {
             Frame::Data(data) => frame(DATA, 0, stream, data),
             Frame::LastData(data) => frame(DATA, END_STREAM, stream, data),
             Frame::Trailers => {
-                // A literal field with a name of its own.
+                // A literal field with a new name.
                 let field = [&[0, 3][..], b"sum", &[1], b"7"].concat();
                 frame(HEADERS, END_HEADERS | END_STREAM, stream, &field)
             }
@@ -73,7 +73,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// `:status: 200`, the type of JSON, and the length where it is said.
+/// `:status: 200`, the content type of JSON, and the length if it is announced.
 fn head(length: Option<usize>) -> Vec<u8> {
     let mut head = vec![0x88];
     head.extend(field(31, "application/json"));
@@ -83,7 +83,7 @@ fn head(length: Option<usize>) -> Vec<u8> {
     head
 }
 
-/// A field whose name stands in the static table (RFC 7541, section 6.2.2).
+/// A field whose name is in the static table (RFC 7541, section 6.2.2).
 fn field(index: u8, value: &str) -> Vec<u8> {
     let length = u8::try_from(value.len()).expect("a short value");
     let mut field = vec![0x0f, index - 15, length];

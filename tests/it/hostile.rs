@@ -1,4 +1,4 @@
-//! What a folder that somebody else wrote, or the machine around it, can do to commands that send nothing.
+//! Attacks by a folder that somebody else wrote, or by the machine around it, on commands that send nothing.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -154,7 +154,7 @@ fn no_command_quotes_what_a_link_leads_to() {
     assert!(told > 30, "{told}");
 }
 
-/// What is told is that of the link alone: another file, and a link within the folder, are told of as before.
+/// Only what is behind such a link is hidden: other files, and links within the folder, are reported as before.
 #[test]
 fn a_link_is_told_of_without_hiding_others() {
     let checkout = Checkout::new();
@@ -166,7 +166,7 @@ fn a_link_is_told_of_without_hiding_others() {
     checkout.link("bad.yaml", "tools/a/within.yaml");
     checkout.write("home/out.yaml", "spec: 1\nnonsense: foreign-words\n");
     checkout.link("../../../home/out.yaml", "tools/a/out.yaml");
-    // A valid descriptor behind a link is as good as another.
+    // A valid descriptor behind a link works like any other.
     checkout.write(
         "home/get-c.yaml",
         &format!("spec: 1\ntool: get-c\nservice: a\ndescription: x\naccess: read\n{GET}\n"),
@@ -183,7 +183,7 @@ fn a_link_is_told_of_without_hiding_others() {
     );
     assert!(!told.contains("get-c.yaml"), "{told}");
     checkout.run(&["call", "get-c", "--dry-run"]).expect(0);
-    // By its own path, all is told.
+    // By its own path, everything is reported.
     let own = checkout.path().join("home/out.yaml");
     let told = checkout
         .run(&["validate", &own.display().to_string()])
@@ -194,7 +194,7 @@ fn a_link_is_told_of_without_hiding_others() {
 
 // A command to paste
 
-/// What a descriptor says must not run when the command of `--dry-run=curl` does.
+/// Nothing in a descriptor may run as a program when the command of `--dry-run=curl` is pasted.
 #[test]
 fn a_command_for_curl_runs_nothing_that_a_descriptor_says() {
     let checkout = Checkout::new();
@@ -260,7 +260,7 @@ fn a_command_for_curl_runs_nothing_that_a_descriptor_says() {
 
 // The list of trusted folders
 
-/// Who can write the list, or put another in its place, decides what is trusted.
+/// Whoever can write or replace the list decides what is trusted.
 #[test]
 fn only_a_list_of_the_user_alone_counts() {
     let checkout = Checkout::new();
@@ -292,7 +292,7 @@ fn only_a_list_of_the_user_alone_counts() {
                 .args(["call", "get-a"]),
         )
     };
-    // The control: the call is made, and nobody listens there.
+    // The control: the call is made, but nobody listens there.
     call(&[]).expect(8);
     for variables in [
         [("HOME", "."), ("X", "")].as_slice(),
@@ -322,13 +322,13 @@ fn only_a_list_of_the_user_alone_counts() {
             "{mode:o}: {told:?}"
         );
     }
-    // A list of another user. Only the superuser can make one.
+    // A list that another user owns. Only the superuser can make one.
     if std::os::unix::fs::chown(folder.join("trusted"), Some(12345), None).is_ok() {
         assert_tells(&call(&[]).expect(5), &["belongs to another user"]);
     }
 }
 
-/// The names in a folder are its writer's choice: they must not push what matters out of sight.
+/// Whoever wrote a folder chose its names: they must not push what matters out of sight.
 #[test]
 fn what_matters_most_is_told_first_before_a_folder_is_trusted() {
     let checkout = Checkout::new();
@@ -381,7 +381,7 @@ fn what_matters_most_is_told_first_before_a_folder_is_trusted() {
 
 // Memory
 
-/// Made-up data take memory, in a process that may take little in case nobody bounds them.
+/// Made-up data takes memory. The process has a memory limit, in case the data has none.
 #[test]
 fn a_sandbox_takes_no_more_memory_than_it_may() {
     let checkout = Checkout::new();
@@ -394,7 +394,7 @@ fn a_sandbox_takes_no_more_memory_than_it_may() {
         "{rest}routes: {{ get-a: {{ body: {{ a: 1 }} }} }}\ndata:\n{}",
         many.concat()
     );
-    // The rows are made when they are asked for.
+    // Rows are made on demand.
     let long = format!(
         "{rest}routes: {{ get-a: {{ body: '{{{{ data.c }}}}' }} }}\ndata: {{ c: {{ count: 10000, row: {{ a: \"{{{{ 'a' * 100000 }}}}\" }} }} }}\n"
     );

@@ -1,10 +1,10 @@
-//! The house: the rooms of `src` stand on floors, and imports run downwards only.
+//! The house: each room of `src` is on a floor, and imports run downwards only.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms, lowest floor first. A room may use those that stand before it, and no other.
+/// The rooms, lowest floor first. A room may only use those before it.
 const FLOORS: [&str; 25] = [
     "words", "parallel", "address", "json", "yaml", "said", "jsonpath", "source", "template",
     "params", "plan", "project", "paging", "base_url", "sign", "wait", "send", "format", "tool",
@@ -55,7 +55,7 @@ fn room_of(below: &Path) -> String {
         .into_owned()
 }
 
-/// All source files but those that hold tests alone.
+/// All source files, except those that only hold tests.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -97,7 +97,7 @@ fn rooms_used(text: &str) -> BTreeSet<String> {
     rooms
 }
 
-/// The members of a list of imports, whose opening brace is behind us.
+/// The members of a list of imports, after its opening brace.
 fn members(list: &str) -> Vec<String> {
     let (mut depth, mut members) = (0, vec![String::new()]);
     for c in list.chars() {

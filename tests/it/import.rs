@@ -1,5 +1,5 @@
-//! `toolrun import openapi`: what it writes, what it tells, how a later import keeps what was changed by hand, and the
-//! requests that imported tools make.
+//! `toolrun import openapi`: the files it writes, its report, how a later import keeps changes by hand, and the
+//! requests of imported tools.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ fn import(workspace: &Workspace, service: &str, arguments: &[&str]) -> Output {
     workspace.run(&words)
 }
 
-/// A folder with what was imported of a document.
+/// A folder with the files imported from a document.
 fn imported(text: &str, service: &str) -> Workspace {
     let workspace = with_document(text);
     import(&workspace, service, &[]).expect(0);
@@ -660,12 +660,12 @@ fn the_report_says_what_was_lost_and_where() {
         (
             "parameter",
             "/paths/~1styles~1cookie/get/parameters/0",
-            "cookies have no form here; the parameter is left out",
+            "cookies are not supported; the parameter is left out",
         ),
         (
             "paging",
             "/paths/~1products~1pages/get",
-            "it looks like a list with pages; a call gives one of them",
+            "it looks like a list with pages, but it is not clear how they follow each other; a call gives one page",
         ),
         (
             "name",
@@ -675,7 +675,7 @@ fn the_report_says_what_was_lost_and_where() {
         (
             "body",
             "/paths/~1batch/post/requestBody",
-            "application/vnd.shop.batch+json is sent; application/xml could be too",
+            "application/vnd.shop.batch+json is sent; the service also takes application/xml",
         ),
     ] {
         let is_it = |loss: &&Value| {
@@ -683,7 +683,7 @@ fn the_report_says_what_was_lost_and_where() {
         };
         assert!(lost.iter().any(|loss| is_it(&loss)), "{pointer}: {message}");
     }
-    // Every place is one of the document.
+    // Every place in the report exists in the document.
     let document: Value = serde_yaml::from_str(SHOP).unwrap();
     for loss in lost {
         let pointer = loss["pointer"].as_str().unwrap();
@@ -692,7 +692,7 @@ fn the_report_says_what_was_lost_and_where() {
     assert_eq!(report["operations"], 36);
     assert_eq!(
         report["skipped"][1]["reason"],
-        "it stands at https://other.test, and the service at https://api.shop.test/v1"
+        "its server is https://other.test, but the server of the service is https://api.shop.test/v1"
     );
 }
 
@@ -882,7 +882,7 @@ fn a_merge_that_would_not_be_valid_is_a_conflict() {
     let told = import(&workspace, "shop", &["--update"]).expect(1);
     assert!(
         told.stdout
-            .contains("in conflict fixed-query.yaml: merged, it would not be valid"),
+            .contains("in conflict fixed-query.yaml: the merged file would not be valid"),
         "{}",
         told.stdout
     );

@@ -1,4 +1,4 @@
-//! Jobs: created by one request and asked for until they are done.
+//! Jobs: created by one request and polled until they are done.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -299,7 +299,7 @@ fn a_job_that_takes_too_long_is_told_with_what_it_was_last() {
             "hint: ",
         ],
     );
-    // To wait for longer than there is time would tell nothing new.
+    // Waiting for longer than there is time would give nothing new.
     let fake = Fake::script([created().with("retry-after", "3600")]);
     let started = Instant::now();
     let error = call(&self::workspace(&fake, TOOL), &[]).expect(8).error();
@@ -397,7 +397,7 @@ examples:
 
 // Interrupts
 
-/// Starts a call and waits until the service has got so many requests.
+/// Starts a call and waits until the service has received this many requests.
 fn begin(workspace: &Workspace, fake: &Fake, requests: usize, arguments: &[&str]) -> Child {
     let mut command = command(workspace, arguments);
     let child = command
@@ -526,7 +526,7 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
     });
     let job = engine.start(watched).await.unwrap();
     assert_eq!(job.first().body.value().unwrap()["id"], "j/1");
-    // Whoever stops waiting sends nothing more.
+    // When a program stops waiting, nothing more is sent.
     let waiting = tokio::time::timeout(Duration::from_millis(50), job.wait());
     assert!(waiting.await.is_err());
     let sent = fake.requests().len();
@@ -553,7 +553,7 @@ async fn a_program_may_wait_for_a_job_watch_it_drop_it_and_cancel_it() {
         (all.pages, &all.output.value().unwrap()["name"]),
         (1, &json!("n"))
     );
-    // A tool that waits for nothing is done at once.
+    // A tool without `wait` is done at once.
     workspace.tool(
         "get-probe",
         "read",

@@ -9,7 +9,7 @@ use toolrun::internals::JsonPath;
 #[test]
 fn passes_the_compliance_suite() {
     let Ok(path) = std::env::var("JSONPATH_COMPLIANCE_SUITE") else {
-        // Not by `eprintln`, which the test runner keeps to itself when a test passes.
+        // Not with `eprintln`, because the test runner hides its output when a test passes.
         let _ = writeln!(
             std::io::stderr(),
             "SKIPPED: JSONPATH_COMPLIANCE_SUITE is not set"

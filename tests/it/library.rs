@@ -1,4 +1,4 @@
-//! The library as a program uses it that embeds it: without a server, without the environment, and with futures that are
+//! The library as an embedding program uses it: without a server, without the environment, and with futures that are
 //! dropped.
 
 use std::collections::BTreeSet;
@@ -39,7 +39,7 @@ wait:
 response: { output: { state: $.state } }";
 const FILE: &str = "request: { method: GET, path: /file }\nresponse: { kind: bytes }";
 
-/// A service without a server: nothing is listening anywhere.
+/// A service without a server: nothing listens.
 fn workspace() -> Workspace {
     let workspace = Workspace::new();
     workspace.service("https://api.probe.test", SERVICE);
@@ -92,23 +92,23 @@ fn answer(request: &Request) -> http::Response<Body> {
 
 // Dropping
 
-/// Where the service falls silent.
+/// Where the service stops answering.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Silent {
     Never,
-    /// Before the header fields of this many-th request, counted from 0.
+    /// Before the header fields of the response to request number N, counted from 0.
     Head(usize),
-    /// In the middle of the body of this many-th request.
+    /// In the middle of the body of the response to request number N.
     Body(usize),
 }
 
-/// A service that falls silent, once.
+/// A service that stops answering, once.
 struct Stage {
     silent: Mutex<Silent>,
     sent: AtomicUsize,
 }
 
-/// A body whose rest never comes.
+/// A body whose second half never comes.
 struct Stuck(Option<Vec<u8>>);
 
 impl Stream for Stuck {
@@ -187,8 +187,8 @@ fn files(folder: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-/// Each future is dropped before it is polled, and at each of its requests, before the header fields and within the
-/// body. Whatever was dropped, nothing is left behind, and the engine gives the same as one that never saw it.
+/// Each future is dropped before it is polled, and at each of its requests: before the header fields and within the
+/// body. Afterwards nothing is left behind, and the engine gives the same results as a new one.
 #[tokio::test]
 async fn every_future_may_be_dropped_at_any_point() {
     for (name, requests, run) in futures() {
@@ -230,10 +230,10 @@ async fn every_future_may_be_dropped_at_any_point() {
     }
 }
 
-/// A walk that is left at any request goes on with that request.
+/// A walk whose future is dropped at any request continues with that request.
 #[tokio::test]
 async fn pages_go_on_where_they_were_left() {
-    /// Answers late, so that each page is left once while it is under way.
+    /// Answers late, so that the future of each page is dropped once while its request is in progress.
     struct Late(AtomicUsize);
     impl Transport for Late {
         fn send(&self, request: Request) -> ResponseFuture<'_> {
@@ -265,7 +265,7 @@ async fn pages_go_on_where_they_were_left() {
     assert_eq!(late.0.load(Ordering::SeqCst), 2);
 }
 
-/// A job that is no longer waited for can be waited for again, finished and cancelled.
+/// A job whose wait was dropped can be waited for again, finished and cancelled.
 #[tokio::test]
 async fn a_job_is_waited_for_again() {
     for at in [Silent::Head(1), Silent::Body(1)] {
@@ -309,7 +309,7 @@ fn what_is_under_way_can_go_to_another_thread() {
     is_shared::<Arc<Tool>>();
     let workspace = workspace();
     for (_, _, run) in futures() {
-        // The type says that it is `Send`; here it moves.
+        // It is `Send`, so it can move to another thread.
         let future = run(&engine(Arc::new(Scripted::default())), &workspace);
         std::thread::spawn(move || drop(future)).join().unwrap();
     }
@@ -332,7 +332,7 @@ async fn pages_are_a_stream() {
         count += page.expect("a page").items;
     }
     assert_eq!((count, pages.count(), pages.note()), (2, 2, None));
-    // It stays at its end, also after an error.
+    // It stays ended, also after an error.
     let broken = Arc::new(Scripted::new([reply(&json!({ "data": [1], "next": "2" }))]));
     let mut pages = engine(broken)
         .pages(call(&workspace, "list-things"))
@@ -370,7 +370,7 @@ async fn a_script_takes_the_place_of_a_server() {
     for shown in [format!("{:?}", sent[0]), format!("{script:?}")] {
         assert!(!shown.contains("made-up"), "{shown}");
     }
-    // What the transport says is an error of the network, in its words.
+    // An error of the transport is a network error with the transport's message.
     for (kind, expected, words) in [
         (
             TransportErrorKind::Connect,
@@ -514,7 +514,7 @@ async fn a_limiter_of_the_programs_own_takes_the_place_of_the_engines() {
     });
     engine.call(watched).await.unwrap();
     assert_eq!(*waits.lock().unwrap(), [Duration::from_millis(3)]);
-    // Where it cannot be known whether there is a turn, nothing is sent.
+    // If the limiter fails, nothing is sent.
     let error = engine
         .call(call(&workspace, "get-thing"))
         .await
@@ -574,7 +574,7 @@ async fn each_event_says_which_call_it_belongs_to() {
         of("two"),
         vec![("two".to_owned(), "probe/get-thing".to_owned(), None); 2]
     );
-    // Without a name each call gets its own.
+    // Without an id, each call gets a random one.
     seen.lock().unwrap().clear();
     engine.call(watched("get-thing")).await.unwrap();
     engine.call(watched("get-thing")).await.unwrap();

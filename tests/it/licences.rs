@@ -1,5 +1,5 @@
-//! Every dependency has a licence that `deny.toml` allows and comes from crates.io. It is what `cargo deny` checks of
-//! licences and sources, and runs without it and without the network.
+//! Every dependency has a licence that `deny.toml` allows and comes from crates.io. `cargo deny` checks the same; this
+//! test needs neither it nor the network.
 
 use std::process::Command;
 
@@ -36,7 +36,7 @@ fn is_allowed(expression: &str, allowed: &[&str]) -> bool {
     }
 }
 
-/// The two sides of an operator that stands outside parentheses.
+/// The two sides of an operator outside parentheses.
 fn split<'e>(expression: &'e str, operator: &str) -> Option<(&'e str, &'e str)> {
     expression
         .match_indices(operator)

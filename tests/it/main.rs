@@ -1,4 +1,4 @@
-//! One program of all tests that run toolrun from outside: one file for each subject.
+//! The program of all integration tests: one file for each subject.
 
 #![allow(clippy::print_stderr, reason = "some tests say what they leave out")]
 

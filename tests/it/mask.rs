@@ -1,4 +1,4 @@
-//! What is masked of what a service repeats, and what is not touched: each encoding of a secret in each place.
+//! What is masked in a response that repeats a secret, and what is not touched: each encoding in each place.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -249,7 +249,7 @@ fn call(workspace: &Workspace, secret: &str, more: &[&str]) -> Output {
     output(command.args(more))
 }
 
-/// A part of the encoded secret that a text shows. Twenty characters stand for no other text here.
+/// A part of the encoded secret that a text shows: twenty characters, which no other text here has.
 fn shown(text: &str, form: &str) -> Option<String> {
     let lower = text.to_lowercase();
     let parts: Vec<char> = form.to_lowercase().chars().collect();
@@ -369,7 +369,7 @@ fn in_an_error(leaks: &mut Leaks, place: &dyn Fn(&str) -> String, form: &str) {
 
 const FORMATS: [&str; 5] = ["json", "ndjson", "table", "csv", "yaml"];
 
-/// What is no secret, with the auth that sends it: all of it must come back as the service wrote it.
+/// Values that are not secret, with the auth that sends them: they must be printed as the service wrote them.
 const NO_SECRETS: [(&str, &str, &str); 6] = [
     ("a short token", BEARER, "12345"),
     (
@@ -468,7 +468,7 @@ fn the_services_own_bytes_are_printed_raw_and_saved_as_they_are() {
     assert_eq!(saved, body);
 }
 
-/// Credentials that are made of secrets, and the secrets in them.
+/// Credentials made of several secrets, and those secrets.
 #[test]
 fn basic_credentials_are_masked_also_where_the_password_is_short() {
     for (auth, secret, pair) in [

@@ -1,5 +1,5 @@
-//! Memory: a call takes no more than three times its body and its output, whatever the body; and numbers that no tree
-//! holds keep their digits.
+//! Memory: a call takes at most three times its body and its output, whatever the body. Numbers that no tree can hold
+//! keep their digits.
 
 use std::io::Write;
 
@@ -27,7 +27,7 @@ fn no_format_takes_more_than_three_times_body_and_output() {
     use crate::support::peak;
     /// A debug build is larger and slower.
     const SIZE: usize = 2 << 20;
-    /// What trees and tables may take beside bodies of whatever size.
+    /// The memory for trees and tables, beside a body of any size.
     const FLOOR: usize = 16 << 20;
     let outputs = [
         "",
@@ -134,7 +134,7 @@ fn a_computation_with_a_number_of_too_many_digits_is_refused() {
     for (output, code) in [
         ("{{ body.id + 1 }}", 9),
         ("{{ body.id == body.n }}", 9),
-        // The literal itself is refused where it stands.
+        // The literal itself is refused at its place.
         ("{{ body.id == 12345678901234567890123 }}", 3),
         ("{{ body.n + 1 }}", 0),
         ("id {{ body.id }}", 0),

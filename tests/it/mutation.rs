@@ -12,20 +12,21 @@ use toolrun::internals::check;
 
 /// The least share of the faults that must be found, in percent.
 const LEAST_FOUND: f64 = 99.0;
-/// The most faults of one file that are tried, evenly spread: a sandbox of a whole service has thousands, and with each
-/// all its tools are read.
+/// The most faults of one file that are tried, evenly spread. A sandbox of a whole service has thousands, and each try
+/// reads all its tools.
 const MOST_OF_A_FILE: usize = 200;
 /// The least number of faults that the rules make.
 const LEAST_MADE: usize = 400;
 
-/// The folders whose files are broken.
+/// The folders whose files get faults.
 const FOLDERS: [&str; 4] = [
     "tools/anthropic-admin",
     "tools/anthropic-admin-oauth",
     "tools/anthropic-enterprise",
     "tests/fixtures/github",
 ];
-/// A folder of up to so many files has each broken in every way; in a larger one the files share the ways.
+/// In a folder of up to this many files, each file gets every fault; in a larger one, the faults are spread over the
+/// files.
 const FILES_IN_FULL: usize = 7;
 
 /// A copy of a folder of descriptors, to break one file at a time.
@@ -67,7 +68,7 @@ impl Copy {
         self.folder.path().join(&self.service).join(file)
     }
 
-    /// The lines on which validation finds something in a file, with the findings.
+    /// The lines of a file that have findings, with the findings.
     fn findings(&self, file: &str) -> Vec<(usize, String)> {
         let path = self.path(file).display().to_string();
         let report = check::paths(&[path]).expect("the file is there");
@@ -87,7 +88,7 @@ impl Copy {
     }
 }
 
-/// Found and made faults of each rule, and what was not found.
+/// How many faults of each rule were found and made, and which were not found.
 #[derive(Default)]
 struct Score {
     rules: BTreeMap<&'static str, (usize, usize)>,
@@ -125,7 +126,7 @@ impl Score {
         self.rules.values().fold((0, 0), sum)
     }
 
-    /// Prints to standard error itself, which the test harness shows even when all is well.
+    /// Prints directly to standard error, which the test runner does not hide when a test passes.
     fn print(&self) {
         let mut lines: Vec<String> = self
             .survivors

@@ -1,4 +1,4 @@
-//! Pages: one of several, with columns that differ, with mistakes in their description, and through the library.
+//! Pages: a single one, pages with different columns, mistakes in their descriptors, and pages in the library.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,8 @@ fn call(workspace: &Workspace, arguments: &[&str]) -> Output {
 
 #[test]
 fn one_page_of_more_says_so_in_each_format() {
-    // The paging, the response, the header, the body, the note's `next`, the formats that show the way themselves.
+    // The paging, the response, the header, the body, the note's `next`, and the formats whose output shows how to go
+    // on.
     type Case<'c> = (
         &'c str,
         &'c str,
@@ -369,7 +370,7 @@ fn tool(workspace: &Workspace) -> Arc<Tool> {
     catalog.tool("list-probes").expect("a valid tool")
 }
 
-/// Three pages; the third is told by `last`.
+/// Three pages; `last` is the third one.
 fn three(last: Reply) -> Fake {
     Fake::start(move |request| match request.query.as_str() {
         "" => Reply::json(200, &json!({ "data": [1], "next": "c2" })),
@@ -447,7 +448,7 @@ async fn a_dropped_future_of_a_walk_loses_no_page() {
     let mut pages = engine.pages(Call::new(&tool, json!({}))).unwrap();
     let mut rows = Vec::new();
     loop {
-        // Each page is asked for, left, and waited for again.
+        // The future of each page is dropped once, and the page is asked for again.
         let left = tokio::time::timeout(Duration::from_millis(50), pages.next()).await;
         assert!(left.is_err() || pages.note().is_none());
         if let Ok(done) = left {
@@ -461,7 +462,7 @@ async fn a_dropped_future_of_a_walk_loses_no_page() {
     }
     assert_eq!(rows, [json!(1), json!(2), json!(3)]);
     assert_eq!((pages.count(), pages.note()), (3, None));
-    // A request that is left goes on, and nothing is asked for twice.
+    // The request continues, and nothing is sent twice.
     for query in ["", "cursor=c2", "cursor=c3"] {
         let requests = fake.requests();
         let asked = requests.iter().filter(|r| r.query == query).count();

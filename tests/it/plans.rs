@@ -1,4 +1,4 @@
-//! A table of requests: for each, the descriptor's part, the arguments, and what would be sent.
+//! A table of requests: for each, a part of a descriptor, the arguments, and what would be sent.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use toolrun::{Call, Catalog, Engine, Tool};
 
-/// A row: what it shows, the descriptor's part as YAML, and the request.
+/// A row: its name, the part of a descriptor as YAML, and the request.
 struct Row {
     title: String,
     given: Map<String, Value>,

@@ -22,8 +22,7 @@ fn write_program(folder: &Path, name: &str, script: &str) {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// There is no real key where tests run, so calls of the real service go to its sandbox; everything else is run as it
-/// stands.
+/// Tests have no real key, so calls of the real service go to its sandbox; everything else runs unchanged.
 fn write_programs(folder: &Path) {
     let toolrun = env!("CARGO_BIN_EXE_toolrun");
     let real = r#"
@@ -36,7 +35,7 @@ esac"#;
         "toolrun",
         &format!("{real}\nexec {toolrun:?} \"$@\"\n"),
     );
-    // The tests themselves are what runs here; building again would only repeat them.
+    // This is a run of `cargo test` already, so that command is not run again.
     let cargo = format!(
         "case \"$1\" in\n  run) shift 2; exec {toolrun:?} \"$@\" ;;\n  test) echo 'tests run' ;;\n  *) exit 1 ;;\nesac\n"
     );

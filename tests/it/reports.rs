@@ -1,4 +1,4 @@
-//! What `toolrun validate` tells in each format, for files that are broken in all ways at once, and how it ends.
+//! What `toolrun validate` reports in each format for files with every kind of fault, and its exit codes.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -22,10 +22,10 @@ const SOUND: &str = "request: { method: GET, path: /things }";
 const WARNS: &str = "request: { method: DELETE, path: /things }";
 const FAILS: &str = "request: { method: GET, path: /things? }";
 
-/// Where a finding stands: file, line and column, and the same of its end.
+/// The place of a finding: file, line and column of its start and its end.
 type Places = BTreeMap<String, (Code, (usize, usize), (usize, usize))>;
 
-/// All rows of the table in one folder, and what each format tells of them.
+/// All rows of the table in one folder, and what each format reports.
 struct All {
     /// By file.
     rows: BTreeMap<String, Row>,
@@ -62,7 +62,7 @@ impl All {
         &self.told[format]
     }
 
-    /// Insists that the findings are those of the rows.
+    /// Asserts that the findings are those of the rows.
     #[track_caller]
     fn expect(&self, found: &Places) {
         let files: Vec<&String> = self.rows.keys().collect();
@@ -150,7 +150,7 @@ fn sarif_is_valid_and_names_every_place() {
     let run = &log["runs"][0];
     let rules = run["tool"]["driver"]["rules"].as_array().expect("a list");
     assert_eq!(rules.len(), Code::ALL.len());
-    // Columns count characters, and not UTF-16 units as they do unless it is said.
+    // Columns count characters. Without `columnKind` they would be UTF-16 units.
     assert_eq!(run["columnKind"], "unicodeCodePoints");
     let results = run["results"].as_array().expect("a list");
     let place = |result: &Value| {
@@ -301,7 +301,7 @@ fn what_a_file_holds_cannot_break_a_report() {
     }
 }
 
-/// A secret where only its reference may stand, or where none may. Reports are kept in the logs of CI.
+/// A secret where only a reference is allowed, or nothing at all. Reports are kept in the logs of CI.
 const PASTED: &[&str] = &[
     "auth: { kind: bearer, secret: hunter2hunter2 }",
     "auth: { kind: bearer, secret: { env: hunter2hunter2 } }",
@@ -342,7 +342,7 @@ fn a_pasted_secret_is_told_and_not_repeated() {
     assert!(told.is_empty(), "{told}");
 }
 
-/// The way in which a run ends: what stands in the folder, the arguments, and the exit code.
+/// How a run ends: the files in the folder, the arguments, and the exit code.
 const ENDS: &[(&str, &[&str], i32)] = &[
     (SOUND, &["descriptors"], 0),
     (SOUND, &["descriptors", "--deny-warnings"], 0),
@@ -505,7 +505,7 @@ fn a_file_is_checked_once() {
     }
 }
 
-/// What a patch gives, by code, in the order of the file.
+/// The findings of a patch, by code, in the order of the file.
 #[test]
 fn a_warning_is_allowed_by_its_name() {
     let allow = |names: &str| format!("{WARNS}\nallow: {{ {names} }}");

@@ -358,13 +358,13 @@ fn a_retry_by_rule_ends_in_success_or_waits_as_asked() {
     assert!(started.elapsed() >= Duration::from_millis(300));
     assert_eq!(output.json(), json!({ "n": 1 }));
     assert_tells(&output, &["answered 200; try 2 of 3 in "]);
-    // What is asked for gets up to a quarter more, so that clients come back apart.
+    // A requested wait gets up to a quarter longer, so that clients do not come back together.
     let told = output.stderr.split("try 2 of 3 in ").nth(1);
     let told: u64 = told
         .and_then(|told| told.split(' ').next()?.parse().ok())
         .unwrap();
     assert!((300..=375).contains(&told), "{told}");
-    // What is too long to wait for is told.
+    // A wait that is too long is reported.
     let fake = Fake::script([Reply::json(200, &json!({ "busy": true, "wait": 90 }))]);
     let error = call(&probe(&fake, rule, "")).expect(6).error();
     assert_eq!(error["retry_after_seconds"], 90);
@@ -428,7 +428,7 @@ response:
     }
 }
 
-/// No auth kind here has a token to fetch anew, so that the error stays what it is.
+/// This auth kind has no token to renew, so the error stays.
 #[test]
 fn a_stale_credential_that_cannot_be_renewed_is_an_error() {
     let fake = Fake::script([error(401, "expired")]);

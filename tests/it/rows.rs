@@ -9,7 +9,7 @@ use crate::support::{Fake, Reply, Workspace, assert_tells, output};
 
 const FORMATS: [&str; 5] = ["json", "ndjson", "table", "csv", "yaml"];
 
-/// A tool `list-probes` at pages that follow each other by `cursor`.
+/// A tool `list-probes` whose pages follow each other by `cursor`.
 fn list(pages: &[(&str, Value)], more: &str) -> (Fake, Workspace) {
     let pages: Vec<(String, Value)> = pages
         .iter()
@@ -95,7 +95,7 @@ fn a_cursor_of_several_parts_that_is_there_in_part_is_no_silent_end() {
             &["page 1 was taken for the last one", r#"{"cursor":"b"}"#],
         );
     }
-    // With no part, or with parts that lead nowhere else, it is the end.
+    // A cursor without any part, or with parts that lead nowhere else, is the end.
     let ends = [
         ("", json!({ "data": [1], "next": "b", "part": "p" })),
         (
@@ -171,7 +171,7 @@ fn a_temporary_file_that_cannot_be_is_told_as_what_it_is() {
             .args(all)
             .env("TMPDIR", "/nowhere");
         let output = output(&mut call).expect(1);
-        // The rows that were read are there all the same.
+        // The rows that were read are printed anyway.
         assert_eq!(output.stdout.lines().count(), 1001);
         assert_tells(
             &output,

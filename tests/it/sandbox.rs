@@ -1,4 +1,4 @@
-//! The sandbox is a real server: what the program reads from it, an independent client reads too.
+//! The sandbox is a real server: an independent client reads the same from it as the program.
 
 use std::collections::{BTreeMap, HashSet};
 

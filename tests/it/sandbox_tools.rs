@@ -1,4 +1,4 @@
-//! Every built-in tool that has a sandbox can be tried in it: with the arguments of its own example, and page by page.
+//! Every built-in tool with a sandbox works in it: with the arguments of its own example, and page by page.
 
 use crate::support::{Output, Workspace};
 use pretty_assertions::assert_eq;
@@ -11,7 +11,8 @@ const SERVICES: [&str; 3] = [
     "anthropic-enterprise",
 ];
 
-/// Tools whose first example the sandbox refuses, each for a rule of the service or because its data know less.
+/// Tools whose first example the sandbox refuses: because of a rule of the service, or because its data lacks
+/// something.
 const REFUSED: &[(&str, u16, &str)] = &[
     (
         "add-workspace-member",
@@ -111,7 +112,7 @@ fn the_enterprise_tools_answer_their_examples() {
     try_examples(SERVICES[2]);
 }
 
-/// The arguments that a tool cannot do without, with times that the data know.
+/// The required arguments of a tool, with times that the data has.
 fn least(tool: &Tool) -> Map<String, Value> {
     let kept = |name: &str| {
         tool.required.iter().any(|required| required == name)

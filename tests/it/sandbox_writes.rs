@@ -1,4 +1,4 @@
-//! What requests write to a sandbox, and what the next ones read.
+//! What requests write to a sandbox, and what later requests read.
 
 use std::collections::HashSet;
 use std::thread;
@@ -370,7 +370,7 @@ fn the_program_writes_to_a_sandbox_that_runs() {
     assert_eq!(error["upstream"]["code"], "not_found_error");
 }
 
-/// A service of notes, whose sandbox has one row and takes more.
+/// A service of notes. Its sandbox has one row, and requests can add rows.
 fn notes() -> Sandbox {
     let workspace = Workspace::new();
     workspace.service("https://probe.test", "");
@@ -454,7 +454,7 @@ fn a_declaration_alone_makes_a_store() {
         (none.status, none.body),
         (404, json!({ "error": "There is no such note." }))
     );
-    // An absent argument finds nothing, and an answer that cannot be made leaves nothing behind.
+    // An absent argument finds nothing. If the answer cannot be made, nothing is written.
     assert_eq!(sandbox.send("POST", "/notes", &json!({})).status, 404);
     assert_eq!(
         sandbox

@@ -1,5 +1,5 @@
-//! What an editor says by the JSON Schemas in `schemas/` and what `toolrun validate` says agree: the schemas refuse every
-//! mistake of shape and nothing else. Told by the validator that toolrun itself uses, and by one in Python.
+//! The JSON Schemas in `schemas/`, which editors use, agree with `toolrun validate`: they refuse every mistake of shape
+//! and nothing else. Checked with the validator that toolrun itself uses, and with one in Python.
 
 use std::borrow::Cow;
 use std::fs;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use toolrun::internals::check::Kind;
 use toolrun::internals::{Code, Source};
 
-/// Mistakes of shape, which the schemas can tell. Params are held to the schema of JSON Schema itself.
+/// Mistakes of shape, which the schemas can find. Params are checked by the schema of JSON Schema itself.
 const SHAPE: [Code; 6] = [
     Code::UnknownKey,
     Code::MissingKey,
@@ -22,7 +22,7 @@ const SHAPE: [Code; 6] = [
     Code::BadSchema,
 ];
 
-/// Rows with a code of shape that no schema can tell: each needs more than the value itself, or stands in a free tree.
+/// Rows with such a code that no schema can find: each needs more than the value itself, or is in free data.
 const BEYOND_A_SCHEMA: &[&str] = &[
     "bad-name: too long with the service's name",
     "bad-name: a tool in a file of another name",
@@ -124,7 +124,7 @@ fn good() -> Vec<Case> {
     texts.into_iter().map(case).collect()
 }
 
-/// Insists that the verdicts, `true` for refused, are as they must be.
+/// Asserts the verdicts, `true` for refused.
 #[track_caller]
 fn compare(cases: &[Case], verdicts: &[bool]) {
     assert_eq!(cases.len(), verdicts.len());
@@ -191,7 +191,7 @@ fn a_validator_in_python_agrees_with_validate() {
     let output = match output {
         Ok(output) if output.status.code() != Some(77) => output,
         _ => {
-            // Past the test harness, which shows nothing that a passing test prints.
+            // Printed directly, because the test runner hides the output of a passing test.
             let told = "SKIPPED: a second validator needs python3 with the module `jsonschema`";
             return writeln!(std::io::stderr(), "{told}").expect("standard error");
         }

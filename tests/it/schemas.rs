@@ -1,4 +1,4 @@
-//! `schemas/` holds what the types of the descriptor format give.
+//! `schemas/` holds the schemas that the types of the descriptor format generate.
 
 use pretty_assertions::assert_eq;
 use serde_json::Value;
@@ -21,7 +21,7 @@ fn schemas_are_fresh() {
     }
 }
 
-/// An editor shows what a key is for only where the schema says it.
+/// An editor can only explain a key that has a description in the schema.
 #[test]
 fn every_key_is_described() {
     for kind in Kind::ALL {

@@ -224,7 +224,7 @@ fn the_limit_on_time_spans_the_tries() {
     let waits = Fake::script([busy]);
     for origin in [fake.origin(), waits.origin()] {
         let output = probe(&origin, retry).run(&["call", "get-probe", "--timeout", "300ms"]);
-        // What the service said last is worth more than that the time ran out.
+        // The last answer of the service says more than that the time ran out.
         assert_tells(&output.expect(7), &["503"]);
     }
     assert_eq!(waits.requests().len(), 1);
@@ -805,7 +805,7 @@ fn a_proxy_of_the_environment_does_not_see_a_loopback_service() {
 
 // Credentials and consent
 
-/// From the auth section to the header or query that is sent, and what a dry run shows of it.
+/// The auth section, the header or query that is sent, and what a dry run shows.
 const AUTH: [(&str, &str, &str, &str); 9] = [
     (
         "auth: { kind: api_key, in: header, name: X-Api-Key, secret: { env: A } }",

@@ -1,4 +1,4 @@
-//! Services of other kinds, each by YAML alone: what they are asked on the wire, and what becomes of their answers.
+//! Services of other kinds, each only described in YAML: what is sent, and what output their responses give.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn writing(tool: &Arc<Tool>, arguments: Value) -> Call {
     Call::new(tool, arguments).consent(Access::Write)
 }
 
-/// The request line, the named headers and the body, as they came.
+/// The request line, the named headers and the body, as received.
 fn told(request: &Request, headers: &[&str]) -> Vec<String> {
     let mut lines = vec![format!("{} {}", request.method, request.target())];
     for name in headers {
@@ -335,7 +335,7 @@ async fn files() {
     assert_eq!(fake.requests()[2].path, "/v1/files/file%2F1/content");
 }
 
-/// An API that answers its errors with a 200, and asks for another try in one of them.
+/// An API that answers errors with a 200, one of which asks for another try.
 #[tokio::test]
 async fn slack() {
     let fake = Fake::script([
@@ -370,7 +370,7 @@ async fn slack() {
     assert_eq!(fake.requests().len(), 3);
 }
 
-/// An origin that comes with the access token.
+/// An origin from the response that has the access token.
 #[tokio::test]
 async fn salesforce() {
     let fake = Fake::start(|request| match request.path.as_str() {
@@ -414,7 +414,7 @@ async fn salesforce() {
     );
 }
 
-/// A job that is created and then asked for until it is done.
+/// A job that is created and then polled until it is done.
 #[tokio::test]
 async fn replicate() {
     let fake = Fake::start(|request| {

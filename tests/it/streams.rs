@@ -1,5 +1,5 @@
-//! Streams that end: standard output that nobody reads or that is full, rows that have no place to wait in, help
-//! included. What was read is never dropped without a word.
+//! Output that cannot be written: standard output that is closed or full, also for help, and rows without room to wait.
+//! What was read is never dropped without a message.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -107,7 +107,7 @@ fn rows_that_have_no_place_to_wait_in_are_printed_and_told() {
         let mut command = workspace.toolrun();
         output(command.args(arguments).env("TMPDIR", "/no/such/folder"))
     };
-    // The second page is too much for the memory that rows may wait in.
+    // The second page exceeds the memory for waiting rows.
     let all = run(&["call", "list-all", "--all", "-o", "csv"]).expect(1);
     assert_tells(
         &all,

@@ -1,4 +1,4 @@
-//! Terminals: nothing that a service, a descriptor, a file name or an argument says is obeyed by one, or hidden by it.
+//! Terminals: nothing in a response, a descriptor, a file name or an argument can control the terminal or hide from it.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use pretty_assertions::assert_eq;
 use regex::Regex;
 use serde_json::{Value, json};
 
-/// What a terminal would obey, or not show.
+/// Whether a terminal would obey a character or not show it.
 const ATTACKS: [(&str, &str); 24] = [
     ("clipboard (OSC 52)", "\u{1b}]52;c;cm0gLXJmIH4=\u{7}"),
     ("title (OSC 0)", "\u{1b}]0;title\u{1b}\\"),
@@ -45,7 +45,7 @@ fn all_attacks() -> String {
     ATTACKS.iter().map(|(_, text)| *text).collect()
 }
 
-/// By Unicode's own tables, and not by the one under test.
+/// Uses Unicode's own tables, not the one under test.
 static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
     let classes = r"[[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]--[\t\n]]";
     Regex::new(classes).expect("a pattern")
@@ -64,7 +64,7 @@ fn assert_harmless(bytes: &[u8], what: &str) -> String {
     text.to_owned()
 }
 
-/// Runs the program on a terminal and insists that it got nothing harmful.
+/// Runs the program on a terminal and asserts that the terminal got nothing harmful.
 #[track_caller]
 fn on_harmless_terminal(workspace: &Workspace, arguments: &[&str], what: &str) -> (i32, String) {
     let mut command = workspace.toolrun();
@@ -283,7 +283,7 @@ examples:
         .expect("the tool")
         .replace("description: A probe.", &format!("description: {evil}"));
     workspace.write("descriptors/probe/get-evil.yaml", text);
-    // What cannot be used, with marks that turn text in the source itself and in keys.
+    // Invalid descriptors, with marks that turn the direction of text in values and in keys.
     let hostile: String = all_attacks()
         .chars()
         .filter(|c| {
@@ -508,7 +508,7 @@ fn a_walk_on_a_terminal_moves_its_line_and_nothing_else() {
     let (code, bytes) = on_terminal(command.env("NO_COLOR", "1"));
     assert_eq!(code, 0);
     let text = String::from_utf8(bytes).expect("UTF-8");
-    // The line that moves is ours: it goes to the margin and clears itself.
+    // The progress line may move the cursor: it returns to the margin and clears itself.
     let own = Regex::new("\r|\u{1b}\\[[0-9]*[KAB]|\u{1b}\\[\\?25[lh]").expect("a pattern");
     assert_harmless(own.replace_all(&text, "").as_bytes(), "a walk");
 }

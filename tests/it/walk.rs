@@ -1,4 +1,5 @@
-//! Walks over pages: however a walk ends, what was read is given, the end is told, and the exit code is that of the end.
+//! Walks over pages: however a walk ends, what was read is printed, the reason is reported, and the exit code fits the
+//! reason.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ const FORMATS: [&str; 6] = ["json", "ndjson", "table", "csv", "yaml", "raw"];
 enum Kind {
     /// A cursor in the body.
     Cursor,
-    /// A cursor in the body, and a word whether more pages remain.
+    /// A cursor in the body, and a flag whether more pages remain.
     Sure,
     /// An offset that is computed.
     Offset,
@@ -45,7 +46,7 @@ impl Kind {
         }
     }
 
-    /// The number of the page that is asked for.
+    /// The number of the page, as an argument.
     fn page(self, request: &Request) -> usize {
         let value = request.query.split('&').find_map(|pair| {
             let (name, value) = pair.split_once('=')?;
@@ -58,7 +59,7 @@ impl Kind {
         }
     }
 
-    /// What leads to a page, as the body or the header says it.
+    /// What leads to a page, as in the body or the header.
     fn way(self, page: usize) -> Value {
         match self {
             Kind::Cursor | Kind::Sure => json!(format!("c{page}")),
@@ -67,7 +68,7 @@ impl Kind {
         }
     }
 
-    /// What a note gives to go on at a page.
+    /// What the note gives to go on at a page.
     fn resume(self, page: usize, origin: &str) -> Value {
         match self {
             Kind::Cursor | Kind::Sure => json!({ "cursor": format!("c{page}") }),
@@ -76,7 +77,7 @@ impl Kind {
         }
     }
 
-    /// A response with this body, that leads on by `next` in this kind's way.
+    /// A response with this body that leads to `next` in the way of this kind.
     fn reply(self, mut body: Value, next: &Value, more: bool) -> Reply {
         body["more"] = json!(more);
         if self == Kind::Link {
@@ -105,7 +106,7 @@ fn rows(page: usize) -> Value {
 
 const RETRY: &str = "retry: { max_attempts: 1 }\nerrors: { message: $.error.message }";
 
-/// A list of three pages, the last of which is this.
+/// A list of three pages with this last page.
 fn list(kind: Kind, last: Reply) -> (Fake, Workspace) {
     let fake = Fake::start(move |request| match kind.page(request) {
         3 => last.clone(),
@@ -172,16 +173,16 @@ fn notes(format: &str, output: &Output) -> Option<Value> {
     }
 }
 
-/// An end of a walk, and what it must show.
+/// One way to end a walk, and what the output must show.
 struct End {
     name: &'static str,
     last: Reply,
     flags: &'static [&'static str],
     code: i32,
-    /// Rows that are given, from the first one.
+    /// How many rows are printed, from the first one.
     rows: u64,
     stopped: Option<&'static str>,
-    /// The page that the note leads to.
+    /// The page that the note names.
     next: Option<usize>,
     words: &'static [&'static str],
     requests: usize,
@@ -213,7 +214,7 @@ impl End {
         }
     }
 
-    /// The third page is good, and what leads on from it is not.
+    /// The third page is good, but its way to the next page is not.
     fn misleads(name: &'static str, last: Reply, code: i32, words: &'static [&'static str]) -> End {
         End {
             next: None,
@@ -347,7 +348,7 @@ fn ends(kind: Kind) -> Vec<End> {
         code: 9,
         rows: 6,
         stopped: Some("repeated_cursor"),
-        words: &["in a circle", "incomplete"],
+        words: &["would never end", "incomplete"],
         ..End::new("a cursor that was given before", leads(kind.way(2)))
     });
     for (name, cursor) in [
@@ -463,7 +464,7 @@ fn assert_end(kind: Kind, end: &End, format: &str, fake: &Fake, output: &Output)
     }
 }
 
-/// Each end in each format, told together.
+/// Each end in each format; all failures are reported together.
 fn check_all(kind: Kind) {
     let (mut count, mut failed) = (0, Vec::new());
     for end in ends(kind) {
@@ -650,7 +651,7 @@ fn a_second_signal_ends_a_program_whose_output_nobody_reads() {
     let workspace = workspace(Kind::Cursor, &fake);
     let arguments = ["call", "list-probes", "--all", "-o", "ndjson"];
     let mut child = begin(&workspace, &fake, 1, &arguments);
-    // The pipe is full soon, and the program waits in its write.
+    // The pipe is soon full, and the program blocks while writing.
     std::thread::sleep(Duration::from_secs(1));
     assert!(child.try_wait().unwrap().is_none());
     kill("-TERM", &child);

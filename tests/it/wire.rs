@@ -1,5 +1,5 @@
-//! What a hostile or broken service, network or descriptor does on the wire, and what comes of it: the exit code, the
-//! bytes, the words, and what the service saw.
+//! A hostile or broken service, network or descriptor, and the result: the exit code, the bytes, the message, and what
+//! the service received.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -52,7 +52,7 @@ fn packed(coding: &str, body: impl Into<Vec<u8>>) -> Reply {
     Reply::new(200, "application/json", body).with("content-encoding", coding)
 }
 
-/// Every byte of an answer, after which the connection is closed.
+/// All bytes of an answer; then the connection is closed.
 fn raw(bytes: impl Into<Vec<u8>>) -> Reply {
     Reply {
         body: bytes.into(),
@@ -66,7 +66,7 @@ fn lines(lines: &str, body: &str) -> Reply {
     raw(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}"))
 }
 
-/// What a case gives: the whole body, or an exit code with words and the number of requests.
+/// The result of a case: the whole body, or an exit code with parts of the message and the number of requests.
 enum Expected {
     Body(&'static str),
     Fails(i32, &'static str, usize),
@@ -74,7 +74,7 @@ enum Expected {
 
 use Expected::{Body, Fails};
 
-/// Calls the tool for its JSON and for its file, and looks at all that came of it.
+/// Calls the tool once for JSON and once for a file, and checks all results.
 #[track_caller]
 fn check(name: &str, origin: &str, flags: &[&str], expected: &Expected) {
     let workspace = probe(origin, "limits: { response_bytes: 100000 }");
@@ -259,9 +259,9 @@ fn a_packed_body_is_whole_or_an_error() {
             Fails(9, "larger than 100000 bytes", 1),
         ),
         (
-            "a part that nobody asked for",
+            "a part that was not requested",
             Reply::new(206, "application/json", BODY).with("content-range", "bytes 0-5/99"),
-            Fails(9, "a part of the answer (206), and nobody asked", 1),
+            Fails(9, "a partial response (206), which was not requested", 1),
         ),
     ] {
         check_reply(name, reply, &expected);
@@ -842,7 +842,7 @@ fn a_redirect_that_leaves_the_base_path_gets_no_request() {
         ("ftp://ORIGIN/api/x", "another origin"),
         ("http://[", "no URL"),
     ] {
-        // Where the fake stands is known when it has started.
+        // The address of the fake is known when it has started.
         let probe_fake = Fake::start({
             let other = other.address().to_string();
             let location = location.to_owned();
@@ -939,7 +939,7 @@ fn informational_answers_without_end_do_not_hold_the_clock() {
     std::thread::spawn(move || {
         let hint = b"HTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\n".repeat(200);
         for mut stream in listener.incoming().map_while(Result::ok) {
-            // An answer before its request is another fault.
+            // An answer before its request would be another fault.
             let _ = stream.read(&mut [0; 1024]);
             while stream.write_all(&hint).is_ok() {}
         }
@@ -949,7 +949,7 @@ fn informational_answers_without_end_do_not_hold_the_clock() {
     let output = workspace.run(&["call", "get-probe", "--deadline", "1s"]);
     let output = output.expect(8);
     assert_tells(&output, &["within 1.0 s"]);
-    // Without a look at the clock in between, it takes a minute.
+    // If the clock were not checked in between, it would take a minute.
     assert!(started.elapsed() < Duration::from_secs(20));
 }
 
@@ -1022,7 +1022,7 @@ fn loopback_goes_through_no_proxy() {
     output(&mut command).expect(0);
     assert_eq!(proxy.requests(), []);
     assert_eq!(fake.targets(), ["/probe"]);
-    // What is not reached is not told as the proxy's doing.
+    // A service that is not reached is not reported as an error of the proxy.
     let workspace = probe(&crate::support::refused_origin(), "");
     let mut command = workspace.toolrun();
     command
@@ -1180,7 +1180,7 @@ fn an_address_that_is_not_public_is_refused() {
     }
 }
 
-/// A name of this machine, which says nothing of `localhost`.
+/// A name of this machine that does not contain `localhost`.
 fn own_name() -> Option<String> {
     use std::net::ToSocketAddrs;
     let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -1233,7 +1233,7 @@ fn a_name_below_localhost_is_this_machine_or_nothing() {
     let here = probe(&format!("http://localhost:{port}"), "");
     here.run(&["call", "get-probe"]).expect(0);
     assert_eq!(fake.requests().len(), 1);
-    // Not every system knows such names; none may lead elsewhere, and a proxy is not asked.
+    // Not every system resolves such names. None may lead to another machine, and no proxy is used.
     let proxy = Fake::script([Reply::ok()]);
     let workspace = probe(&format!("http://x.localhost:{port}"), "");
     let mut command = workspace.toolrun();
@@ -1290,7 +1290,7 @@ fn a_certificate_file_that_cannot_be_used_is_no_failure_of_the_network() {
         }
     }
     assert_eq!(fake.requests(), 0);
-    // A service that nobody vouches for is one of the network.
+    // A service with an untrusted certificate is a network error.
     let told = workspace.run(&["call", "get-probe"]).expect(8);
     assert_tells(&told, &["cannot connect to 127.0.0.1", "certificate"]);
     assert_eq!(fake.requests(), 0);
@@ -1298,7 +1298,7 @@ fn a_certificate_file_that_cannot_be_used_is_no_failure_of_the_network() {
 
 // Access tokens
 
-/// A service whose refresh tokens rotate, and which takes its time to give a token.
+/// A service whose refresh tokens rotate, and which is slow to give a token.
 fn rotating(pause: Duration) -> (Fake, Workspace) {
     let fake = Fake::start(move |request| {
         if request.path != "/token" {
@@ -1354,7 +1354,7 @@ async fn a_renewal_is_finished_and_kept_when_the_call_is_dropped() {
     let call = engine.call(Call::new(&probe, json!({})));
     let dropped = tokio::time::timeout(Duration::from_millis(100), call).await;
     assert!(dropped.is_err());
-    // Asked at once, the next call waits for what is under way.
+    // The next call, made at once, waits for the renewal in progress.
     engine
         .call(Call::new(&probe, json!({})))
         .await
@@ -1362,7 +1362,7 @@ async fn a_renewal_is_finished_and_kept_when_the_call_is_dropped() {
     assert_eq!(fake.targets(), ["/token", "/probe"]);
     let last = fake.requests().pop().expect("a request");
     assert_eq!(last.header("authorization"), Some("Bearer token-number-1"));
-    // The refresh token that came with it is used next.
+    // The new refresh token is used next.
     let strict = tool(&workspace, "get-strict");
     engine
         .call(Call::new(&strict, json!({})))
@@ -1433,7 +1433,8 @@ fn no_dump_of_the_process_can_hold_a_secret() {
         .find(|line| line.starts_with("Max core file size"));
     let soft = core.and_then(|line| line.split_whitespace().nth(4));
     assert_eq!(soft, Some("0"), "{limits}");
-    // The system gives what belongs to such a process to root, so that its other processes read nothing of it.
+    // The system gives the files of such a process in `/proc` to root, so that other processes of the user cannot read
+    // its memory.
     let owner = std::fs::metadata(format!("{folder}/environ"))
         .expect("a file")
         .uid();

@@ -1,5 +1,5 @@
-//! A service's own words: they reach the user whatever the shape of the error body, masked and shortened, and cannot
-//! pass for words of ours.
+//! A service's own error messages: they reach the user whatever the shape of the error body, masked and shortened, and
+//! cannot pass for messages of toolrun.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ fn is_json(format: &[&str]) -> bool {
     matches!(format, ["-o", "json" | "ndjson"])
 }
 
-/// Insists that nothing but the program itself began a line, and no label stands at the start of another.
+/// Asserts that only the program itself began a line, and that no line of the service begins with one of its labels.
 #[track_caller]
 fn assert_unforged(told: &str, notes: usize) {
     let labels = ["error:", "hint:", "note:"];
@@ -223,7 +223,7 @@ fn no_message_forges_a_line() {
             assert_unforged(&told.stderr, 0);
             assert_tells(&told, &["first"]);
         }
-        // A success that is none, and a success of another kind.
+        // A success whose body is an error, and a success of another kind.
         for (reply, more, exit) in [
             (
                 Reply::json(200, &json!({ "m": &text })),
@@ -291,7 +291,7 @@ fn no_argument_and_no_file_name_forges_a_line() {
 
 #[test]
 fn a_huge_error_body_is_cut_and_says_so() {
-    // Of an error 8 MiB are read at the most.
+    // At most 8 MiB of an error are read.
     const LARGE: usize = 7 << 20;
     let long = "y".repeat(LARGE);
     for (reply, start) in [
@@ -452,7 +452,7 @@ fn verbose_shows_what_was_sent_and_what_came() {
             "<\n< {\"echo\":\"a\\nb\",\"list\":[1]}\n",
         ],
     );
-    // Without it, nothing of that is told.
+    // Without `-v`, none of that is shown.
     let told = run(&workspace, &["send-probe", "text=hello", "--yes"]).expect(0);
     assert_eq!(told.stderr, "");
 }

@@ -1,4 +1,5 @@
-//! Single faults in descriptors, made by rule: each is one edit of a valid file, with the lines where it must be told.
+//! Single faults in descriptors, made by rules: each is one edit of a valid file, with the lines where it must be
+//! reported.
 //!
 //! Shared by the mutation test and the benchmark of `validate`. Nothing here is random: the same files give the same
 //! faults.
@@ -14,7 +15,7 @@ pub use spots::Descriptor;
 pub struct Mutant {
     /// The rule that made it.
     pub rule: &'static str,
-    /// What was done, for whoever reads that it was not found.
+    /// What was edited, for the message that it was not found.
     pub what: String,
     /// The whole text of the file.
     pub text: String,

@@ -1,4 +1,4 @@
-//! The rules. Each says what it breaks, where a finding must start, and which edits change nothing that could be told.
+//! The rules. Each says what it breaks, where a finding must start, and which edits are no fault.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -115,7 +115,7 @@ fn takes_anything(spot: &Spot) -> bool {
     any_json || free.iter().any(|pattern| spot.is(pattern))
 }
 
-/// Replaces what stands behind a key's colon.
+/// Replaces the value of a key.
 fn revalued(
     descriptor: &Descriptor,
     rule: &'static str,
@@ -188,7 +188,7 @@ fn computed(descriptor: &Descriptor) -> impl Iterator<Item = &Spot> {
     })
 }
 
-/// The places of a word in a text, where it is no part of a longer one.
+/// The places of a word in a text, if it is not part of a longer word.
 fn word_in(text: &str, word: &str) -> Option<Range<usize>> {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.match_indices(word)
@@ -197,7 +197,7 @@ fn word_in(text: &str, word: &str) -> Option<Range<usize>> {
 }
 
 /// A misspelt name in an expression: a param in path, query, headers or `next`, a setting, a `let`, a row's variable.
-/// Members count where they are known: those of `params` and `settings`.
+/// Members are misspelt only if they are known: those of `params` and `settings`.
 fn misspelt_names(descriptor: &Descriptor) -> Vec<Mutant> {
     static EXPRESSION: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\{\{(.*?)\}\}").expect("a pattern"));
@@ -396,8 +396,8 @@ fn wrong_defaults(descriptor: &Descriptor) -> Vec<Mutant> {
         .collect()
 }
 
-/// A section under another section, which has no such key. A section that is a list or stands on its key's line takes
-/// no part.
+/// A section moved under another section, which has no such key. Sections that are lists or on one line with their key
+/// are skipped.
 fn moved_sections(descriptor: &Descriptor) -> Vec<Mutant> {
     let sections: Vec<_> = descriptor
         .keyed()
@@ -444,8 +444,8 @@ fn moved_sections(descriptor: &Descriptor) -> Vec<Mutant> {
     mutants
 }
 
-/// A nested map whose lines lost one level of indentation. Its key has no value then, and its own keys stand where
-/// they mean nothing. A list may stand at its key's column, so lists take no part.
+/// A nested map whose lines lost one level of indentation. Its key then has no value, and its own keys are where they
+/// mean nothing. Lists are skipped, because a list may be at its key's column.
 fn lost_indentation(descriptor: &Descriptor) -> Vec<Mutant> {
     let nested = descriptor.keyed().filter(|(spot, key)| {
         spot.role != Role::Data
@@ -530,8 +530,8 @@ const REQUIRED: [&str; 53] = [
     "/routes/*/buckets/bucket",
 ];
 
-/// A required key left out: told at the section that lacks it, which is the line of the section's own key or first
-/// value, and the top of the file where the whole file lacks it.
+/// A required key left out. It is reported at the section that lacks it: on the line of the section's own key or first
+/// value, or at the top of the file.
 ///
 /// Only a tool needs a description, and a service no `errors`.
 fn missing_keys(descriptor: &Descriptor) -> Vec<Mutant> {
@@ -568,7 +568,7 @@ fn section_lines(descriptor: &Descriptor, spot: &Spot) -> Vec<usize> {
     }
 }
 
-/// A key that stands twice; told at either.
+/// A key that is written twice; reported at either.
 fn duplicate_keys(descriptor: &Descriptor) -> Vec<Mutant> {
     descriptor
         .keyed()
@@ -781,8 +781,8 @@ fn changed_outputs(descriptor: &Descriptor) -> Vec<Mutant> {
         .collect()
 }
 
-/// Quotes taken away where they have a meaning: where the text is no YAML without them, or another value. The body of
-/// an example's response takes no part: it may hold anything.
+/// Quotes removed where they matter: without them the text is not valid YAML, or another value. The body of an
+/// example's response is skipped: it may hold anything.
 fn lost_quotes(descriptor: &Descriptor) -> Vec<Mutant> {
     let same = |text: &str| {
         let value = |text: &str| {
@@ -810,7 +810,7 @@ fn lost_quotes(descriptor: &Descriptor) -> Vec<Mutant> {
         .collect()
 }
 
-/// The lines of a text on which a word stands.
+/// The lines of a text that have a word.
 fn lines_with(text: &str, word: &str) -> Vec<usize> {
     text.lines()
         .enumerate()
@@ -819,7 +819,7 @@ fn lines_with(text: &str, word: &str) -> Vec<usize> {
         .collect()
 }
 
-/// A declaration taken away: told wherever its name is used, or at its section where that is empty now.
+/// A declaration removed: reported wherever its name is used, or at its section if that is now empty.
 fn removed(descriptor: &Descriptor, rule: &'static str, pattern: &str) -> Vec<Mutant> {
     descriptor
         .keyed()
@@ -853,7 +853,7 @@ fn removed_lets(descriptor: &Descriptor) -> Vec<Mutant> {
         .collect()
 }
 
-/// A new entry in front of the first one of a map; told at it.
+/// A new entry before the first one of a map; reported there.
 fn added(descriptor: &Descriptor, rule: &'static str, map: &str, entry: &str) -> Option<Mutant> {
     let spot = descriptor.at(map)?;
     let start = descriptor.text[..spot.value.start]
@@ -890,7 +890,7 @@ fn unused_names(descriptor: &Descriptor) -> Vec<Mutant> {
     .collect()
 }
 
-/// Another legal access or method: told at the access, where it is unusual, and at the method of an example.
+/// Another legal access or method: reported at the access if it is unusual, and at the method of an example.
 fn changed_methods(descriptor: &Descriptor) -> Vec<Mutant> {
     let change = |path: &str, others: &[&str]| -> Vec<Mutant> {
         let Some(spot) = descriptor.at(path) else {

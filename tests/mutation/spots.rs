@@ -84,7 +84,7 @@ impl Descriptor {
         self.spots.iter().find(|spot| spot.pointer() == path)
     }
 
-    /// What stands on the key's line before it.
+    /// The text before the key on its line.
     fn before(&self, key: usize) -> &str {
         let start = self.text[..key].rfind('\n').map_or(0, |at| at + 1);
         &self.text[start..key]
@@ -95,7 +95,7 @@ impl Descriptor {
         self.before(key.start).trim().is_empty()
     }
 
-    /// Whether the key stands between braces on a line.
+    /// Whether the key is between braces on one line.
     pub fn in_flow(&self, key: &Range<usize>) -> bool {
         !matches!(self.before(key.start).trim(), "" | "-")
     }
@@ -183,7 +183,7 @@ fn collect(
     }
 }
 
-/// The maps of the format whose keys are the author's names; below them, the format goes on.
+/// The maps of the format whose keys are names that the author chose. Below those names are keys of the format again.
 const NAMES: [&str; 24] = [
     "/allow/*",
     "/request/query/*",
@@ -211,7 +211,7 @@ const NAMES: [&str; 24] = [
     "/routes/*/also/*/merge/*",
 ];
 
-/// Free data of the format.
+/// Places in the format that hold free data.
 const DATA: [&str; 17] = [
     "/response/output/**",
     "/examples/*/args/*/**",

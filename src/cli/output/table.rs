@@ -633,9 +633,7 @@ mod tests {
 
     #[test]
     fn rows_of_very_many_columns_are_records() {
-        let rows: Vec<String> = (0..COLUMNS + 1)
-            .map(|i| format!("{{\"k{i}\":{i}}}"))
-            .collect();
+        let rows: Vec<String> = (0..=COLUMNS).map(|i| format!("{{\"k{i}\":{i}}}")).collect();
         let screen = screen(&format!("[{}]", rows.join(",")), 80, &View::default());
         assert!(screen.starts_with("k0  0\n\nk1  1\n"), "{screen}");
         assert!(screen.ends_with("k1000  1000\n"), "{screen}");

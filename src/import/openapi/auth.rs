@@ -1,4 +1,4 @@
-//! How requests are authenticated: from security schemes to `auth` sections.
+//! Turns security schemes into `auth` sections.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::names::{variable_name, words};
 use super::operation::Operation;
 use super::parameters::is_header_name;
-use super::server::{Server, secure};
+use super::server::{Server, with_https};
 use super::spec::{Part, Spec};
 use super::text;
 use crate::import::report::{Losses, What};
@@ -19,16 +19,16 @@ use crate::words::Name;
 #[derive(Debug)]
 pub struct Schemes<'s> {
     schemes: Vec<(&'s str, Part<'s>)>,
-    /// What operations ask for that do not say so themselves.
+    /// The security requirements of operations that have none themselves.
     global: Option<Part<'s>>,
     service: &'s Name,
     server: &'s Server,
 }
 
-/// Credentials that are sent together: the names of their schemes.
+/// The names of schemes whose credentials are sent together.
 type Requirement = Vec<String>;
 
-/// How well a scheme works without a person who logs in: the better, the smaller. `None` for one that has no form.
+/// The preference among schemes: the smaller, the easier without a person who logs in. `None` if it is not supported.
 fn rank(scheme: &Part<'_>) -> Option<u32> {
     let kind = scheme.text("type")?.to_ascii_lowercase();
     match kind.as_str() {
@@ -79,8 +79,8 @@ impl<'s> Schemes<'s> {
             .map(|(_, part)| part)
     }
 
-    /// What an operation asks for: one of these, where there is any.
-    fn asked(&self, operation: &Operation<'s>) -> Option<(Part<'s>, Vec<Requirement>)> {
+    /// The security requirements of an operation, any one of which is enough; `None` if the document has none.
+    fn requirements(&self, operation: &Operation<'s>) -> Option<(Part<'s>, Vec<Requirement>)> {
         let own = operation.part.get("security");
         let security = own
             .or(self.global.clone())
@@ -92,12 +92,12 @@ impl<'s> Schemes<'s> {
         Some((security, requirements))
     }
 
-    /// How much it takes to meet a requirement; `None` when it cannot be met.
+    /// The sum of the ranks of a requirement's schemes; `None` if one is not supported.
     fn cost(&self, requirement: &Requirement) -> Option<u32> {
         requirement.iter().map(|name| rank(self.get(name)?)).sum()
     }
 
-    /// Chooses what most operations take.
+    /// Chooses the credentials that most operations take.
     pub fn choose(&self, operations: &[Operation<'s>], losses: &Losses) -> Auth {
         if self.schemes.is_empty() {
             let message = "the document describes no credential; if the service needs one, add it to service.yaml";
@@ -105,7 +105,7 @@ impl<'s> Schemes<'s> {
             return Auth::default();
         }
         let mut counts: BTreeMap<Requirement, usize> = BTreeMap::new();
-        for (_, requirements) in operations.iter().filter_map(|one| self.asked(one)) {
+        for (_, requirements) in operations.iter().filter_map(|one| self.requirements(one)) {
             for requirement in requirements {
                 if !requirement.is_empty() && self.cost(&requirement).is_some() {
                     *counts.entry(requirement).or_default() += 1;
@@ -116,8 +116,12 @@ impl<'s> Schemes<'s> {
             .into_iter()
             .min_by_key(|(names, count)| (Reverse(*count), self.cost(names)))
             .map(|(names, _)| names);
-        // A document that only lists its schemes means one that works.
-        let says_nothing = || operations.iter().all(|one| self.asked(one).is_none());
+        // If a document lists schemes and no operation names one, any supported scheme is taken to work.
+        let says_nothing = || {
+            operations
+                .iter()
+                .all(|one| self.requirements(one).is_none())
+        };
         let listed = || {
             let ranked = self.schemes.iter();
             let (_, name) = ranked
@@ -128,7 +132,7 @@ impl<'s> Schemes<'s> {
         let chosen = asked.or_else(|| if says_nothing() { listed() } else { None });
         for (name, part) in &self.schemes {
             if rank(part).is_none() {
-                let message = format!("the scheme `{name}` has no form here");
+                let message = format!("the scheme `{name}` is not supported");
                 losses.note(What::Auth, &part.pointer, message);
             } else if chosen.is_none() {
                 let message = format!("the scheme `{name}` is not used by any operation");
@@ -136,15 +140,20 @@ impl<'s> Schemes<'s> {
             }
         }
         match chosen {
-            Some(names) => self.auth(names, Role::Main, losses),
+            Some(names) => self.auth_of(names, Role::Main, losses),
             None => Auth::default(),
         }
     }
 
-    /// The credentials of an operation that does not take the service's; `None` where it does, or nothing better can
-    /// be sent.
-    pub fn other(&self, main: &Auth, operation: &Operation<'s>, losses: &Losses) -> Option<Auth> {
-        let (security, requirements) = self.asked(operation)?;
+    /// The credentials of an operation that does not take those of the service; `None` if it does, or if its own are
+    /// not supported.
+    pub fn own_auth(
+        &self,
+        main: &Auth,
+        operation: &Operation<'s>,
+        losses: &Losses,
+    ) -> Option<Auth> {
+        let (security, requirements) = self.requirements(operation)?;
         let is_met = |names: &Requirement| names.iter().all(|name| main.schemes.contains(name));
         if requirements.is_empty() || requirements.iter().any(is_met) {
             return None;
@@ -154,29 +163,26 @@ impl<'s> Schemes<'s> {
             .filter_map(|names| Some((self.cost(names)?, names)))
             .min();
         match best {
-            Some((_, names)) => Some(self.auth(names.clone(), Role::Other, losses)),
+            Some((_, names)) => Some(self.auth_of(names.clone(), Role::Other, losses)),
             None => {
                 let wanted: Vec<String> = requirements
                     .iter()
                     .map(|names| names.join(" and "))
                     .collect();
-                let message = format!(
-                    "it asks for {}, which has no form here",
-                    wanted.join(", or ")
-                );
+                let message = format!("it needs {}, which is not supported", wanted.join(", or "));
                 losses.note(What::Auth, &security.pointer, message);
                 None
             }
         }
     }
 
-    fn auth(&self, names: Requirement, role: Role, losses: &Losses) -> Auth {
+    fn auth_of(&self, names: Requirement, role: Role, losses: &Losses) -> Auth {
         let mut auth = Auth::default();
         let mut kinds: Vec<Value> = Vec::new();
         let is_alone = names.len() == 1 && role == Role::Main;
         for name in &names {
             let Some(part) = self.get(name) else { continue };
-            if auth.fills(part) {
+            if auth.is_taken(part) {
                 let message =
                     format!("`{name}` fills the same header as another scheme; it is left out");
                 losses.note(What::Auth, &part.pointer, message);
@@ -186,7 +192,7 @@ impl<'s> Schemes<'s> {
                 service: self.service,
                 scheme: if is_alone { None } else { Some(name) },
             };
-            kinds.extend(auth.kind(part, &variables, self.server, losses));
+            kinds.extend(auth.add_scheme(part, &variables, self.server, losses));
         }
         auth.schemes = names;
         auth.section = match kinds.len() {
@@ -198,24 +204,24 @@ impl<'s> Schemes<'s> {
     }
 }
 
-/// Whose credentials they are.
+/// What the credentials are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// The service's.
+    /// The whole service.
     Main,
-    /// Those of single operations.
+    /// A single operation.
     Other,
 }
 
 /// Names environment variables for secrets.
 struct Variables<'v> {
     service: &'v Name,
-    /// The scheme, where there are several.
+    /// The scheme, if there are several.
     scheme: Option<&'v str>,
 }
 
 impl Variables<'_> {
-    fn name(&self, what: &str) -> String {
+    fn variable(&self, what: &str) -> String {
         match self.scheme {
             Some(scheme) => {
                 let mut words = words(scheme);
@@ -227,12 +233,12 @@ impl Variables<'_> {
     }
 }
 
-/// Credentials, and the places that they fill.
+/// Credentials, and the headers and query parameters that carry them.
 #[derive(Debug, Default)]
 pub struct Auth {
     /// The `auth` section.
     pub section: Option<Value>,
-    /// The names of the schemes that it stands for.
+    /// The names of its schemes.
     schemes: Requirement,
     /// The headers that carry them, in lower case.
     headers: Vec<String>,
@@ -242,7 +248,7 @@ pub struct Auth {
 
 impl Auth {
     /// Whether the header or query parameter of a scheme is taken.
-    fn fills(&self, scheme: &Part<'_>) -> bool {
+    fn is_taken(&self, scheme: &Part<'_>) -> bool {
         match (scheme.text("in"), scheme.text("name")) {
             (Some("query"), Some(name)) => self.owns_query(name),
             (Some(_), Some(name)) => self.owns_header(name),
@@ -250,7 +256,7 @@ impl Auth {
         }
     }
 
-    fn kind(
+    fn add_scheme(
         &mut self,
         scheme: &Part<'_>,
         variables: &Variables<'_>,
@@ -263,7 +269,7 @@ impl Auth {
             .map(|words| text::one_line(words, 160));
         let secret = |what: &str| {
             let mut secret =
-                Map::from_iter([("env".to_owned(), Value::from(variables.name(what)))]);
+                Map::from_iter([("env".to_owned(), Value::from(variables.variable(what)))]);
             if let Some(words) = &words {
                 secret.insert("help".into(), words.as_str().into());
             }
@@ -280,7 +286,7 @@ impl Auth {
                     self.headers.push("authorization".to_owned());
                     Some(json!({
                         "kind": "basic",
-                        "username": { "env": variables.name("USERNAME") },
+                        "username": { "env": variables.variable("USERNAME") },
                         "password": secret("PASSWORD"),
                     }))
                 }
@@ -307,7 +313,7 @@ impl Auth {
                     losses.note(
                         What::Auth,
                         &scheme.pointer,
-                        "the login in a browser is not done here; give an access token",
+                        "logging in through a browser is not supported; give an access token",
                     );
                     Some(bearer())
                 }
@@ -316,7 +322,7 @@ impl Auth {
                 losses.note(
                     What::Auth,
                     &scheme.pointer,
-                    "the login of OpenID Connect is not done here; give an access token",
+                    "logging in with OpenID Connect is not supported; give an access token",
                 );
                 Some(bearer())
             }
@@ -355,20 +361,20 @@ fn client_credentials(
         Some(Ok(url)) => url.to_string(),
         _ => token_url.to_owned(),
     };
-    let token_url = secure(token_url, flow, losses);
+    let token_url = with_https(token_url, flow, losses);
     let scopes = flow.map("scopes").map_or(0, Map::len);
     if scopes > 0 {
         losses.note(
             What::Auth,
             &join(&flow.pointer, "scopes"),
-            "no scope is asked for; add a `scope` where the service wants one",
+            "no scope is requested; add a `scope` if the service needs one",
         );
     }
     Some(json!({
         "kind": "oauth2",
         "grant": "client_credentials",
         "token_url": token_url,
-        "client_id": { "env": variables.name("CLIENT_ID") },
-        "client_secret": { "env": variables.name("CLIENT_SECRET") },
+        "client_id": { "env": variables.variable("CLIENT_ID") },
+        "client_secret": { "env": variables.variable("CLIENT_SECRET") },
     }))
 }

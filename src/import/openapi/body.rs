@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::media::{essence, is_json};
-use super::parameters::{Request, expression, tell_default};
+use super::parameters::{Request, describe_default, expression};
 use super::schema::{Schemas, shape};
 use super::spec::{Part, Spec};
 use super::text;
 use crate::import::report::{Losses, What};
 use crate::plan::Method;
 
-/// How the bytes of a body are made.
+/// How a body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Json,
@@ -20,7 +20,7 @@ enum Kind {
     Bytes,
 }
 
-/// An operation's body: what was chosen of what the document offers.
+/// An operation's body: the media type that was chosen from those in the document.
 #[derive(Debug)]
 pub struct Body<'s> {
     kind: Kind,
@@ -29,7 +29,7 @@ pub struct Body<'s> {
     pub media: Part<'s>,
     /// The request body object.
     part: Part<'s>,
-    /// How the params fill it; empty until it was added to a request.
+    /// How the params fill it; empty until the body is added to a request.
     pub filled: Filled,
     takes_files: bool,
 }
@@ -37,7 +37,7 @@ pub struct Body<'s> {
 /// Which params make up a body.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filled {
-    /// One param is the whole of it.
+    /// One param is the whole body.
     Whole(String),
     /// The property's name, its place in the document, and the param's name.
     Parts(Vec<(String, String, String)>),
@@ -61,8 +61,8 @@ fn kind_of(media_type: &str, schema: Option<&Part<'_>>, spec: &Spec) -> Kind {
     }
 }
 
-/// Whether a request body has a schema with anything in it; some documents give every operation an empty one.
-fn says_something(spec: &Spec, body: &Part<'_>) -> bool {
+/// Whether a request body has a schema that is not empty. Some documents give every operation an empty one.
+fn has_content(spec: &Spec, body: &Part<'_>) -> bool {
     let media = body
         .get("content")
         .into_iter()
@@ -93,7 +93,7 @@ impl<'s> Body<'s> {
     /// Chooses one of the operation's media types: JSON before forms, forms before text and bytes.
     ///
     /// # Errors
-    /// Why the operation cannot be called without a body that has no form here.
+    /// When the body is required and cannot be sent: why.
     pub fn choose(
         spec: &'s Spec,
         method: Method,
@@ -111,7 +111,7 @@ impl<'s> Body<'s> {
             if is_required {
                 return Err(format!("it needs a body, and {method} requests have none"));
             }
-            if says_something(spec, &part) {
+            if has_content(spec, &part) {
                 let message = format!("{method} requests have no body; it is left out");
                 losses.note(What::Body, &part.pointer, message);
             }
@@ -126,7 +126,7 @@ impl<'s> Body<'s> {
                 (kind, media_type, media)
             })
             .collect();
-        // Among several of a kind, the plain one: application/json before application/vnd.x+json.
+        // Of several media types of one kind, the plain one is first: application/json before application/vnd.x+json.
         offered.sort_by_key(|(kind, media_type, _)| {
             (*kind, essence(media_type) != "application/json")
         });
@@ -144,7 +144,10 @@ impl<'s> Body<'s> {
             losses.note(
                 What::Body,
                 &part.pointer,
-                format!("{media_type} is sent; {} could be too", others.join(", ")),
+                format!(
+                    "{media_type} is sent; the service also takes {}",
+                    others.join(", ")
+                ),
             );
         }
         Ok(Some(Body {
@@ -162,7 +165,7 @@ impl<'s> Body<'s> {
         self.media.get("schema")
     }
 
-    /// Whether files of this machine are a part of it.
+    /// Whether the body sends local files.
     pub fn takes_files(&self) -> bool {
         self.takes_files
     }
@@ -170,7 +173,7 @@ impl<'s> Body<'s> {
     /// Adds the body and its params to a request.
     ///
     /// # Errors
-    /// Why the body has no form.
+    /// Why the body cannot be sent.
     pub fn add_to(
         &mut self,
         request: &mut Request,
@@ -180,7 +183,7 @@ impl<'s> Body<'s> {
     ) -> Result<(), String> {
         let flat = self
             .schema()
-            .and_then(|schema| flat(spec, schemas, &schema));
+            .and_then(|schema| flatten(spec, schemas, &schema));
         let mut section = Map::new();
         match (self.kind, flat) {
             (Kind::Json | Kind::Form, Some(flat)) if flat.is_free_in(request) => {
@@ -192,7 +195,7 @@ impl<'s> Body<'s> {
                 section.insert(self.key().into(), parts.into());
             }
             (Kind::Multipart, None) => {
-                return Err("its multipart body does not say of what parts it is made".to_owned());
+                return Err("its multipart body does not list its parts".to_owned());
             }
             _ => {
                 let value = self.add_whole(request, schemas, losses);
@@ -216,7 +219,7 @@ impl<'s> Body<'s> {
         }
     }
 
-    /// The media type, where it is not the kind's own.
+    /// The media type, if it is not the default of the kind.
     fn content_type(&self) -> Option<&'s str> {
         let essence = essence(self.media_type);
         let own = match self.kind {
@@ -227,7 +230,7 @@ impl<'s> Body<'s> {
             Kind::Bytes => "application/octet-stream",
         };
         let is_own = essence == own && !self.media_type.contains("profile=");
-        // The boundary belongs to the media type of a multipart body, so it cannot be set here.
+        // The media type of a multipart body carries its boundary, so it cannot be set in a descriptor.
         let is_fixed = self.kind == Kind::Multipart;
         let is_sent = essence.contains('/') && !essence.contains('*');
         (!is_own && !is_fixed && is_sent).then_some(self.media_type)
@@ -245,7 +248,7 @@ impl<'s> Body<'s> {
         } else {
             "body"
         };
-        let name = request.name(wire, "request", &self.part.pointer, losses);
+        let name = request.free_name(wire, "request", &self.part.pointer, losses);
         let is_text = matches!(self.kind, Kind::Text | Kind::Bytes);
         let mut schema = match self.schema() {
             Some(schema) if !is_text => schemas.param(&schema),
@@ -264,13 +267,13 @@ impl<'s> Body<'s> {
                 losses.note(
                     What::Body,
                     &self.media.pointer,
-                    "XML is sent as the text that is given",
+                    "XML is sent as text, unchanged",
                 );
             }
             if self.kind == Kind::Bytes && self.part.text("description").is_some() {
                 words.push_str(" (The path of a file.)");
             }
-            // Words come before the parts of a schema.
+            // The description comes before the nested parts of a schema.
             schema.shift_remove("description");
             let at = schema
                 .keys()
@@ -279,8 +282,8 @@ impl<'s> Body<'s> {
             schema.shift_insert(at, "description".into(), words.into());
         }
         let is_required = self.part.flag("required") == Some(true);
-        let is_required = tell_default(&mut schema, is_required);
-        request.add(&name, schema, is_required);
+        let is_required = describe_default(&mut schema, is_required);
+        request.add_param(&name, schema, is_required);
         let value = expression(&name);
         self.filled = Filled::Whole(name);
         match self.kind {
@@ -301,7 +304,7 @@ impl<'s> Body<'s> {
         let mut parts = Map::new();
         let mut filled = Vec::new();
         for (wire, property) in &flat.properties {
-            let name = request.name(wire, "body", &property.pointer, losses);
+            let name = request.free_name(wire, "body", &property.pointer, losses);
             let file = match self.kind {
                 Kind::Multipart => file_schema(spec, property),
                 _ => None,
@@ -309,8 +312,8 @@ impl<'s> Body<'s> {
             let is_file = file.is_some();
             let mut schema = file.unwrap_or_else(|| schemas.param(property));
             let is_required = flat.required.iter().any(|required| required == wire);
-            let is_required = tell_default(&mut schema, is_required);
-            request.add(&name, schema, is_required);
+            let is_required = describe_default(&mut schema, is_required);
+            request.add_param(&name, schema, is_required);
             let value = expression(&name);
             let part = match self.kind {
                 Kind::Form => self.form_entry(wire, property, value, spec, losses),
@@ -362,7 +365,7 @@ impl<'s> Body<'s> {
                     losses.note(
                         What::Body,
                         &property.pointer,
-                        "objects in a form have no form in the style `form`; they are written with brackets",
+                        "the style `form` cannot hold objects in a form body; they are written with brackets",
                     );
                 }
                 match shape.list_of_parts {
@@ -378,7 +381,7 @@ impl<'s> Body<'s> {
                 losses.note(
                     What::Body,
                     &property.pointer,
-                    format!("`{other}` is no style of a form; the default is used"),
+                    format!("`{other}` is not a style for form fields; the default is used"),
                 );
                 value.into()
             }
@@ -399,7 +402,7 @@ impl<'s> Body<'s> {
     }
 }
 
-/// Whether a keyword holds the parts of a schema rather than words or rules about the whole.
+/// Whether a keyword holds nested schemas rather than words or rules about the whole.
 fn is_part(keyword: &str) -> bool {
     [
         "required",
@@ -413,7 +416,7 @@ fn is_part(keyword: &str) -> bool {
     .contains(&keyword)
 }
 
-/// The schema of a param for a file's path, or a list of them; `None` for a part that is no file.
+/// The schema of a param for the path of a file, or for a list of paths; `None` for a part that is not a file.
 fn file_schema(spec: &Spec, property: &Part<'_>) -> Option<Map<String, Value>> {
     let target = spec.resolve(property).ok()?;
     let is_file = is_binary(spec, property);
@@ -448,14 +451,14 @@ fn file_schema(spec: &Spec, property: &Part<'_>) -> Option<Map<String, Value>> {
     Some(schema)
 }
 
-/// An object schema whose properties can stand beside other params.
+/// An object schema whose properties can be params beside others.
 #[derive(Default)]
 struct Flat<'s> {
     properties: Vec<(&'s str, Part<'s>)>,
     required: Vec<&'s str>,
     /// Names of properties that are only in responses.
     hidden: Vec<&'s str>,
-    /// What goes together.
+    /// Rules about several properties, such as `anyOf`.
     rules: Map<String, Value>,
 }
 
@@ -468,12 +471,12 @@ impl Flat<'_> {
     }
 }
 
-/// The properties of an object schema; `None` when it is more than properties, so that it only works as a whole.
-fn flat<'s>(spec: &'s Spec, schemas: &Schemas<'s, '_>, schema: &Part<'s>) -> Option<Flat<'s>> {
+/// The properties of an object schema; `None` if it says more, so that it only works as one param.
+fn flatten<'s>(spec: &'s Spec, schemas: &Schemas<'s, '_>, schema: &Part<'s>) -> Option<Flat<'s>> {
     let mut flat = Flat::default();
-    flat.gather(spec, schemas, schema, 8)?;
+    flat.add_schema(spec, schemas, schema, 8)?;
     let known = |name: &str| flat.properties.iter().any(|(known, _)| *known == name);
-    // A rule about a property that is no param would be one that nobody can keep.
+    // Nobody could satisfy a rule about a property that is not a param.
     let mut ruled = flat.rules.values().flat_map(names_in);
     let is_whole = ruled.all(known)
         && flat
@@ -483,7 +486,7 @@ fn flat<'s>(spec: &'s Spec, schemas: &Schemas<'s, '_>, schema: &Part<'s>) -> Opt
     (!flat.properties.is_empty() && is_whole).then_some(flat)
 }
 
-/// The names of properties that a rule is about.
+/// The names of the properties in a rule.
 fn names_in(rule: &Value) -> Vec<&str> {
     match rule {
         Value::String(name) => vec![name],
@@ -498,8 +501,8 @@ fn names_in(rule: &Value) -> Vec<&str> {
 }
 
 impl<'s> Flat<'s> {
-    /// Adds what an object schema says. `None` when it is more than properties and what goes together.
-    fn gather(
+    /// Adds an object schema. `None` if it says more than properties and rules about them.
+    fn add_schema(
         &mut self,
         spec: &'s Spec,
         schemas: &Schemas<'s, '_>,
@@ -542,23 +545,23 @@ impl<'s> Flat<'s> {
                     for (name, property) in part.members() {
                         match schemas.is_read_only(&property) {
                             true => self.hidden.push(name),
-                            false => self.add(name, property)?,
+                            false => self.add_property(name, property)?,
                         }
                     }
                 }
                 "allOf" => {
                     for one in part.items() {
-                        self.gather(spec, schemas, &one, depth)?;
+                        self.add_schema(spec, schemas, &one, depth)?;
                     }
                 }
                 "anyOf" | "oneOf" => {
                     let choices: Option<Vec<Value>> =
                         part.items().map(|one| required_alone(&one)).collect();
-                    self.rule(keyword, choices?.into())?;
+                    self.add_rule(keyword, choices?.into())?;
                 }
                 "dependentRequired" => match part.value.as_object()?.is_empty() {
                     true => {}
-                    false => self.rule(keyword, part.value.clone())?,
+                    false => self.add_rule(keyword, part.value.clone())?,
                 },
                 "additionalProperties" if *part.value == false => {}
                 "minProperties" if part.value.as_u64().is_some_and(|least| least <= 1) => {}
@@ -572,13 +575,13 @@ impl<'s> Flat<'s> {
         if schema.value.get("minProperties").and_then(Value::as_u64) == Some(1) {
             let one = |(name, _): &(&str, _)| json!({ "required": [name] });
             let choices: Vec<Value> = self.properties.iter().map(one).collect();
-            self.rule("anyOf", choices.into())?;
+            self.add_rule("anyOf", choices.into())?;
         }
         Some(())
     }
 
-    /// Adds a property. `None` when there is another one of the same name.
-    fn add(&mut self, name: &'s str, property: Part<'s>) -> Option<()> {
+    /// Adds a property. `None` if another one has the same name.
+    fn add_property(&mut self, name: &'s str, property: Part<'s>) -> Option<()> {
         match self.properties.iter().find(|(known, _)| *known == name) {
             Some((_, known)) if known.value == property.value => Some(()),
             Some(_) => None,
@@ -589,8 +592,8 @@ impl<'s> Flat<'s> {
         }
     }
 
-    /// Adds a rule about params together. `None` when there is one of the kind already.
-    fn rule(&mut self, keyword: &str, rule: Value) -> Option<()> {
+    /// Adds a rule about several params. `None` if there is already one with this keyword.
+    fn add_rule(&mut self, keyword: &str, rule: Value) -> Option<()> {
         self.rules
             .insert(keyword.to_owned(), rule)
             .is_none()
@@ -598,7 +601,7 @@ impl<'s> Flat<'s> {
     }
 }
 
-/// A choice that says no more than which properties are required.
+/// An alternative that only says which properties are required; `None` if it says more.
 fn required_alone(choice: &Part<'_>) -> Option<Value> {
     let is_plain = |key: &str| {
         ["required", "title", "description", "type"].contains(&key) || key.starts_with("x-")

@@ -1,4 +1,4 @@
-//! From an operation to the members of a tool's file.
+//! Turns an operation into the members of a tool's file.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use super::paging::{Pages, QueryParam, recognise};
 use super::parameters::{self, Location, Parameter, Request, path_text};
 use super::response::Success;
 use super::schema::Schemas;
-use super::server::{Place, Server};
+use super::server::{OperationBase, Server};
 use super::service;
 use super::spec::{Part, Spec};
 use super::text;
@@ -27,11 +27,11 @@ pub struct Shared<'s> {
     pub graph: &'s Graph,
     /// The service's name.
     pub service: &'s Name,
-    /// Where it stands.
+    /// The server of the service.
     pub server: &'s Server,
-    /// How requests can be authenticated.
+    /// The security schemes of the document.
     pub schemes: &'s Schemes<'s>,
-    /// How most are.
+    /// The credentials of the service, which most operations take.
     pub auth: &'s Auth,
 }
 
@@ -49,10 +49,10 @@ pub struct Draft<'s> {
 }
 
 impl<'s> Shared<'s> {
-    /// Makes a tool of an operation.
+    /// Drafts the tool of an operation.
     ///
     /// # Errors
-    /// Why it cannot be one.
+    /// Why the operation cannot become a tool.
     pub fn draft(
         &self,
         operation: &Operation<'s>,
@@ -60,11 +60,11 @@ impl<'s> Shared<'s> {
         losses: &Losses,
     ) -> Result<Draft<'s>, String> {
         let part = &operation.part;
-        let place = self.server.place(operation)?;
-        let other = self.schemes.other(self.auth, operation, losses);
+        let base = self.server.base_of(operation)?;
+        let other = self.schemes.own_auth(self.auth, operation, losses);
         let auth = other.as_ref().unwrap_or(self.auth);
         let mut parameters = parameters::collect(self.spec, &operation.item, part, losses);
-        // What carries the credential is not for the caller to set.
+        // The caller must not set a header or query parameter that carries a credential.
         parameters.retain(|parameter| match parameter.location {
             Location::Header => !auth.owns_header(parameter.wire),
             Location::Query => !auth.owns_query(parameter.wire),
@@ -83,7 +83,7 @@ impl<'s> Shared<'s> {
         if let Some(body) = &mut body {
             body.add_to(&mut request, self.spec, &mut schemas, losses)?;
         }
-        if let Place::Below(detour) = &place {
+        if let OperationBase::Below(detour) = &base {
             request.path.insert_str(0, &path_text(detour));
         }
         let success = Success::of(self.spec, operation.method, part);
@@ -95,18 +95,18 @@ impl<'s> Shared<'s> {
             })
             .collect();
 
-        let mut members = self.head(operation, name, losses);
+        let mut members = self.description(operation, name, losses);
         let inline =
             |base_url: &Value, settings| service::inline(self.service, base_url, settings, auth);
-        match (&place, &other) {
-            (Place::Beside(base_url), _) => {
+        match (&base, &other) {
+            (OperationBase::Own(base_url), _) => {
                 members.insert("service".into(), inline(&json!(base_url), &Map::new()));
             }
-            (Place::Below(_), Some(_)) => {
+            (OperationBase::Below(_), Some(_)) => {
                 let service = inline(&self.server.base_url, &self.server.settings);
                 members.insert("service".into(), service);
             }
-            (Place::Below(_), None) => {}
+            (OperationBase::Below(_), None) => {}
         }
         if let Some(params) = request.params(schemas.into_definitions()) {
             members.insert("params".into(), params);
@@ -132,8 +132,13 @@ impl<'s> Shared<'s> {
         })
     }
 
-    /// The members that say what the tool is.
-    fn head(&self, operation: &Operation<'s>, name: &str, losses: &Losses) -> Map<String, Value> {
+    /// The members that name and describe the tool.
+    fn description(
+        &self,
+        operation: &Operation<'s>,
+        name: &str,
+        losses: &Losses,
+    ) -> Map<String, Value> {
         let part = &operation.part;
         let summary = part
             .text("summary")
@@ -147,7 +152,7 @@ impl<'s> Shared<'s> {
             losses.note(
                 What::Schema,
                 &part.pointer,
-                "nothing says what the operation does",
+                "the document does not describe the operation",
             );
         }
         let mut description = words
@@ -195,7 +200,7 @@ impl<'s> Shared<'s> {
             Pages::Known(paging) => Some(paging),
             Pages::None => None,
             Pages::Unclear => {
-                let message = "it looks like a list with pages; a call gives one of them";
+                let message = "it looks like a list with pages, but it is not clear how they follow each other; a call gives one page";
                 losses.note(What::Paging, &operation.part.pointer, message);
                 None
             }

@@ -1,4 +1,4 @@
-//! Examples: a call made of the document's own examples, with the request that the engine makes of it.
+//! Examples: a call with the document's own examples, and the request that the engine makes from it.
 
 use serde_json::{Map, Value, json};
 
@@ -9,12 +9,12 @@ use super::spec::{Part, Spec};
 use crate::check::mask_literal_secrets;
 use crate::tool::Tool;
 
-/// Most characters of the arguments, as JSON; an example is to be read.
+/// Most characters of the arguments, as JSON, so that the example stays readable.
 const LONGEST: usize = 1500;
 
-/// The example of a tool: its arguments are those of the document, or only the required ones where all of them do not
-/// fit. `None` when the document has no example that works.
-pub fn of(spec: &Spec, draft: &Draft<'_>, tool: &Tool) -> Option<Value> {
+/// The example of a tool, with all the examples of the document as arguments, or only the required ones if the tool
+/// does not take all. `None` if neither works.
+pub fn make(spec: &Spec, draft: &Draft<'_>, tool: &Tool) -> Option<Value> {
     let all = arguments(spec, draft);
     if all.is_empty() || draft.required.iter().any(|name| !all.contains_key(name)) {
         return None;
@@ -30,7 +30,7 @@ pub fn of(spec: &Spec, draft: &Draft<'_>, tool: &Tool) -> Option<Value> {
         .find_map(|arguments| rendered(arguments, tool))
 }
 
-/// The example, when the tool takes the arguments and can make a request of them.
+/// The example, if the tool takes the arguments and can make a request from them.
 fn rendered(arguments: Map<String, Value>, tool: &Tool) -> Option<Value> {
     let arguments = Value::Object(arguments);
     let written = arguments.to_string();
@@ -59,7 +59,7 @@ fn arguments(spec: &Spec, draft: &Draft<'_>) -> Map<String, Value> {
         let schema = parameter.schema.as_ref();
         let value = example(spec, &parameter.part)
             .or_else(|| of_schema(spec, schema?, is_required))
-            .map(|value| typed(value, schema.map(|schema| shape(spec, schema))));
+            .map(|value| as_list(value, schema.map(|schema| shape(spec, schema))));
         if let Some(value) = value {
             arguments.insert(name.clone(), value);
         }
@@ -105,7 +105,7 @@ fn example(spec: &Spec, part: &Part<'_>) -> Option<Value> {
     spec.resolve(&first).ok()?.value.get("value").cloned()
 }
 
-/// An example that a schema gives; for what is required, any value that it names.
+/// An example from a schema; for a required param, any value that the schema names.
 fn of_schema(spec: &Spec, schema: &Part<'_>, is_required: bool) -> Option<Value> {
     let target = spec.resolve(schema).ok()?;
     let said = [schema, &target].into_iter().find_map(|part| {
@@ -124,8 +124,8 @@ fn of_schema(spec: &Spec, schema: &Part<'_>, is_required: bool) -> Option<Value>
         .cloned()
 }
 
-/// Examples of lists are often written as one item, or as they stand in the URL.
-fn typed(value: Value, shape: Option<Shape>) -> Value {
+/// Documents often write the example of a list as one item, or as in the URL.
+fn as_list(value: Value, shape: Option<Shape>) -> Value {
     match (&value, shape) {
         (
             Value::String(text),

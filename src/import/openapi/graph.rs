@@ -1,5 +1,5 @@
-//! How the schemas of a document refer to each other: which are part of a circle, and how large each is when all that
-//! it refers to is written out.
+//! How the schemas of a document refer to each other: which are part of a cycle, and how large each is with all its
+//! references written out.
 
 use std::collections::HashMap;
 
@@ -7,28 +7,28 @@ use serde_json::Value;
 
 use super::spec::Spec;
 
-/// What is known of each schema that something refers to, by its pointer.
+/// The size of each schema that something refers to, by its pointer.
 #[derive(Debug, Default)]
 pub struct Graph {
     known: HashMap<String, Size>,
 }
 
-/// How large a schema is with all that it refers to.
+/// How large a schema is with all its references written out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// It refers to itself, by whatever detour.
+    /// It refers to itself, directly or through others.
     Endless,
-    /// It has so many values.
+    /// The number of its JSON values.
     Values(usize),
 }
 
 impl Graph {
-    /// Looks through the whole document.
+    /// Collects the references of the whole document.
     pub fn new(spec: &Spec) -> Graph {
         let mut nodes: Vec<Node> = Vec::new();
         let mut index: HashMap<String, usize> = HashMap::new();
         let mut found = references(spec.root().value).0;
-        // Every target is a node; its own references are its edges.
+        // Every target of a reference is a node; the references inside it are its edges.
         while let Some(reference) = found.pop() {
             let Ok(target) = spec.lookup(&reference) else {
                 continue;
@@ -63,7 +63,7 @@ impl Graph {
         Graph { known }
     }
 
-    /// How large the schema at a pointer is.
+    /// The size of the schema at a pointer.
     pub fn size(&self, pointer: &str) -> Size {
         self.known
             .get(pointer)
@@ -98,8 +98,8 @@ pub fn references(value: &Value) -> (Vec<String>, usize) {
     (found, count)
 }
 
-/// The size of each node, by Tarjan's algorithm: it finishes nodes behind all that they refer to, and tells circles.
-/// Without recursion, for a chain of references may be as long as the document.
+/// The size of each node, by Tarjan's algorithm for strongly connected components: it finishes a node after all that it
+/// refers to, and finds cycles. It does not recurse, because a chain of references may be as long as the document.
 fn sizes(nodes: &[Node], edges: &[Vec<usize>]) -> Vec<Size> {
     const UNSEEN: usize = usize::MAX;
     let count = nodes.len();
@@ -112,7 +112,7 @@ fn sizes(nodes: &[Node], edges: &[Vec<usize>]) -> Vec<Size> {
         if order[start] != UNSEEN {
             continue;
         }
-        // Nodes on the way here, each with the edge to look at next.
+        // The path to the current node; with each node, its next edge.
         let mut way = vec![(start, 0)];
         while let Some((node, edge)) = way.pop() {
             if edge == 0 {
@@ -158,7 +158,7 @@ fn written_out(own: usize, edges: &[usize], sizes: &[Size]) -> Size {
             Size::Values(values) => Some(total.saturating_add(values)),
             Size::Endless => None,
         });
-    // What refers to a circle is not part of it, but as large.
+    // A schema that only refers to a cycle still counts with the cycle's size, which has no end.
     total.map_or(Size::Values(usize::MAX), Size::Values)
 }
 

@@ -1,7 +1,7 @@
 //! Import of OpenAPI 3.0 and 3.1 documents: one service, and one tool per operation.
 //!
-//! Every file that comes out of it was checked as `validate` checks it; an operation whose descriptor does not pass is
-//! skipped, and the report says why.
+//! Every file is checked as `validate` would. An operation whose descriptor does not pass is skipped, and the report
+//! says why.
 
 mod auth;
 mod body;
@@ -45,16 +45,16 @@ use operation::Operation;
 use server::Server;
 use spec::Spec;
 
-/// What to make of a document.
+/// Options of an import.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The service's name; made of the title unless given.
+    /// The service's name; derived from the title if absent.
     pub service: Option<Name>,
-    /// Where the service stands, instead of where the document says.
+    /// The base URL of the service, instead of the document's.
     pub base_url: Option<String>,
     /// Which operations to import.
     pub selection: Selection,
-    /// The names that an earlier import gave, by operation (`GET /pets`).
+    /// The tool names of an earlier import, by operation (`GET /pets`).
     pub known_names: HashMap<String, String>,
 }
 
@@ -64,10 +64,10 @@ pub fn service_name(document: &Value) -> Name {
     names::service(title.unwrap_or_default())
 }
 
-/// Makes descriptors of a document.
+/// Turns a document into descriptors.
 ///
 /// # Errors
-/// When it is no OpenAPI document of version 3, or the service cannot be described.
+/// When it is not an OpenAPI document of version 3, or no valid service can be made from it.
 pub fn import(document: Value, options: &Options) -> Result<Import, ImportError> {
     let name = match &options.service {
         Some(name) => name.clone(),
@@ -84,18 +84,19 @@ pub fn import(document: Value, options: &Options) -> Result<Import, ImportError>
     };
     let all = operations(&spec, &mut report);
     let keys = all.iter().map(Operation::key).collect();
-    // What all tools share does not depend on the selection, so that a later import with another one fits.
+    // The parts that all tools share do not depend on the selection, so that a later import with another selection
+    // fits.
     let losses = Losses::default();
     let server = Server::of(&spec, &name, options.base_url.as_deref(), &all, &losses)?;
     let schemes = Schemes::of(&spec, &name, &server);
     let auth = schemes.choose(&all, &losses);
-    let operations = selected(all, &options.selection, &mut report);
+    let operations = select_operations(all, &options.selection, &mut report);
     if let Some(webhooks) = spec.root().get("webhooks") {
         losses.note(What::Callback, &webhooks.pointer, "webhooks are left out");
     }
     let members = service::descriptor(&spec, &name, &server, &auth);
     let text = origin.header(None) + &yaml::document(&members, &["settings", "auth"]);
-    let service = Arc::new(proven_service(&text)?);
+    let service = Arc::new(checked_service(&text)?);
     let mut files = vec![File {
         name: "service.yaml".to_owned(),
         key: None,
@@ -111,7 +112,7 @@ pub fn import(document: Value, options: &Options) -> Result<Import, ImportError>
         schemes: &schemes,
         auth: &auth,
     };
-    let named = named(&name, &operations, &options.known_names);
+    let named = name_operations(&name, &operations, &options.known_names);
     let made = parallel::map(&named, |(operation, tool)| {
         let losses = Losses::default();
         let text = tool_text(&shared, operation, tool, &origin, &service, &losses);
@@ -151,7 +152,7 @@ pub fn import(document: Value, options: &Options) -> Result<Import, ImportError>
     })
 }
 
-/// All operations of the document; what can be none is told as skipped.
+/// All operations of the document. Operations that cannot be read are reported as skipped.
 fn operations<'s>(spec: &'s Spec, report: &mut Report) -> Vec<Operation<'s>> {
     let mut operations = Vec::new();
     let paths = spec.root().get("paths");
@@ -188,7 +189,7 @@ fn operations<'s>(spec: &'s Spec, report: &mut Report) -> Vec<Operation<'s>> {
                     });
                     continue;
                 }
-                Some(_) => "it is no object",
+                Some(_) => "it is not an object",
                 None => "TRACE requests are not supported",
             };
             report.skipped.push(Skipped {
@@ -201,7 +202,7 @@ fn operations<'s>(spec: &'s Spec, report: &mut Report) -> Vec<Operation<'s>> {
     operations
 }
 
-fn selected<'s>(
+fn select_operations<'s>(
     all: Vec<Operation<'s>>,
     selection: &Selection,
     report: &mut Report,
@@ -217,15 +218,15 @@ fn selected<'s>(
             method: operation.method.as_str(),
         })
         .collect();
-    let idle = selection.idle(&aspects);
-    report.idle_selectors = idle.into_iter().map(str::to_owned).collect();
-    let taken: Vec<bool> = aspects.iter().map(|one| selection.takes(one)).collect();
+    let unmatched = selection.unmatched(&aspects);
+    report.idle_selectors = unmatched.into_iter().map(str::to_owned).collect();
+    let taken: Vec<bool> = aspects.iter().map(|one| selection.selects(one)).collect();
     report.unselected = taken.iter().filter(|taken| !**taken).count();
     let chosen = all.iter().zip(taken).filter(|(_, taken)| *taken);
     chosen.map(|(operation, _)| operation.clone()).collect()
 }
 
-fn named<'s>(
+fn name_operations<'s>(
     service: &Name,
     operations: &[Operation<'s>],
     known: &HashMap<String, String>,
@@ -243,7 +244,7 @@ fn named<'s>(
     operations.iter().cloned().zip(names).collect()
 }
 
-/// Where imported files come from: the first line of each.
+/// The document that files come from, named in the first line of each.
 struct Origin {
     title: String,
     version: String,
@@ -266,9 +267,13 @@ impl Origin {
     }
 }
 
-fn proven_service(text: &str) -> Result<Service, String> {
-    let refuse =
-        |findings: Vec<Finding>| format!("the service has no valid form: {}", worded(&findings));
+fn checked_service(text: &str) -> Result<Service, String> {
+    let refuse = |findings: Vec<Finding>| {
+        format!(
+            "the service would not be valid: {}",
+            describe_errors(&findings)
+        )
+    };
     let source = Source::parse("service.yaml".into(), text.to_owned().into()).map_err(refuse)?;
     let check = Check::proving(source);
     match prove_service(&check) {
@@ -277,7 +282,7 @@ fn proven_service(text: &str) -> Result<Service, String> {
     }
 }
 
-/// The text of a tool's file, proved.
+/// The text of a tool's file, checked.
 fn tool_text(
     shared: &Shared<'_>,
     operation: &Operation<'_>,
@@ -294,33 +299,37 @@ fn tool_text(
         ];
         header.clone() + &yaml::document(members, &APART)
     };
-    let (tool, warnings) = prove(name, write(&draft.members), service)?;
-    if let Some(example) = example::of(shared.spec, &draft, &tool) {
+    let (tool, warnings) = check_tool(name, write(&draft.members), service)?;
+    if let Some(example) = example::make(shared.spec, &draft, &tool) {
         draft
             .members
             .insert("examples".into(), vec![example].into());
-        if let Err(reason) = prove(name, write(&draft.members), service) {
+        if let Err(reason) = check_tool(name, write(&draft.members), service) {
             draft.members.shift_remove("examples");
             losses.note(What::Example, &operation.part.pointer, reason);
         }
     }
     if !warnings.is_empty() {
-        let reasons = warnings.iter().map(|code| allowance(*code));
+        let reasons = warnings.iter().map(|code| allow_entry(*code));
         draft
             .members
             .insert("allow".into(), Value::Object(reasons.collect()));
-        prove(name, write(&draft.members), service)?;
+        check_tool(name, write(&draft.members), service)?;
     }
     Ok(write(&draft.members))
 }
 
-/// Every check of `validate`: the tool, and the codes of the warnings.
+/// Runs every check of `validate`; gives the tool and the codes of the warnings.
 ///
 /// # Errors
-/// The mistakes in words.
-fn prove(name: &str, text: String, service: &Arc<Service>) -> Result<(Tool, Vec<Code>), String> {
-    let source =
-        Source::parse(format!("{name}.yaml"), text.into()).map_err(|found| worded(&found))?;
+/// The messages of the first errors.
+fn check_tool(
+    name: &str,
+    text: String,
+    service: &Arc<Service>,
+) -> Result<(Tool, Vec<Code>), String> {
+    let source = Source::parse(format!("{name}.yaml"), text.into())
+        .map_err(|found| describe_errors(&found))?;
     let check = Check::proving(source);
     let tool = prove_tool(&check, &ServiceSource::Beside(Arc::clone(service)));
     let failed = check.failed();
@@ -332,22 +341,22 @@ fn prove(name: &str, text: String, service: &Arc<Service>) -> Result<(Tool, Vec<
             codes.dedup();
             Ok((tool, codes))
         }
-        _ => Err(worded(&findings)),
+        _ => Err(describe_errors(&findings)),
     }
 }
 
-/// Why a warning about an imported tool is meant to be.
-fn allowance(code: Code) -> (String, Value) {
+/// The `allow` entry for a warning about an imported tool: the code and the reason.
+fn allow_entry(code: Code) -> (String, Value) {
     let reason = match code {
         Code::UndescribedParam => "The document does not describe it.",
-        Code::UncheckedFormat => "The document has formats of its own.",
-        _ => "The document has it so.",
+        Code::UncheckedFormat => "The document uses its own formats.",
+        _ => "The document says so.",
     };
     (code.name().to_owned(), reason.into())
 }
 
-/// The first mistakes in words.
-fn worded(findings: &[Finding]) -> String {
+/// The messages of the first errors, and how many more there are.
+fn describe_errors(findings: &[Finding]) -> String {
     const MOST: usize = 3;
     let errors: Vec<String> = findings
         .iter()

@@ -4,22 +4,22 @@ use std::collections::HashMap;
 
 use crate::words::Name;
 
-/// Longest name of a tool with its service's and what stands between them.
+/// Longest name of a tool, with the service's name and the separator.
 const QUALIFIED_LENGTH: usize = 64;
-/// Longest name that is made up for a service, so that there is room for its tools'.
+/// Longest name that is made for a service, so that the names of its tools have room.
 const SERVICE_LENGTH: usize = 24;
-/// Names of files that are no tools'.
+/// Names of files that are not tools.
 const TAKEN: [&str; 2] = ["service", "sandbox"];
 
-/// The words of a name in any spelling: `listPets`, `list_pets` and `pets/list` have two each.
+/// The words of a name in any spelling: `listPets`, `list_pets` and `pets/list` have two words each.
 pub fn words(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     let mut words: Vec<String> = vec![String::new()];
     for (i, &c) in characters.iter().enumerate() {
         let before = i.checked_sub(1).and_then(|i| characters.get(i));
         let after = characters.get(i + 1);
-        // A capital begins a word behind a small letter, or before one when others precede it, as in getURLInfo; but
-        // not in listIDs.
+        // A capital begins a word after a small letter, and as the last of several capitals before a small letter, as
+        // in getURLInfo; but not in listIDs.
         let is_plural = after == Some(&'s')
             && characters
                 .get(i + 2)
@@ -100,7 +100,7 @@ pub struct Nameless<'a> {
     pub method: &'a str,
     /// The path.
     pub path: &'a str,
-    /// The name that an earlier import gave it.
+    /// Its name in an earlier import.
     pub known: Option<&'a str>,
 }
 
@@ -117,9 +117,9 @@ impl Nameless<'_> {
         }
     }
 
-    /// A few characters that are the operation's own, whatever other operations there are.
-    fn mark(&self) -> String {
-        // FNV-1a: names in files must be the same with every version of the program.
+    /// A short hash of the operation. It does not depend on other operations.
+    fn hash(&self) -> String {
+        // FNV-1a, because the names must be the same in every version of the program.
         let text = self.method.bytes().chain([b' ']).chain(self.path.bytes());
         let hash = text.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -128,13 +128,13 @@ impl Nameless<'_> {
     }
 }
 
-/// A distinct name for each operation, in order. A name does not depend on the other operations unless they would
-/// have the same one; an operation that an earlier import named keeps its name.
+/// A distinct name for each operation, in order. A name depends on other operations only if they would get the same
+/// one. An operation that an earlier import named keeps that name.
 pub fn tools(service: &Name, operations: &[Nameless<'_>]) -> Vec<String> {
     let room = QUALIFIED_LENGTH - 1 - service.as_str().len();
     let preferred: Vec<String> = operations
         .iter()
-        .map(|operation| fitted(&operation.preferred(), room, || operation.mark()))
+        .map(|operation| fitted(&operation.preferred(), room, || operation.hash()))
         .collect();
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for name in &preferred {
@@ -156,12 +156,12 @@ pub fn tools(service: &Name, operations: &[Nameless<'_>]) -> Vec<String> {
                 && !given.contains_key(name);
             let mut name = match is_own {
                 true => name.clone(),
-                false => marked(name, room, &operation.mark()),
+                false => with_hash(name, room, &operation.hash()),
             };
-            // Two marks are the same once in 65536 times.
+            // Two hashes are the same once in 65536 times.
             let mut again = 2;
             while given.contains_key(&name) {
-                name = marked(&name, room, &again.to_string());
+                name = with_hash(&name, room, &again.to_string());
                 again += 1;
             }
             given.insert(name.clone(), ());
@@ -170,22 +170,22 @@ pub fn tools(service: &Name, operations: &[Nameless<'_>]) -> Vec<String> {
         .collect()
 }
 
-/// The words as a name that has room; a name that had to be cut ends with a mark, so that no other is cut to it.
-fn fitted(words: &[String], room: usize, mark: impl Fn() -> String) -> String {
+/// The words as a name that fits; a name that had to be cut ends with a hash, so that two cut names differ.
+fn fitted(words: &[String], room: usize, hash: impl Fn() -> String) -> String {
     let whole = words.join("-");
     if whole.len() <= room && !whole.is_empty() {
         return whole;
     }
-    marked(&whole, room, &mark())
+    with_hash(&whole, room, &hash())
 }
 
-fn marked(name: &str, room: usize, mark: &str) -> String {
-    let most = room.saturating_sub(mark.len() + 1);
+fn with_hash(name: &str, room: usize, hash: &str) -> String {
+    let most = room.saturating_sub(hash.len() + 1);
     let cut = match name.len() <= most {
         true => name,
         false => {
             let head = &name[..most];
-            // At a word's end, unless that would leave little.
+            // Cut at the end of a word, unless little would remain.
             match head.rfind('-') {
                 Some(at) if at > most / 2 && !name[most..].starts_with('-') => &head[..at],
                 _ => head,
@@ -193,12 +193,12 @@ fn marked(name: &str, room: usize, mark: &str) -> String {
         }
     };
     match cut.trim_matches('-') {
-        "" => mark.to_owned(),
-        cut => format!("{cut}-{mark}"),
+        "" => hash.to_owned(),
+        cut => format!("{cut}-{hash}"),
     }
 }
 
-/// The environment variable for something of the service.
+/// The environment variable for a secret or setting of the service.
 pub fn variable_name(service: &Name, what: &str) -> String {
     let text = format!("{}_{what}", service.as_str());
     let name: String = text

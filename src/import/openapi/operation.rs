@@ -1,4 +1,4 @@
-//! One operation of a document: where it stands, and what it is called.
+//! One operation of a document: its place and its names.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub struct Operation<'s> {
 }
 
 impl<'s> Operation<'s> {
-    /// Method and path: what an imported file is known by.
+    /// Method and path, by which a later import finds the file again.
     pub fn key(&self) -> String {
         format!("{} {}", self.method, self.path)
     }

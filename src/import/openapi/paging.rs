@@ -1,4 +1,4 @@
-//! Paging: recognised where the document shows it plainly, and left alone where it could be wrong.
+//! Paging: recognised only if the document shows it clearly; a wrong guess would lose pages.
 
 use serde_json::{Map, Value, json};
 
@@ -17,18 +17,18 @@ pub struct QueryParam<'s> {
     pub schema: Option<Part<'s>>,
 }
 
-/// What was found out about an operation's pages.
+/// What the document shows about an operation's pages.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Pages {
-    /// It is no list, or one without pages.
+    /// It is not a list, or a list without pages.
     None,
-    /// It looks like a list with pages, but how they follow each other is not plain.
+    /// It looks like a list with pages, but it is not clear how they follow each other.
     Unclear,
     /// The `paging` section.
     Known(Value),
 }
 
-/// Names of the array in a response that has several.
+/// Names of the array of items, for a response with several arrays.
 const ITEMS: [&str; 11] = [
     "data",
     "items",
@@ -42,7 +42,7 @@ const ITEMS: [&str; 11] = [
     "resources",
     "elements",
 ];
-/// Objects in a response that hold what is said about its pages.
+/// Objects in a response that describe its pages.
 const META: [&str; 14] = [
     "meta",
     "metadata",
@@ -123,7 +123,7 @@ const CURSORS: [(&[&str], &[&str]); 8] = [
         &["next_marker", "nextMarker", "NextMarker"],
     ),
 ];
-/// Params that bound a page.
+/// Params with the size of a page.
 const SIZES: [&str; 17] = [
     "limit",
     "per_page",
@@ -143,7 +143,7 @@ const SIZES: [&str; 17] = [
     "per-page",
     "PageSize",
 ];
-/// Params that number pages.
+/// Params with the number of a page.
 const NUMBERS: [&str; 6] = [
     "page",
     "page_number",
@@ -152,7 +152,7 @@ const NUMBERS: [&str; 6] = [
     "p",
     "Page",
 ];
-/// Params that say how many items to leave out.
+/// Params with the number of items to skip.
 const OFFSETS: [&str; 6] = [
     "offset",
     "skip",
@@ -170,7 +170,7 @@ const MORE: [&str; 5] = [
     "has_next",
 ];
 
-/// Finds out how the pages of an operation follow each other.
+/// Recognises how the pages of an operation follow each other.
 pub fn recognise(spec: &Spec, success: &Success<'_>, query: &[QueryParam<'_>]) -> Pages {
     let Some(schema) = &success.schema else {
         return Pages::None;
@@ -206,7 +206,7 @@ pub fn recognise(spec: &Spec, success: &Success<'_>, query: &[QueryParam<'_>]) -
             Pages::None
         };
     };
-    let mut paging = Map::from_iter([("items".to_owned(), items.path().into())]);
+    let mut paging = Map::from_iter([("items".to_owned(), items.as_jsonpath().into())]);
     paging.extend(step);
     if let Some(size) = size {
         paging.insert("limit".into(), size.name.clone().into());
@@ -214,19 +214,19 @@ pub fn recognise(spec: &Spec, success: &Success<'_>, query: &[QueryParam<'_>]) -
     Pages::Known(paging.into())
 }
 
-/// The way to a member of the response.
+/// The path to a member of the response.
 #[derive(Debug, Clone, Default)]
-struct Way(Vec<String>);
+struct MemberPath(Vec<String>);
 
-impl Way {
-    fn to(&self, name: &str) -> Way {
-        let mut way = self.clone();
-        way.0.push(name.to_owned());
-        way
+impl MemberPath {
+    fn member(&self, name: &str) -> MemberPath {
+        let mut path = self.clone();
+        path.0.push(name.to_owned());
+        path
     }
 
-    /// As a JSONPath.
-    fn path(&self) -> String {
+    /// The path as a JSONPath.
+    fn as_jsonpath(&self) -> String {
         let steps = self.0.iter().map(|name| match is_identifier(name) {
             true => format!(".{name}"),
             false => format!("['{}']", name.replace('\\', "\\\\").replace('\'', "\\'")),
@@ -234,8 +234,8 @@ impl Way {
         format!("${}", steps.collect::<String>())
     }
 
-    /// As an expression.
-    fn expression(&self) -> String {
+    /// The path as an expression.
+    fn as_expression(&self) -> String {
         let steps = self.0.iter().map(|name| match is_identifier(name) {
             true => format!(".{name}"),
             false => format!("[{}]", Value::from(name.as_str())),
@@ -251,9 +251,9 @@ struct Body<'s> {
 }
 
 impl<'s> Body<'s> {
-    /// The one array that pages concatenate.
-    fn items(&self) -> Option<Way> {
-        let root = Way::default();
+    /// The array of items, if it is clear which one that is.
+    fn items(&self) -> Option<MemberPath> {
+        let root = MemberPath::default();
         if self.is_array(&self.schema) {
             return Some(root);
         }
@@ -264,11 +264,11 @@ impl<'s> Body<'s> {
             .map(|(name, _)| name)
             .collect();
         match arrays.as_slice() {
-            [only] => Some(root.to(only)),
+            [only] => Some(root.member(only)),
             several => {
                 let mut known = ITEMS.iter().filter(|name| several.contains(name));
                 match (known.next(), known.next()) {
-                    (Some(only), None) => Some(root.to(only)),
+                    (Some(only), None) => Some(root.member(only)),
                     _ => None,
                 }
             }
@@ -299,7 +299,7 @@ impl<'s> Body<'s> {
         }
     }
 
-    /// The properties of an object, with those that `allOf` adds.
+    /// The properties of an object, including those from `allOf`.
     fn members(&self, part: &Part<'s>) -> Vec<(&'s str, Part<'s>)> {
         let mut members = Vec::new();
         self.add_members(part, &mut members, 6);
@@ -318,19 +318,19 @@ impl<'s> Body<'s> {
         }
     }
 
-    /// The first member of one of these names and of the type, at the top or in what is said about pages.
-    fn find(&self, names: &[&str], wanted: &str) -> Option<Way> {
-        self.find_in(&self.schema, &Way::default(), names, wanted, 3)
+    /// The first member with one of these names and this type, at the top or in an object that describes the pages.
+    fn find_member(&self, names: &[&str], wanted: &str) -> Option<MemberPath> {
+        self.find_in(&self.schema, &MemberPath::default(), names, wanted, 3)
     }
 
     fn find_in(
         &self,
         part: &Part<'s>,
-        way: &Way,
+        path: &MemberPath,
         names: &[&str],
         wanted: &str,
         depth: usize,
-    ) -> Option<Way> {
+    ) -> Option<MemberPath> {
         let members = self.members(part);
         let found = names.iter().find(|name| {
             members
@@ -338,17 +338,17 @@ impl<'s> Body<'s> {
                 .any(|(member, part)| member == *name && self.has_type(part, wanted, 6))
         });
         if let Some(name) = found {
-            return Some(way.to(name));
+            return Some(path.member(name));
         }
         let depth = depth.checked_sub(1)?;
         members
             .iter()
             .filter(|(name, _)| META.contains(name))
-            .find_map(|(name, part)| self.find_in(part, &way.to(name), names, wanted, depth))
+            .find_map(|(name, part)| self.find_in(part, &path.member(name), names, wanted, depth))
     }
 
     /// Whether the items of the list are objects with this member.
-    fn items_have(&self, items: &Way, member: &str) -> bool {
+    fn items_have(&self, items: &MemberPath, member: &str) -> bool {
         let list = match items.0.first() {
             None => Some(self.schema.clone()),
             Some(name) => self
@@ -402,9 +402,11 @@ fn link(success: &Success<'_>, spec: &Spec) -> Option<Step> {
         })
 }
 
-/// A cursor that each page gives for the next.
-fn by_cursor(body: &Body<'_>, items: &Way, query: &[QueryParam<'_>]) -> Option<Step> {
-    let more = body.find(&MORE, "boolean").map(|way| way.path());
+/// Paging by a cursor: each page has the cursor of the next.
+fn by_cursor(body: &Body<'_>, items: &MemberPath, query: &[QueryParam<'_>]) -> Option<Step> {
+    let more = body
+        .find_member(&MORE, "boolean")
+        .map(|path| path.as_jsonpath());
     for (params, members) in CURSORS {
         let Some(param) = query
             .iter()
@@ -412,19 +414,19 @@ fn by_cursor(body: &Body<'_>, items: &Way, query: &[QueryParam<'_>]) -> Option<S
         else {
             continue;
         };
-        if let Some(next) = body.find(members, "string") {
-            let next = next.path();
+        if let Some(next) = body.find_member(members, "string") {
+            let next = next.as_jsonpath();
             let goes_on = more.clone().unwrap_or_else(|| next.clone());
             return Some(Map::from_iter([
                 ("next".to_owned(), json!({ param.name.as_str(): next })),
                 ("while".to_owned(), goes_on.into()),
             ]));
         }
-        // The last item is the cursor.
+        // The id of the last item is the cursor.
         if let (Some(more), "after_id" | "starting_after") = (&more, param.wire)
             && body.items_have(items, "id")
         {
-            let list = items.expression();
+            let list = items.as_expression();
             let last = format!("{{{{ ({list} | last).id if {list} }}}}");
             return Some(Map::from_iter([
                 ("next".to_owned(), json!({ param.name.as_str(): last })),
@@ -435,7 +437,7 @@ fn by_cursor(body: &Body<'_>, items: &Way, query: &[QueryParam<'_>]) -> Option<S
     None
 }
 
-/// The URL of the next page.
+/// Paging by the URL of the next page.
 fn by_url(body: &Body<'_>) -> Option<Step> {
     const URLS: [&str; 6] = [
         "@odata.nextLink",
@@ -445,14 +447,16 @@ fn by_url(body: &Body<'_>) -> Option<Step> {
         "next_url",
         "next_page_uri",
     ];
-    let url = |way: Way| Map::from_iter([("next_url".to_owned(), Value::from(way.path()))]);
-    if let Some(way) = body.find(&URLS, "string") {
-        return Some(url(way));
+    let url = |path: MemberPath| {
+        Map::from_iter([("next_url".to_owned(), Value::from(path.as_jsonpath()))])
+    };
+    if let Some(path) = body.find_member(&URLS, "string") {
+        return Some(url(path));
     }
-    // `next` is a URL where it says so, or stands beside `previous`, or among links.
-    let way = body.find(&["next"], "string")?;
+    // `next` is a URL if its format says so, if `previous` is beside it, or if it is among links.
+    let path = body.find_member(&["next"], "string")?;
     let holder: Part<'_> =
-        way.0[..way.0.len() - 1]
+        path.0[..path.0.len() - 1]
             .iter()
             .try_fold(body.schema.clone(), |part, name| {
                 let mut members = body.members(&part).into_iter();
@@ -468,14 +472,14 @@ fn by_url(body: &Body<'_>) -> Option<Step> {
     let has_other = siblings
         .iter()
         .any(|(name, _)| ["previous", "prev", "last"].contains(name));
-    let among_links = way.0.iter().any(|name| name.ends_with("links"));
-    (is_uri || has_other && among_links).then(|| url(way))
+    let among_links = path.0.iter().any(|name| name.ends_with("links"));
+    (is_uri || has_other && among_links).then(|| url(path))
 }
 
-/// Numbered pages; the walk ends with a page that has no items.
+/// Paging by page number; the walk ends with a page that has no items.
 fn by_number(
     spec: &Spec,
-    items: &Way,
+    items: &MemberPath,
     query: &[QueryParam<'_>],
     size: Option<&QueryParam<'_>>,
 ) -> Option<Step> {
@@ -483,7 +487,7 @@ fn by_number(
     let page = query
         .iter()
         .find(|param| NUMBERS.contains(&param.wire) && is_type(spec, param, "integer"))?;
-    // Where pages are counted from must be said: a wrong guess would leave out a page, or give one twice.
+    // The document must say whether pages count from 0 or 1: a wrong guess would skip a page or repeat one.
     let schema = spec.resolve(page.schema.as_ref()?).ok()?;
     let first = ["default", "minimum"]
         .iter()
@@ -497,10 +501,10 @@ fn by_number(
     ]))
 }
 
-/// A number of items to leave out; the walk ends with a page that has none.
+/// Paging by offset; the walk ends with a page that has no items.
 fn by_offset(
     spec: &Spec,
-    items: &Way,
+    items: &MemberPath,
     query: &[QueryParam<'_>],
     size: Option<&QueryParam<'_>>,
 ) -> Option<Step> {
@@ -509,7 +513,7 @@ fn by_offset(
         .iter()
         .find(|param| OFFSETS.contains(&param.wire) && is_type(spec, param, "integer"))?;
     let given = param(&offset.name);
-    let count = format!("({} | length)", items.expression());
+    let count = format!("({} | length)", items.as_expression());
     let next = format!("{{{{ ({given} if {given} is defined else 0) + {count} }}}}");
     Some(Map::from_iter([
         ("next".to_owned(), json!({ offset.name.as_str(): next })),
@@ -517,8 +521,8 @@ fn by_offset(
     ]))
 }
 
-fn while_items(items: &Way) -> Value {
-    format!("{{{{ {} | length > 0 }}}}", items.expression()).into()
+fn while_items(items: &MemberPath) -> Value {
+    format!("{{{{ {} | length > 0 }}}}", items.as_expression()).into()
 }
 
 /// A param in an expression over the response.

@@ -1,4 +1,4 @@
-//! Parameters: from path, query and headers to params, and the request's parts that use them.
+//! Turns the parameters of path, query and headers into params, and writes the parts of the request that use them.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::import::report::{Losses, What};
 use crate::plan::is_reserved;
 use crate::template::is_identifier;
 
-/// Where a parameter stands in the request.
+/// The part of the request that holds a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Location {
     /// A part of the path.
@@ -31,22 +31,22 @@ impl Location {
     }
 }
 
-/// A parameter as the document has it.
+/// A parameter of the document.
 #[derive(Debug)]
 pub struct Parameter<'s> {
     /// The name on the wire.
     pub wire: &'s str,
-    /// Where it stands.
+    /// The part of the request that holds it.
     pub location: Location,
     /// The parameter object.
     pub part: Part<'s>,
-    /// Its schema; `None` when it has none that can be used.
+    /// Its schema, if it has one.
     pub schema: Option<Part<'s>>,
-    /// The media type, when its value is a document of its own.
+    /// The media type, if its value is encoded as one, such as JSON.
     media_type: Option<&'s str>,
 }
 
-/// The parameters of an operation: its own, and those of its path that it does not replace. Sorted by place, in
+/// The parameters of an operation: its own, and those of its path that it does not replace. Sorted by location, then in
 /// the order of the document.
 pub fn collect<'s>(
     spec: &'s Spec,
@@ -68,7 +68,7 @@ pub fn collect<'s>(
                 continue;
             }
         };
-        let Some(parameter) = take(part, losses) else {
+        let Some(parameter) = parameter_of(part, losses) else {
             continue;
         };
         let is_same = |other: &&mut Parameter<'_>| {
@@ -88,7 +88,7 @@ pub fn collect<'s>(
     parameters
 }
 
-fn take<'s>(part: Part<'s>, losses: &Losses) -> Option<Parameter<'s>> {
+fn parameter_of<'s>(part: Part<'s>, losses: &Losses) -> Option<Parameter<'s>> {
     let leave_out = |message: &str| losses.note(What::Parameter, &part.pointer, message);
     let Some(wire) = part.text("name") else {
         leave_out("the parameter has no name; it is left out");
@@ -99,17 +99,17 @@ fn take<'s>(part: Part<'s>, losses: &Losses) -> Option<Parameter<'s>> {
         Some("query") => Location::Query,
         Some("header") => Location::Header,
         Some("cookie") => {
-            leave_out("cookies have no form here; the parameter is left out");
+            leave_out("cookies are not supported; the parameter is left out");
             return None;
         }
         _ => {
-            leave_out("the parameter does not say where it stands; it is left out");
+            leave_out("the parameter has no valid `in`; it is left out");
             return None;
         }
     };
     if location == Location::Header {
         let lower = wire.to_ascii_lowercase();
-        // By the rules of OpenAPI these are no parameters: the body, the response and the credentials decide.
+        // OpenAPI ignores parameters of these names: body, response and security schemes decide about them.
         if ["accept", "content-type", "authorization"].contains(&lower.as_str()) {
             return None;
         }
@@ -141,30 +141,30 @@ pub fn is_header_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token)
 }
 
-/// The params of a tool and the parts of its request that use them, while they are put together.
+/// A tool's params and the parts of its request that use them, under construction.
 #[derive(Debug, Default)]
 pub struct Request {
-    /// From the param's name to its schema.
+    /// The schemas of the params, by name.
     pub properties: Map<String, Value>,
     /// The names of the params that a call must give.
     pub required: Vec<String>,
-    /// The params' names by place and name on the wire.
+    /// For each parameter, its location, its name on the wire and the name of its param.
     pub names: Vec<(Location, String, String)>,
-    /// Rules about params together, such as `anyOf`.
+    /// Rules about several params, such as `anyOf`.
     pub rules: Map<String, Value>,
     /// The path template.
     pub path: String,
-    /// From the name on the wire to the value.
+    /// The values of the query, by the name on the wire.
     pub query: Map<String, Value>,
-    /// From the header's name to the value.
+    /// The values of the headers, by name.
     pub headers: Map<String, Value>,
     /// The body section.
     pub body: Option<Value>,
 }
 
 impl Request {
-    /// A name for a param: its own where that is free and can be written, else another one, which is told.
-    pub fn name(&self, wire: &str, prefix: &str, pointer: &str, losses: &Losses) -> String {
+    /// A name for a param: the one on the wire if it is free and legal, else another one, which is reported.
+    pub fn free_name(&self, wire: &str, prefix: &str, pointer: &str, losses: &Losses) -> String {
         let legal: String = wire
             .trim()
             .chars()
@@ -192,7 +192,7 @@ impl Request {
 
     /// Whether a param can have exactly this name.
     pub fn is_free(&self, name: &str) -> bool {
-        // Expressions call all params `params`, and the service's settings `settings`.
+        // In expressions, `params` and `settings` have a meaning of their own.
         !self.properties.contains_key(name)
             && !["params", "settings", ""].contains(&name)
             && name.trim() == name
@@ -200,7 +200,7 @@ impl Request {
     }
 
     /// Adds a param.
-    pub fn add(&mut self, name: &str, schema: Map<String, Value>, is_required: bool) {
+    pub fn add_param(&mut self, name: &str, schema: Map<String, Value>, is_required: bool) {
         self.properties
             .insert(name.to_owned(), Value::Object(schema));
         if is_required {
@@ -208,7 +208,7 @@ impl Request {
         }
     }
 
-    /// Adds the parameters; what has no form is told.
+    /// Adds the parameters. What cannot be written in a descriptor is reported.
     pub fn add_parameters<'s>(
         &mut self,
         spec: &'s Spec,
@@ -232,7 +232,7 @@ impl Request {
                 );
                 continue;
             }
-            let name = self.name(
+            let name = self.free_name(
                 parameter.wire,
                 parameter.location.word(),
                 &parameter.part.pointer,
@@ -240,7 +240,7 @@ impl Request {
             );
             let allowed = parameter.schema.as_ref().map(|schema| shape(spec, schema));
             let (schema, is_required) = parameter.schema_of(schemas, in_path, losses);
-            self.add(&name, schema, is_required);
+            self.add_param(&name, schema, is_required);
             let wire = parameter.wire.to_owned();
             self.names.push((parameter.location, wire, name.clone()));
             let written = Written {
@@ -261,14 +261,14 @@ impl Request {
                 }
             }
         }
-        self.path = self.fill(path, &filled);
+        self.path = self.fill_path(path, &filled);
         for (name, value) in fixed {
             self.query.entry(name).or_insert(value);
         }
     }
 
-    /// The path with an expression for each `{name}`; a name that no parameter describes becomes a param too.
-    fn fill(&mut self, path: &str, filled: &[(&str, String)]) -> String {
+    /// The path with an expression for each `{name}`. A name without a parameter becomes a param too.
+    fn fill_path(&mut self, path: &str, filled: &[(&str, String)]) -> String {
         let mut template = String::new();
         let mut rest = path;
         while let Some((text, behind)) = rest.split_once('{') {
@@ -284,7 +284,7 @@ impl Request {
                         false => wire.to_owned(),
                     };
                     let schema = Map::from_iter([("type".to_owned(), json!("string"))]);
-                    self.add(&name, schema, true);
+                    self.add_param(&name, schema, true);
                     template.push_str(&format!("{{{{ {} }}}}", reference(&name)));
                 }
             }
@@ -297,7 +297,7 @@ impl Request {
         }
     }
 
-    /// The name of the param that a parameter became.
+    /// The name of the param for a parameter.
     pub fn name_of(&self, parameter: &Parameter<'_>) -> Option<&str> {
         self.names
             .iter()
@@ -322,7 +322,7 @@ impl Request {
         Some(params.into())
     }
 
-    /// The `query` section: a list of names where every parameter goes by its param's name in the default style.
+    /// The `query` section: a list of names, if every parameter has the name of its param and the default style.
     pub fn query(&self) -> Option<Value> {
         if self.query.is_empty() {
             return None;
@@ -355,7 +355,7 @@ pub fn expression(name: &str) -> String {
     format!("{{{{ {} }}}}", reference(name))
 }
 
-/// A path without what some documents put behind it: query parameters that are part of the operation, and a fragment.
+/// A path without the query and the fragment that some documents append to it; the query is part of the operation.
 fn split_target(path: &str) -> (&str, Vec<(String, Value)>) {
     let path = path.split('#').next().unwrap_or_default();
     let Some((path, query)) = path.split_once('?') else {
@@ -368,7 +368,7 @@ fn split_target(path: &str) -> (&str, Vec<(String, Value)>) {
     (path, fixed)
 }
 
-/// Text of a path as a path template may have it.
+/// Fixed text of a path, as a path template may hold it.
 pub fn path_text(text: &str) -> String {
     let mut legal = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
@@ -398,7 +398,7 @@ impl<'s> Parameter<'s> {
             None => Map::new(),
         };
         if in_path {
-            give_text_form(&mut schema);
+            require_text(&mut schema);
         }
         if self.part.flag("deprecated") == Some(true) {
             schema.insert("deprecated".into(), true.into());
@@ -409,22 +409,22 @@ impl<'s> Parameter<'s> {
             schema.insert("description".into(), words.into());
         }
         let is_required = in_path || self.part.flag("required") == Some(true);
-        let is_required = tell_default(&mut schema, is_required);
+        let is_required = describe_default(&mut schema, is_required);
         if self.part.flag("allowReserved") == Some(true) {
             losses.note(
                 What::Parameter,
                 &self.part.pointer,
-                "reserved characters are percent-encoded all the same",
+                "reserved characters are percent-encoded anyway",
             );
         }
         (schema, is_required)
     }
 }
 
-/// The engine sends a param's default. A default of the document is what the service takes when nothing is sent, and
-/// to send it is not always the same: it may exclude other parameters, or overwrite what an update should leave
-/// alone. So it is told in words, unless the param must be sent anyway. Says whether a call must give the param.
-pub fn tell_default(schema: &mut Map<String, Value>, is_required: bool) -> bool {
+/// Moves a default into the description, unless the param is required. The engine sends the default of a param, but the
+/// default of a document is what the service assumes when nothing is sent. To send it may differ: it may exclude other
+/// parameters, or overwrite what an update should leave alone. Returns whether a call must give the param.
+pub fn describe_default(schema: &mut Map<String, Value>, is_required: bool) -> bool {
     let Some(default) = schema.get("default").cloned() else {
         return is_required;
     };
@@ -454,8 +454,8 @@ pub fn tell_default(schema: &mut Map<String, Value>, is_required: bool) -> bool 
     is_required
 }
 
-/// A path is text, and the engine refuses what might be null or has no type at all.
-fn give_text_form(schema: &mut Map<String, Value>) {
+/// Gives a param of the path a type without null: the engine refuses any other there.
+fn require_text(schema: &mut Map<String, Value>) {
     let types = match schema.get("type") {
         Some(Value::Array(names)) => names
             .iter()
@@ -488,7 +488,7 @@ fn give_text_form(schema: &mut Map<String, Value>) {
     *schema = whole;
 }
 
-/// How a param is written where its parameter stands.
+/// Writes a param into the place of its parameter.
 struct Written<'p, 's> {
     parameter: &'p Parameter<'s>,
     name: &'p str,
@@ -510,7 +510,7 @@ impl Written<'_, '_> {
         self.losses.note(What::Parameter, pointer, message);
     }
 
-    /// An expression that leaves the parameter out when there is no argument.
+    /// An expression that leaves the parameter out if there is no argument.
     fn when_given(&self, computed: &str) -> String {
         format!(
             "{{{{ {computed} if {} is defined }}}}",
@@ -518,13 +518,11 @@ impl Written<'_, '_> {
         )
     }
 
-    /// The value as JSON text, for parameters that are documents of their own.
+    /// The value as JSON text, for a parameter whose media type is JSON.
     fn as_json(&self) -> Option<String> {
         let media_type = self.parameter.media_type?;
         if !super::media::is_json(media_type) {
-            self.note(format!(
-                "a value of the type {media_type} is sent as it is given"
-            ));
+            self.note(format!("a value of type {media_type} is sent unchanged"));
             return None;
         }
         Some(self.when_given(&format!("{} | tojson", reference(self.name))))
@@ -569,14 +567,14 @@ impl Written<'_, '_> {
         let style = self.style().unwrap_or("form");
         if nested && style != "deepObject" {
             self.note(format!(
-                "lists and objects inside others have no form in the style `{style}`; the value is sent as JSON text"
+                "the style `{style}` cannot hold nested lists and objects; the value is sent as JSON text"
             ));
             return self
                 .when_given(&format!("{} | tojson", reference(self.name)))
                 .into();
         }
         match style {
-            // Lists of objects need an index to say which members belong together.
+            // For a list of objects, only an index tells which members belong together.
             "deepObject" if self.shape.list_of_parts => styled("indexed"),
             "deepObject" if array || object => styled("deep_object"),
             "spaceDelimited" if (array || object) && !self.explode(false) => styled("space"),
@@ -590,7 +588,7 @@ impl Written<'_, '_> {
             }
             other => {
                 self.note(format!(
-                    "`{other}` is no style of the query; the default is used"
+                    "`{other}` is not a style for the query; the default is used"
                 ));
                 if object { styled("form") } else { plain.into() }
             }
@@ -604,7 +602,9 @@ impl Written<'_, '_> {
         let name = reference(self.name);
         match self.shape {
             Shape { nested: true, .. } => {
-                self.note("lists and objects inside others have no form in a header; the value is sent as JSON text");
+                self.note(
+                    "a header cannot hold nested lists and objects; the value is sent as JSON text",
+                );
                 self.when_given(&format!("{name} | tojson")).into()
             }
             Shape { object: true, .. } => {

@@ -1,4 +1,4 @@
-//! Responses: what kind of body a success has, and its schema.
+//! Responses: the kind and the schema of a success's body.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::media::{essence, is_json};
 use super::spec::{Part, Spec};
 use crate::plan::Method;
 
-/// The response of an operation that went well.
+/// The success response of an operation.
 #[derive(Debug)]
 pub struct Success<'s> {
     kind: Kind,
@@ -44,7 +44,7 @@ fn kind_of(media_type: &str) -> Kind {
 }
 
 impl<'s> Success<'s> {
-    /// The first success that has a body, else the first success, else the `default`.
+    /// The first success with a body, else the first success, else the `default` response.
     pub fn of(spec: &'s Spec, method: Method, operation: &Part<'s>) -> Success<'s> {
         let responses = operation.get("responses");
         let all: Vec<(&str, Part<'s>)> = responses
@@ -78,7 +78,8 @@ impl<'s> Success<'s> {
         let kind = match (&media, &part) {
             _ if method == Method::Head => Kind::Empty,
             (Some((kind, _, _)), _) => *kind,
-            // A success without a body is told as such; about one that is not told of, nothing is known.
+            // A documented success without `content` has no body. If no success is documented, nothing is known about
+            // the body.
             (None, Some(_)) if has_success => Kind::Empty,
             _ => Kind::Json,
         };
@@ -92,7 +93,7 @@ impl<'s> Success<'s> {
         }
     }
 
-    /// The `response` section; `None` when it is JSON, which goes without saying.
+    /// The `response` section; `None` for JSON, which is the default.
     pub fn section(&self) -> Option<Map<String, Value>> {
         let kind = match self.kind {
             Kind::Json => return None,
@@ -104,7 +105,7 @@ impl<'s> Success<'s> {
         Some(Map::from_iter([("kind".to_owned(), json!(kind))]))
     }
 
-    /// The `accept` header, where the service may not answer one that asks for plain JSON.
+    /// The `accept` header, if a request for plain `application/json` might be refused.
     pub fn accept(&self) -> Option<&'s str> {
         let media_type = self.media_type?;
         let is_plain = essence(media_type) == "application/json" || media_type.contains('*');

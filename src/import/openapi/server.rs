@@ -1,4 +1,4 @@
-//! Where the service and its operations stand.
+//! The servers of the service and of its operations.
 
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -13,25 +13,25 @@ use crate::template::is_identifier;
 use crate::words::Name;
 use crate::words::scalar_text;
 
-/// Where the service stands.
+/// The server of the service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Server {
     /// The `base_url` section.
     pub base_url: Value,
     /// The settings that it uses.
     pub settings: Map<String, Value>,
-    /// The base URL, when it has no settings.
+    /// The base URL, if it has no settings.
     pub literal: Option<Url>,
-    /// What stands between the base URL and the path of an operation that has no server of its own.
+    /// The path between the base URL and the path of an operation without its own server.
     home: String,
 }
 
 impl Server {
-    /// The first server with an origin that can be used; `given` instead of all of them. Where some of the operations
-    /// have servers of their own at the same origin, the base URL is what all have in common.
+    /// The server `given` by the caller, else the first usable one of the document. If operations have their own
+    /// servers at the same origin, the base URL is the path that all have in common.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no server.
     pub fn of(
         spec: &Spec,
         service: &Name,
@@ -40,8 +40,8 @@ impl Server {
         losses: &Losses,
     ) -> Result<Server, ImportError> {
         let mut server = match given {
-            Some(given) => Server::literal(given.trim_end_matches('/').to_owned()),
-            None => Server::from_part(&chosen(spec, losses)?, service, losses)?,
+            Some(given) => Server::fixed(given.trim_end_matches('/').to_owned()),
+            None => Server::from_part(&choose_server(spec, losses)?, service, losses)?,
         };
         let Some(main) = server.literal.clone() else {
             return Ok(server);
@@ -53,21 +53,21 @@ impl Server {
             .map(|own| own.path().to_owned())
             .collect();
         let main_path = main.path().trim_end_matches('/');
-        let base = paths
-            .iter()
-            .fold(main_path.to_owned(), |base, path| common(&base, path));
+        let base = paths.iter().fold(main_path.to_owned(), |base, path| {
+            common_segments(&base, path)
+        });
         if base.len() < main_path.len() {
             let mut url = main.clone();
             url.set_path(&base);
             server = Server {
                 home: main_path[base.len()..].to_owned(),
-                ..Server::literal(url.as_str().trim_end_matches('/').to_owned())
+                ..Server::fixed(url.as_str().trim_end_matches('/').to_owned())
             };
         }
         Ok(server)
     }
 
-    fn literal(url: String) -> Server {
+    fn fixed(url: String) -> Server {
         Server {
             literal: Url::parse(&url).ok(),
             base_url: url.into(),
@@ -83,9 +83,9 @@ impl Server {
             service,
             losses,
         };
-        // The scheme and the port are never settings.
+        // The scheme and the port never become settings.
         let (scheme, rest) = match url.split_once("//") {
-            Some((scheme, rest)) => (variables.filled(scheme.trim_end_matches(':')), rest),
+            Some((scheme, rest)) => (variables.with_defaults(scheme.trim_end_matches(':')), rest),
             None => ("https".to_owned(), url),
         };
         let (authority, path) = match rest.find('/') {
@@ -93,7 +93,7 @@ impl Server {
             None => (rest, ""),
         };
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) => (host, format!(":{}", variables.filled(port))),
+            Some((host, port)) => (host, format!(":{}", variables.with_defaults(port))),
             None => (authority, String::new()),
         };
         let lead = match scheme.as_str() {
@@ -101,24 +101,24 @@ impl Server {
             scheme => format!("{scheme}://"),
         };
         if !url.contains('{') {
-            let url = secure(format!("{lead}{host}{port}{path}"), server, losses);
-            let url = canonical(url, server, losses);
-            return Ok(Server::literal(url.trim_end_matches('/').to_owned()));
+            let url = with_https(format!("{lead}{host}{port}{path}"), server, losses);
+            let url = normalised(url, server, losses);
+            return Ok(Server::fixed(url.trim_end_matches('/').to_owned()));
         }
-        // A value may be a label of a host whose domain is written out. Anything else makes the whole origin the
-        // user's to choose.
-        let is_label = |name: &str| !variables.default(name).contains(['.', ':', '/']);
+        // A setting may be a label of the host if the domain is fixed. Otherwise the user could choose any host, so the
+        // whole base URL becomes one setting.
+        let is_label = |name: &str| !variables.default_of(name).contains(['.', ':', '/']);
         let domain = host.rsplit('}').next().unwrap_or_default();
         let has_domain = domain.matches('.').count() >= 2 || !host.contains('{');
-        if !(has_domain && names(host).all(is_label)) {
+        if !(has_domain && variable_names(host).all(is_label)) {
             let url = format!(
                 "{lead}{}{port}{}",
-                variables.filled(host),
-                variables.filled(path)
+                variables.with_defaults(host),
+                variables.with_defaults(path)
             );
-            let url = canonical(secure(url, server, losses), server, losses);
+            let url = normalised(with_https(url, server, losses), server, losses);
             let setting = json!({
-                "description": "Where the service stands.",
+                "description": "The base URL of the service.",
                 "default": url.trim_end_matches('/'),
                 "env": variable_name(service, "url"),
             });
@@ -130,32 +130,30 @@ impl Server {
             });
         }
         let mut settings = Map::new();
-        let host = variables.as_settings(host, "^[A-Za-z0-9-]+$", &mut settings);
-        let path = variables.as_settings(path, "^[A-Za-z0-9._~-]+$", &mut settings);
-        let url = secure(format!("{lead}{host}{port}{path}"), server, losses);
+        let host = variables.with_settings(host, "^[A-Za-z0-9-]+$", &mut settings);
+        let path = variables.with_settings(path, "^[A-Za-z0-9._~-]+$", &mut settings);
+        let url = with_https(format!("{lead}{host}{port}{path}"), server, losses);
         let url = url.trim_end_matches('/').to_owned();
         Ok(Server {
             settings,
-            ..Server::literal(url)
+            ..Server::fixed(url)
         })
     }
 
     /// Where an operation stands.
     ///
     /// # Errors
-    /// When it has a server of its own that is none of the service's.
-    pub fn place(&self, operation: &Operation<'_>) -> Result<Place, String> {
-        let shown = self
-            .base_url
-            .as_str()
-            .unwrap_or("a place that users choose");
+    /// When its own server is on another domain than the service's.
+    pub fn base_of(&self, operation: &Operation<'_>) -> Result<OperationBase, String> {
+        let shown = self.base_url.as_str().unwrap_or("a URL that users choose");
         let Some(written) = own_server(operation) else {
-            return Ok(Place::Below(self.home.clone()));
+            return Ok(OperationBase::Below(self.home.clone()));
         };
-        let elsewhere = || format!("it stands at {written}, and the service at {shown}");
+        let elsewhere =
+            || format!("its server is {written}, but the server of the service is {shown}");
         let Some(base) = &self.literal else {
             return match Some(written) == self.base_url.as_str() {
-                true => Ok(Place::Below(String::new())),
+                true => Ok(OperationBase::Below(String::new())),
                 false => Err(elsewhere()),
             };
         };
@@ -167,10 +165,12 @@ impl Server {
             .strip_prefix(base.path().trim_end_matches('/'))
             .filter(|rest| rest.is_empty() || rest.starts_with('/'));
         match below {
-            Some(below) if own.origin() == base.origin() => Ok(Place::Below(below.to_owned())),
-            _ if own.scheme() == "https" && is_related(&own, base) => {
-                Ok(Place::Beside(own.as_str().trim_end_matches('/').to_owned()))
+            Some(below) if own.origin() == base.origin() => {
+                Ok(OperationBase::Below(below.to_owned()))
             }
+            _ if own.scheme() == "https" && is_related(&own, base) => Ok(OperationBase::Own(
+                own.as_str().trim_end_matches('/').to_owned(),
+            )),
             _ => Err(elsewhere()),
         }
     }
@@ -178,14 +178,14 @@ impl Server {
 
 /// Where an operation stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// Below the service's base URL, with this between it and the operation's path.
+pub enum OperationBase {
+    /// Below the service's base URL. The text is the path between the base URL and the operation's path.
     Below(String),
-    /// At another base URL of the same domain, such as one for uploads.
-    Beside(String),
+    /// At its own base URL on the same domain, such as one for uploads.
+    Own(String),
 }
 
-/// Whether two hosts are of one domain, so that a credential for one is known at the other.
+/// Whether two hosts belong to one domain, so that the credentials of one may be sent to the other.
 fn is_related(one: &Url, other: &Url) -> bool {
     let labels = |url: &Url| -> Vec<String> {
         let host = url.domain().unwrap_or_default();
@@ -193,7 +193,7 @@ fn is_related(one: &Url, other: &Url) -> bool {
     };
     let (one, other) = (labels(one), labels(other));
     let common = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
-    // Below a country, a domain has three labels where the second is short: example.co.uk.
+    // Below a country's domain, three labels are needed if the second is short: example.co.uk.
     let needed = match one.as_slice() {
         [country, second, ..] if country.len() == 2 && second.len() <= 3 => 3,
         _ => 2,
@@ -201,8 +201,8 @@ fn is_related(one: &Url, other: &Url) -> bool {
     common >= needed
 }
 
-/// The document's server: the first with https, else the first with an origin at all.
-fn chosen<'s>(spec: &'s Spec, losses: &Losses) -> Result<Part<'s>, ImportError> {
+/// The document's server: the first with https, else the first that names a host.
+fn choose_server<'s>(spec: &'s Spec, losses: &Losses) -> Result<Part<'s>, ImportError> {
     let servers: Vec<Part<'s>> = spec
         .root()
         .get("servers")
@@ -245,7 +245,7 @@ fn own_server<'s>(operation: &Operation<'s>) -> Option<&'s str> {
         .map(str::trim)
 }
 
-/// The same as a URL, with https where the service would be called so too.
+/// The own server as a URL; http becomes https if the service has https.
 fn own_url(operation: &Operation<'_>, base: &Url) -> Option<Result<Url, url::ParseError>> {
     let written = own_server(operation)?;
     if written.contains('{') {
@@ -258,8 +258,8 @@ fn own_url(operation: &Operation<'_>, base: &Url) -> Option<Result<Url, url::Par
     Some(base.join(&secured))
 }
 
-/// The whole segments that two paths begin with.
-fn common(one: &str, other: &str) -> String {
+/// The leading segments that two paths share.
+fn common_segments(one: &str, other: &str) -> String {
     one.split('/')
         .zip(other.split('/'))
         .take_while(|(one, other)| one == other)
@@ -269,14 +269,14 @@ fn common(one: &str, other: &str) -> String {
 }
 
 /// The names of the variables in a part of a URL.
-fn names(text: &str) -> impl Iterator<Item = &str> {
+fn variable_names(text: &str) -> impl Iterator<Item = &str> {
     text.split('{')
         .skip(1)
         .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
-/// Plain http is only for this machine; for others there is hardly one left without https.
-pub fn secure(url: String, part: &Part<'_>, losses: &Losses) -> String {
+/// Replaces http by https, except on this machine: nearly every service has https.
+pub fn with_https(url: String, part: &Part<'_>, losses: &Losses) -> String {
     let Some(rest) = url.strip_prefix("http://") else {
         return url;
     };
@@ -292,8 +292,8 @@ pub fn secure(url: String, part: &Part<'_>, losses: &Losses) -> String {
     format!("https://{rest}")
 }
 
-/// The URL as parsers read it, which is how a descriptor must write it.
-fn canonical(url: String, part: &Part<'_>, losses: &Losses) -> String {
+/// The URL as URL parsers write it, because a descriptor must write it so.
+fn normalised(url: String, part: &Part<'_>, losses: &Losses) -> String {
     let Ok(read) = Url::parse(&url) else {
         return url;
     };
@@ -319,47 +319,53 @@ struct Variables<'v, 's> {
 }
 
 impl<'s> Variables<'_, 's> {
-    fn part(&self, name: &str) -> Option<Part<'s>> {
+    fn variable(&self, name: &str) -> Option<Part<'s>> {
         self.server.get("variables")?.get(name)
     }
 
-    fn default(&self, name: &str) -> String {
-        self.part(name)
+    fn default_of(&self, name: &str) -> String {
+        self.variable(name)
             .and_then(|variable| scalar_text(variable.value.get("default")?))
             .unwrap_or_default()
     }
 
-    /// A part of the URL with the defaults in it.
-    fn filled(&self, text: &str) -> String {
+    /// A part of the URL, with each variable replaced by its default.
+    fn with_defaults(&self, text: &str) -> String {
         let mut filled = text.to_owned();
-        for name in names(text) {
-            filled = filled.replace(&format!("{{{name}}}"), &self.default(name));
+        for name in variable_names(text) {
+            filled = filled.replace(&format!("{{{name}}}"), &self.default_of(name));
         }
         filled
     }
 
-    /// A part of the URL with a setting for each variable. One that is several segments, or may be none, stays at its
-    /// default.
-    fn as_settings(&self, text: &str, pattern: &str, settings: &mut Map<String, Value>) -> String {
+    /// A part of the URL, with each variable replaced by a setting. A variable that is empty or several segments by
+    /// default is replaced by its default.
+    fn with_settings(
+        &self,
+        text: &str,
+        pattern: &str,
+        settings: &mut Map<String, Value>,
+    ) -> String {
         let mut written = text.to_owned();
-        for name in names(text) {
-            let default = self.default(name);
-            let value =
-                match default.contains('/') || (default.is_empty() && self.part(name).is_some()) {
-                    true => {
-                        let pointer = &self.server.pointer;
-                        let message =
-                            format!("the variable `{name}` of the URL is left at its default");
-                        self.losses.note(What::Server, pointer, message);
-                        default
-                    }
-                    false => {
-                        let setting = setting_name(name);
-                        let section = self.setting(name, &setting, pattern);
-                        settings.insert(setting.clone(), section);
-                        format!("{{{{ settings.{setting} }}}}")
-                    }
-                };
+        for name in variable_names(text) {
+            let default = self.default_of(name);
+            let value = match default.contains('/')
+                || (default.is_empty() && self.variable(name).is_some())
+            {
+                true => {
+                    let pointer = &self.server.pointer;
+                    let message =
+                        format!("the variable `{name}` of the URL is left at its default");
+                    self.losses.note(What::Server, pointer, message);
+                    default
+                }
+                false => {
+                    let setting = setting_name(name);
+                    let section = self.setting(name, &setting, pattern);
+                    settings.insert(setting.clone(), section);
+                    format!("{{{{ settings.{setting} }}}}")
+                }
+            };
             written = written.replacen(&format!("{{{name}}}"), &value, 1);
         }
         written
@@ -367,7 +373,7 @@ impl<'s> Variables<'_, 's> {
 
     fn setting(&self, name: &str, setting: &str, pattern: &str) -> Value {
         let mut section = Map::new();
-        let variable = self.part(name);
+        let variable = self.variable(name);
         let words = variable
             .as_ref()
             .and_then(|variable| variable.text("description"));
@@ -377,7 +383,7 @@ impl<'s> Variables<'_, 's> {
                 text::one_line(words, text::NESTED).into(),
             );
         }
-        let default = self.default(name);
+        let default = self.default_of(name);
         if !default.is_empty() {
             section.insert("default".into(), default.as_str().into());
         }
@@ -391,7 +397,7 @@ impl<'s> Variables<'_, 's> {
             .collect();
         let fits = regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(&default));
         let pattern = match options.is_empty() {
-            // A part of a path may have other characters, but never begins another part.
+            // A part of a path may have other characters, but none that ends the segment.
             true if !fits && !default.is_empty() => "^[^/?#]+$".to_owned(),
             true => pattern.to_owned(),
             false => format!("^({})$", options.join("|")),

@@ -11,7 +11,7 @@ use crate::words::Name;
 /// Longest description of a service.
 const DESCRIPTION: usize = 500;
 
-/// The service of an operation that stands elsewhere than the others or takes another credential, inside its file.
+/// The service inside a tool's file, for an operation that has another server or another credential than the others.
 pub fn inline(name: &Name, base_url: &Value, settings: &Map<String, Value>, auth: &Auth) -> Value {
     let mut service = Map::from_iter([
         ("service".to_owned(), json!(name.as_str())),

@@ -1,4 +1,4 @@
-//! The document as a whole: its version, its parts with their places, and where references lead.
+//! The whole document: its version, its parts with their places, and the targets of references.
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
@@ -13,37 +13,37 @@ pub struct Spec {
     pub version: String,
 }
 
-/// A part of the document, and where it stands as a JSON Pointer.
+/// A part of the document, with its JSON Pointer.
 #[derive(Debug, Clone)]
 pub struct Part<'s> {
     /// The value.
     pub value: &'s Value,
-    /// The place.
+    /// Its JSON Pointer.
     pub pointer: String,
 }
 
-/// A reference that leads nowhere that can be used.
+/// A reference that cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrokenReference {
-    /// It leads out of the document.
-    #[error("`{0}` stands in another document, which is not read")]
+    /// It refers to another document.
+    #[error("`{0}` is in another document, which is not read")]
     External(String),
-    /// Nothing stands there.
-    #[error("`{0}` leads to nothing")]
+    /// Its target does not exist.
+    #[error("`{0}` refers to nothing")]
     Dangling(String),
-    /// It comes back to itself.
-    #[error("`{0}` leads back to itself")]
+    /// It refers back to itself.
+    #[error("`{0}` refers back to itself")]
     Circular(String),
 }
 
-/// References that are followed from one to the next before a chain counts as endless.
+/// The longest chain of references; a longer one counts as endless.
 const LONGEST_CHAIN: usize = 64;
 
 impl Spec {
-    /// Takes a document.
+    /// Wraps a document.
     ///
     /// # Errors
-    /// When it is no OpenAPI document of version 3.
+    /// When it is not an OpenAPI document of version 3.
     pub fn new(root: Value) -> Result<Spec, String> {
         if let Some(version) = root.get("swagger") {
             return Err(format!(
@@ -53,11 +53,11 @@ impl Spec {
         }
         let version = match root.get("openapi") {
             Some(version) => text_of(version),
-            None => return Err("this is no OpenAPI document: it has no `openapi`".to_owned()),
+            None => return Err("this is not an OpenAPI document: it has no `openapi`".to_owned()),
         };
         if !version.starts_with("3.") && version != "3" {
             return Err(format!(
-                "OpenAPI {version} is not known here; 3.0 and 3.1 are"
+                "OpenAPI {version} is not supported; 3.0 and 3.1 are"
             ));
         }
         Ok(Spec { root, version })
@@ -71,16 +71,17 @@ impl Spec {
         }
     }
 
-    /// What a reference such as `#/components/schemas/Pet` names.
+    /// The target of a reference such as `#/components/schemas/Pet`.
     ///
     /// # Errors
-    /// When it leads out of the document, or nowhere.
+    /// When the target is in another document or does not exist.
     pub fn lookup(&self, reference: &str) -> Result<Part<'_>, BrokenReference> {
         let Some(fragment) = reference.strip_prefix('#') else {
             return Err(BrokenReference::External(reference.to_owned()));
         };
         let pointer = percent_decode_str(fragment).decode_utf8_lossy();
-        // Some tools write pointers with percent signs that mean themselves.
+        // Some tools do not percent-encode pointers, so a `%` may be a plain character: the text is tried as it is,
+        // too.
         [pointer.as_ref(), fragment]
             .into_iter()
             .find_map(|pointer| {
@@ -92,10 +93,10 @@ impl Spec {
             .ok_or_else(|| BrokenReference::Dangling(reference.to_owned()))
     }
 
-    /// The part itself, or what it refers to.
+    /// The part itself, or the target of its reference.
     ///
     /// # Errors
-    /// When a reference leads nowhere that can be used.
+    /// When a reference cannot be followed.
     pub fn resolve<'s>(&'s self, part: &Part<'s>) -> Result<Part<'s>, BrokenReference> {
         let mut at = part.clone();
         for _ in 0..LONGEST_CHAIN {
@@ -109,7 +110,7 @@ impl Spec {
     }
 }
 
-/// A version as it is written, also where YAML made a number of it.
+/// A version as text, also if YAML read it as a number.
 fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -126,18 +127,18 @@ impl<'s> Part<'s> {
         })
     }
 
-    /// The member of this name, when it is an object.
+    /// The member of this name, if it is an object.
     pub fn map(&self, key: &str) -> Option<&'s Map<String, Value>> {
         self.value.get(key)?.as_object()
     }
 
-    /// The member of this name, when it is a text that is not empty.
+    /// The member of this name, if it is a text that is not empty.
     pub fn text(&self, key: &str) -> Option<&'s str> {
         let text = self.value.get(key)?.as_str()?;
         (!text.trim().is_empty()).then_some(text)
     }
 
-    /// The member of this name, when it is true or false.
+    /// The member of this name, if it is true or false.
     pub fn flag(&self, key: &str) -> Option<bool> {
         self.value.get(key)?.as_bool()
     }
@@ -165,7 +166,7 @@ impl<'s> Part<'s> {
         })
     }
 
-    /// Where the part refers to, when it is a reference.
+    /// The `$ref` of the part, if it has one.
     pub fn reference(&self) -> Option<&'s str> {
         self.value.get("$ref")?.as_str()
     }

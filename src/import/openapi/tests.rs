@@ -1,4 +1,4 @@
-//! What operations become, before the engine is asked: the sections of the fixtures' tools.
+//! The drafts that operations become, before the engine checks them: the sections of the fixtures' tools.
 
 use pretty_assertions::assert_eq;
 use serde_json::{Map, Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::import::document;
 
-/// Every operation of a document by its tool's name, with the service, and what was lost by its message.
+/// Every operation of a document by the name of its tool, the service, and the messages of the losses.
 fn drafts(text: &str) -> (Value, Map<String, Value>, Vec<String>) {
     let document = document::parse(text).unwrap();
     let name = service_name(&document);
@@ -26,7 +26,7 @@ fn drafts(text: &str) -> (Value, Map<String, Value>, Vec<String>) {
         auth: &auth,
     };
     let mut tools = Map::new();
-    for (operation, tool) in named(&name, &operations, &HashMap::new()) {
+    for (operation, tool) in name_operations(&name, &operations, &HashMap::new()) {
         let made = match shared.draft(&operation, &tool, &losses) {
             Ok(draft) => draft.members.into(),
             Err(reason) => reason.into(),
@@ -133,9 +133,9 @@ fn bodies_and_responses_that_are_no_plain_json() {
     );
     assert_eq!(
         tools["post-anything"],
-        "its multipart body does not say of what parts it is made"
+        "its multipart body does not list its parts"
     );
-    assert!(lost.contains(&"XML is sent as the text that is given".to_owned()));
+    assert!(lost.contains(&"XML is sent as text, unchanged".to_owned()));
 }
 
 #[test]
@@ -175,8 +175,8 @@ fn servers_have_settings_and_clients_credentials() {
         })
     );
     for message in [
-        "the scheme `odd` has no form here",
-        "no scope is asked for; add a `scope` where the service wants one",
+        "the scheme `odd` is not supported",
+        "no scope is requested; add a `scope` if the service needs one",
         "the variable `prefix` of the URL is left at its default",
     ] {
         assert!(lost.iter().any(|lost| lost == message), "{message}");
@@ -291,7 +291,7 @@ fn credentials_of_every_kind() {
                 "client_id": { "env": "S_CLIENT_ID" }, "client_secret": { "env": "S_CLIENT_SECRET" },
             })),
         ),
-        // The simplest of several, both of two together, and none that has no form.
+        // The simplest of several, both of two together, and none that is not supported.
         (
             json!({ "a": client, "b": { "type": "http", "scheme": "bearer" } }),
             json!([{ "a": [] }, { "b": [] }]),
@@ -409,7 +409,7 @@ fn schemas_become_those_of_2020_12() {
         );
         assert_eq!(tool["params"]["properties"]["it"], expected, "{schema}");
         let unrelated = |message: &&String| {
-            !message.contains("credential") && !message.contains("nothing says")
+            !message.contains("credential") && !message.contains("does not describe the operation")
         };
         assert_eq!(lost.iter().find(unrelated), None, "{schema}");
     }
@@ -417,7 +417,7 @@ fn schemas_become_those_of_2020_12() {
 
 #[test]
 fn deep_and_wide_schemas_stay_small() {
-    // Nested deeper than a descriptor may be, as far as a document can be.
+    // Nested deeper than a descriptor may be, and as deep as a document can be.
     let mut deep = json!({ "type": "string" });
     for _ in 0..40 {
         deep = json!({ "type": "object", "properties": { "x": deep } });
@@ -435,7 +435,7 @@ fn deep_and_wide_schemas_stay_small() {
     };
     assert!(depth(&tool) < 60, "{}", depth(&tool));
 
-    // A chain of references as long as a document can be, and each with two ways to the next.
+    // A chain of references as long as a document can be, each with two ways to the next.
     let schemas: Map<String, Value> = (0..20_000)
         .map(|i| {
             let next = json!({ "$ref": format!("#/components/schemas/S{}", i + 1) });
@@ -459,7 +459,7 @@ fn deep_and_wide_schemas_stay_small() {
 
 #[test]
 fn no_wrong_type_is_more_than_a_loss() {
-    // Every value of a document that works, replaced by one of each other type.
+    // Every value of a valid document, replaced by one of each other type.
     let document =
         document::parse(include_str!("../../../tests/fixtures/openapi/login.yaml")).unwrap();
     let mut pointers = Vec::new();

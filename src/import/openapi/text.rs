@@ -1,4 +1,4 @@
-//! Descriptions: the words of the document, without its markup and at a length that helps.
+//! Descriptions: the words of the document, shortened and without markup.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ pub const PARAM: usize = 600;
 /// Most characters of a description inside a param.
 pub const NESTED: usize = 300;
 
-/// HTML that is dropped. Other text in angle brackets is a placeholder, and stays.
+/// HTML tags to drop. Other text in angle brackets is a placeholder, and stays.
 const TAGS: [&str; 25] = [
     "a",
     "b",
@@ -39,10 +39,10 @@ const TAGS: [&str; 25] = [
     "sup",
     "ul",
 ];
-/// HTML behind which a new line begins.
+/// HTML tags after which a new line begins.
 const BREAKS: [&str; 9] = ["p", "br", "li", "ul", "ol", "div", "dt", "dd", "pre"];
 
-/// The text, plain and not longer than `most`.
+/// The text without markup, of at most `most` characters.
 pub fn plain(text: &str, most: usize) -> String {
     let text = without_tags(text);
     let mut lines: Vec<Cow<'_, str>> = Vec::new();
@@ -72,7 +72,7 @@ pub fn one_line(text: &str, most: usize) -> String {
     shortened(&words.join(" "), most)
 }
 
-/// The text when it has at most so many characters; else as many whole sentences as fit, or whole words.
+/// The text if it has at most `most` characters; else as many whole sentences as fit, or whole words.
 fn shortened(text: &str, most: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(most) else {
         return text.to_owned();
@@ -133,7 +133,7 @@ fn without_tags(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// The name of a known tag from what stands between its angle brackets.
+/// The name of a known tag, from the text between its angle brackets.
 fn tag(inside: &str) -> Option<String> {
     let name = inside.trim_start_matches('/');
     let end = name

@@ -225,7 +225,7 @@ fn limits_hold() {
     for (text, limits, expected) in table {
         let found = read(text, &limits).err();
         let found = found.map(|problems| (problems[0].kind, problems[0].span.start));
-        assert_eq!(found, expected, "{:.20}", text);
+        assert_eq!(found, expected, "{text:.20}");
     }
 }
 

@@ -141,10 +141,10 @@ impl Writer<'_> {
                 self.out.push('}');
             }
             Value::String(text) if is_plain(text) && self.random.one_in(2) => {
-                self.out.push_str(text)
+                self.out.push_str(text);
             }
             Value::String(text) if is_single_quotable(text) && self.random.one_in(2) => {
-                self.single(text)
+                self.single(text);
             }
             Value::String(text) => self.double(text, indent, true),
             Value::Null => self
@@ -360,7 +360,7 @@ fn mutated_documents_do_no_harm() {
     ];
     for _ in 0..8000 {
         let (_, mut text) = written(&mut random);
-        for _ in 0..1 + random.below(4) {
+        for _ in 0..=random.below(4) {
             let at = source::floor_char_boundary(&text, random.below(text.len() + 1));
             let end = source::floor_char_boundary(&text, at + random.below(4)).max(at);
             text.replace_range(at..end, random.pick::<&str>(&pieces));

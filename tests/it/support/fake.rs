@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// A request that the fake got.
+/// A request that the fake received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub method: String,
@@ -52,7 +52,7 @@ pub enum Manner {
     Cut,
     /// Nothing; the connection is closed.
     Drop,
-    /// Nothing; the connection stays open until the client goes.
+    /// Nothing; the connection stays open until the client closes it.
     Hang,
 }
 
@@ -100,7 +100,7 @@ impl Reply {
     }
 }
 
-/// A fake service, which keeps what it was asked. It stops when it is dropped.
+/// A fake service that keeps the requests it received. It stops when it is dropped.
 pub struct Fake {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -122,7 +122,7 @@ impl Fake {
                     break;
                 }
                 let (handler, seen) = (Arc::clone(&handler), Arc::clone(&seen));
-                // A client that goes away early is no concern of the fake.
+                // The fake ignores a client that disconnects early.
                 thread::spawn(move || serve(stream, &*handler, &seen));
             }
         });
@@ -133,7 +133,7 @@ impl Fake {
         }
     }
 
-    /// Starts a service that gives these replies in turn, the last one for good.
+    /// Starts a service that gives these replies in turn, and then repeats the last one.
     pub fn script(replies: impl Into<Vec<Reply>>) -> Fake {
         let replies = replies.into();
         let turn = Mutex::new(0);
@@ -181,7 +181,7 @@ impl Drop for Fake {
     }
 }
 
-/// An origin at which nobody listens: a free port of now may be another test's in a moment, this one is reserved.
+/// An origin at which nobody listens. A port that is free now may soon be used by another test; this one is reserved.
 pub fn refused_origin() -> String {
     "http://127.0.0.1:1".to_owned()
 }
@@ -228,7 +228,7 @@ fn serve(
     Some(())
 }
 
-/// The request, once it is whole; nothing when the client speaks no HTTP.
+/// The request, once it is complete; `None` if it is not HTTP.
 fn read_request(stream: &mut TcpStream) -> Option<Request> {
     let mut bytes = Vec::new();
     let mut part = [0; 4096];

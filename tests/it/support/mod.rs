@@ -52,13 +52,13 @@ impl Workspace {
         fs::write(path, text).expect("a file");
     }
 
-    /// Writes the service `probe`, which stands at `origin`.
+    /// Writes the service `probe` at `origin`.
     pub fn service(&self, origin: &str, more: &str) {
         let text = format!("spec: 1\nservice: probe\nbase_url: {origin}\n{more}\n");
         self.write("descriptors/probe/service.yaml", text);
     }
 
-    /// Writes a tool of the service `probe`. Its `more` gives at least the request.
+    /// Writes a tool of the service `probe`. `more` holds the rest of the file, at least the request.
     pub fn tool(&self, name: &str, access: &str, more: &str) {
         let text = format!(
             "spec: 1\ntool: {name}\nservice: probe\ndescription: A probe.\naccess: {access}\n{more}\n"
@@ -83,7 +83,7 @@ impl Workspace {
     }
 }
 
-/// What a run of the program gave.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub struct Output {
     pub code: i32,
@@ -102,7 +102,7 @@ pub fn output(command: &mut Command) -> Output {
 }
 
 impl Output {
-    /// Insists on an exit code; what was told is shown otherwise.
+    /// Asserts the exit code, and shows the output if it differs.
     #[track_caller]
     pub fn expect(self, code: i32) -> Output {
         assert_eq!(
@@ -119,14 +119,14 @@ impl Output {
         serde_json::from_str(&self.stdout).expect("standard output is JSON")
     }
 
-    /// Standard output as one JSON value a line.
+    /// Standard output, with one JSON value on each line.
     #[track_caller]
     pub fn lines(&self) -> Vec<Value> {
         let parse = |line| serde_json::from_str(line).expect("each line is JSON");
         self.stdout.lines().map(parse).collect()
     }
 
-    /// The error object that standard error is.
+    /// The error object on standard error.
     #[track_caller]
     pub fn error(&self) -> Value {
         let whole: Value = serde_json::from_str(&self.stderr).expect("standard error is JSON");
@@ -134,7 +134,7 @@ impl Output {
     }
 }
 
-/// Insists that standard error has each of these parts.
+/// Asserts that standard error has each of these parts.
 #[track_caller]
 pub fn assert_tells(output: &Output, parts: &[&str]) {
     for part in parts {

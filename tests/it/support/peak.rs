@@ -7,18 +7,18 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What a run gave, and the most memory that it had.
+/// The result of a run, and its peak of memory.
 pub struct Run {
     pub code: i32,
-    /// Bytes that it printed.
+    /// How many bytes it printed.
     pub printed: usize,
     pub stderr: String,
-    /// Resident bytes at the most.
+    /// The peak of resident bytes.
     pub peak: usize,
 }
 
-/// Runs a command and looks at its memory until it ends. The system's own mark of the peak never falls, so the last look
-/// counts. Works on Linux.
+/// Runs a command and reads its memory peak until it ends. The system's value of the peak never falls, so the last
+/// reading counts. Works on Linux.
 pub fn run(command: &mut Command) -> Run {
     let mut child = command
         .stdin(Stdio::null())
@@ -77,7 +77,7 @@ fn high_water_mark(status: &str) -> usize {
 /// The kinds of bodies, each an object with its rows under `data`.
 pub const KINDS: [&str; 4] = ["numbers", "small objects", "long strings", "nested arrays"];
 
-/// A body of about so many bytes.
+/// A body of about this many bytes.
 pub fn body(kind: &str, size: usize) -> String {
     let row = match kind {
         "numbers" => "1,".to_owned(),

@@ -50,7 +50,7 @@ pub fn start(columns: u16, is_attended: bool, command: &mut Command) -> (File, C
         .stderr(Stdio::from(copy))
         .spawn()
         .expect("the program starts");
-    // Our copies of its end would keep the terminal open.
+    // Our copies of the terminal's end would keep it open.
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -61,7 +61,7 @@ pub fn start(columns: u16, is_attended: bool, command: &mut Command) -> (File, C
 fn run(columns: u16, is_attended: bool, command: &mut Command) -> (i32, Vec<u8>) {
     let (mut ours, mut child) = start(columns, is_attended, command);
     let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
-    // Linux tells the end as an error.
+    // Linux reports the end of the terminal as an error.
     while let Ok(count) = ours.read(&mut part) {
         if count == 0 {
             break;
