@@ -6,18 +6,10 @@ use bytes::Bytes;
 
 use super::Outcome;
 use super::error::Error;
-use super::page::Page;
+use super::page::{Page, append};
 use super::pages::Pages;
 use crate::json::Json;
 use crate::paging::Paging;
-
-/// Appends to a written list, which already has its opening bracket.
-pub(super) fn append(list: &mut Vec<u8>, text: &[u8]) {
-    if list.len() > 1 {
-        list.push(b',');
-    }
-    list.extend_from_slice(text);
-}
 
 /// Joins the pages of a walk into one output: the output of the last page, with the items of all pages in order.
 #[derive(Debug, Default)]

@@ -174,6 +174,33 @@ impl Job {
 }
 
 /// A body for an error. One that is too large is given as text and cut.
+impl Run {
+    /// Sends the tool's request, which may create a job.
+    pub async fn start(self, plan: &Plan, params: Value) -> Result<Job, Error> {
+        // The response that creates a job is JSON, whatever kind the job's result has.
+        let kind = match self.tool.wait {
+            Some(_) => ResponseKind::Json,
+            None => self.tool.rules.kind,
+        };
+        let received = self.exchange(plan, &params, kind, None).await?;
+        let first = self.page(received, params)?;
+        Job::new(self, first, plan)
+    }
+
+    /// The response to a plan. If it creates a job, the last response of the job.
+    pub async fn fetch(&self, plan: &Plan, params: Value) -> Result<Page, Error> {
+        if self.tool.wait.is_none() {
+            let received = self.exchange(plan, &params, self.tool.rules.kind, None);
+            return Ok(self.page(received.await?, params)?.counted());
+        }
+        let job = self.clone().start(plan, params).await?;
+        match self.options.waits {
+            true => job.finish().await,
+            false => Ok(job.into_first()),
+        }
+    }
+}
+
 fn shown(body: &Json) -> Value {
     body.value().unwrap_or_else(|_| body.excerpt().into())
 }

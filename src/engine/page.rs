@@ -140,3 +140,11 @@ impl Page {
         .of_job(self.created.as_ref())
     }
 }
+
+/// Appends to a written list, which already has its opening bracket.
+pub(super) fn append(list: &mut Vec<u8>, text: &[u8]) {
+    if list.len() > 1 {
+        list.push(b',');
+    }
+    list.extend_from_slice(text);
+}

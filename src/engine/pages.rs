@@ -8,9 +8,8 @@ use futures_core::Stream;
 use serde_json::{Map, Value};
 
 use super::error::Error;
-use super::gather::append;
 use super::note::{Note, Resume, Stopped};
-use super::page::Page;
+use super::page::{Page, append};
 use super::run::Run;
 use crate::json::Json;
 use crate::paging::{Followed, Next, Paging};

@@ -417,7 +417,7 @@ fn a_file_that_others_made_or_that_is_none_is_refused() {
     let file = workspace.path().join("config/toolrun.toml");
     let folder = workspace.path().join("config");
     let mode = |path: &std::path::Path, mode: u32| {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap()
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     };
     type Make<'m> = &'m dyn Fn();
     let cases: [(&str, Make<'_>, Option<&str>); 10] = [
@@ -451,7 +451,7 @@ fn a_file_that_others_made_or_that_is_none_is_refused() {
                         .status()
                         .unwrap()
                         .success()
-                )
+                );
             },
             Some("it is no plain file"),
         ),
@@ -461,7 +461,7 @@ fn a_file_that_others_made_or_that_is_none_is_refused() {
                 fs::File::create(&file)
                     .unwrap()
                     .set_len((1 << 20) + 1)
-                    .unwrap()
+                    .unwrap();
             },
             Some("it is larger than 1048576 bytes"),
         ),

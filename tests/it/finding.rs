@@ -291,6 +291,7 @@ fn documentation_is_opened_in_the_browser_of_the_user() {
     // A folder that nobody trusts opens nothing.
     fs::remove_file(workspace.path().join("opened")).expect("the file");
     fs::rename(workspace.descriptors(), workspace.path().join("tools")).expect("a folder");
+    fs::create_dir(workspace.descriptors()).expect("a folder");
     let mut command = workspace.toolrun();
     command
         .args(["docs", "told", "--open"])
