@@ -14,7 +14,7 @@ mod session;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -86,18 +86,17 @@ type Layer = dyn Fn(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync;
 /// What an engine keeps between calls, by the id of the service.
 #[derive(Default)]
 struct State {
-    settings: Mutex<HashMap<String, Arc<Value>>>,
-    sessions: Mutex<HashMap<String, Arc<Session>>>,
-    /// One lock for each service, held while its session is opened. So a service has one session, and a slow secret of
-    /// one service does not hold up another service.
-    opening: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    services: Mutex<HashMap<String, Arc<Kept>>>,
 }
 
-impl State {
-    fn session(&self, id: &str) -> Option<Arc<Session>> {
-        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.get(id).map(Arc::clone)
-    }
+/// What an engine keeps of one service.
+#[derive(Default)]
+struct Kept {
+    settings: OnceLock<Arc<Value>>,
+    session: OnceLock<Arc<Session>>,
+    /// Held while the session is opened. So a service has one session, and a slow secret of one service does not hold up
+    /// another service.
+    opening: tokio::sync::Mutex<()>,
 }
 
 /// The result of a call.
@@ -427,46 +426,40 @@ impl Engine {
         Ok(service.resolve_settings(settings, *reads_environment)?)
     }
 
+    /// What the engine keeps of a service.
+    fn kept(&self, service: &Service) -> Arc<Kept> {
+        let services = &self.state.services;
+        let mut services = services.lock().unwrap_or_else(PoisonError::into_inner);
+        match services.get(&service.id) {
+            Some(kept) => Arc::clone(kept),
+            None => Arc::clone(services.entry(service.id.clone()).or_default()),
+        }
+    }
+
     /// The values of a service's settings, looked up once.
-    fn settings_of(&self, service: &Service) -> Result<Arc<Value>, Error> {
-        let known = &self.state.settings;
-        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(settings) = known.get(&service.id) {
+    fn settings_of(&self, kept: &Kept, service: &Service) -> Result<Arc<Value>, Error> {
+        if let Some(settings) = kept.settings.get() {
             return Ok(Arc::clone(settings));
         }
         let settings = Arc::new(self.resolve_settings(service)?);
-        known.insert(service.id.clone(), Arc::clone(&settings));
-        Ok(settings)
-    }
-
-    /// The session of a service, if it is open.
-    fn opened(&self, service: &Service) -> Option<Arc<Session>> {
-        self.state.session(&service.id)
-    }
-
-    /// The lock that is held while the session of a service is opened.
-    fn opening_of(&self, service: &Service) -> Arc<tokio::sync::Mutex<()>> {
-        let opening = &self.state.opening;
-        let mut opening = opening.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(opening.entry(service.id.clone()).or_default())
+        Ok(Arc::clone(kept.settings.get_or_init(|| settings)))
     }
 
     /// Opens the session of a service with its secrets.
-    fn open(&self, service: &Service, secrets: Secrets) -> Result<Arc<Session>, Error> {
-        let settings = self.settings_of(service)?;
+    fn open(
+        &self,
+        kept: &Kept,
+        service: &Service,
+        secrets: Secrets,
+    ) -> Result<Arc<Session>, Error> {
+        let settings = self.settings_of(kept, service)?;
         let base = self.base_of(&service.base, &settings)?;
         let token_url = match service.auth.grant() {
             Some(grant) => Some(self.base_of(grant.token_url(), &settings)?.into_owned()),
             None => None,
         };
         let session = Session::new(&self.setup, service, secrets, &base, token_url)?;
-        let session = Arc::new(session);
-        self.state
-            .sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(service.id.clone(), Arc::clone(&session));
-        Ok(session)
+        Ok(Arc::clone(kept.session.get_or_init(|| Arc::new(session))))
     }
 }
 

@@ -1,19 +1,20 @@
 //! Carries out a call: from its arguments to a response that is not an error.
 
 use std::borrow::Cow;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use url::Url;
 
-use super::Engine;
 use super::answer::{self, Judge, Verdict};
 use super::call::{Call, Options, Watcher};
 use super::error::Error;
 use super::note::Note;
 use super::page::{Page, Received};
 use super::session::{Asking, Credentials, Session};
+use super::{Engine, Kept};
 use crate::base_url::BaseUrl;
 use crate::paging::{Next, Paging};
 use crate::plan::{FileError, Files, Plan, Settled};
@@ -30,6 +31,8 @@ const GRACE: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub(crate) struct Run {
     engine: Engine,
+    /// What the engine keeps of the tool's service.
+    kept: Arc<Kept>,
     pub(super) tool: Arc<Tool>,
     pub(super) options: Arc<Options>,
     watcher: Option<Watcher>,
@@ -49,6 +52,7 @@ impl Run {
         let params = accept(&call.tool, call.arguments)?;
         let run = Run {
             engine: engine.clone(),
+            kept: engine.kept(&call.tool.service),
             watcher: call.options.watcher(&call.tool),
             tool: call.tool,
             options: Arc::new(call.options),
@@ -67,7 +71,7 @@ impl Run {
 
     /// The values of the service's settings.
     pub fn settings(&self) -> Result<Arc<Value>, Error> {
-        self.engine.settings_of(&self.tool.service)
+        self.engine.settings_of(&self.kept, &self.tool.service)
     }
 
     pub fn render(&self, params: &Value, settings: &Value) -> Result<Plan, Error> {
@@ -109,8 +113,9 @@ impl Run {
     /// The error with the service's secrets masked: a response may repeat one anywhere.
     pub fn masked(&self, error: Error) -> Error {
         match self
-            .engine
-            .opened(&self.tool.service)
+            .kept
+            .session
+            .get()
             .and_then(|session| session.current())
         {
             Some(credentials) => error.masked(|text| credentials.redactor.message(text)),
@@ -121,7 +126,7 @@ impl Run {
     /// The current base URL of the service.
     pub fn current_base(&self, settings: &Value) -> Result<Cow<'_, Url>, Error> {
         let service = &self.tool.service;
-        let told = || self.engine.opened(service)?.current()?.base.clone();
+        let told = || self.kept.session.get()?.current()?.base.clone();
         match service.base.reads_token().then(told).flatten() {
             Some(base) => Ok(Cow::Owned(base)),
             None => self.engine.base_of(&service.base, settings),
@@ -160,12 +165,13 @@ impl Run {
             kind,
             destination,
         };
-        let sending = self.authenticate(&session, &settled, taking);
+        // Pinned here, so that it is not moved from one future into the next.
+        let sending = pin!(self.authenticate(&session, &settled, taking));
         let Some(timeout) = self.options.timeout else {
             return self.in_time(sending).await;
         };
         let sending = tokio::time::timeout(timeout, sending);
-        self.in_time(async {
+        self.in_time(pin!(async {
             sending.await.unwrap_or_else(|_| {
                 Err(SendError::Timeout {
                     within: timeout,
@@ -173,7 +179,7 @@ impl Run {
                 }
                 .into())
             })
-        })
+        }))
         .await
     }
 
@@ -201,7 +207,10 @@ impl Run {
     }
 
     /// Does some work before the deadline.
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    async fn in_time<T, F>(&self, work: Pin<&mut F>) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let Some(deadline) = self.options.deadline else {
             return work.await;
         };
@@ -243,7 +252,7 @@ impl Run {
         };
         let asking = Asking {
             service: Arc::clone(&self.tool.service),
-            settings: settings.clone().unwrap_or_default(),
+            settings: self.settings()?,
             is_stand_in: self.engine.has_stand_in(),
             deadline: self.request_deadline(),
             watcher: self.watcher.clone(),
@@ -341,17 +350,16 @@ impl Run {
 
     /// The session of the service. The first call opens it; others wait for that, at most until their deadline.
     async fn session(&self) -> Result<Arc<Session>, Error> {
-        let service = &self.tool.service;
-        if let Some(session) = self.engine.opened(service) {
-            return Ok(session);
+        if let Some(session) = self.kept.session.get() {
+            return Ok(Arc::clone(session));
         }
-        let opening = self.engine.opening_of(service);
-        let _turn = self.in_time(async { Ok(opening.lock().await) }).await?;
-        if let Some(session) = self.engine.opened(service) {
-            return Ok(session);
+        let opening = pin!(async { Ok(self.kept.opening.lock().await) });
+        let _turn = self.in_time(opening).await?;
+        if let Some(session) = self.kept.session.get() {
+            return Ok(Arc::clone(session));
         }
         let secrets = self.resolve_secrets().await?;
-        self.engine.open(service, secrets)
+        self.engine.open(&self.kept, &self.tool.service, secrets)
     }
 
     /// The values of the service's secrets. A program or the operating system may take long to give one, which must not

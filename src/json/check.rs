@@ -1,6 +1,6 @@
 //! Checking a text: whether it is one JSON value (RFC 8259) and not nested too deep. Numbers may have any length.
 
-use super::part::plain_end;
+use super::part::{Place, plain_end};
 
 /// Why a text is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,22 +14,30 @@ pub(super) enum Flaw {
 /// How deep arrays and objects may be nested.
 pub const MAX_DEPTH: usize = 127;
 
-/// Checks a text.
-pub(super) fn check(text: &[u8]) -> Result<(), Flaw> {
+/// Members of an object up to which their places are noted. More would cost memory, and are seldom asked for one by one.
+const MOST_PLACES: usize = 32;
+
+/// Checks a text. Gives the places of the members of an object, counted from its opening bracket: whoever looks for one
+/// then need not read the text again. None for any other value, and for an object of many members.
+pub(super) fn outline(text: &[u8]) -> Result<Vec<Place>, Flaw> {
     std::str::from_utf8(text).map_err(|_| Flaw::Syntax)?;
     let mut checker = Checker {
         text,
         at: 0,
         open: 0,
         depth: 0,
+        start: 0,
+        places: Vec::new(),
+        notes_places: u32::try_from(text.len()).is_ok(),
     };
     checker.space();
+    checker.start = checker.at;
     loop {
         if checker.value()? {
             continue;
         }
         if !checker.close()? {
-            return Ok(());
+            return Ok(checker.places);
         }
     }
 }
@@ -40,6 +48,10 @@ struct Checker<'t> {
     /// One bit for each open array (0) or object (1), the innermost lowest.
     open: u128,
     depth: usize,
+    /// Where the value begins.
+    start: usize,
+    places: Vec<Place>,
+    notes_places: bool,
 }
 
 impl Checker<'_> {
@@ -106,6 +118,11 @@ impl Checker<'_> {
     /// Reads what follows a value: closing brackets, then a comma. False at the end of the text.
     fn close(&mut self) -> Result<bool, Flaw> {
         loop {
+            if self.depth == 1
+                && let Some(last) = self.places.last_mut()
+            {
+                last.end((self.at - self.start) as u32);
+            }
             self.space();
             if self.depth == 0 {
                 return match self.peek() {
@@ -133,15 +150,39 @@ impl Checker<'_> {
         }
     }
 
+    #[inline]
     fn key(&mut self) -> Result<(), Flaw> {
         if self.peek() != Some(b'"') {
             return Err(Flaw::Syntax);
         }
+        let key = self.at;
         self.string()?;
+        let behind = self.at;
         self.space();
         self.expect(b':')?;
         self.space();
+        if self.depth == 1 && self.notes_places {
+            self.note(key, behind);
+        }
         Ok(())
+    }
+
+    /// Notes the place of a member whose key was read.
+    #[inline(never)]
+    fn note(&mut self, key: usize, behind: usize) {
+        if self.places.len() == MOST_PLACES {
+            self.places.clear();
+            self.notes_places = false;
+            return;
+        }
+        if self.places.is_empty() {
+            self.places.reserve(8);
+        }
+        let from_start = |at: usize| (at - self.start) as u32;
+        self.places.push(Place::new(
+            from_start(key)..from_start(behind),
+            from_start(self.at),
+        ));
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), Flaw> {
@@ -154,6 +195,7 @@ impl Checker<'_> {
         }
     }
 
+    #[inline]
     fn string(&mut self) -> Result<(), Flaw> {
         self.at += 1;
         loop {
@@ -239,6 +281,52 @@ impl Checker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Json;
+
+    fn check(text: &[u8]) -> Result<(), Flaw> {
+        outline(text).map(drop)
+    }
+
+    #[test]
+    fn places_are_where_a_second_reading_finds_them() {
+        let many: Vec<String> = (0..40)
+            .map(|i| format!("\"k{i}\": [{i}, {{\"k0\": 1}}]"))
+            .collect();
+        let texts = [
+            "{}".to_owned(),
+            "[{\"a\": 1}]".to_owned(),
+            "null".to_owned(),
+            " \n{ \"a\" : 1 , \"b\":[ {} , [ ] ],\"c\" : { \"a\" : 2 } ,\"\\u0061\": \"x\" , \"d\":{},\"e\":[] } ".to_owned(),
+            "{\"a\":1,\"a\":{\"a\":[]},\"b\":-1.5e3,\"\\\"\":null}".to_owned(),
+            format!("{{{}}}", many[..31].join(",")),
+            format!("{{{}}}", many[..32].join(" , ")),
+            format!("{{{}}}", many[..33].join(",")),
+            format!("{{{}}}", many.join(",")),
+        ];
+        for text in texts {
+            let json = Json::read(text.clone().into()).unwrap();
+            let again = Json::made(json.bytes().to_vec());
+            assert!(again.part().places().is_empty());
+            let names = again
+                .part()
+                .members()
+                .map(|(key, _)| key.name().into_owned());
+            for name in names.chain([
+                "k0".to_owned(),
+                "none".to_owned(),
+                "a".to_owned(),
+                "\\u0061".to_owned(),
+                "\\\"".to_owned(),
+            ]) {
+                let (noted, read) = (json.part().member(&name), again.part().member(&name));
+                let texts = (noted.map(|part| part.text()), read.map(|part| part.text()));
+                assert_eq!(texts.0, texts.1, "{name} of {text}");
+            }
+            let count = again.part().members().count();
+            let expected = if count > MOST_PLACES { 0 } else { count };
+            assert_eq!(json.part().places().len(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn it_takes_what_serde_json_takes() {

@@ -7,12 +7,14 @@ mod tree;
 pub mod write;
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use check::MAX_DEPTH;
+use part::Place;
 pub(crate) use part::{Cursor, value_end};
 pub use part::{Key, Kind, Part};
 pub(crate) use tree::{Budget, Inexact, Tree, is_exact as is_exact_number};
@@ -21,6 +23,8 @@ pub(crate) use tree::{Budget, Inexact, Tree, is_exact as is_exact_number};
 #[derive(Clone)]
 pub struct Json {
     text: Bytes,
+    /// Where the members are, where that was noted when the text was checked.
+    places: Option<Arc<[Place]>>,
 }
 
 impl Json {
@@ -29,8 +33,11 @@ impl Json {
     /// # Errors
     /// Why it is not JSON, or that it is nested deeper than 128 levels.
     pub(crate) fn read(text: Bytes) -> Result<Json, String> {
-        match check::check(&text) {
-            Ok(()) => Ok(Json::trimmed(text)),
+        match check::outline(&text) {
+            Ok(places) => Ok(Json {
+                places: (!places.is_empty()).then(|| places.into()),
+                ..Json::trimmed(text)
+            }),
             Err(check::Flaw::Depth) => Err(format!(
                 "no JSON: nested deeper than {MAX_DEPTH} levels, the recursion limit"
             )),
@@ -44,9 +51,7 @@ impl Json {
 
     /// The text of a value.
     pub fn of(value: &Value) -> Json {
-        Json {
-            text: value.to_string().into(),
-        }
+        Json::made(value.to_string().into())
     }
 
     /// A string.
@@ -59,21 +64,21 @@ impl Json {
 
     /// `null`
     pub fn null() -> Json {
-        Json {
-            text: Bytes::from_static(b"null"),
-        }
+        Json::of_bytes(Bytes::from_static(b"null"))
     }
 
     /// A text that was put together from checked parts.
     pub(crate) fn made(text: Vec<u8>) -> Json {
-        Json { text: text.into() }
+        Json::of_bytes(text.into())
+    }
+
+    fn of_bytes(text: Bytes) -> Json {
+        Json { text, places: None }
     }
 
     /// A part of this text. The two share memory.
     pub(crate) fn share(&self, part: Part<'_>) -> Json {
-        Json {
-            text: self.text.slice_ref(part.text()),
-        }
+        Json::of_bytes(self.text.slice_ref(part.text()))
     }
 
     fn trimmed(text: Bytes) -> Json {
@@ -81,14 +86,12 @@ impl Json {
         let start = part::space(&text, 0);
         let end = text.iter().rposition(|byte| !is_space(byte));
         let end = end.map_or(start, |last| last + 1);
-        Json {
-            text: text.slice(start..end),
-        }
+        Json::of_bytes(text.slice(start..end))
     }
 
     /// The value.
     pub(crate) fn part(&self) -> Part<'_> {
-        Part::between(&self.text, 0, self.text.len())
+        Part::with_places(&self.text, self.places.as_deref().unwrap_or_default())
     }
 
     /// The text as it was received, without the white space around it.
@@ -186,6 +189,20 @@ impl std::io::Write for Cut {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+/// Members up to which an object is looked through: that is quicker than to hash the name.
+const FEW: usize = 8;
+
+/// The member of an object with this name.
+pub(crate) fn member<'o>(object: &'o Map<String, Value>, name: &str) -> Option<&'o Value> {
+    match object.len() <= FEW {
+        true => object
+            .iter()
+            .find(|(key, _)| key.as_str() == name)
+            .map(|(_, value)| value),
+        false => object.get(name),
     }
 }
 

@@ -20,6 +20,49 @@ use super::tree::is_exact;
 #[derive(Debug, Clone, Copy)]
 pub struct Part<'t> {
     text: &'t [u8],
+    /// Where its members are, where that was noted.
+    places: &'t [Place],
+}
+
+/// Where a member of an object is, counted from the object's opening bracket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    key: (u32, u32),
+    value: (u32, u32),
+}
+
+impl Place {
+    pub(super) fn new(key: std::ops::Range<u32>, value: u32) -> Place {
+        Place {
+            key: (key.start, key.end),
+            value: (value, value),
+        }
+    }
+
+    /// Sets the end of the value, unless it is known already.
+    #[inline]
+    pub(super) fn end(&mut self, end: u32) {
+        if self.value.0 == self.value.1 {
+            self.value.1 = end;
+        }
+    }
+
+    /// Where the value begins and ends.
+    pub fn value(&self) -> (usize, usize) {
+        (self.value.0 as usize, self.value.1 as usize)
+    }
+
+    /// Whether the key is this one.
+    pub fn is(&self, text: &[u8], name: &str) -> bool {
+        let quoted = text.get(self.key.0 as usize..self.key.1 as usize);
+        let quoted = quoted.unwrap_or_default();
+        // An escaped key is longer than its name.
+        if quoted.len() == name.len() + 2 {
+            return quoted[1..].starts_with(name.as_bytes()) && !name.contains('\\');
+        }
+        let is_escaped = quoted.len() > name.len() + 2 && quoted.contains(&b'\\');
+        is_escaped && Key { quoted, is_escaped }.name() == name
+    }
 }
 
 /// The kind of a value.
@@ -267,7 +310,19 @@ impl<'t> Part<'t> {
     pub(crate) fn between(text: &'t [u8], start: usize, end: usize) -> Part<'t> {
         Part {
             text: text.get(start..end).unwrap_or_default(),
+            places: &[],
         }
+    }
+
+    /// An object whose members are at these places.
+    pub(super) fn with_places(text: &'t [u8], places: &'t [Place]) -> Part<'t> {
+        Part { text, places }
+    }
+
+    /// Where its members are; nothing where that was not noted.
+    #[inline]
+    pub(crate) fn places(&self) -> &'t [Place] {
+        self.places
     }
 
     /// The text of the value as it was received.
@@ -355,6 +410,11 @@ impl<'t> Part<'t> {
 
     /// The member of an object with this name.
     pub fn member(&self, name: &str) -> Option<Part<'t>> {
+        if !self.places.is_empty() {
+            let mut places = self.places.iter().rev();
+            let (start, end) = places.find(|place| place.is(self.text, name))?.value();
+            return Some(Part::between(self.text, start, end));
+        }
         let own = self.members().filter(|(key, _)| key.is(name));
         own.last().map(|(_, part)| part)
     }

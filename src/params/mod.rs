@@ -13,13 +13,20 @@ use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::json::{Json, is_exact};
+use crate::json::{Json, is_exact, member};
 use crate::words::{kind_of, nearest};
 
 /// The params of a tool.
 pub struct Params {
     schema: Value,
+    prepared: OnceLock<Prepared>,
     validator: OnceLock<Result<Validator, String>>,
+}
+
+/// What each call needs of the schema, prepared by the first one.
+struct Prepared {
+    defaults: Vec<(String, Value)>,
+    quick: quick::Quick,
 }
 
 impl fmt::Debug for Params {
@@ -97,6 +104,7 @@ impl Params {
             .or_insert(Value::Bool(false));
         Params {
             schema: Value::Object(schema),
+            prepared: OnceLock::new(),
             validator: OnceLock::new(),
         }
     }
@@ -133,6 +141,16 @@ impl Params {
             .map_err(Clone::clone)
     }
 
+    fn prepared(&self) -> &Prepared {
+        self.prepared.get_or_init(|| Prepared {
+            defaults: self
+                .iter()
+                .filter_map(|param| Some((param.name.to_owned(), param.default()?.clone())))
+                .collect(),
+            quick: quick::Quick::new(&self.schema),
+        })
+    }
+
     /// Checks the arguments and fills in defaults.
     ///
     /// # Errors
@@ -152,15 +170,14 @@ impl Params {
                 }]);
             }
         };
-        for param in self.iter() {
-            if let Some(default) = param.default()
-                && !arguments.contains_key(param.name)
-            {
-                arguments.insert(param.name.to_owned(), default.clone());
+        let prepared = self.prepared();
+        for (name, default) in &prepared.defaults {
+            if member(&arguments, name).is_none() {
+                arguments.insert(name.clone(), default.clone());
             }
         }
         let arguments = Value::Object(arguments);
-        if quick::is_surely_valid(&self.schema, &arguments) {
+        if prepared.quick.is_surely_valid(&arguments) {
             return Ok(arguments);
         }
         let validator = self.validator().map_err(|message| {

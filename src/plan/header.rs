@@ -95,6 +95,7 @@ impl HeaderTemplate {
                     .map(scalar_text)
                     .collect::<Option<Vec<_>>>()
                     .map(|items| items.join(", ")),
+                Some(Value::String(text)) => Some(text),
                 Some(other) => scalar_text(&other),
             }
             .ok_or_else(|| RenderError::value(place(), "only scalars are allowed in a header"))?;

@@ -288,6 +288,9 @@ impl RenderError {
     }
 }
 
+/// Query parameters or header fields that most requests have at the most.
+const EXPECTED: usize = 8;
+
 /// A compiled request section.
 #[derive(Debug)]
 pub struct RequestTemplate {
@@ -365,16 +368,15 @@ impl RequestTemplate {
     ) -> Result<Plan, RenderError> {
         let (common_query, common_headers) = common;
         let target = self.path.render(base, scope)?;
-        let mut query = Vec::new();
+        let mut query = Vec::with_capacity(EXPECTED);
         common_query.render(scope, &mut query)?;
         self.query.render(scope, &mut query)?;
-        let mut headers = vec![
-            ("accept".to_owned(), Text::Plain(self.accept.to_owned())),
-            (
-                "user-agent".to_owned(),
-                Text::Plain(concat!("toolrun/", env!("CARGO_PKG_VERSION")).to_owned()),
-            ),
-        ];
+        let mut headers = Vec::with_capacity(EXPECTED);
+        headers.push(("accept".to_owned(), Text::Plain(self.accept.to_owned())));
+        headers.push((
+            "user-agent".to_owned(),
+            Text::Plain(concat!("toolrun/", env!("CARGO_PKG_VERSION")).to_owned()),
+        ));
         common_headers.render(scope, &mut headers)?;
         self.headers.render(scope, &mut headers)?;
         if let Some(name) = &self.idempotency_header {

@@ -12,6 +12,8 @@ use crate::template::{Expression, Names, Piece, Scope, Template, text_of};
 pub struct PathTemplate {
     segments: Vec<Segment>,
     has_expressions: bool,
+    /// Bytes that it takes, where its values are short.
+    expected: usize,
 }
 
 /// One path segment: text and expressions between two slashes.
@@ -80,6 +82,7 @@ impl PathTemplate {
         PathTemplate {
             segments,
             has_expressions,
+            expected: path.len(),
         }
     }
 
@@ -104,7 +107,9 @@ impl PathTemplate {
     /// # Errors
     /// When a value would leave its segment, or make it empty or a dot segment.
     pub fn render(&self, base: &Url, scope: &dyn Scope) -> Result<String, RenderError> {
-        let mut target = base.as_str().trim_end_matches('/').to_owned();
+        let base_text = base.as_str().trim_end_matches('/');
+        let mut target = String::with_capacity(base_text.len() + self.expected);
+        target.push_str(base_text);
         self.append(scope, &mut target)?;
         if self.has_expressions {
             assert_unmoved(base, &target, self.segments.len())?;

@@ -97,7 +97,7 @@ impl Projector {
     fn find<'t>(&self, part: Part<'t>, found: &mut Found<'t>) {
         found.clear(self.slots);
         if self.slots > 0 {
-            self.wanted.find(part.text(), 0, found);
+            self.wanted.find_in(part, found);
         }
     }
 }

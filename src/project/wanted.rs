@@ -59,18 +59,54 @@ impl Wanted {
         (slot, followed)
     }
 
-    /// Finds the needed parts of the value that begins at `at`; returns the value's end.
-    #[inline]
-    pub fn find<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
-        let end = match self.members.is_empty() && self.elements.is_empty() {
-            true => value_end(text, at),
-            false => self.look_inside(text, at, found),
-        };
+    /// Finds the needed parts of a value.
+    pub fn find_in<'t>(&self, part: Part<'t>, found: &mut Found<'t>) {
+        let (text, places) = (part.text(), part.places());
+        if places.is_empty() || self.is_leaf() {
+            self.find_known(text, 0, text.len(), found);
+            return;
+        }
+        for place in places {
+            let mut members = self.members.iter();
+            if let Some((_, wanted)) = members.find(|(name, _)| place.is(text, name)) {
+                let (start, end) = place.value();
+                wanted.forget(found);
+                wanted.find_known(text, start, end, found);
+            }
+        }
+        found.is_odd |= !self.elements.is_empty();
+        self.keep(Part::between(text, 0, text.len()), found);
+    }
+
+    /// [`Wanted::find`] for a value whose end is known.
+    fn find_known<'t>(&self, text: &'t [u8], at: usize, end: usize, found: &mut Found<'t>) {
+        if !self.is_leaf() {
+            self.look_inside(text, at, found);
+        }
+        self.keep(Part::between(text, at, end), found);
+    }
+
+    /// Whether nothing of what is inside is needed.
+    fn is_leaf(&self) -> bool {
+        self.members.is_empty() && self.elements.is_empty()
+    }
+
+    fn keep<'t>(&self, part: Part<'t>, found: &mut Found<'t>) {
         if let Some(slot) = self.slot
             && let Some(slot) = found.slots.get_mut(slot)
         {
-            *slot = Some(Part::between(text, at, end));
+            *slot = Some(part);
         }
+    }
+
+    /// Finds the needed parts of the value that begins at `at`; returns the value's end.
+    #[inline]
+    pub fn find<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
+        let end = match self.is_leaf() {
+            true => value_end(text, at),
+            false => self.look_inside(text, at, found),
+        };
+        self.keep(Part::between(text, at, end), found);
         end
     }
 

@@ -61,7 +61,7 @@ fn is_right(
     let has_fields = form_urlencoded::parse(expected.body.as_deref().unwrap_or_default())
         .filter(|(name, _)| TELLING.contains(&&**name))
         .all(|field| given_fields.contains(&field));
-    Some(has_fields && given == authorization.map(|(_, value, _)| value.as_str()))
+    Some(has_fields && given == authorization.map(|(_, value, _)| &**value))
 }
 
 /// The token in the place where the grant looks for it.

@@ -55,18 +55,14 @@ impl LocalLimiter {
         let each = budget.per / budget.requests.get();
         let burst = each * (budget.requests.get() - 1);
         let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = whole.get(&budget.name).copied();
-        let at = known.map_or(now, |known| known.max(now));
+        let known = whole.get_mut(&budget.name);
+        let at = known.as_deref().map_or(now, |known| now.max(*known));
         let wait = at.duration_since(now).saturating_sub(burst);
         if !wait.is_zero() {
             return Turn::In(wait);
         }
         match known {
-            Some(_) => {
-                whole
-                    .entry(budget.name.clone())
-                    .and_modify(|known| *known = at + each);
-            }
+            Some(known) => *known = at + each,
             None => {
                 whole.insert(budget.name.clone(), at + each);
             }

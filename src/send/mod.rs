@@ -14,11 +14,12 @@ mod retry;
 mod seen;
 mod transport;
 
+use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
 use url::Url;
 
 pub use client::Client;
@@ -193,7 +194,7 @@ pub struct Exchange<'e> {
     /// The service's policy: limits, retries, addresses.
     pub policy: &'e Policy,
     /// The request.
-    pub request: &'e SignedRequest,
+    pub request: &'e SignedRequest<'e>,
     /// Whether it is safe to send it again.
     pub idempotent: bool,
     /// Masks the secrets of the request in the response.
@@ -242,7 +243,8 @@ pub async fn send<T>(
     let mut may_be_done = false;
     loop {
         exchange.client.wait_for_turn(exchange.observer).await?;
-        let started = Instant::now();
+        // Only whoever watches asks for the time.
+        let started = exchange.observer.map(|_| Instant::now());
         let request = exchange.request.stamped()?;
         let outcome = match once(exchange, &request).await {
             Ok(answer) => Ok(finish(answer, attempt, may_be_done, exchange)),
@@ -264,7 +266,7 @@ pub async fn send<T>(
                         true => SeenBody::new(response.body.clone(), redactor),
                         false => SeenBody::withheld(response.body.clone()),
                     },
-                    elapsed: started.elapsed(),
+                    elapsed: started.map_or(Duration::ZERO, |started| started.elapsed()),
                 });
                 let (again, made) = judge(&response);
                 let mut repeatable = exchange.idempotent;
@@ -427,13 +429,15 @@ fn finish(answer: Answer, attempts: u32, may_be_done: bool, exchange: &Exchange<
 }
 
 /// One try: the request, its redirects, and the body.
-async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer, Failure> {
+async fn once(exchange: &Exchange<'_>, request: &SignedRequest<'_>) -> Result<Answer, Failure> {
     let total = exchange.policy.timeout.total.0;
     let end = Instant::now() + total;
     let end = exchange.deadline.map_or(end, |deadline| end.min(deadline));
     // The time limit ends the whole exchange, and would lose what an error response said so far.
     let until = end.checked_sub(SPARE).unwrap_or(end);
-    tokio::time::timeout(total, follow(exchange, request, until))
+    // Pinned here, so that it is not copied into the timeout.
+    let following = pin!(follow(exchange, request, until));
+    tokio::time::timeout(total, following)
         .await
         .unwrap_or_else(|_| {
             Err(Failure::from(SendError::Timeout {
@@ -445,7 +449,7 @@ async fn once(exchange: &Exchange<'_>, request: &SignedRequest) -> Result<Answer
 
 async fn follow(
     exchange: &Exchange<'_>,
-    request: &SignedRequest,
+    request: &SignedRequest<'_>,
     until: Instant,
 ) -> Result<Answer, Failure> {
     let Exchange { client, policy, .. } = exchange;
@@ -453,7 +457,9 @@ async fn follow(
         .url(&request.target, &request.query)
         .map_err(|_| SendError::Policy("the request's URL cannot be parsed".to_owned()))?;
     for _ in 0..=MAX_REDIRECTS {
-        let sending = client.transport().send(build(request, url.clone())?);
+        let sending = client
+            .transport()
+            .send(build(client, request, url.clone())?);
         let response = sending.await.map_err(|error| Failure {
             is_sent: error.is_sent(),
             error: network_error(error, policy, &url),
@@ -481,7 +487,7 @@ async fn follow(
     ))))
 }
 
-fn build(request: &SignedRequest, url: Url) -> Result<Request, SendError> {
+fn build(client: &Client, request: &SignedRequest<'_>, url: Url) -> Result<Request, SendError> {
     let method = match request.method {
         Method::Get => http::Method::GET,
         Method::Head => http::Method::HEAD,
@@ -491,14 +497,7 @@ fn build(request: &SignedRequest, url: Url) -> Result<Request, SendError> {
         Method::Delete => http::Method::DELETE,
         Method::Options => http::Method::OPTIONS,
     };
-    let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
-    for (name, value, is_secret) in &request.headers {
-        let refuse = || SendError::Policy(format!("the header `{name}` cannot be sent as it is"));
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refuse())?;
-        let mut value = HeaderValue::from_str(value).map_err(|_| refuse())?;
-        value.set_sensitive(*is_secret);
-        headers.insert(header, value);
-    }
+    let mut headers = client.headers(request)?;
     // A range counts bytes without a content coding.
     if !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE) {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));

@@ -24,7 +24,7 @@ const MOST_OF_ERROR: u64 = 8 << 20;
 /// How to receive a response.
 pub(super) struct Receiver<'r> {
     pub policy: &'r Policy,
-    pub request: &'r SignedRequest,
+    pub request: &'r SignedRequest<'r>,
     pub url: &'r Url,
     /// The file that the body of a success goes to, if it goes to one.
     pub destination: Option<&'r Destination>,

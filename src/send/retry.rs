@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::header::HeaderMap;
+use http::header::{HeaderMap, RETRY_AFTER};
 
 /// Whether the response asks for another try. The header `x-should-retry` overrides the list of statuses.
 pub fn is_worth_it(status: u16, headers: &HeaderMap, statuses: &[u16]) -> bool {
@@ -42,7 +42,7 @@ impl Asked {
 
 /// How long the service asks to wait.
 pub fn retry_after(headers: &HeaderMap) -> Asked {
-    let Some(value) = headers.get("retry-after") else {
+    let Some(value) = headers.get(RETRY_AFTER) else {
         return Asked::Nothing;
     };
     let text = String::from_utf8_lossy(value.as_bytes());

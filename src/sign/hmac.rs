@@ -283,7 +283,7 @@ impl Hmac {
     /// When the key is not written as the descriptor says, or an expression fails.
     pub fn stamp(
         &self,
-        request: &mut SignedRequest,
+        request: &mut SignedRequest<'_>,
         secrets: &Secrets,
         settings: &Value,
         now: jiff::Timestamp,
@@ -330,7 +330,7 @@ impl Hmac {
     }
 }
 
-fn set(request: &mut SignedRequest, name: &str, value: String) -> Result<(), RenderError> {
+fn set(request: &mut SignedRequest<'_>, name: &str, value: String) -> Result<(), RenderError> {
     if value.chars().any(char::is_control) {
         return Err(RenderError::value(
             "auth",
@@ -348,7 +348,11 @@ struct RequestScope<'a> {
 }
 
 impl<'a> RequestScope<'a> {
-    fn new(request: &SignedRequest, settings: &'a Value, now: jiff::Timestamp) -> RequestScope<'a> {
+    fn new(
+        request: &SignedRequest<'_>,
+        settings: &'a Value,
+        now: jiff::Timestamp,
+    ) -> RequestScope<'a> {
         let after_scheme = request.target.find("://").map_or(0, |at| at + 3);
         let path = request.target[after_scheme..]
             .find('/')
@@ -358,7 +362,7 @@ impl<'a> RequestScope<'a> {
             path => path,
         };
         let url = match request.query.is_empty() {
-            true => request.target.clone(),
+            true => request.target.to_string(),
             false => format!("{}?{}", request.target, request.query),
         };
         let body = request.body.as_deref().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! OAuth 2.0 (RFC 6749): access tokens by client credentials or a refresh token.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -283,7 +284,7 @@ impl Grant {
         url: &Url,
         secrets: &Secrets,
         settings: &Value,
-    ) -> Result<SignedRequest, RenderError> {
+    ) -> Result<SignedRequest<'static>, RenderError> {
         let scope = CallScope {
             params: &Value::Null,
             settings,
@@ -338,17 +339,17 @@ impl Grant {
         self.headers.render(&scope, &mut headers)?;
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(&fields);
-        let mut headers: Vec<(String, String, bool)> = headers
+        let mut headers: Vec<(Cow<'_, str>, Cow<'_, str>, bool)> = headers
             .into_iter()
-            .map(|(name, value)| (name, value.to_string(), false))
+            .map(|(name, value)| (name.into(), value.to_string().into(), false))
             .collect();
         if let Some(value) = authorization {
             headers.retain(|(name, ..)| name != "authorization");
-            headers.push(("authorization".to_owned(), value, true));
+            headers.push(("authorization".into(), value.into(), true));
         }
         Ok(SignedRequest {
             method: Method::Post,
-            target: url.as_str().to_owned(),
+            target: url.as_str().to_owned().into(),
             query: String::new(),
             headers,
             body: Some(body.finish().into()),

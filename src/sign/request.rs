@@ -20,15 +20,15 @@ pub struct Stamper {
 
 /// A request with its credentials in it. It has no `Debug`: nothing may print it.
 #[derive(Clone)]
-pub struct SignedRequest {
+pub struct SignedRequest<'p> {
     /// The HTTP method.
     pub method: Method,
     /// Scheme, authority and path.
-    pub target: String,
+    pub target: Cow<'p, str>,
     /// The query, percent-encoded, without its `?`.
     pub query: String,
     /// Header fields, and whether each carries a credential.
-    pub headers: Vec<(String, String, bool)>,
+    pub headers: Vec<(Cow<'p, str>, Cow<'p, str>, bool)>,
     /// The body's bytes.
     pub body: Option<Bytes>,
     /// Signs each try of the request.
@@ -37,7 +37,7 @@ pub struct SignedRequest {
     pub(crate) follows_redirects: bool,
 }
 
-impl SignedRequest {
+impl<'p> SignedRequest<'p> {
     /// Whether the request asks for a part of the response (`Range`).
     pub(crate) fn asks_for_range(&self) -> bool {
         self.headers
@@ -49,14 +49,17 @@ impl SignedRequest {
     ///
     /// # Errors
     /// When a key cannot be read, or an expression fails.
-    pub fn stamped(&self) -> Result<Cow<'_, SignedRequest>, SignError> {
-        self.stamped_at(jiff::Timestamp::now())
+    pub fn stamped(&self) -> Result<Cow<'_, SignedRequest<'p>>, SignError> {
+        match self.stamper {
+            None => Ok(Cow::Borrowed(self)),
+            Some(_) => self.stamped_at(jiff::Timestamp::now()),
+        }
     }
 
     pub(super) fn stamped_at(
         &self,
         now: jiff::Timestamp,
-    ) -> Result<Cow<'_, SignedRequest>, SignError> {
+    ) -> Result<Cow<'_, SignedRequest<'p>>, SignError> {
         let Some(stamper) = &self.stamper else {
             return Ok(Cow::Borrowed(self));
         };
@@ -74,7 +77,7 @@ impl SignedRequest {
     /// The values of the headers that carry credentials.
     pub(crate) fn credentials(&self) -> impl Iterator<Item = &str> {
         let secret = self.headers.iter().filter(|(_, _, is_secret)| *is_secret);
-        secret.map(|(_, value, _)| value.as_str())
+        secret.map(|(_, value, _)| &**value)
     }
 
     /// Header fields, secrets masked.
@@ -82,8 +85,8 @@ impl SignedRequest {
         self.headers
             .iter()
             .map(|(name, value, is_secret)| match is_secret {
-                true => (name.clone(), MASK.to_owned()),
-                false => (name.clone(), value.clone()),
+                true => (name.to_string(), MASK.to_owned()),
+                false => (name.to_string(), value.to_string()),
             })
             .collect()
     }
@@ -102,19 +105,21 @@ impl SignedRequest {
 
     pub(super) fn set_header(&mut self, name: &str, value: String) {
         match self.headers.iter_mut().find(|(other, ..)| other == name) {
-            Some(field) => *field = (name.to_owned(), value, true),
-            None => self.headers.push((name.to_owned(), value, true)),
+            Some((_, present, is_secret)) => (*present, *is_secret) = (value.into(), true),
+            None => self
+                .headers
+                .push((name.to_owned().into(), value.into(), true)),
         }
     }
 }
 
 /// Fills in the plan's credentials. Those that depend on the whole request are left to `stamper`.
-pub fn sign(
-    plan: &Plan,
+pub fn sign<'p>(
+    plan: &'p Plan,
     body: Option<&Bytes>,
-    secrets: &Secrets,
+    secrets: &'p Secrets,
     stamper: Option<Stamper>,
-) -> SignedRequest {
+) -> SignedRequest<'p> {
     let mut query = String::new();
     for (name, value) in &plan.query {
         let value = match value {
@@ -133,14 +138,14 @@ pub fn sign(
     }
     SignedRequest {
         method: plan.method,
-        target: plan.target.clone(),
+        target: (&*plan.target).into(),
         query,
         headers: plan
             .headers
             .iter()
             .filter_map(|(name, value)| {
                 let secret = matches!(value, Text::Credential(_));
-                Some((name.clone(), secrets.reveal(value)?.into_owned(), secret))
+                Some((name.into(), secrets.reveal(value)?, secret))
             })
             .collect(),
         body: body.cloned(),

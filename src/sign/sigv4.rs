@@ -135,7 +135,7 @@ impl SigV4 {
     /// When an expression fails.
     pub fn stamp(
         &self,
-        request: &mut SignedRequest,
+        request: &mut SignedRequest<'_>,
         secrets: &Secrets,
         settings: &Value,
         now: jiff::Timestamp,
@@ -165,7 +165,7 @@ impl SigV4 {
         let mut headers: Vec<(&str, &str)> = request
             .headers
             .iter()
-            .map(|(name, value, _)| (name.as_str(), value.as_str()))
+            .map(|(name, value, _)| (&**name, &**value))
             .filter(|(name, _)| !NEVER_SIGNED.contains(name))
             .collect();
         let host = request.host();
@@ -420,7 +420,7 @@ mod tests {
                 .headers
                 .iter()
                 .find(|(other, ..)| other == name)
-                .map(|(_, value, _)| value.clone())
+                .map(|(_, value, _)| value.to_string())
         }
     }
 

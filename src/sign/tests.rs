@@ -16,7 +16,7 @@ use crate::template::Names;
 
 /// A POST with a query and a body, signed by one auth kind at 2015-08-30T12:36:00Z. Every secret except TOKEN is set to
 /// `canary-` and its name.
-pub fn signed_at_the_time_of_the_vectors(kind: &str, mut spec: Value) -> SignedRequest {
+pub fn signed_at_the_time_of_the_vectors(kind: &str, mut spec: Value) -> SignedRequest<'static> {
     spec["kind"] = kind.into();
     let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());
     let settings = serde_json::from_value(json!({ "region": {} })).unwrap();
@@ -57,13 +57,24 @@ pub fn signed_at_the_time_of_the_vectors(kind: &str, mut spec: Value) -> SignedR
     let stamper = auth.stamper(&secrets, &Arc::new(json!({ "region": "eu-1" })));
     let now = "2015-08-30T12:36:00Z".parse().unwrap();
     let body = Bytes::from_static(br#"{"a":1}"#);
-    sign(&plan, Some(&body), &secrets, stamper)
-        .stamped_at(now)
-        .unwrap()
-        .into_owned()
+    let signed = sign(&plan, Some(&body), &secrets, stamper);
+    let signed = signed.stamped_at(now).unwrap();
+    let owned = |text: &str| text.to_owned().into();
+    let fields = signed.headers.iter();
+    SignedRequest {
+        target: owned(&signed.target),
+        headers: fields
+            .map(|(name, value, is_secret)| (owned(name), owned(value), *is_secret))
+            .collect(),
+        method: signed.method,
+        query: signed.query.clone(),
+        body: signed.body.clone(),
+        stamper: None,
+        follows_redirects: signed.follows_redirects,
+    }
 }
 
-fn lines(signed: &SignedRequest) -> Vec<String> {
+fn lines(signed: &SignedRequest<'_>) -> Vec<String> {
     let fields = signed
         .headers
         .iter()

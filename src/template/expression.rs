@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::lexer::{Kind, long_number, tokens};
 use super::names::is_identifier;
 use super::{Scope, functions};
+use crate::json;
 
 /// How many steps one evaluation of an expression may take. This limits endless ranges and loops.
 const FUEL: u64 = 1_000_000;
@@ -197,7 +198,8 @@ impl Expression {
             ExpressionKind::Member(member) => {
                 let root = self.names.first().map_or("", String::as_str);
                 if let Some(whole) = scope.json(root) {
-                    return Ok(whole.get(member).cloned());
+                    let whole = whole.as_object();
+                    return Ok(whole.and_then(|whole| json::member(whole, member)).cloned());
                 }
                 let Some(whole) = scope.native(root) else {
                     return Err(self.failed(format!("`{root}` is undefined")));

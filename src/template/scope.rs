@@ -3,6 +3,8 @@
 use minijinja::value::Value as JinjaValue;
 use serde_json::Value;
 
+use crate::json::member;
+
 /// The values that expressions see, by name.
 pub trait Scope {
     /// The JSON value with this name; `None` if it is absent.
@@ -24,7 +26,11 @@ pub struct CallScope<'a> {
 
 impl Scope for CallScope<'_> {
     fn json(&self, name: &str) -> Option<&Value> {
-        match self.params.get(name) {
+        let own = match self.params {
+            Value::Object(params) => member(params, name),
+            _ => None,
+        };
+        match own {
             Some(value) => Some(value),
             None if name == "params" => Some(self.params),
             None if name == "settings" => Some(self.settings),

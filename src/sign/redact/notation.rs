@@ -9,6 +9,11 @@ use std::ops::Range;
 /// Bytes that begin an escape.
 const LEADS: [u8; 3] = [b'%', b'\\', b'&'];
 
+/// Whether an escape may begin in a text.
+pub(super) fn has_escape(text: &[u8]) -> bool {
+    memchr::memchr3(LEADS[0], LEADS[1], LEADS[2], text).is_some()
+}
+
 /// The longest escape that is undone, such as `&#0000000101;`.
 const LONGEST: usize = 14;
 

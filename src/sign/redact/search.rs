@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use memchr::memmem::Finder;
 
-use super::notation::{Reader, undone};
+use super::notation::{Reader, has_escape, undone};
 
 /// How many encodings inside one another, such as base64 in base64, are searched.
 const DEEPEST: usize = 2;
@@ -131,12 +131,45 @@ impl Search {
     }
 
     fn find(&self, text: &[u8], depth: usize) -> Vec<Range<usize>> {
+        if text.len() <= WINDOW && self.is_surely_without(text) {
+            return Vec::new();
+        }
         let (mut found, is_ambiguous) = self.find_as(text, depth, false);
         if is_ambiguous {
             found.extend(self.find_as(text, depth, true).0);
             found = merged(found);
         }
         found
+    }
+
+    /// Whether a text certainly holds no secret: it has no escape, so that it can be read in one way only, no stretch
+    /// that could be base64 or hex of a secret, and no secret as it is. False means only that this is not certain.
+    /// Most texts are told so, and this is quicker than the whole search.
+    fn is_surely_without(&self, text: &[u8]) -> bool {
+        if !self.fits(text) {
+            return true;
+        }
+        if has_escape(text) {
+            return false;
+        }
+        // The digits of hex are characters of base64, and hex of a secret is longer than its base64.
+        let least = 4 * self.base64_groups();
+        let mut start = 0;
+        // As in `stretches`, the far end is looked at first.
+        while let Some(stretch) = text.get(start..start + least) {
+            match stretch.iter().rposition(|byte| sextet(*byte) == NO_SEXTET) {
+                Some(other) => start += other + 1,
+                None => return false,
+            }
+        }
+        let folded = folded(text);
+        let is_there = |needle: &Needle| needle.undone.find(&folded).is_some();
+        !self.needles.iter().any(is_there)
+    }
+
+    /// Groups of base64 that a secret fills at least, apart from its first and last bytes.
+    fn base64_groups(&self) -> usize {
+        (self.shortest.saturating_sub(2) / 3).max(1)
     }
 
     /// Reads a text as [`Reader::new`] describes. Returns whether it can be read in another way too.
@@ -203,8 +236,7 @@ impl Search {
     /// window into groups of four characters are tried.
     fn find_in_base64(&self, window: &Reader<'_>, depth: usize, found: &mut Vec<Range<usize>>) {
         let bytes = window.bytes();
-        // A secret of n bytes fills this many groups, apart from its first and last bytes.
-        let least = self.shortest.saturating_sub(2) / 3;
+        let least = self.base64_groups();
         for shift in 0..4 {
             let groups = bytes.len().saturating_sub(shift) / 4;
             let group = |i: usize| &bytes[shift + 4 * i..shift + 4 * i + 4];
@@ -343,12 +375,15 @@ const fn sextet_of(byte: u8) -> u8 {
         b'0'..=b'9' => byte - b'0' + 52,
         b'+' | b'-' => 62,
         b'/' | b'_' => 63,
-        _ => 255,
+        _ => NO_SEXTET,
     }
 }
 
+/// Stands for a character that is none of base64.
+const NO_SEXTET: u8 = 255;
+
 const SEXTETS: [u8; 256] = {
-    let mut table = [255; 256];
+    let mut table = [NO_SEXTET; 256];
     let mut byte = 0;
     while byte < 128 {
         table[byte] = sextet_of(byte as u8);
@@ -432,6 +467,62 @@ mod tests {
             }
             assert_eq!(found, expected, "{marks:?} {least}");
         }
+    }
+
+    /// The quick no is the no of the whole search, for secrets in every notation, whole, cut short and beside others.
+    #[test]
+    fn a_quick_no_is_a_no() {
+        let secrets = [
+            "sk-ant-admin01-CANARY7f3b9c",
+            "deadbeefcafe0123",
+            "p%40ss\\word&amp;é-long",
+        ];
+        let mut random = fastrand::Rng::with_seed(11);
+        let (mut quick, mut none) = (0, 0);
+        for secret in secrets {
+            let search = Search::new([secret].into_iter()).expect("a secret");
+            let hex = |text: &[u8]| -> String { text.iter().map(|b| format!("{b:02x}")).collect() };
+            let base64 = |text: &[u8]| -> String {
+                use base64::Engine as _;
+                base64::engine::general_purpose::STANDARD_NO_PAD.encode(text)
+            };
+            let shifted = format!(
+                "{}{secret}{}",
+                "x".repeat(random.usize(..3)),
+                "y".repeat(random.usize(..3))
+            );
+            let written = [
+                secret.to_owned(),
+                secret.to_uppercase(),
+                secret.replace('-', "+"),
+                hex(secret.as_bytes()),
+                base64(secret.as_bytes()),
+                base64(shifted.as_bytes()),
+                base64(hex(shifted.as_bytes()).as_bytes()),
+                "a plain text that has nothing of it".to_owned(),
+                "0123456789abcdefABCDEF".repeat(9),
+            ];
+            for text in written {
+                for from in text.char_indices().map(|(at, _)| at).take(12) {
+                    for (before, behind) in [
+                        ("", ""),
+                        ("{\"a\":\"", "\"}"),
+                        ("Ab/", "+9"),
+                        ("..\\", "&."),
+                    ] {
+                        let text = format!("{before}{}{behind}", &text[from..]);
+                        let (found, is_ambiguous) = search.find_as(text.as_bytes(), 0, false);
+                        let holds = !found.is_empty() || is_ambiguous;
+                        none += usize::from(!holds);
+                        if search.is_surely_without(text.as_bytes()) {
+                            quick += 1;
+                            assert!(!holds, "{text}");
+                        }
+                    }
+                }
+            }
+        }
+        assert!(quick * 4 > none, "only {quick} of {none} are quick");
     }
 
     #[test]
