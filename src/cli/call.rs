@@ -129,6 +129,11 @@ impl Call {
         }
         let format = self.output.unwrap_or_else(Format::for_stdout);
         self.view.check(format, &tool)?;
+        if self.view.jq.is_some() && self.out.as_deref() == Some(Path::new("-")) {
+            return Err(usage(
+                "--jq has nothing to work on: with `--out -` only the file is printed",
+            ));
+        }
         let arguments = self.read_arguments(&tool)?;
         let engine = self.engine(&tool, in_force)?;
         let mut call = self.call(&tool, arguments, started);
@@ -467,7 +472,11 @@ fn print_one(page: &Page, tool: &Tool, format: Format, view: &View) -> Done {
         printer.raw(&page.response.body)?;
     } else {
         let output = page.output()?;
-        let beside = beside_rows(output.part(), tool, format);
+        let beside = match view.jq {
+            // What the expression keeps is not known.
+            Some(_) => Vec::new(),
+            None => beside_rows(output.part(), tool, format),
+        };
         notes.retain(|note| !is_told(note, &beside));
         printed = printer.whole(&output, &notes);
         if matches!(printed, Err(Failure::Closed)) {
@@ -582,7 +591,7 @@ impl<'t> WalkPrinter<'t> {
         WalkPrinter {
             printer: Printer::new(format, tool, view),
             format,
-            gathers: view.sort.is_some(),
+            gathers: view.sort.is_some() || (view.jq.is_some() && format != Format::Ndjson),
             gathered: Gathered::default(),
         }
     }

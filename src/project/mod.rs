@@ -4,6 +4,7 @@
 //! expression; maps and lists are projected part by part; `{ each, as }` maps over nodes; `{ literal }` is itself.
 //! Everything is compiled once.
 
+mod chart;
 mod condition;
 mod errors;
 mod frame;
@@ -22,6 +23,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use chart::ChartSpec;
 pub use condition::Condition;
 pub use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
 use frame::{Binding, Reads};
@@ -58,6 +60,8 @@ pub struct ResponseSpec {
     pub output: Option<Value>,
     /// The key of the output whose value is the list of rows for tables.
     pub rows: Option<String>,
+    /// How the rows are drawn as a chart. Without it, the fields are guessed.
+    pub chart: Option<ChartSpec>,
     /// A JSON Schema of the output; examples are checked against it.
     pub schema: Option<Value>,
 }
@@ -384,6 +388,7 @@ pub struct Projection {
     bindings: Vec<(String, Projector)>,
     output: Option<Projector>,
     rows: Option<String>,
+    chart: Option<ChartSpec>,
 }
 
 impl Projection {
@@ -418,11 +423,22 @@ impl Projection {
             .as_ref()
             .map(|output| Node::compile(output, &join(pointer, "output"), &names, check));
         report_unknown_rows(spec, output.as_ref(), pointer, check);
-        Projection {
+        let projection = Projection {
             bindings,
             output: output.map(Projector::new),
             rows: spec.rows.clone(),
+            chart: spec.chart.clone(),
+        };
+        if let Some(chart) = &projection.chart {
+            let known = projection.columns();
+            chart.check(known.as_deref(), &join(pointer, "chart"), check);
         }
+        projection
+    }
+
+    /// How the rows are drawn as a chart, if the descriptor says it.
+    pub fn chart(&self) -> Option<&ChartSpec> {
+        self.chart.as_ref()
     }
 
     /// Projects a response.

@@ -13,6 +13,7 @@ mod auth;
 mod bodies;
 mod broken;
 mod canary;
+mod charts;
 mod cli;
 mod codes;
 #[cfg(unix)]
@@ -31,6 +32,7 @@ mod hostile;
 mod house;
 mod import;
 mod jobs;
+mod jq;
 mod jsonpath_compliance;
 mod library;
 mod licences;

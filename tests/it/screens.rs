@@ -11,7 +11,7 @@ use crate::support::{Workspace, on_terminal_of};
 const FILE: &str = "tests/it/screens.txt";
 const SCREENS: &str = include_str!("screens.txt");
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 19] = [
     "call list-workspaces --sandbox limit=5",
     "call list-members --sandbox limit=5",
     "call list-api-keys --sandbox limit=5",
@@ -28,12 +28,19 @@ const COMMANDS: [&str; 16] = [
     "call list-members --help",
     "show list-workspaces",
     "show get-usage",
+    "call get-usage --sandbox starting_at=2026-11-20T00:00:00Z group_by=model -o chart",
+    "call get-usage --sandbox starting_at=2026-11-01T00:00:00Z bucket_width=1h limit=168 -o chart",
+    "call get-cost --sandbox starting_at=2026-11-22T00:00:00Z -o chart",
 ];
 
 fn screen(columns: u16, command: &str) -> String {
     let workspace = Workspace::new();
     let mut toolrun = workspace.toolrun();
-    toolrun.args(command.split(' ')).env("NO_COLOR", "1");
+    toolrun
+        .args(command.split(' '))
+        .env("NO_COLOR", "1")
+        .env("LANG", "C.UTF-8")
+        .env("PAGER", "");
     let (code, bytes) = on_terminal_of(columns, &mut toolrun);
     let text = String::from_utf8(bytes).expect("UTF-8");
     // The line of a walk that moves clears itself.

@@ -202,6 +202,12 @@ pub fn is_quantity(name: &str) -> bool {
     words.iter().any(counts) && !words.iter().any(is_named)
 }
 
+/// Whether a name says that its values only tell things apart or say when.
+pub fn tells_apart(name: &str) -> bool {
+    let words = words(name);
+    words.iter().any(|word| NAMES.contains(&word.as_str()))
+}
+
 /// A number with its thousands set apart. One with an exponent stays as it is.
 pub fn thousands(text: &str) -> Cow<'_, str> {
     let (sign, digits) = match text.strip_prefix('-') {

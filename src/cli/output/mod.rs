@@ -1,11 +1,14 @@
 //! Output formats: several printers for one output value.
 
 pub mod cells;
+mod chart;
 mod columns;
 mod csv;
+mod jq;
 pub mod layout;
 mod order;
 pub mod plain;
+mod svg;
 mod table;
 mod view;
 mod yaml;
@@ -20,11 +23,13 @@ use serde_json::json;
 
 pub use view::View;
 
+use chart::Chart;
 use columns::Columns;
+use jq::{Found, Jq, RunError};
 use view::Lookout;
 
-use super::Done;
 use super::terminal::{self, Out};
+use super::{Done, Failure, exit};
 
 /// How an output is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,6 +44,10 @@ pub enum Format {
     Csv,
     /// YAML
     Yaml,
+    /// Numbers over time, as bars or lines
+    Chart,
+    /// The same as a picture
+    Svg,
     /// The service's own answer, unchanged
     Raw,
 }
@@ -61,7 +70,7 @@ impl Format {
     /// Whether it has only the rows of an output, and nothing that stands beside them.
     pub fn has_rows_alone(self) -> bool {
         match self {
-            Format::Ndjson | Format::Csv => true,
+            Format::Ndjson | Format::Csv | Format::Chart | Format::Svg => true,
             Format::Table => !terminal::is_terminal(),
             Format::Json | Format::Yaml | Format::Raw => false,
         }
@@ -76,21 +85,30 @@ pub struct Printer<'t> {
     out: Out,
     sheet: Option<csv::Sheet>,
     lookout: Lookout,
+    runs: Runs,
 }
 
 impl<'t> Printer<'t> {
     /// Starts printing to standard output.
     pub fn new(format: Format, tool: &'t Tool, view: &'t View) -> Printer<'t> {
         let out = match format {
+            // A text that is a result is data; the others are JSON.
+            _ if view.jq.is_some() && format != Format::Ndjson => terminal::data(),
             Format::Json | Format::Ndjson => terminal::json(),
+            // It has no layout of its own for pipes, so colours may be forced there.
+            Format::Chart => terminal::styled_words(),
             Format::Table => match terminal::is_terminal() {
                 true => terminal::styled_words(),
                 false => terminal::words(),
             },
-            Format::Csv | Format::Yaml | Format::Raw => terminal::data(),
+            Format::Csv | Format::Yaml | Format::Raw | Format::Svg => terminal::data(),
         };
         // What comes page by page is shown as it comes.
-        let is_paged = matches!(format, Format::Json | Format::Table | Format::Yaml);
+        let is_paged = match format {
+            Format::Json | Format::Table | Format::Yaml | Format::Chart => true,
+            Format::Csv => view.jq.is_some(),
+            Format::Ndjson | Format::Raw | Format::Svg => false,
+        };
         Printer {
             format,
             tool,
@@ -101,12 +119,16 @@ impl<'t> Printer<'t> {
             },
             sheet: None,
             lookout: Lookout::new(view),
+            runs: Runs::default(),
         }
     }
 
     /// Prints a complete output. Notes become a part of a JSON or YAML object.
     pub fn whole(&mut self, output: &Json, notes: &[Note]) -> Done {
-        if matches!(self.format, Format::Ndjson | Format::Csv | Format::Raw) {
+        let has_jq = self.view.jq.is_some();
+        if matches!(self.format, Format::Ndjson | Format::Raw)
+            || (self.format == Format::Csv && !has_jq)
+        {
             // The waiting rows are printed even if the others could not be kept.
             let done = self.page(output);
             let finished = self.finish();
@@ -115,14 +137,26 @@ impl<'t> Printer<'t> {
         self.lookout.look(output.part(), self.tool);
         let output = &*self.view.of(output, self.tool, self.format)?;
         match self.format {
-            Format::Json => {
+            _ if let Some(jq) = &self.view.jq => {
                 let output = with_notes(output, notes);
-                match terminal::is_terminal() {
-                    true => write::pretty(output.part(), &mut self.out),
-                    false => write::compact(output.part(), &mut self.out),
-                }?;
-                writeln!(self.out)?;
+                self.runs.run(jq, output.part(), false, &mut self.out)?;
             }
+            Format::Chart | Format::Svg => {
+                let chart = match Chart::of(output.part(), self.tool, self.view, notes) {
+                    Ok(chart) => chart,
+                    // What was read is not lost with the picture.
+                    Err(failure) => {
+                        self.json(output, notes)?;
+                        self.finish()?;
+                        return Err(failure);
+                    }
+                };
+                match self.format {
+                    Format::Chart => chart.draw(&mut self.out, terminal::width()),
+                    _ => svg::write(&mut self.out, &chart),
+                }?;
+            }
+            Format::Json => self.json(output, notes)?,
             Format::Yaml => {
                 let output = with_notes(output, notes);
                 yaml::write(&mut self.out, output.part())?;
@@ -136,6 +170,15 @@ impl<'t> Printer<'t> {
             }
         }
         self.finish()
+    }
+
+    fn json(&mut self, output: &Json, notes: &[Note]) -> Done {
+        let output = with_notes(output, notes);
+        match terminal::is_terminal() {
+            true => write::pretty(output.part(), &mut self.out),
+            false => write::compact(output.part(), &mut self.out),
+        }?;
+        Ok(writeln!(self.out)?)
     }
 
     /// Prints one page of a walk, row by row.
@@ -157,6 +200,12 @@ impl<'t> Printer<'t> {
             let sheet = self.sheet.get_or_insert_with(new);
             return sheet.add(&mut self.out, rows);
         }
+        if let Some(jq) = &self.view.jq {
+            for row in rows {
+                self.runs.run(jq, row, true, &mut self.out)?;
+            }
+            return Ok(());
+        }
         for row in rows {
             write::compact(row, &mut self.out)?;
             self.out.write_all(b"\n")?;
@@ -175,7 +224,8 @@ impl<'t> Printer<'t> {
             sheet.finish(&mut self.out)?;
         }
         self.out.end()?;
-        self.lookout.verdict()
+        self.lookout.verdict()?;
+        self.runs.verdict()
     }
 
     /// Prints one of several bodies unchanged, starting on a new line.
@@ -194,6 +244,53 @@ impl<'t> Printer<'t> {
             self.out.write_all(b"\n")?;
         }
         Ok(self.out.flush()?)
+    }
+}
+
+/// Runs of the expression of `--jq`. One that fails is an error once the results of the others are printed.
+#[derive(Default)]
+struct Runs {
+    count: u64,
+    failed: u64,
+    first: Option<String>,
+}
+
+impl Runs {
+    /// Prints the results for one input, a line each. Texts are quoted where each line must be JSON.
+    fn run(&mut self, jq: &Jq, input: Part<'_>, quotes: bool, out: &mut Out) -> Done {
+        self.count += 1;
+        let ran = jq.run(input, |found| match found {
+            Found::Text(text) if quotes => writeln!(out, "{}", Json::of_text(&text)),
+            Found::Text(text) => writeln!(out, "{text}"),
+            Found::Json(text) => writeln!(out, "{}", terminal::json_text(&text)),
+        });
+        match ran {
+            Ok(()) => Ok(()),
+            Err(RunError::Io(error)) => Err(error.into()),
+            Err(RunError::Told(error)) => {
+                self.failed += 1;
+                let count = self.count;
+                self.first.get_or_insert_with(|| match quotes {
+                    true => format!("row {count}: {error}"),
+                    false => error,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    fn verdict(&self) -> Done {
+        let Some(first) = &self.first else {
+            return Ok(());
+        };
+        let more = match self.failed {
+            1 => String::new(),
+            failed => format!(" (and {} more of {} rows)", failed - 1, self.count),
+        };
+        Err(Failure::Told(
+            exit::RESPONSE,
+            format!("the expression of --jq failed: {first}{more}"),
+        ))
     }
 }
 

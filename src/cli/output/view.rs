@@ -9,6 +9,7 @@ use clap::Args;
 use indexmap::IndexSet;
 
 use super::Format;
+use super::jq::Jq;
 use super::order::Sort;
 use crate::cli::{Done, Failure, exit};
 
@@ -36,6 +37,10 @@ pub struct View {
     /// Keep only these fields of each row, in any format but raw
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub select: Vec<String>,
+    /// Run a jq expression on the output, or with ndjson on each row, and print its results: texts as they are, other
+    /// values as JSON, each on a line
+    #[arg(long, value_name = "EXPR", value_parser = Jq::read)]
+    pub jq: Option<Jq>,
     /// Print a long output at once, and not page by page
     #[arg(long)]
     pub no_pager: bool,
@@ -58,12 +63,19 @@ pub fn field<'o>(row: Part<'o>, name: &str) -> Option<Part<'o>> {
 impl View {
     /// Refuses what does not go with a format, and names that the tool's rows surely do not have.
     pub fn check(&self, format: Format, tool: &Tool) -> Done {
+        if self.jq.is_some() {
+            self.check_jq(format)?;
+        }
         let is_sheet = matches!(format, Format::Table | Format::Csv);
+        let is_chart = matches!(format, Format::Chart | Format::Svg);
         let refused = [
             (!self.columns.is_empty() && !is_sheet, "--columns"),
             (self.wide && !is_sheet, "--wide"),
             (self.no_header && !is_sheet, "--no-header"),
-            (self.sort.is_some() && format == Format::Raw, "--sort"),
+            (
+                self.sort.is_some() && (is_chart || format == Format::Raw),
+                "--sort",
+            ),
             (!self.select.is_empty() && format == Format::Raw, "--select"),
         ];
         if let Some((_, option)) = refused.iter().find(|(is_refused, _)| *is_refused) {
@@ -90,6 +102,28 @@ impl View {
         }
     }
 
+    /// An expression has an output to work on, and nothing beside it shapes what is printed.
+    fn check_jq(&self, format: Format) -> Done {
+        let shapes = [
+            (!self.columns.is_empty(), "--columns"),
+            (!self.select.is_empty(), "--select"),
+            (self.wide, "--wide"),
+            (self.no_header, "--no-header"),
+        ];
+        if let Some((_, option)) = shapes.iter().find(|(is_given, _)| *is_given) {
+            return Err(usage(&format!(
+                "{option} does not go with --jq: the expression alone says what is printed, as `.rows[] | {{id, name}}` does"
+            )));
+        }
+        match format {
+            Format::Raw | Format::Chart | Format::Svg => Err(usage(&format!(
+                "--jq is for json, ndjson, yaml, table and csv, and this output is {}",
+                format.name()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// The fields that the user named.
     fn names(&self) -> impl Iterator<Item = &str> {
         let sort = self.sort.iter().map(|sort| sort.name.as_str());
@@ -112,7 +146,7 @@ impl View {
         format: Format,
     ) -> Result<Cow<'o, Json>, Failure> {
         let fields = match format {
-            Format::Table | Format::Csv => &[],
+            Format::Table | Format::Csv | Format::Chart | Format::Svg => &[],
             _ => self.select.as_slice(),
         };
         let whole = output.part();
@@ -262,7 +296,8 @@ fn refusal(option: &str, format: Format) -> String {
     let (own, instead) = match option {
         "--columns" => ("table and csv", "; --select keeps fields in every format"),
         "--wide" | "--no-header" => ("table and csv", ""),
-        _ => ("table, csv, json, ndjson and yaml", ""),
+        "--sort" => ("table, csv, json, ndjson and yaml", ""),
+        _ => ("all formats but raw", ""),
     };
     let format = format.name();
     format!("{option} is for {own}, and this output is {format}; -o names another{instead}")

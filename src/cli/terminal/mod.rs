@@ -17,7 +17,7 @@ use serde_json::Value;
 
 pub use escape::{line, shown, shown_with_span};
 pub use progress::Progress;
-pub use screen::{bold, dim, has_colours, width};
+pub use screen::{bold, coloured, dim, has_colours, has_unicode, width};
 
 use escape::{Escaper, Manner, escaped, folded};
 use pager::Sink;
@@ -142,6 +142,11 @@ pub fn styled_words() -> Out {
 /// Standard output for JSON text.
 pub fn json() -> Out {
     Out::new(Manner::Json)
+}
+
+/// JSON text as [`json`] prints it.
+pub fn json_text(text: &str) -> String {
+    escaped(text, Manner::Json)
 }
 
 /// Standard output for data that programs read. It is only escaped on a terminal.

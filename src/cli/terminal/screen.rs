@@ -58,6 +58,23 @@ pub fn dim(text: &str) -> Cow<'_, str> {
     styled(text, "2")
 }
 
+/// Text in one of six colours, if standard output shows colours. Write it to [`super::styled_words`].
+pub fn coloured(text: &str, which: usize) -> Cow<'_, str> {
+    const COLOURS: [&str; 6] = ["36", "33", "35", "32", "34", "31"];
+    styled(text, COLOURS[which % COLOURS.len()])
+}
+
+/// Whether the terminal shows other characters than those of ASCII, as far as the locale says.
+pub fn has_unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(variable);
+    match locale.map(|locale| locale.to_ascii_lowercase()) {
+        Some(locale) => locale.contains("utf-8") || locale.contains("utf8"),
+        None => cfg!(windows),
+    }
+}
+
 fn styled<'t>(text: &'t str, style: &str) -> Cow<'t, str> {
     match has_colours() && !text.is_empty() {
         true => Cow::Owned(format!("\u{1b}[{style}m{text}\u{1b}[0m")),
