@@ -106,7 +106,8 @@ fn the_same_is_guessed_and_a_selection_counts() {
         assert_eq!(output.stdout, "{\"rows\":[{\"n\":1}]}\n");
         let output = call(&workspace, "hinted", format, &[]).expect(2);
         assert_tells(&output, &["no row has a time in `at`"]);
-        assert_eq!(output.stdout, "{\"rows\":[{\"n\":1}]}\n");
+        let all = "{\"rows\":[{\"at\":null,\"n\":1,\"k\":null}]}\n";
+        assert_eq!(output.stdout, all);
         for (option, value) in [
             ("--sort", "n"),
             ("--columns", "n"),
