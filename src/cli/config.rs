@@ -371,7 +371,7 @@ impl Report {
         rows
     }
 
-    /// Aligned on a terminal; in a pipe with tabs between the columns.
+    /// Aligned on a terminal that is wide enough, else on two lines each; in a pipe with tabs between the columns.
     fn print(&self) -> Done {
         let mut rows = self.rows();
         for row in &mut rows {
@@ -380,11 +380,14 @@ impl Report {
                 .for_each(|cell| *cell = terminal::line(&shown(cell)).replace('\t', " "));
         }
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-        let widths = [0, 1, 2].map(|column| width(column).unwrap_or(0));
+        let [a, b, c, d] = [0, 1, 2, 3].map(|column| width(column).unwrap_or(0));
+        let fits = a + b + c + d + 6 <= terminal::width();
         let mut stdout = terminal::words();
         for [what, of, value, from] in &rows {
-            if terminal::is_terminal() {
-                let [a, b, c] = widths;
+            if terminal::is_terminal() && !fits {
+                let name = format!("{what} {of}");
+                writeln!(stdout, "{}: {value}\n    {from}", name.trim_end())?;
+            } else if terminal::is_terminal() {
                 let line = format!("{what:a$}  {of:b$}  {value:c$}  {from}");
                 writeln!(stdout, "{}", line.trim_end())?;
             } else {

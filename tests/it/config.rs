@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
 
-use crate::support::{Fake, Output, Reply, Workspace, on_terminal, output};
+use crate::support::{Fake, Output, Reply, Workspace, on_terminal_of, output};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
@@ -661,19 +661,26 @@ fn config_is_for_people_and_pipes() {
         );
     }
     assert!(!done.stdout.contains("canary"));
-    let (code, shown) = on_terminal(toolrun(&workspace).args(["config", "--profile=acme"]));
-    let shown = String::from_utf8(shown).unwrap();
-    assert_eq!(code, 0, "{shown}");
-    assert!(
-        !shown.contains('\t') && !shown.contains("canary"),
-        "{shown}"
-    );
-    assert!(
-        shown
-            .lines()
-            .any(|line| line.starts_with("setting ") && line.ends_with("profile acme")),
-        "{shown}"
-    );
+    // A line each where they fit, else two.
+    for (columns, lines) in [(80, 2), (300, 1)] {
+        let mut command = toolrun(&workspace);
+        let (code, shown) = on_terminal_of(columns, command.args(["config", "--profile=acme"]));
+        let shown = String::from_utf8(shown).unwrap();
+        assert_eq!(code, 0, "{shown}");
+        assert!(
+            !shown.contains('\t') && !shown.contains("canary"),
+            "{shown}"
+        );
+        let shown: Vec<&str> = shown.lines().collect();
+        let found = shown.windows(lines).any(|lines| {
+            let is_setting =
+                lines[0].starts_with("setting probe") || lines[0].starts_with("setting ");
+            is_setting && lines[lines.len() - 1].ends_with("profile acme")
+        });
+        assert!(found, "{columns}: {shown:#?}");
+        let is_wide = shown.iter().any(|line| line.chars().count() > 80);
+        assert_eq!(is_wide, columns > 80, "{shown:#?}");
+    }
     let done = run(&workspace, &["config", "path"]).expect(0);
     assert_eq!(done.stdout, format!("{}\n", file.display()));
     let done = run(&workspace, &["config", "path", "-o", "json"]).expect(0);
