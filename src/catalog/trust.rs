@@ -66,7 +66,7 @@ impl TrustList {
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
-    /// use toolrun::catalog::TrustList;
+    /// use toolrun::TrustList;
     ///
     /// let list = folder.path().join("trusted");
     /// assert!(TrustList::load(&list)?.folders().is_empty());

@@ -7,16 +7,6 @@ use serde_json::Number;
 use super::tree::is_exact;
 
 /// A value inside a JSON text.
-///
-/// ```
-/// use toolrun::json::Json;
-///
-/// let json = Json::read(r#"{ "ids": [1, 12345678901234567890123] }"#.into())?;
-/// let ids = json.part().member("ids").ok_or("there are ids")?;
-/// let texts: Vec<&[u8]> = ids.elements().map(|id| id.text()).collect();
-/// assert_eq!(texts, [&b"1"[..], b"12345678901234567890123"]);
-/// # Ok::<(), String>(())
-/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Part<'t> {
     text: &'t [u8],
@@ -429,5 +419,20 @@ impl<'t> Part<'t> {
                 self.elements().nth(count.checked_sub(back)?)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use crate::json::Json;
+
+    #[test]
+    fn a_part_is_a_slice_of_the_text() {
+        let json = Json::read(r#"{ "ids": [1, 12345678901234567890123] }"#.into()).unwrap();
+        let ids = json.part().member("ids").unwrap();
+        let texts: Vec<&[u8]> = ids.elements().map(|id| id.text()).collect();
+        assert_eq!(texts, [&b"1"[..], b"12345678901234567890123"]);
     }
 }

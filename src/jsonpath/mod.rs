@@ -43,7 +43,7 @@ pub use shape::ShapeMismatch;
 ///
 /// ```
 /// use serde_json::json;
-/// use toolrun::jsonpath::JsonPath;
+/// use toolrun::internals::JsonPath;
 ///
 /// let body = json!({ "data": [{ "id": 7 }, { "id": 9 }] });
 ///
@@ -52,7 +52,7 @@ pub use shape::ShapeMismatch;
 ///
 /// let big_ids = JsonPath::parse("$.data[?@.id > 8].id")?;
 /// assert_eq!(big_ids.all(&body), [&json!(9)]);
-/// # Ok::<(), toolrun::jsonpath::SyntaxError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct JsonPath {
