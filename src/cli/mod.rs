@@ -25,6 +25,7 @@ mod terminal;
 mod test;
 mod trust;
 mod validate;
+mod xml;
 
 use std::ffi::OsString;
 use std::io;

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use super::chart::{Chart, Panel, Series, amount, short};
 use super::layout::width;
+use crate::cli::xml;
 
 const WIDTH: f64 = 800.0;
 /// The room of the drawing between the texts around it.
@@ -279,17 +280,5 @@ fn clip(text: &str) -> String {
 
 /// The text as XML; what XML cannot hold is shown as `?`.
 fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => escaped.push('?'),
-            c if c.is_control() => escaped.push('?'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    xml::escaped(text, |_| '?')
 }

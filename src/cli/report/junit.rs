@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::check::Report;
+use crate::cli::xml;
 use crate::source::{Finding, Severity};
 
 /// Prints one `testsuite`.
@@ -59,17 +60,8 @@ fn of<'r>(report: &'r Report, file: &'r str) -> impl Iterator<Item = &'r Finding
 
 /// Text for XML 1.0, which cannot represent most control characters.
 fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' | '\r' => escaped.push(c),
-            _ if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
-            _ => escaped.push(c),
-        }
-    }
-    escaped
+    xml::escaped(text, |c| match c {
+        '\n' | '\t' | '\r' => c,
+        _ => '\u{fffd}',
+    })
 }
