@@ -20,7 +20,7 @@ use super::config::InForce;
 use super::interrupt::{cancel, next_signal_ends, unless_interrupted};
 use super::output::{Format, Printer, View};
 use super::terminal::{self, Progress, line, say};
-use super::{Done, Failure, arguments, exit, note, trust};
+use super::{Done, Failure, arguments, exit, note, trust, usage};
 
 /// Call a tool.
 #[derive(Debug, Args)]
@@ -184,7 +184,7 @@ impl Call {
     fn read_arguments(&self, tool: &Arc<Tool>) -> Result<Value, Failure> {
         let (tool, words) = (Arc::clone(tool), self.arguments.clone());
         let Some(within) = self.deadline else {
-            let read = arguments::parse(&tool, &words).map_err(|message| usage(&message))?;
+            let read = arguments::parse(&tool, &words).map_err(usage)?;
             return read.settle(&tool);
         };
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -194,7 +194,7 @@ impl Call {
             let _ = sender.send(arguments::parse(&within_thread, &words));
         });
         match receiver.recv_timeout(within) {
-            Ok(read) => read.map_err(|message| usage(&message))?.settle(&tool),
+            Ok(read) => read.map_err(usage)?.settle(&tool),
             Err(_) => {
                 let limit = Limit::Deadline;
                 let late = SendError::Timeout { within, limit };
@@ -458,10 +458,6 @@ fn tell_dotenv(engine: &Engine, done: &Done) {
     }
 }
 
-fn usage(message: &str) -> Failure {
-    Failure::Told(exit::USAGE, message.to_owned())
-}
-
 /// Prints the single response of a call. If it is one page of several, a note says so.
 fn print_one(page: &Page, tool: &Tool, format: Format, view: &View) -> Done {
     let mut printer = Printer::new(format, tool, view);
@@ -625,25 +621,25 @@ pub fn inject(sandbox: &crate::sandbox::Sandbox, fault: &str) -> Done {
         Some((name, times)) => {
             let times = times
                 .parse()
-                .map_err(|_| usage(&format!("`{times}` is no number of times")))?;
+                .map_err(|_| usage(format!("`{times}` is no number of times")))?;
             (name, times)
         }
     };
     sandbox
         .inject(name, times)
-        .map_err(|error| usage(&error.to_string()))
+        .map_err(|error| usage(error.to_string()))
 }
 
 fn loopback(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text)
-        .map_err(|error| usage(&format!("`{text}` is no URL of a sandbox: {error}")))?;
+        .map_err(|error| usage(format!("`{text}` is no URL of a sandbox: {error}")))?;
     if !crate::address::is_loopback(&url) {
-        return Err(usage(&format!(
+        return Err(usage(format!(
             "`{text}` is not on this machine; a sandbox listens on a loopback address"
         )));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(usage(&format!(
+        return Err(usage(format!(
             "`{text}` is more than an origin; write scheme, host and port, such as {}",
             url.origin().ascii_serialization()
         )));

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::output::Format;
 use super::profile::{self, Chosen, Profile};
 use super::terminal::{self, shown};
-use super::{Done, Failure, exit, note, paths_of, trust};
+use super::{Done, Failure, note, paths_of, trust, usage};
 
 /// The file of secrets if none is named.
 const ENV_FILE: &str = ".env";
@@ -112,7 +112,7 @@ impl InForce {
         {
             let file = file.display();
             let message = format!("the file of secrets {file} ({by}) cannot be read: {reason}");
-            return Err(Failure::Told(exit::USAGE, message));
+            return Err(usage(message));
         }
         let engine = Engine::new().with_environment().with_env_file(file);
         let places = self.profile().map(|profile| profile.secrets.as_slice());

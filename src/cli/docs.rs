@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use super::{Done, Failure, exit, help, say, show, terminal};
+use super::{Done, Failure, exit, help, say, show, terminal, usage};
 use crate::tool::service::Service;
 use crate::{Catalog, Tool};
 
@@ -217,7 +217,7 @@ fn open(service: &Service, own: Option<&str>) -> Done {
     }
     let Some(url) = own.or(service.docs.as_deref()) else {
         let message = format!("{} names no documentation", service.name);
-        return Err(Failure::Told(exit::USAGE, message));
+        return Err(usage(message));
     };
     let is_page = url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
     if !is_page {

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::terminal::{self, line};
-use super::{Done, Failure, exit, hints};
+use super::{Done, Failure, exit, hints, usage};
 
 /// Make descriptors of a document.
 #[derive(Debug, Args)]
@@ -90,7 +90,6 @@ impl Import {
 
 impl OpenApi {
     fn run(self) -> Done {
-        let usage = |message: String| Failure::Told(exit::USAGE, message);
         let document = document::read_file(&self.document).map_err(usage)?;
         let service = self.service_of(&document).map_err(usage)?;
         let path = self

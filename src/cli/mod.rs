@@ -117,6 +117,11 @@ impl From<io::Error> for Failure {
 
 type Done = Result<(), Failure>;
 
+/// A failure of whoever called: wrong words, options or files.
+fn usage(message: impl Into<String>) -> Failure {
+    Failure::Told(exit::USAGE, message.into())
+}
+
 /// Exit codes. They are a part of the contract with scripts.
 mod exit {
     pub const OUTPUT: u8 = 1;

@@ -16,7 +16,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::output::Format;
 use super::trust::config_file;
-use super::{Failure, exit};
+use super::{Failure, exit, usage};
 
 /// The file in the user's configuration folder.
 const FILE: &str = "toolrun.toml";
@@ -174,10 +174,6 @@ pub fn read(file: &Path) -> Result<Option<Config>, Failure> {
         Ok(None) => Err(usage(unusable("it is a link that leads nowhere"))),
         Err(reason) => Err(Failure::Told(exit::POLICY, unusable(&reason))),
     }
-}
-
-fn usage(message: String) -> Failure {
-    Failure::Told(exit::USAGE, message)
 }
 
 /// The name that was probably meant, else all that there are.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::terminal::{self, line};
-use super::{Done, Failure, exit, report};
+use super::{Done, Failure, exit, report, usage};
 
 /// Run the examples of descriptors.
 #[derive(Debug, Args)]
@@ -24,9 +24,7 @@ impl Test {
     pub fn run(self, catalog: &Catalog) -> Done {
         let tools = match self.paths.is_empty() {
             true => catalog.load_all(),
-            false => {
-                tools_at(&self.paths).map_err(|message| Failure::Told(exit::USAGE, message))?
-            }
+            false => tools_at(&self.paths).map_err(usage)?,
         };
         let mut stdout = terminal::words();
         let (mut passed, mut failed) = (0, 0);

@@ -5,7 +5,7 @@ use crate::check::{catalog, paths};
 use clap::Args;
 
 use super::report::Format;
-use super::{Done, Failure, exit};
+use super::{Done, Failure, exit, usage};
 
 /// Check descriptors.
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ impl Validate {
     pub fn run(self, tools: &Catalog) -> Done {
         let report = match self.paths.is_empty() {
             true => catalog(tools),
-            false => paths(&self.paths).map_err(|message| Failure::Told(exit::USAGE, message))?,
+            false => paths(&self.paths).map_err(usage)?,
         };
         let mut out = self.format.out();
         self.format.print(&mut out, &report)?;

@@ -11,7 +11,7 @@ use indexmap::IndexSet;
 use super::Format;
 use super::jq::Jq;
 use super::order::Sort;
-use crate::cli::{Done, Failure, exit};
+use crate::cli::{Done, Failure, exit, usage};
 
 /// How rows are shown.
 #[derive(Debug, Clone, Default, Args)]
@@ -79,7 +79,7 @@ impl View {
             (!self.select.is_empty() && format == Format::Raw, "--select"),
         ];
         if let Some((_, option)) = refused.iter().find(|(is_refused, _)| *is_refused) {
-            return Err(usage(&refusal(option, format)));
+            return Err(usage(refusal(option, format)));
         }
         if self.names().any(str::is_empty) {
             return Err(usage(
@@ -111,12 +111,12 @@ impl View {
             (self.no_header, "--no-header"),
         ];
         if let Some((_, option)) = shapes.iter().find(|(is_given, _)| *is_given) {
-            return Err(usage(&format!(
+            return Err(usage(format!(
                 "{option} does not go with --jq: the expression alone says what is printed, as `.rows[] | {{id, name}}` does"
             )));
         }
         match format {
-            Format::Raw | Format::Chart | Format::Svg => Err(usage(&format!(
+            Format::Raw | Format::Chart | Format::Svg => Err(usage(format!(
                 "--jq is for json, ndjson, yaml, table and csv, and this output is {}",
                 format.name()
             ))),
@@ -287,7 +287,7 @@ fn unknown(name: &str, there: &IndexSet<String>) -> Failure {
         true => "the rows have no fields".to_owned(),
         false => format!("there are {}", names.join(", ")),
     };
-    usage(&format!(
+    usage(format!(
         "no field of the rows is called `{name}`; {there}{meant}"
     ))
 }
@@ -301,8 +301,4 @@ fn refusal(option: &str, format: Format) -> String {
     };
     let format = format.name();
     format!("{option} is for {own}, and this output is {format}; -o names another{instead}")
-}
-
-fn usage(message: &str) -> Failure {
-    Failure::Told(exit::USAGE, message.to_owned())
 }
