@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 /// Where a URL leads, when it does not belong to the service.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Elsewhere {
+pub(crate) enum Elsewhere {
     /// To another origin, or it has no origin, such as a script.
     Origin,
     /// To the service, with credentials in the URL.
@@ -22,7 +22,7 @@ pub enum Elsewhere {
 ///
 /// # Errors
 /// Where it leads instead.
-pub fn must_be_own(url: &Url, base: &Url) -> Result<(), Elsewhere> {
+pub(crate) fn must_be_own(url: &Url, base: &Url) -> Result<(), Elsewhere> {
     if url.origin() != base.origin() {
         return Err(Elsewhere::Origin);
     }
@@ -218,7 +218,7 @@ const GLOBAL_UNICAST: (u16, u16) = (0xe000, 0x2000);
 
 /// Whether the URL names this machine. A name such as `x.localhost` is only a claim: the client sends nothing unless
 /// the name resolves to this machine.
-pub fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => is_loopback_name(name),
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -228,12 +228,12 @@ pub fn is_loopback(url: &Url) -> bool {
 }
 
 /// Whether a name is reserved for this machine (RFC 6761, section 6.3).
-pub fn is_loopback_name(name: &str) -> bool {
+pub(crate) fn is_loopback_name(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
 /// What the URL's host is, if it is written as an address that is not public.
-pub fn special_literal(url: &Url) -> Option<&'static str> {
+pub(crate) fn special_literal(url: &Url) -> Option<&'static str> {
     match url.host() {
         Some(Host::Ipv4(address)) => special(IpAddr::V4(address)),
         Some(Host::Ipv6(address)) => special(IpAddr::V6(address)),
@@ -242,7 +242,7 @@ pub fn special_literal(url: &Url) -> Option<&'static str> {
 }
 
 /// What an address is, if it is not public, such as "a private address"; `None` for a public one.
-pub fn special(address: IpAddr) -> Option<&'static str> {
+pub(crate) fn special(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(v4) => BLOCKS_4
             .iter()
@@ -266,7 +266,7 @@ pub fn special(address: IpAddr) -> Option<&'static str> {
 
 /// What an address is that a name resolves to, if it is not public. Behind the well-known NAT64 prefix is an IPv4
 /// address, and that one counts: a network without IPv4 reaches every IPv4 service this way.
-pub fn special_resolved(address: IpAddr) -> Option<&'static str> {
+pub(crate) fn special_resolved(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V6(v6) if same(u128::from(v6), u128::from(NAT64), 32) => {
             let [.., a, b, c, d] = v6.octets();

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use crate::words::scalar_text;
 
 /// Most bytes of a service's message that are kept.
-pub const MOST_OF_MESSAGE: usize = 2048;
+pub(crate) const MOST_OF_MESSAGE: usize = 2048;
 /// Most bytes of a service's code, or of its request id, that are kept.
-pub const MOST_OF_CODE: usize = 256;
+pub(crate) const MOST_OF_CODE: usize = 256;
 /// Most bytes of an HTML page or a plain text that are used as a message.
 const MOST_OF_TEXT: usize = 500;
 /// Most bytes of a body that are shown when no message is found in it.
@@ -22,7 +22,7 @@ const DEEPEST: usize = 6;
 
 /// A message and a code, if there are any.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Said {
+pub(crate) struct Said {
     /// Words for people.
     pub message: Option<String>,
     /// A code for programs.
@@ -30,7 +30,7 @@ pub struct Said {
 }
 
 /// What a body says. A body that is not JSON is given as a string; one that is not text, as null.
-pub fn in_body(body: &Value, status: u16) -> Said {
+pub(crate) fn in_body(body: &Value, status: u16) -> Said {
     match body {
         Value::String(text) if is_markup(text) => in_markup(text),
         Value::String(text) => Said {
@@ -51,7 +51,7 @@ fn filled(text: String) -> Option<String> {
 }
 
 /// The text on one line: every run of white space and line breaks becomes one space.
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for word in text.split(|c: char| c.is_whitespace() || c.is_control() && is_break(c)) {
         if !word.is_empty() {
@@ -70,7 +70,7 @@ fn is_break(c: char) -> bool {
 }
 
 /// At most this many first bytes of a text. If it was cut, it says how many bytes were left out.
-pub fn clipped(text: &str, most: usize) -> String {
+pub(crate) fn clipped(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }

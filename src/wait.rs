@@ -26,7 +26,7 @@ const DEFAULT_DEADLINE: Duration = Duration::from_secs(600);
 /// the first body.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WaitSpec {
+pub(crate) struct WaitSpec {
     /// The path of the job. It is requested with GET. Each `{{ expression }}` fills exactly one segment.
     #[schemars(regex(pattern = "^/"))]
     pub path: Option<String>,
@@ -60,7 +60,7 @@ pub struct WaitSpec {
 /// The request that cancels a job.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CancelSpec {
+pub(crate) struct CancelSpec {
     /// The HTTP method.
     pub method: Method,
     /// The path, as of any request.
@@ -70,7 +70,7 @@ pub struct CancelSpec {
 
 /// A compiled wait section.
 #[derive(Debug)]
-pub struct Wait {
+pub(crate) struct Wait {
     poll: RequestTemplate,
     url: Option<Extract>,
     until: Condition,
@@ -105,7 +105,7 @@ pub enum WaitError {
 impl Wait {
     /// Compiles the section, which stands at `pointer`; mistakes go to `check`. `names` are those of requests,
     /// `response_names` those of projections.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &WaitSpec,
         pointer: &str,
         names: &Names,
@@ -180,7 +180,7 @@ impl Wait {
     }
 
     /// Calls `visit` with every expression of the requests, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         self.poll.visit(visit);
         if let Some(cancel) = &self.cancel {
             cancel.visit(visit);
@@ -188,17 +188,17 @@ impl Wait {
     }
 
     /// Makes the requests for jobs whose last response is of this kind.
-    pub fn accept(&mut self, kind: ResponseKind) {
+    pub(crate) fn accept(&mut self, kind: ResponseKind) {
         self.poll.accept = kind.accept();
     }
 
     /// The request that asks for the job's state.
-    pub fn poll(&self) -> &RequestTemplate {
+    pub(crate) fn poll(&self) -> &RequestTemplate {
         &self.poll
     }
 
     /// The request that cancels the job, if there is one.
-    pub fn cancel(&self) -> Option<&RequestTemplate> {
+    pub(crate) fn cancel(&self) -> Option<&RequestTemplate> {
         self.cancel.as_ref()
     }
 
@@ -206,7 +206,7 @@ impl Wait {
     ///
     /// # Errors
     /// When the response contradicts a path, or an expression fails.
-    pub fn is_done(&self, response: &ResponseView<'_>) -> Result<bool, ProjectError> {
+    pub(crate) fn is_done(&self, response: &ResponseView<'_>) -> Result<bool, ProjectError> {
         let done = self.until.holds(response);
         done.map_err(|error| error.under("wait.until"))
     }
@@ -215,7 +215,7 @@ impl Wait {
     ///
     /// # Errors
     /// As [`Wait::is_done`].
-    pub fn has_failed(&self, response: &ResponseView<'_>) -> Result<bool, ProjectError> {
+    pub(crate) fn has_failed(&self, response: &ResponseView<'_>) -> Result<bool, ProjectError> {
         let failed = self.fail_when.as_ref().map(|fails| fails.holds(response));
         let failed = failed.transpose();
         Ok(failed.map_err(|error| error.under("wait.fail_when"))? == Some(true))
@@ -225,7 +225,7 @@ impl Wait {
     ///
     /// # Errors
     /// As [`Wait::is_done`].
-    pub fn project_first(&self, response: &ResponseView<'_>) -> Result<Json, ProjectError> {
+    pub(crate) fn project_first(&self, response: &ResponseView<'_>) -> Result<Json, ProjectError> {
         let response = response.as_first_of_job();
         match &self.output {
             None => Ok(response.body.clone()),
@@ -240,7 +240,7 @@ impl Wait {
     ///
     /// # Errors
     /// When the first response does not have it.
-    pub fn told_url(&self, first: &ResponseView<'_>) -> Result<Option<String>, WaitError> {
+    pub(crate) fn told_url(&self, first: &ResponseView<'_>) -> Result<Option<String>, WaitError> {
         let Some(extract) = &self.url else {
             return Ok(None);
         };
@@ -258,7 +258,7 @@ impl Wait {
 ///
 /// # Errors
 /// When the body is too large for a tree, or has a number that would lose digits.
-pub fn with_created(params: &Value, created: &Json) -> Result<Value, WaitError> {
+pub(crate) fn with_created(params: &Value, created: &Json) -> Result<Value, WaitError> {
     let created = created.value().map_err(|error| ProjectError {
         part: CREATED.to_owned(),
         message: error.to_string(),
@@ -293,7 +293,7 @@ fn report_bad_target(spec: &WaitSpec, pointer: &str, check: &Check) {
 }
 
 /// Why a tool with these sections cannot wait.
-pub fn report_misfits(
+pub(crate) fn report_misfits(
     params: &[&str],
     kind: ResponseKind,
     has_paging: bool,

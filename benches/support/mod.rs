@@ -23,20 +23,20 @@ use toolrun::Sandbox;
 use toolrun::internals::Incoming as Asked;
 
 /// Rows on a page that the server has an answer for.
-pub const PAGE_SIZES: [u32; 3] = [1, 20, 70];
+pub(crate) const PAGE_SIZES: [u32; 3] = [1, 20, 70];
 
 /// The sandbox's made-up key.
-pub const KEY: &str = "sk-ant-admin01-sandbox-made-up-key";
+pub(crate) const KEY: &str = "sk-ant-admin01-sandbox-made-up-key";
 
 /// A server on a thread of its own that gives the sandbox's answers, made once, to requests for workspaces: it costs
 /// as little as a server can, so that what is measured is the client.
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
 }
 
 impl Server {
     /// Starts it on a free port.
-    pub fn start() -> Server {
+    pub(crate) fn start() -> Server {
         let sandbox =
             Sandbox::load(&Catalog::builtin(), "anthropic-admin").expect("the sandbox is valid");
         let answers: HashMap<u32, Bytes> = PAGE_SIZES
@@ -86,7 +86,7 @@ impl Server {
     }
 
     /// Its origin, such as `http://127.0.0.1:4711`.
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
 }
@@ -105,7 +105,7 @@ fn page(sandbox: &Sandbox, limit: u32) -> Bytes {
 }
 
 /// A tools folder with the service `bench-admin`, which is `anthropic-admin` at another origin, and `count` tools.
-pub fn tools_folder(origin: &str, count: usize) -> TempDir {
+pub(crate) fn tools_folder(origin: &str, count: usize) -> TempDir {
     let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/anthropic-admin");
     let read = |name: &str| fs::read_to_string(built_in.join(name)).expect("a built-in file");
     let folder = TempDir::new().expect("a temporary folder");
@@ -129,13 +129,13 @@ pub fn tools_folder(origin: &str, count: usize) -> TempDir {
 }
 
 /// The middle one.
-pub fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
 /// The first number on the command line.
-pub fn number_argument(default: usize) -> usize {
+pub(crate) fn number_argument(default: usize) -> usize {
     std::env::args()
         .find_map(|word| word.parse().ok())
         .unwrap_or(default)

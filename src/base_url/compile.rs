@@ -13,7 +13,7 @@ use crate::template::{Expression, Piece, Template, shown};
 
 impl BaseUrl {
     /// Compiles the URL at `pointer`; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &UrlSpec,
         pointer: &str,
         context: &Context<'_>,

@@ -19,7 +19,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use url::Url;
 
-pub use spec::{SettingSpec, UrlSpec, UrlWithin, WithinSpec};
+pub(crate) use spec::{SettingSpec, UrlSpec, UrlWithin, WithinSpec};
 
 use crate::plan::{PathTemplate, RenderError};
 use crate::template::{Expression, Names, Piece};
@@ -27,7 +27,7 @@ use render::UrlScope;
 
 /// A compiled base URL.
 #[derive(Debug)]
-pub enum BaseUrl {
+pub(crate) enum BaseUrl {
     /// A literal URL.
     Fixed(Url),
     /// A URL that depends on settings, or on values that came with the access token.
@@ -36,7 +36,7 @@ pub enum BaseUrl {
 
 /// A base URL with expressions.
 #[derive(Debug)]
-pub struct UrlTemplate {
+pub(crate) struct UrlTemplate {
     shown: String,
     origin: Origin,
     path: PathTemplate,
@@ -75,7 +75,7 @@ const PENDING: &str = "https://pending.invalid";
 static PENDING_URL: LazyLock<Option<Url>> = LazyLock::new(|| Url::parse(PENDING).ok());
 
 /// What a base URL is compiled with.
-pub struct Context<'c> {
+pub(crate) struct Context<'c> {
     /// The names that its expressions may use.
     pub names: &'c Names,
     /// The service's settings.
@@ -88,7 +88,7 @@ pub struct Context<'c> {
 
 impl BaseUrl {
     /// The URL, if it depends on nothing.
-    pub fn fixed(&self) -> Option<&Url> {
+    pub(crate) fn fixed(&self) -> Option<&Url> {
         match self {
             BaseUrl::Fixed(url) => Some(url),
             BaseUrl::Template(_) => None,
@@ -96,7 +96,7 @@ impl BaseUrl {
     }
 
     /// Whether the URL is only known when there is an access token.
-    pub fn reads_token(&self) -> bool {
+    pub(crate) fn reads_token(&self) -> bool {
         match self {
             BaseUrl::Fixed(_) => false,
             BaseUrl::Template(template) => template.reads_token,
@@ -108,7 +108,7 @@ impl BaseUrl {
     ///
     /// # Errors
     /// When a value is not allowed in its place, or the URL may not be called.
-    pub fn at<'s>(
+    pub(crate) fn at<'s>(
         &'s self,
         settings: &Value,
         token: Option<&Value>,
@@ -126,7 +126,7 @@ impl BaseUrl {
     ///
     /// # Errors
     /// When a value is not allowed in its place.
-    pub fn path_at(&self, settings: &Value) -> Result<String, RenderError> {
+    pub(crate) fn path_at(&self, settings: &Value) -> Result<String, RenderError> {
         match self {
             BaseUrl::Template(template) if template.reads_token => {
                 let scope = UrlScope::new(settings, None);
@@ -137,13 +137,13 @@ impl BaseUrl {
     }
 
     /// A plan's target with the real base URL instead of the placeholder; `None` if it has no placeholder.
-    pub fn settle(target: &str, base: &Url) -> Option<String> {
+    pub(crate) fn settle(target: &str, base: &Url) -> Option<String> {
         let rest = target.strip_prefix(PENDING)?;
         Some(format!("{}{rest}", base.as_str().trim_end_matches('/')))
     }
 
     /// A plan's target for people. A base URL that is not known yet is shown as the template.
-    pub fn show(&self, target: String) -> String {
+    pub(crate) fn show(&self, target: String) -> String {
         match (self, target.strip_prefix(PENDING)) {
             (BaseUrl::Template(template), Some(rest)) => format!("{}{rest}", template.shown),
             _ => target,
@@ -151,7 +151,7 @@ impl BaseUrl {
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         let BaseUrl::Template(template) = self else {
             return;
         };

@@ -47,7 +47,7 @@ pub enum Anywhere {
 /// A named value that a user may override.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SettingSpec {
+pub(crate) struct SettingSpec {
     /// What it is for.
     #[allow(dead_code, reason = "for those who read the file")]
     pub description: Option<String>,

@@ -47,7 +47,7 @@ pub struct Entry {
 }
 
 /// A tool's file, and what loading it gives.
-pub type Loaded = (Entry, Result<Arc<Tool>, Vec<Finding>>);
+pub(crate) type Loaded = (Entry, Result<Arc<Tool>, Vec<Finding>>);
 
 impl File {
     pub(super) fn new(place: Place, path: PathBuf, trust: Trust) -> File {

@@ -12,7 +12,7 @@ use crate::tool::{ServiceSource, Tool};
 ///
 /// # Errors
 /// Every finding of either file that keeps the tool from being used.
-pub fn load(entry: &Entry) -> Result<Arc<Tool>, Vec<Finding>> {
+pub(crate) fn load(entry: &Entry) -> Result<Arc<Tool>, Vec<Finding>> {
     let beside = entry.file.service_file();
     let has_service = beside.exists();
     let origin = match has_service {
@@ -39,12 +39,12 @@ pub fn load(entry: &Entry) -> Result<Arc<Tool>, Vec<Finding>> {
 ///
 /// # Errors
 /// Every finding of the first that is not valid.
-pub fn load_each(entries: &[Entry]) -> Result<Vec<Arc<Tool>>, Vec<Finding>> {
+pub(crate) fn load_each(entries: &[Entry]) -> Result<Vec<Arc<Tool>>, Vec<Finding>> {
     parallel::map(entries, load).into_iter().collect()
 }
 
 /// A tool's file must have the tool's name, and its folder the service's. Mistakes go to `check`.
-pub fn check_name(tool: &Tool, entry: &Entry, check: &Check) {
+pub(crate) fn check_name(tool: &Tool, entry: &Entry, check: &Check) {
     if tool.name != entry.name {
         check.error_with_help(
             Code::BadName,
@@ -62,7 +62,7 @@ pub fn check_name(tool: &Tool, entry: &Entry, check: &Check) {
 ///
 /// # Errors
 /// Every finding.
-pub fn load_service(file: &File) -> Result<Arc<Service>, Vec<Finding>> {
+pub(crate) fn load_service(file: &File) -> Result<Arc<Service>, Vec<Finding>> {
     load_service_as(file, file.origin())
 }
 

@@ -13,10 +13,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use entry::{Entry, File, FileKind, Loaded};
+pub use entry::Entry;
+pub(crate) use entry::{File, FileKind, Loaded};
 pub use error::{FindingText, LoadError};
-pub use load::{check_name, load, load_each, load_service};
-pub use trust::{TrustError, TrustList, read_own_file};
+pub(crate) use load::{check_name, load, load_each, load_service};
+pub(crate) use trust::read_own_file;
+pub use trust::{TrustError, TrustList};
 
 use crate::parallel;
 use crate::source::Check;

@@ -226,7 +226,7 @@ fn read_text(list: &Path) -> Result<String, TrustError> {
 /// # Errors
 /// When it cannot be read, is no plain file, is too large, belongs to another user, or other users may write to it or
 /// its folder.
-pub fn read_own_file(path: &Path) -> Result<Option<String>, String> {
+pub(crate) fn read_own_file(path: &Path) -> Result<Option<String>, String> {
     let failed = |error: io::Error| error.to_string();
     let real = path.canonicalize();
     let folder = real.as_deref().unwrap_or(path).parent();

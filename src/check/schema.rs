@@ -11,7 +11,7 @@ use crate::source::{Check, Code, join, join_index};
 use crate::words::nearest;
 
 /// Every keyword of JSON Schema 2020-12 that is allowed in a descriptor.
-pub const KEYWORDS: [&str; 54] = [
+pub(crate) const KEYWORDS: [&str; 54] = [
     "$anchor",
     "$comment",
     "$defs",
@@ -95,7 +95,7 @@ const TYPES: [&str; 7] = [
 ];
 
 /// Checks a schema at `pointer`; mistakes go to `check`. True when there are none.
-pub fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool {
+pub(crate) fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool {
     let before = check.count();
     walk(&Root { schema, pointer }, schema, pointer, check);
     if check.count() == before {
@@ -279,7 +279,7 @@ fn report_bad_pattern(members: &Map<String, Value>, pointer: &str, check: &Check
 }
 
 /// Reports a regular expression that does not compile.
-pub fn report_regex(pattern: &str, pointer: &str, check: &Check) {
+pub(crate) fn report_regex(pattern: &str, pointer: &str, check: &Check) {
     if let Err(error) = regex::Regex::new(pattern) {
         let reason = error.to_string();
         let reason = reason

@@ -132,7 +132,7 @@ fn is_word_of_the_format(pointer: &str, text: &str) -> bool {
 }
 
 /// The text with everything masked that looks like a secret.
-pub fn mask_literal_secrets(text: &str) -> Cow<'_, str> {
+pub(crate) fn mask_literal_secrets(text: &str) -> Cow<'_, str> {
     match LazyLock::force(&SHAPES) {
         Some(shapes) => shapes.replace_all(text, format!("${{1}}{MASK}")),
         None => Cow::Borrowed(text),
@@ -140,7 +140,7 @@ pub fn mask_literal_secrets(text: &str) -> Cow<'_, str> {
 }
 
 /// Reports literal secrets anywhere in the source. The secrets are not repeated in the messages.
-pub fn report_literal_secrets(check: &Check) {
+pub(crate) fn report_literal_secrets(check: &Check) {
     let source = check.source().clone();
     walk(source.value(), "", check);
 }

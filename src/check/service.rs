@@ -12,7 +12,7 @@ use crate::tool::service::Service;
 use crate::words::scalar_text;
 
 /// All checks of a service that compiles and is at `pointer`. Mistakes go to `check`.
-pub fn check(service: &Service, pointer: &str, check: &Check) {
+pub(crate) fn check(service: &Service, pointer: &str, check: &Check) {
     for (name, setting) in service.settings() {
         check_setting(setting, &join(&join(pointer, "settings"), name), check);
     }
@@ -60,7 +60,7 @@ pub fn check(service: &Service, pointer: &str, check: &Check) {
 }
 
 /// A folder's service is found by the folder's name, so the names must match.
-pub fn report_folder(service: &Service, file: &File, check: &Check) {
+pub(crate) fn report_folder(service: &Service, file: &File, check: &Check) {
     if let Some(folder) = file.folder_name()
         && folder != service.name
     {
@@ -79,7 +79,7 @@ pub fn report_folder(service: &Service, file: &File, check: &Check) {
 /// Reports settings that neither the service nor one of its tools reads. `tools` is called only if the service itself
 /// does not read one. It returns `None` if some tool cannot be loaded, because then it is not known what that tool
 /// reads.
-pub fn report_unused_settings<T: AsRef<Tool>>(
+pub(crate) fn report_unused_settings<T: AsRef<Tool>>(
     service: &Service,
     pointer: &str,
     check: &Check,

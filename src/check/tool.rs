@@ -15,7 +15,7 @@ use crate::wait::Wait;
 const QUALIFIED_LENGTH: usize = 64;
 
 /// All checks of a tool that compiles. Mistakes go to `check`, whose source is the tool's file.
-pub fn check(tool: &Tool, check: &Check) {
+pub(crate) fn check(tool: &Tool, check: &Check) {
     let inline = check
         .source()
         .value()
@@ -58,7 +58,7 @@ fn report_long_name(tool: &Tool, check: &Check) {
 }
 
 /// Names of params that the schema itself uses: in `required`, and in keywords that say which params go together.
-pub fn report_unknown_params(section: &Map<String, Value>, check: &Check) {
+pub(crate) fn report_unknown_params(section: &Map<String, Value>, check: &Check) {
     let is_open = section
         .get("additionalProperties")
         .is_some_and(|more| *more != false)

@@ -16,7 +16,7 @@ use super::{Failure, note};
 const MAX_BYTES: u64 = 64 << 20;
 
 /// What the words say.
-pub struct Arguments {
+pub(crate) struct Arguments {
     value: Value,
     /// What is sent in place of what was written.
     notes: Vec<String>,
@@ -38,7 +38,7 @@ struct Doubtful {
 ///
 /// # Errors
 /// Which word is wrong, and why.
-pub fn parse(tool: &Tool, words: &[String]) -> Result<Arguments, String> {
+pub(crate) fn parse(tool: &Tool, words: &[String]) -> Result<Arguments, String> {
     let mut reader = Reader {
         tool,
         now: Timestamp::now(),
@@ -59,13 +59,13 @@ pub fn parse(tool: &Tool, words: &[String]) -> Result<Arguments, String> {
 
 impl Arguments {
     /// Whether the words give this value to a param.
-    pub fn gives(&self, name: &str, value: &Value) -> bool {
+    pub(crate) fn gives(&self, name: &str, value: &Value) -> bool {
         self.value.get(name) == Some(value)
     }
 
     /// The arguments. Says what is sent in place of what was written; where an argument is refused that may not be what
     /// was meant, the error says what to write.
-    pub fn settle(self, tool: &Tool) -> Result<Value, Failure> {
+    pub(crate) fn settle(self, tool: &Tool) -> Result<Value, Failure> {
         self.notes.iter().for_each(|text| note(text));
         if self.doubts.is_empty() {
             return Ok(self.value);
@@ -274,7 +274,7 @@ fn place<'t>(tool: &'t Tool, key: &str) -> Result<Place<'t>, String> {
 
 /// The argument that somebody meant who wrote the name of a param and its value as two words, or as an option. `None` if
 /// the tool has no such param.
-pub fn meant(tool: &Tool, name: &str, value: Option<&str>) -> Option<String> {
+pub(crate) fn meant(tool: &Tool, name: &str, value: Option<&str>) -> Option<String> {
     let plain = name.trim_start_matches('-');
     let param = tool
         .params

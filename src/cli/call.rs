@@ -24,7 +24,7 @@ use super::{Done, Failure, arguments, exit, note, trust, usage};
 
 /// Call a tool.
 #[derive(Debug, Args)]
-pub struct Call {
+pub(crate) struct Call {
     /// The tool, such as list-workspaces or anthropic-admin/list-workspaces
     name: String,
     /// Arguments: key=value, key=@FILE, key:=JSON, key:=@FILE, one JSON object, @FILE (JSON or YAML), or - for standard
@@ -106,19 +106,19 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
 
 impl Call {
     /// Whether errors must be one JSON object.
-    pub fn wants_json(&self) -> bool {
+    pub(crate) fn wants_json(&self) -> bool {
         matches!(self.output, Some(Format::Json | Format::Ndjson))
     }
 
     /// Takes this output format if no other is asked for.
-    pub fn prefer(&mut self, format: Option<Format>) {
+    pub(crate) fn prefer(&mut self, format: Option<Format>) {
         // What is saved is never printed, so the service's own answer cannot be.
         let format = format.filter(|format| self.out.is_none() || *format != Format::Raw);
         self.output = self.output.or(format);
     }
 
     /// Runs the command.
-    pub fn run(self, catalog: &Catalog, in_force: &InForce) -> Done {
+    pub(crate) fn run(self, catalog: &Catalog, in_force: &InForce) -> Done {
         let started = Instant::now();
         let mut catalog = catalog.clone();
         let mut tool = catalog.tool(&self.name)?;
@@ -240,12 +240,12 @@ impl Call {
     }
 
     /// The tool's name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The folders that are trusted for this call.
-    pub fn trusted(&self) -> &[PathBuf] {
+    pub(crate) fn trusted(&self) -> &[PathBuf] {
         &self.trust
     }
 
@@ -615,7 +615,7 @@ impl<'t> WalkPrinter<'t> {
 }
 
 /// Makes a sandbox fail as `FAULT` or `FAULT:TIMES` says.
-pub fn inject(sandbox: &crate::sandbox::Sandbox, fault: &str) -> Done {
+pub(crate) fn inject(sandbox: &crate::sandbox::Sandbox, fault: &str) -> Done {
     let (name, times) = match fault.split_once(':') {
         None => (fault, 1),
         Some((name, times)) => {

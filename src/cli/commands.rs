@@ -13,7 +13,7 @@ macro_rules! commands {
     ($($name:literal $variant:ident($arguments:ty) $about:literal)*) => {
         /// What to do.
         #[derive(Debug)]
-        pub enum Command {
+        pub(crate) enum Command {
             $(#[doc = $about] $variant(Box<$arguments>),)*
         }
 
@@ -36,7 +36,7 @@ macro_rules! commands {
         }
 
         /// A command with its arguments.
-        pub fn described(name: &str) -> Option<clap::Command> {
+        pub(crate) fn described(name: &str) -> Option<clap::Command> {
             match name {
                 $($name => {
                     let command = clap::Command::new($name);

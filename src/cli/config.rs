@@ -26,7 +26,7 @@ const ENV_FILE: &str = ".env";
 
 /// Show what is in force, and where it comes from.
 #[derive(Debug, Args)]
-pub struct Config {
+pub(crate) struct Config {
     /// `path` prints where the configuration file is, or would be
     #[arg(value_enum)]
     what: Option<What>,
@@ -51,7 +51,7 @@ enum Form {
 
 /// What flags and the profile say, for all commands.
 #[derive(Debug, Default)]
-pub struct InForce {
+pub(crate) struct InForce {
     profile: Option<(Profile, Chosen)>,
     env_file: Option<PathBuf>,
 }
@@ -61,7 +61,10 @@ impl InForce {
     ///
     /// # Errors
     /// When there is none of that name, or the configuration file cannot be used.
-    pub fn new(profile: Option<&str>, env_file: Option<PathBuf>) -> Result<InForce, Failure> {
+    pub(crate) fn new(
+        profile: Option<&str>,
+        env_file: Option<PathBuf>,
+    ) -> Result<InForce, Failure> {
         Ok(InForce {
             profile: profile::in_force(profile)?,
             env_file,
@@ -79,12 +82,12 @@ impl InForce {
     }
 
     /// How the output of calls is printed, unless a flag says it.
-    pub fn output(&self) -> Option<Format> {
+    pub(crate) fn output(&self) -> Option<Format> {
         self.profile()?.output
     }
 
     /// Folders of tools, after those of flags and the environment. With each comes who named it.
-    pub fn tools(&self) -> impl Iterator<Item = (&Path, String)> {
+    pub(crate) fn tools(&self) -> impl Iterator<Item = (&Path, String)> {
         let tools = self.profile().map(|profile| profile.tools.as_slice());
         let tools = tools.unwrap_or_default().iter();
         tools.map(|folder| (folder.as_path(), self.origin()))
@@ -105,7 +108,7 @@ impl InForce {
     ///
     /// # Errors
     /// When the file of secrets was named and cannot be read.
-    pub fn engine(&self) -> Result<Engine, Failure> {
+    pub(crate) fn engine(&self) -> Result<Engine, Failure> {
         let (file, named) = self.env_file();
         if let Some(by) = named
             && let Err(reason) = check_env_file(&file)
@@ -124,7 +127,7 @@ impl InForce {
 
     /// The profile's values of a service's settings, where the environment has none. A service that is not trusted gets
     /// none.
-    pub fn settings(&self, service: &Service) -> Vec<(String, String)> {
+    pub(crate) fn settings(&self, service: &Service) -> Vec<(String, String)> {
         let Some(profile) = self.profile().filter(|_| service.origin.is_trusted()) else {
             return Vec::new();
         };
@@ -137,7 +140,7 @@ impl InForce {
     }
 
     /// Says where a file of secrets that somebody named does not count, because the environment comes first.
-    pub fn tell_overridden(&self, engine: &Engine, service: &Service) {
+    pub(crate) fn tell_overridden(&self, engine: &Engine, service: &Service) {
         let (file, Some(by)) = self.env_file() else {
             return;
         };
@@ -152,7 +155,7 @@ impl InForce {
     }
 
     /// Says where secrets are that a printed command names by the descriptor's variable.
-    pub fn tell_moved(&self, service: &Service) {
+    pub(crate) fn tell_moved(&self, service: &Service) {
         let Some(profile) = self.profile() else {
             return;
         };
@@ -190,17 +193,17 @@ struct Report {
 
 impl Config {
     /// Whether errors must be one JSON object.
-    pub fn wants_json(&self) -> bool {
+    pub(crate) fn wants_json(&self) -> bool {
         self.output == Form::Json
     }
 
     /// Whether only a path is asked for, so that the file itself does not matter.
-    pub fn wants_path(&self) -> bool {
+    pub(crate) fn wants_path(&self) -> bool {
         self.what == Some(What::Path)
     }
 
     /// Runs the command.
-    pub fn run(self, catalog: &Catalog, in_force: &InForce, named: &[PathBuf]) -> Done {
+    pub(crate) fn run(self, catalog: &Catalog, in_force: &InForce, named: &[PathBuf]) -> Done {
         let file = profile::path()?;
         if self.wants_path() {
             let mut stdout = match self.output {

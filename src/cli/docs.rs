@@ -14,7 +14,7 @@ use crate::{Catalog, Tool};
 
 /// Print the reference of a tool, or open its documentation.
 #[derive(Debug, Args)]
-pub struct Docs {
+pub(crate) struct Docs {
     /// The tool or the service; all unless given
     name: Option<String>,
     /// How to print it
@@ -43,7 +43,7 @@ struct Chapter {
 
 impl Docs {
     /// Runs the command.
-    pub fn run(self, catalog: &Catalog) -> Done {
+    pub(crate) fn run(self, catalog: &Catalog) -> Done {
         let text = match &self.name {
             None => self.chapters(&chapters(catalog)),
             Some(name) => match catalog.tool(name) {

@@ -9,7 +9,7 @@ use super::{Done, Failure, exit, terminal};
 
 /// Explain a code of a finding.
 #[derive(Debug, Args)]
-pub struct Explain {
+pub(crate) struct Explain {
     /// The code, such as unknown-key; all of them unless given
     code: Option<String>,
     /// Print the table of all codes in Markdown
@@ -19,7 +19,7 @@ pub struct Explain {
 
 impl Explain {
     /// Runs the command.
-    pub fn run(self) -> Done {
+    pub(crate) fn run(self) -> Done {
         let text = match (&self.code, self.markdown) {
             (Some(name), _) => explain(find(name)?),
             (None, true) => table(),

@@ -2,7 +2,7 @@
 
 /// Makes sure that no dump of this process is written and that no other process of the user reads its memory. If the
 /// system refuses, the call continues without the protection.
-pub fn harden() {
+pub(crate) fn harden() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -13,7 +13,7 @@ use super::{Cli, Done, arguments, catalog, terminal};
 use crate::{Access, Tool};
 
 /// Prints the help of a tool, if `error` is a wish for the help of `call` and the words name a tool.
-pub fn of_call(error: &clap::Error) -> Option<Done> {
+pub(crate) fn of_call(error: &clap::Error) -> Option<Done> {
     if error.kind() != ErrorKind::DisplayHelp {
         return None;
     }
@@ -91,7 +91,7 @@ fn options() -> String {
 }
 
 /// A command line that calls the tool: its first example, or what it must be given at least.
-pub fn example(tool: &Arc<Tool>, name: &str) -> String {
+pub(crate) fn example(tool: &Arc<Tool>, name: &str) -> String {
     let described = tool.examples.first().map(|example| example.args.clone());
     let args = described.unwrap_or_else(|| required(tool));
     let words = [

@@ -11,7 +11,7 @@ use crate::words::seconds;
 use crate::{Error, Limit, Upstream};
 
 /// What to do about an error, if that is known.
-pub fn hint(error: &Error) -> Option<String> {
+pub(crate) fn hint(error: &Error) -> Option<String> {
     if let Some(untrusted) = error.untrusted() {
         return Some(match trusting(&untrusted.folder) {
             Some(command) => format!("look through it, and if you trust it, run `{command}`"),
@@ -112,7 +112,7 @@ fn upstream(answer: &Upstream) -> Option<String> {
 }
 
 /// What to do about a document that cannot be imported, if that is known.
-pub fn of_import(error: &ImportError) -> Option<&'static str> {
+pub(crate) fn of_import(error: &ImportError) -> Option<&'static str> {
     match error {
         ImportError::NoServer => Some("give its URL with --base-url"),
         _ => None,
@@ -120,14 +120,14 @@ pub fn of_import(error: &ImportError) -> Option<&'static str> {
 }
 
 /// The command that trusts a folder; `None` if the folder's name cannot be written on one line.
-pub fn trusting(folder: &Path) -> Option<String> {
+pub(crate) fn trusting(folder: &Path) -> Option<String> {
     let folder = folder.to_str()?;
     let is_line = !folder.contains(char::is_control);
     is_line.then(|| format!("toolrun trust {}", shell_word(folder)))
 }
 
 /// A text quoted as one word for a shell.
-pub fn shell_word(text: &str) -> String {
+pub(crate) fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,=".contains(c);
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text.to_owned(),

@@ -16,7 +16,7 @@ use super::{Done, Failure, exit, hints, usage};
 
 /// Make descriptors of a document.
 #[derive(Debug, Args)]
-pub struct Import {
+pub(crate) struct Import {
     #[command(subcommand)]
     format: Format,
 }
@@ -81,7 +81,7 @@ fn selector(text: &str) -> Result<Selector, String> {
 
 impl Import {
     /// Runs the command.
-    pub fn run(self) -> Done {
+    pub(crate) fn run(self) -> Done {
         match self.format {
             Format::Openapi(openapi) => openapi.run(),
         }

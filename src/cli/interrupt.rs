@@ -24,16 +24,16 @@ const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
 /// A signal that should end the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Signal(u8);
+pub(crate) struct Signal(u8);
 
 impl Signal {
     /// The exit code, as if the signal itself had ended the process.
-    pub fn exit_code(self) -> u8 {
+    pub(crate) fn exit_code(self) -> u8 {
         exit::SIGNAL + self.0
     }
 
     /// The failure for this signal, with this message.
-    pub fn failure(self, told: &str) -> Failure {
+    pub(crate) fn failure(self, told: &str) -> Failure {
         Failure::Told(self.exit_code(), format!("interrupted; {told}"))
     }
 }
@@ -111,7 +111,7 @@ async fn signal() -> Signal {
 ///
 /// # Errors
 /// The signal that interrupted it; the work was dropped.
-pub async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Signal> {
+pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Signal> {
     tokio::select! {
         biased;
         signal = signal() => Err(signal),
@@ -120,12 +120,12 @@ pub async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<T, S
 }
 
 /// From here on no cleaning up is needed: the next signal ends the program at once.
-pub fn next_signal_ends() {
+pub(crate) fn next_signal_ends() {
     PENDING.is_there.store(true, Ordering::SeqCst);
 }
 
 /// Cancels the job that the call waits for, if the service can, and prints the result.
-pub async fn cancel(job: &Job, signal: Signal) -> Failure {
+pub(crate) async fn cancel(job: &Job, signal: Signal) -> Failure {
     let told = match unless_interrupted(job.cancel()).await {
         Ok(Ok(true)) => "the job was cancelled".to_owned(),
         Ok(Ok(false)) => format!(

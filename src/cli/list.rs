@@ -17,7 +17,7 @@ use super::{Done, Failure, exit};
 
 /// List the tools, or those that were searched for.
 #[derive(Debug, Args)]
-pub struct List {
+pub(crate) struct List {
     /// What the tool's name, title, description or service must say; all words must be found, the best hits come first
     #[arg(value_name = "WORDS")]
     words: Vec<String>,
@@ -219,7 +219,7 @@ impl List {
     }
 
     /// Runs the command.
-    pub fn run(self, catalog: &Catalog) -> Done {
+    pub(crate) fn run(self, catalog: &Catalog) -> Done {
         let mut broken = 0;
         let mut untrusted = BTreeSet::new();
         let mut tools: Vec<Listed> = Vec::new();

@@ -10,14 +10,14 @@ use super::{Cli, Done, Failure, exit, say, terminal};
 
 /// Write the man pages.
 #[derive(Debug, Args)]
-pub struct Man {
+pub(crate) struct Man {
     /// The folder to write a page for each command to; without it, the page of toolrun is printed
     dir: Option<PathBuf>,
 }
 
 impl Man {
     /// Runs the command.
-    pub fn run(self) -> Done {
+    pub(crate) fn run(self) -> Done {
         let mut command = Cli::command().disable_help_subcommand(true);
         command.build();
         let Some(dir) = self.dir else {

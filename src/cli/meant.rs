@@ -11,7 +11,7 @@ use super::{Cli, arguments, catalog};
 const MOST: usize = 32;
 
 /// What to say, and whether as JSON. `None` if the command line is wrong in another way, or the tool has no such param.
-pub fn arguments_for_options(error: &clap::Error) -> Option<(String, bool)> {
+pub(crate) fn arguments_for_options(error: &clap::Error) -> Option<(String, bool)> {
     let mut words: Vec<String> = std::env::args().collect();
     let mut options: Vec<(String, Option<String>)> = Vec::new();
     let mut option = unknown_option(error)?;

@@ -124,17 +124,17 @@ fn usage(message: impl Into<String>) -> Failure {
 
 /// Exit codes. They are a part of the contract with scripts.
 mod exit {
-    pub const OUTPUT: u8 = 1;
-    pub const USAGE: u8 = 2;
-    pub const DESCRIPTOR: u8 = 3;
-    pub const SECRET: u8 = 4;
-    pub const POLICY: u8 = 5;
-    pub const REFUSED: u8 = 6;
-    pub const FAILED: u8 = 7;
-    pub const NETWORK: u8 = 8;
-    pub const RESPONSE: u8 = 9;
+    pub(crate) const OUTPUT: u8 = 1;
+    pub(crate) const USAGE: u8 = 2;
+    pub(crate) const DESCRIPTOR: u8 = 3;
+    pub(crate) const SECRET: u8 = 4;
+    pub(crate) const POLICY: u8 = 5;
+    pub(crate) const REFUSED: u8 = 6;
+    pub(crate) const FAILED: u8 = 7;
+    pub(crate) const NETWORK: u8 = 8;
+    pub(crate) const RESPONSE: u8 = 9;
     /// The exit code for a signal, as if the signal itself had ended the process.
-    pub const SIGNAL: u8 = 128;
+    pub(crate) const SIGNAL: u8 = 128;
 }
 
 fn exit_code(kind: ErrorKind) -> u8 {

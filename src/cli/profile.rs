@@ -23,7 +23,7 @@ const FILE: &str = "toolrun.toml";
 
 /// What a profile says.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// Its name.
     pub name: String,
     /// A file of `NAME=value` lines with secrets.
@@ -40,7 +40,7 @@ pub struct Profile {
 
 /// The configuration file.
 #[derive(Debug, Default, PartialEq)]
-pub struct Config {
+pub(crate) struct Config {
     /// The name of the profile that is in force if no other is named.
     pub default: Option<String>,
     /// The profiles, in the order of the file.
@@ -49,7 +49,7 @@ pub struct Config {
 
 /// Who named the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chosen {
+pub(crate) enum Chosen {
     /// `--profile`
     Flag,
     /// `$TOOLRUN_PROFILE`
@@ -60,7 +60,7 @@ pub enum Chosen {
 
 impl Chosen {
     /// How it is called in messages.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Chosen::Flag => "--profile",
             Chosen::Environment => "$TOOLRUN_PROFILE",
@@ -70,7 +70,7 @@ impl Chosen {
 }
 
 /// The path of the configuration file, whether there is one or not.
-pub fn path() -> Result<PathBuf, Failure> {
+pub(crate) fn path() -> Result<PathBuf, Failure> {
     match std::env::var_os("TOOLRUN_CONFIG") {
         Some(file) if !file.is_empty() => {
             let file = PathBuf::from(file);
@@ -91,7 +91,7 @@ pub fn path() -> Result<PathBuf, Failure> {
 ///
 /// # Errors
 /// When the file cannot be used, or there is no profile of that name.
-pub fn in_force(flag: Option<&str>) -> Result<Option<(Profile, Chosen)>, Failure> {
+pub(crate) fn in_force(flag: Option<&str>) -> Result<Option<(Profile, Chosen)>, Failure> {
     let variable = || {
         std::env::var("TOOLRUN_PROFILE")
             .ok()
@@ -148,7 +148,7 @@ pub fn in_force(flag: Option<&str>) -> Result<Option<(Profile, Chosen)>, Failure
 ///
 /// # Errors
 /// When it cannot be read, is not to be trusted, or is malformed.
-pub fn read(file: &Path) -> Result<Option<Config>, Failure> {
+pub(crate) fn read(file: &Path) -> Result<Option<Config>, Failure> {
     if let Err(error) = file.symlink_metadata()
         && error.kind() == std::io::ErrorKind::NotFound
     {

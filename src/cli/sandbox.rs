@@ -12,7 +12,7 @@ use super::{Done, Failure, call, exit, say};
 
 /// Serve a service's sandbox.
 #[derive(Debug, Args)]
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     /// The service; needed only if several have a sandbox
     service: Option<String>,
     /// The address to listen at; a loopback address
@@ -63,7 +63,7 @@ fn curl(tool: &Arc<Tool>, sandbox: &crate::sandbox::Sandbox, origin: &str) -> Op
 
 impl Sandbox {
     /// Runs the command until it is interrupted.
-    pub fn run(self, catalog: &Catalog) -> Done {
+    pub(crate) fn run(self, catalog: &Catalog) -> Done {
         if !self.addr.ip().is_loopback() {
             return Err(Failure::Told(
                 exit::POLICY,

@@ -9,7 +9,7 @@ use super::{Done, Failure, exit, say};
 
 /// Write the JSON Schemas.
 #[derive(Debug, Args)]
-pub struct Schemas {
+pub(crate) struct Schemas {
     /// The folder to write to
     #[arg(default_value = "schemas")]
     folder: PathBuf,
@@ -20,7 +20,7 @@ pub struct Schemas {
 
 impl Schemas {
     /// Runs the command.
-    pub fn run(self) -> Done {
+    pub(crate) fn run(self) -> Done {
         let mut stale = Vec::new();
         for kind in Kind::ALL {
             let path = self.folder.join(kind.file_name());

@@ -16,7 +16,7 @@ use super::terminal::{self, bold, line, shown};
 
 /// Show a tool.
 #[derive(Debug, Args)]
-pub struct Show {
+pub(crate) struct Show {
     /// The tool
     name: String,
     /// Print one JSON object instead of text
@@ -29,7 +29,7 @@ pub struct Show {
 
 impl Show {
     /// Runs the command.
-    pub fn run(self, catalog: &Catalog) -> Done {
+    pub(crate) fn run(self, catalog: &Catalog) -> Done {
         let tool = catalog.tool(&self.name)?;
         let most = terminal::is_terminal().then(terminal::width);
         let (text, mut stdout) = match (self.json, most) {
@@ -46,7 +46,7 @@ impl Show {
 }
 
 /// A text in the columns of a terminal, its lines but the first moved in; in a pipe as it is.
-pub fn laid_out(text: &str, indent: usize, most: Option<usize>) -> String {
+pub(crate) fn laid_out(text: &str, indent: usize, most: Option<usize>) -> String {
     let Some(most) = most else {
         return text.to_owned();
     };
@@ -87,7 +87,7 @@ fn as_json(tool: &Tool) -> Value {
 }
 
 /// What is known of a tool, for a terminal of so many columns or for a pipe.
-pub fn as_text(tool: &Tool, most: Option<usize>) -> String {
+pub(crate) fn as_text(tool: &Tool, most: Option<usize>) -> String {
     const NAME: usize = 10;
     let mut text = head(tool, most);
     for (name, value) in facts(tool) {
@@ -109,7 +109,7 @@ fn head(tool: &Tool, most: Option<usize>) -> String {
 }
 
 /// What is known of a tool, each fact with its name.
-pub fn facts(tool: &Tool) -> Vec<(&'static str, String)> {
+pub(crate) fn facts(tool: &Tool) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let mut fact = |name: &'static str, value: &str| facts.push((name, value.to_owned()));
     fact("endpoint", &endpoint(tool));
@@ -156,7 +156,7 @@ pub fn facts(tool: &Tool) -> Vec<(&'static str, String)> {
 }
 
 /// A param on a line, in a few words, and its description.
-pub struct Row {
+pub(crate) struct Row {
     pub name: String,
     pub kind: String,
     pub default: String,
@@ -164,7 +164,7 @@ pub struct Row {
 }
 
 /// The params of a tool.
-pub fn rows(tool: &Tool) -> Vec<Row> {
+pub(crate) fn rows(tool: &Tool) -> Vec<Row> {
     tool.params
         .iter()
         .map(|param| Row {
@@ -180,7 +180,7 @@ pub fn rows(tool: &Tool) -> Vec<Row> {
 }
 
 /// The params as text: for a terminal of so many columns or for a pipe.
-pub fn params(tool: &Tool, most: Option<usize>) -> String {
+pub(crate) fn params(tool: &Tool, most: Option<usize>) -> String {
     let rows = rows(tool);
     match (rows.is_empty(), most) {
         (true, _) => "\nThe tool takes no arguments.\n".to_owned(),
@@ -270,7 +270,7 @@ fn kind(schema: &Value) -> String {
 }
 
 /// A value as one writes it on the command line: a text without quotes, anything else as JSON.
-pub fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)

@@ -14,14 +14,14 @@ use super::{Done, Failure, exit, report, usage};
 
 /// Run the examples of descriptors.
 #[derive(Debug, Args)]
-pub struct Test {
+pub(crate) struct Test {
     /// Files, folders and globs; the whole catalog unless given
     paths: Vec<String>,
 }
 
 impl Test {
     /// Runs the command.
-    pub fn run(self, catalog: &Catalog) -> Done {
+    pub(crate) fn run(self, catalog: &Catalog) -> Done {
         let tools = match self.paths.is_empty() {
             true => catalog.load_all(),
             false => tools_at(&self.paths).map_err(usage)?,

@@ -16,7 +16,7 @@ use super::terminal::{self, say};
 use super::{Done, Failure, exit, note};
 
 /// The folder if none is named.
-pub const DEFAULT_FOLDER: &str = "tools";
+pub(crate) const DEFAULT_FOLDER: &str = "tools";
 /// How many services are described before a folder is trusted.
 const MAX_TOLD: usize = 20;
 /// How many characters of a name are shown.
@@ -24,7 +24,7 @@ const MAX_NAME: usize = 80;
 
 /// Trust the tools of a folder.
 #[derive(Debug, Args)]
-pub struct Trust {
+pub(crate) struct Trust {
     /// The folder; ./tools unless given
     dir: Option<PathBuf>,
     /// Print the trusted folders, and change nothing
@@ -34,14 +34,14 @@ pub struct Trust {
 
 /// Stop trusting the tools of a folder.
 #[derive(Debug, Args)]
-pub struct Untrust {
+pub(crate) struct Untrust {
     /// The folder; ./tools unless given
     dir: Option<PathBuf>,
 }
 
 impl Trust {
     /// Runs the command.
-    pub fn run(self) -> Done {
+    pub(crate) fn run(self) -> Done {
         let list = list_file()?;
         if self.list {
             return print_list(&list);
@@ -62,7 +62,7 @@ impl Trust {
 
 impl Untrust {
     /// Runs the command.
-    pub fn run(self) -> Done {
+    pub(crate) fn run(self) -> Done {
         let list = list_file()?;
         let dir = self.dir.unwrap_or_else(|| DEFAULT_FOLDER.into());
         // A folder that no longer exists may still be on the list.
@@ -115,7 +115,7 @@ fn list_file() -> Result<PathBuf, Failure> {
 }
 
 /// A file in the user's configuration folder; `what` says what it is.
-pub fn config_file(name: &str, what: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn config_file(name: &str, what: &str) -> Result<PathBuf, Failure> {
     let strategy = etcetera::choose_base_strategy().map_err(|error| {
         Failure::Told(
             exit::USAGE,
@@ -137,7 +137,7 @@ pub fn config_file(name: &str, what: &str) -> Result<PathBuf, Failure> {
 }
 
 /// The folders that the user trusts. If the list cannot be used, nothing is trusted, and a note says so.
-pub fn known() -> TrustList {
+pub(crate) fn known() -> TrustList {
     let list = match list_file() {
         Ok(list) => list,
         Err(Failure::Told(_, reason)) => {
@@ -168,7 +168,7 @@ fn tell_ignored(known: &TrustList) {
 }
 
 /// Asks on a terminal whether to trust the folder of a tool, and remembers a yes. False if nobody can be asked.
-pub fn ask(tool: &Tool) -> Result<bool, Failure> {
+pub(crate) fn ask(tool: &Tool) -> Result<bool, Failure> {
     let Some(folder) = tool.service.origin.untrusted_folder() else {
         return Ok(false);
     };

@@ -9,7 +9,7 @@ use super::{Done, Failure, exit, usage};
 
 /// Check descriptors.
 #[derive(Debug, Args)]
-pub struct Validate {
+pub(crate) struct Validate {
     /// Files, folders and globs such as 'tools/**/*.yaml'; the whole catalog unless given
     paths: Vec<String>,
     /// How to print the findings
@@ -22,7 +22,7 @@ pub struct Validate {
 
 impl Validate {
     /// Runs the command.
-    pub fn run(self, tools: &Catalog) -> Done {
+    pub(crate) fn run(self, tools: &Catalog) -> Done {
         let report = match self.paths.is_empty() {
             true => catalog(tools),
             false => paths(&self.paths).map_err(usage)?,

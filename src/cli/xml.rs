@@ -2,7 +2,7 @@
 
 /// The text with its markup characters escaped. Control characters and noncharacters become what `other` gives for them:
 /// XML 1.0 cannot represent most of them.
-pub fn escaped(text: &str, other: impl Fn(char) -> char) -> String {
+pub(crate) fn escaped(text: &str, other: impl Fn(char) -> char) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -45,7 +45,7 @@ pub(crate) enum Verdict {
 
 impl Judge<'_> {
     /// Decides what a response means, and whether to send the request again.
-    pub fn judge(&self, response: &Response) -> (Again, Verdict) {
+    pub(crate) fn judge(&self, response: &Response) -> (Again, Verdict) {
         let loose = OnceCell::new();
         let read = || loose.get_or_init(|| self.read_loosely(response));
         let rule = find_rule(self.tool, response.status, || self.view(response, read()));

@@ -83,7 +83,7 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    pub fn error(self) -> Error {
+    pub(crate) fn error(self) -> Error {
         SendError::Timeout {
             within: self.within,
             limit: Limit::Deadline,
@@ -186,7 +186,7 @@ impl Default for Options {
 
 impl Options {
     /// The call's observer, which gets the call's id and caller with each event.
-    pub fn watcher(&self, tool: &Tool) -> Option<Watcher> {
+    pub(crate) fn watcher(&self, tool: &Tool) -> Option<Watcher> {
         let observe = Arc::clone(self.observe.as_ref()?);
         let info = CallInfo {
             id: self

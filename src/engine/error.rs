@@ -421,7 +421,7 @@ pub(crate) fn masked_value(value: Value, mask: &dyn Fn(&str) -> String) -> Value
 }
 
 /// What an HTTP error status means, in one word.
-pub fn status_meaning(status: u16) -> &'static str {
+pub(crate) fn status_meaning(status: u16) -> &'static str {
     match status {
         300..400 => "redirected",
         400 | 422 => "invalid_request",

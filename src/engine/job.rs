@@ -176,7 +176,7 @@ impl Job {
 /// A body for an error. One that is too large is given as text and cut.
 impl Run {
     /// Sends the tool's request, which may create a job.
-    pub async fn start(self, plan: &Plan, params: Value) -> Result<Job, Error> {
+    pub(crate) async fn start(self, plan: &Plan, params: Value) -> Result<Job, Error> {
         // The response that creates a job is JSON, whatever kind the job's result has.
         let kind = match self.tool.wait {
             Some(_) => ResponseKind::Json,
@@ -188,7 +188,7 @@ impl Run {
     }
 
     /// The response to a plan. If it creates a job, the last response of the job.
-    pub async fn fetch(&self, plan: &Plan, params: Value) -> Result<Page, Error> {
+    pub(crate) async fn fetch(&self, plan: &Plan, params: Value) -> Result<Page, Error> {
         if self.tool.wait.is_none() {
             let received = self.exchange(plan, &params, self.tool.rules.kind, None);
             return Ok(self.page(received.await?, params)?.counted());

@@ -2,7 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod call;
-pub mod error;
+pub(crate) mod error;
 mod gather;
 mod job;
 mod note;

@@ -29,7 +29,7 @@ impl Received {
     ///
     /// # Errors
     /// When the body is not of the kind that the descriptor says.
-    pub fn body(&mut self) -> Result<Json, Error> {
+    pub(crate) fn body(&mut self) -> Result<Json, Error> {
         match self.body.take() {
             Some(body) => Ok(body),
             None => answer::body_of(self.kind, None, &self.response),

@@ -48,7 +48,7 @@ struct Taking<'c> {
 
 impl Run {
     /// Runs the stages up to the plan of the first request. Gives the arguments with defaults, and the plan.
-    pub fn begin(engine: &Engine, call: Call) -> Result<(Run, Value, Plan), Error> {
+    pub(crate) fn begin(engine: &Engine, call: Call) -> Result<(Run, Value, Plan), Error> {
         let params = accept(&call.tool, call.arguments)?;
         let run = Run {
             engine: engine.clone(),
@@ -70,20 +70,20 @@ impl Run {
     }
 
     /// The values of the service's settings.
-    pub fn settings(&self) -> Result<Arc<Value>, Error> {
+    pub(crate) fn settings(&self) -> Result<Arc<Value>, Error> {
         self.engine.settings_of(&self.kept, &self.tool.service)
     }
 
-    pub fn render(&self, params: &Value, settings: &Value) -> Result<Plan, Error> {
+    pub(crate) fn render(&self, params: &Value, settings: &Value) -> Result<Plan, Error> {
         self.engine.render(&self.tool, params, settings)
     }
 
-    pub fn tell(&self, event: impl FnOnce() -> Event) {
+    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
         tell(self.watcher.as_deref(), event);
     }
 
     /// Whether more pages remain after a page that was asked for alone.
-    pub fn note_one(&self, plan: &Plan, page: &Page) -> Option<Note> {
+    pub(crate) fn note_one(&self, plan: &Plan, page: &Page) -> Option<Note> {
         let paging = self.tool.paging.as_ref().filter(|_| !page.is_empty)?;
         let next = self
             .settings()
@@ -92,7 +92,7 @@ impl Run {
     }
 
     /// What follows a page, and the plan of the next page below the current base URL.
-    pub fn next_page(
+    pub(crate) fn next_page(
         &self,
         paging: &Paging,
         settings: &Value,
@@ -106,12 +106,12 @@ impl Run {
     }
 
     /// Makes a page from a response.
-    pub fn page(&self, received: Received, params: Value) -> Result<Page, Error> {
+    pub(crate) fn page(&self, received: Received, params: Value) -> Result<Page, Error> {
         Page::new(&self.tool, received, params).map_err(|error| self.masked(error))
     }
 
     /// The error with the service's secrets masked: a response may repeat one anywhere.
-    pub fn masked(&self, error: Error) -> Error {
+    pub(crate) fn masked(&self, error: Error) -> Error {
         match self
             .kept
             .session
@@ -124,7 +124,7 @@ impl Run {
     }
 
     /// The current base URL of the service.
-    pub fn current_base(&self, settings: &Value) -> Result<Cow<'_, Url>, Error> {
+    pub(crate) fn current_base(&self, settings: &Value) -> Result<Cow<'_, Url>, Error> {
         let service = &self.tool.service;
         let told = || self.kept.session.get()?.current()?.base.clone();
         match service.base.reads_token().then(told).flatten() {
@@ -134,7 +134,7 @@ impl Run {
     }
 
     /// The current base URL of the service, and the plan below it.
-    pub fn at_current_base<'p>(
+    pub(crate) fn at_current_base<'p>(
         &self,
         settings: &Value,
         plan: &'p Plan,
@@ -148,7 +148,7 @@ impl Run {
     }
 
     /// Sends a plan and gives the response, which is not an error.
-    pub async fn exchange(
+    pub(crate) async fn exchange(
         &self,
         plan: &Plan,
         params: &Value,
@@ -228,7 +228,7 @@ impl Run {
     }
 
     /// When the whole call must have ended.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.options.deadline.map(|deadline| deadline.at)
     }
 

@@ -23,14 +23,14 @@ use crate::tool::service::Service;
 const SKEW: Duration = Duration::from_secs(30);
 
 /// What the calls of one service share.
-pub struct Session {
+pub(crate) struct Session {
     /// The credentials of requests, if the service has no access token.
     fixed: Arc<Credentials>,
     renewal: Option<Arc<Renewal>>,
 }
 
 /// The credentials of a request, and the client that sends it.
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// The client that sends it.
     pub client: Arc<Client>,
     /// The secrets, with the access token if there is one.
@@ -62,7 +62,7 @@ struct Flight {
 
 /// For whom a token is requested.
 #[derive(Clone)]
-pub struct Asking {
+pub(crate) struct Asking {
     /// The service.
     pub service: Arc<Service>,
     /// Its settings.
@@ -80,7 +80,7 @@ impl Session {
     ///
     /// # Errors
     /// When the client cannot be built.
-    pub fn new(
+    pub(crate) fn new(
         setup: &Arc<Setup>,
         service: &Service,
         secrets: Secrets,
@@ -114,7 +114,7 @@ impl Session {
     }
 
     /// The current credentials; `None` before the first token.
-    pub fn current(&self) -> Option<Arc<Credentials>> {
+    pub(crate) fn current(&self) -> Option<Arc<Credentials>> {
         match &self.renewal {
             None => Some(Arc::clone(&self.fixed)),
             Some(renewal) => renewal.current(),
@@ -125,7 +125,7 @@ impl Session {
     ///
     /// # Errors
     /// When the token endpoint refuses, fails or cannot be reached.
-    pub async fn credentials(&self, asking: &Asking) -> Result<Arc<Credentials>, Error> {
+    pub(crate) async fn credentials(&self, asking: &Asking) -> Result<Arc<Credentials>, Error> {
         let Some(renewal) = &self.renewal else {
             return Ok(Arc::clone(&self.fixed));
         };
@@ -142,7 +142,11 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::credentials`].
-    pub async fn renew(&self, stale: &Arc<Credentials>, asking: &Asking) -> Result<bool, Error> {
+    pub(crate) async fn renew(
+        &self,
+        stale: &Arc<Credentials>,
+        asking: &Asking,
+    ) -> Result<bool, Error> {
         let Some(renewal) = &self.renewal else {
             return Ok(false);
         };

@@ -12,11 +12,11 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use schema::{FileSchema, SERVICE, TOOL, generate};
-pub use shape::decode;
+pub(crate) use schema::{FileSchema, SERVICE, TOOL, generate};
+pub(crate) use shape::decode;
 
-pub use crate::base_url::SettingSpec;
-pub use crate::send::{LimitsSpec, RateLimitSpec, RetrySpec, TimeoutSpec};
+pub(crate) use crate::base_url::SettingSpec;
+pub(crate) use crate::send::{LimitsSpec, RateLimitSpec, RetrySpec, TimeoutSpec};
 
 use crate::base_url::UrlSpec;
 use crate::paging::PagingSpec;
@@ -28,7 +28,7 @@ use crate::words::Name;
 
 /// The version of the descriptor format: 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SpecVersion;
+pub(crate) struct SpecVersion;
 
 impl<'de> Deserialize<'de> for SpecVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SpecVersion, D::Error> {
@@ -60,7 +60,7 @@ impl JsonSchema for SpecVersion {
     title = "toolrun service",
     description = "A service of toolrun: what all its tools share."
 )]
-pub struct ServiceSpec {
+pub(crate) struct ServiceSpec {
     /// The version of the format.
     pub spec: Option<SpecVersion>,
     /// The service's name; also the name of its folder.
@@ -113,7 +113,7 @@ pub struct ServiceSpec {
 /// itself.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum ServiceRef {
+pub(crate) enum ServiceRef {
     /// The name of the folder's service.
     Name(Name),
     /// The service itself, for a file that stands alone.
@@ -151,7 +151,7 @@ impl fmt::Display for Access {
     title = "toolrun tool",
     description = "A tool of toolrun: one HTTP operation of a service."
 )]
-pub struct ToolSpec {
+pub(crate) struct ToolSpec {
     /// The version of the format.
     #[expect(dead_code, reason = "it is checked when the file is read")]
     pub spec: SpecVersion,

@@ -12,14 +12,14 @@ use super::{ServiceSpec, ToolSpec};
 const META_SCHEMA: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// The schema of `service.yaml`.
-pub static SERVICE: LazyLock<FileSchema> = LazyLock::new(|| {
+pub(crate) static SERVICE: LazyLock<FileSchema> = LazyLock::new(|| {
     let mut schema = generate::<ServiceSpec>();
     require(&mut schema, "spec");
     FileSchema::new("service.schema.json", schema, service_snippet())
 });
 
 /// The schema of a tool's file.
-pub static TOOL: LazyLock<FileSchema> = LazyLock::new(|| {
+pub(crate) static TOOL: LazyLock<FileSchema> = LazyLock::new(|| {
     let mut schema = generate::<ToolSpec>();
     if let Some(inline) = schema.pointer_mut("/$defs/ServiceSpec/properties")
         && let Some(properties) = inline.as_object_mut()
@@ -37,7 +37,7 @@ pub static TOOL: LazyLock<FileSchema> = LazyLock::new(|| {
 });
 
 /// The JSON Schema (2020-12) of a kind of descriptor file.
-pub struct FileSchema {
+pub(crate) struct FileSchema {
     file_name: &'static str,
     schema: Value,
     validator: Validator,
@@ -52,7 +52,7 @@ impl FileSchema {
         clippy::expect_used,
         reason = "the schema is generated from our own types, and a test builds it"
     )]
-    pub fn new(file_name: &'static str, schema: Value, snippet: Value) -> FileSchema {
+    pub(crate) fn new(file_name: &'static str, schema: Value, snippet: Value) -> FileSchema {
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .with_pattern_options(PatternOptions::regex())
@@ -68,12 +68,12 @@ impl FileSchema {
     }
 
     /// The name of its file under `schemas/`.
-    pub fn file_name(&self) -> &'static str {
+    pub(crate) fn file_name(&self) -> &'static str {
         self.file_name
     }
 
     /// The schema.
-    pub fn schema(&self) -> &Value {
+    pub(crate) fn schema(&self) -> &Value {
         &self.schema
     }
 
@@ -83,7 +83,7 @@ impl FileSchema {
 
     /// The text of its file under `schemas/`: the schema, plus help for editors. Editors complete params and output
     /// schemas as JSON Schemas, and start a new file from a snippet. The engine's own checks of both are more exact.
-    pub fn file_text(&self) -> String {
+    pub(crate) fn file_text(&self) -> String {
         let mut schema = self.schema.clone();
         for pointer in self.inner_schemas {
             if let Some(Value::Object(place)) = schema.pointer_mut(pointer) {
@@ -126,7 +126,7 @@ fn service_snippet() -> Value {
 }
 
 /// The schema of a typed form. It means the same as the engine's own reading.
-pub fn generate<T: schemars::JsonSchema>() -> Value {
+pub(crate) fn generate<T: schemars::JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_deserialize();
     let mut schema = settings
         .into_generator()

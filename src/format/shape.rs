@@ -18,7 +18,10 @@ use crate::words::nearest;
 /// complete. So the mistakes in them are found in the same run.
 ///
 /// The schema is lazy: a call with a sound file never needs it, and making it would double the time of a call.
-pub fn decode<T: DeserializeOwned>(schema: &LazyLock<FileSchema>, check: &Check) -> Option<T> {
+pub(crate) fn decode<T: DeserializeOwned>(
+    schema: &LazyLock<FileSchema>,
+    check: &Check,
+) -> Option<T> {
     let source = check.source().clone();
     if check.proves() {
         let faults = report_shape(schema, source.value(), check);

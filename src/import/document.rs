@@ -25,7 +25,7 @@ const MOST_DEPTH: usize = 120;
 ///
 /// # Errors
 /// Why it cannot be read, with line and column if they are known.
-pub fn read_file(path: &Path) -> Result<Value, String> {
+pub(crate) fn read_file(path: &Path) -> Result<Value, String> {
     let name = path.display();
     let file = File::open(path).map_err(|error| format!("cannot open {name}: {error}"))?;
     let mut bytes = Vec::new();

@@ -27,7 +27,7 @@ const SERVICE_FILE: &str = "service.yaml";
 
 /// A folder with what earlier imports left in it.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     /// The files that an import made, by what they describe.
     files: HashMap<Key, Present>,
@@ -46,7 +46,7 @@ struct Present {
 
 /// What an import does to one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub(crate) struct Change {
     /// The file's name.
     pub file: String,
     /// What happens to it.
@@ -59,7 +59,7 @@ pub struct Change {
 /// What happens to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub(crate) enum State {
     /// It is new.
     Created,
     /// It already has the text that the import would write.
@@ -83,7 +83,7 @@ pub enum State {
 
 /// What an import does to a folder.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     folder: PathBuf,
     /// What happens to each file.
     pub changes: Vec<Change>,
@@ -95,7 +95,7 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn open(path: &Path) -> io::Result<Folder> {
+    pub(crate) fn open(path: &Path) -> io::Result<Folder> {
         Ok(Folder {
             path: path.to_owned(),
             files: imported_files(path, ".yaml")?,
@@ -104,7 +104,7 @@ impl Folder {
     }
 
     /// The names of the tools that an import made, by operation.
-    pub fn known_names(&self) -> HashMap<String, String> {
+    pub(crate) fn known_names(&self) -> HashMap<String, String> {
         // A file that was removed by hand keeps its name, so that no other tool gets it.
         let all = self.snapshots.iter().chain(&self.files);
         all.filter_map(|(key, present)| {
@@ -116,7 +116,12 @@ impl Folder {
 
     /// Plans the import of these files. `update` says whether existing files may change. `in_document` says whether an
     /// operation is still in the document.
-    pub fn plan(&self, files: &[File], update: Update, in_document: impl Fn(&str) -> bool) -> Plan {
+    pub(crate) fn plan(
+        &self,
+        files: &[File],
+        update: Update,
+        in_document: impl Fn(&str) -> bool,
+    ) -> Plan {
         let mut plan = Plan {
             folder: self.path.clone(),
             changes: Vec::new(),
@@ -212,7 +217,7 @@ impl Folder {
 
 /// What to do with files that exist already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Update {
+pub(crate) enum Update {
     /// Change none of them.
     Refuse,
     /// Merge the changes of the document into them; changes by hand stay.
@@ -221,12 +226,12 @@ pub enum Update {
 
 impl Plan {
     /// Whether the plan may be carried out: it overwrites no file of somebody else.
-    pub fn is_allowed(&self) -> bool {
+    pub(crate) fn is_allowed(&self) -> bool {
         !self.has(State::Refused)
     }
 
     /// Whether there is a file of this state.
-    pub fn has(&self, state: State) -> bool {
+    pub(crate) fn has(&self, state: State) -> bool {
         self.changes.iter().any(|change| change.state == state)
     }
 
@@ -234,7 +239,7 @@ impl Plan {
     ///
     /// # Errors
     /// When one cannot be written.
-    pub fn write(&self) -> io::Result<()> {
+    pub(crate) fn write(&self) -> io::Result<()> {
         fs::create_dir_all(self.folder.join(SNAPSHOTS))?;
         for (path, text) in &self.writes {
             let failed = |error: io::Error| {

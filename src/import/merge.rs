@@ -4,7 +4,7 @@ use similar::{Algorithm, capture_diff_slices};
 
 /// Both sides changed the same lines, in different ways.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conflict {
+pub(crate) struct Conflict {
     /// The number of the first of these lines in our text, counted from 1.
     pub line: usize,
     /// Our lines.
@@ -17,7 +17,7 @@ pub struct Conflict {
 ///
 /// # Errors
 /// The conflicts, when there are any; never an empty list.
-pub fn merge(base: &str, ours: &str, theirs: &str) -> Result<String, Vec<Conflict>> {
+pub(crate) fn merge(base: &str, ours: &str, theirs: &str) -> Result<String, Vec<Conflict>> {
     let base: Vec<&str> = base.split_inclusive('\n').collect();
     let ours: Vec<&str> = ours.split_inclusive('\n').collect();
     let theirs: Vec<&str> = theirs.split_inclusive('\n').collect();

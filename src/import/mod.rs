@@ -17,15 +17,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod document;
-pub mod folder;
+pub(crate) mod document;
+pub(crate) mod folder;
 mod merge;
-pub mod openapi;
-pub mod report;
+pub(crate) mod openapi;
+pub(crate) mod report;
 mod select;
 mod yaml;
 
-pub use report::Report;
+pub(crate) use report::Report;
 pub use select::{Selection, Selector};
 
 use std::collections::HashSet;

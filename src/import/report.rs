@@ -114,28 +114,28 @@ impl What {
 
 /// Collects what is lost while one operation, or the service, is imported.
 #[derive(Debug, Default)]
-pub struct Losses(RefCell<Vec<(What, String, String)>>);
+pub(crate) struct Losses(RefCell<Vec<(What, String, String)>>);
 
 impl Losses {
     /// Notes that the part of the document at `pointer` is lost or changed.
-    pub fn note(&self, what: What, pointer: &str, message: impl Into<String>) {
+    pub(crate) fn note(&self, what: What, pointer: &str, message: impl Into<String>) {
         let entry = (what, pointer.to_owned(), message.into());
         self.0.borrow_mut().push(entry);
     }
 
     /// All notes.
-    pub fn into_entries(self) -> Vec<(What, String, String)> {
+    pub(crate) fn into_entries(self) -> Vec<(What, String, String)> {
         self.0.into_inner()
     }
 }
 
 /// Joins the losses of all operations: each place in the document is reported once, with the tools that it concerns.
 #[derive(Debug, Default)]
-pub struct Ledger(BTreeMap<(What, String, String), Vec<String>>);
+pub(crate) struct Ledger(BTreeMap<(What, String, String), Vec<String>>);
 
 impl Ledger {
     /// Adds the losses of a tool, or of the service as a whole.
-    pub fn add(&mut self, tool: Option<&str>, losses: Losses) {
+    pub(crate) fn add(&mut self, tool: Option<&str>, losses: Losses) {
         for entry in losses.into_entries() {
             let tools = self.0.entry(entry).or_default();
             if let Some(tool) = tool
@@ -147,7 +147,7 @@ impl Ledger {
     }
 
     /// The losses by kind and place.
-    pub fn into_losses(self) -> Vec<Loss> {
+    pub(crate) fn into_losses(self) -> Vec<Loss> {
         self.0
             .into_iter()
             .map(|((what, pointer, message), tools)| Loss {

@@ -30,7 +30,7 @@ pub struct Selector {
 
 /// What a selector looks at in an operation.
 #[derive(Debug, Clone, Copy)]
-pub struct Aspects<'a> {
+pub(crate) struct Aspects<'a> {
     /// The operation's tags.
     pub tags: &'a [&'a str],
     /// The path as the document has it.

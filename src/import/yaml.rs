@@ -10,7 +10,7 @@ const WIDTH: usize = 120;
 const FLOW_DEPTH: usize = 3;
 
 /// A map as a YAML document. An empty line stands before each of the members in `apart`.
-pub fn document(members: &Map<String, Value>, apart: &[&str]) -> String {
+pub(crate) fn document(members: &Map<String, Value>, apart: &[&str]) -> String {
     let mut text = String::new();
     for (key, value) in members {
         if apart.contains(&key.as_str()) {

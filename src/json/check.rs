@@ -12,7 +12,7 @@ pub(super) enum Flaw {
 }
 
 /// How deep arrays and objects may be nested.
-pub const MAX_DEPTH: usize = 127;
+pub(crate) const MAX_DEPTH: usize = 127;
 
 /// Members of an object up to which their places are noted. More would cost memory, and are seldom asked for one by one.
 const MOST_PLACES: usize = 32;

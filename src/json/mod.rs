@@ -5,7 +5,7 @@ mod check;
 mod part;
 mod tree;
 mod unique;
-pub mod write;
+pub(crate) mod write;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use bytes::Bytes;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-pub use check::MAX_DEPTH;
+pub(crate) use check::MAX_DEPTH;
 use part::Place;
 pub(crate) use part::{Cursor, value_end};
-pub use part::{Key, Kind, Part};
+pub(crate) use part::{Key, Kind, Part};
 pub(crate) use tree::{Budget, Inexact, Tree, is_exact as is_exact_number};
-pub use unique::{Duplicate, duplicate_key};
+pub(crate) use unique::{Duplicate, duplicate_key};
 
 /// The text of one JSON value, which was checked. Clones share the text.
 #[derive(Clone)]
@@ -159,7 +159,7 @@ impl Json {
 
 impl Part<'_> {
     /// The start of the text, without white space between its parts.
-    pub fn excerpt(&self) -> String {
+    pub(crate) fn excerpt(&self) -> String {
         let mut cut = Cut(Vec::new());
         let whole = write::compact(*self, &mut cut).is_ok();
         let text = String::from_utf8_lossy(&cut.0);
@@ -209,7 +209,7 @@ pub(crate) fn member<'o>(object: &'o Map<String, Value>, name: &str) -> Option<&
 }
 
 /// Whether a 64-bit integer or a double holds all digits of the number. True for texts that are not numbers.
-pub fn is_exact(text: &str) -> bool {
+pub(crate) fn is_exact(text: &str) -> bool {
     match Json::read(text.to_owned().into()) {
         Ok(json) => json.part().is_exact(),
         Err(_) => true,

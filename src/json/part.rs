@@ -8,7 +8,7 @@ use super::tree::is_exact;
 
 /// A value inside a JSON text.
 #[derive(Debug, Clone, Copy)]
-pub struct Part<'t> {
+pub(crate) struct Part<'t> {
     text: &'t [u8],
     /// Where its members are, where that was noted.
     places: &'t [Place],
@@ -38,12 +38,12 @@ impl Place {
     }
 
     /// Where the value begins and ends.
-    pub fn value(&self) -> (usize, usize) {
+    pub(crate) fn value(&self) -> (usize, usize) {
         (self.value.0 as usize, self.value.1 as usize)
     }
 
     /// Whether the key is this one.
-    pub fn is(&self, text: &[u8], name: &str) -> bool {
+    pub(crate) fn is(&self, text: &[u8], name: &str) -> bool {
         let quoted = text.get(self.key.0 as usize..self.key.1 as usize);
         let quoted = quoted.unwrap_or_default();
         // An escaped key is longer than its name.
@@ -57,7 +57,7 @@ impl Place {
 
 /// The kind of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// `null`
     Null,
     /// `true` or `false`
@@ -74,7 +74,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kind with its article.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Null => "null",
             Kind::Bool => "a boolean",
@@ -201,7 +201,7 @@ pub(crate) struct Cursor<'t> {
 impl<'t> Cursor<'t> {
     /// Enters the array or object that begins at `at`.
     #[inline]
-    pub fn enter(text: &'t [u8], at: usize) -> Cursor<'t> {
+    pub(crate) fn enter(text: &'t [u8], at: usize) -> Cursor<'t> {
         Cursor {
             text,
             at: at + 1,
@@ -211,7 +211,7 @@ impl<'t> Cursor<'t> {
 
     /// Where the next element begins, or the next key; `None` at the end.
     #[inline]
-    pub fn next(&mut self) -> Option<usize> {
+    pub(crate) fn next(&mut self) -> Option<usize> {
         let mut at = space(self.text, self.at);
         match self.text.get(at) {
             None => return None,
@@ -229,7 +229,7 @@ impl<'t> Cursor<'t> {
 
     /// The next key, and where its value begins.
     #[inline]
-    pub fn next_member(&mut self) -> Option<(Key<'t>, usize)> {
+    pub(crate) fn next_member(&mut self) -> Option<(Key<'t>, usize)> {
         let start = self.next()?;
         let (end, is_escaped) = string_end(self.text, start);
         let quoted = self.text.get(start..end).unwrap_or_default();
@@ -240,20 +240,20 @@ impl<'t> Cursor<'t> {
 
     /// Continues behind the value that was just read.
     #[inline]
-    pub fn go_on(&mut self, end: usize) {
+    pub(crate) fn go_on(&mut self, end: usize) {
         self.at = end;
     }
 
     /// The current position; behind the closing bracket once everything was read.
     #[inline]
-    pub fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 }
 
 /// A key, still with its quotes and escapes.
 #[derive(Debug, Clone, Copy)]
-pub struct Key<'t> {
+pub(crate) struct Key<'t> {
     quoted: &'t [u8],
     is_escaped: bool,
 }
@@ -267,7 +267,7 @@ impl<'t> Key<'t> {
 
     /// Whether the key is this one.
     #[inline]
-    pub fn is(&self, name: &str) -> bool {
+    pub(crate) fn is(&self, name: &str) -> bool {
         match self.is_escaped {
             false => self.inner() == name.as_bytes(),
             true => self.name() == name,
@@ -275,12 +275,12 @@ impl<'t> Key<'t> {
     }
 
     /// The key without its quotes and escapes.
-    pub fn name(&self) -> Cow<'t, str> {
+    pub(crate) fn name(&self) -> Cow<'t, str> {
         plain(self.quoted, self.is_escaped)
     }
 
     /// The key as it is written, with its quotes.
-    pub fn quoted(&self) -> &'t [u8] {
+    pub(crate) fn quoted(&self) -> &'t [u8] {
         self.quoted
     }
 }
@@ -316,13 +316,13 @@ impl<'t> Part<'t> {
     }
 
     /// The text of the value as it was received.
-    pub fn text(&self) -> &'t [u8] {
+    pub(crate) fn text(&self) -> &'t [u8] {
         self.text
     }
 
     /// Its kind.
     #[inline]
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self.text.first() {
             Some(b'{') => Kind::Object,
             Some(b'[') => Kind::Array,
@@ -334,12 +334,12 @@ impl<'t> Part<'t> {
     }
 
     /// Whether it is null.
-    pub fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         self.kind() == Kind::Null
     }
 
     /// Whether it counts as true. Null, false, zero and empty values do not.
-    pub fn is_truthy(&self) -> bool {
+    pub(crate) fn is_truthy(&self) -> bool {
         match self.kind() {
             Kind::Null => false,
             Kind::Bool => self.text == b"true",
@@ -357,7 +357,7 @@ impl<'t> Part<'t> {
     }
 
     /// Whether a 64-bit integer or a double holds all digits of the number. True for any other value.
-    pub fn is_exact(&self) -> bool {
+    pub(crate) fn is_exact(&self) -> bool {
         if self.kind() != Kind::Number {
             return true;
         }
@@ -366,13 +366,13 @@ impl<'t> Part<'t> {
     }
 
     /// The string, without quotes and escapes; `None` if the value is not a string.
-    pub fn string(&self) -> Option<Cow<'t, str>> {
+    pub(crate) fn string(&self) -> Option<Cow<'t, str>> {
         let is_escaped = || self.text.contains(&b'\\');
         (self.kind() == Kind::String).then(|| plain(self.text, is_escaped()))
     }
 
     /// The elements of an array. Empty for any other value.
-    pub fn elements(&self) -> impl Iterator<Item = Part<'t>> + Clone + use<'t> {
+    pub(crate) fn elements(&self) -> impl Iterator<Item = Part<'t>> + Clone + use<'t> {
         let text = self.text;
         let mut cursor = (self.kind() == Kind::Array).then(|| Cursor::enter(text, 0));
         std::iter::from_fn(move || {
@@ -386,7 +386,7 @@ impl<'t> Part<'t> {
 
     /// The members of an object in their order. A key may occur twice; then the last one counts. Empty for any other
     /// value.
-    pub fn members(&self) -> impl Iterator<Item = (Key<'t>, Part<'t>)> + use<'t> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = (Key<'t>, Part<'t>)> + use<'t> {
         let text = self.text;
         let mut cursor = (self.kind() == Kind::Object).then(|| Cursor::enter(text, 0));
         std::iter::from_fn(move || {
@@ -399,7 +399,7 @@ impl<'t> Part<'t> {
     }
 
     /// The member of an object with this name.
-    pub fn member(&self, name: &str) -> Option<Part<'t>> {
+    pub(crate) fn member(&self, name: &str) -> Option<Part<'t>> {
         if !self.places.is_empty() {
             let mut places = self.places.iter().rev();
             let (start, end) = places.find(|place| place.is(self.text, name))?.value();
@@ -410,7 +410,7 @@ impl<'t> Part<'t> {
     }
 
     /// The element of an array at an index; a negative one counts from the end.
-    pub fn element(&self, index: i64) -> Option<Part<'t>> {
+    pub(crate) fn element(&self, index: i64) -> Option<Part<'t>> {
         match usize::try_from(index) {
             Ok(index) => self.elements().nth(index),
             Err(_) => {

@@ -30,7 +30,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// The budget for the trees of a text of this many bytes.
-    pub fn of(text: usize) -> Budget {
+    pub(crate) fn of(text: usize) -> Budget {
         Budget {
             text,
             most: FLOOR.saturating_add(text.saturating_mul(TIMES)),
@@ -42,7 +42,7 @@ impl Budget {
     ///
     /// # Errors
     /// When fewer are left.
-    pub fn take(&self, bytes: usize) -> Result<(), TreeError> {
+    pub(crate) fn take(&self, bytes: usize) -> Result<(), TreeError> {
         let used = self.used.get().saturating_add(bytes);
         self.used.set(used);
         match used <= self.most {
@@ -55,12 +55,12 @@ impl Budget {
     }
 
     /// How many bytes are taken.
-    pub fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.used.get()
     }
 
     /// Gives bytes back.
-    pub fn give_back(&self, bytes: usize) {
+    pub(crate) fn give_back(&self, bytes: usize) {
         self.used.set(self.used.get().saturating_sub(bytes));
     }
 }
@@ -130,7 +130,7 @@ impl Tree {
     ///
     /// # Errors
     /// When it takes more memory than the budget has.
-    pub fn build(
+    pub(crate) fn build(
         part: Part<'_>,
         members: Option<&[String]>,
         budget: &Budget,

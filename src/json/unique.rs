@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 /// A key that is written twice in the same object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the key `{key}` is written twice, the second time at line {line} column {column}")]
-pub struct Duplicate {
+pub(crate) struct Duplicate {
     /// The key.
     pub key: String,
     /// The line of the second one, counted from 1.
@@ -18,7 +18,7 @@ pub struct Duplicate {
 }
 
 /// The first key of a JSON text that is written twice in the same object. A text that is no JSON has none.
-pub fn duplicate_key(text: &str) -> Option<Duplicate> {
+pub(crate) fn duplicate_key(text: &str) -> Option<Duplicate> {
     let mut found = None;
     let mut reader = serde_json::Deserializer::from_str(text);
     let error = Unique(&mut found).deserialize(&mut reader).err()?;

@@ -8,7 +8,7 @@ use super::part::{Kind, Part, space, string_end};
 ///
 /// # Errors
 /// Those of the writer.
-pub fn compact(part: Part<'_>, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn compact(part: Part<'_>, out: &mut impl Write) -> io::Result<()> {
     let text = part.text();
     let (mut start, mut at) = (0, 0);
     while let Some(byte) = text.get(at) {
@@ -26,7 +26,7 @@ pub fn compact(part: Part<'_>, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Whether the value has no white space between its parts.
-pub fn is_compact(part: Part<'_>) -> bool {
+pub(crate) fn is_compact(part: Part<'_>) -> bool {
     let text = part.text();
     let mut at = 0;
     while let Some(byte) = text.get(at) {
@@ -43,7 +43,7 @@ pub fn is_compact(part: Part<'_>) -> bool {
 ///
 /// # Errors
 /// Those of the writer.
-pub fn pretty(part: Part<'_>, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn pretty(part: Part<'_>, out: &mut impl Write) -> io::Result<()> {
     indented(part, 0, out)
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Run<'v, N> {
 }
 
 impl<'v, N: Node + 'v> Run<'v, N> {
-    pub fn new(absolute: &[Absolute], root: N) -> Result<Self, N::Error> {
+    pub(crate) fn new(absolute: &[Absolute], root: N) -> Result<Self, N::Error> {
         let mut run = Run {
             absolute: Vec::with_capacity(absolute.len()),
             tested: RefCell::default(),
@@ -57,7 +57,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
     }
 
     /// Visits the nodelist of a path from a node. Returns whether the visitor has seen enough.
-    pub fn search(
+    pub(crate) fn search(
         &self,
         path: &Path,
         from: N,
@@ -70,7 +70,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
     }
 
     /// Like [`Run::search`], after the leading steps of the path.
-    pub fn search_on(
+    pub(crate) fn search_on(
         &self,
         node: N,
         rest: &[Segment],

@@ -37,7 +37,7 @@ use evaluate::{Run, Visitor, follow};
 use node::{Stop, Text};
 use query::{Absolute, Path, Selector};
 
-pub use shape::ShapeMismatch;
+pub(crate) use shape::ShapeMismatch;
 
 /// A compiled JSONPath.
 ///

@@ -76,7 +76,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub fn is_match(&mut self, pattern: &str, extent: Extent, subject: &str) -> bool {
+    pub(crate) fn is_match(&mut self, pattern: &str, extent: Extent, subject: &str) -> bool {
         let compiled = match extent {
             Extent::Whole => &mut self.whole,
             Extent::Part => &mut self.part,

@@ -6,7 +6,7 @@ use crate::jsonpath;
 
 impl Paging {
     /// A hint that `while` is misspelt, if a response lacks the name in it and has a very similar one.
-    pub fn misspelt_condition(&self, body: Part<'_>) -> Option<String> {
+    pub(crate) fn misspelt_condition(&self, body: Part<'_>) -> Option<String> {
         let path = self.condition.as_ref()?.path()?;
         let (last, before) = path.singular()?.split_last()?;
         let jsonpath::Step::Name(name) = last else {

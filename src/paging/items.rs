@@ -14,7 +14,7 @@ impl Paging {
     /// # Errors
     /// When the array is missing, or another value is in its place. A list response without its list is not an empty
     /// list.
-    pub fn items<'t>(&self, body: Part<'t>) -> Result<Option<Part<'t>>, ProjectError> {
+    pub(crate) fn items<'t>(&self, body: Part<'t>) -> Result<Option<Part<'t>>, ProjectError> {
         let refuse = |message: String| ProjectError {
             part: "paging.items".to_owned(),
             message,
@@ -46,18 +46,18 @@ impl Paging {
     }
 
     /// The path of the items.
-    pub fn items_path(&self) -> &JsonPath {
+    pub(crate) fn items_path(&self) -> &JsonPath {
         &self.items
     }
 
     /// The body of a page that has no items and nothing else; `None` if the items are inside another array.
-    pub fn empty_body(&self) -> Option<Json> {
+    pub(crate) fn empty_body(&self) -> Option<Json> {
         wrapped(self.items.singular()?, b"[]").map(Json::made)
     }
 
     /// The body of a page with its items replaced by these, given as an array. If the body has no items yet, they are
     /// added. `None` if that is not possible.
-    pub fn put_items(&self, body: &Json, items: &[u8]) -> Option<Json> {
+    pub(crate) fn put_items(&self, body: &Json, items: &[u8]) -> Option<Json> {
         let mut part = body.part();
         let mut steps = self.items.singular()?;
         while let Some((step, rest)) = steps.split_first() {
@@ -108,7 +108,7 @@ pub(super) fn compile_items(text: &str, pointer: &str, check: &Check) -> Option<
 }
 
 /// Reports rows that come from another list than the items: all but those of the last page would be lost.
-pub fn report_other_rows(paging: &Paging, rows: &JsonPath, pointer: &str, check: &Check) {
+pub(crate) fn report_other_rows(paging: &Paging, rows: &JsonPath, pointer: &str, check: &Check) {
     let (items, steps) = (paging.items.beginning(), rows.beginning());
     let differs = items.iter().zip(steps).any(|(item, step)| item != step);
     if differs {

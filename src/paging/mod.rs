@@ -16,8 +16,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-pub use items::report_other_rows;
-pub use next_url::follow_url;
+pub(crate) use items::report_other_rows;
+pub(crate) use next_url::follow_url;
 
 use crate::jsonpath::JsonPath;
 use crate::project::{Condition, Extract, ExtractSpec, ProjectError, ResponseView};
@@ -27,12 +27,12 @@ use items::compile_items;
 use next::NextArguments;
 
 /// Most pages that a walk reads unless another cap is set.
-pub const DEFAULT_MAX_PAGES: u64 = 10_000;
+pub(crate) const DEFAULT_MAX_PAGES: u64 = 10_000;
 
 /// How the pages of a list follow each other: `next` or `next_url`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PagingSpec {
+pub(crate) struct PagingSpec {
     /// JSONPath of the array that pages concatenate.
     pub items: String,
     /// Arguments of the next call, each a JSONPath or an expression over the response and the last arguments. A
@@ -51,7 +51,7 @@ pub struct PagingSpec {
 
 /// A compiled paging section.
 #[derive(Debug)]
-pub struct Paging {
+pub(crate) struct Paging {
     items: JsonPath,
     step: Step,
     condition: Option<Condition>,
@@ -77,7 +77,7 @@ enum Step {
 
 /// What follows a page.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Next {
+pub(crate) enum Next {
     /// Nothing: this was the last page.
     End,
     /// A call in which these arguments replace the last ones.
@@ -91,7 +91,7 @@ pub enum Next {
 
 impl Paging {
     /// Compiles the section; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &PagingSpec,
         pointer: &str,
         params: &[&str],
@@ -146,12 +146,12 @@ impl Paging {
     }
 
     /// The param that sets the size of a page.
-    pub fn limit(&self) -> Option<&str> {
+    pub(crate) fn limit(&self) -> Option<&str> {
         self.limit.as_deref()
     }
 
     /// Whether the next page is named in a header, where no projection of the body shows it.
-    pub fn leads_by_header(&self) -> bool {
+    pub(crate) fn leads_by_header(&self) -> bool {
         matches!(self.step, Step::Url(Extract::Header(_) | Extract::Link(..)))
     }
 
@@ -159,7 +159,7 @@ impl Paging {
     ///
     /// # Errors
     /// When the response contradicts a path, an expression fails, or the next URL leaves the service.
-    pub fn next(
+    pub(crate) fn next(
         &self,
         response: &ResponseView<'_>,
         base: &Url,
@@ -215,11 +215,11 @@ impl Paging {
 /// The cursors that a walk has followed, to notice when one comes again. Only hashes are kept, so that a walk over many
 /// pages needs little memory.
 #[derive(Debug, Default)]
-pub struct Followed(HashSet<u64>);
+pub(crate) struct Followed(HashSet<u64>);
 
 impl Followed {
     /// Records a step. False if it was taken before.
-    pub fn is_new(&mut self, next: &Next) -> bool {
+    pub(crate) fn is_new(&mut self, next: &Next) -> bool {
         let mut hasher = DefaultHasher::new();
         match next {
             Next::End | Next::Unsaid(_) => return true,

@@ -39,7 +39,7 @@ pub(super) fn step(
 ///
 /// # Errors
 /// When the URL leads elsewhere. The words follow a phrase that says what the URL is for.
-pub fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, String> {
+pub(crate) fn follow_url(text: &str, base: &Url, current: &str) -> Result<Url, String> {
     let url = Url::parse(current)
         .and_then(|current| current.join(text))
         .map_err(|error| format!("`{text}` is no URL: {error}"))?;

@@ -12,7 +12,7 @@ use crate::json::{Duplicate, duplicate_key, is_exact};
 
 /// The value that a text stands for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Given {
+pub(crate) struct Given {
     /// The value. A text that cannot be read by the schema stays a string, and checking the arguments refuses it.
     pub value: Value,
     /// Whether the text is a word for a point in time, so that the value is not what was written.
@@ -23,7 +23,7 @@ pub struct Given {
 
 /// What may be meant instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Doubt {
+pub(crate) enum Doubt {
     /// A boolean, written as another word.
     Boolean(bool),
     /// Several items, where a comma may also be a part of one.
@@ -50,7 +50,12 @@ impl Params {
     ///
     /// # Errors
     /// When JSON has a key twice.
-    pub fn read(&self, schema: &Value, text: &str, now: Timestamp) -> Result<Given, Duplicate> {
+    pub(crate) fn read(
+        &self,
+        schema: &Value,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Given, Duplicate> {
         let reader = Reader {
             root: self.schema(),
             now,

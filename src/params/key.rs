@@ -10,7 +10,7 @@ const MAX_REFERENCES: usize = 16;
 
 /// A place in the arguments.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place<'s> {
+pub(crate) struct Place<'s> {
     /// The way to it: a param, and members inside it.
     pub path: Vec<String>,
     /// The schema of the value; `None` where the tool says nothing about it.
@@ -19,7 +19,7 @@ pub struct Place<'s> {
 
 /// A key leads nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// What stands before the dot is no object.
     NoObject {
         /// The param or member.
@@ -47,7 +47,7 @@ impl Params {
     ///
     /// # Errors
     /// When the key goes into a param that has no such member.
-    pub fn place(&self, key: &str) -> Result<Place<'_>, KeyError> {
+    pub(crate) fn place(&self, key: &str) -> Result<Place<'_>, KeyError> {
         let root = self.schema();
         let none = Map::new();
         let properties = root.get("properties").and_then(Value::as_object);

@@ -16,14 +16,14 @@ use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-pub use given::Doubt;
-pub use key::{KeyError, Place};
+pub(crate) use given::Doubt;
+pub(crate) use key::{KeyError, Place};
 
 use crate::json::{Json, is_exact, member};
 use crate::words::{kind_of, nearest};
 
 /// The params of a tool.
-pub struct Params {
+pub(crate) struct Params {
     schema: Value,
     prepared: OnceLock<Prepared>,
     validator: OnceLock<Result<Validator, String>>,
@@ -43,7 +43,7 @@ impl fmt::Debug for Params {
 
 /// One param as a user sees it.
 #[derive(Debug, Clone, Copy)]
-pub struct Param<'a> {
+pub(crate) struct Param<'a> {
     /// Its name.
     pub name: &'a str,
     /// Its JSON Schema.
@@ -54,12 +54,12 @@ pub struct Param<'a> {
 
 impl Param<'_> {
     /// The `description` of the schema.
-    pub fn description(&self) -> Option<&str> {
+    pub(crate) fn description(&self) -> Option<&str> {
         self.schema.get("description").and_then(Value::as_str)
     }
 
     /// The `default` of the schema.
-    pub fn default(&self) -> Option<&Value> {
+    pub(crate) fn default(&self) -> Option<&Value> {
         self.schema.get("default")
     }
 }
@@ -96,7 +96,7 @@ impl fmt::Display for ArgumentProblem {
 impl Params {
     /// Reads the `params` section; without one there are no params. `type: object` and `additionalProperties: false`
     /// are implied.
-    pub fn new(section: Option<&Value>) -> Params {
+    pub(crate) fn new(section: Option<&Value>) -> Params {
         let mut schema = Map::new();
         schema.insert("type".into(), json!("object"));
         if let Some(Value::Object(section)) = section {
@@ -116,12 +116,12 @@ impl Params {
     }
 
     /// The whole JSON Schema of the arguments.
-    pub fn schema(&self) -> &Value {
+    pub(crate) fn schema(&self) -> &Value {
         &self.schema
     }
 
     /// The params in the order of the descriptor.
-    pub fn iter(&self) -> impl Iterator<Item = Param<'_>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Param<'_>> {
         let required = self.schema.get("required").and_then(Value::as_array);
         self.schema
             .get("properties")
@@ -136,7 +136,7 @@ impl Params {
     }
 
     /// The param of this name.
-    pub fn get(&self, name: &str) -> Option<Param<'_>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Param<'_>> {
         self.iter().find(|param| param.name == name)
     }
 
@@ -161,7 +161,7 @@ impl Params {
     ///
     /// # Errors
     /// Every violation; the list is never empty.
-    pub fn accept(&self, arguments: Value) -> Result<Value, Vec<ArgumentProblem>> {
+    pub(crate) fn accept(&self, arguments: Value) -> Result<Value, Vec<ArgumentProblem>> {
         let mut arguments = match arguments {
             Value::Null => Map::new(),
             Value::Object(members) => members,
@@ -266,7 +266,7 @@ impl Params {
 ///
 /// # Errors
 /// Why it does not compile.
-pub fn compile(schema: &Value) -> Result<Validator, String> {
+pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
@@ -292,7 +292,7 @@ fn argument_name(pointer: &str) -> String {
 }
 
 /// Says which rule a value violates, in one short sentence that does not repeat the schema.
-pub fn word(error: &ValidationError<'_>) -> String {
+pub(crate) fn word(error: &ValidationError<'_>) -> String {
     let value = || short(error.instance());
     match error.kind() {
         ValidationErrorKind::Type { kind } => format!(
@@ -396,7 +396,7 @@ fn crop(text: &str) -> String {
 
 /// Reads `key=value` according to the param's schema: as a number, a boolean or an array item if the schema names that
 /// type, otherwise as a string. A value that cannot be read as its type stays a string, and the check refuses it.
-pub fn read_text(schema: &Value, text: &str) -> Value {
+pub(crate) fn read_text(schema: &Value, text: &str) -> Value {
     for name in types_of(schema) {
         let read = match name {
             // A number that would lose digits stays a text, and the schema refuses it.

@@ -72,7 +72,7 @@ fn types_of(value: &Value) -> Types {
 
 impl Quick {
     /// Prepares a schema.
-    pub fn new(schema: &Value) -> Quick {
+    pub(crate) fn new(schema: &Value) -> Quick {
         match schema {
             Value::Bool(true) => Quick(Vec::new()),
             Value::Object(keywords) => Quick(
@@ -86,7 +86,7 @@ impl Quick {
     }
 
     /// Whether the value certainly satisfies the schema. False means only that this is not certain.
-    pub fn is_surely_valid(&self, value: &Value) -> bool {
+    pub(crate) fn is_surely_valid(&self, value: &Value) -> bool {
         self.0.iter().all(|rule| rule.holds(value))
     }
 }

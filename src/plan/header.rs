@@ -21,13 +21,13 @@ const RESERVED: [&str; 7] = [
 
 /// Compiled headers.
 #[derive(Debug, Default)]
-pub struct HeaderTemplate {
+pub(crate) struct HeaderTemplate {
     fields: Vec<(String, Template)>,
 }
 
 impl HeaderTemplate {
     /// Compiles the section; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &IndexMap<String, Scalar>,
         pointer: &str,
         names: &Names,
@@ -58,19 +58,19 @@ impl HeaderTemplate {
     }
 
     /// The lower-case names, in order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|(name, _)| name.as_str())
     }
 
     /// Like [`HeaderTemplate::visit`], for one of the fields.
-    pub fn visit_one(&self, index: usize, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit_one(&self, index: usize, visit: &mut dyn FnMut(&Expression, bool)) {
         if let Some((_, value)) = self.fields.get(index) {
             value.visit(visit);
         }
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         self.fields.iter().for_each(|(_, value)| value.visit(visit));
     }
 
@@ -78,7 +78,7 @@ impl HeaderTemplate {
     ///
     /// # Errors
     /// When a value cannot be written in a header.
-    pub fn render(
+    pub(crate) fn render(
         &self,
         scope: &CallScope<'_>,
         headers: &mut Vec<(String, Text)>,
@@ -119,12 +119,12 @@ fn illegal(template: &Template) -> Option<String> {
 }
 
 /// Whether a header belongs to the connection itself, so that no descriptor may set it.
-pub fn is_reserved(lower_case_name: &str) -> bool {
+pub(crate) fn is_reserved(lower_case_name: &str) -> bool {
     RESERVED.contains(&lower_case_name)
 }
 
 /// Sets a header, replacing one of the same name.
-pub fn set(headers: &mut Vec<(String, Text)>, name: &str, value: Text) {
+pub(crate) fn set(headers: &mut Vec<(String, Text)>, name: &str, value: Text) {
     match headers.iter_mut().find(|(other, _)| other == name) {
         Some((_, present)) => *present = value,
         None => headers.push((name.to_owned(), value)),
@@ -138,7 +138,7 @@ fn report_bad_name(name: &str, lower: &str, at: &str, check: &Check) {
 }
 
 /// Reports a header that would clash with one that the engine adds. `at` is where the header is named.
-pub fn report_added(name: &str, headers: &HeaderTemplate, at: &str, check: &Check) {
+pub(crate) fn report_added(name: &str, headers: &HeaderTemplate, at: &str, check: &Check) {
     let lower = name.to_ascii_lowercase();
     if let Some((message, _)) = bad_name(name, &lower) {
         check.error(Code::BadHeader, at, message);

@@ -23,15 +23,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-pub use body::{
+pub(crate) use body::{
     Body, BodyContent, BodyKind, BodySpec, BodyTemplate, Field, FormTemplate, ValuePlace,
 };
 pub use files::{FileError, Files};
-pub use header::{HeaderTemplate, is_reserved};
-pub use path::{PathTemplate, Segment};
+pub(crate) use header::{HeaderTemplate, is_reserved};
+pub use path::PathTemplate;
+pub(crate) use path::Segment;
 pub use query::{QuerySpec, QueryTemplate};
-pub use settle::{Generated, Settled};
-pub use style::Style;
+pub(crate) use settle::{Generated, Settled};
+pub(crate) use style::Style;
 
 use crate::source::{Check, Code, join};
 use crate::template::{CallScope, EvalError, Names};
@@ -114,7 +115,7 @@ impl From<&Scalar> for Value {
 /// The HTTP request that the tool makes.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RequestSpec {
+pub(crate) struct RequestSpec {
     /// The HTTP method.
     pub method: Method,
     /// The path below the service's base URL. Each `{{ expression }}` fills exactly one path segment and is
@@ -139,7 +140,7 @@ pub struct RequestSpec {
 
 impl RequestSpec {
     /// A request that the engine itself makes, such as one that asks for a job's state.
-    pub fn without_body(
+    pub(crate) fn without_body(
         method: Method,
         path: &str,
         query: QuerySpec,
@@ -160,7 +161,7 @@ impl RequestSpec {
 /// Where the idempotency key goes.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct IdempotencyKeySpec {
+pub(crate) struct IdempotencyKeySpec {
     /// The name of the header, such as `Idempotency-Key`.
     pub header: String,
 }
@@ -204,7 +205,7 @@ pub enum Credential {
 }
 
 /// The text that is shown instead of a secret.
-pub const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -293,7 +294,7 @@ const EXPECTED: usize = 8;
 
 /// A compiled request section.
 #[derive(Debug)]
-pub struct RequestTemplate {
+pub(crate) struct RequestTemplate {
     /// The HTTP method.
     pub method: Method,
     /// The path.
@@ -314,7 +315,7 @@ pub struct RequestTemplate {
 
 impl RequestTemplate {
     /// Compiles the section; mistakes go to `check`, which stands at `pointer`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &RequestSpec,
         pointer: &str,
         names: &Names,
@@ -347,7 +348,7 @@ impl RequestTemplate {
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&crate::template::Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&crate::template::Expression, bool)) {
         self.path.visit(visit);
         self.query.visit(visit);
         self.headers.visit(visit);
@@ -360,7 +361,7 @@ impl RequestTemplate {
     ///
     /// # Errors
     /// When a value is not allowed in the place where the template puts it.
-    pub fn render(
+    pub(crate) fn render(
         &self,
         base: &Url,
         common: (&QueryTemplate, &HeaderTemplate),
@@ -435,12 +436,12 @@ fn report_misfit(spec: &RequestSpec, body: &BodySpec, pointer: &str, check: &Che
 }
 
 /// Sets a header, replacing one of the same name.
-pub fn set_header(headers: &mut Vec<(String, Text)>, name: &str, value: Text) {
+pub(crate) fn set_header(headers: &mut Vec<(String, Text)>, name: &str, value: Text) {
     header::set(headers, name, value);
 }
 
 /// Percent-encodes all characters except the unreserved ones of RFC 3986.
-pub fn percent_encode(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'-')

@@ -22,7 +22,7 @@ pub enum Generated {
 }
 
 /// The text that replaces the boundary where a plan is shown.
-pub const SHOWN_BOUNDARY: &str = "{boundary}";
+pub(crate) const SHOWN_BOUNDARY: &str = "{boundary}";
 
 impl fmt::Display for Generated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +37,7 @@ impl fmt::Display for Generated {
 
 /// A plan in which only the credentials are missing.
 #[derive(Debug)]
-pub struct Settled<'p> {
+pub(crate) struct Settled<'p> {
     /// The plan; none of its texts is [`Text::Generated`].
     pub plan: Cow<'p, Plan>,
     /// The body as it is sent.

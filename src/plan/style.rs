@@ -55,11 +55,11 @@ impl Style {
 
 /// A function that takes a parameter to be written: its name, and the items that the delimiter joins. Nothing is
 /// encoded yet.
-pub type Emit<'e> = dyn FnMut(&str, &[String], char) + 'e;
+pub(crate) type Emit<'e> = dyn FnMut(&str, &[String], char) + 'e;
 
 /// A parameter with its style.
 #[derive(Debug, Clone, Copy)]
-pub struct Styled<'n> {
+pub(crate) struct Styled<'n> {
     /// The part of the request, for messages: `query` or `form`.
     pub part: &'static str,
     /// The name in the URL or form.
@@ -75,7 +75,7 @@ impl Styled<'_> {
     ///
     /// # Errors
     /// When this style cannot write the value.
-    pub fn write(&self, value: &Value, emit: &mut Emit<'_>) -> Result<(), RenderError> {
+    pub(crate) fn write(&self, value: &Value, emit: &mut Emit<'_>) -> Result<(), RenderError> {
         match value {
             Value::Null => Ok(()),
             Value::Array(items) if self.style == Style::Indexed => {

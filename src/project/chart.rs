@@ -9,7 +9,7 @@ use crate::words::nearest;
 /// How the rows are drawn as a chart: numbers over time.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ChartSpec {
+pub(crate) struct ChartSpec {
     /// The field of a row that holds its time.
     pub time: String,
     /// The fields that hold numbers. Each has a chart of its own, with a scale of its own.

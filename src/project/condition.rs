@@ -8,11 +8,11 @@ use crate::template::{Names, Template};
 
 /// A compiled condition: a JSONPath or an expression. Null, false, 0 and empty values mean no.
 #[derive(Debug)]
-pub struct Condition(Projector);
+pub(crate) struct Condition(Projector);
 
 impl Condition {
     /// Compiles the text. Mistakes go to `check`; `code` is for a condition that gives the same for every response.
-    pub fn compile(
+    pub(crate) fn compile(
         text: &str,
         pointer: &str,
         code: Code,
@@ -41,13 +41,13 @@ impl Condition {
     ///
     /// # Errors
     /// When the response contradicts the path, or the expression fails.
-    pub fn holds(&self, response: &ResponseView<'_>) -> Result<bool, ProjectError> {
+    pub(crate) fn holds(&self, response: &ResponseView<'_>) -> Result<bool, ProjectError> {
         let value = self.0.part_of(response)?;
         Ok(value.is_some_and(|value| value.part().is_truthy()))
     }
 
     /// Whether the response has no value at all in the condition's place, not even false or null.
-    pub fn is_unanswered(&self, response: &ResponseView<'_>) -> bool {
+    pub(crate) fn is_unanswered(&self, response: &ResponseView<'_>) -> bool {
         if let Some(steps) = self.path().and_then(JsonPath::singular) {
             let mut steps = steps.iter();
             let found = steps.try_fold(response.body.part(), |part, step| step.select_in(part));
@@ -61,7 +61,7 @@ impl Condition {
     }
 
     /// The path, if the condition is one.
-    pub fn path(&self) -> Option<&JsonPath> {
+    pub(crate) fn path(&self) -> Option<&JsonPath> {
         match self.0.node() {
             Node::Path(pick) => Some(&pick.path),
             _ => None,

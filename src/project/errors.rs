@@ -12,7 +12,7 @@ use crate::words::{parameters, scalar_text};
 /// Where a service's error responses say what went wrong.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ErrorsSpec {
+pub(crate) struct ErrorsSpec {
     /// What went wrong, for people.
     pub message: Option<ExtractSpec>,
     /// A stable code for programs.
@@ -28,7 +28,7 @@ pub struct ErrorsSpec {
 /// One value of a response: a JSONPath, an expression, or a header.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum ExtractSpec {
+pub(crate) enum ExtractSpec {
     /// A JSONPath (`$...`) or an expression (`{{ }}`).
     Body(String),
     /// A response header.
@@ -38,7 +38,7 @@ pub enum ExtractSpec {
 /// A response header.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct HeaderSpec {
+pub(crate) struct HeaderSpec {
     /// The header's name.
     pub header: String,
     /// For a `Link` header (RFC 8288): the relation of the link to take.
@@ -47,7 +47,7 @@ pub struct HeaderSpec {
 
 /// A compiled [`ExtractSpec`].
 #[derive(Debug)]
-pub enum Extract {
+pub(crate) enum Extract {
     /// A value in the body.
     Node(Projector),
     /// A header.
@@ -58,7 +58,12 @@ pub enum Extract {
 
 impl Extract {
     /// Compiles the value; mistakes go to `check`.
-    pub fn compile(spec: &ExtractSpec, pointer: &str, names: &Names, check: &Check) -> Extract {
+    pub(crate) fn compile(
+        spec: &ExtractSpec,
+        pointer: &str,
+        names: &Names,
+        check: &Check,
+    ) -> Extract {
         match spec {
             ExtractSpec::Body(text) => {
                 let node = Node::compile(&Value::from(text.as_str()), pointer, names, check);
@@ -93,7 +98,7 @@ impl Extract {
     ///
     /// # Errors
     /// When the response contradicts a path, or an expression fails.
-    pub fn extract(&self, response: &ResponseView<'_>) -> Result<Value, ProjectError> {
+    pub(crate) fn extract(&self, response: &ResponseView<'_>) -> Result<Value, ProjectError> {
         let text = match self {
             Extract::Node(node) => {
                 return Ok(node.value_of(response)?.unwrap_or(Value::Null));
@@ -131,7 +136,7 @@ fn link_target(header: &str, rel: &str) -> Option<String> {
 
 /// A compiled `errors` section.
 #[derive(Debug, Default)]
-pub struct ErrorFields {
+pub(crate) struct ErrorFields {
     message: Option<Extract>,
     code: Option<Extract>,
     request_id: Option<Extract>,
@@ -141,7 +146,7 @@ pub struct ErrorFields {
 
 impl ErrorFields {
     /// Compiles the section; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: Option<&ErrorsSpec>,
         pointer: &str,
         names: &Names,
@@ -162,17 +167,17 @@ impl ErrorFields {
     }
 
     /// The service's message, if the response has one.
-    pub fn message(&self, response: &ResponseView<'_>) -> Option<String> {
+    pub(crate) fn message(&self, response: &ResponseView<'_>) -> Option<String> {
         text(self.message.as_ref(), response)
     }
 
     /// The service's code, if the response has one.
-    pub fn code(&self, response: &ResponseView<'_>) -> Option<String> {
+    pub(crate) fn code(&self, response: &ResponseView<'_>) -> Option<String> {
         text(self.code.as_ref(), response)
     }
 
     /// The service's request id, if the response has one.
-    pub fn request_id(&self, response: &ResponseView<'_>) -> Option<String> {
+    pub(crate) fn request_id(&self, response: &ResponseView<'_>) -> Option<String> {
         text(self.request_id.as_ref(), response)
     }
 }

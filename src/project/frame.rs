@@ -14,7 +14,7 @@ pub(super) struct Reads(Vec<(String, Option<Vec<String>>)>);
 
 impl Reads {
     /// Adds the names that an expression reads.
-    pub fn add(&mut self, expression: &Expression) {
+    pub(crate) fn add(&mut self, expression: &Expression) {
         for (name, members) in expression.reads() {
             let Some((_, own)) = self.0.iter_mut().find(|(known, _)| *known == name) else {
                 self.0.push((name, members));
@@ -50,7 +50,7 @@ pub(super) struct Binding {
 }
 
 impl Binding {
-    pub fn new(name: String, json: Json) -> Binding {
+    pub(crate) fn new(name: String, json: Json) -> Binding {
         Binding {
             name,
             json,
@@ -60,7 +60,7 @@ impl Binding {
 }
 
 /// The values that expressions in a projection see.
-pub struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     response: &'a ResponseView<'a>,
     bindings: &'a [Binding],
     within: Within<'a>,
@@ -82,7 +82,7 @@ enum Within<'a> {
 }
 
 /// Header fields, which are listed when something asks for them: most projections do not.
-pub trait HeaderFields {
+pub(crate) trait HeaderFields {
     /// The fields; names are lower case.
     fn list(&self) -> &[(String, String)];
 }
@@ -94,7 +94,7 @@ impl HeaderFields for Vec<(String, String)> {
 }
 
 /// A response as projections see it.
-pub struct ResponseView<'a> {
+pub(crate) struct ResponseView<'a> {
     /// The body.
     pub body: &'a Json,
     /// The HTTP status.
@@ -112,7 +112,7 @@ pub struct ResponseView<'a> {
 
 impl<'a> ResponseView<'a> {
     /// Collects the parts of a response that a projection may read.
-    pub fn new(
+    pub(crate) fn new(
         body: &'a Json,
         status: u16,
         headers: &'a dyn HeaderFields,
@@ -131,22 +131,22 @@ impl<'a> ResponseView<'a> {
     }
 
     /// The same response with another body.
-    pub fn of_body(&self, body: &'a Json) -> ResponseView<'a> {
+    pub(crate) fn of_body(&self, body: &'a Json) -> ResponseView<'a> {
         ResponseView::new(body, self.status, self.headers, self.params).of_job(self.created)
     }
 
     /// The same response as the last one of a job whose first body is this.
-    pub fn of_job(self, created: Option<&'a Json>) -> ResponseView<'a> {
+    pub(crate) fn of_job(self, created: Option<&'a Json>) -> ResponseView<'a> {
         ResponseView { created, ..self }
     }
 
     /// The same response as the first one of a job: its own body is the first body.
-    pub fn as_first_of_job(&self) -> ResponseView<'a> {
+    pub(crate) fn as_first_of_job(&self) -> ResponseView<'a> {
         ResponseView::new(self.body, self.status, self.headers, self.params).of_job(Some(self.body))
     }
 
     /// The value of a header field.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .list()
             .iter()
@@ -344,7 +344,7 @@ impl Scope for Frame<'_> {
 }
 
 /// The names that a projection's expressions may use.
-pub fn response_names<S: AsRef<str>>(params: impl IntoIterator<Item = S>) -> Names {
+pub(crate) fn response_names<S: AsRef<str>>(params: impl IntoIterator<Item = S>) -> Names {
     Names::default()
         .with("body")
         .with("status")

@@ -13,7 +13,7 @@ use crate::template::Names;
 /// The type of a response's body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ResponseKind {
+pub(crate) enum ResponseKind {
     /// A JSON value; `$` is that value. An empty body is null.
     #[default]
     Json,
@@ -32,7 +32,7 @@ const FILE_FACTS: [&str; 4] = ["file", "bytes", "content_type", "filename"];
 
 impl ResponseKind {
     /// The kind as descriptors write it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             ResponseKind::Json => "json",
             ResponseKind::Ndjson => "ndjson",
@@ -44,7 +44,7 @@ impl ResponseKind {
 
     /// The `accept` header of requests for this kind. Error answers may have other media types, so the header excludes
     /// none.
-    pub fn accept(self) -> &'static str {
+    pub(crate) fn accept(self) -> &'static str {
         match self {
             ResponseKind::Json => "application/json",
             ResponseKind::Ndjson => "application/x-ndjson, */*;q=0.5",
@@ -57,7 +57,7 @@ impl ResponseKind {
     ///
     /// # Errors
     /// What the value must be instead.
-    pub fn refuse_other(self, body: Part<'_>) -> Result<(), String> {
+    pub(crate) fn refuse_other(self, body: Part<'_>) -> Result<(), String> {
         let (is_right, expected) = match self {
             ResponseKind::Json | ResponseKind::Empty => return Ok(()),
             ResponseKind::Ndjson => (body.kind() == Kind::Array, "the array of the lines"),
@@ -79,12 +79,12 @@ impl ResponseKind {
     }
 
     /// Whether the value may contain lists.
-    pub fn has_items(self) -> bool {
+    pub(crate) fn has_items(self) -> bool {
         matches!(self, ResponseKind::Json | ResponseKind::Ndjson)
     }
 
     /// The names for parts of a response that a success of this kind has.
-    pub fn names(self, names: &Names) -> Names {
+    pub(crate) fn names(self, names: &Names) -> Names {
         match self {
             ResponseKind::Empty => names.clone().without("body"),
             _ => names.clone(),
@@ -92,7 +92,7 @@ impl ResponseKind {
     }
 
     /// The value of an empty body.
-    pub fn empty(self) -> Json {
+    pub(crate) fn empty(self) -> Json {
         match self {
             ResponseKind::Ndjson => Json::of(&Value::Array(Vec::new())),
             ResponseKind::Text => Json::of_text(""),
@@ -104,7 +104,7 @@ impl ResponseKind {
     ///
     /// # Errors
     /// Why the body is not of this kind, such as `no JSON: ...`.
-    pub fn read(self, body: &Bytes) -> Result<Json, String> {
+    pub(crate) fn read(self, body: &Bytes) -> Result<Json, String> {
         let body = match body.starts_with(b"\xEF\xBB\xBF") {
             true => body.slice(3..),
             false => body.clone(),
@@ -140,7 +140,12 @@ fn read_lines(body: &Bytes) -> Result<Json, String> {
 }
 
 /// Reports paths of a projection that select nothing in a response of this kind.
-pub fn report_vain_paths(kind: ResponseKind, projection: &Value, pointer: &str, check: &Check) {
+pub(crate) fn report_vain_paths(
+    kind: ResponseKind,
+    projection: &Value,
+    pointer: &str,
+    check: &Check,
+) {
     match projection {
         Value::String(text) if text.starts_with('$') => {
             if let Ok(path) = JsonPath::parse(text) {

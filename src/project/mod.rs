@@ -23,14 +23,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub use chart::ChartSpec;
-pub use condition::Condition;
-pub use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
+pub(crate) use chart::ChartSpec;
+pub(crate) use condition::Condition;
+pub(crate) use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
 use frame::{Binding, Reads};
-pub use frame::{Frame, HeaderFields, ResponseView, response_names};
-pub use kind::ResponseKind;
-pub use projector::Projector;
-pub use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule};
+pub(crate) use frame::{Frame, HeaderFields, ResponseView, response_names};
+pub(crate) use kind::ResponseKind;
+pub(crate) use projector::Projector;
+pub(crate) use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule};
 
 use crate::json::{Json, Kind, Part};
 use crate::jsonpath::{JsonPath, SearchError};
@@ -40,7 +40,7 @@ use crate::template::{EvalError, Names, Template, is_identifier};
 /// What the tool makes of a response.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ResponseSpec {
+pub(crate) struct ResponseSpec {
     /// The type of the body; JSON when absent.
     #[serde(default)]
     pub kind: ResponseKind,
@@ -68,7 +68,7 @@ pub struct ResponseSpec {
 
 /// A node of a compiled projection.
 #[derive(Debug)]
-pub enum Node {
+pub(crate) enum Node {
     /// A value as it stands.
     Literal(Value),
     /// A JSONPath: the value or null for a singular query, an array for any other.
@@ -91,7 +91,7 @@ pub enum Node {
 
 /// A path, and the slot in which a pass stores the value that it leads to.
 #[derive(Debug)]
-pub struct Pick {
+pub(crate) struct Pick {
     path: JsonPath,
     slot: usize,
     /// How many of the path's first steps lead to the value in the slot.
@@ -113,7 +113,7 @@ impl From<JsonPath> for Pick {
 
 /// A part of a map.
 #[derive(Debug)]
-pub struct Member {
+pub(crate) struct Member {
     key: String,
     /// The key and the colon, as they are written in the output.
     quoted: Vec<u8>,
@@ -179,7 +179,7 @@ impl From<EvalError> for ProjectError {
 
 impl Node {
     /// Compiles the value at `pointer`; mistakes go to `check`.
-    pub fn compile(value: &Value, pointer: &str, names: &Names, check: &Check) -> Node {
+    pub(crate) fn compile(value: &Value, pointer: &str, names: &Names, check: &Check) -> Node {
         match value {
             Value::String(text) if text.starts_with('$') => {
                 match compile_path(text, pointer, check) {
@@ -303,7 +303,7 @@ impl Node {
     }
 
     /// Whether the node gives the same for every response.
-    pub fn is_constant(&self) -> bool {
+    pub(crate) fn is_constant(&self) -> bool {
         match self {
             Node::Literal(_) => true,
             Node::Path(_) | Node::Template(_) | Node::Each { .. } => false,
@@ -355,7 +355,7 @@ fn compile_path(text: &str, pointer: &str, check: &Check) -> Option<JsonPath> {
 }
 
 /// Compiles a JSONPath in a place where nothing else is allowed. Mistakes go to `check`.
-pub fn compile_plain_path(text: &str, pointer: &str, check: &Check) -> Option<JsonPath> {
+pub(crate) fn compile_plain_path(text: &str, pointer: &str, check: &Check) -> Option<JsonPath> {
     if !text.starts_with('$') {
         check.error_with_help(
             Code::BadJsonPath,
@@ -369,7 +369,7 @@ pub fn compile_plain_path(text: &str, pointer: &str, check: &Check) -> Option<Js
 }
 
 /// A missing part is allowed. A part of another shape is an error.
-pub fn refuse_mismatch(path: &JsonPath, at: Part<'_>) -> Result<(), ProjectError> {
+pub(crate) fn refuse_mismatch(path: &JsonPath, at: Part<'_>) -> Result<(), ProjectError> {
     match path.mismatch_in(at) {
         None => Ok(()),
         Some(mismatch) => Err(ProjectError::new(format!(
@@ -384,7 +384,7 @@ pub fn refuse_mismatch(path: &JsonPath, at: Part<'_>) -> Result<(), ProjectError
 
 /// A compiled response section.
 #[derive(Debug, Default)]
-pub struct Projection {
+pub(crate) struct Projection {
     bindings: Vec<(String, Projector)>,
     output: Option<Projector>,
     rows: Option<String>,
@@ -393,7 +393,7 @@ pub struct Projection {
 
 impl Projection {
     /// Compiles the section; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: Option<&ResponseSpec>,
         pointer: &str,
         names: &Names,
@@ -437,7 +437,7 @@ impl Projection {
     }
 
     /// How the rows are drawn as a chart, if the descriptor says it.
-    pub fn chart(&self) -> Option<&ChartSpec> {
+    pub(crate) fn chart(&self) -> Option<&ChartSpec> {
         self.chart.as_ref()
     }
 
@@ -445,7 +445,7 @@ impl Projection {
     ///
     /// # Errors
     /// When the response contradicts a path, an expression fails, or a tree would take too much memory.
-    pub fn run(&self, response: &ResponseView<'_>) -> Result<Json, ProjectError> {
+    pub(crate) fn run(&self, response: &ResponseView<'_>) -> Result<Json, ProjectError> {
         let Some(output) = &self.output else {
             return Ok(response.body.clone());
         };
@@ -461,7 +461,7 @@ impl Projection {
     }
 
     /// The rows of an output, if it has any: the elements of the array that holds them.
-    pub fn rows<'o>(&self, output: Part<'o>) -> Option<Part<'o>> {
+    pub(crate) fn rows<'o>(&self, output: Part<'o>) -> Option<Part<'o>> {
         let rows = match &self.rows {
             Some(key) => output.member(key)?,
             None => output,
@@ -470,12 +470,12 @@ impl Projection {
     }
 
     /// The names of `let`.
-    pub fn binding_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn binding_names(&self) -> impl Iterator<Item = &str> {
         self.bindings.iter().map(|(name, _)| name.as_str())
     }
 
     /// The names that the projection's expressions read.
-    pub fn names_read(&self) -> Vec<String> {
+    pub(crate) fn names_read(&self) -> Vec<String> {
         let mut names = Vec::new();
         let nodes = self
             .bindings
@@ -490,7 +490,7 @@ impl Projection {
     }
 
     /// The keys of every row, if the projection names them.
-    pub fn columns(&self) -> Option<Vec<String>> {
+    pub(crate) fn columns(&self) -> Option<Vec<String>> {
         let rows = match (&self.rows, self.output.as_ref()?.node()) {
             (Some(key), Node::Map(members)) => members
                 .iter()
@@ -504,7 +504,7 @@ impl Projection {
     }
 
     /// The path that selects the rows, if a single path does.
-    pub fn rows_path(&self) -> Option<&JsonPath> {
+    pub(crate) fn rows_path(&self) -> Option<&JsonPath> {
         let node = match (&self.rows, self.output.as_ref()?.node()) {
             (Some(key), Node::Map(members)) => {
                 &members.iter().find(|member| member.key == *key)?.node
@@ -520,7 +520,7 @@ impl Projection {
     }
 
     /// The key of the output that holds the rows.
-    pub fn rows_key(&self) -> Option<&str> {
+    pub(crate) fn rows_key(&self) -> Option<&str> {
         self.rows.as_deref()
     }
 }

@@ -12,7 +12,7 @@ use crate::template::{Expression, Piece, Template, text_of};
 
 /// A compiled projection, with space for what a pass finds.
 #[derive(Debug)]
-pub struct Projector {
+pub(crate) struct Projector {
     node: Node,
     wanted: Wanted,
     slots: usize,
@@ -23,7 +23,7 @@ type Done = Result<(), ProjectError>;
 
 impl Projector {
     /// Prepares a node.
-    pub fn new(mut node: Node) -> Projector {
+    pub(crate) fn new(mut node: Node) -> Projector {
         let mut wanted = Wanted::default();
         let mut slots = 0;
         node.want(&mut wanted, &mut slots);
@@ -38,7 +38,7 @@ impl Projector {
     }
 
     /// The node.
-    pub fn node(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Node {
         &self.node
     }
 
@@ -51,7 +51,11 @@ impl Projector {
     ///
     /// # Errors
     /// When the response contradicts a path, an expression fails, or a tree would take too much memory.
-    pub fn project(&self, at: &Json, frame: &Frame<'_>) -> Result<Option<Json>, ProjectError> {
+    pub(crate) fn project(
+        &self,
+        at: &Json,
+        frame: &Frame<'_>,
+    ) -> Result<Option<Json>, ProjectError> {
         let part = at.part();
         let mut found = Found::default();
         self.find(part, &mut found);
@@ -80,7 +84,10 @@ impl Projector {
     ///
     /// # Errors
     /// As [`Projector::project`].
-    pub fn part_of(&self, response: &ResponseView<'_>) -> Result<Option<Json>, ProjectError> {
+    pub(crate) fn part_of(
+        &self,
+        response: &ResponseView<'_>,
+    ) -> Result<Option<Json>, ProjectError> {
         self.project(response.body, &response.frame(&[], &self.reads))
     }
 
@@ -88,7 +95,10 @@ impl Projector {
     ///
     /// # Errors
     /// As [`Projector::project`], and when a tree cannot hold the output.
-    pub fn value_of(&self, response: &ResponseView<'_>) -> Result<Option<Value>, ProjectError> {
+    pub(crate) fn value_of(
+        &self,
+        response: &ResponseView<'_>,
+    ) -> Result<Option<Value>, ProjectError> {
         let json = self.part_of(response)?;
         let value = json.as_ref().map(Json::value).transpose();
         value.map_err(|error| ProjectError::new(error.to_string()))

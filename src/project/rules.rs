@@ -16,7 +16,7 @@ use crate::words::scalar_text;
 /// tool's own rules come before its service's, and both come before the service's `retry`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ErrorRuleSpec {
+pub(crate) struct ErrorRuleSpec {
     /// The status that the rule applies to, or several. Without it, the rule applies to any status.
     pub status: Option<Statuses>,
     /// Whether the rule applies to a response: an expression or a JSONPath. If the expression fails for a response, the
@@ -38,7 +38,7 @@ pub struct ErrorRuleSpec {
 /// One status or several.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Statuses {
+pub(crate) enum Statuses {
     /// One.
     One(#[schemars(range(min = 200, max = 599))] u16),
     /// Several.
@@ -48,7 +48,7 @@ pub enum Statuses {
 /// What a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Action {
+pub(crate) enum Action {
     /// The call fails.
     Fail,
     /// The request is sent again, within the limits of the service's `retry`, if that is safe.
@@ -72,7 +72,7 @@ impl Action {
 
 /// A compiled rule.
 #[derive(Debug)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// What it does.
     pub action: Action,
     /// Whether any request may be sent again.
@@ -87,34 +87,34 @@ pub struct Rule {
 
 impl Rule {
     /// Whether the rule applies to responses of this status, if they meet its condition.
-    pub fn covers(&self, status: u16) -> bool {
+    pub(crate) fn covers(&self, status: u16) -> bool {
         self.statuses.is_empty() || self.statuses.contains(&status)
     }
 
     /// Whether the rule has a condition, which needs the response.
-    pub fn has_condition(&self) -> bool {
+    pub(crate) fn has_condition(&self) -> bool {
         self.condition.is_some()
     }
 
     /// Whether a response meets the condition. If the condition cannot be computed, it is not met.
-    pub fn holds(&self, response: &ResponseView<'_>) -> bool {
+    pub(crate) fn holds(&self, response: &ResponseView<'_>) -> bool {
         self.condition
             .as_ref()
             .is_none_or(|condition| condition.holds(response).unwrap_or(false))
     }
 
     /// How long the response asks us to wait, as a text.
-    pub fn after(&self, response: &ResponseView<'_>) -> Option<String> {
+    pub(crate) fn after(&self, response: &ResponseView<'_>) -> Option<String> {
         scalar_text(&self.after.as_ref()?.extract(response).ok()?)
     }
 
     /// The error's message, where the rule has one.
-    pub fn message(&self, response: &ResponseView<'_>) -> Option<String> {
+    pub(crate) fn message(&self, response: &ResponseView<'_>) -> Option<String> {
         text(self.message.as_ref(), response)
     }
 
     /// The error's code, where the rule has one.
-    pub fn code(&self, response: &ResponseView<'_>) -> Option<String> {
+    pub(crate) fn code(&self, response: &ResponseView<'_>) -> Option<String> {
         text(self.code.as_ref(), response)
     }
 
@@ -198,11 +198,11 @@ fn report_needless_keys(spec: &ErrorRuleSpec, pointer: &str, check: &Check) {
 
 /// Compiled rules, in order.
 #[derive(Debug, Default)]
-pub struct ErrorRules(Vec<Rule>);
+pub(crate) struct ErrorRules(Vec<Rule>);
 
 impl ErrorRules {
     /// Compiles the list; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         specs: &[ErrorRuleSpec],
         pointer: &str,
         names: &Names,
@@ -228,7 +228,7 @@ impl ErrorRules {
     }
 
     /// Reports rules that should send a request again but never can, for this reason.
-    pub fn report_vain_retries(
+    pub(crate) fn report_vain_retries(
         &self,
         is_vain: impl Fn(&Rule) -> bool,
         reason: &str,
@@ -247,14 +247,14 @@ impl ErrorRules {
     }
 
     /// The rules.
-    pub fn iter(&self) -> std::slice::Iter<'_, Rule> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Rule> {
         self.0.iter()
     }
 }
 
 /// How to read the responses of a tool.
 #[derive(Debug, Default)]
-pub struct ResponseRules {
+pub(crate) struct ResponseRules {
     /// The type of their body.
     pub kind: ResponseKind,
     /// When a success counts as an error.
@@ -265,7 +265,7 @@ pub struct ResponseRules {
 
 impl ResponseRules {
     /// Compiles these keys of a response section; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: Option<&ResponseSpec>,
         pointer: &str,
         names: &Names,

@@ -23,13 +23,13 @@ pub(super) struct Found<'t> {
 impl<'t> Found<'t> {
     /// The content of a slot.
     #[inline]
-    pub fn get(&self, slot: usize) -> Option<Part<'t>> {
+    pub(crate) fn get(&self, slot: usize) -> Option<Part<'t>> {
         self.slots.get(slot).copied().flatten()
     }
 
     /// Clears the slots for the next pass.
     #[inline]
-    pub fn clear(&mut self, slots: usize) {
+    pub(crate) fn clear(&mut self, slots: usize) {
         self.slots.clear();
         self.slots.resize(slots, None);
         self.is_odd = false;
@@ -39,7 +39,7 @@ impl<'t> Found<'t> {
 impl Wanted {
     /// Adds the value that these steps lead to. Returns the slot, and how many of the steps lead to the value in it: an
     /// index from the end of an array is only known at its end.
-    pub fn add(&mut self, steps: &[Step], slots: &mut usize) -> (usize, usize) {
+    pub(crate) fn add(&mut self, steps: &[Step], slots: &mut usize) -> (usize, usize) {
         let mut wanted = self;
         let mut followed = 0;
         for step in steps {
@@ -60,7 +60,7 @@ impl Wanted {
     }
 
     /// Finds the needed parts of a value.
-    pub fn find_in<'t>(&self, part: Part<'t>, found: &mut Found<'t>) {
+    pub(crate) fn find_in<'t>(&self, part: Part<'t>, found: &mut Found<'t>) {
         let (text, places) = (part.text(), part.places());
         if places.is_empty() || self.is_leaf() {
             self.find_known(text, 0, text.len(), found);
@@ -101,7 +101,7 @@ impl Wanted {
 
     /// Finds the needed parts of the value that begins at `at`; returns the value's end.
     #[inline]
-    pub fn find<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
+    pub(crate) fn find<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
         let end = match self.is_leaf() {
             true => value_end(text, at),
             false => self.look_inside(text, at, found),

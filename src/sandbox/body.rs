@@ -12,7 +12,7 @@ use crate::template::{Template, is_identifier};
 use crate::tool::Tool;
 
 /// Why the arguments cannot be read back from a body; the message is for the author of the route.
-pub fn unreadable(body: &BodyTemplate) -> Option<String> {
+pub(crate) fn unreadable(body: &BodyTemplate) -> Option<String> {
     (body.kind() == "multipart").then(|| {
         "the sandbox cannot read the arguments of a `multipart` body back, so it cannot answer this tool".to_owned()
     })
@@ -22,7 +22,7 @@ pub fn unreadable(body: &BodyTemplate) -> Option<String> {
 ///
 /// # Errors
 /// 400 for a body of the wrong kind, and for a field that no argument gives.
-pub fn read_back(
+pub(crate) fn read_back(
     tool: &Tool,
     bytes: &[u8],
     arguments: &mut Map<String, Value>,

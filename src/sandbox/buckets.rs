@@ -16,7 +16,7 @@ use crate::template::{Names, Template};
 
 /// Compiled buckets.
 #[derive(Debug)]
-pub struct Buckets {
+pub(crate) struct Buckets {
     width: Template,
     from: Template,
     until: Template,
@@ -34,7 +34,7 @@ struct Pages {
 }
 
 /// The sums over the rows.
-pub struct Summed {
+pub(crate) struct Summed {
     /// The buckets, or the results of all of them.
     pub rows: Vec<Value>,
     /// For buckets, the token of the next page, or null.
@@ -43,7 +43,7 @@ pub struct Summed {
 
 impl Buckets {
     /// Compiles the section, which stands at `pointer`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &BucketsSpec,
         pointer: &str,
         request: &Names,
@@ -91,7 +91,7 @@ impl Buckets {
     ///
     /// # Errors
     /// 400 for a token that the sandbox never gave. Also when a template fails.
-    pub fn sum_up(
+    pub(crate) fn sum_up(
         &self,
         series: &str,
         filter: &Filter,

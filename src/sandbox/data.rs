@@ -24,11 +24,11 @@ const MOST_ROWS: u32 = 1_000_000;
 const MOST_BYTES: usize = 512 << 20;
 
 /// The methods of [`Random`].
-pub const RANDOM: [&str; 6] = ["int", "pick", "chance", "id", "hex", "row"];
+pub(crate) const RANDOM: [&str; 6] = ["int", "pick", "chance", "id", "hex", "row"];
 
 /// The collections of a sandbox.
 #[derive(Debug)]
-pub struct Data {
+pub(crate) struct Data {
     seed: u64,
     collections: IndexMap<String, Collection>,
     /// Bytes of memory that the rows made so far take.
@@ -52,7 +52,7 @@ struct Times {
 
 impl Data {
     /// Compiles the collections; mistakes go to `check`, which stands at `pointer`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &IndexMap<String, DataSpec>,
         seed: u64,
         pointer: &str,
@@ -113,17 +113,17 @@ impl Data {
     }
 
     /// Whether there is a collection of this name.
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.collections.contains_key(name)
     }
 
     /// The names of the collections.
-    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.collections.keys().map(String::as_str)
     }
 
     /// The fields of a collection's rows, if the template lists them.
-    pub fn fields(&self, name: &str) -> Option<&[String]> {
+    pub(crate) fn fields(&self, name: &str) -> Option<&[String]> {
         self.collections.get(name)?.fields.as_deref()
     }
 
@@ -131,7 +131,7 @@ impl Data {
     ///
     /// # Errors
     /// When the template fails.
-    pub fn show(&self, name: &str, row: Value, scope: &Values) -> Result<Value, EvalError> {
+    pub(crate) fn show(&self, name: &str, row: Value, scope: &Values) -> Result<Value, EvalError> {
         match self
             .collections
             .get(name)
@@ -143,13 +143,13 @@ impl Data {
     }
 
     /// Whether the rows of a collection are in the order of time.
-    pub fn is_series(&self, name: &str) -> bool {
+    pub(crate) fn is_series(&self, name: &str) -> bool {
         let collection = self.collections.get(name);
         collection.is_some_and(|collection| collection.times.is_some())
     }
 
     /// How many rows a collection has.
-    pub fn len(&self, name: &str) -> usize {
+    pub(crate) fn len(&self, name: &str) -> usize {
         self.collections
             .get(name)
             .map_or(0, |collection| collection.rows.len())
@@ -159,7 +159,7 @@ impl Data {
     ///
     /// # Errors
     /// When the row's template fails.
-    pub fn row(self: &Arc<Data>, name: &str, index: usize) -> Result<&Value, EvalError> {
+    pub(crate) fn row(self: &Arc<Data>, name: &str, index: usize) -> Result<&Value, EvalError> {
         let missing = || EvalError {
             expression: name.to_owned(),
             reason: format!("has no row {index}"),
@@ -196,7 +196,7 @@ impl Data {
     }
 
     /// The indexes of the rows of a series with `from <= time < until`, in seconds.
-    pub fn between(&self, name: &str, from: i64, until: i64) -> std::ops::Range<usize> {
+    pub(crate) fn between(&self, name: &str, from: i64, until: i64) -> std::ops::Range<usize> {
         let Some(collection) = self.collections.get(name) else {
             return 0..0;
         };
@@ -271,7 +271,7 @@ impl Drop for Depth {
 }
 
 /// An RFC 3339 time in seconds; a mistake goes to `check`.
-pub fn seconds(text: &str, pointer: &str, check: &Check) -> i64 {
+pub(crate) fn seconds(text: &str, pointer: &str, check: &Check) -> i64 {
     match text.parse::<jiff::Timestamp>() {
         Ok(time) => time.as_second(),
         Err(error) => {
@@ -314,14 +314,14 @@ impl Scope for RowScope {
 /// - `hex(length)`: lower-case hexadecimal digits;
 /// - `row(collection)`: a row of another collection; `row(collection, index)`: the row with that index.
 #[derive(Debug, Clone)]
-pub struct Random {
+pub(crate) struct Random {
     data: Arc<Data>,
     state: Arc<AtomicU64>,
 }
 
 impl Random {
     /// A source whose values depend only on the sandbox's seed and this key.
-    pub fn new(data: &Arc<Data>, key: &str) -> Random {
+    pub(crate) fn new(data: &Arc<Data>, key: &str) -> Random {
         let mut hasher = DefaultHasher::new();
         data.seed.hash(&mut hasher);
         key.hash(&mut hasher);
@@ -415,43 +415,43 @@ impl Object for Random {
 
 /// A scope of named values.
 #[derive(Debug, Default)]
-pub struct Values {
+pub(crate) struct Values {
     plain: BTreeMap<&'static str, Value>,
     native: BTreeMap<&'static str, JinjaValue>,
 }
 
 impl Values {
     /// Binds a name; an earlier binding is replaced.
-    pub fn put(&mut self, name: &'static str, value: impl Into<Value>) {
+    pub(crate) fn put(&mut self, name: &'static str, value: impl Into<Value>) {
         self.plain.insert(name, value.into());
     }
 
     /// Binds a name to a value that JSON cannot hold.
-    pub fn put_native(&mut self, name: &'static str, value: JinjaValue) {
+    pub(crate) fn put_native(&mut self, name: &'static str, value: JinjaValue) {
         self.native.insert(name, value);
     }
 
     /// An argument of the request; `None` when it is absent or null.
-    pub fn argument(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn argument(&self, name: &str) -> Option<&Value> {
         let argument = self.plain.get("args")?.get(name)?;
         (!argument.is_null()).then_some(argument)
     }
 
     /// The row that is bound to `row`.
-    pub fn row(&self) -> Option<&Value> {
+    pub(crate) fn row(&self) -> Option<&Value> {
         self.plain.get("row")
     }
 
     /// Binds `found` to the row that is bound to `row`, so that `row` can be bound to each row of a list. Returns that
     /// row.
-    pub fn bind_found(&mut self) -> Option<Value> {
+    pub(crate) fn bind_found(&mut self) -> Option<Value> {
         let own = self.plain.remove("row")?;
         self.put("found", own.clone());
         Some(own)
     }
 
     /// Restores `row` to what it was before [`Values::bind_found`].
-    pub fn restore_row(&mut self, own: Option<Value>) {
+    pub(crate) fn restore_row(&mut self, own: Option<Value>) {
         match own {
             Some(own) => self.put("row", own),
             None => {

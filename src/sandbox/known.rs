@@ -7,7 +7,7 @@ use crate::tool::Tool;
 use crate::words::nearest;
 
 /// What the parts of one route may name.
-pub struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// The collections.
     pub data: &'a Data,
     /// The tool whose operation the route answers; `None` if the tool is broken and its arguments are not known.
@@ -18,7 +18,7 @@ pub struct Known<'a> {
 
 impl Known<'_> {
     /// The names that every expression of a route may use.
-    pub fn request(&self) -> Names {
+    pub(crate) fn request(&self) -> Names {
         let names = Names::default()
             .with("headers")
             .with("now")
@@ -30,7 +30,7 @@ impl Known<'_> {
     }
 
     /// The same names, and `row`, a row of a collection.
-    pub fn with_row(&self, names: Names, name: &str, collection: &str) -> Names {
+    pub(crate) fn with_row(&self, names: Names, name: &str, collection: &str) -> Names {
         match self.data.fields(collection) {
             Some(fields) => names.with_members(name, fields),
             None => names.with(name),
@@ -38,7 +38,7 @@ impl Known<'_> {
     }
 
     /// Reports a collection that does not exist.
-    pub fn collection(&self, name: &str, pointer: &str) {
+    pub(crate) fn collection(&self, name: &str, pointer: &str) {
         if !self.data.has(name) {
             self.check.error_inside(
                 Code::UnknownName,
@@ -51,7 +51,7 @@ impl Known<'_> {
     }
 
     /// Reports an argument that the tool does not have: it would always be absent.
-    pub fn argument(&self, name: &str, pointer: &str) {
+    pub(crate) fn argument(&self, name: &str, pointer: &str) {
         let Some(tool) = self.tool else { return };
         if tool.params.get(name).is_none() {
             self.check.error_inside(
@@ -65,7 +65,7 @@ impl Known<'_> {
     }
 
     /// Reports a field that the rows of a collection do not have. `pointer` is where the field is named.
-    pub fn field(&self, name: &str, collection: &str, pointer: &str) {
+    pub(crate) fn field(&self, name: &str, collection: &str, pointer: &str) {
         if let Some((message, help)) = self.unknown_field(name, collection) {
             let span = 0..name.len();
             self.check
@@ -74,7 +74,7 @@ impl Known<'_> {
     }
 
     /// Like [`Known::field`], for a field that is named by the key at `pointer`.
-    pub fn field_key(&self, name: &str, collection: &str, pointer: &str) {
+    pub(crate) fn field_key(&self, name: &str, collection: &str, pointer: &str) {
         if let Some((message, help)) = self.unknown_field(name, collection) {
             self.check
                 .error_at_key(Code::UnknownName, pointer, message, help);

@@ -26,9 +26,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-pub use schema::SANDBOX;
-pub use server::{Server, serve};
-pub use spec::SandboxSpec;
+pub(crate) use schema::SANDBOX;
+pub use server::Server;
+pub(crate) use server::serve;
+pub(crate) use spec::SandboxSpec;
 
 use crate::catalog::{self, Catalog, LoadError};
 use crate::engine::error::Error;
@@ -44,11 +45,11 @@ use store::Store;
 use tools::Tools;
 
 /// The header by which a request asks for one of the sandbox's faults.
-pub const FAULT_HEADER: &str = "x-sandbox-fault";
+pub(crate) const FAULT_HEADER: &str = "x-sandbox-fault";
 
 /// A request that the sandbox refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     status: u16,
     message: String,
     details: Option<Box<Value>>,

@@ -16,14 +16,19 @@ use crate::template::{EvalError, Names, Template};
 
 /// A compiled order.
 #[derive(Debug)]
-pub struct Sort {
+pub(crate) struct Sort {
     by: Template,
     descending: Option<Template>,
 }
 
 impl Sort {
     /// Compiles the section, which stands at `pointer`; `names` know `row`.
-    pub fn compile(spec: &SortSpec, pointer: &str, names: &Names, known: &Known<'_>) -> Sort {
+    pub(crate) fn compile(
+        spec: &SortSpec,
+        pointer: &str,
+        names: &Names,
+        known: &Known<'_>,
+    ) -> Sort {
         let text = |text: &str, key: &str, names: &Names| {
             Template::compile_text(text, &join(pointer, key), names, known.check)
         };
@@ -40,7 +45,11 @@ impl Sort {
     ///
     /// # Errors
     /// When an expression fails.
-    pub fn sort(&self, rows: Vec<Value>, scope: &mut Values) -> Result<Vec<Value>, EvalError> {
+    pub(crate) fn sort(
+        &self,
+        rows: Vec<Value>,
+        scope: &mut Values,
+    ) -> Result<Vec<Value>, EvalError> {
         let descending = match &self.descending {
             Some(descending) => holds(descending, scope)?,
             None => false,
@@ -70,11 +79,11 @@ fn compare(one: &Value, other: &Value) -> Ordering {
 
 /// How rows are cut into pages.
 #[derive(Debug)]
-pub struct Page(PageSpec);
+pub(crate) struct Page(PageSpec);
 
 /// The part of a list that is on one page.
 #[derive(Debug, PartialEq)]
-pub struct Cut {
+pub(crate) struct Cut {
     /// The first row.
     pub start: usize,
     /// The index behind the last row.
@@ -87,7 +96,7 @@ pub struct Cut {
 
 impl Cut {
     /// All rows.
-    pub fn whole(rows: &[Value]) -> Cut {
+    pub(crate) fn whole(rows: &[Value]) -> Cut {
         Cut::forwards(0, rows.len(), rows.len())
     }
 
@@ -108,7 +117,7 @@ impl Cut {
 
 impl Page {
     /// Checks the section, which stands at `pointer`, for a list of a collection's rows or of rows of its own.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &PageSpec,
         rows_of: Option<&str>,
         pointer: &str,
@@ -137,7 +146,7 @@ impl Page {
     ///
     /// # Errors
     /// 400 for a token or an id that belongs to no row.
-    pub fn cut(&self, rows: &[Value], scope: &Values) -> Result<Cut, Refusal> {
+    pub(crate) fn cut(&self, rows: &[Value], scope: &Values) -> Result<Cut, Refusal> {
         let Page(spec) = self;
         let size = spec.limit.as_ref().and_then(|limit| scope.argument(limit));
         let size = size.and_then(Value::as_u64);
@@ -180,12 +189,12 @@ impl Page {
 }
 
 /// The content of a page token.
-pub fn decode(token: &str) -> Option<String> {
+pub(crate) fn decode(token: &str) -> Option<String> {
     let bytes = STANDARD.decode(token.strip_prefix("page_")?).ok()?;
     String::from_utf8(bytes).ok()
 }
 
 /// The refusal of a token that the sandbox never gave.
-pub fn invalid_token() -> Refusal {
+pub(crate) fn invalid_token() -> Refusal {
     Refusal::new(400, "page: invalid page token".to_owned())
 }

@@ -15,11 +15,11 @@ use crate::tool::Tool;
 type Captured = Vec<(String, String)>;
 
 /// A tool that may have made a request, with the arguments in the path.
-pub type Candidate<'t> = (&'t Arc<Tool>, Captured);
+pub(crate) type Candidate<'t> = (&'t Arc<Tool>, Captured);
 
 /// The tools that may have made this request, with the arguments in the path. Literal segments are preferred to params.
 /// If several tools share one operation, their bodies tell them apart.
-pub fn find_tools<'t>(
+pub(crate) fn find_tools<'t>(
     tools: impl IntoIterator<Item = &'t Arc<Tool>>,
     method: &str,
     path: &str,
@@ -44,7 +44,7 @@ pub fn find_tools<'t>(
 ///
 /// # Errors
 /// When no tool could have made it. The error is that of the first tool whose body is of this kind.
-pub fn recognise<'t>(
+pub(crate) fn recognise<'t>(
     tools: &[Candidate<'t>],
     query: &str,
     body: &[u8],

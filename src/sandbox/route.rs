@@ -16,7 +16,7 @@ use crate::template::Template;
 
 /// A compiled route.
 #[derive(Debug)]
-pub struct Route {
+pub(crate) struct Route {
     find: Option<Find>,
     refuse: Vec<(Template, Refusal)>,
     write: Write,
@@ -40,7 +40,7 @@ struct List {
 
 /// What a route answers: the decoded request.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// The arguments that made the request.
     pub args: Value,
     /// The request's headers.
@@ -51,7 +51,7 @@ pub struct Request {
 
 impl Route {
     /// Compiles the route that stands at `pointer`.
-    pub fn compile(spec: &RouteSpec, pointer: &str, known: &Known<'_>) -> Route {
+    pub(crate) fn compile(spec: &RouteSpec, pointer: &str, known: &Known<'_>) -> Route {
         let request = known.request();
         let found = match &spec.find {
             Some(find) => known.with_row(request.clone(), "row", &find.collection),
@@ -94,7 +94,7 @@ impl Route {
     ///
     /// # Errors
     /// When the request finds nothing or is refused, or a template fails. Then nothing is written.
-    pub fn answer(&self, request: &Request, store: &Store) -> Result<(u16, Value), Refusal> {
+    pub(crate) fn answer(&self, request: &Request, store: &Store) -> Result<(u16, Value), Refusal> {
         let body = match self.write.is_any() {
             true => store.write(|view| self.answer_from(request, view)),
             false => self.answer_from(request, &mut store.view()),

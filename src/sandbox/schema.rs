@@ -8,7 +8,7 @@ use super::SandboxSpec;
 use crate::format::{FileSchema, generate};
 
 /// The schema of `sandbox.yaml`.
-pub static SANDBOX: LazyLock<FileSchema> =
+pub(crate) static SANDBOX: LazyLock<FileSchema> =
     LazyLock::new(|| FileSchema::new("sandbox.schema.json", generate::<SandboxSpec>(), snippet()));
 
 fn snippet() -> Value {

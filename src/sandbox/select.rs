@@ -13,14 +13,14 @@ use crate::template::{EvalError, Names, Template, is_truthy};
 
 /// The rows of a collection that match some fields and conditions.
 #[derive(Debug)]
-pub struct Filter {
+pub(crate) struct Filter {
     matching: Vec<(String, String)>,
     conditions: Vec<Template>,
 }
 
 impl Filter {
     /// Compiles `match` and `where` of the section at `pointer`.
-    pub fn compile(
+    pub(crate) fn compile(
         matching: &IndexMap<String, String>,
         conditions: &[String],
         collection: &str,
@@ -43,7 +43,7 @@ impl Filter {
     ///
     /// # Errors
     /// When a condition fails.
-    pub fn admits(&self, row: &Value, scope: &mut Values) -> Result<bool, EvalError> {
+    pub(crate) fn admits(&self, row: &Value, scope: &mut Values) -> Result<bool, EvalError> {
         for (field, argument) in &self.matching {
             let value = row.get(field).unwrap_or(&Value::Null);
             let admitted = match scope.argument(argument) {
@@ -61,7 +61,7 @@ impl Filter {
 
 /// How a request finds its one row.
 #[derive(Debug)]
-pub struct Find {
+pub(crate) struct Find {
     /// The collection that holds it.
     pub collection: String,
     by: Vec<(String, String)>,
@@ -72,7 +72,7 @@ pub struct Find {
 
 impl Find {
     /// Compiles the section, which stands at `pointer`.
-    pub fn compile(spec: &FindSpec, pointer: &str, known: &Known<'_>) -> Find {
+    pub(crate) fn compile(spec: &FindSpec, pointer: &str, known: &Known<'_>) -> Find {
         known.collection(&spec.collection, &join(pointer, "in"));
         for (field, argument) in &spec.by {
             let at = join(&join(pointer, "by"), field);
@@ -90,7 +90,7 @@ impl Find {
     }
 
     /// Whether a request continues without a row.
-    pub fn is_optional(&self) -> bool {
+    pub(crate) fn is_optional(&self) -> bool {
         self.optional
     }
 
@@ -98,7 +98,11 @@ impl Find {
     ///
     /// # Errors
     /// 404 when there is none, and when a condition fails.
-    pub fn find(&self, view: &View, scope: &mut Values) -> Result<Option<(Key, Value)>, Refusal> {
+    pub(crate) fn find(
+        &self,
+        view: &View,
+        scope: &mut Values,
+    ) -> Result<Option<(Key, Value)>, Refusal> {
         for row in view.rows(&self.collection) {
             let (key, row) = row?;
             let is_meant = self.by.iter().all(|(field, argument)| {
@@ -154,7 +158,7 @@ fn all_hold(conditions: &[Template], row: &Value, scope: &mut Values) -> Result<
 ///
 /// # Errors
 /// When it fails.
-pub fn holds(condition: &Template, scope: &Values) -> Result<bool, EvalError> {
+pub(crate) fn holds(condition: &Template, scope: &Values) -> Result<bool, EvalError> {
     let value = condition.render(scope)?;
     Ok(value.is_some_and(|value| is_truthy(&value)))
 }

@@ -49,7 +49,7 @@ impl Drop for Server {
 }
 
 /// Runs a sandbox server until the task is dropped.
-pub async fn serve(listener: TcpListener, sandbox: Arc<Sandbox>) {
+pub(crate) async fn serve(listener: TcpListener, sandbox: Arc<Sandbox>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;

@@ -15,7 +15,7 @@ use crate::words::{Duration, Name};
     title = "toolrun sandbox",
     description = "A made-up stand-in for a service."
 )]
-pub struct SandboxSpec {
+pub(crate) struct SandboxSpec {
     /// The version of the format.
     #[expect(dead_code, reason = "it is checked when the file is read")]
     pub spec: SpecVersion,
@@ -57,7 +57,7 @@ pub struct SandboxSpec {
 /// The service's error envelope.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EnvelopeSpec {
+pub(crate) struct EnvelopeSpec {
     /// The body: a template over `status`, `code`, `message`, `request_id` and, if the refusal has them, `details`.
     pub body: Value,
     /// From a status to its code.
@@ -70,7 +70,7 @@ pub struct EnvelopeSpec {
 /// An error on demand.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FaultSpec {
+pub(crate) struct FaultSpec {
     /// The HTTP status.
     #[schemars(range(min = 400, max = 599))]
     pub status: u16,
@@ -84,7 +84,7 @@ pub struct FaultSpec {
 /// A collection of made-up rows. Each row is made from the seed and its own index when it is first needed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct DataSpec {
+pub(crate) struct DataSpec {
     /// How many rows.
     #[schemars(range(max = 1_000_000))]
     pub count: u32,
@@ -100,7 +100,7 @@ pub struct DataSpec {
 /// The times of a series.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TimesSpec {
+pub(crate) struct TimesSpec {
     /// The time of the first row (RFC 3339).
     pub start: String,
     /// The time from one row to the next.
@@ -115,7 +115,7 @@ pub struct TimesSpec {
 /// `found` is the row that was found.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RouteSpec {
+pub(crate) struct RouteSpec {
     /// The one row that the request concerns.
     pub find: Option<FindSpec>,
     /// A row to add. It comes before all other rows of its collection.
@@ -163,7 +163,7 @@ pub struct RouteSpec {
 
 impl RouteSpec {
     /// The collection of the route's own row: the one that the route adds, or else finds.
-    pub fn own_collection(&self) -> Option<&str> {
+    pub(crate) fn own_collection(&self) -> Option<&str> {
         let inserted = self.insert.as_ref().map(|insert| insert.into.as_str());
         let found = self.find.as_ref().map(|find| find.collection.as_str());
         inserted.or(found)
@@ -173,7 +173,7 @@ impl RouteSpec {
 /// The one row that a request concerns.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FindSpec {
+pub(crate) struct FindSpec {
     /// The collection.
     #[serde(rename = "in")]
     pub collection: String,
@@ -193,7 +193,7 @@ pub struct FindSpec {
 /// A row to add.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct InsertSpec {
+pub(crate) struct InsertSpec {
     /// The collection.
     pub into: String,
     /// The row: a template that also knows `random` and `index`, the number of rows that were added before.
@@ -203,7 +203,7 @@ pub struct InsertSpec {
 /// Other rows that change together with the request's own row.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AlsoSpec {
+pub(crate) struct AlsoSpec {
     /// The collection.
     #[serde(rename = "in")]
     pub collection: String,
@@ -227,7 +227,7 @@ pub struct AlsoSpec {
 /// A request that the service would refuse.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RefusalSpec {
+pub(crate) struct RefusalSpec {
     /// The condition: an expression.
     pub when: String,
     /// The HTTP status.
@@ -242,7 +242,7 @@ pub struct RefusalSpec {
 /// The order of rows. Rows with equal keys keep their order.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SortSpec {
+pub(crate) struct SortSpec {
     /// The sort key of a row: an expression over `row` that gives a number or a text.
     pub by: String,
     /// Whether the highest key comes first: an expression.
@@ -252,7 +252,7 @@ pub struct SortSpec {
 /// How rows are cut into pages.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PageSpec {
+pub(crate) struct PageSpec {
     /// The argument with the size of a page.
     pub limit: Option<String>,
     /// The size if the argument is absent.
@@ -266,7 +266,7 @@ pub struct PageSpec {
 /// Cursors that are ids of rows.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct IdCursorSpec {
+pub(crate) struct IdCursorSpec {
     /// The field that holds the id.
     pub key: String,
     /// The argument for the rows after an id.
@@ -278,7 +278,7 @@ pub struct IdCursorSpec {
 /// How the rows of a series are summed up in buckets of time.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct BucketsSpec {
+pub(crate) struct BucketsSpec {
     /// The width in seconds: an expression over `args`. With null, one bucket covers all of the time.
     pub width: String,
     /// The first bucket's start in seconds, which is rounded down to the width: an expression.

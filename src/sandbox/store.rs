@@ -22,14 +22,14 @@ const FULL: u16 = 507;
 
 /// All rows of a running sandbox.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     data: Arc<Data>,
     written: Mutex<Arc<Written>>,
 }
 
 /// The rows at the moment a request comes in, with the changes of that request.
 #[derive(Debug, Clone)]
-pub struct View {
+pub(crate) struct View {
     data: Arc<Data>,
     written: Arc<Written>,
 }
@@ -53,7 +53,7 @@ struct Overlay {
 
 /// Identifies a row of a collection: a made-up row by its index, or an added row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// The index of a made-up row.
     Made(usize),
     /// The number of an added row.
@@ -62,7 +62,7 @@ pub enum Key {
 
 impl Store {
     /// A store that holds only made-up rows.
-    pub fn new(data: Arc<Data>) -> Store {
+    pub(crate) fn new(data: Arc<Data>) -> Store {
         Store {
             data,
             written: Mutex::default(),
@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// The current rows.
-    pub fn view(&self) -> View {
+    pub(crate) fn view(&self) -> View {
         View {
             data: Arc::clone(&self.data),
             written: Arc::clone(&self.lock()),
@@ -81,7 +81,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of `change`.
-    pub fn write<T>(
+    pub(crate) fn write<T>(
         &self,
         change: impl FnOnce(&mut View) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
@@ -102,12 +102,12 @@ impl Store {
 
 impl View {
     /// The made-up rows underneath.
-    pub fn data(&self) -> &Arc<Data> {
+    pub(crate) fn data(&self) -> &Arc<Data> {
         &self.data
     }
 
     /// The rows of a collection: first the added rows, newest first, then the made-up rows.
-    pub fn rows<'v>(
+    pub(crate) fn rows<'v>(
         &'v self,
         name: &'v str,
     ) -> impl Iterator<Item = Result<(Key, &'v Value), EvalError>> {
@@ -119,7 +119,7 @@ impl View {
     }
 
     /// The rows of a series with `from <= time < until`, in seconds.
-    pub fn between<'v>(
+    pub(crate) fn between<'v>(
         &'v self,
         name: &'v str,
         from: i64,
@@ -145,7 +145,7 @@ impl View {
     }
 
     /// How many rows have ever been added, to any collection.
-    pub fn insertions(&self) -> u64 {
+    pub(crate) fn insertions(&self) -> u64 {
         self.written.insertions
     }
 
@@ -153,7 +153,7 @@ impl View {
     ///
     /// # Errors
     /// 507 when the sandbox is full.
-    pub fn insert(&mut self, name: &str, row: Value) -> Result<(), Refusal> {
+    pub(crate) fn insert(&mut self, name: &str, row: Value) -> Result<(), Refusal> {
         let written = Arc::make_mut(&mut self.written);
         if written.added >= MOST_ADDED {
             return Err(full(format!("{MOST_ADDED} rows")));
@@ -168,7 +168,7 @@ impl View {
     ///
     /// # Errors
     /// 507 when the sandbox is full.
-    pub fn put(&mut self, name: &str, key: Key, row: Option<Value>) -> Result<(), Refusal> {
+    pub(crate) fn put(&mut self, name: &str, key: Key, row: Option<Value>) -> Result<(), Refusal> {
         let written = Arc::make_mut(&mut self.written);
         let overlay = written.overlays.entry(name.to_owned()).or_default();
         let more = row.as_ref().map_or(0, size);
@@ -203,7 +203,7 @@ fn full(most: String) -> Refusal {
 
 /// The collections as lists. Expressions know them as `data`.
 #[derive(Debug)]
-pub struct Collections(pub View);
+pub(crate) struct Collections(pub View);
 
 impl Object for Collections {
     fn get_value(self: &Arc<Self>, name: &JinjaValue) -> Option<JinjaValue> {

@@ -8,7 +8,7 @@ use crate::sign::{Grant, Secret, Secrets, Token};
 use crate::tool::Tool;
 
 /// The secrets, including a made-up access token. Requests must carry them.
-pub fn with_access_token(secrets: Secrets, seed: u64) -> Secrets {
+pub(crate) fn with_access_token(secrets: Secrets, seed: u64) -> Secrets {
     secrets.renewed(Token {
         access: Secret::new(format!("sandbox-access-token-{seed}")),
         rotated: None,
@@ -18,7 +18,7 @@ pub fn with_access_token(secrets: Secrets, seed: u64) -> Secrets {
 }
 
 /// The answer to a request for a token; `None` for any other request.
-pub fn answer(
+pub(crate) fn answer(
     tool: Option<&Tool>,
     secrets: &Secrets,
     incoming: &Incoming<'_>,

@@ -10,7 +10,7 @@ use crate::source::Finding;
 use crate::tool::Tool;
 
 /// The tools of a sandbox.
-pub struct Tools {
+pub(crate) struct Tools {
     read: Vec<Arc<Tool>>,
     unread: Vec<Unread>,
 }
@@ -23,7 +23,7 @@ struct Unread {
 
 impl Tools {
     /// These tools and no others.
-    pub fn of(read: Vec<Arc<Tool>>) -> Tools {
+    pub(crate) fn of(read: Vec<Arc<Tool>>) -> Tools {
         Tools {
             read,
             unread: Vec::new(),
@@ -31,7 +31,7 @@ impl Tools {
     }
 
     /// One tool, and the files of other tools.
-    pub fn with_unread(tool: Arc<Tool>, others: impl Iterator<Item = Entry>) -> Tools {
+    pub(crate) fn with_unread(tool: Arc<Tool>, others: impl Iterator<Item = Entry>) -> Tools {
         let unread = others.map(|entry| Unread {
             entry,
             tool: OnceLock::new(),
@@ -43,12 +43,12 @@ impl Tools {
     }
 
     /// The first tool. All tools have the same service.
-    pub fn first(&self) -> Option<&Tool> {
+    pub(crate) fn first(&self) -> Option<&Tool> {
         self.read.first().map(Arc::as_ref)
     }
 
     /// The tool of this name, if it was read.
-    pub fn get(&self, name: &str) -> Option<&Arc<Tool>> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Tool>> {
         let were_unread = self.unread.iter().filter_map(|file| file.tool.get());
         let mut tools = self
             .read
@@ -61,7 +61,7 @@ impl Tools {
     ///
     /// # Errors
     /// When the file of such a tool is not valid.
-    pub fn find(&self, incoming: &Incoming<'_>) -> Result<Vec<Candidate<'_>>, Refusal> {
+    pub(crate) fn find(&self, incoming: &Incoming<'_>) -> Result<Vec<Candidate<'_>>, Refusal> {
         let own = find_tools(&self.read, incoming.method, incoming.path);
         let has_params = own
             .first()
@@ -85,7 +85,7 @@ impl Tools {
 
     /// How many files of tools were read.
     #[cfg(test)]
-    pub fn count_read(&self) -> usize {
+    pub(crate) fn count_read(&self) -> usize {
         let were_unread = self.unread.iter().filter(|file| file.tool.get().is_some());
         self.read.len() + were_unread.count()
     }

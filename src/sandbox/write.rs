@@ -15,7 +15,7 @@ use crate::words::kind_of;
 
 /// How a row changes.
 #[derive(Debug)]
-pub struct Change {
+pub(crate) struct Change {
     set: Vec<(String, Template)>,
     merge: Vec<(String, Template)>,
     delete: bool,
@@ -105,7 +105,7 @@ fn patch_value(target: &mut Value, patch: Value) {
 
 /// Everything that a route writes.
 #[derive(Debug)]
-pub struct Write {
+pub(crate) struct Write {
     own: Change,
     insert: Option<(String, Template)>,
     also: Vec<(String, Filter, Change)>,
@@ -113,7 +113,12 @@ pub struct Write {
 
 impl Write {
     /// Compiles the writes of the route at `pointer`. In `names`, the route's own row is known.
-    pub fn compile(spec: &RouteSpec, pointer: &str, names: &Names, known: &Known<'_>) -> Write {
+    pub(crate) fn compile(
+        spec: &RouteSpec,
+        pointer: &str,
+        names: &Names,
+        known: &Known<'_>,
+    ) -> Write {
         let found = spec.find.as_ref().map(|find| find.collection.as_str());
         let own = Change::compile(
             (&spec.set, &spec.merge, spec.delete),
@@ -158,7 +163,7 @@ impl Write {
     }
 
     /// Whether the route writes anything.
-    pub fn is_any(&self) -> bool {
+    pub(crate) fn is_any(&self) -> bool {
         self.own.is_any() || self.insert.is_some() || !self.also.is_empty()
     }
 
@@ -167,7 +172,7 @@ impl Write {
     ///
     /// # Errors
     /// When a template fails, or the sandbox is full.
-    pub fn write(
+    pub(crate) fn write(
         &self,
         found: Option<(&str, Key, &Value)>,
         may_insert: bool,

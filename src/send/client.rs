@@ -10,7 +10,7 @@ use super::{Budget, Limiter, Observer, SendError, Transport};
 use crate::sign::SignedRequest;
 
 /// The client of one service.
-pub struct Client {
+pub(crate) struct Client {
     transport: Arc<dyn Transport>,
     turns: Option<(Arc<dyn Limiter>, Budget)>,
     base: Url,
@@ -23,7 +23,7 @@ pub struct Client {
 
 impl Client {
     /// A client of the service at `base`.
-    pub fn new(
+    pub(crate) fn new(
         transport: Arc<dyn Transport>,
         turns: Option<(Arc<dyn Limiter>, Budget)>,
         base: &Url,

@@ -42,7 +42,7 @@ impl Decoder {
     ///
     /// # Errors
     /// When the body has a coding that the request did not accept.
-    pub fn of(headers: &HeaderMap, most: Most) -> Result<Option<Decoder>, SendError> {
+    pub(crate) fn of(headers: &HeaderMap, most: Most) -> Result<Option<Decoder>, SendError> {
         let mut layers = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
             let value = String::from_utf8_lossy(value.as_bytes());
@@ -77,7 +77,7 @@ impl Decoder {
     ///
     /// # Errors
     /// When they are broken, or too many.
-    pub fn push(&mut self, bytes: &[u8], sink: Sink<'_>) -> Result<(), SendError> {
+    pub(crate) fn push(&mut self, bytes: &[u8], sink: Sink<'_>) -> Result<(), SendError> {
         self.came += bytes.len() as u64;
         // Data that cannot be compressed grows a little.
         if self.came > self.most.bytes.saturating_add(self.most.bytes / 8 + 1024) {
@@ -90,7 +90,7 @@ impl Decoder {
     ///
     /// # Errors
     /// When it is cut off.
-    pub fn finish(&self) -> Result<(), SendError> {
+    pub(crate) fn finish(&self) -> Result<(), SendError> {
         match self.came {
             0 => Ok(()),
             _ => self.layers.iter().try_for_each(Layer::finish),

@@ -92,14 +92,14 @@ impl Destination {
 
 /// A body in a file with a temporary name. Dropping this value removes the file, unless it was kept.
 #[derive(Debug)]
-pub struct Download {
+pub(crate) struct Download {
     file: NamedTempFile,
     bytes: u64,
 }
 
 impl Download {
     /// Bytes so far.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
@@ -111,7 +111,7 @@ impl Download {
     }
 
     /// The whole content, if the file is as small as an error would be.
-    pub fn glance(&self) -> Vec<u8> {
+    pub(crate) fn glance(&self) -> Vec<u8> {
         let mut start = Vec::new();
         if self.bytes <= GLANCE
             && let Ok(file) = File::open(self.file.path())
@@ -126,7 +126,7 @@ impl Download {
     ///
     /// # Errors
     /// When that fails, for example because another file has got the name meanwhile.
-    pub fn keep(self, to: &Destination) -> Result<(), SendError> {
+    pub(crate) fn keep(self, to: &Destination) -> Result<(), SendError> {
         let kept = match to.overwrites {
             true => self.file.persist(&to.path),
             false => self.file.persist_noclobber(&to.path),
@@ -136,7 +136,7 @@ impl Download {
 }
 
 /// The file name that a service suggests (RFC 6266): only its last part, and only as information.
-pub fn file_name(disposition: &str) -> Option<String> {
+pub(crate) fn file_name(disposition: &str) -> Option<String> {
     let (mut plain, mut extended) = (None, None);
     let (_, rest) = disposition.split_once(';')?;
     for (name, value) in parameters(rest, None).0 {

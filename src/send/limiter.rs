@@ -45,7 +45,7 @@ pub trait Limiter: Send + Sync {
 
 /// Counts in memory by the generic cell rate algorithm (ITU-T I.371), which stores one time for each budget.
 #[derive(Debug, Default)]
-pub struct LocalLimiter {
+pub(crate) struct LocalLimiter {
     /// When each budget is full again.
     whole: Mutex<HashMap<String, Instant>>,
 }

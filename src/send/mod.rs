@@ -22,12 +22,15 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
 use url::Url;
 
-pub use client::Client;
-pub use download::{Destination, Download, file_name};
+pub(crate) use client::Client;
+pub use download::Destination;
+pub(crate) use download::{Download, file_name};
 pub use error::{Limit, NoPlace, SendError};
-pub use limiter::{Budget, Limiter, LocalLimiter, Turn, TurnFuture};
-pub use network::{ClientError, HttpTransport, Roots};
-pub use policy::{LimitsSpec, Policy, RateLimitSpec, RetrySpec, TimeoutSpec};
+pub(crate) use limiter::LocalLimiter;
+pub use limiter::{Budget, Limiter, Turn, TurnFuture};
+pub(crate) use network::HttpTransport;
+pub use network::{ClientError, Roots};
+pub(crate) use policy::{LimitsSpec, Policy, RateLimitSpec, RetrySpec, TimeoutSpec};
 use receive::Receiver;
 pub use seen::{SeenBody, Shown};
 pub use transport::{
@@ -101,10 +104,10 @@ pub enum Event {
 }
 
 /// The observer, if there is one.
-pub type Observer<'o> = Option<&'o (dyn Fn(Event) + Send + Sync)>;
+pub(crate) type Observer<'o> = Option<&'o (dyn Fn(Event) + Send + Sync)>;
 
 /// Sends an event to the observer. The event is only made if there is an observer.
-pub fn tell(observer: Observer<'_>, event: impl FnOnce() -> Event) {
+pub(crate) fn tell(observer: Observer<'_>, event: impl FnOnce() -> Event) {
     if let Some(observer) = observer {
         observer(event());
     }
@@ -112,7 +115,7 @@ pub fn tell(observer: Observer<'_>, event: impl FnOnce() -> Event) {
 
 /// A response. In its header fields, secrets that the service repeats are masked. Its body is byte for byte what the
 /// service sent; read values from [`Response::data`].
-pub struct Response {
+pub(crate) struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Header fields.
@@ -135,13 +138,13 @@ pub struct Response {
 
 impl Response {
     /// Whether the status is that of a success.
-    pub fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         is_success(self.status)
     }
 
     /// The body as data, with secrets that the service repeats masked. In JSON and JSON lines, only strings that are
     /// values are masked. Everything but `raw` output and downloads reads the body here.
-    pub fn data(&self, notation: Notation) -> Bytes {
+    pub(crate) fn data(&self, notation: Notation) -> Bytes {
         let redactor = self.redactor();
         match notation {
             Notation::Json => self
@@ -158,13 +161,13 @@ impl Response {
     }
 
     /// The value of a header field.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.list().iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// The wait that a text of this response asks for, in seconds or as an HTTP date; `None` if it is neither.
-    pub fn wait_of(&self, text: &str) -> Option<Duration> {
+    pub(crate) fn wait_of(&self, text: &str) -> Option<Duration> {
         retry::wait_of(text, &self.headers.raw)
     }
 
@@ -180,7 +183,7 @@ fn is_success(status: u16) -> bool {
 
 /// The format of a body, for masking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notation {
+pub(crate) enum Notation {
     /// JSON, one text or one for each line.
     Json,
     /// Text of any kind.
@@ -188,7 +191,7 @@ pub enum Notation {
 }
 
 /// A request and what is needed to send it.
-pub struct Exchange<'e> {
+pub(crate) struct Exchange<'e> {
     /// The client of the service.
     pub client: &'e Client,
     /// The service's policy: limits, retries, addresses.
@@ -212,7 +215,7 @@ pub struct Exchange<'e> {
 
 /// Whether to send the request again after a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Again {
+pub(crate) enum Again {
     /// If the service's `retry` says so.
     ByPolicy,
     /// No.
@@ -232,7 +235,7 @@ pub enum Again {
 /// # Errors
 /// When no response comes in time, the network fails, or a safety rule forbids the response. An error status is not an
 /// error here.
-pub async fn send<T>(
+pub(crate) async fn send<T>(
     exchange: &Exchange<'_>,
     judge: impl Fn(&Response) -> (Again, T),
 ) -> Result<(Response, T), SendError> {
@@ -329,7 +332,7 @@ pub async fn send<T>(
 
 /// Response header fields, listed on demand: most calls read none.
 #[derive(Clone)]
-pub struct Headers {
+pub(crate) struct Headers {
     raw: HeaderMap,
     redactor: Redactor,
     list: OnceLock<Vec<(String, String)>>,

@@ -65,7 +65,7 @@ pub(super) enum WrongAddress {
 }
 
 /// Sends the requests of one service over HTTP.
-pub struct HttpTransport {
+pub(crate) struct HttpTransport {
     http: reqwest::Client,
     /// Whether requests go through the proxies of the environment.
     uses_proxies: bool,
@@ -77,7 +77,7 @@ impl HttpTransport {
     ///
     /// # Errors
     /// When the certificate authorities cannot be loaded.
-    pub fn new(
+    pub(crate) fn new(
         policy: &Policy,
         base: &Url,
         roots: &Roots,

@@ -10,7 +10,7 @@ use crate::words::Duration;
 /// A client-side rate limit.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RateLimitSpec {
+pub(crate) struct RateLimitSpec {
     /// Requests that may be sent.
     #[schemars(range(min = 1))]
     pub requests: std::num::NonZeroU32,
@@ -21,7 +21,7 @@ pub struct RateLimitSpec {
 /// When a failed request is sent again. Only requests that are safe to repeat are.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct RetrySpec {
+pub(crate) struct RetrySpec {
     /// How often a request is sent at most; 1 means no retry.
     #[schemars(range(min = 1, max = 20))]
     pub max_attempts: u32,
@@ -48,7 +48,7 @@ impl Default for RetrySpec {
 /// How long a request may take.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct TimeoutSpec {
+pub(crate) struct TimeoutSpec {
     /// To connect.
     pub connect: Duration,
     /// Between two parts of the response.
@@ -70,7 +70,7 @@ impl Default for TimeoutSpec {
 /// How large a response may be.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct LimitsSpec {
+pub(crate) struct LimitsSpec {
     /// Most bytes of a response's body, after decompression.
     #[schemars(range(min = 1))]
     pub response_bytes: u64,
@@ -86,7 +86,7 @@ impl Default for LimitsSpec {
 
 /// The policy of a service's requests.
 #[derive(Debug, Clone)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Requests that may be sent in a time.
     pub rate_limit: Option<(std::num::NonZeroU32, time::Duration)>,
     /// When a failed request is sent again.

@@ -35,7 +35,10 @@ pub(super) struct Receiver<'r> {
 impl Receiver<'_> {
     /// Reads the body; that of a success goes to a file, if there is a destination. If the body of an error response
     /// breaks off or cannot be read, the first part is kept: the status matters more than a whole body.
-    pub async fn receive(&self, response: http::Response<Body>) -> Result<Answer, SendError> {
+    pub(crate) async fn receive(
+        &self,
+        response: http::Response<Body>,
+    ) -> Result<Answer, SendError> {
         let (parts, body) = response.into_parts();
         let status = parts.status.as_u16();
         let mut taken = Taken::new(self.most(status));

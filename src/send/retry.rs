@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{HeaderMap, RETRY_AFTER};
 
 /// Whether the response asks for another try. The header `x-should-retry` overrides the list of statuses.
-pub fn is_worth_it(status: u16, headers: &HeaderMap, statuses: &[u16]) -> bool {
+pub(crate) fn is_worth_it(status: u16, headers: &HeaderMap, statuses: &[u16]) -> bool {
     if status < 400 {
         return false;
     }
@@ -21,7 +21,7 @@ const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// What the service says about waiting (RFC 9110, section 10.2.3).
 #[derive(Debug, Clone, PartialEq)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// Nothing.
     Nothing,
     /// The service asks to wait this long.
@@ -32,7 +32,7 @@ pub enum Asked {
 
 impl Asked {
     /// The wait, if the service asks for one.
-    pub fn wait(&self) -> Option<Duration> {
+    pub(crate) fn wait(&self) -> Option<Duration> {
         match self {
             Asked::Wait(wait) => Some(*wait),
             Asked::Nothing | Asked::Unreadable(_) => None,
@@ -41,7 +41,7 @@ impl Asked {
 }
 
 /// How long the service asks to wait.
-pub fn retry_after(headers: &HeaderMap) -> Asked {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Asked {
     let Some(value) = headers.get(RETRY_AFTER) else {
         return Asked::Nothing;
     };
@@ -54,7 +54,7 @@ pub fn retry_after(headers: &HeaderMap) -> Asked {
 
 /// The wait that a text of a response asks for: seconds or an HTTP date. A date counts from the response's own `date`
 /// header, if there is one, because the clocks of two machines differ. `None` if the text is neither.
-pub fn wait_of(text: &str, headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn wait_of(text: &str, headers: &HeaderMap) -> Option<Duration> {
     let value = text.trim();
     if let Ok(seconds) = value.parse::<f64>() {
         return match seconds.is_nan() || seconds.is_sign_negative() {
@@ -82,7 +82,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 /// Both are random, so that clients that failed together do not come back together. A backoff is anything up to its
 /// ceiling (full jitter). What the service asks for gets up to a quarter more, or up to the base delay if that is
 /// longer.
-pub fn delay(
+pub(crate) fn delay(
     attempt: u32,
     asked: Option<Duration>,
     base: Duration,

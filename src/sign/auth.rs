@@ -92,7 +92,7 @@ pub enum AuthList {
 
 /// A service's compiled auth: the placeholders that go into plans, and the secrets behind them.
 #[derive(Debug, Default)]
-pub struct Auth {
+pub(crate) struct Auth {
     headers: Vec<(String, Text)>,
     query: Vec<(String, Text)>,
     secrets: Vec<SecretRef>,
@@ -109,7 +109,7 @@ pub(super) enum Signer {
 
 impl Auth {
     /// Compiles the section; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: Option<&AuthList>,
         pointer: &str,
         context: &Context<'_>,
@@ -320,17 +320,17 @@ impl Auth {
     }
 
     /// The secrets that a call needs.
-    pub fn secrets(&self) -> &[SecretRef] {
+    pub(crate) fn secrets(&self) -> &[SecretRef] {
         &self.secrets
     }
 
     /// How the access token is obtained, if the service uses one.
-    pub fn grant(&self) -> Option<&Grant> {
+    pub(crate) fn grant(&self) -> Option<&Grant> {
         self.grant.as_ref()
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         if let Some(grant) = &self.grant {
             grant.visit(visit);
         }
@@ -343,7 +343,7 @@ impl Auth {
     }
 
     /// What signs each try of a request; `None` if no auth kind signs the whole request.
-    pub fn stamper(&self, secrets: &Secrets, settings: &Arc<Value>) -> Option<Stamper> {
+    pub(crate) fn stamper(&self, secrets: &Secrets, settings: &Arc<Value>) -> Option<Stamper> {
         (!self.signers.is_empty()).then(|| Stamper {
             signers: Arc::clone(&self.signers),
             secrets: secrets.clone(),
@@ -352,22 +352,22 @@ impl Auth {
     }
 
     /// Whether signing needs the settings.
-    pub fn reads_settings(&self) -> bool {
+    pub(crate) fn reads_settings(&self) -> bool {
         self.grant.is_some() || !self.signers.is_empty()
     }
 
     /// The lower-case names of the headers that carry credentials.
-    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn header_names(&self) -> impl Iterator<Item = &str> {
         self.headers.iter().map(|(name, _)| name.as_str())
     }
 
     /// The encoded names of the query parameters that carry credentials.
-    pub fn query_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn query_names(&self) -> impl Iterator<Item = &str> {
         self.query.iter().map(|(name, _)| name.as_str())
     }
 
     /// Puts the placeholders into a plan.
-    pub fn add_placeholders(&self, plan: &mut Plan) {
+    pub(crate) fn add_placeholders(&self, plan: &mut Plan) {
         for (name, value) in &self.headers {
             set_header(&mut plan.headers, name, value.clone());
         }
@@ -376,7 +376,7 @@ impl Auth {
 
     /// The same request at a URL that the service gave. Our own credentials replace any credentials that the URL
     /// repeats.
-    pub fn aim(&self, mut plan: Plan, url: url::Url) -> Plan {
+    pub(crate) fn aim(&self, mut plan: Plan, url: url::Url) -> Plan {
         plan.query = url
             .query()
             .unwrap_or_default()
@@ -395,7 +395,7 @@ impl Auth {
     }
 
     /// Whether a request carries these credentials, in its headers and query.
-    pub fn is_satisfied<'h>(
+    pub(crate) fn is_satisfied<'h>(
         &self,
         secrets: &Secrets,
         header: impl Fn(&str) -> Option<&'h str>,
@@ -438,7 +438,7 @@ impl Auth {
     ///
     /// # Errors
     /// When one is missing or does not match its pattern.
-    pub fn resolve(&self, store: &SecretStore) -> Result<Secrets, SecretError> {
+    pub(crate) fn resolve(&self, store: &SecretStore) -> Result<Secrets, SecretError> {
         Secrets::resolve(&self.secrets, store, None)
     }
 }

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// # Errors
 /// When it cannot be started, fails, takes too long or prints no text. Its standard error is not repeated, because it
 /// may hold a part of the secret.
-pub fn run(
+pub(crate) fn run(
     name: &str,
     command: &[String],
     folder: &Path,

@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 1 << 20;
 
 /// What a `.env` file holds.
 #[derive(Debug, Clone, Default)]
-pub struct Dotenv {
+pub(crate) struct Dotenv {
     /// The file, as it was named.
     file: String,
     values: HashMap<String, Secret>,
@@ -26,7 +26,7 @@ pub struct Dotenv {
 
 impl Dotenv {
     /// Reads a file. A missing file holds nothing.
-    pub fn open(path: &Path) -> Dotenv {
+    pub(crate) fn open(path: &Path) -> Dotenv {
         let dotenv = match read_regular(path) {
             Ok(Some(bytes)) => Dotenv::parse(&bytes),
             Ok(None) => Dotenv::default(),
@@ -58,14 +58,14 @@ impl Dotenv {
     }
 
     /// The value of a name. An empty value counts as not set.
-    pub fn get(&self, name: &str) -> Option<&Secret> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Secret> {
         self.values
             .get(name)
             .filter(|value| !value.expose().is_empty())
     }
 
     /// What is wrong with the file, without quoting it.
-    pub fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         let file = &self.file;
         match (&self.refused, self.unread) {
             (Some(reason), _) => Some(format!("{file} is not read: {reason}")),
@@ -80,7 +80,7 @@ impl Dotenv {
 ///
 /// # Errors
 /// Why not.
-pub fn check(path: &Path) -> Result<(), String> {
+pub(crate) fn check(path: &Path) -> Result<(), String> {
     match read_regular(path)? {
         Some(_) => Ok(()),
         None => Err("there is no such file".to_owned()),

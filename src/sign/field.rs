@@ -23,7 +23,7 @@ pub enum FieldSpec {
 
 /// A compiled field.
 #[derive(Debug)]
-pub enum Field {
+pub(crate) enum Field {
     /// Text.
     Text(Line),
     /// The name of a secret.
@@ -32,7 +32,7 @@ pub enum Field {
 
 impl Field {
     /// Compiles the field and adds its secret to `secrets`; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &FieldSpec,
         pointer: &str,
         names: &Names,
@@ -54,7 +54,11 @@ impl Field {
     ///
     /// # Errors
     /// When an expression fails.
-    pub fn value(&self, secrets: &Secrets, scope: &dyn Scope) -> Result<String, RenderError> {
+    pub(crate) fn value(
+        &self,
+        secrets: &Secrets,
+        scope: &dyn Scope,
+    ) -> Result<String, RenderError> {
         match self {
             Field::Text(line) => line.render(scope),
             Field::Secret(name) => Ok(secrets.expose(name).unwrap_or_default().to_owned()),
@@ -62,7 +66,7 @@ impl Field {
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         if let Field::Text(line) = self {
             line.visit(visit);
         }
@@ -71,11 +75,11 @@ impl Field {
 
 /// A template that gives text.
 #[derive(Debug)]
-pub struct Line(Template);
+pub(crate) struct Line(Template);
 
 impl Line {
     /// Compiles the text; mistakes go to `check`.
-    pub fn compile(text: &str, pointer: &str, names: &Names, check: &Check) -> Line {
+    pub(crate) fn compile(text: &str, pointer: &str, names: &Names, check: &Check) -> Line {
         Line(Template::compile_text(text, pointer, names, check))
     }
 
@@ -83,7 +87,7 @@ impl Line {
     ///
     /// # Errors
     /// When an expression fails, or its value cannot be written as text.
-    pub fn render(&self, scope: &dyn Scope) -> Result<String, RenderError> {
+    pub(crate) fn render(&self, scope: &dyn Scope) -> Result<String, RenderError> {
         let value = self
             .0
             .render(scope)
@@ -98,12 +102,12 @@ impl Line {
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         self.0.visit(visit);
     }
 
     /// Whether an expression reads this name.
-    pub fn reads(&self, name: &str) -> bool {
+    pub(crate) fn reads(&self, name: &str) -> bool {
         let mut reads = false;
         self.visit(&mut |expression, _| {
             reads |= expression.names().iter().any(|other| other == name);
@@ -112,7 +116,7 @@ impl Line {
     }
 
     /// The text with `{name}` for expressions.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         self.0.shown()
     }
 }

@@ -143,7 +143,7 @@ impl Encoding {
 
 /// A compiled signature.
 #[derive(Debug)]
-pub struct Hmac {
+pub(crate) struct Hmac {
     algorithm: Algorithm,
     secret: String,
     key_encoding: KeyEncoding,
@@ -173,7 +173,7 @@ const NAMES: [&str; 11] = [
 
 impl Hmac {
     /// Compiles the section and adds its secrets to `secrets`; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &HmacSpec,
         pointer: &str,
         context: &Context<'_>,
@@ -243,7 +243,7 @@ impl Hmac {
     }
 
     /// The headers that the signature fills, and the text that stands for each until then.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, String)> {
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, String)> {
         let own = match (&self.name, self.place) {
             (Some(name), KeyPlace::Header) => Some((name.as_str(), self.shown())),
             _ => None,
@@ -256,7 +256,7 @@ impl Hmac {
     }
 
     /// The query parameter that the signature fills, and the text that stands for it until then.
-    pub fn query(&self) -> Option<(&str, String)> {
+    pub(crate) fn query(&self) -> Option<(&str, String)> {
         match (&self.name, self.place) {
             (Some(name), KeyPlace::Query) => Some((name, self.shown())),
             _ => None,
@@ -268,7 +268,7 @@ impl Hmac {
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         self.message.visit(visit);
         self.prefix.visit(visit);
         self.headers.iter().for_each(|(_, line)| line.visit(visit));
@@ -281,7 +281,7 @@ impl Hmac {
     ///
     /// # Errors
     /// When the key is not written as the descriptor says, or an expression fails.
-    pub fn stamp(
+    pub(crate) fn stamp(
         &self,
         request: &mut SignedRequest<'_>,
         secrets: &Secrets,

@@ -11,7 +11,11 @@ use super::{Secret, SecretError};
 ///
 /// # Errors
 /// When there is no such entry, or the store cannot be used.
-pub fn find(name: &str, service: &str, account: &str) -> Result<Option<Secret>, SecretError> {
+pub(crate) fn find(
+    name: &str,
+    service: &str,
+    account: &str,
+) -> Result<Option<Secret>, SecretError> {
     match store()
         .and_then(|store| store.build(service, account, None))
         .and_then(|entry: Entry| entry.get_password())

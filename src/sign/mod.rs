@@ -19,16 +19,17 @@ mod sigv4;
 pub(crate) mod tests;
 mod values;
 
-pub use auth::{Auth, AuthList, KeyPlace};
-pub use dotenv::check as check_env_file;
-pub use error::{SignError, TokenError};
+pub use auth::AuthList;
+pub(crate) use auth::{Auth, KeyPlace};
+pub(crate) use dotenv::check as check_env_file;
+pub use error::SignError;
+pub(crate) use error::TokenError;
 pub(crate) use oauth::ACCESS_TOKEN;
-pub use oauth::{Grant, Token};
+pub(crate) use oauth::{Grant, Token};
 pub use redact::Redactor;
-pub use request::{SignedRequest, sign};
-pub use secret::{
-    KeyringSpec, Secret, SecretError, SecretPlace, SecretRef, SecretSpec, SecretStore, Whereabouts,
-};
+pub(crate) use request::{SignedRequest, sign};
+pub(crate) use secret::{KeyringSpec, SecretPlace, SecretRef, SecretSpec, Whereabouts};
+pub use secret::{Secret, SecretError, SecretStore};
 pub use values::Secrets;
 
 /// Bytes in hex, lower case.

@@ -23,11 +23,11 @@ use crate::template::{CallScope, Expression};
 use crate::words::scalar_text;
 
 /// The name of the access token among the secrets. No reference can have this name.
-pub const ACCESS_TOKEN: &str = "the access token";
+pub(crate) const ACCESS_TOKEN: &str = "the access token";
 /// The same for the previous access token.
-pub const FORMER_TOKEN: &str = "the former access token";
+pub(crate) const FORMER_TOKEN: &str = "the former access token";
 /// The same for the refresh token that the service gave last.
-pub const ROTATED_TOKEN: &str = "the refresh token";
+pub(crate) const ROTATED_TOKEN: &str = "the refresh token";
 
 /// An OAuth 2.0 access token. It is fetched when it is needed, and kept until shortly before it expires.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -130,7 +130,7 @@ impl Default for TokenResponseSpec {
 
 /// A compiled grant.
 #[derive(Debug)]
-pub struct Grant {
+pub(crate) struct Grant {
     kind: GrantKind,
     token_url: BaseUrl,
     client_id: Field,
@@ -147,7 +147,7 @@ pub struct Grant {
 }
 
 /// What a token endpoint gave.
-pub struct Token {
+pub(crate) struct Token {
     /// The access token.
     pub access: Secret,
     /// The refresh token that replaces the one that was used.
@@ -160,7 +160,7 @@ pub struct Token {
 
 impl Grant {
     /// Compiles the section and adds its secrets to `secrets`; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &OauthSpec,
         pointer: &str,
         context: &Context<'_>,
@@ -245,12 +245,12 @@ impl Grant {
     }
 
     /// The URL of the token endpoint.
-    pub fn token_url(&self) -> &BaseUrl {
+    pub(crate) fn token_url(&self) -> &BaseUrl {
         &self.token_url
     }
 
     /// The names of the values that come with the token.
-    pub fn value_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn value_names(&self) -> impl Iterator<Item = &str> {
         self.values.iter().map(|(name, _)| name.as_str())
     }
 
@@ -260,12 +260,12 @@ impl Grant {
     }
 
     /// Whether a token request may be sent again. A refresh token may become invalid after its first use.
-    pub fn is_repeatable(&self) -> bool {
+    pub(crate) fn is_repeatable(&self) -> bool {
         self.kind == GrantKind::ClientCredentials
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         self.token_url.visit(visit);
         self.client_id.visit(visit);
         self.headers.visit(visit);
@@ -279,7 +279,7 @@ impl Grant {
     ///
     /// # Errors
     /// When an expression fails.
-    pub fn request(
+    pub(crate) fn request(
         &self,
         url: &Url,
         secrets: &Secrets,
@@ -362,7 +362,7 @@ impl Grant {
     ///
     /// # Errors
     /// When the endpoint refused, failed, or answered with something else.
-    pub fn token(
+    pub(crate) fn token(
         &self,
         status: u16,
         body: &[u8],

@@ -12,7 +12,7 @@ use super::values::Secrets;
 use crate::plan::{MASK, Method, Plan, Text, percent_encode};
 
 /// Signs a request each time it is sent, with the time of that moment.
-pub struct Stamper {
+pub(crate) struct Stamper {
     pub(super) signers: Arc<Vec<Signer>>,
     pub(super) secrets: Secrets,
     pub(super) settings: Arc<Value>,
@@ -20,7 +20,7 @@ pub struct Stamper {
 
 /// A request with its credentials in it. It has no `Debug`: nothing may print it.
 #[derive(Clone)]
-pub struct SignedRequest<'p> {
+pub(crate) struct SignedRequest<'p> {
     /// The HTTP method.
     pub method: Method,
     /// Scheme, authority and path.
@@ -49,7 +49,7 @@ impl<'p> SignedRequest<'p> {
     ///
     /// # Errors
     /// When a key cannot be read, or an expression fails.
-    pub fn stamped(&self) -> Result<Cow<'_, SignedRequest<'p>>, SignError> {
+    pub(crate) fn stamped(&self) -> Result<Cow<'_, SignedRequest<'p>>, SignError> {
         match self.stamper {
             None => Ok(Cow::Borrowed(self)),
             Some(_) => self.stamped_at(jiff::Timestamp::now()),
@@ -81,7 +81,7 @@ impl<'p> SignedRequest<'p> {
     }
 
     /// Header fields, secrets masked.
-    pub fn masked_headers(&self) -> Vec<(String, String)> {
+    pub(crate) fn masked_headers(&self) -> Vec<(String, String)> {
         self.headers
             .iter()
             .map(|(name, value, is_secret)| match is_secret {
@@ -114,7 +114,7 @@ impl<'p> SignedRequest<'p> {
 }
 
 /// Fills in the plan's credentials. Those that depend on the whole request are left to `stamper`.
-pub fn sign<'p>(
+pub(crate) fn sign<'p>(
     plan: &'p Plan,
     body: Option<&Bytes>,
     secrets: &'p Secrets,

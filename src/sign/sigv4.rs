@@ -51,7 +51,7 @@ pub enum Payload {
 
 /// A compiled signature.
 #[derive(Debug)]
-pub struct SigV4 {
+pub(crate) struct SigV4 {
     region: Line,
     service: Line,
     access_key_id: String,
@@ -76,7 +76,7 @@ const NEVER_SIGNED: [&str; 7] = [
 
 impl SigV4 {
     /// Compiles the section and adds its secrets to `secrets`; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &SigV4Spec,
         pointer: &str,
         context: &Context<'_>,
@@ -110,7 +110,7 @@ impl SigV4 {
     }
 
     /// The headers that the signature fills, with what is shown in them.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, String)> {
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, String)> {
         [
             ("x-amz-date", "{timestamp}".to_owned()),
             ("authorization", format!("{ALGORITHM} {MASK}")),
@@ -119,12 +119,12 @@ impl SigV4 {
     }
 
     /// The secret that is sent unchanged in a header.
-    pub fn session_token(&self) -> Option<&str> {
+    pub(crate) fn session_token(&self) -> Option<&str> {
         self.session_token.as_deref()
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         self.region.visit(visit);
         self.service.visit(visit);
     }
@@ -133,7 +133,7 @@ impl SigV4 {
     ///
     /// # Errors
     /// When an expression fails.
-    pub fn stamp(
+    pub(crate) fn stamp(
         &self,
         request: &mut SignedRequest<'_>,
         secrets: &Secrets,

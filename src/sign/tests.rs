@@ -16,7 +16,10 @@ use crate::template::Names;
 
 /// A POST with a query and a body, signed by one auth kind at 2015-08-30T12:36:00Z. Every secret except TOKEN is set to
 /// `canary-` and its name.
-pub fn signed_at_the_time_of_the_vectors(kind: &str, mut spec: Value) -> SignedRequest<'static> {
+pub(crate) fn signed_at_the_time_of_the_vectors(
+    kind: &str,
+    mut spec: Value,
+) -> SignedRequest<'static> {
     spec["kind"] = kind.into();
     let check = Check::new(Source::parse("t".into(), "a: 1".into()).unwrap());
     let settings = serde_json::from_value(json!({ "region": {} })).unwrap();

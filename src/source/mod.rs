@@ -1,8 +1,8 @@
 //! A descriptor file: its text, the value read from it, and the span of every key and value.
 
 mod check;
-pub mod code;
-pub mod finding;
+pub(crate) mod code;
+pub(crate) mod finding;
 mod origin;
 mod pointer;
 
@@ -16,8 +16,9 @@ use serde_json::Value;
 pub use check::Check;
 pub use code::Code;
 pub use finding::{Finding, Position, Severity};
-pub use origin::{Origin, Power, Untrusted};
-pub use pointer::{join, join_index};
+pub(crate) use origin::Origin;
+pub use origin::{Power, Untrusted};
+pub(crate) use pointer::{join, join_index};
 
 use crate::yaml::{self, LineIndex, Spans};
 

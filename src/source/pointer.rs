@@ -1,7 +1,7 @@
 //! JSON Pointers (RFC 6901), which name the places in a source.
 
 /// Appends one reference token to a JSON Pointer (RFC 6901).
-pub fn join(pointer: &str, token: &str) -> String {
+pub(crate) fn join(pointer: &str, token: &str) -> String {
     let mut joined = String::with_capacity(pointer.len() + token.len() + 1);
     joined.push_str(pointer);
     joined.push('/');
@@ -16,6 +16,6 @@ pub fn join(pointer: &str, token: &str) -> String {
 }
 
 /// Appends an array index to a JSON Pointer.
-pub fn join_index(pointer: &str, index: usize) -> String {
+pub(crate) fn join_index(pointer: &str, index: usize) -> String {
     format!("{pointer}/{index}")
 }

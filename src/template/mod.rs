@@ -13,8 +13,10 @@ mod scope;
 use serde_json::{Map, Value};
 
 pub use expression::{EvalError, Expression};
-pub use names::{Names, is_identifier};
-pub use scope::{CallScope, Scope};
+pub use names::Names;
+pub(crate) use names::is_identifier;
+pub use scope::CallScope;
+pub(crate) use scope::Scope;
 
 use crate::source::{Check, Code, join, join_index};
 use crate::words::{kind_of, scalar_text};
@@ -184,7 +186,7 @@ impl Template {
 }
 
 /// The pieces as a text for people, with `{name}` for expressions.
-pub fn shown(pieces: &[Piece]) -> String {
+pub(crate) fn shown(pieces: &[Piece]) -> String {
     pieces
         .iter()
         .map(|piece| match piece {
@@ -209,7 +211,7 @@ fn render_text(pieces: &[Piece], scope: &dyn Scope) -> Result<String, EvalError>
 ///
 /// # Errors
 /// When it is absent, null, a list or a map: none of them has a plain text form.
-pub fn text_of(expression: &Expression, scope: &dyn Scope) -> Result<String, EvalError> {
+pub(crate) fn text_of(expression: &Expression, scope: &dyn Scope) -> Result<String, EvalError> {
     let value = expression.eval(scope)?.unwrap_or(Value::Null);
     scalar_text(&value).ok_or_else(|| {
         expression.failed(format!(
@@ -220,7 +222,7 @@ pub fn text_of(expression: &Expression, scope: &dyn Scope) -> Result<String, Eva
 }
 
 /// Whether a value counts as true, by the rule of expressions. Null, zero and empty values do not.
-pub fn is_truthy(value: &Value) -> bool {
+pub(crate) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(flag) => *flag,

@@ -95,7 +95,7 @@ fn is_global(name: &str) -> bool {
 }
 
 /// Whether expressions can use the text as a name directly.
-pub fn is_identifier(text: &str) -> bool {
+pub(crate) fn is_identifier(text: &str) -> bool {
     const WORDS: [&str; 12] = [
         "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if",
     ];

@@ -1,6 +1,6 @@
 //! A tool, compiled: everything that a call needs, so that a call parses nothing but its arguments and the response.
 
-pub mod service;
+pub(crate) mod service;
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ impl AsRef<Tool> for Tool {
 }
 
 /// Where a tool's service comes from, if its file does not contain it.
-pub enum ServiceSource {
+pub(crate) enum ServiceSource {
     /// The `service.yaml` beside the tool's file.
     Beside(Arc<Service>),
     /// The `service.yaml` beside the tool's file has findings of its own.

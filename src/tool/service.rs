@@ -14,11 +14,11 @@ use crate::template::Names;
 use crate::words::scalar_text;
 
 /// Why a service's requests are never sent again.
-pub const SENT_ONCE: &str = "the service's retry.max_attempts is 1";
+pub(crate) const SENT_ONCE: &str = "the service's retry.max_attempts is 1";
 
 /// A compiled service.
 #[derive(Debug)]
-pub struct Service {
+pub(crate) struct Service {
     /// The service's name.
     pub name: String,
     /// The name with the base URL, a fingerprint of the file and its origin. Tools of services with the same key share
@@ -89,7 +89,7 @@ pub enum SettingError {
 
 impl Service {
     /// Reads and compiles a `service.yaml`; mistakes go to `check`.
-    pub fn load(check: &Check) -> Option<Service> {
+    pub(crate) fn load(check: &Check) -> Option<Service> {
         let spec: ServiceSpec = decode(&format::SERVICE, check)?;
         if spec.spec.is_none() {
             check.error_with_help(
@@ -115,7 +115,7 @@ impl Service {
     }
 
     /// Compiles the service at `pointer`; mistakes go to `check`.
-    pub fn compile(spec: &ServiceSpec, pointer: &str, check: &Check) -> Option<Service> {
+    pub(crate) fn compile(spec: &ServiceSpec, pointer: &str, check: &Check) -> Option<Service> {
         let names = Names::default().with_members("settings", spec.settings.keys());
         let context = Context {
             names: &names,
@@ -185,7 +185,7 @@ impl Service {
     }
 
     /// The settings, in the order of the descriptor.
-    pub fn settings(&self) -> &[(String, SettingSpec)] {
+    pub(crate) fn settings(&self) -> &[(String, SettingSpec)] {
         &self.settings
     }
 
@@ -194,7 +194,7 @@ impl Service {
     ///
     /// # Errors
     /// When an override names no setting, or a setting has no value, or its value does not match its pattern.
-    pub fn resolve_settings(
+    pub(crate) fn resolve_settings(
         &self,
         overrides: &[(String, String)],
         reads_environment: bool,
@@ -215,7 +215,7 @@ impl Service {
 
     /// Settings that would take their value from an environment variable if the service were trusted: the setting and
     /// the variable.
-    pub fn unread_variables(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn unread_variables(&self) -> impl Iterator<Item = (&str, &str)> {
         let settings = self.settings.iter().filter(|_| !self.origin.is_trusted());
         settings.filter_map(|(name, setting)| Some((name.as_str(), setting.env.as_deref()?)))
     }
@@ -235,7 +235,7 @@ impl Service {
     ///
     /// # Errors
     /// When a setting has neither.
-    pub fn default_settings(&self) -> Result<Value, SettingError> {
+    pub(crate) fn default_settings(&self) -> Result<Value, SettingError> {
         let examples: Vec<(String, String)> = self
             .settings
             .iter()

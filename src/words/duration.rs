@@ -8,7 +8,7 @@ use serde::de::{self, Deserializer};
 
 /// A length of time: `500ms`, `30s`, `1m`, `1h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Duration(pub time::Duration);
+pub(crate) struct Duration(pub time::Duration);
 
 impl std::str::FromStr for Duration {
     type Err = String;

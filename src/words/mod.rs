@@ -6,12 +6,12 @@ mod parameters;
 
 use serde_json::Value;
 
-pub use duration::Duration;
+pub(crate) use duration::Duration;
 pub use name::Name;
-pub use parameters::parameters;
+pub(crate) use parameters::parameters;
 
 /// The known name that was probably meant.
-pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
     known
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + name.len().max(candidate.len()) / 4)
@@ -20,7 +20,7 @@ pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<S
 }
 
 /// What kind of JSON value this is, with its article.
-pub fn kind_of(value: &Value) -> &'static str {
+pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -32,7 +32,7 @@ pub fn kind_of(value: &Value) -> &'static str {
 }
 
 /// A value as a short text.
-pub fn excerpt(value: &Value) -> String {
+pub(crate) fn excerpt(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(200) {
         Some((end, _)) => format!("{}...", &text[..end]),
@@ -41,7 +41,7 @@ pub fn excerpt(value: &Value) -> String {
 }
 
 /// A title, and below it each item in a line of its own.
-pub fn list(title: &str, items: &[impl ToString]) -> String {
+pub(crate) fn list(title: &str, items: &[impl ToString]) -> String {
     let mut text = title.to_owned();
     for item in items {
         text.push_str("\n  ");
@@ -51,7 +51,7 @@ pub fn list(title: &str, items: &[impl ToString]) -> String {
 }
 
 /// A time for people.
-pub fn seconds(duration: std::time::Duration) -> String {
+pub(crate) fn seconds(duration: std::time::Duration) -> String {
     match duration.as_millis() {
         millis @ 0..1000 => format!("{millis} ms"),
         _ => format!("{:.1} s", duration.as_secs_f64()),
@@ -59,7 +59,7 @@ pub fn seconds(duration: std::time::Duration) -> String {
 }
 
 /// A scalar as it is written in a URL or header; `None` for null, lists and maps.
-pub fn scalar_text(value: &Value) -> Option<String> {
+pub(crate) fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         // JSON Schema accepts 5.0 as an integer. In a URL it must still be written as 5.

@@ -2,7 +2,7 @@
 /// values without their quotes and escapes.
 ///
 /// Where the header is a list, `separator` ends an item; what follows it is given too. Else that is empty.
-pub fn parameters(text: &str, separator: Option<char>) -> (Vec<(String, String)>, &str) {
+pub(crate) fn parameters(text: &str, separator: Option<char>) -> (Vec<(String, String)>, &str) {
     let mut parameters = Vec::new();
     let mut keep = |part: &str| {
         if let Some((name, value)) = part.split_once('=') {

@@ -49,7 +49,7 @@ routes: { probe: { from: things, body: "{{ rows }}" } }
 "#;
 
 /// A descriptor with one mistake, or with none.
-pub struct Row {
+pub(crate) struct Row {
     /// The code and the name, as in the heading.
     pub title: String,
     /// What is wrong; `None` for a sound descriptor.
@@ -63,7 +63,7 @@ pub struct Row {
 }
 
 /// All rows, in order.
-pub fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let read = |(kind, table): &(Kind, &str)| -> Vec<Row> {
         let table = format!("\n{table}");
         let rows = table.split("\n## ").skip(1);
@@ -74,7 +74,7 @@ pub fn rows() -> Vec<Row> {
 
 impl Row {
     /// The base that the rows of a kind patch.
-    pub fn sound(kind: Kind) -> Row {
+    pub(crate) fn sound(kind: Kind) -> Row {
         let (text, file) = match kind {
             Kind::Tool => (TOOL, "probe.yaml"),
             Kind::Service => (SERVICE, "service.yaml"),
@@ -116,7 +116,7 @@ impl Row {
     }
 
     /// Whether a finding from `begin` to `end`, each a line and a column, is at the marked place.
-    pub fn stands_at(&self, begin: (usize, usize), end: (usize, usize)) -> bool {
+    pub(crate) fn stands_at(&self, begin: (usize, usize), end: (usize, usize)) -> bool {
         let at = |byte| line_column(&self.text, byte);
         match &self.span {
             None => begin == (1, 1),
@@ -125,7 +125,7 @@ impl Row {
     }
 
     /// Writes the file, and what it needs beside it, into an empty folder; gives the file's path.
-    pub fn write(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let write = |name: &str, text: &str| {
             let path = folder.join(name);
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");

@@ -23,7 +23,7 @@ const ACK: u8 = 1;
 
 /// One frame of an answer, or the end of the connection.
 #[derive(Debug, Clone, Copy)]
-pub enum Frame {
+pub(crate) enum Frame {
     /// Status 200, with the announced length of the body.
     Head(Option<usize>),
     /// The same, without a body.
@@ -92,13 +92,13 @@ fn field(index: u8, value: &str) -> Vec<u8> {
 }
 
 /// A service that answers each request with the same frames.
-pub struct H2Fake {
+pub(crate) struct H2Fake {
     address: SocketAddr,
     requests: Arc<AtomicUsize>,
 }
 
 impl H2Fake {
-    pub fn start(answer: &'static [Frame]) -> H2Fake {
+    pub(crate) fn start(answer: &'static [Frame]) -> H2Fake {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let requests = Arc::new(AtomicUsize::new(0));
@@ -114,17 +114,17 @@ impl H2Fake {
         H2Fake { address, requests }
     }
 
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         format!("https://{}", self.address)
     }
 
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 }
 
 /// The certificate of the fake, which is made up for these tests.
-pub fn certificate() -> PathBuf {
+pub(crate) fn certificate() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls/certificate.pem")
 }
 

@@ -8,11 +8,11 @@
 mod rules;
 mod spots;
 
-pub use spots::Descriptor;
+pub(crate) use spots::Descriptor;
 
 /// A descriptor with one fault.
 #[derive(Debug, Clone)]
-pub struct Mutant {
+pub(crate) struct Mutant {
     /// The rule that made it.
     pub rule: &'static str,
     /// What was edited, for the message that it was not found.
@@ -24,7 +24,7 @@ pub struct Mutant {
 }
 
 /// All faults that the rules make in a descriptor.
-pub fn mutants(descriptor: &Descriptor) -> Vec<Mutant> {
+pub(crate) fn mutants(descriptor: &Descriptor) -> Vec<Mutant> {
     rules::ALL
         .iter()
         .flat_map(|rule| rule(descriptor))

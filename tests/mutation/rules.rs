@@ -15,7 +15,7 @@ use super::spots::{Descriptor, Role, Spot};
 type Rule = fn(&Descriptor) -> Vec<Mutant>;
 
 /// All rules.
-pub const ALL: [Rule; 23] = [
+pub(crate) const ALL: [Rule; 23] = [
     misspelt_keys,
     wrong_types,
     null_values,

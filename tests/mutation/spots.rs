@@ -7,7 +7,7 @@ use toolrun::internals::yaml::{self, Limits, LineIndex, Spans};
 
 /// What a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// A key of the descriptor format.
     Format,
     /// A keyword of JSON Schema.
@@ -20,7 +20,7 @@ pub enum Role {
 
 /// A key with its value.
 #[derive(Debug, Clone)]
-pub struct Spot {
+pub(crate) struct Spot {
     /// The tokens of its JSON Pointer.
     pub path: Vec<String>,
     /// The bytes of the key; `None` for a list item.
@@ -34,7 +34,7 @@ pub struct Spot {
 }
 
 /// A valid descriptor.
-pub struct Descriptor {
+pub(crate) struct Descriptor {
     /// The name of its file, without folders.
     pub file: String,
     /// Its text.
@@ -45,7 +45,7 @@ pub struct Descriptor {
 
 impl Descriptor {
     /// Takes a file apart.
-    pub fn parse(file: &str, text: &str) -> Descriptor {
+    pub(crate) fn parse(file: &str, text: &str) -> Descriptor {
         let document = yaml::read(text, &Limits::default()).expect("the file is plain YAML");
         let mut spots = Vec::new();
         collect(
@@ -63,24 +63,24 @@ impl Descriptor {
     }
 
     /// The text with other bytes in place of a range.
-    pub fn edit(&self, range: Range<usize>, with: &str) -> String {
+    pub(crate) fn edit(&self, range: Range<usize>, with: &str) -> String {
         [&self.text[..range.start], with, &self.text[range.end..]].concat()
     }
 
     /// The line of a byte offset, counted from 1.
-    pub fn line(&self, offset: usize) -> usize {
+    pub(crate) fn line(&self, offset: usize) -> usize {
         LineIndex::new(&self.text).line_column(offset).0
     }
 
     /// The spots that have a key, with it.
-    pub fn keyed(&self) -> impl Iterator<Item = (&Spot, Range<usize>)> {
+    pub(crate) fn keyed(&self) -> impl Iterator<Item = (&Spot, Range<usize>)> {
         self.spots
             .iter()
             .filter_map(|spot| Some((spot, spot.key.clone()?)))
     }
 
     /// The spot at a path such as `/params/properties`.
-    pub fn at(&self, path: &str) -> Option<&Spot> {
+    pub(crate) fn at(&self, path: &str) -> Option<&Spot> {
         self.spots.iter().find(|spot| spot.pointer() == path)
     }
 
@@ -91,17 +91,17 @@ impl Descriptor {
     }
 
     /// Whether the key starts its line.
-    pub fn starts_line(&self, key: &Range<usize>) -> bool {
+    pub(crate) fn starts_line(&self, key: &Range<usize>) -> bool {
         self.before(key.start).trim().is_empty()
     }
 
     /// Whether the key is between braces on one line.
-    pub fn in_flow(&self, key: &Range<usize>) -> bool {
+    pub(crate) fn in_flow(&self, key: &Range<usize>) -> bool {
         !matches!(self.before(key.start).trim(), "" | "-")
     }
 
     /// The bytes of the lines of a key that starts its line, and of its value.
-    pub fn lines_of(&self, spot: &Spot, key: &Range<usize>) -> Range<usize> {
+    pub(crate) fn lines_of(&self, spot: &Spot, key: &Range<usize>) -> Range<usize> {
         let start = key.start - self.before(key.start).len();
         let end = self.text[spot.value.end..]
             .find('\n')
@@ -110,7 +110,7 @@ impl Descriptor {
     }
 
     /// The text without a key and its value.
-    pub fn without(&self, spot: &Spot, key: &Range<usize>) -> String {
+    pub(crate) fn without(&self, spot: &Spot, key: &Range<usize>) -> String {
         if self.starts_line(key) {
             return self.edit(self.lines_of(spot, key), "");
         }
@@ -127,19 +127,19 @@ impl Descriptor {
 
 impl Spot {
     /// Its JSON Pointer, without escapes.
-    pub fn pointer(&self) -> String {
+    pub(crate) fn pointer(&self) -> String {
         self.path
             .iter()
             .fold(String::new(), |all, token| all + "/" + token)
     }
 
     /// Whether its path follows a pattern, in which `*` stands for any one token and a last `**` for any rest.
-    pub fn is(&self, pattern: &str) -> bool {
+    pub(crate) fn is(&self, pattern: &str) -> bool {
         follows(&self.path, pattern)
     }
 
     /// The last token of its path.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.path.last().map_or("", String::as_str)
     }
 }

@@ -2,7 +2,7 @@
 
 /// The words of a line. The last one is the word at the cursor, which may be empty.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     /// The words without their quotes.
     pub words: Vec<String>,
     /// The quote that is open at the cursor.
@@ -13,7 +13,7 @@ pub struct Line {
 
 impl Line {
     /// Reads a line. `breaks` are the characters at which bash separates words, `$COMP_WORDBREAKS`.
-    pub fn read(text: &str, breaks: &str) -> Line {
+    pub(crate) fn read(text: &str, breaks: &str) -> Line {
         let mut words: Vec<String> = Vec::new();
         let (mut word, mut kept) = (String::new(), String::new());
         let (mut open, mut begun) = (None, false);
@@ -49,7 +49,7 @@ impl Line {
     }
 
     /// The line from the program's own name on; variables may be set before it.
-    pub fn of_program(mut self, name: &str) -> Line {
+    pub(crate) fn of_program(mut self, name: &str) -> Line {
         let is_program = |word: &String| word.rsplit('/').next() == Some(name);
         if let Some(at) = self.words.iter().position(is_program) {
             self.words.drain(..at);
@@ -58,7 +58,7 @@ impl Line {
     }
 
     /// What bash is to put at the cursor for a value; `None` if it cannot be written within the open quote.
-    pub fn insertion(&self, value: &str, goes_on: bool) -> Option<String> {
+    pub(crate) fn insertion(&self, value: &str, goes_on: bool) -> Option<String> {
         let rest = value.strip_prefix(&self.kept)?;
         match self.open {
             Some(quote) => {

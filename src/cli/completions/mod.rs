@@ -19,14 +19,14 @@ const VARIABLE: &str = "TOOLRUN_COMPLETE";
 
 /// Print a script that completes the command line.
 #[derive(Debug, Args)]
-pub struct Completions {
+pub(crate) struct Completions {
     /// The shell
     shell: Shell,
 }
 
 impl Completions {
     /// Runs the command.
-    pub fn run(self) -> Done {
+    pub(crate) fn run(self) -> Done {
         let program = std::env::args_os().next().unwrap_or_default();
         let script = shells::script(self.shell, &path_of(&program))?;
         let mut out = terminal::data();
@@ -46,7 +46,7 @@ fn path_of(program: &OsString) -> String {
 }
 
 /// Answers a script that asks for completions; `None` if none asks.
-pub fn answer() -> Option<ExitCode> {
+pub(crate) fn answer() -> Option<ExitCode> {
     let asks = std::env::var_os(VARIABLE)?;
     let Some(shell) = asks.to_str().and_then(|name| name.parse::<Shell>().ok()) else {
         say(&format!("error: ${VARIABLE} names no shell that is known"));

@@ -56,7 +56,7 @@ complete --command toolrun --keep-order --no-files --arguments "(__toolrun_compl
 "#;
 
 /// The script for a shell.
-pub fn script(shell: Shell, program: &str) -> io::Result<String> {
+pub(crate) fn script(shell: Shell, program: &str) -> io::Result<String> {
     let quoted = match shell {
         Shell::Fish => format!("'{}'", program.replace('\\', r"\\").replace('\'', r"\'")),
         _ => format!("'{}'", program.replace('\'', r"'\''")),
@@ -77,7 +77,7 @@ pub fn script(shell: Shell, program: &str) -> io::Result<String> {
 }
 
 /// What the script of a shell is told.
-pub fn answer(shell: Shell, words: Vec<OsString>) -> io::Result<String> {
+pub(crate) fn answer(shell: Shell, words: Vec<OsString>) -> io::Result<String> {
     match shell {
         Shell::Bash => bash(&words),
         Shell::Zsh => Ok(candidates(words, Describe::Yes)?

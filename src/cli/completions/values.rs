@@ -23,7 +23,7 @@ use crate::{Catalog, Tool};
 const MOST_DESCRIBED: usize = 300;
 
 /// A value that can stand at the cursor.
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// The whole word.
     pub value: String,
     /// What it is; it may be empty.
@@ -34,13 +34,13 @@ pub struct Candidate {
 
 /// Whether the shell shows descriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Describe {
+pub(crate) enum Describe {
     Yes,
     No,
 }
 
 /// What can stand in place of the last word.
-pub fn candidates(words: Vec<OsString>, describe: Describe) -> io::Result<Vec<Candidate>> {
+pub(crate) fn candidates(words: Vec<OsString>, describe: Describe) -> io::Result<Vec<Candidate>> {
     let Some(current) = words.last().cloned() else {
         return Ok(Vec::new());
     };
@@ -76,7 +76,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// The command line with what completes its values.
-pub fn command(words: &[OsString], describe: Describe) -> clap::Command {
+pub(crate) fn command(words: &[OsString], describe: Describe) -> clap::Command {
     let described = || {
         let command = Cli::command().mut_arg("tools", |arg| arg.value_hint(ValueHint::DirPath));
         command.mut_subcommands(|known| {

@@ -15,7 +15,7 @@ const SHORT_LIST: usize = 5;
 const SHORT_WIDTH: usize = 32;
 
 /// Whether a value says nothing: null, and what has nothing in it.
-pub fn is_empty(part: Part<'_>) -> bool {
+pub(crate) fn is_empty(part: Part<'_>) -> bool {
     match part.kind() {
         Kind::Null => true,
         Kind::String | Kind::Array | Kind::Object => !part.is_truthy(),
@@ -24,7 +24,7 @@ pub fn is_empty(part: Part<'_>) -> bool {
 }
 
 /// Whether a value is a number, also one that is written as a string.
-pub fn is_numeric(part: Part<'_>) -> bool {
+pub(crate) fn is_numeric(part: Part<'_>) -> bool {
     match part.kind() {
         Kind::Number => true,
         Kind::String => part.string().is_some_and(|text| is_number(&text)),
@@ -33,7 +33,7 @@ pub fn is_numeric(part: Part<'_>) -> bool {
 }
 
 /// A value on one line: what is nested is summed up.
-pub fn short(name: &str, part: Part<'_>) -> String {
+pub(crate) fn short(name: &str, part: Part<'_>) -> String {
     match part.kind() {
         Kind::Null => String::new(),
         Kind::Array => list(name, part),
@@ -47,7 +47,7 @@ pub fn short(name: &str, part: Part<'_>) -> String {
 }
 
 /// A value on one line, whole.
-pub fn whole(name: &str, part: Part<'_>) -> String {
+pub(crate) fn whole(name: &str, part: Part<'_>) -> String {
     scalar(name, part)
 }
 
@@ -60,7 +60,7 @@ fn scalar(name: &str, part: Part<'_>) -> String {
 }
 
 /// The elements of a list of scalars, with commas between them; none where an element has one itself.
-pub fn joined(part: Part<'_>) -> Option<String> {
+pub(crate) fn joined(part: Part<'_>) -> Option<String> {
     let mut text = String::new();
     for element in part.elements() {
         let own = cell(element);
@@ -195,7 +195,7 @@ const NAMES: [&str; 36] = [
 
 /// Whether a name says that its numbers are quantities, whose thousands may be set apart. Ids, years, codes and times are
 /// numbers too, and must stay as they are to be read and copied; so where the name does not say it, they are left.
-pub fn is_quantity(name: &str) -> bool {
+pub(crate) fn is_quantity(name: &str) -> bool {
     let words = words(name);
     let is_named = |word: &String| NAMES.contains(&word.as_str());
     let counts = |word: &String| QUANTITIES.contains(&word.as_str()) || is_plural(word);
@@ -203,13 +203,13 @@ pub fn is_quantity(name: &str) -> bool {
 }
 
 /// Whether a name says that its values only tell things apart or say when.
-pub fn tells_apart(name: &str) -> bool {
+pub(crate) fn tells_apart(name: &str) -> bool {
     let words = words(name);
     words.iter().any(|word| NAMES.contains(&word.as_str()))
 }
 
 /// A number with its thousands set apart. One with an exponent stays as it is.
-pub fn thousands(text: &str) -> Cow<'_, str> {
+pub(crate) fn thousands(text: &str) -> Cow<'_, str> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),
         None => ("", text),

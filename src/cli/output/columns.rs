@@ -7,7 +7,7 @@ use indexmap::IndexSet;
 use super::view::{VALUE, View, field};
 
 /// Names of columns, in their order.
-pub struct Columns {
+pub(crate) struct Columns {
     names: IndexSet<String>,
     /// Whether a name may lead into a field.
     has_paths: bool,
@@ -15,7 +15,7 @@ pub struct Columns {
 
 impl Columns {
     /// The columns of a tool's rows where they are known before any row is: the user or the descriptor names them.
-    pub fn known(view: &View, tool: &Tool) -> Option<Columns> {
+    pub(crate) fn known(view: &View, tool: &Tool) -> Option<Columns> {
         let names = match view.shown() {
             [] => tool.projection.columns()?.into_iter().collect(),
             names => names.iter().cloned().collect(),
@@ -27,7 +27,7 @@ impl Columns {
     }
 
     /// The columns that rows turned out to have.
-    pub fn found(names: IndexSet<String>) -> Columns {
+    pub(crate) fn found(names: IndexSet<String>) -> Columns {
         Columns {
             names,
             has_paths: false,
@@ -35,7 +35,7 @@ impl Columns {
     }
 
     /// Looks for the columns of rows; none where there are more than so many.
-    pub fn of(rows: Part<'_>, most: usize) -> Option<Columns> {
+    pub(crate) fn of(rows: Part<'_>, most: usize) -> Option<Columns> {
         let (mut names, mut has_values) = (IndexSet::new(), false);
         for row in rows.elements() {
             has_values |= row.kind() != Kind::Object;
@@ -57,17 +57,17 @@ impl Columns {
     }
 
     /// The names; none of rows that have no members.
-    pub fn names(&self) -> &IndexSet<String> {
+    pub(crate) fn names(&self) -> &IndexSet<String> {
         &self.names
     }
 
     /// How many cells a row has.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.names.len().max(1)
     }
 
     /// The cells of a row, one for each column.
-    pub fn cells<'o>(&self, row: Part<'o>, cells: &mut Vec<Option<Part<'o>>>) {
+    pub(crate) fn cells<'o>(&self, row: Part<'o>, cells: &mut Vec<Option<Part<'o>>>) {
         cells.clear();
         if self.names.is_empty() {
             cells.push((row.kind() != Kind::Object).then_some(row));

@@ -20,7 +20,7 @@ const IN_MEMORY: usize = 128 << 10;
 const COLUMNS: usize = 10_000;
 
 /// A table that is written row by row.
-pub enum Sheet {
+pub(crate) enum Sheet {
     /// The descriptor names the columns, so rows are written immediately.
     Known { columns: Columns, begun: bool },
     /// Each row may add a column, so rows wait for the last one.
@@ -28,7 +28,7 @@ pub enum Sheet {
 }
 
 /// Rows that wait, and what is known about their columns.
-pub struct Spool {
+pub(crate) struct Spool {
     rows: BufWriter<SpooledTempFile>,
     /// How many complete rows the file holds.
     count: usize,
@@ -44,7 +44,7 @@ pub struct Spool {
 
 impl Sheet {
     /// A table with these columns. If none are given, the rows decide.
-    pub fn new(columns: Option<Columns>, has_header: bool) -> Sheet {
+    pub(crate) fn new(columns: Option<Columns>, has_header: bool) -> Sheet {
         match columns {
             Some(columns) => Sheet::Known {
                 columns,
@@ -59,13 +59,13 @@ impl Sheet {
     }
 
     /// Whether all rows wait, so that none was written yet.
-    pub fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         matches!(self, Sheet::Open(_))
     }
 
     /// Adds rows. If the file cannot take rows that must wait, that is an error, but the rows are still kept:
     /// [`Sheet::finish`] writes them.
-    pub fn add<'o>(
+    pub(crate) fn add<'o>(
         &mut self,
         out: &mut impl Write,
         mut rows: impl Iterator<Item = Part<'o>>,
@@ -83,7 +83,7 @@ impl Sheet {
     }
 
     /// Writes the rows that waited.
-    pub fn finish(self, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn finish(self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Sheet::Known { .. } => Ok(()),
             Sheet::Open(spool) => spool.write(out),

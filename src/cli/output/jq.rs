@@ -46,7 +46,7 @@ type Compiled = Filter<data::JustLut<Val>>;
 
 /// A compiled expression.
 #[derive(Clone)]
-pub struct Jq(Arc<Compiled>);
+pub(crate) struct Jq(Arc<Compiled>);
 
 impl fmt::Debug for Jq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,7 +55,7 @@ impl fmt::Debug for Jq {
 }
 
 /// A result: a text, or another value as JSON.
-pub enum Found {
+pub(crate) enum Found {
     /// A text, as it is.
     Text(String),
     /// JSON text on one line.
@@ -67,7 +67,7 @@ impl Jq {
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    pub fn read(text: &str) -> Result<Jq, String> {
+    pub(crate) fn read(text: &str) -> Result<Jq, String> {
         let is_within = |name: &str| !BEYOND.contains(&name);
         let defs = jaq_core::defs()
             .chain(jaq_std::defs())
@@ -113,7 +113,7 @@ impl Jq {
 
     /// Runs the expression on a value, and gives each result to `take`. Fails with what went wrong, after the results
     /// before it were taken.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         input: Part<'_>,
         mut take: impl FnMut(Found) -> io::Result<()>,
@@ -141,7 +141,7 @@ impl Jq {
 }
 
 /// Why a run ended early.
-pub enum RunError {
+pub(crate) enum RunError {
     /// The expression failed.
     Told(String),
     /// The result could not be printed.

@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 /// Spaces between two columns.
-pub const GAP: usize = 2;
+pub(crate) const GAP: usize = 2;
 /// What a text that can be cut gets at least.
 const LEAST_TEXT: usize = 16;
 /// Lines of a heading at the most.
@@ -17,7 +17,7 @@ const HEADING_LINES: usize = 3;
 const ELLIPSIS: &str = "…";
 
 /// The columns of a terminal that a text takes.
-pub fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     match text.is_ascii() {
         true => text.len(),
         false => text.width(),
@@ -75,18 +75,18 @@ fn end(text: &str) -> usize {
 }
 
 /// Whether a text has a place where it may be cut.
-pub fn can_be_cut(text: &str) -> bool {
+pub(crate) fn can_be_cut(text: &str) -> bool {
     pieces(text).nth(1).is_some()
 }
 
 /// The widest piece of a text.
-pub fn widest_piece(text: &str) -> usize {
+pub(crate) fn widest_piece(text: &str) -> usize {
     let widths = pieces(text).map(|piece| width(piece.trim_end()));
     widths.max().unwrap_or_default()
 }
 
 /// The text in at most so many columns: whole, or its first words and an ellipsis.
-pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     if width(text) <= most {
         return Cow::Borrowed(text);
     }
@@ -112,7 +112,7 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 /// The lines of a text in so many columns. A word that is wider has a line of its own.
-pub fn wrap(text: &str, most: usize) -> Vec<&str> {
+pub(crate) fn wrap(text: &str, most: usize) -> Vec<&str> {
     let mut lines = Vec::new();
     for line in text.split('\n') {
         fill(line, pieces(line), most, &mut lines);
@@ -121,7 +121,7 @@ pub fn wrap(text: &str, most: usize) -> Vec<&str> {
 }
 
 /// The lines of a heading in so many columns: a name is broken behind a mark or a space.
-pub fn heading(name: &str, most: usize) -> Vec<&str> {
+pub(crate) fn heading(name: &str, most: usize) -> Vec<&str> {
     let mut lines = Vec::new();
     fill(name, name.split_inclusive(BREAKS), most, &mut lines);
     lines
@@ -161,7 +161,7 @@ fn narrowest(name: &str) -> usize {
 
 /// What is known of the texts of a column.
 #[derive(Debug, Clone, Default)]
-pub struct Need {
+pub(crate) struct Need {
     /// The widest text that cannot be cut.
     uncut: usize,
     /// The widest text.
@@ -171,7 +171,7 @@ pub struct Need {
 
 impl Need {
     /// Takes a text into account.
-    pub fn add(&mut self, text: &str) {
+    pub(crate) fn add(&mut self, text: &str) {
         let width = width(text);
         self.widest = self.widest.max(width);
         // Most texts are as wide as those before.
@@ -185,7 +185,7 @@ impl Need {
     }
 
     /// The widest text.
-    pub fn widest(&self) -> usize {
+    pub(crate) fn widest(&self) -> usize {
         self.widest
     }
 
@@ -200,7 +200,7 @@ impl Need {
 
 /// The widths of the columns that fit into so many, and nothing for the others. Earlier columns come first; what is left
 /// goes to texts that would be cut, and then to headings.
-pub fn fit(columns: &[(&str, &Need)], most: usize) -> Vec<Option<usize>> {
+pub(crate) fn fit(columns: &[(&str, &Need)], most: usize) -> Vec<Option<usize>> {
     let (mut widths, mut used) = (vec![None; columns.len()], 0);
     for (at, (name, need)) in columns.iter().enumerate() {
         let gap = if used == 0 { 0 } else { GAP };
@@ -237,7 +237,7 @@ fn share(widths: &mut [Option<usize>], left: &mut usize, wanted: impl Fn(usize) 
 }
 
 /// The text with spaces up to a width, in front of it or behind it.
-pub fn padded(text: &str, to: usize, right: bool) -> String {
+pub(crate) fn padded(text: &str, to: usize, right: bool) -> String {
     let spaces = " ".repeat(to.saturating_sub(width(text)));
     match right {
         true => format!("{spaces}{text}"),

@@ -1,13 +1,13 @@
 //! Output formats: several printers for one output value.
 
-pub mod cells;
+pub(crate) mod cells;
 mod chart;
 mod columns;
 mod csv;
 mod jq;
-pub mod layout;
+pub(crate) mod layout;
 mod order;
-pub mod plain;
+pub(crate) mod plain;
 mod svg;
 mod table;
 mod view;
@@ -21,7 +21,7 @@ use crate::{Note, Tool};
 use clap::ValueEnum;
 use serde_json::json;
 
-pub use view::View;
+pub(crate) use view::View;
 
 use chart::Chart;
 use columns::Columns;
@@ -33,7 +33,7 @@ use super::{Done, Failure, exit};
 
 /// How an output is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// One JSON value
     Json,
     /// One JSON value on each line: the rows of the output, as soon as they arrive
@@ -54,7 +54,7 @@ pub enum Format {
 
 impl Format {
     /// A table for people, JSON for programs.
-    pub fn for_stdout() -> Format {
+    pub(crate) fn for_stdout() -> Format {
         match terminal::is_terminal() {
             true => Format::Table,
             false => Format::Json,
@@ -62,13 +62,13 @@ impl Format {
     }
 
     /// The name that the user calls it by.
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     /// Whether it has only the rows of an output, and nothing that stands beside them.
-    pub fn has_rows_alone(self) -> bool {
+    pub(crate) fn has_rows_alone(self) -> bool {
         match self {
             Format::Ndjson | Format::Csv | Format::Chart | Format::Svg => true,
             Format::Table => !terminal::is_terminal(),
@@ -78,7 +78,7 @@ impl Format {
 }
 
 /// Prints outputs of a tool in one format.
-pub struct Printer<'t> {
+pub(crate) struct Printer<'t> {
     format: Format,
     tool: &'t Tool,
     view: &'t View,
@@ -90,7 +90,7 @@ pub struct Printer<'t> {
 
 impl<'t> Printer<'t> {
     /// Starts printing to standard output.
-    pub fn new(format: Format, tool: &'t Tool, view: &'t View) -> Printer<'t> {
+    pub(crate) fn new(format: Format, tool: &'t Tool, view: &'t View) -> Printer<'t> {
         let out = match format {
             // A text that is a result is data; the others are JSON.
             _ if view.jq.is_some() && format != Format::Ndjson => terminal::data(),
@@ -124,7 +124,7 @@ impl<'t> Printer<'t> {
     }
 
     /// Prints a complete output. Notes become a part of a JSON or YAML object.
-    pub fn whole(&mut self, output: &Json, notes: &[Note]) -> Done {
+    pub(crate) fn whole(&mut self, output: &Json, notes: &[Note]) -> Done {
         let has_jq = self.view.jq.is_some();
         if matches!(self.format, Format::Ndjson | Format::Raw)
             || (self.format == Format::Csv && !has_jq)
@@ -182,7 +182,7 @@ impl<'t> Printer<'t> {
     }
 
     /// Prints one page of a walk, row by row.
-    pub fn page(&mut self, output: &Json) -> Done {
+    pub(crate) fn page(&mut self, output: &Json) -> Done {
         self.lookout.look(output.part(), self.tool);
         let output = self.view.of(output, self.tool, self.format)?;
         let output = output.part();
@@ -214,12 +214,12 @@ impl<'t> Printer<'t> {
     }
 
     /// Whether the rows wait for the last page. They must be printed even if a page could not be read.
-    pub fn rows_wait(&self) -> bool {
+    pub(crate) fn rows_wait(&self) -> bool {
         self.sheet.as_ref().is_some_and(csv::Sheet::waits)
     }
 
     /// Prints the rows that waited for the last page. Fails if a field that the user named was in no row.
-    pub fn finish(&mut self) -> Done {
+    pub(crate) fn finish(&mut self) -> Done {
         if let Some(sheet) = self.sheet.take() {
             sheet.finish(&mut self.out)?;
         }
@@ -229,7 +229,7 @@ impl<'t> Printer<'t> {
     }
 
     /// Prints one of several bodies unchanged, starting on a new line.
-    pub fn raw_page(&mut self, body: &[u8]) -> Done {
+    pub(crate) fn raw_page(&mut self, body: &[u8]) -> Done {
         self.out.write_all(body)?;
         if !body.is_empty() && !body.ends_with(b"\n") {
             self.out.write_all(b"\n")?;
@@ -238,7 +238,7 @@ impl<'t> Printer<'t> {
     }
 
     /// Prints a body unchanged.
-    pub fn raw(&mut self, body: &[u8]) -> Done {
+    pub(crate) fn raw(&mut self, body: &[u8]) -> Done {
         self.out.write_all(body)?;
         if terminal::is_terminal() && !body.ends_with(b"\n") {
             self.out.write_all(b"\n")?;

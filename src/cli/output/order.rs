@@ -14,7 +14,7 @@ use super::view::field;
 
 /// A field to sort by, upwards or downwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sort {
+pub(crate) struct Sort {
     /// The name of the field.
     pub name: String,
     /// Whether the largest comes first.
@@ -23,7 +23,7 @@ pub struct Sort {
 
 impl Sort {
     /// Reads `name` or `-name`.
-    pub fn read(text: &str) -> Result<Sort, String> {
+    pub(crate) fn read(text: &str) -> Result<Sort, String> {
         let (name, is_downwards) = match text.strip_prefix('-') {
             Some(name) => (name, true),
             None => (text, false),
@@ -40,7 +40,7 @@ impl Sort {
     }
 
     /// The rows in their order.
-    pub fn rows<'o>(&self, rows: Part<'o>) -> Vec<Part<'o>> {
+    pub(crate) fn rows<'o>(&self, rows: Part<'o>) -> Vec<Part<'o>> {
         let key = |row: Part<'o>| field(row, &self.name).filter(|value| !value.is_null());
         // A row may be as short as a few bytes: no more than this is kept of each.
         let mut sorted: Vec<(u64, Part<'o>)> = Vec::with_capacity(rows.elements().count());
@@ -144,7 +144,7 @@ fn exact(left: Part<'_>, right: Part<'_>) -> Ordering {
 }
 
 /// Whether a text is written as a JSON number.
-pub fn is_number(text: &str) -> bool {
+pub(crate) fn is_number(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let text = text.strip_prefix('-').unwrap_or(text);
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -162,7 +162,7 @@ pub fn is_number(text: &str) -> bool {
 }
 
 /// A time, or the beginning of a day (both of UTC where no other zone is named).
-pub fn date(text: &str) -> Option<Timestamp> {
+pub(crate) fn date(text: &str) -> Option<Timestamp> {
     let begins = text.as_bytes().get(..5)?;
     if !begins[..4].iter().all(u8::is_ascii_digit) || begins[4] != b'-' {
         return None;

@@ -17,7 +17,7 @@ use crate::cli::{Done, Failure, exit};
 const COLUMNS: usize = 1000;
 
 /// Writes the rows of an output; without rows, a line for each of its fields.
-pub fn write(out: &mut impl Write, tool: &Tool, view: &View, output: Part<'_>) -> Done {
+pub(crate) fn write(out: &mut impl Write, tool: &Tool, view: &View, output: Part<'_>) -> Done {
     let Some(rows) = tool.projection.rows(output) else {
         return fields(out, view, output);
     };
@@ -45,7 +45,10 @@ pub fn write(out: &mut impl Write, tool: &Tool, view: &View, output: Part<'_>) -
 }
 
 /// Writes texts as the cells of one line.
-pub fn line<'c>(out: &mut impl Write, cells: impl IntoIterator<Item = &'c str>) -> io::Result<()> {
+pub(crate) fn line<'c>(
+    out: &mut impl Write,
+    cells: impl IntoIterator<Item = &'c str>,
+) -> io::Result<()> {
     for (at, cell) in cells.into_iter().enumerate() {
         if at > 0 {
             out.write_all(b"\t")?;

@@ -30,7 +30,7 @@ const COLOURS: [&str; 8] = [
 ];
 
 /// Writes a chart as a picture.
-pub fn write(out: &mut impl Write, chart: &Chart) -> io::Result<()> {
+pub(crate) fn write(out: &mut impl Write, chart: &Chart) -> io::Result<()> {
     let told = chart.notes.join("; ");
     let notes = super::layout::wrap(&told, NOTE_WIDTH);
     let notes: Vec<&str> = notes.into_iter().filter(|line| !line.is_empty()).collect();

@@ -26,7 +26,7 @@ const NAME: usize = 40;
 const VALUES: usize = 20;
 
 /// Writes an output for a terminal of so many columns.
-pub fn write(
+pub(crate) fn write(
     out: &mut impl Write,
     tool: &Tool,
     view: &View,

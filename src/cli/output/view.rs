@@ -16,7 +16,7 @@ use crate::cli::{Done, Failure, exit, usage};
 /// How rows are shown.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Rows")]
-pub struct View {
+pub(crate) struct View {
     /// The columns of a table or csv, in this order; a.b is the field b of the field a
     #[arg(
         long,
@@ -47,10 +47,10 @@ pub struct View {
 }
 
 /// The column of rows that have no members.
-pub const VALUE: &str = "value";
+pub(crate) const VALUE: &str = "value";
 
 /// A field of a row by its name; `a.b` is the field `b` of the field `a` where there is no field of the whole name.
-pub fn field<'o>(row: Part<'o>, name: &str) -> Option<Part<'o>> {
+pub(crate) fn field<'o>(row: Part<'o>, name: &str) -> Option<Part<'o>> {
     if row.kind() != Kind::Object {
         return (name == VALUE).then_some(row);
     }
@@ -62,7 +62,7 @@ pub fn field<'o>(row: Part<'o>, name: &str) -> Option<Part<'o>> {
 
 impl View {
     /// Refuses what does not go with a format, and names that the tool's rows surely do not have.
-    pub fn check(&self, format: Format, tool: &Tool) -> Done {
+    pub(crate) fn check(&self, format: Format, tool: &Tool) -> Done {
         if self.jq.is_some() {
             self.check_jq(format)?;
         }
@@ -131,7 +131,7 @@ impl View {
     }
 
     /// The fields that are shown; none where all are.
-    pub fn shown(&self) -> &[String] {
+    pub(crate) fn shown(&self) -> &[String] {
         match self.columns.is_empty() {
             true => &self.select,
             false => &self.columns,
@@ -139,7 +139,7 @@ impl View {
     }
 
     /// The output with its rows in order, and in formats without columns only the selected fields.
-    pub fn of<'o>(
+    pub(crate) fn of<'o>(
         &self,
         output: &'o Json,
         tool: &Tool,
@@ -222,7 +222,7 @@ fn made(text: Vec<u8>) -> Result<Json, Failure> {
 }
 
 /// Looks for the named fields in the rows that are printed: one that no row has is an error, once they are printed.
-pub struct Lookout {
+pub(crate) struct Lookout {
     /// The fields that no row had so far.
     unseen: Vec<String>,
     /// The fields that there are.
@@ -235,7 +235,7 @@ const MOST_NAMED: usize = 100;
 
 impl Lookout {
     /// Looks for the fields that the user named.
-    pub fn new(view: &View) -> Lookout {
+    pub(crate) fn new(view: &View) -> Lookout {
         Lookout {
             unseen: view.names().map(str::to_owned).collect(),
             there: IndexSet::new(),
@@ -244,7 +244,7 @@ impl Lookout {
     }
 
     /// Looks at an output.
-    pub fn look(&mut self, output: Part<'_>, tool: &Tool) {
+    pub(crate) fn look(&mut self, output: Part<'_>, tool: &Tool) {
         if self.unseen.is_empty() {
             return;
         }
@@ -271,7 +271,7 @@ impl Lookout {
     }
 
     /// Fails where rows were looked at and a field was in none of them.
-    pub fn verdict(&self) -> Done {
+    pub(crate) fn verdict(&self) -> Done {
         match self.unseen.first() {
             Some(name) if self.has_rows => Err(unknown(name, &self.there)),
             _ => Ok(()),

@@ -11,7 +11,7 @@ const LONG: usize = 64 << 10;
 const LONG_KEY: usize = 128;
 
 /// Writes a value as a document.
-pub fn write(out: &mut impl Write, part: Part<'_>) -> io::Result<()> {
+pub(crate) fn write(out: &mut impl Write, part: Part<'_>) -> io::Result<()> {
     if is_block(part) {
         return block(out, part, 0);
     }

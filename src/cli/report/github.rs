@@ -8,7 +8,7 @@ use crate::source::Severity;
 use crate::cli::terminal::shown;
 
 /// Prints one workflow command for each finding, and a summary.
-pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for finding in &report.findings {
         let place = finding.position();
         let level = match finding.severity {

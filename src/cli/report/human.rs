@@ -10,7 +10,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use crate::cli::terminal::{has_colours, line, shown, shown_with_span};
 
 /// Prints all findings and a summary.
-pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let color = has_colours();
     for found in &report.findings {
         writeln!(out, "{}", finding(found, color))?;
@@ -19,7 +19,7 @@ pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
 }
 
 /// A finding with its source line, in the manner of rustc.
-pub fn finding(finding: &Finding, color: bool) -> String {
+pub(crate) fn finding(finding: &Finding, color: bool) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,

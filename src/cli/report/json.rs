@@ -7,7 +7,7 @@ use crate::source::Finding;
 use serde_json::json;
 
 /// Prints `{files, errors, warnings, findings: [...]}`.
-pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let findings: Vec<_> = report.findings.iter().map(finding).collect();
     let whole = json!({
         "files": report.files.len(),

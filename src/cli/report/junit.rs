@@ -7,7 +7,7 @@ use crate::cli::xml;
 use crate::source::{Finding, Severity};
 
 /// Prints one `testsuite`.
-pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let failing = report
         .files
         .iter()

@@ -13,11 +13,11 @@ use clap::ValueEnum;
 
 use super::terminal::{self, Out};
 
-pub use human::finding as human;
+pub(crate) use human::finding as human;
 
 /// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// The source line with carets, for people
     Human,
     /// One JSON object
@@ -32,7 +32,7 @@ pub enum Format {
 
 impl Format {
     /// Standard output with the escaping that this format needs.
-    pub fn out(self) -> Out {
+    pub(crate) fn out(self) -> Out {
         match self {
             Format::Human => terminal::styled_words(),
             Format::Json | Format::Sarif => terminal::json(),
@@ -41,7 +41,7 @@ impl Format {
     }
 
     /// Prints a report.
-    pub fn print(self, out: &mut impl Write, report: &Report) -> io::Result<()> {
+    pub(crate) fn print(self, out: &mut impl Write, report: &Report) -> io::Result<()> {
         match self {
             Format::Human => human::print(out, report),
             Format::Json => json::print(out, report),

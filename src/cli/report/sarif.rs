@@ -7,7 +7,7 @@ use crate::source::{Code, Finding, Severity};
 use serde_json::{Value, json};
 
 /// Prints one SARIF log.
-pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let rules: Vec<Value> = Code::ALL.iter().map(|code| rule(*code)).collect();
     let results: Vec<Value> = report.findings.iter().map(result).collect();
     let log = json!({

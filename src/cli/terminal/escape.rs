@@ -191,7 +191,7 @@ pub(super) fn escaped(text: &str, manner: Manner) -> String {
 }
 
 /// The text with all characters escaped that a terminal would obey or not show. Line feeds and tabs stay.
-pub fn shown(text: &str) -> Cow<'_, str> {
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     match text.contains(is_hidden) {
         true => Cow::Owned(escaped(text, Manner::Words)),
         false => Cow::Borrowed(text),
@@ -199,12 +199,12 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// The same on one line: line feeds and tabs are escaped too.
-pub fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     shown(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
 /// A text after escaping, and where a part of it is now.
-pub fn shown_with_span(
+pub(crate) fn shown_with_span(
     text: &str,
     span: std::ops::Range<usize>,
 ) -> (String, std::ops::Range<usize>) {

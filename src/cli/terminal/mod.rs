@@ -15,9 +15,9 @@ use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 
 use serde_json::Value;
 
-pub use escape::{line, shown, shown_with_span};
-pub use progress::Progress;
-pub use screen::{bold, coloured, dim, has_colours, has_unicode, width};
+pub(crate) use escape::{line, shown, shown_with_span};
+pub(crate) use progress::Progress;
+pub(crate) use screen::{bold, coloured, dim, has_colours, has_unicode, width};
 
 use escape::{Escaper, Manner, escaped, folded};
 use pager::Sink;
@@ -28,7 +28,7 @@ use screen::shows_colours;
 const PIECE: usize = 64 << 10;
 
 /// Standard output.
-pub struct Out(BufWriter<Escaping>);
+pub(crate) struct Out(BufWriter<Escaping>);
 
 struct Escaping {
     escaper: Escaper,
@@ -114,25 +114,25 @@ impl Out {
     }
 
     /// The same output through a pager, if it is longer than the terminal. It may wait for [`Out::end`].
-    pub fn paged(mut self) -> Out {
+    pub(crate) fn paged(mut self) -> Out {
         self.0.get_mut().to.page();
         self
     }
 
     /// Ends the output. If it is in a pager, this waits until the user leaves the pager.
-    pub fn end(&mut self) -> io::Result<()> {
+    pub(crate) fn end(&mut self) -> io::Result<()> {
         self.flush()?;
         self.0.get_mut().to.end()
     }
 }
 
 /// Standard output for words that people read.
-pub fn words() -> Out {
+pub(crate) fn words() -> Out {
     Out::new(Manner::Words)
 }
 
 /// Standard output for words with our own colours, if it shows colours.
-pub fn styled_words() -> Out {
+pub(crate) fn styled_words() -> Out {
     Out::new(match has_colours() {
         true => Manner::Styled,
         false => Manner::Words,
@@ -140,17 +140,17 @@ pub fn styled_words() -> Out {
 }
 
 /// Standard output for JSON text.
-pub fn json() -> Out {
+pub(crate) fn json() -> Out {
     Out::new(Manner::Json)
 }
 
 /// JSON text as [`json`] prints it.
-pub fn json_text(text: &str) -> String {
+pub(crate) fn json_text(text: &str) -> String {
     escaped(text, Manner::Json)
 }
 
 /// Standard output for data that programs read. It is only escaped on a terminal.
-pub fn data() -> Out {
+pub(crate) fn data() -> Out {
     Out::new(match is_terminal() {
         true => Manner::Words,
         false => Manner::Plain,
@@ -158,17 +158,17 @@ pub fn data() -> Out {
 }
 
 /// Whether standard output is a terminal.
-pub fn is_terminal() -> bool {
+pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
 /// Writes a text to standard error. All lines except the first are indented.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     say_as(&folded(text), Manner::Words);
 }
 
 /// Whether there is a person at a terminal who can be asked.
-pub fn can_ask() -> bool {
+pub(crate) fn can_ask() -> bool {
     is_attended() && io::stderr().is_terminal()
 }
 
@@ -179,7 +179,7 @@ fn is_attended() -> bool {
 }
 
 /// Asks a yes-or-no question and reads the answer. Anything except a yes is a no.
-pub fn ask(question: &str) -> io::Result<bool> {
+pub(crate) fn ask(question: &str) -> io::Result<bool> {
     let mut stderr = io::stderr().lock();
     write!(
         stderr,
@@ -197,7 +197,7 @@ fn is_yes(mut answers: impl BufRead) -> io::Result<bool> {
 }
 
 /// Writes a JSON value to standard error, on a line of its own.
-pub fn say_json(value: &Value) {
+pub(crate) fn say_json(value: &Value) {
     say_as(&value.to_string(), Manner::Json);
 }
 
@@ -206,7 +206,7 @@ fn say_as(text: &str, manner: Manner) {
 }
 
 /// Writes the text of the command line parser, which has its own layout, to standard error or output.
-pub fn say_usage(text: &str, styled: &str, to_stderr: bool) -> io::Result<()> {
+pub(crate) fn say_usage(text: &str, styled: &str, to_stderr: bool) -> io::Result<()> {
     let is_terminal = match to_stderr {
         true => io::stderr().is_terminal(),
         false => is_terminal(),
@@ -226,7 +226,7 @@ pub fn say_usage(text: &str, styled: &str, to_stderr: bool) -> io::Result<()> {
 }
 
 /// Prints panics here too, because their messages may quote a service.
-pub fn tell_panics() {
+pub(crate) fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| say(&format!("internal error: {panic}"))));
 }
 

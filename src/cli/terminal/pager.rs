@@ -15,7 +15,7 @@ const MOST_HELD: usize = 64 << 10;
 const DEFAULT: &str = "less -FRX";
 
 /// Where the bytes of standard output go.
-pub struct Sink {
+pub(crate) struct Sink {
     stdout: StdoutLock<'static>,
     to: To,
 }
@@ -29,7 +29,7 @@ enum To {
 
 impl Sink {
     /// To standard output.
-    pub fn new(stdout: StdoutLock<'static>) -> Sink {
+    pub(crate) fn new(stdout: StdoutLock<'static>) -> Sink {
         Sink {
             stdout,
             to: To::Stdout,
@@ -37,14 +37,14 @@ impl Sink {
     }
 
     /// Through a pager, if standard output is a terminal and a person can press the keys that leave a pager.
-    pub fn page(&mut self) {
+    pub(crate) fn page(&mut self) {
         if is_terminal() && is_attended() && command().is_some() {
             self.to = To::Held(Vec::new());
         }
     }
 
     /// Ends the output: what was held is written, and the pager is waited for.
-    pub fn end(&mut self) -> io::Result<()> {
+    pub(crate) fn end(&mut self) -> io::Result<()> {
         match std::mem::replace(&mut self.to, To::Stdout) {
             To::Stdout => {}
             To::Held(held) => self.stdout.write_all(&held)?,

@@ -36,11 +36,11 @@ struct Told {
 }
 
 /// The line vanishes when this is dropped.
-pub struct Progress(());
+pub(crate) struct Progress(());
 
 impl Progress {
     /// Starts the line. Elsewhere than on a terminal there is none, and the other functions do nothing.
-    pub fn start() -> Progress {
+    pub(crate) fn start() -> Progress {
         if !can_be_shown() {
             return Progress(());
         }
@@ -60,23 +60,23 @@ impl Progress {
     }
 
     /// Tells how much was read so far. What was waited for has come.
-    pub fn read(pages: u64, rows: u64) {
+    pub(crate) fn read(pages: u64, rows: u64) {
         change(|told| (told.pages, told.rows, told.waits) = (pages, rows, None));
     }
 
     /// Tells what is waited for, and for how long, if that is known.
-    pub fn waits(what: impl Into<String>, time: Option<Duration>) {
+    pub(crate) fn waits(what: impl Into<String>, time: Option<Duration>) {
         let until = time.and_then(|time| Instant::now().checked_add(time));
         change(|told| told.waits = Some((what.into(), until)));
     }
 
     /// What was waited for has come.
-    pub fn goes_on() {
+    pub(crate) fn goes_on() {
         change(|told| told.waits = None);
     }
 
     /// Ends and clears the line.
-    pub fn end() {
+    pub(crate) fn end() {
         let shown = lock(&SHOWN).take();
         if let Some(shown) = shown {
             shown.bar.finish_and_clear();

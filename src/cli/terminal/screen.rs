@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use super::is_terminal;
 
 /// Whether standard output shows colours.
-pub fn has_colours() -> bool {
+pub(crate) fn has_colours() -> bool {
     static HAS_COLOURS: OnceLock<bool> = OnceLock::new();
     *HAS_COLOURS.get_or_init(|| shows_colours(is_terminal()))
 }
@@ -35,7 +35,7 @@ pub(super) fn is_dumb() -> bool {
 }
 
 /// The number of columns of the terminal; 80 if it is not known.
-pub fn width() -> usize {
+pub(crate) fn width() -> usize {
     let size = terminal_size::terminal_size_of(io::stdout());
     let width = size.map_or(0, |(width, _)| usize::from(width.0));
     if width == 0 { 80 } else { width }
@@ -49,23 +49,23 @@ pub(super) fn height() -> usize {
 }
 
 /// Bold text, if standard output shows colours. Write it to [`super::styled_words`].
-pub fn bold(text: &str) -> Cow<'_, str> {
+pub(crate) fn bold(text: &str) -> Cow<'_, str> {
     styled(text, "1")
 }
 
 /// Dim text, if standard output shows colours. Write it to [`super::styled_words`].
-pub fn dim(text: &str) -> Cow<'_, str> {
+pub(crate) fn dim(text: &str) -> Cow<'_, str> {
     styled(text, "2")
 }
 
 /// Text in one of six colours, if standard output shows colours. Write it to [`super::styled_words`].
-pub fn coloured(text: &str, which: usize) -> Cow<'_, str> {
+pub(crate) fn coloured(text: &str, which: usize) -> Cow<'_, str> {
     const COLOURS: [&str; 6] = ["36", "33", "35", "32", "34", "31"];
     styled(text, COLOURS[which % COLOURS.len()])
 }
 
 /// Whether the terminal shows other characters than those of ASCII, as far as the locale says.
-pub fn has_unicode() -> bool {
+pub(crate) fn has_unicode() -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .into_iter()
         .find_map(variable);

@@ -17,7 +17,7 @@ use crate::words::Name;
 
 /// The security schemes of a document.
 #[derive(Debug)]
-pub struct Schemes<'s> {
+pub(crate) struct Schemes<'s> {
     schemes: Vec<(&'s str, Part<'s>)>,
     /// The security requirements of operations that have none themselves.
     global: Option<Part<'s>>,
@@ -55,7 +55,7 @@ fn rank(scheme: &Part<'_>) -> Option<u32> {
 
 impl<'s> Schemes<'s> {
     /// The schemes of a document.
-    pub fn of(spec: &'s Spec, service: &'s Name, server: &'s Server) -> Schemes<'s> {
+    pub(crate) fn of(spec: &'s Spec, service: &'s Name, server: &'s Server) -> Schemes<'s> {
         let root = spec.root();
         let schemes = root
             .get("components")
@@ -98,7 +98,7 @@ impl<'s> Schemes<'s> {
     }
 
     /// Chooses the credentials that most operations take.
-    pub fn choose(&self, operations: &[Operation<'s>], losses: &Losses) -> Auth {
+    pub(crate) fn choose(&self, operations: &[Operation<'s>], losses: &Losses) -> Auth {
         if self.schemes.is_empty() {
             let message = "the document describes no credential; if the service needs one, add it to service.yaml";
             losses.note(What::Auth, "", message);
@@ -147,7 +147,7 @@ impl<'s> Schemes<'s> {
 
     /// The credentials of an operation that does not take those of the service; `None` if it does, or if its own are
     /// not supported.
-    pub fn own_auth(
+    pub(crate) fn own_auth(
         &self,
         main: &Auth,
         operation: &Operation<'s>,
@@ -235,7 +235,7 @@ impl Variables<'_> {
 
 /// Credentials, and the headers and query parameters that carry them.
 #[derive(Debug, Default)]
-pub struct Auth {
+pub(crate) struct Auth {
     /// The `auth` section.
     pub section: Option<Value>,
     /// The names of its schemes.
@@ -330,14 +330,14 @@ impl Auth {
     }
 
     /// Whether a header carries a credential.
-    pub fn owns_header(&self, name: &str) -> bool {
+    pub(crate) fn owns_header(&self, name: &str) -> bool {
         self.headers
             .iter()
             .any(|own| own.eq_ignore_ascii_case(name))
     }
 
     /// Whether a query parameter carries a credential.
-    pub fn owns_query(&self, name: &str) -> bool {
+    pub(crate) fn owns_query(&self, name: &str) -> bool {
         self.query.iter().any(|own| own == name)
     }
 }

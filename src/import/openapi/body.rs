@@ -22,7 +22,7 @@ enum Kind {
 
 /// An operation's body: the media type that was chosen from those in the document.
 #[derive(Debug)]
-pub struct Body<'s> {
+pub(crate) struct Body<'s> {
     kind: Kind,
     media_type: &'s str,
     /// The media type object.
@@ -36,7 +36,7 @@ pub struct Body<'s> {
 
 /// Which params make up a body.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Filled {
+pub(crate) enum Filled {
     /// One param is the whole body.
     Whole(String),
     /// The property's name, its place in the document, and the param's name.
@@ -94,7 +94,7 @@ impl<'s> Body<'s> {
     ///
     /// # Errors
     /// When the body is required and cannot be sent: why.
-    pub fn choose(
+    pub(crate) fn choose(
         spec: &'s Spec,
         method: Method,
         operation: &Part<'s>,
@@ -161,12 +161,12 @@ impl<'s> Body<'s> {
     }
 
     /// The schema, where there is one.
-    pub fn schema(&self) -> Option<Part<'s>> {
+    pub(crate) fn schema(&self) -> Option<Part<'s>> {
         self.media.get("schema")
     }
 
     /// Whether the body sends local files.
-    pub fn takes_files(&self) -> bool {
+    pub(crate) fn takes_files(&self) -> bool {
         self.takes_files
     }
 
@@ -174,7 +174,7 @@ impl<'s> Body<'s> {
     ///
     /// # Errors
     /// Why the body cannot be sent.
-    pub fn add_to(
+    pub(crate) fn add_to(
         &mut self,
         request: &mut Request,
         spec: &'s Spec,

@@ -20,7 +20,7 @@ use crate::words::Name;
 
 /// What all operations of a document share.
 #[derive(Debug)]
-pub struct Shared<'s> {
+pub(crate) struct Shared<'s> {
     /// The document.
     pub spec: &'s Spec,
     /// How its schemas refer to each other.
@@ -37,7 +37,7 @@ pub struct Shared<'s> {
 
 /// An operation as a tool.
 #[derive(Debug)]
-pub struct Draft<'s> {
+pub(crate) struct Draft<'s> {
     /// The members of the tool's file.
     pub members: Map<String, Value>,
     /// The parameters, each with its param's name.
@@ -53,7 +53,7 @@ impl<'s> Shared<'s> {
     ///
     /// # Errors
     /// Why the operation cannot become a tool.
-    pub fn draft(
+    pub(crate) fn draft(
         &self,
         operation: &Operation<'s>,
         name: &str,

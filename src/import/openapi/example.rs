@@ -14,7 +14,7 @@ const LONGEST: usize = 1500;
 
 /// The example of a tool, with all the examples of the document as arguments, or only the required ones if the tool
 /// does not take all. `None` if neither works.
-pub fn make(spec: &Spec, draft: &Draft<'_>, tool: &Tool) -> Option<Value> {
+pub(crate) fn make(spec: &Spec, draft: &Draft<'_>, tool: &Tool) -> Option<Value> {
     let all = arguments(spec, draft);
     if all.is_empty() || draft.required.iter().any(|name| !all.contains_key(name)) {
         return None;

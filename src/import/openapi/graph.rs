@@ -9,13 +9,13 @@ use super::spec::Spec;
 
 /// The size of each schema that something refers to, by its pointer.
 #[derive(Debug, Default)]
-pub struct Graph {
+pub(crate) struct Graph {
     known: HashMap<String, Size>,
 }
 
 /// How large a schema is with all its references written out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Size {
+pub(crate) enum Size {
     /// It refers to itself, directly or through others.
     Endless,
     /// The number of its JSON values.
@@ -24,7 +24,7 @@ pub enum Size {
 
 impl Graph {
     /// Collects the references of the whole document.
-    pub fn new(spec: &Spec) -> Graph {
+    pub(crate) fn new(spec: &Spec) -> Graph {
         let mut nodes: Vec<Node> = Vec::new();
         let mut index: HashMap<String, usize> = HashMap::new();
         let mut found = references(spec.root().value).0;
@@ -64,7 +64,7 @@ impl Graph {
     }
 
     /// The size of the schema at a pointer.
-    pub fn size(&self, pointer: &str) -> Size {
+    pub(crate) fn size(&self, pointer: &str) -> Size {
         self.known
             .get(pointer)
             .copied()
@@ -79,7 +79,7 @@ struct Node {
 }
 
 /// All references inside a value, and how many values it has.
-pub fn references(value: &Value) -> (Vec<String>, usize) {
+pub(crate) fn references(value: &Value) -> (Vec<String>, usize) {
     let (mut found, mut count) = (Vec::new(), 0);
     let mut open = vec![value];
     while let Some(value) = open.pop() {

@@ -59,7 +59,7 @@ pub struct Options {
 }
 
 /// A name for the service of a document, by its title.
-pub fn service_name(document: &Value) -> Name {
+pub(crate) fn service_name(document: &Value) -> Name {
     let title = document.pointer("/info/title").and_then(Value::as_str);
     names::service(title.unwrap_or_default())
 }

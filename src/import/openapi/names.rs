@@ -12,7 +12,7 @@ const SERVICE_LENGTH: usize = 24;
 const TAKEN: [&str; 2] = ["service", "sandbox"];
 
 /// The words of a name in any spelling: `listPets`, `list_pets` and `pets/list` have two words each.
-pub fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     let mut words: Vec<String> = vec![String::new()];
     for (i, &c) in characters.iter().enumerate() {
@@ -43,7 +43,7 @@ pub fn words(text: &str) -> Vec<String> {
 }
 
 /// A name for the service of a document with this title.
-pub fn service(title: &str) -> Name {
+pub(crate) fn service(title: &str) -> Name {
     const NOISE: [&str; 9] = [
         "api",
         "apis",
@@ -93,7 +93,7 @@ pub fn service(title: &str) -> Name {
 
 /// An operation that needs a name.
 #[derive(Debug, Clone, Copy)]
-pub struct Nameless<'a> {
+pub(crate) struct Nameless<'a> {
     /// `operationId`.
     pub id: Option<&'a str>,
     /// The method, in upper case.
@@ -130,7 +130,7 @@ impl Nameless<'_> {
 
 /// A distinct name for each operation, in order. A name depends on other operations only if they would get the same
 /// one. An operation that an earlier import named keeps that name.
-pub fn tools(service: &Name, operations: &[Nameless<'_>]) -> Vec<String> {
+pub(crate) fn tools(service: &Name, operations: &[Nameless<'_>]) -> Vec<String> {
     let room = QUALIFIED_LENGTH - 1 - service.as_str().len();
     let preferred: Vec<String> = operations
         .iter()
@@ -199,7 +199,7 @@ fn with_hash(name: &str, room: usize, hash: &str) -> String {
 }
 
 /// The environment variable for a secret or setting of the service.
-pub fn variable_name(service: &Name, what: &str) -> String {
+pub(crate) fn variable_name(service: &Name, what: &str) -> String {
     let text = format!("{}_{what}", service.as_str());
     let name: String = text
         .chars()

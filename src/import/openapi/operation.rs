@@ -7,7 +7,7 @@ use crate::plan::Method;
 
 /// An operation of the document.
 #[derive(Debug, Clone)]
-pub struct Operation<'s> {
+pub(crate) struct Operation<'s> {
     /// The method.
     pub method: Method,
     /// The path as the document has it.
@@ -20,17 +20,17 @@ pub struct Operation<'s> {
 
 impl<'s> Operation<'s> {
     /// Method and path, by which a later import finds the file again.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
     /// `operationId`.
-    pub fn id(&self) -> Option<&'s str> {
+    pub(crate) fn id(&self) -> Option<&'s str> {
         self.part.text("operationId")
     }
 
     /// The tags.
-    pub fn tags(&self) -> Vec<&'s str> {
+    pub(crate) fn tags(&self) -> Vec<&'s str> {
         let tags = self.part.value.get("tags").and_then(Value::as_array);
         tags.into_iter()
             .flatten()
@@ -40,7 +40,7 @@ impl<'s> Operation<'s> {
 }
 
 /// The method that a key of a path item names; `None` for any other key.
-pub fn method(key: &str) -> Option<Method> {
+pub(crate) fn method(key: &str) -> Option<Method> {
     Some(match key {
         "get" => Method::Get,
         "head" => Method::Head,

@@ -8,7 +8,7 @@ use crate::template::is_identifier;
 
 /// A query parameter as paging sees it.
 #[derive(Debug, Clone)]
-pub struct QueryParam<'s> {
+pub(crate) struct QueryParam<'s> {
     /// The name on the wire.
     pub wire: &'s str,
     /// The name of the param.
@@ -19,7 +19,7 @@ pub struct QueryParam<'s> {
 
 /// What the document shows about an operation's pages.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Pages {
+pub(crate) enum Pages {
     /// It is not a list, or a list without pages.
     None,
     /// It looks like a list with pages, but it is not clear how they follow each other.
@@ -171,7 +171,7 @@ const MORE: [&str; 5] = [
 ];
 
 /// Recognises how the pages of an operation follow each other.
-pub fn recognise(spec: &Spec, success: &Success<'_>, query: &[QueryParam<'_>]) -> Pages {
+pub(crate) fn recognise(spec: &Spec, success: &Success<'_>, query: &[QueryParam<'_>]) -> Pages {
     let Some(schema) = &success.schema else {
         return Pages::None;
     };

@@ -11,7 +11,7 @@ use crate::template::is_identifier;
 
 /// The part of the request that holds a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Location {
+pub(crate) enum Location {
     /// A part of the path.
     Path,
     /// The query.
@@ -22,7 +22,7 @@ pub enum Location {
 
 impl Location {
     /// The word for it in names.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Location::Path => "path",
             Location::Query => "query",
@@ -33,7 +33,7 @@ impl Location {
 
 /// A parameter of the document.
 #[derive(Debug)]
-pub struct Parameter<'s> {
+pub(crate) struct Parameter<'s> {
     /// The name on the wire.
     pub wire: &'s str,
     /// The part of the request that holds it.
@@ -48,7 +48,7 @@ pub struct Parameter<'s> {
 
 /// The parameters of an operation: its own, and those of its path that it does not replace. Sorted by location, then in
 /// the order of the document.
-pub fn collect<'s>(
+pub(crate) fn collect<'s>(
     spec: &'s Spec,
     path: &Part<'s>,
     operation: &Part<'s>,
@@ -136,14 +136,14 @@ fn parameter_of<'s>(part: Part<'s>, losses: &Losses) -> Option<Parameter<'s>> {
 }
 
 /// Whether a text can be the name of a header (RFC 9110, section 5.6.2).
-pub fn is_header_name(text: &str) -> bool {
+pub(crate) fn is_header_name(text: &str) -> bool {
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     !text.is_empty() && text.bytes().all(is_token)
 }
 
 /// A tool's params and the parts of its request that use them, under construction.
 #[derive(Debug, Default)]
-pub struct Request {
+pub(crate) struct Request {
     /// The schemas of the params, by name.
     pub properties: Map<String, Value>,
     /// The names of the params that a call must give.
@@ -164,7 +164,13 @@ pub struct Request {
 
 impl Request {
     /// A name for a param: the one on the wire if it is free and legal, else another one, which is reported.
-    pub fn free_name(&self, wire: &str, prefix: &str, pointer: &str, losses: &Losses) -> String {
+    pub(crate) fn free_name(
+        &self,
+        wire: &str,
+        prefix: &str,
+        pointer: &str,
+        losses: &Losses,
+    ) -> String {
         let legal: String = wire
             .trim()
             .chars()
@@ -191,7 +197,7 @@ impl Request {
     }
 
     /// Whether a param can have exactly this name.
-    pub fn is_free(&self, name: &str) -> bool {
+    pub(crate) fn is_free(&self, name: &str) -> bool {
         // In expressions, `params` and `settings` have a meaning of their own.
         !self.properties.contains_key(name)
             && !["params", "settings", ""].contains(&name)
@@ -200,7 +206,7 @@ impl Request {
     }
 
     /// Adds a param.
-    pub fn add_param(&mut self, name: &str, schema: Map<String, Value>, is_required: bool) {
+    pub(crate) fn add_param(&mut self, name: &str, schema: Map<String, Value>, is_required: bool) {
         self.properties
             .insert(name.to_owned(), Value::Object(schema));
         if is_required {
@@ -209,7 +215,7 @@ impl Request {
     }
 
     /// Adds the parameters. What cannot be written in a descriptor is reported.
-    pub fn add_parameters<'s>(
+    pub(crate) fn add_parameters<'s>(
         &mut self,
         spec: &'s Spec,
         path: &'s str,
@@ -298,7 +304,7 @@ impl Request {
     }
 
     /// The name of the param for a parameter.
-    pub fn name_of(&self, parameter: &Parameter<'_>) -> Option<&str> {
+    pub(crate) fn name_of(&self, parameter: &Parameter<'_>) -> Option<&str> {
         self.names
             .iter()
             .find(|(location, wire, _)| *location == parameter.location && wire == parameter.wire)
@@ -306,7 +312,7 @@ impl Request {
     }
 
     /// The `params` section.
-    pub fn params(&self, definitions: Map<String, Value>) -> Option<Value> {
+    pub(crate) fn params(&self, definitions: Map<String, Value>) -> Option<Value> {
         if self.properties.is_empty() {
             return None;
         }
@@ -323,7 +329,7 @@ impl Request {
     }
 
     /// The `query` section: a list of names, if every parameter has the name of its param and the default style.
-    pub fn query(&self) -> Option<Value> {
+    pub(crate) fn query(&self) -> Option<Value> {
         if self.query.is_empty() {
             return None;
         }
@@ -343,7 +349,7 @@ fn is_legal(c: char) -> bool {
 }
 
 /// A param in an expression.
-pub fn reference(name: &str) -> String {
+pub(crate) fn reference(name: &str) -> String {
     match is_identifier(name) {
         true => name.to_owned(),
         false => format!("params[\"{name}\"]"),
@@ -351,7 +357,7 @@ pub fn reference(name: &str) -> String {
 }
 
 /// A string that is exactly one param.
-pub fn expression(name: &str) -> String {
+pub(crate) fn expression(name: &str) -> String {
     format!("{{{{ {} }}}}", reference(name))
 }
 
@@ -369,7 +375,7 @@ fn split_target(path: &str) -> (&str, Vec<(String, Value)>) {
 }
 
 /// Fixed text of a path, as a path template may hold it.
-pub fn path_text(text: &str) -> String {
+pub(crate) fn path_text(text: &str) -> String {
     let mut legal = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         let is_escape = c == '%'
@@ -424,7 +430,7 @@ impl<'s> Parameter<'s> {
 /// Moves a default into the description, unless the param is required. The engine sends the default of a param, but the
 /// default of a document is what the service assumes when nothing is sent. To send it may differ: it may exclude other
 /// parameters, or overwrite what an update should leave alone. Returns whether a call must give the param.
-pub fn describe_default(schema: &mut Map<String, Value>, is_required: bool) -> bool {
+pub(crate) fn describe_default(schema: &mut Map<String, Value>, is_required: bool) -> bool {
     let Some(default) = schema.get("default").cloned() else {
         return is_required;
     };

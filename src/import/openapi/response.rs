@@ -8,7 +8,7 @@ use crate::plan::Method;
 
 /// The success response of an operation.
 #[derive(Debug)]
-pub struct Success<'s> {
+pub(crate) struct Success<'s> {
     kind: Kind,
     media_type: Option<&'s str>,
     /// The response object; `None` when the document has none.
@@ -45,7 +45,7 @@ fn kind_of(media_type: &str) -> Kind {
 
 impl<'s> Success<'s> {
     /// The first success with a body, else the first success, else the `default` response.
-    pub fn of(spec: &'s Spec, method: Method, operation: &Part<'s>) -> Success<'s> {
+    pub(crate) fn of(spec: &'s Spec, method: Method, operation: &Part<'s>) -> Success<'s> {
         let responses = operation.get("responses");
         let all: Vec<(&str, Part<'s>)> = responses
             .into_iter()
@@ -94,7 +94,7 @@ impl<'s> Success<'s> {
     }
 
     /// The `response` section; `None` for JSON, which is the default.
-    pub fn section(&self) -> Option<Map<String, Value>> {
+    pub(crate) fn section(&self) -> Option<Map<String, Value>> {
         let kind = match self.kind {
             Kind::Json => return None,
             Kind::Lines => "ndjson",
@@ -106,7 +106,7 @@ impl<'s> Success<'s> {
     }
 
     /// The `accept` header, if a request for plain `application/json` might be refused.
-    pub fn accept(&self) -> Option<&'s str> {
+    pub(crate) fn accept(&self) -> Option<&'s str> {
         let media_type = self.media_type?;
         let is_plain = essence(media_type) == "application/json" || media_type.contains('*');
         (!is_plain && self.kind != Kind::Empty).then_some(media_type)

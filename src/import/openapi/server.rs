@@ -15,7 +15,7 @@ use crate::words::scalar_text;
 
 /// The server of the service.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Server {
+pub(crate) struct Server {
     /// The `base_url` section.
     pub base_url: Value,
     /// The settings that it uses.
@@ -32,7 +32,7 @@ impl Server {
     ///
     /// # Errors
     /// When there is no server.
-    pub fn of(
+    pub(crate) fn of(
         spec: &Spec,
         service: &Name,
         given: Option<&str>,
@@ -144,7 +144,7 @@ impl Server {
     ///
     /// # Errors
     /// When its own server is on another domain than the service's.
-    pub fn base_of(&self, operation: &Operation<'_>) -> Result<OperationBase, String> {
+    pub(crate) fn base_of(&self, operation: &Operation<'_>) -> Result<OperationBase, String> {
         let shown = self.base_url.as_str().unwrap_or("a URL that users choose");
         let Some(written) = own_server(operation) else {
             return Ok(OperationBase::Below(self.home.clone()));
@@ -178,7 +178,7 @@ impl Server {
 
 /// Where an operation stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OperationBase {
+pub(crate) enum OperationBase {
     /// Below the service's base URL. The text is the path between the base URL and the operation's path.
     Below(String),
     /// At its own base URL on the same domain, such as one for uploads.
@@ -276,7 +276,7 @@ fn variable_names(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Replaces http by https, except on this machine: nearly every service has https.
-pub fn with_https(url: String, part: &Part<'_>, losses: &Losses) -> String {
+pub(crate) fn with_https(url: String, part: &Part<'_>, losses: &Losses) -> String {
     let Some(rest) = url.strip_prefix("http://") else {
         return url;
     };

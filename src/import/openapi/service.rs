@@ -12,7 +12,12 @@ use crate::words::Name;
 const DESCRIPTION: usize = 500;
 
 /// The service inside a tool's file, for an operation that has another server or another credential than the others.
-pub fn inline(name: &Name, base_url: &Value, settings: &Map<String, Value>, auth: &Auth) -> Value {
+pub(crate) fn inline(
+    name: &Name,
+    base_url: &Value,
+    settings: &Map<String, Value>,
+    auth: &Auth,
+) -> Value {
     let mut service = Map::from_iter([
         ("service".to_owned(), json!(name.as_str())),
         ("base_url".to_owned(), base_url.clone()),
@@ -27,7 +32,12 @@ pub fn inline(name: &Name, base_url: &Value, settings: &Map<String, Value>, auth
 }
 
 /// The members of `service.yaml`.
-pub fn descriptor(spec: &Spec, name: &Name, server: &Server, auth: &Auth) -> Map<String, Value> {
+pub(crate) fn descriptor(
+    spec: &Spec,
+    name: &Name,
+    server: &Server,
+    auth: &Auth,
+) -> Map<String, Value> {
     let root = spec.root();
     let info = root.get("info");
     let mut service = Map::from_iter([

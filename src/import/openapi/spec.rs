@@ -7,7 +7,7 @@ use crate::source::{join, join_index};
 
 /// An OpenAPI document.
 #[derive(Debug)]
-pub struct Spec {
+pub(crate) struct Spec {
     root: Value,
     /// `3.0.3`.
     pub version: String,
@@ -15,7 +15,7 @@ pub struct Spec {
 
 /// A part of the document, with its JSON Pointer.
 #[derive(Debug, Clone)]
-pub struct Part<'s> {
+pub(crate) struct Part<'s> {
     /// The value.
     pub value: &'s Value,
     /// Its JSON Pointer.
@@ -24,7 +24,7 @@ pub struct Part<'s> {
 
 /// A reference that cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BrokenReference {
+pub(crate) enum BrokenReference {
     /// It refers to another document.
     #[error("`{0}` is in another document, which is not read")]
     External(String),
@@ -44,7 +44,7 @@ impl Spec {
     ///
     /// # Errors
     /// When it is not an OpenAPI document of version 3.
-    pub fn new(root: Value) -> Result<Spec, String> {
+    pub(crate) fn new(root: Value) -> Result<Spec, String> {
         if let Some(version) = root.get("swagger") {
             return Err(format!(
                 "this is a Swagger {} document; convert it to OpenAPI 3.0 first",
@@ -64,7 +64,7 @@ impl Spec {
     }
 
     /// The whole document.
-    pub fn root(&self) -> Part<'_> {
+    pub(crate) fn root(&self) -> Part<'_> {
         Part {
             value: &self.root,
             pointer: String::new(),
@@ -75,7 +75,7 @@ impl Spec {
     ///
     /// # Errors
     /// When the target is in another document or does not exist.
-    pub fn lookup(&self, reference: &str) -> Result<Part<'_>, BrokenReference> {
+    pub(crate) fn lookup(&self, reference: &str) -> Result<Part<'_>, BrokenReference> {
         let Some(fragment) = reference.strip_prefix('#') else {
             return Err(BrokenReference::External(reference.to_owned()));
         };
@@ -97,7 +97,7 @@ impl Spec {
     ///
     /// # Errors
     /// When a reference cannot be followed.
-    pub fn resolve<'s>(&'s self, part: &Part<'s>) -> Result<Part<'s>, BrokenReference> {
+    pub(crate) fn resolve<'s>(&'s self, part: &Part<'s>) -> Result<Part<'s>, BrokenReference> {
         let mut at = part.clone();
         for _ in 0..LONGEST_CHAIN {
             match at.reference() {
@@ -120,7 +120,7 @@ fn text_of(value: &Value) -> String {
 
 impl<'s> Part<'s> {
     /// The member of this name.
-    pub fn get(&self, key: &str) -> Option<Part<'s>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Part<'s>> {
         Some(Part {
             value: self.value.get(key)?,
             pointer: join(&self.pointer, key),
@@ -128,23 +128,23 @@ impl<'s> Part<'s> {
     }
 
     /// The member of this name, if it is an object.
-    pub fn map(&self, key: &str) -> Option<&'s Map<String, Value>> {
+    pub(crate) fn map(&self, key: &str) -> Option<&'s Map<String, Value>> {
         self.value.get(key)?.as_object()
     }
 
     /// The member of this name, if it is a text that is not empty.
-    pub fn text(&self, key: &str) -> Option<&'s str> {
+    pub(crate) fn text(&self, key: &str) -> Option<&'s str> {
         let text = self.value.get(key)?.as_str()?;
         (!text.trim().is_empty()).then_some(text)
     }
 
     /// The member of this name, if it is true or false.
-    pub fn flag(&self, key: &str) -> Option<bool> {
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
         self.value.get(key)?.as_bool()
     }
 
     /// The members of an object; none of anything else.
-    pub fn members(&self) -> impl Iterator<Item = (&'s str, Part<'s>)> + use<'s> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&'s str, Part<'s>)> + use<'s> {
         let pointer = self.pointer.clone();
         self.value
             .as_object()
@@ -157,7 +157,7 @@ impl<'s> Part<'s> {
     }
 
     /// The items of a list; none of anything else.
-    pub fn items(&self) -> impl Iterator<Item = Part<'s>> + use<'s> {
+    pub(crate) fn items(&self) -> impl Iterator<Item = Part<'s>> + use<'s> {
         let pointer = self.pointer.clone();
         let list = self.value.as_array().into_iter().flatten();
         list.enumerate().map(move |(i, value)| Part {
@@ -167,7 +167,7 @@ impl<'s> Part<'s> {
     }
 
     /// The `$ref` of the part, if it has one.
-    pub fn reference(&self) -> Option<&'s str> {
+    pub(crate) fn reference(&self) -> Option<&'s str> {
         self.value.get("$ref")?.as_str()
     }
 }

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use crate::check::mask_literal_secrets;
 
 /// Most characters of a tool's description.
-pub const TOOL: usize = 1000;
+pub(crate) const TOOL: usize = 1000;
 /// Most characters of a param's description.
-pub const PARAM: usize = 600;
+pub(crate) const PARAM: usize = 600;
 /// Most characters of a description inside a param.
-pub const NESTED: usize = 300;
+pub(crate) const NESTED: usize = 300;
 
 /// HTML tags to drop. Other text in angle brackets is a placeholder, and stays.
 const TAGS: [&str; 25] = [
@@ -43,7 +43,7 @@ const TAGS: [&str; 25] = [
 const BREAKS: [&str; 9] = ["p", "br", "li", "ul", "ol", "div", "dt", "dd", "pre"];
 
 /// The text without markup, of at most `most` characters.
-pub fn plain(text: &str, most: usize) -> String {
+pub(crate) fn plain(text: &str, most: usize) -> String {
     let text = without_tags(text);
     let mut lines: Vec<Cow<'_, str>> = Vec::new();
     for line in text.lines() {
@@ -64,7 +64,7 @@ pub fn plain(text: &str, most: usize) -> String {
 }
 
 /// The text on one line.
-pub fn one_line(text: &str, most: usize) -> String {
+pub(crate) fn one_line(text: &str, most: usize) -> String {
     let words: Vec<String> = plain(text, usize::MAX)
         .split_whitespace()
         .map(str::to_owned)

@@ -18,7 +18,7 @@ use crate::template::{CallScope, Names, Template};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "ContentFields")]
 #[schemars(with = "ContentFields")]
-pub enum ContentSpec {
+pub(crate) enum ContentSpec {
     /// The bytes in base64.
     Base64(String),
     /// The path of a local file.
@@ -52,7 +52,7 @@ impl TryFrom<ContentFields> for ContentSpec {
 
 /// The content of a body, or of a part of one.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Content {
+pub(crate) enum Content {
     /// A JSON value.
     Json(Value),
     /// Text as it is sent.
@@ -65,7 +65,7 @@ pub enum Content {
 
 impl Content {
     /// How the content is shown: the value, the text, `{base64}` or `{file}`.
-    pub fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         match self {
             Content::Json(json) => json.clone(),
             Content::Text(text) => Value::from(text.as_str()),
@@ -77,13 +77,13 @@ impl Content {
 
 /// Compiled bytes.
 #[derive(Debug)]
-pub enum ContentTemplate {
+pub(crate) enum ContentTemplate {
     Base64(Template),
     File(Template),
 }
 
 impl ContentTemplate {
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &ContentSpec,
         pointer: &str,
         names: &Names,
@@ -108,14 +108,14 @@ impl ContentTemplate {
     }
 
     /// The key in the descriptor.
-    pub fn key(&self) -> &'static str {
+    pub(crate) fn key(&self) -> &'static str {
         match self {
             ContentTemplate::Base64(_) => "base64",
             ContentTemplate::File(_) => "file",
         }
     }
 
-    pub fn template(&self) -> &Template {
+    pub(crate) fn template(&self) -> &Template {
         match self {
             ContentTemplate::Base64(template) | ContentTemplate::File(template) => template,
         }
@@ -125,7 +125,7 @@ impl ContentTemplate {
     ///
     /// # Errors
     /// When the value is not base64 or not a path, or an expression fails.
-    pub fn render(
+    pub(crate) fn render(
         &self,
         place: &str,
         scope: &CallScope<'_>,
@@ -141,7 +141,7 @@ impl ContentTemplate {
     }
 
     /// The content that one value gives.
-    pub fn content_of(&self, value: &Value, place: &str) -> Result<Content, RenderError> {
+    pub(crate) fn content_of(&self, value: &Value, place: &str) -> Result<Content, RenderError> {
         let text = text_of(value, place)?;
         match self {
             ContentTemplate::Base64(template) => match decode(&text) {

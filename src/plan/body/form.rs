@@ -19,7 +19,7 @@ use crate::words::{kind_of, nearest};
 /// Form fields.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum FormSpec {
+pub(crate) enum FormSpec {
     /// From the field's name to its value.
     Fields(IndexMap<String, FormEntry>),
     /// One expression that gives a map.
@@ -28,7 +28,7 @@ pub enum FormSpec {
 
 /// The value of a form field.
 #[derive(Debug, Clone)]
-pub enum FormEntry {
+pub(crate) enum FormEntry {
     /// Any tree with expressions at its leaves.
     Tree(Value),
     /// A value with the style that writes its arrays and objects.
@@ -38,7 +38,7 @@ pub enum FormEntry {
 /// A form field's value, with the style in which its arrays and objects are written.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct StyledEntry {
+pub(crate) struct StyledEntry {
     /// The value: any tree with expressions at its leaves.
     pub value: Value,
     /// How arrays and objects are written; `brackets` when absent.
@@ -89,7 +89,7 @@ impl JsonSchema for FormEntry {
 
 /// A compiled form.
 #[derive(Debug)]
-pub enum FormTemplate {
+pub(crate) enum FormTemplate {
     /// Fields by name.
     Fields(Vec<Field>),
     /// One expression that gives a map.
@@ -98,7 +98,7 @@ pub enum FormTemplate {
 
 /// A compiled form field.
 #[derive(Debug)]
-pub struct Field {
+pub(crate) struct Field {
     /// The name on the wire.
     pub name: String,
     /// The value.
@@ -111,7 +111,12 @@ pub struct Field {
 
 impl FormTemplate {
     /// Compiles the section; mistakes go to `check`.
-    pub fn compile(spec: &FormSpec, pointer: &str, names: &Names, check: &Check) -> FormTemplate {
+    pub(crate) fn compile(
+        spec: &FormSpec,
+        pointer: &str,
+        names: &Names,
+        check: &Check,
+    ) -> FormTemplate {
         match spec {
             FormSpec::Whole(text) => {
                 let template = Template::compile_text(text, pointer, names, check);
@@ -130,7 +135,7 @@ impl FormTemplate {
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         match self {
             FormTemplate::Whole(template) => template.visit(visit),
             FormTemplate::Fields(fields) => {
@@ -159,7 +164,7 @@ impl FormTemplate {
     ///
     /// # Errors
     /// When an expression fails, or the style cannot write a value.
-    pub fn render(&self, scope: &CallScope<'_>) -> Result<Option<String>, RenderError> {
+    pub(crate) fn render(&self, scope: &CallScope<'_>) -> Result<Option<String>, RenderError> {
         let mut text = String::new();
         match self {
             FormTemplate::Fields(fields) => {

@@ -15,7 +15,7 @@ use crate::words::{kind_of, nearest};
 /// A GraphQL operation.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct GraphqlSpec {
+pub(crate) struct GraphqlSpec {
     /// The GraphQL document. It is sent unchanged and has no expressions; values go into `variables`.
     pub query: String,
     /// A map from the variable's name to its value: any tree with expressions at its leaves. Or one expression that
@@ -37,7 +37,7 @@ enum VariablesSchema {
 
 /// A compiled operation.
 #[derive(Debug)]
-pub struct GraphqlTemplate {
+pub(crate) struct GraphqlTemplate {
     query: String,
     variables: Option<Template>,
     operation_name: Option<Template>,
@@ -45,7 +45,7 @@ pub struct GraphqlTemplate {
 
 impl GraphqlTemplate {
     /// Compiles the section; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &GraphqlSpec,
         pointer: &str,
         names: &Names,
@@ -78,16 +78,16 @@ impl GraphqlTemplate {
     }
 
     /// The document.
-    pub fn query(&self) -> &str {
+    pub(crate) fn query(&self) -> &str {
         &self.query
     }
 
     /// The tree of the variables.
-    pub fn variables(&self) -> Option<&Template> {
+    pub(crate) fn variables(&self) -> Option<&Template> {
         self.variables.as_ref()
     }
 
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         for template in [&self.variables, &self.operation_name]
             .into_iter()
             .flatten()
@@ -96,7 +96,7 @@ impl GraphqlTemplate {
         }
     }
 
-    pub fn visit_places(&self, pointer: &str, visit: &mut VisitPlace<'_>) {
+    pub(crate) fn visit_places(&self, pointer: &str, visit: &mut VisitPlace<'_>) {
         if let Some(variables) = &self.variables {
             let place = match variables {
                 Template::Expression(_) => ValuePlace::Map,
@@ -118,7 +118,7 @@ impl GraphqlTemplate {
     ///
     /// # Errors
     /// When an expression fails, or the variables are not a map.
-    pub fn render(&self, scope: &CallScope<'_>) -> Result<Value, RenderError> {
+    pub(crate) fn render(&self, scope: &CallScope<'_>) -> Result<Value, RenderError> {
         let mut members = Map::new();
         members.insert("query".to_owned(), self.query.as_str().into());
         if let Some(template) = &self.variables {

@@ -9,7 +9,7 @@ use crate::template::{CallScope, Names, Piece, Template};
 
 /// Which media types are allowed in a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MediaType {
+pub(crate) enum MediaType {
     /// Any.
     Any,
     /// A multipart media type, without a boundary: the descriptor does not choose the boundary.
@@ -17,7 +17,7 @@ pub enum MediaType {
 }
 
 /// Compiles a `content_type`; mistakes go to `check`.
-pub fn compile(
+pub(crate) fn compile(
     text: &str,
     media: MediaType,
     pointer: &str,
@@ -69,7 +69,7 @@ impl MediaType {
 ///
 /// # Errors
 /// When it is not a media type. So no argument can add a header.
-pub fn render(
+pub(crate) fn render(
     template: &Template,
     place: &str,
     scope: &CallScope<'_>,

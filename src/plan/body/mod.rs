@@ -14,10 +14,10 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-pub use content::{Content, ContentSpec};
-pub use form::{Field, FormSpec, FormTemplate};
-pub use graphql::GraphqlSpec;
-pub use multipart::{Part, PartSpec};
+pub(crate) use content::{Content, ContentSpec};
+pub(crate) use form::{Field, FormSpec, FormTemplate};
+pub(crate) use graphql::GraphqlSpec;
+pub(crate) use multipart::{Part, PartSpec};
 
 use self::content::ContentTemplate;
 use self::graphql::GraphqlTemplate;
@@ -33,7 +33,7 @@ use crate::words::scalar_text;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "BodyFields")]
 #[schemars(with = "BodyFields")]
-pub struct BodySpec {
+pub(crate) struct BodySpec {
     /// The kind.
     pub kind: BodyKind,
     /// The media type to send instead of the kind's own.
@@ -42,7 +42,7 @@ pub struct BodySpec {
 
 /// A kind of body.
 #[derive(Debug, Clone)]
-pub enum BodyKind {
+pub(crate) enum BodyKind {
     /// A JSON value.
     Json(Value),
     /// Form fields, URL-encoded.
@@ -137,7 +137,7 @@ pub(super) fn only_one<T>(choices: impl IntoIterator<Item = Option<T>>) -> Resul
 
 /// A compiled body.
 #[derive(Debug)]
-pub struct BodyTemplate {
+pub(crate) struct BodyTemplate {
     content_type: Option<Template>,
     kind: KindTemplate,
 }
@@ -154,7 +154,7 @@ enum KindTemplate {
 
 /// A rendered body: a plain value.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Body {
+pub(crate) struct Body {
     /// The media type. For a multipart body, it has no boundary yet.
     pub content_type: String,
     /// What is sent.
@@ -163,7 +163,7 @@ pub struct Body {
 
 /// What a body is made of.
 #[derive(Debug, Clone, PartialEq)]
-pub enum BodyContent {
+pub(crate) enum BodyContent {
     /// One content.
     One(Content),
     /// Parts, which a boundary will separate.
@@ -172,7 +172,7 @@ pub enum BodyContent {
 
 /// Which values can be written in the place of an expression in a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValuePlace {
+pub(crate) enum ValuePlace {
     /// Any.
     Any,
     /// Only scalars; null writes nothing.
@@ -190,11 +190,16 @@ pub enum ValuePlace {
 }
 
 /// A function that takes an expression, the JSON Pointer of the value around it, and which values can be written there.
-pub type VisitPlace<'v> = dyn FnMut(&Expression, &str, ValuePlace) + 'v;
+pub(crate) type VisitPlace<'v> = dyn FnMut(&Expression, &str, ValuePlace) + 'v;
 
 impl BodyTemplate {
     /// Compiles the section; mistakes go to `check`.
-    pub fn compile(spec: &BodySpec, pointer: &str, names: &Names, check: &Check) -> BodyTemplate {
+    pub(crate) fn compile(
+        spec: &BodySpec,
+        pointer: &str,
+        names: &Names,
+        check: &Check,
+    ) -> BodyTemplate {
         let at = |key: &str| join(pointer, key);
         let kind = match &spec.kind {
             BodyKind::Json(tree) => {
@@ -234,12 +239,12 @@ impl BodyTemplate {
     }
 
     /// Whether the body is a GraphQL operation. Its responses report errors in their own way.
-    pub fn is_graphql(&self) -> bool {
+    pub(crate) fn is_graphql(&self) -> bool {
         matches!(self.kind, KindTemplate::Graphql(_))
     }
 
     /// The form, if the body is one.
-    pub fn form(&self) -> Option<&FormTemplate> {
+    pub(crate) fn form(&self) -> Option<&FormTemplate> {
         match &self.kind {
             KindTemplate::Form(form) => Some(form),
             _ => None,
@@ -247,7 +252,7 @@ impl BodyTemplate {
     }
 
     /// The tree of the JSON body, or of the variables of a GraphQL operation; `None` for other kinds.
-    pub fn tree(&self) -> Option<&Template> {
+    pub(crate) fn tree(&self) -> Option<&Template> {
         match &self.kind {
             KindTemplate::Json(tree) => Some(tree),
             KindTemplate::Graphql(graphql) => graphql.variables(),
@@ -256,7 +261,7 @@ impl BodyTemplate {
     }
 
     /// The query, if the body is a GraphQL operation.
-    pub fn graphql_query(&self) -> Option<&str> {
+    pub(crate) fn graphql_query(&self) -> Option<&str> {
         match &self.kind {
             KindTemplate::Graphql(graphql) => Some(graphql.query()),
             _ => None,
@@ -264,7 +269,7 @@ impl BodyTemplate {
     }
 
     /// The template of a text body, or of the base64 of a body of bytes; `None` for other kinds.
-    pub fn content(&self) -> Option<&Template> {
+    pub(crate) fn content(&self) -> Option<&Template> {
         match &self.kind {
             KindTemplate::Text(text) => Some(text),
             KindTemplate::Bytes(ContentTemplate::Base64(base64)) => Some(base64),
@@ -273,7 +278,7 @@ impl BodyTemplate {
     }
 
     /// The kind, as its key in the descriptor.
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match &self.kind {
             KindTemplate::Json(_) => "json",
             KindTemplate::Form(_) => "form",
@@ -285,7 +290,7 @@ impl BodyTemplate {
     }
 
     /// Calls `visit` with every expression, and whether it stands inside a longer text.
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         if let Some(content_type) = &self.content_type {
             content_type.visit(visit);
         }
@@ -299,7 +304,7 @@ impl BodyTemplate {
     }
 
     /// Calls `visit` with every expression and its place; `pointer` is that of the body.
-    pub fn visit_places(&self, pointer: &str, visit: &mut VisitPlace<'_>) {
+    pub(crate) fn visit_places(&self, pointer: &str, visit: &mut VisitPlace<'_>) {
         let at = |key: &str| join(pointer, key);
         if let Some(content_type) = &self.content_type {
             visit_tree(content_type, &at("content_type"), ValuePlace::Scalar, visit);
@@ -321,7 +326,7 @@ impl BodyTemplate {
     ///
     /// # Errors
     /// When an expression fails, or a value cannot be written in its place.
-    pub fn render(&self, scope: &CallScope<'_>) -> Result<Option<Body>, RenderError> {
+    pub(crate) fn render(&self, scope: &CallScope<'_>) -> Result<Option<Body>, RenderError> {
         let one = |content: Option<Content>| content.map(BodyContent::One);
         let (own_type, content) = match &self.kind {
             KindTemplate::Json(tree) => {
@@ -367,7 +372,7 @@ impl BodyTemplate {
 
 impl Body {
     /// The bytes that are sent, piece by piece. `boundary` separates parts.
-    pub fn pieces(&self, boundary: &str) -> Vec<Cow<'_, Content>> {
+    pub(crate) fn pieces(&self, boundary: &str) -> Vec<Cow<'_, Content>> {
         match &self.content {
             BodyContent::One(content) => vec![Cow::Borrowed(content)],
             BodyContent::Multipart(parts) => multipart::pieces(parts, boundary),
@@ -375,7 +380,7 @@ impl Body {
     }
 
     /// How the body is shown and compared: the JSON value, the text, `{base64}` or `{file}`, or the list of parts.
-    pub fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         match &self.content {
             BodyContent::One(content) => content.to_value(),
             BodyContent::Multipart(parts) => parts.iter().map(Part::to_value).collect(),

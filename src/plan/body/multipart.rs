@@ -19,7 +19,7 @@ use crate::template::{CallScope, Expression, Names, Template};
 /// A part: its value, or a map that describes it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum PartSpec {
+pub(crate) enum PartSpec {
     /// A scalar, or a string with `{{ expression }}`. An array gives a part for each item, an object a part of JSON.
     Plain(Scalar),
     /// Several parts of the same name.
@@ -32,7 +32,7 @@ pub enum PartSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "PartFields")]
 #[schemars(with = "PartFields")]
-pub struct DescribedPart {
+pub(crate) struct DescribedPart {
     /// The content.
     pub content: PartContentSpec,
     /// The file name.
@@ -43,7 +43,7 @@ pub struct DescribedPart {
 
 /// What a part holds.
 #[derive(Debug, Clone)]
-pub enum PartContentSpec {
+pub(crate) enum PartContentSpec {
     /// A value.
     Value(Value),
     /// Bytes.
@@ -97,7 +97,7 @@ impl TryFrom<PartFields> for DescribedPart {
 
 /// A rendered part.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part {
+pub(crate) struct Part {
     /// The name of the form field.
     pub name: String,
     /// The file name.
@@ -110,7 +110,7 @@ pub struct Part {
 
 impl Part {
     /// How the part is shown: `{name, filename?, content_type?, value | base64 | file}`.
-    pub fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         let mut shown = Map::new();
         shown.insert("name".to_owned(), self.name.as_str().into());
         for (key, text) in [
@@ -133,7 +133,7 @@ impl Part {
 
 /// Compiled parts.
 #[derive(Debug)]
-pub struct MultipartTemplate {
+pub(crate) struct MultipartTemplate {
     parts: Vec<PartTemplate>,
 }
 
@@ -163,7 +163,7 @@ impl PartContent {
 
 impl MultipartTemplate {
     /// Compiles the section; mistakes go to `check`.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &IndexMap<String, PartSpec>,
         pointer: &str,
         names: &Names,
@@ -178,7 +178,7 @@ impl MultipartTemplate {
         MultipartTemplate { parts }
     }
 
-    pub fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         for part in &self.parts {
             part.content.template().visit(visit);
             for template in [&part.filename, &part.content_type].into_iter().flatten() {
@@ -187,7 +187,7 @@ impl MultipartTemplate {
         }
     }
 
-    pub fn visit_places(&self, pointer: &str, visit: &mut VisitPlace<'_>) {
+    pub(crate) fn visit_places(&self, pointer: &str, visit: &mut VisitPlace<'_>) {
         for part in &self.parts {
             let at = join(pointer, &part.name);
             let (key, place) = match &part.content {
@@ -218,7 +218,7 @@ impl MultipartTemplate {
     ///
     /// # Errors
     /// When an expression fails, or a value cannot be written as a part.
-    pub fn render(&self, scope: &CallScope<'_>) -> Result<Vec<Part>, RenderError> {
+    pub(crate) fn render(&self, scope: &CallScope<'_>) -> Result<Vec<Part>, RenderError> {
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
             part.render(scope, &mut parts)?;
@@ -335,7 +335,7 @@ fn own_type(content: &Content) -> Option<String> {
 }
 
 /// The body with all its parts, piece by piece.
-pub fn pieces<'p>(parts: &'p [Part], boundary: &str) -> Vec<Cow<'p, Content>> {
+pub(crate) fn pieces<'p>(parts: &'p [Part], boundary: &str) -> Vec<Cow<'p, Content>> {
     let mut pieces = Vec::with_capacity(2 * parts.len() + 1);
     let mut before = String::new();
     for part in parts {

@@ -18,7 +18,7 @@ use crate::plan::MASK;
 use search::Search;
 
 /// The length from which a text counts as a secret, in characters. Shorter texts would match by chance.
-pub const SHORTEST: usize = 12;
+pub(crate) const SHORTEST: usize = 12;
 
 /// Masks a set of secrets, in any notation. Cloning one is cheap.
 ///

@@ -100,7 +100,7 @@ enum Undone {
 impl<'t> Reader<'t> {
     /// A reader of a text. In `\%75`, the backslash may quote the percent sign, or stand before a `u` that is written
     /// in another notation. `is_quoting` says which.
-    pub fn new(text: &'t [u8], is_quoting: bool) -> Reader<'t> {
+    pub(crate) fn new(text: &'t [u8], is_quoting: bool) -> Reader<'t> {
         Reader {
             text,
             at: 0,
@@ -112,32 +112,32 @@ impl<'t> Reader<'t> {
     }
 
     /// What the window holds.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The part of the text that the window stands for.
-    pub fn source(&self) -> Range<usize> {
+    pub(crate) fn source(&self) -> Range<usize> {
         self.source_of(0)..self.at
     }
 
     /// Whether the window was copied without undoing anything.
-    pub fn is_verbatim(&self) -> bool {
+    pub(crate) fn is_verbatim(&self) -> bool {
         self.marks.len() <= 1 && self.source().len() == self.bytes.len()
     }
 
     /// Whether the text could also be read in the other way (see [`Reader::new`]).
-    pub fn is_ambiguous(&self) -> bool {
+    pub(crate) fn is_ambiguous(&self) -> bool {
         let mut backslashes = memchr::memchr_iter(b'\\', &self.bytes);
         backslashes.any(|at| matches!(self.bytes.get(at + 1), Some(b'%' | b'&')))
     }
 
-    pub fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         self.at == self.text.len()
     }
 
     /// The range of the text that a range of the window came from. It covers whole escapes.
-    pub fn source_range(&self, part: Range<usize>) -> Range<usize> {
+    pub(crate) fn source_range(&self, part: Range<usize>) -> Range<usize> {
         let start = self.source_of(part.start);
         let mut end = part.end;
         // Several bytes of one escape come from one position.
@@ -151,7 +151,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Whether an escape ends just before this byte of the window with a digit that may belong to what follows.
-    pub fn is_escape_before(&self, index: usize) -> bool {
+    pub(crate) fn is_escape_before(&self, index: usize) -> bool {
         let Some(before) = index.checked_sub(1) else {
             return false;
         };
@@ -160,7 +160,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads until the window holds `size` bytes or the text ends.
-    pub fn fill(&mut self, size: usize) {
+    pub(crate) fn fill(&mut self, size: usize) {
         while self.at < self.text.len() && self.bytes.len() < size {
             if self.watched > 0 {
                 self.watched -= 1;
@@ -185,7 +185,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Drops all but the last `size` bytes.
-    pub fn keep(&mut self, size: usize) {
+    pub(crate) fn keep(&mut self, size: usize) {
         let cut = self.bytes.len().saturating_sub(size);
         if cut == 0 {
             return;

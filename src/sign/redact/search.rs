@@ -67,7 +67,7 @@ impl Needle {
 
 impl Search {
     /// Prepares the search; `None` if there are no secrets.
-    pub fn new<'s>(secrets: impl Iterator<Item = &'s str>) -> Option<Search> {
+    pub(crate) fn new<'s>(secrets: impl Iterator<Item = &'s str>) -> Option<Search> {
         let mut texts: Vec<Vec<u8>> = secrets.flat_map(forms).collect();
         texts.sort();
         texts.dedup();
@@ -88,18 +88,18 @@ impl Search {
     }
 
     /// Where secrets are in a text, in order. No two ranges touch.
-    pub fn ranges(&self, text: &[u8]) -> Vec<Range<usize>> {
+    pub(crate) fn ranges(&self, text: &[u8]) -> Vec<Range<usize>> {
         self.find(text, 0)
     }
 
     /// Whether a text is long enough to hold a secret.
-    pub fn fits(&self, text: &[u8]) -> bool {
+    pub(crate) fn fits(&self, text: &[u8]) -> bool {
         text.len() >= self.shortest
     }
 
     /// Where secrets, or parts of them of at least [`PIECE`] bytes, are in a text. Use it for messages only: its memory
     /// grows with the text, and its time with the text and all secrets.
-    pub fn pieces(&self, text: &[u8]) -> Vec<Range<usize>> {
+    pub(crate) fn pieces(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found = self.find(text, 0);
         let mut reader = Reader::new(text, false);
         reader.fill(usize::MAX);

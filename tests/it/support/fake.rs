@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A request that the fake received.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     pub method: String,
     /// As it came, percent-encoded.
     pub path: String,
@@ -21,13 +21,13 @@ pub struct Request {
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// Path and query.
-    pub fn target(&self) -> String {
+    pub(crate) fn target(&self) -> String {
         match self.query.is_empty() {
             true => self.path.clone(),
             false => format!("{}?{}", self.path, self.query),
@@ -35,14 +35,14 @@ impl Request {
     }
 
     /// The origin that the request was sent to.
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.header("host").unwrap_or_default())
     }
 }
 
 /// How a reply is sent.
 #[derive(Debug, Clone, Copy)]
-pub enum Manner {
+pub(crate) enum Manner {
     Whole,
     /// The body alone, without a status line and headers.
     Bare,
@@ -57,7 +57,7 @@ pub enum Manner {
 }
 
 #[derive(Debug, Clone)]
-pub struct Reply {
+pub(crate) struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -65,7 +65,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Reply {
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Reply {
         Reply {
             status,
             headers: vec![("content-type".to_owned(), content_type.to_owned())],
@@ -74,34 +74,34 @@ impl Reply {
         }
     }
 
-    pub fn json(status: u16, body: &serde_json::Value) -> Reply {
+    pub(crate) fn json(status: u16, body: &serde_json::Value) -> Reply {
         Reply::new(status, "application/json", body.to_string())
     }
 
     /// 200 and an empty object.
-    pub fn ok() -> Reply {
+    pub(crate) fn ok() -> Reply {
         Reply::new(200, "application/json", "{}")
     }
 
-    pub fn redirect(status: u16, location: impl Into<String>) -> Reply {
+    pub(crate) fn redirect(status: u16, location: impl Into<String>) -> Reply {
         Reply::new(status, "text/plain", "moved").with("location", location)
     }
 
-    pub fn manner(manner: Manner) -> Reply {
+    pub(crate) fn manner(manner: Manner) -> Reply {
         Reply {
             manner,
             ..Reply::new(200, "application/json", r#"{"slow": true}"#)
         }
     }
 
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Reply {
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Reply {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 }
 
 /// A fake service that keeps the requests it received. It stops when it is dropped.
-pub struct Fake {
+pub(crate) struct Fake {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
     stops: Arc<AtomicBool>,
@@ -109,7 +109,7 @@ pub struct Fake {
 
 impl Fake {
     /// Starts a service that answers by `handler`.
-    pub fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Fake {
+    pub(crate) fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -134,7 +134,7 @@ impl Fake {
     }
 
     /// Starts a service that gives these replies in turn, and then repeats the last one.
-    pub fn script(replies: impl Into<Vec<Reply>>) -> Fake {
+    pub(crate) fn script(replies: impl Into<Vec<Reply>>) -> Fake {
         let replies = replies.into();
         let turn = Mutex::new(0);
         Fake::start(move |_| {
@@ -145,28 +145,28 @@ impl Fake {
         })
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Such as `http://127.0.0.1:4711`.
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The requests so far.
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().expect("no panic").clone()
     }
 
     /// The paths and queries of the requests so far.
-    pub fn targets(&self) -> Vec<String> {
+    pub(crate) fn targets(&self) -> Vec<String> {
         self.requests().iter().map(Request::target).collect()
     }
 
     /// The one request so far.
     #[track_caller]
-    pub fn only_request(&self) -> Request {
+    pub(crate) fn only_request(&self) -> Request {
         let mut requests = self.requests();
         assert_eq!(requests.len(), 1, "{requests:?}");
         requests.remove(0)
@@ -182,7 +182,7 @@ impl Drop for Fake {
 }
 
 /// An origin at which nobody listens. A port that is free now may soon be used by another test; this one is reserved.
-pub fn refused_origin() -> String {
+pub(crate) fn refused_origin() -> String {
     "http://127.0.0.1:1".to_owned()
 }
 

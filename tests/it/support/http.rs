@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     /// Names are in lower case.
     pub headers: Vec<(String, String)>,
@@ -15,19 +15,19 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str())
     }
 }
 
 /// Gets `target`, a path with its query, from `address`, such as `127.0.0.1:4711`.
-pub fn get(address: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) fn get(address: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
     send(address, "GET", target, headers, &Value::Null)
 }
 
 /// Sends a request with a JSON body; null is none, and so is an empty answer.
-pub fn send(
+pub(crate) fn send(
     address: &str,
     method: &str,
     target: &str,

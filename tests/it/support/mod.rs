@@ -3,7 +3,7 @@
 
 mod fake;
 mod http;
-pub mod peak;
+pub(crate) mod peak;
 #[cfg(unix)]
 mod pty;
 mod sandbox;
@@ -17,49 +17,49 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use fake::{Fake, Manner, Reply, Request, refused_origin};
-pub use http::{Answer, get, send};
+pub(crate) use fake::{Fake, Manner, Reply, Request, refused_origin};
+pub(crate) use http::{Answer, get, send};
 #[cfg(unix)]
-pub use pty::{at_terminal, on_terminal, on_terminal_of};
-pub use sandbox::{KEY, Sandbox, VERSION};
+pub(crate) use pty::{at_terminal, on_terminal, on_terminal_of};
+pub(crate) use sandbox::{KEY, Sandbox, VERSION};
 #[cfg(unix)]
-pub use typing::{Typing, standing};
+pub(crate) use typing::{Typing, standing};
 
 /// A fresh folder that the program runs in, with descriptors in `descriptors/`.
-pub struct Workspace {
+pub(crate) struct Workspace {
     folder: TempDir,
 }
 
 impl Workspace {
-    pub fn new() -> Workspace {
+    pub(crate) fn new() -> Workspace {
         let folder = TempDir::new().expect("a temporary folder");
         fs::create_dir(folder.path().join("descriptors")).expect("a folder");
         Workspace { folder }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn descriptors(&self) -> PathBuf {
+    pub(crate) fn descriptors(&self) -> PathBuf {
         self.path().join("descriptors")
     }
 
     /// Writes a file below the folder.
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         fs::write(path, text).expect("a file");
     }
 
     /// Writes the service `probe` at `origin`.
-    pub fn service(&self, origin: &str, more: &str) {
+    pub(crate) fn service(&self, origin: &str, more: &str) {
         let text = format!("spec: 1\nservice: probe\nbase_url: {origin}\n{more}\n");
         self.write("descriptors/probe/service.yaml", text);
     }
 
     /// Writes a tool of the service `probe`. `more` holds the rest of the file, at least the request.
-    pub fn tool(&self, name: &str, access: &str, more: &str) {
+    pub(crate) fn tool(&self, name: &str, access: &str, more: &str) {
         let text = format!(
             "spec: 1\ntool: {name}\nservice: probe\ndescription: A probe.\naccess: {access}\n{more}\n"
         );
@@ -67,7 +67,7 @@ impl Workspace {
     }
 
     /// The program, in this folder, with nothing of the outer environment but `PATH`.
-    pub fn toolrun(&self) -> Command {
+    pub(crate) fn toolrun(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_toolrun"));
         command.env_clear().current_dir(self.path());
         if let Some(path) = std::env::var_os("PATH") {
@@ -78,21 +78,21 @@ impl Workspace {
     }
 
     /// Runs the program with these arguments.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         output(self.toolrun().args(arguments))
     }
 }
 
 /// The result of a run of the program.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
 /// Runs a command to its end.
-pub fn output(command: &mut Command) -> Output {
+pub(crate) fn output(command: &mut Command) -> Output {
     let output = command.output().expect("the program starts");
     Output {
         code: output.status.code().expect("the program ends by itself"),
@@ -104,7 +104,7 @@ pub fn output(command: &mut Command) -> Output {
 impl Output {
     /// Asserts the exit code, and shows the output if it differs.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Output {
+    pub(crate) fn expect(self, code: i32) -> Output {
         assert_eq!(
             self.code, code,
             "stdout: {}\nstderr: {}",
@@ -115,20 +115,20 @@ impl Output {
 
     /// Standard output as one JSON value.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).expect("standard output is JSON")
     }
 
     /// Standard output, with one JSON value on each line.
     #[track_caller]
-    pub fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let parse = |line| serde_json::from_str(line).expect("each line is JSON");
         self.stdout.lines().map(parse).collect()
     }
 
     /// The error object on standard error.
     #[track_caller]
-    pub fn error(&self) -> Value {
+    pub(crate) fn error(&self) -> Value {
         let whole: Value = serde_json::from_str(&self.stderr).expect("standard error is JSON");
         whole["error"].clone()
     }
@@ -136,7 +136,7 @@ impl Output {
 
 /// Asserts that standard error has each of these parts.
 #[track_caller]
-pub fn assert_tells(output: &Output, parts: &[&str]) {
+pub(crate) fn assert_tells(output: &Output, parts: &[&str]) {
     for part in parts {
         assert!(
             output.stderr.contains(part),

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The result of a run, and its peak of memory.
-pub struct Run {
+pub(crate) struct Run {
     pub code: i32,
     /// How many bytes it printed.
     pub printed: usize,
@@ -19,7 +19,7 @@ pub struct Run {
 
 /// Runs a command and reads its memory peak until it ends. The system's value of the peak never falls, so the last
 /// reading counts. Works on Linux.
-pub fn run(command: &mut Command) -> Run {
+pub(crate) fn run(command: &mut Command) -> Run {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -75,10 +75,10 @@ fn high_water_mark(status: &str) -> usize {
 }
 
 /// The kinds of bodies, each an object with its rows under `data`.
-pub const KINDS: [&str; 4] = ["numbers", "small objects", "long strings", "nested arrays"];
+pub(crate) const KINDS: [&str; 4] = ["numbers", "small objects", "long strings", "nested arrays"];
 
 /// A body of about this many bytes.
-pub fn body(kind: &str, size: usize) -> String {
+pub(crate) fn body(kind: &str, size: usize) -> String {
     let row = match kind {
         "numbers" => "1,".to_owned(),
         "small objects" => r#"{"a":1},"#.to_owned(),

@@ -10,22 +10,22 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 /// Runs a command with standard output and standard error on a terminal; gives the exit code and the bytes that the
 /// terminal got. Line ends are `\n` again, which a terminal's driver makes `\r\n`.
-pub fn on_terminal(command: &mut Command) -> (i32, Vec<u8>) {
+pub(crate) fn on_terminal(command: &mut Command) -> (i32, Vec<u8>) {
     on_terminal_of(240, command)
 }
 
 /// The same on a terminal of so many columns and 50 lines.
-pub fn on_terminal_of(columns: u16, command: &mut Command) -> (i32, Vec<u8>) {
+pub(crate) fn on_terminal_of(columns: u16, command: &mut Command) -> (i32, Vec<u8>) {
     run(columns, false, command)
 }
 
 /// The same with standard input on the terminal, too, as if a person sat there.
-pub fn at_terminal(columns: u16, command: &mut Command) -> (i32, Vec<u8>) {
+pub(crate) fn at_terminal(columns: u16, command: &mut Command) -> (i32, Vec<u8>) {
     run(columns, true, command)
 }
 
 /// Starts a command on a terminal; gives our end of it.
-pub fn start(columns: u16, is_attended: bool, command: &mut Command) -> (File, Child) {
+pub(crate) fn start(columns: u16, is_attended: bool, command: &mut Command) -> (File, Child) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
     grantpt(&ours).expect("it is granted");
     unlockpt(&ours).expect("it is unlocked");

@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::{Answer, Workspace, http};
 
 /// The made-up key of the built-in sandbox.
-pub const KEY: &str = "sk-ant-admin01-sandbox-made-up-key";
+pub(crate) const KEY: &str = "sk-ant-admin01-sandbox-made-up-key";
 /// The older version of the API.
-pub const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
+pub(crate) const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
 
 /// `toolrun sandbox` on a free port; it ends when this is dropped.
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     pub workspace: Workspace,
     pub address: String,
     process: Child,
@@ -21,18 +21,18 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// The sandbox of the Admin API.
-    pub fn start() -> Sandbox {
+    pub(crate) fn start() -> Sandbox {
         Sandbox::start_with(&[])
     }
 
     /// The same, with more flags.
-    pub fn start_with(flags: &[&str]) -> Sandbox {
+    pub(crate) fn start_with(flags: &[&str]) -> Sandbox {
         let flags: Vec<&str> = ["anthropic-admin"].iter().chain(flags).copied().collect();
         Sandbox::start_in(Workspace::new(), &flags)
     }
 
     /// The sandbox of a service that the workspace knows.
-    pub fn start_in(workspace: Workspace, flags: &[&str]) -> Sandbox {
+    pub(crate) fn start_in(workspace: Workspace, flags: &[&str]) -> Sandbox {
         let mut command = workspace.toolrun();
         command
             .args(["sandbox", "--addr", "127.0.0.1:0"])
@@ -54,23 +54,23 @@ impl Sandbox {
         }
     }
 
-    pub fn get_with(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn get_with(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
         http::get(&self.address, target, headers)
     }
 
-    pub fn get(&self, target: &str) -> Answer {
+    pub(crate) fn get(&self, target: &str) -> Answer {
         self.get_with(target, &[("x-api-key", KEY), VERSION])
     }
 
     /// Sends a request with this body; null is none.
-    pub fn send(&self, method: &str, target: &str, body: &Value) -> Answer {
+    pub(crate) fn send(&self, method: &str, target: &str, body: &Value) -> Answer {
         let headers = [("x-api-key", KEY), VERSION];
         http::send(&self.address, method, target, &headers, body)
     }
 
     /// The body of a success.
     #[track_caller]
-    pub fn ok(&self, target: &str) -> Value {
+    pub(crate) fn ok(&self, target: &str) -> Value {
         let answer = self.get(target);
         assert_eq!(answer.status, 200, "{target}: {}", answer.body);
         answer.body
@@ -78,7 +78,7 @@ impl Sandbox {
 
     /// The body of a success of a write.
     #[track_caller]
-    pub fn wrote(&self, method: &str, target: &str, body: &Value) -> Value {
+    pub(crate) fn wrote(&self, method: &str, target: &str, body: &Value) -> Value {
         let answer = self.send(method, target, body);
         assert_eq!(answer.status, 200, "{method} {target}: {}", answer.body);
         answer.body
@@ -86,7 +86,7 @@ impl Sandbox {
 
     /// The error of a request that is refused with this status.
     #[track_caller]
-    pub fn refused(&self, method: &str, target: &str, body: &Value, status: u16) -> Value {
+    pub(crate) fn refused(&self, method: &str, target: &str, body: &Value, status: u16) -> Value {
         let answer = self.send(method, target, body);
         assert_eq!(answer.status, status, "{method} {target}: {}", answer.body);
         answer.body["error"].clone()

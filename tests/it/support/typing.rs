@@ -13,14 +13,14 @@ use super::pty::start;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program on a terminal, and what it shows there.
-pub struct Typing {
+pub(crate) struct Typing {
     ours: File,
     shown: Arc<Mutex<Vec<u8>>>,
     child: Child,
 }
 
 impl Typing {
-    pub fn start(columns: u16, command: &mut Command) -> Typing {
+    pub(crate) fn start(columns: u16, command: &mut Command) -> Typing {
         let (ours, child) = start(columns, true, command);
         let shown = Arc::new(Mutex::new(Vec::new()));
         let (mut from, to) = (ours.try_clone().expect("a copy"), Arc::clone(&shown));
@@ -35,19 +35,19 @@ impl Typing {
         Typing { ours, shown, child }
     }
 
-    pub fn keys(&mut self, keys: &str) {
+    pub(crate) fn keys(&mut self, keys: &str) {
         self.ours
             .write_all(keys.as_bytes())
             .expect("the terminal takes keys");
     }
 
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         String::from_utf8_lossy(&self.shown.lock().expect("no panic")).into_owned()
     }
 
     /// Waits until something is so.
     #[track_caller]
-    pub fn wait(&self, what: &str, is_so: impl Fn(&str) -> bool) {
+    pub(crate) fn wait(&self, what: &str, is_so: impl Fn(&str) -> bool) {
         let begun = Instant::now();
         while !is_so(&self.shown()) {
             let is_late = begun.elapsed() > PATIENCE;
@@ -61,7 +61,7 @@ impl Typing {
     }
 
     /// Waits for the end; gives the exit code and what was shown.
-    pub fn end(mut self) -> (i32, String) {
+    pub(crate) fn end(mut self) -> (i32, String) {
         let code = self.child.wait().expect("it ends").code();
         // What was shown last may still be on its way.
         thread::sleep(Duration::from_millis(50));
@@ -77,7 +77,7 @@ impl Drop for Typing {
 }
 
 /// The lines that stand on a terminal in the end, of what a program wrote to it.
-pub fn standing(bytes: &[u8]) -> Vec<String> {
+pub(crate) fn standing(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let mut lines: Vec<Vec<char>> = vec![Vec::new()];
     let (mut row, mut column) = (0, 0);

@@ -43,7 +43,7 @@ const PLAIN: Pen = Pen {
 
 impl Chart {
     /// Draws the chart in so many columns.
-    pub fn draw(&self, out: &mut impl Write, most: usize) -> io::Result<()> {
+    pub(crate) fn draw(&self, out: &mut impl Write, most: usize) -> io::Result<()> {
         let pen = if has_unicode() { &UNICODE } else { &PLAIN };
         self.draw_with(out, most, pen)
     }

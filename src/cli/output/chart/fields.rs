@@ -23,7 +23,7 @@ const MOST_TEXTS: usize = 50;
 
 /// The fields of a chart.
 #[derive(Debug)]
-pub struct Fields {
+pub(crate) struct Fields {
     pub time: String,
     pub values: Vec<String>,
     pub by: Vec<String>,
@@ -42,7 +42,7 @@ struct Seen {
 
 impl Fields {
     /// Finds the fields. `selected` are those that the user named; the time need not be among them.
-    pub fn of(
+    pub(crate) fn of(
         rows: Part<'_>,
         hint: Option<&ChartSpec>,
         selected: &[String],
@@ -103,7 +103,7 @@ impl Fields {
     }
 
     /// What is not drawn.
-    pub fn told(&self) -> Option<String> {
+    pub(crate) fn told(&self) -> Option<String> {
         let names: Vec<String> = self.left_out.iter().map(|name| line(name)).collect();
         let told = || format!("not drawn: {} (--select draws them)", names.join(", "));
         (!names.is_empty()).then(told)

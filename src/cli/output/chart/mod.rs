@@ -30,7 +30,7 @@ const MOST_BARS: usize = 40;
 
 /// Panels one below the other, and what must be said about them.
 #[derive(Debug, Default)]
-pub struct Chart {
+pub(crate) struct Chart {
     /// One for each field of numbers.
     pub panels: Vec<Panel>,
     /// What is left out, added up or missing.
@@ -39,7 +39,7 @@ pub struct Chart {
 
 /// The numbers of one field.
 #[derive(Debug)]
-pub struct Panel {
+pub(crate) struct Panel {
     /// The name of the field, and what all groups have in common.
     pub title: String,
     /// The times, in order.
@@ -52,14 +52,14 @@ pub struct Panel {
 
 /// The least and the greatest value; zero is always between them.
 #[derive(Debug, Clone, Copy)]
-pub struct Scale {
+pub(crate) struct Scale {
     pub least: f64,
     pub greatest: f64,
 }
 
 /// The numbers of one group.
 #[derive(Debug)]
-pub struct Series {
+pub(crate) struct Series {
     /// What the group has in common; empty where there is one group alone.
     pub name: String,
     /// A value for each time of the panel.
@@ -78,7 +78,7 @@ type Points = BTreeMap<Timestamp, f64>;
 
 impl Chart {
     /// The chart of an output. Fails where its rows have no times or no numbers.
-    pub fn of(
+    pub(crate) fn of(
         output: Part<'_>,
         tool: &Tool,
         view: &View,
@@ -137,7 +137,7 @@ impl Chart {
     }
 
     /// Whether the numbers of a panel are drawn as bars.
-    pub fn has_bars(panel: &Panel) -> bool {
+    pub(crate) fn has_bars(panel: &Panel) -> bool {
         panel.times.len() * panel.series.len() <= MOST_BARS
     }
 }
@@ -323,7 +323,7 @@ fn panel(name: &str, points: Vec<Points>, labels: &Labels) -> Panel {
 
 impl Scale {
     /// The scale of these values.
-    pub fn of(values: impl Iterator<Item = f64>) -> Scale {
+    pub(crate) fn of(values: impl Iterator<Item = f64>) -> Scale {
         let zero = Scale {
             least: 0.0,
             greatest: 0.0,
@@ -335,7 +335,7 @@ impl Scale {
     }
 
     /// How much of the whole scale a value takes; negative below zero.
-    pub fn part(&self, value: f64) -> f64 {
+    pub(crate) fn part(&self, value: f64) -> f64 {
         // The scale itself may be beyond all doubles.
         let unit = self.greatest.max(-self.least);
         match unit > 0.0 {
@@ -347,7 +347,7 @@ impl Scale {
 
 impl Panel {
     /// The names of the times, as short as they can be told apart.
-    pub fn time_names(&self) -> impl Fn(usize) -> String {
+    pub(crate) fn time_names(&self) -> impl Fn(usize) -> String {
         let is_round = |to: i64| {
             let is_round =
                 |time: &Timestamp| time.as_second() % to == 0 && time.subsec_nanosecond() == 0;
@@ -368,7 +368,7 @@ impl Panel {
 }
 
 /// A number as a label: rounded, with its thousands set apart.
-pub fn amount(value: f64) -> String {
+pub(crate) fn amount(value: f64) -> String {
     let size = value.abs();
     let text = match () {
         () if value == 0.0 => return "0".to_owned(),
@@ -381,7 +381,7 @@ pub fn amount(value: f64) -> String {
 }
 
 /// A number for an axis: three digits, and thousands as letters.
-pub fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let size = value.abs();
     for (unit, letter) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
         if size >= unit && size < 1e15 {

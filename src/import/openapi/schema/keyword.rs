@@ -129,7 +129,7 @@ impl<'a> Schemas<'a, '_> {
     }
 
     /// Whether a property is only in responses.
-    pub fn is_read_only(&self, property: &Part<'_>) -> bool {
+    pub(crate) fn is_read_only(&self, property: &Part<'_>) -> bool {
         let says_so = |part: &Part<'_>| part.flag("readOnly") == Some(true);
         says_so(property)
             || self

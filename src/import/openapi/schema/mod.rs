@@ -15,7 +15,7 @@ use std::collections::{HashMap, VecDeque};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-pub use shape::{Shape, shape};
+pub(crate) use shape::{Shape, shape};
 
 use super::graph::{Graph, Size, references};
 use super::spec::{Part, Spec};
@@ -34,7 +34,7 @@ const MOST_REFERENCES: usize = 20_000;
 
 /// Converts the schemas of one operation.
 #[derive(Debug)]
-pub struct Schemas<'a, 'l> {
+pub(crate) struct Schemas<'a, 'l> {
     spec: &'a Spec,
     graph: &'a Graph,
     losses: &'l Losses,
@@ -50,7 +50,7 @@ pub struct Schemas<'a, 'l> {
 
 impl<'a, 'l> Schemas<'a, 'l> {
     /// A converter for an operation that uses the schemas `roots`.
-    pub fn new(
+    pub(crate) fn new(
         spec: &'a Spec,
         graph: &'a Graph,
         losses: &'l Losses,
@@ -88,7 +88,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
     }
 
     /// The schema of a param. Its top level is written out so that its type can be seen, unless it is a shared object.
-    pub fn param(&mut self, schema: &Part<'a>) -> Map<String, Value> {
+    pub(crate) fn param(&mut self, schema: &Part<'a>) -> Map<String, Value> {
         if let Some(reference) = schema.reference()
             && let Some(target) = self.target_of(reference, schema)
             && target.text("type") == Some("object")
@@ -120,7 +120,7 @@ impl<'a, 'l> Schemas<'a, 'l> {
     }
 
     /// The definitions that the converted schemas refer to.
-    pub fn into_definitions(mut self) -> Map<String, Value> {
+    pub(crate) fn into_definitions(mut self) -> Map<String, Value> {
         let mut definitions = IndexMap::new();
         while let Some(pointer) = self.queue.pop_front() {
             let Some(value) = self.spec.root().value.pointer(&pointer) else {

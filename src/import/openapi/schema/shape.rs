@@ -6,7 +6,7 @@ use crate::import::openapi::spec::{Part, Spec};
 
 /// What values a schema allows, as far as it matters for how they are written in a URL or form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// Texts, numbers and booleans.
     pub scalar: bool,
     /// Lists.
@@ -20,7 +20,7 @@ pub struct Shape {
 }
 
 /// The shape of a schema.
-pub fn shape(spec: &Spec, schema: &Part<'_>) -> Shape {
+pub(crate) fn shape(spec: &Spec, schema: &Part<'_>) -> Shape {
     shape_within(spec, schema, 6)
 }
 
