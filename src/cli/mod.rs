@@ -155,7 +155,7 @@ fn exit_code(kind: ErrorKind) -> u8 {
 pub fn main() -> ExitCode {
     hardening::harden();
     terminal::tell_panics();
-    if let Some(code) = completions::answer() {
+    if let Some(code) = completions::answer().or_else(output::jq::answer) {
         return code;
     }
     let mut cli = match Cli::try_parse() {
@@ -164,7 +164,8 @@ pub fn main() -> ExitCode {
             if let Some(done) = help::of_call(&error) {
                 return ended(done, false);
             }
-            let Some((message, as_json)) = meant::arguments_for_options(&error) else {
+            let meant = meant::arguments_for_options(&error);
+            let Some((message, as_json)) = meant.or_else(|| meant::tool_for_command(&error)) else {
                 return tell_usage(&error);
             };
             return ended(Err(Failure::Told(exit::USAGE, message)), as_json);

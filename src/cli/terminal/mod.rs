@@ -157,6 +157,12 @@ pub(crate) fn data() -> Out {
     })
 }
 
+/// Standard output of a process that we started ourselves, for what it tells us. Nothing of it reaches a terminal as it
+/// is.
+pub(crate) fn to_ourselves() -> impl Write {
+    BufWriter::new(io::stdout().lock())
+}
+
 /// Whether standard output is a terminal.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
