@@ -42,19 +42,22 @@ use serde_json::{Value, json};
 
 use terminal::say;
 
+/// Where help lists the options that all commands have: behind those of the command.
+const LAST: usize = 900;
+
 /// Run tools that are described in YAML.
 #[derive(Debug, Parser)]
 #[command(name = "toolrun", version, about, long_about = None, max_term_width = 100)]
 struct Cli {
     /// A folder of descriptors that you trust; may be given several times. Tools are also found through $TOOLRUN_TOOLS
     /// and in ./tools.
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", display_order = LAST)]
     tools: Vec<PathBuf>,
     /// The profile of the configuration file to use; "" is none. $TOOLRUN_PROFILE names it too
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", display_order = LAST)]
     profile: Option<String>,
     /// Read secrets from this file of NAME=value lines, not from .env
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = LAST)]
     env_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,

@@ -1,7 +1,7 @@
 //! Tables for people, on a terminal: they fit its width, and say what they leave out.
 //!
 //! A table shows as many columns as fit, from the left; a column in which every row is empty says nothing and is left
-//! out. One row, and rows of which next to nothing would fit, are shown as records: a field a line.
+//! out, and where not all fits, one in which every row has the same value is told below the table. One row, and rows of which next to nothing would fit, are shown as records: a field a line.
 
 use std::io::Write;
 
@@ -22,6 +22,12 @@ const COLUMNS: usize = 1000;
 const WIDE: usize = 200;
 /// What the names of a record take at the most.
 const NAME: usize = 40;
+/// Rows that have a value in common only by chance, where there are fewer.
+const LEAST_SAME: usize = 3;
+/// What a value takes at the most that is told once for all rows.
+const MOST_SAME: usize = 40;
+/// Names that are told of what is not shown.
+const MOST_NAMES: usize = 12;
 /// What the values of a record need beside their names.
 const VALUES: usize = 20;
 
@@ -64,6 +70,8 @@ struct Screen<'s, W> {
 struct LeftOut {
     hidden: Vec<String>,
     empty: Vec<String>,
+    /// Columns with one value, and that value.
+    same: Vec<String>,
     has_cut: bool,
     has_sums: bool,
 }
@@ -72,8 +80,11 @@ struct LeftOut {
 #[derive(Default)]
 struct Column {
     need: Need,
-    has_values: bool,
+    /// How many rows have a value.
+    filled: usize,
     has_others: bool,
+    first: String,
+    has_different: bool,
 }
 
 impl Column {
@@ -81,13 +92,26 @@ impl Column {
         if is_empty(part) {
             return;
         }
-        self.has_values = true;
+        match self.filled {
+            0 => text.clone_into(&mut self.first),
+            _ => self.has_different |= self.first != text,
+        }
+        // The text of a nested value only sums it up.
+        self.has_different |= matches!(part.kind(), Kind::Array | Kind::Object);
+        self.filled += 1;
         self.has_others |= !is_numeric(part);
         self.need.add(text);
     }
 
     fn is_right(&self) -> bool {
-        self.has_values && !self.has_others
+        self.filled > 0 && !self.has_others
+    }
+
+    /// The value that all rows have, if it is short and there are several rows.
+    fn same(&self, rows: usize) -> Option<&str> {
+        let is_same = self.filled == rows && !self.has_different;
+        let is_short = self.need.widest() <= MOST_SAME;
+        (is_same && is_short && rows >= LEAST_SAME).then_some(&self.first)
     }
 }
 
@@ -113,8 +137,8 @@ impl<W: Write> Screen<'_, W> {
         if self.view.wide {
             return self.grid(rows, &columns, all(&columns, &surveyed));
         }
-        let kept: Vec<usize> = (0..columns.count())
-            .filter(|at| is_asked || surveyed[*at].has_values)
+        let mut kept: Vec<usize> = (0..columns.count())
+            .filter(|at| is_asked || surveyed[*at].filled > 0)
             .collect();
         let empty = columns.names().iter().enumerate();
         let empty = empty.filter(|(at, _)| !kept.contains(at));
@@ -124,15 +148,24 @@ impl<W: Write> Screen<'_, W> {
         if count == 1 && !is_asked {
             return self.records(rows, Some(&columns));
         }
-        let needs: Vec<(String, &Need)> = kept
-            .iter()
-            .map(|at| (heading_of(&columns, *at), &surveyed[*at].need))
-            .collect();
-        let needs: Vec<(&str, &Need)> = needs
-            .iter()
-            .map(|(name, need)| (name.as_str(), *need))
-            .collect();
-        let widths = fit(&needs, self.most);
+        let mut widths = self.widths(&columns, &surveyed, &kept);
+        let mut same = Vec::new();
+        if !is_asked && !is_whole(&kept, &widths, &surveyed) {
+            let count = rows.elements().count();
+            same = kept
+                .iter()
+                .filter_map(|at| {
+                    let value = surveyed[*at].same(count)?;
+                    Some((*at, format!("{} {value}", heading_of(&columns, *at))))
+                })
+                .collect();
+            // A table needs columns, even if its rows are alike.
+            if same.len() == kept.len() {
+                same.clear();
+            }
+            kept.retain(|at| !same.iter().any(|(other, _)| other == at));
+            widths = self.widths(&columns, &surveyed, &kept);
+        }
         let fitting = widths.iter().flatten().count();
         let is_useless = match is_asked {
             true => fitting < kept.len(),
@@ -141,22 +174,45 @@ impl<W: Write> Screen<'_, W> {
         if is_useless {
             return self.records(rows, Some(&columns));
         }
+        self.left_out.same = same.into_iter().map(|(_, told)| told).collect();
         let mut shown = Vec::new();
-        for ((at, (name, need)), width) in kept.iter().zip(&needs).zip(widths) {
-            match width {
-                None => self.left_out.hidden.push((*name).to_owned()),
-                Some(width) => {
-                    self.left_out.has_cut |= need.widest() > width;
-                    shown.push(Shown {
-                        at: *at,
-                        name: (*name).to_owned(),
-                        width,
-                        is_right: surveyed[*at].is_right(),
-                    });
-                }
-            }
+        for (at, width) in kept.into_iter().zip(widths) {
+            let (name, column) = (heading_of(&columns, at), &surveyed[at]);
+            let Some(width) = width else {
+                self.left_out.hidden.push(name);
+                continue;
+            };
+            self.left_out.has_cut |= column.need.widest() > width;
+            shown.push(Shown {
+                at,
+                name,
+                width,
+                is_right: column.is_right(),
+            });
         }
-        self.grid(rows, &columns, shown)
+        self.grid(rows, &columns, shown)?;
+        self.tell_same()
+    }
+
+    /// The widths of the columns that fit.
+    fn widths(&self, columns: &Columns, surveyed: &[Column], kept: &[usize]) -> Vec<Option<usize>> {
+        let names: Vec<String> = kept.iter().map(|at| heading_of(columns, *at)).collect();
+        let needs = kept.iter().map(|at| &surveyed[*at].need);
+        let needs: Vec<(&str, &Need)> = names.iter().map(String::as_str).zip(needs).collect();
+        fit(&needs, self.most)
+    }
+
+    /// Tells what every row has in common, in place of a column for each.
+    fn tell_same(&mut self) -> Done {
+        if self.left_out.same.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(b"\n")?;
+        let told = format!("in every row: {}", self.left_out.same.join(", "));
+        for line in wrap(&told, self.most) {
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
     }
 
     fn survey(&self, rows: Part<'_>, columns: &Columns) -> Vec<Column> {
@@ -412,8 +468,19 @@ impl LeftOut {
 }
 
 fn list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| line(name)).collect();
-    names.join(", ")
+    let told: Vec<String> = names.iter().map(|name| line(name)).collect();
+    match told.get(..MOST_NAMES) {
+        Some(first) if told.len() > MOST_NAMES + 1 => {
+            format!("{} and {} more", first.join(", "), told.len() - MOST_NAMES)
+        }
+        _ => told.join(", "),
+    }
+}
+
+/// Whether all columns are shown, and no text is cut.
+fn is_whole(kept: &[usize], widths: &[Option<usize>], surveyed: &[Column]) -> bool {
+    let mut columns = kept.iter().zip(widths);
+    columns.all(|(at, width)| width.is_some_and(|width| width >= surveyed[*at].need.widest()))
 }
 
 fn name_of(columns: &Columns, at: usize) -> &str {
