@@ -159,8 +159,9 @@ impl Call {
         let mut call = self.call(&tool, arguments);
         self.tell_unread(&tool);
         if let Some(form) = self.dry_run {
-            let plan = engine.plan(&call)?;
+            let mut plan = engine.plan(&call)?;
             if matches!(form, DryRun::Curl) {
+                plan = plan.with_variables(|name| in_force.variable_for(name));
                 in_force.tell_moved(&tool.service);
             }
             return print_plan(&plan, form);
@@ -270,7 +271,7 @@ impl Call {
     }
 
     /// Asks on a terminal whether a tool that writes may go on. Without a person to ask, the call ends for want of
-    /// consent.
+    /// consent; a no is an error here.
     fn is_agreed(&self, engine: &Engine, tool: &Tool, call: &crate::Call) -> Result<bool, Failure> {
         let may_send = tool.service.origin.is_trusted() || self.sandbox.is_some();
         if tool.access == Access::Read || self.yes || !may_send || !terminal::can_ask() {
@@ -288,10 +289,14 @@ impl Call {
             None => format!("at {service}"),
         };
         let request = format!("{} {}", plan.method, plan.masked_url());
-        Ok(terminal::ask(&format!(
-            "{what} {place}: {} ({request}). Go on?",
-            tool.name
-        ))?)
+        let question = format!("{what} {place}: {} ({request}). Go on?", tool.name);
+        match terminal::ask(&question)? {
+            true => Ok(true),
+            false => Err(Failure::Told(
+                exit::POLICY,
+                format!("{} was not called: the answer was no", tool.name),
+            )),
+        }
     }
 
     /// A plan that was made without the environment's settings is not the plan that a trusted tool would give.
