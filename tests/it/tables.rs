@@ -542,6 +542,12 @@ fn a_pager_takes_what_is_longer_than_the_terminal() {
                 .contains("paged:")
         );
     }
+    let help = ["call", "list-members", "--help"];
+    let told = paged(&workspace, "sed s/^/paged:/", &help).1;
+    assert!(told.starts_with("paged:"), "{told}");
+    let without = [&help[..], &["--no-pager"]].concat();
+    let told = paged(&workspace, "sed s/^/paged:/", &without).1;
+    assert!(!told.contains("paged:"), "{told}");
     // What fits needs none, and what streams comes as it comes.
     for arguments in [
         &["call", "one"][..],

@@ -120,6 +120,11 @@ impl Call {
         matches!(self.output, Some(Format::Json | Format::Ndjson))
     }
 
+    /// Whether a long text may go through a pager.
+    pub(crate) fn wants_pager(&self) -> bool {
+        !self.view.no_pager
+    }
+
     /// Takes this output format if no other is asked for.
     pub(crate) fn prefer(&mut self, format: Option<Format>) {
         // What is saved is never printed, so the service's own answer cannot be.
