@@ -141,6 +141,47 @@ fn a_key_that_is_missing_is_found() {
     }
 }
 
+/// The pieces of descriptors on the page, each in a whole file around it.
+#[test]
+fn the_pieces_of_descriptors_are_valid() {
+    let page = doc_page("docs/descriptors.md");
+    let head = "spec: 1\nservice: probe\n";
+    let base = "base_url: https://probe.test\n";
+    let settings = "settings:\n  account: { pattern: '^[a-z]+$', example: a }\n  shop: { pattern: '^[a-z]+$', example: a }\n  url: { example: 'https://a.example.com' }\n";
+    let token = "auth: { kind: oauth2, grant: client_credentials, token_url: 'https://login.example.com', client_id: id, client_secret: { env: S }, response: { values: { instance_url: $.url } } }\n";
+    let tool = "spec: 1\ntool: probe\nservice: { service: probe, base_url: 'https://probe.test' }\ndescription: A probe.\naccess: read\n";
+    let request = "request: { method: GET, path: /things }\n";
+    let params = "params: { required: [format], properties: { format: { type: string, description: A format. } } }\n";
+    let mut count = 0;
+    for block in page.blocks_of("yaml") {
+        let files: Vec<(&str, String)> = match block.split(':').next().unwrap_or_default() {
+            "base_url" => block
+                .lines()
+                .map(|line| {
+                    (
+                        "probe/service.yaml",
+                        format!("{head}{line}\n{settings}{token}"),
+                    )
+                })
+                .collect(),
+            "auth" => vec![("probe/service.yaml", format!("{head}{base}{block}"))],
+            "request" => vec![("probe.yaml", format!("{tool}{params}{block}"))],
+            "allow" => vec![("probe.yaml", format!("{tool}{request}{block}"))],
+            // A sandbox, a document and a comment have tests of their own.
+            "data" | "# petstore.yaml\nopenapi" | "# yaml-language-server" => continue,
+            other => panic!("what is a block that begins with {other}?"),
+        };
+        for (name, text) in files {
+            count += 1;
+            let workspace = Workspace::new();
+            workspace.write(&format!("descriptors/{name}"), &text);
+            let told = workspace.run(&["validate", "descriptors"]);
+            assert_eq!(told.code, 0, "{text}{}", told.stdout);
+        }
+    }
+    assert!(count >= 7, "{count} pieces");
+}
+
 /// The options in a help text.
 fn options_of(help: &str) -> BTreeSet<String> {
     let words = help.lines().filter_map(|line| {
