@@ -37,8 +37,11 @@ fn each_recipe_is_whole() {
     let page = doc_page("docs/cookbook.md");
     let services = services(&page);
     assert_eq!(services.len(), 10, "{:?}", services.keys());
-    let scripts = page.blocks_of("sh").join("");
-    let commands: Vec<&str> = scripts.lines().collect();
+    let scripts = [page.blocks_of("sh"), page.blocks_of("console")].concat();
+    let lines = scripts.iter().flat_map(|script| script.lines());
+    let commands: Vec<&str> = lines
+        .map(|line| line.strip_prefix("$ ").unwrap_or(line))
+        .collect();
     for (service, files) in &services {
         assert!(files.contains_key("service.yaml"), "{service}");
         assert!(files.contains_key("sandbox.yaml"), "{service}");
