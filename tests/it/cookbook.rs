@@ -68,7 +68,7 @@ fn each_recipe_is_whole() {
             tools.iter().any(|(tool, _)| {
                 let start = format!("toolrun call {tool} ");
                 let is_call = |c: &&str| c.starts_with(&start) && c.contains(option);
-                commands.iter().any(|command| is_call(&command))
+                commands.iter().any(is_call)
             })
         };
         assert!(calls(" --dry-run"), "{service}");

@@ -182,6 +182,19 @@ fn the_pieces_of_descriptors_are_valid() {
     assert!(count >= 7, "{count} pieces");
 }
 
+#[test]
+fn the_reference_names_every_filter() {
+    let source = doc_page("src/template/functions.rs").text;
+    let added = source.split("add_filter(\"").skip(1);
+    let filters: BTreeSet<String> = added
+        .filter_map(|rest| rest.split('"').next())
+        .map(str::to_owned)
+        .collect();
+    assert!(filters.len() >= 5, "{filters:?}");
+    let page = doc_page("docs/descriptors.md");
+    assert_eq!(first_cells(&page, "filter"), filters);
+}
+
 /// The options in a help text.
 fn options_of(help: &str) -> BTreeSet<String> {
     let words = help.lines().filter_map(|line| {
