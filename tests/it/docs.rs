@@ -345,10 +345,6 @@ fn a_page_that_is_wrong_is_found() {
             "```yaml\n# tools/broken.yaml\nspec: 1\n```\n\n```sh\ntoolrun validate tools\n```\n",
             "missing-key",
         ),
-        (
-            "```sh\nunset HTTPS_PROXY REFUSED; toolrun call get-organization --timeout 1ms\n```\n",
-            "secret",
-        ),
     ] {
         let wrong = Folder::new().follow(&DocPage::of(page));
         assert_eq!(wrong.len(), 1, "{page}{wrong:?}");
