@@ -5,10 +5,12 @@ use pretty_assertions::assert_eq;
 use serde_json::{Map, Value, json};
 use toolrun::Catalog;
 
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 5] = [
     "anthropic-admin",
     "anthropic-admin-oauth",
     "anthropic-enterprise",
+    "anthropic-compliance",
+    "anthropic-api",
 ];
 
 /// Tools whose first example the sandbox refuses: because of a rule of the service, or because its data lacks
@@ -110,6 +112,26 @@ fn the_oauth_tools_answer_their_examples() {
 #[test]
 fn the_enterprise_tools_answer_their_examples() {
     try_examples(SERVICES[2]);
+}
+
+#[test]
+fn the_compliance_tools_answer_their_examples() {
+    try_examples(SERVICES[3]);
+}
+
+#[test]
+fn the_tools_of_the_claude_api_answer_their_examples() {
+    try_examples(SERVICES[4]);
+}
+
+/// A new service is tested too.
+#[test]
+fn all_services_are_named() {
+    let mut built_in = Catalog::builtin().sandboxes();
+    let mut named = SERVICES.map(str::to_owned).to_vec();
+    built_in.sort();
+    named.sort();
+    assert_eq!(built_in, named);
 }
 
 /// The required arguments of a tool, with times that the data has.
