@@ -337,6 +337,37 @@ def admin(call):
     call.list(f"{org}.analytics.usage.list", starting_at=start, group_by=["model", "workspace_id"], size=31)
     call.list(f"{org}.analytics.cost.list", starting_at=start, group_by=["model", "cost_type"], size=31)
 
+    if hooks := call.list(f"{org}.webhooks.list", size=2):
+        call(f"{org}.webhooks.retrieve", webhook_endpoint_id=hooks[0]["id"])
+        made = call(f"{org}.webhooks.create", url="https://hooks.example.com/", enabled_events=["external_key.failed"])
+        of = {"webhook_endpoint_id": made["id"]}
+        call(f"{org}.webhooks.update", **of, state="disabled")
+        call.refused(f"{org}.webhooks.update", 400, **of)
+        call(f"{org}.webhooks.regenerate_signing_secret", **of)
+        call(f"{org}.webhooks.delete", **of)
+    telemetry(call, f"{org}.telemetry_destinations", workspace, workspaces[4]["id"])
+
+
+def telemetry(call, name, workspace, other):
+    if not call.list(f"{name}.list", size=2):
+        return
+    call.list(f"{name}.list", size=2, workspace_ids=[workspace])
+    of = {"type": "include", "workspace_ids": [workspace]}
+    url = "https://gateway.example.com"
+    made = call(f"{name}.create", endpoint_url=url, workspaces=of, headers={"authorization": "made up"})
+    of = {"destination_id": made["id"]}
+    call(f"{name}.workspaces.add", **of, workspace_id=workspace)
+    call(f"{name}.workspaces.add", **of, workspace_id=other)
+    call.list(f"{name}.workspaces.list", **of, size=1)
+    call(f"{name}.workspaces.remove", **of, workspace_id=other)
+    call(f"{name}.retrieve", **of)
+    call(f"{name}.update", **of, state={"type": "disabled"}, traces={"content_mode": "content", "max_content_bytes": 9})
+    call(f"{name}.update", **of, endpoint_url=url, headers={"authorization": None, "x-other": "made up"})
+    call(f"{name}.update", **of, traces=None)
+    call.refused(f"{name}.update", 400, **of)
+    call(f"{name}.test", **of)
+    call(f"{name}.delete", **of)
+
 
 def oauth(call):
     org = "organization"
@@ -451,6 +482,51 @@ def enterprise(call):
     call.list(f"{analytics}.plugins.list", starting_date="2026-11-01", ending_date="2026-11-20", size=3)
     call.list(f"{analytics}.artifacts.list", date="2026-11-18", size=3)
 
+    month = {"starting_at": "2026-11-01T00:00:00Z", "ending_at": "2026-11-20T00:00:00Z"}
+    split = ["product", "model"]
+    call.list(f"{analytics}.usage_report.list", **month, bucket_width="1d", group_by=split)
+    call.list(f"{analytics}.cost_report.list", **month, group_by=[*split, "token_type"])
+    call.list(f"{analytics}.user_usage_report.list", **month, group_by=split)
+    call.list(f"{analytics}.user_cost_report.list", **month, bucket_width="1d", group_by=["cost_type"], size=31)
+    if call.is_beta:
+        managed_settings(call, f"{org}.claude_code.managed_settings")
+
+
+def managed_settings(call, name):
+    groups = call.list(f"{name}.rbac_groups.list", size=2)
+    of = {"rbac_group_id": groups[0]["rbac_group_id"]}
+    call(f"{name}.rbac_groups.retrieve", **of)
+    call(f"{name}.rbac_groups.set", **of, settings={"model": "opus"})
+    call(f"{name}.rbac_groups.delete", **of)
+    call(f"{name}.rbac_groups.set", **of, settings={"model": "sonnet"})
+    seen = call(f"{name}.configuration.retrieve")
+    order = seen["rbac_group_order"][::-1]
+    version = {"rbac_group_order_version": seen["rbac_group_order_version"]}
+    changed = call(f"{name}.configuration.update", mode={"type": "rbac_groups"}, rbac_group_order=order, **version)
+    if changed["rbac_group_order"] != order:
+        call.told.append(f"{name}: the order is {changed['rbac_group_order']}")
+    call.refused(f"{name}.configuration.update", 409, rbac_group_order=order, **version)
+    call.refused(f"{name}.configuration.update", 400)
+    call(f"{name}.rbac_group_default.retrieve")
+    call(f"{name}.rbac_group_default.update", settings=None)
+    call(f"{name}.rbac_group_default.update", settings={"model": "opus"})
+
+
+def tunnels(call):
+    call.list("tunnels.list", size=2, include_archived=True)
+    of = {"tunnel_id": call("tunnels.create", display_name="Made")["id"]}
+    call("tunnels.retrieve", **of)
+    shown = call("tunnels.reveal_token", **of)
+    if call("tunnels.rotate_token", **of, reason="made up")["tunnel_token"] == shown["tunnel_token"]:
+        call.told.append("tunnels.rotate_token: the token is the old one")
+    pem = "-----BEGIN CERTIFICATE-----\nmade up\n-----END CERTIFICATE-----\n"
+    certificates = [call("tunnels.certificates.create", **of, ca_certificate_pem=pem)["id"] for _ in range(2)]
+    call.refused("tunnels.certificates.create", 400, **of, ca_certificate_pem=pem)
+    call.list("tunnels.certificates.list", **of, size=1)
+    call("tunnels.certificates.retrieve", **of, certificate_id=certificates[0])
+    call("tunnels.certificates.archive", **of, certificate_id=certificates[0])
+    call("tunnels.archive", **of)
+
 
 def compliance(call):
     review = "compliance.review"
@@ -500,7 +576,11 @@ SERVICES = {
     "anthropic-enterprise": enterprise,
     "anthropic-compliance": compliance,
     "anthropic-api": profiles,
+    "anthropic-tunnels": tunnels,
 }
+
+# Whose resources the SDK has as betas alone.
+BETA_ONLY = ("anthropic-compliance", "anthropic-tunnels")
 
 
 def main(program, tools):
@@ -510,7 +590,7 @@ def main(program, tools):
     called, told = set(), []
     for service, calls in SERVICES.items():
         for is_beta in (False, True):
-            if service == "anthropic-compliance" and not is_beta:
+            if service in BETA_ONLY and not is_beta:
                 continue
             session = Session(program, tools, service, is_beta)
             try:
