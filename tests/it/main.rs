@@ -19,8 +19,11 @@ mod cli;
 mod codes;
 #[cfg(unix)]
 mod config;
+mod cookbook;
 mod deadline;
 mod digits;
+#[cfg(unix)]
+mod docs;
 mod downloads;
 mod engine;
 #[cfg(unix)]
@@ -42,7 +45,9 @@ mod memory;
 mod mutation;
 mod pages;
 mod plans;
+#[cfg(unix)]
 mod readme;
+mod reference;
 mod reports;
 mod responses;
 mod rows;
