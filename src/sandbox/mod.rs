@@ -419,6 +419,7 @@ impl Sandbox {
         let headers = fault.headers.iter();
         Err(Refusal {
             headers: headers.map(|(n, v)| (n.clone(), v.clone())).collect(),
+            details: fault.details.clone().map(Box::new),
             ..Refusal::declared(fault.status, fault.message.clone())
         })
     }
@@ -453,6 +454,25 @@ impl Sandbox {
                     ));
                 }
                 Some(_) => {}
+            }
+        }
+        for (name, values) in &self.spec.list_headers {
+            let given = incoming.headers.get(name).and_then(Value::as_str);
+            let unknown: Vec<String> = given
+                .into_iter()
+                .flat_map(|list| list.split(','))
+                .map(str::trim)
+                .filter(|value| !value.is_empty() && !values.iter().any(|v| v == value))
+                .map(|value| format!("`{value}`"))
+                .collect();
+            if !unknown.is_empty() {
+                return Err(Refusal::new(
+                    400,
+                    format!(
+                        "Unexpected value(s) {} for the `{name}` header.",
+                        unknown.join(", ")
+                    ),
+                ));
             }
         }
         Ok(())

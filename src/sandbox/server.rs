@@ -81,9 +81,12 @@ async fn respond(
     };
     let headers: Map<String, Value> = parts
         .headers
-        .iter()
-        .map(|(name, value)| {
-            let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        .keys()
+        .map(|name| {
+            // A header that is repeated is one list.
+            let values = parts.headers.get_all(name).iter();
+            let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
+            let text = values.collect::<Vec<_>>().join(", ");
             (name.as_str().to_owned(), Value::String(text))
         })
         .collect();

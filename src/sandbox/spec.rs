@@ -37,6 +37,10 @@ pub(crate) struct SandboxSpec {
     /// Request headers that must be present, with the values that are accepted.
     #[serde(default)]
     pub require_headers: IndexMap<String, Vec<String>>,
+    /// Request headers that hold a list of values, separated by commas, with the values that are accepted. The headers
+    /// may be absent.
+    #[serde(default)]
+    pub list_headers: IndexMap<String, Vec<String>>,
     /// The id of a request; an expression with `random`.
     pub request_id: String,
     /// Headers of every response; expressions over `request_id`.
@@ -76,6 +80,8 @@ pub(crate) struct FaultSpec {
     pub status: u16,
     /// The message.
     pub message: String,
+    /// Further data, which the envelope knows as `details`.
+    pub details: Option<Value>,
     /// Response headers, such as `retry-after`.
     #[serde(default)]
     pub headers: IndexMap<String, String>,

@@ -8,6 +8,7 @@ mod support;
 #[path = "../broken/table.rs"]
 mod table;
 
+mod admin_api;
 mod arguments;
 mod auth;
 mod bodies;
@@ -60,6 +61,7 @@ mod schema_agreement;
 mod schemas;
 #[cfg(unix)]
 mod screens;
+mod sdk_agreement;
 mod send;
 mod services;
 #[cfg(unix)]
