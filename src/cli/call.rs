@@ -140,6 +140,10 @@ impl Call {
         self.tell_unread(&tool);
         if let Some(form) = self.dry_run {
             let plan = engine.plan(&call)?;
+            let left_out = engine.left_out(&tool.service);
+            if !left_out.secrets.is_empty() {
+                note(&unauthenticated(&left_out.secrets));
+            }
             if matches!(form, DryRun::Curl) {
                 in_force.tell_moved(&tool.service);
             }
@@ -684,6 +688,9 @@ fn watch(event: &Event, verbose: bool) {
             "the rate limit of the service delays the next request by {}",
             seconds(*wait)
         )),
+        Event::Unauthenticated { secrets } if verbose => {
+            say(&format!("* {}", unauthenticated(secrets)));
+        }
         Event::Request {
             method,
             url,
@@ -710,6 +717,18 @@ fn watch(event: &Event, verbose: bool) {
     }
 }
 
+/// What it means that optional secrets are not set.
+fn unauthenticated(secrets: &[String]) -> String {
+    let (are, their) = match secrets.len() {
+        1 => ("is", "its"),
+        _ => ("are", "their"),
+    };
+    format!(
+        "{} {are} not set: the request goes without {their} credential",
+        secrets.join(", ")
+    )
+}
+
 /// Tells on the line of progress what is waited for.
 fn tell_progress(event: &Event) {
     match event {
@@ -727,7 +746,7 @@ fn tell_progress(event: &Event) {
             Progress::waits("for the rate limit of the service", Some(*wait));
         }
         Event::Request { .. } => Progress::goes_on(),
-        Event::Response { .. } => {}
+        Event::Response { .. } | Event::Unauthenticated { .. } => {}
     }
 }
 

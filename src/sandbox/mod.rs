@@ -426,13 +426,30 @@ impl Sandbox {
             .alternatives
             .iter()
             .any(|(name, value)| header(name) == Some(value));
-        if by_alternative || auth.is_satisfied(&self.secrets, header, incoming.query) {
+        let base = self.base_path();
+        let found = request::below(incoming.path, &base);
+        // What is not below the base path is not found, whatever it carries.
+        let is_elsewhere = auth.has_secret_path() && found.is_none();
+        let in_path = found.map(|(_, secrets)| secrets).unwrap_or_default();
+        if by_alternative
+            || is_elsewhere
+            || auth.is_satisfied(&self.secrets, header, incoming.query, &in_path)
+        {
             return Ok(());
         }
         Err(Refusal::new(
             401,
             "the credential is missing or wrong".to_owned(),
         ))
+    }
+
+    /// The base path of the service, with the mask in place of secrets.
+    fn base_path(&self) -> String {
+        let path = self.tools.first().and_then(|tool| {
+            let settings = tool.service.default_settings().unwrap_or_default();
+            tool.service.base.path_at(&settings).ok()
+        });
+        path.unwrap_or_default().trim_end_matches('/').to_owned()
     }
 
     fn check_headers(&self, incoming: &Incoming<'_>) -> Result<(), Refusal> {
@@ -526,6 +543,17 @@ fn compile_route(name: &str, spec: &RouteSpec, known: &Known<'_>) -> Route {
     let at = join("/routes", name);
     let body = known.tool.and_then(|tool| tool.request.body.as_ref());
     if let Some(message) = body.and_then(body::unreadable) {
+        known
+            .check
+            .error_at_key(Code::BadSandbox, &at, message, None);
+    }
+    if let Some(tool) = known.tool
+        && tool.rules.kind.is_converted()
+    {
+        let message = format!(
+            "the sandbox answers in JSON, so it cannot answer this tool, whose response is of kind {}",
+            tool.rules.kind.name()
+        );
         known
             .check
             .error_at_key(Code::BadSandbox, &at, message, None);
