@@ -203,7 +203,9 @@ fn hide_secrets(
         refuse(
             match has_mask {
                 true => "`***` in the path would be taken for the secret",
-                false => "a base URL that comes with the access token cannot have a secret in its path",
+                false => {
+                    "a base URL that comes with the access token cannot have a secret in its path"
+                }
             },
             "leave it out",
         );
@@ -216,7 +218,10 @@ fn hide_secrets(
         })
         .collect();
     if text.split('/').any(|part| part.matches(MASK).count() > 1) {
-        refuse("one segment of the path has two secrets", "write a `/` between them");
+        refuse(
+            "one segment of the path has two secrets",
+            "write a `/` between them",
+        );
     }
     (hidden, secrets)
 }

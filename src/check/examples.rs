@@ -240,7 +240,10 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
     let body = match tool.rules.canned(&response.body) {
         Ok(body) => body,
         Err(message) => {
-            return failures.push(Failure::told("/response/body", format!("the body is {message}")));
+            return failures.push(Failure::told(
+                "/response/body",
+                format!("the body is {message}"),
+            ));
         }
     };
     let created = example.created.as_ref();

@@ -125,7 +125,11 @@ pub(crate) fn facts(tool: &Tool) -> Vec<(&'static str, String)> {
             .as_deref()
             .map(|help| format!(" ({help})"))
             .unwrap_or_default();
-        let optional = if secret.is_optional() { ", optional" } else { "" };
+        let optional = if secret.is_optional() {
+            ", optional"
+        } else {
+            ""
+        };
         fact("secret", &format!("{}{optional}{help}", secret.name));
     }
     for (name, setting) in tool.service.settings() {

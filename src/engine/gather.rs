@@ -54,7 +54,11 @@ impl Gathered {
     }
 
     fn append_items(&mut self, paging: &Paging, body: &Json) {
-        for (all, items) in self.items.iter_mut().zip(paging.lists(body.part()).unwrap_or_default()) {
+        for (all, items) in self
+            .items
+            .iter_mut()
+            .zip(paging.lists(body.part()).unwrap_or_default())
+        {
             let text = items.text();
             let inner = text.get(1..text.len() - 1).unwrap_or_default().trim_ascii();
             if !inner.is_empty() {

@@ -285,14 +285,12 @@ impl Run {
                 }
             };
             let body = match (body, taking.destination) {
-                (None, Some(_)) => {
-                    Some(answer::body_of(
-                        &self.tool,
-                        taking.kind,
-                        taking.destination,
-                        &response,
-                    )?)
-                }
+                (None, Some(_)) => Some(answer::body_of(
+                    &self.tool,
+                    taking.kind,
+                    taking.destination,
+                    &response,
+                )?),
                 (body, _) => body,
             };
             return Ok(Received {

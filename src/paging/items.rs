@@ -31,7 +31,9 @@ impl Paging {
         let is_parallel = self.beside.is_empty()
             || lists.is_empty()
             || (lists.len() == 1 + self.beside.len()
-                && lengths.next().is_some_and(|first| lengths.all(|other| other == first)));
+                && lengths
+                    .next()
+                    .is_some_and(|first| lengths.all(|other| other == first)));
         match is_parallel {
             true => Ok(lists),
             false => Err(refused(format!(
@@ -47,7 +49,10 @@ impl Paging {
 
     /// The paths, for messages.
     fn shown(&self) -> String {
-        let paths: Vec<String> = self.paths().map(|path| format!("`{}`", path.as_str())).collect();
+        let paths: Vec<String> = self
+            .paths()
+            .map(|path| format!("`{}`", path.as_str()))
+            .collect();
         paths.join(", ")
     }
 

@@ -49,7 +49,11 @@ mod tests {
         let all = ":/?#[]@!$&'()*+,;=";
         assert_eq!(encode(all, IN_SEGMENT), ":%2F%3F%23%5B%5D@!$&'()*+,;=");
         assert_eq!(encode(all, IN_QUERY), ":/?%23%5B%5D@!$%26%27()*%2B,;=");
-        for (text, expected) in [("a b%2F", "a%20b%252F"), ("é~", "%C3%A9~"), ("\r\n", "%0D%0A")] {
+        for (text, expected) in [
+            ("a b%2F", "a%20b%252F"),
+            ("é~", "%C3%A9~"),
+            ("\r\n", "%0D%0A"),
+        ] {
             assert_eq!(encode(text, IN_SEGMENT), expected);
             assert_eq!(encode(text, IN_QUERY), expected);
         }

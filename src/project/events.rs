@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
+#[cfg(feature = "sandbox")]
+use serde_json::Value;
 
 use crate::json::Json;
 
@@ -46,7 +48,8 @@ pub(super) fn read(body: &[u8], kind: EventData) -> Result<Json, String> {
             if !done.data.is_empty() {
                 count += 1;
                 let written = done.write(id, kind, &mut list);
-                written.map_err(|problem| format!("no stream of JSON: event {count} has {problem}"))?;
+                written
+                    .map_err(|problem| format!("no stream of JSON: event {count} has {problem}"))?;
             }
             continue;
         }
@@ -131,12 +134,32 @@ fn number(digits: Option<&str>) -> &str {
     }
 }
 
+/// The stream of these events, for a stand-in of a service. Data that is no text is written as JSON.
+#[cfg(feature = "sandbox")]
+pub(super) fn write(events: &Value) -> String {
+    let mut stream = String::new();
+    for event in events.as_array().into_iter().flatten() {
+        for field in ["event", "id", "retry", "data"] {
+            let text = match event.get(field) {
+                None | Some(Value::Null) => continue,
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+            };
+            for line in text.split('\n') {
+                stream.push_str(&format!("{field}: {line}\n"));
+            }
+        }
+        stream.push('\n');
+    }
+    stream
+}
+
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
     use serde_json::{Value, json};
 
-    use super::*;
+    use super::{EventData, read};
 
     fn event(event: &str, data: Value) -> Value {
         json!({ "event": event, "data": data, "id": null, "retry": null })
@@ -154,27 +177,44 @@ mod tests {
             ("data: a\n\n", json!([message(json!("a"))])),
             ("data:a\r\n\r\n", json!([message(json!("a"))])),
             ("data:a\r\r", json!([message(json!("a"))])),
-            ("data: a\r\n\ndata: b\n\r\n", json!([message(json!("a")), message(json!("b"))])),
+            (
+                "data: a\r\n\ndata: b\n\r\n",
+                json!([message(json!("a")), message(json!("b"))]),
+            ),
             (
                 "data: YHOO\ndata: +2\ndata: 10\n\n",
                 json!([message(json!("YHOO\n+2\n10"))]),
             ),
             (
                 ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n",
-                json!([with_id("first event", json!("1")), with_id("second event", json!(null))]),
+                json!([
+                    with_id("first event", json!("1")),
+                    with_id("second event", json!(null))
+                ]),
             ),
             (
                 "data\n\ndata\ndata\n\ndata:",
                 json!([message(json!("")), message(json!("\n"))]),
             ),
-            ("data:test\n\ndata: test\n\n", json!([message(json!("test")), message(json!("test"))])),
+            (
+                "data:test\n\ndata: test\n\n",
+                json!([message(json!("test")), message(json!("test"))]),
+            ),
             (
                 "event: add\ndata: 73857293\n\nevent: remove\ndata: x\n\nevent: lone\n\ndata: y\n\n",
-                json!([event("add", json!(73_857_293)), event("remove", json!("x")), message(json!("y"))]),
+                json!([
+                    event("add", json!(73_857_293)),
+                    event("remove", json!("x")),
+                    message(json!("y"))
+                ]),
             ),
             (
                 "id: 7\ndata: a\n\ndata: b\n\nid: 8\u{0}\ndata: c\n\n",
-                json!([with_id("a", json!("7")), with_id("b", json!("7")), with_id("c", json!("7"))]),
+                json!([
+                    with_id("a", json!("7")),
+                    with_id("b", json!("7")),
+                    with_id("c", json!("7"))
+                ]),
             ),
             (
                 "retry: 0300\ndata: a\n\nretry: 1.5\nretry: x\ndata: b\n\n",
@@ -207,7 +247,10 @@ mod tests {
             assert_eq!(part.text(), data.as_bytes(), "{kind:?}");
         }
         let error = read(b"data: 1\n\ndata: x\n\n", EventData::Json).unwrap_err();
-        assert!(error.starts_with("no stream of JSON: event 2 has data that is no JSON"), "{error}");
+        assert!(
+            error.starts_with("no stream of JSON: event 2 has data that is no JSON"),
+            "{error}"
+        );
         let read = read(b"data: \xff\n\n", EventData::Auto).unwrap();
         assert!(read.text().contains('\u{fffd}'));
     }

@@ -189,6 +189,23 @@ impl ResponseKind {
         }
     }
 
+    /// A value in the notation of the kind with its media type, for a stand-in of a service.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn write(self, value: &Value) -> (&'static str, String) {
+        match (self, value) {
+            (ResponseKind::Text, Value::String(text)) => {
+                ("text/plain; charset=utf-8", text.clone())
+            }
+            (ResponseKind::Ndjson, Value::Array(lines)) => {
+                let lines = lines.iter().map(|line| format!("{line}\n"));
+                ("application/x-ndjson", lines.collect())
+            }
+            (ResponseKind::Sse, events) => ("text/event-stream", events::write(events)),
+            (ResponseKind::Xml, document) => ("application/xml", xml::write(document)),
+            (_, json) => ("application/json", json.to_string()),
+        }
+    }
+
     /// The value of a success's body. For a file, the code that saves the file makes the value.
     ///
     /// # Errors
@@ -265,10 +282,9 @@ fn report_vain_path(kind: ResponseKind, path: &JsonPath, pointer: &str, check: &
     let steps = path.singular();
     let text = path.as_str();
     let (message, help) = match (kind, steps) {
-        (
-            ResponseKind::Json | ResponseKind::Ndjson | ResponseKind::Sse | ResponseKind::Xml,
-            _,
-        ) => return,
+        (ResponseKind::Json | ResponseKind::Ndjson | ResponseKind::Sse | ResponseKind::Xml, _) => {
+            return;
+        }
         (ResponseKind::Text | ResponseKind::Bytes, Some([])) => return,
         (ResponseKind::Bytes, Some([Step::Name(name)])) if FILE_FACTS.contains(&name.as_str()) => {
             return;

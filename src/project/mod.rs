@@ -29,13 +29,13 @@ use serde_json::{Map, Value};
 pub(crate) use chart::ChartSpec;
 pub(crate) use condition::Condition;
 pub(crate) use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
-use frame::{Binding, Reads};
-use zip::Zip;
-pub(crate) use frame::{Frame, HeaderFields, ResponseView, response_names};
 pub(crate) use events::EventData;
+use frame::{Binding, Reads};
+pub(crate) use frame::{Frame, HeaderFields, ResponseView, response_names};
 pub(crate) use kind::{Reading, ResponseKind};
 pub(crate) use projector::Projector;
 pub(crate) use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule};
+use zip::Zip;
 
 use crate::json::{Json, Kind, Part};
 use crate::jsonpath::{JsonPath, SearchError};
@@ -548,9 +548,11 @@ impl Projection {
     pub(crate) fn rows_paths(&self) -> Vec<&JsonPath> {
         match self.rows_node() {
             Some(Node::Path(pick)) => vec![&pick.path],
-            Some(Node::Each { walk, .. }) => {
-                walk.first().map(|(_, pick)| &pick.path).into_iter().collect()
-            }
+            Some(Node::Each { walk, .. }) => walk
+                .first()
+                .map(|(_, pick)| &pick.path)
+                .into_iter()
+                .collect(),
             Some(Node::Zip(zip)) => zip.paths().collect(),
             _ => Vec::new(),
         }

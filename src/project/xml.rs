@@ -71,7 +71,9 @@ pub(super) fn read(body: &[u8], lists: &[Vec<String>]) -> Result<Json, String> {
                     .map_err(problem)?;
             }
             Event::DocType(_) => {
-                return Err(problem("it has a document type, which is refused".to_owned()));
+                return Err(problem(
+                    "it has a document type, which is refused".to_owned(),
+                ));
             }
             Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
             Event::Eof => return document.end().map_err(problem),
@@ -180,7 +182,11 @@ impl Document<'_> {
                 return Err(format!("it refers to the character {bad:?}"));
             }
             let name = format!("@{}", attribute.key.into_inner());
-            push_member(&mut element.attributes, &name, Json::of_text(&value).bytes());
+            push_member(
+                &mut element.attributes,
+                &name,
+                Json::of_text(&value).bytes(),
+            );
         }
         self.open.push(element);
         Ok(())
@@ -221,14 +227,20 @@ impl Document<'_> {
             }
             _ => {
                 let name = self.open.last().map(|element| element.name.as_str());
-                Err(format!("the element `{}` is not closed", name.unwrap_or_default()))
+                Err(format!(
+                    "the element `{}` is not closed",
+                    name.unwrap_or_default()
+                ))
             }
         }
     }
 
     /// The names of the elements in the innermost one that are always arrays.
     fn lists_of_last(&self) -> impl Iterator<Item = &str> {
-        let names: Vec<&str> = self.open[1..].iter().map(|open| open.name.as_str()).collect();
+        let names: Vec<&str> = self.open[1..]
+            .iter()
+            .map(|open| open.name.as_str())
+            .collect();
         self.lists.iter().filter_map(move |list| {
             let (last, parents) = list.split_last()?;
             (parents == names).then_some(last.as_str())
@@ -251,7 +263,11 @@ impl Document<'_> {
                 1 if !lists.contains(&name.as_str()) => {
                     push_member(&mut members, name, &children.values);
                 }
-                _ => push_member(&mut members, name, &in_brackets(b'[', &children.values, b']')),
+                _ => push_member(
+                    &mut members,
+                    name,
+                    &in_brackets(b'[', &children.values, b']'),
+                ),
             }
         }
         for name in lists {
@@ -283,6 +299,50 @@ fn push_member(members: &mut Vec<u8>, name: &str, value: &[u8]) {
     members.extend_from_slice(value);
 }
 
+/// The document of a value, for a stand-in of a service: what [`read`] makes of the document is the value, with its
+/// scalars as texts.
+#[cfg(feature = "sandbox")]
+pub(super) fn write(value: &serde_json::Value) -> String {
+    let mut document = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+    for (name, value) in value.as_object().into_iter().flatten() {
+        write_element(name, value, &mut document);
+    }
+    document
+}
+
+#[cfg(feature = "sandbox")]
+fn write_element(name: &str, value: &serde_json::Value, document: &mut String) {
+    use quick_xml::escape::escape;
+    use serde_json::Value;
+    let text_of = |value: &Value| crate::words::scalar_text(value).unwrap_or_default();
+    let members = match value {
+        Value::Array(items) => {
+            return items
+                .iter()
+                .for_each(|item| write_element(name, item, document));
+        }
+        Value::Object(members) => members,
+        scalar => {
+            let text = text_of(scalar);
+            return document.push_str(&format!("<{name}>{}</{name}>", escape(&text)));
+        }
+    };
+    document.push_str(&format!("<{name}"));
+    for (key, value) in members {
+        if let Some(attribute) = key.strip_prefix('@') {
+            document.push_str(&format!(" {attribute}=\"{}\"", escape(&text_of(value))));
+        }
+    }
+    document.push('>');
+    for (key, value) in members.iter().filter(|(key, _)| !key.starts_with('@')) {
+        match key.as_str() {
+            "#text" => document.push_str(&escape(&text_of(value))),
+            key => write_element(key, value, document),
+        }
+    }
+    document.push_str(&format!("</{name}>"));
+}
+
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
@@ -305,13 +365,34 @@ mod tests {
             ("<a></a>", json!({ "a": "" })),
             ("<a>1.10</a>", json!({ "a": "1.10" })),
             ("<a> x\r\ny </a>", json!({ "a": " x\ny " })),
-            ("\u{feff}<?xml version='1.0'?>\n<!-- c --><a>x</a>\n<?p i?>", json!({ "a": "x" })),
-            ("<a b='1' c=\"x &amp; y\"/>", json!({ "a": { "@b": "1", "@c": "x & y" } })),
-            ("<a b='1'>t</a>", json!({ "a": { "@b": "1", "#text": "t" } })),
-            ("<a>\n  <b>1</b>\n  <c>2</c>\n</a>", json!({ "a": { "b": "1", "c": "2" } })),
-            ("<a><b>1</b><c/><b>2</b></a>", json!({ "a": { "b": ["1", "2"], "c": "" } })),
-            ("<a>x<b>1</b>y</a>", json!({ "a": { "b": "1", "#text": "xy" } })),
-            ("<a>&lt;&#65;&#x1F600;&gt;&apos;&quot;</a>", json!({ "a": "<A\u{1F600}>'\"" })),
+            (
+                "\u{feff}<?xml version='1.0'?>\n<!-- c --><a>x</a>\n<?p i?>",
+                json!({ "a": "x" }),
+            ),
+            (
+                "<a b='1' c=\"x &amp; y\"/>",
+                json!({ "a": { "@b": "1", "@c": "x & y" } }),
+            ),
+            (
+                "<a b='1'>t</a>",
+                json!({ "a": { "@b": "1", "#text": "t" } }),
+            ),
+            (
+                "<a>\n  <b>1</b>\n  <c>2</c>\n</a>",
+                json!({ "a": { "b": "1", "c": "2" } }),
+            ),
+            (
+                "<a><b>1</b><c/><b>2</b></a>",
+                json!({ "a": { "b": ["1", "2"], "c": "" } }),
+            ),
+            (
+                "<a>x<b>1</b>y</a>",
+                json!({ "a": { "b": "1", "#text": "xy" } }),
+            ),
+            (
+                "<a>&lt;&#65;&#x1F600;&gt;&apos;&quot;</a>",
+                json!({ "a": "<A\u{1F600}>'\"" }),
+            ),
             ("<a><![CDATA[<b>&amp;]]></a>", json!({ "a": "<b>&amp;" })),
             (
                 "<s:a xmlns:s='urn:x'><s:b>1</s:b></s:a>",
@@ -326,9 +407,14 @@ mod tests {
                 "<feed><entry/><entry><tag/><tag/></entry></feed>",
                 json!({ "feed": { "entry": [{ "tag": [] }, { "tag": ["", ""] }] } }),
             ),
-            ("<tag><entry>x</entry></tag>", json!({ "tag": { "entry": "x" } })),
+            (
+                "<tag><entry>x</entry></tag>",
+                json!({ "tag": { "entry": "x" } }),
+            ),
         ] {
-            assert_eq!(value(text), Ok(expected), "{text}");
+            assert_eq!(value(text), Ok(expected.clone()), "{text}");
+            let again = write(&expected);
+            assert_eq!(value(&again), Ok(expected), "{again}");
         }
     }
 
@@ -353,7 +439,10 @@ mod tests {
             ("<a>\u{b}</a>", "it has the character"),
             ("<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", "document type"),
             ("<!DOCTYPE html><html/>", "document type"),
-            ("<?xml version='1.0' encoding='windows-1252'?><a/>", "`windows-1252`"),
+            (
+                "<?xml version='1.0' encoding='windows-1252'?><a/>",
+                "`windows-1252`",
+            ),
             ("<a>\n<b>\n</a>", "in line 3"),
         ] {
             let error = value(text).unwrap_err();
@@ -374,12 +463,19 @@ mod tests {
             .encode_utf16()
             .flat_map(u16::to_le_bytes)
             .collect();
-        let big: Vec<u8> = "\u{feff}<a>é</a>".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let big: Vec<u8> = "\u{feff}<a>é</a>"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
         for body in [&latin[..], &utf16, &big, "<a>é</a>".as_bytes()] {
             let read = read(body, &[]).unwrap();
             assert_eq!(read.text(), "{\"a\":\"é\"}");
         }
-        for body in [&b"<a>\xe9</a>"[..], b"\xff\xfe<", b"<?xml version='1.0' encoding='utf-16'?><a/>"] {
+        for body in [
+            &b"<a>\xe9</a>"[..],
+            b"\xff\xfe<",
+            b"<?xml version='1.0' encoding='utf-16'?><a/>",
+        ] {
             assert!(read(body, &[]).unwrap_err().starts_with("no XML"));
         }
     }

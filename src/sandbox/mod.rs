@@ -33,6 +33,7 @@ pub(crate) use spec::SandboxSpec;
 
 use crate::catalog::{self, Catalog, LoadError};
 use crate::engine::error::Error;
+use crate::project::ResponseKind;
 use crate::sign::{Secret, SecretStore, Secrets};
 use crate::source::{Check, Code, Finding, Source, join};
 use crate::template::{EvalError, Names, Scope, Template};
@@ -91,8 +92,10 @@ pub struct Answer {
     pub status: u16,
     /// Response headers.
     pub headers: Vec<(String, String)>,
-    /// The JSON body. With the status 204 it is not sent.
+    /// The body. With the status 204 it is not sent.
     pub body: Value,
+    /// The notation in which the body is sent.
+    pub(crate) kind: ResponseKind,
 }
 
 /// A request as the sandbox sees it.
@@ -328,10 +331,11 @@ impl Sandbox {
         let outcome = self.respond(incoming);
         let mut headers = self.common_headers(&request_id);
         match outcome {
-            Ok((status, body)) => Answer {
+            Ok((status, body, kind)) => Answer {
                 status,
                 headers,
                 body,
+                kind,
             },
             Err(refusal) => {
                 headers.extend(refusal.headers.iter().cloned());
@@ -339,15 +343,16 @@ impl Sandbox {
                     status: refusal.status,
                     headers,
                     body: self.error_body(&refusal, &request_id),
+                    kind: ResponseKind::Json,
                 }
             }
         }
     }
 
-    fn respond(&self, incoming: &Incoming<'_>) -> Result<(u16, Value), Refusal> {
+    fn respond(&self, incoming: &Incoming<'_>) -> Result<(u16, Value, ResponseKind), Refusal> {
         self.refuse_fault(incoming)?;
         if let Some(answer) = token::answer(self.tools.first(), &self.secrets, incoming) {
-            return answer.map(|body| (200, body));
+            return answer.map(|body| (200, body, ResponseKind::Json));
         }
         let candidates = self.tools.find(incoming)?;
         self.check_credential(incoming)?;
@@ -362,7 +367,13 @@ impl Sandbox {
             headers: Value::Object(incoming.headers.clone()),
             now: self.now,
         };
-        route.answer(&request, &self.store)
+        let (status, body) = route.answer(&request, &self.store)?;
+        // The response that creates a job is JSON, whatever kind the job's result has.
+        let kind = match tool.wait {
+            Some(_) => ResponseKind::Json,
+            None => tool.rules.kind,
+        };
+        Ok((status, body, kind))
     }
 
     /// The route of a tool; `None` where there is none.
@@ -543,17 +554,6 @@ fn compile_route(name: &str, spec: &RouteSpec, known: &Known<'_>) -> Route {
     let at = join("/routes", name);
     let body = known.tool.and_then(|tool| tool.request.body.as_ref());
     if let Some(message) = body.and_then(body::unreadable) {
-        known
-            .check
-            .error_at_key(Code::BadSandbox, &at, message, None);
-    }
-    if let Some(tool) = known.tool
-        && tool.rules.kind.is_converted()
-    {
-        let message = format!(
-            "the sandbox answers in JSON, so it cannot answer this tool, whose response is of kind {}",
-            tool.rules.kind.name()
-        );
         known
             .check
             .error_at_key(Code::BadSandbox, &at, message, None);

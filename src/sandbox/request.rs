@@ -140,6 +140,10 @@ fn arguments(
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        // The credential was checked before.
+        if tool.service.auth.query_names().any(|own| own == name) {
+            continue;
+        }
         let (name, value) = (decode(&name.replace('+', " ")), value.replace('+', " "));
         if tool
             .service
@@ -147,6 +151,11 @@ fn arguments(
             .wire_names()
             .any(|(wire, _, _)| wire == name)
         {
+            continue;
+        }
+        // What the tool itself writes there is no argument.
+        let mut own = tool.request.query.wire_names();
+        if own.any(|(wire, param, _)| wire == name && param.is_none()) {
             continue;
         }
         let (param, style) = param_of(tool, &name)
@@ -204,7 +213,10 @@ fn put_segment(
         put(arguments, &tool.params, name, raw, None);
         return Ok(());
     };
-    let schema = tool.params.get(name).map_or(&Value::Null, |param| param.schema);
+    let schema = tool
+        .params
+        .get(name)
+        .map_or(&Value::Null, |param| param.schema);
     let is_object = schema.get("type") == Some(&Value::from("object"));
     let parts = style.parts(raw, is_object);
     let parts = parts.ok_or_else(|| Refusal::new(404, "Not Found".to_owned()))?;

@@ -518,7 +518,7 @@ impl Auth {
         for (name, _, pointer) in &self.named {
             if !names.contains(name) {
                 check.error_with_help(
-                    Code::UnusedName,
+                    Code::BadBaseUrl,
                     pointer,
                     format!("the base URL does not say where the key `{name}` goes"),
                     format!("write `{{{{ auth.{name} }}}}` in the path of `base_url`"),
@@ -723,7 +723,9 @@ impl Auth {
         let cookie = |name: &str| {
             let cookies = header(COOKIE).unwrap_or_default().split(';');
             let mut cookies = cookies.map(|cookie| in_pair(cookie.trim()));
-            cookies.find(|(other, _)| *other == name).map(|(_, value)| value)
+            cookies
+                .find(|(other, _)| *other == name)
+                .map(|(_, value)| value)
         };
         let has_cookie =
             |(name, value): &(String, Text)| cookie(name) == secrets.reveal(value).as_deref();

@@ -178,9 +178,7 @@ impl Template {
         match self {
             Template::Literal(_) | Template::Text(_) => false,
             Template::Expression(_) => true,
-            Template::List(items) => {
-                !items.is_empty() && items.iter().all(Template::may_be_absent)
-            }
+            Template::List(items) => !items.is_empty() && items.iter().all(Template::may_be_absent),
             Template::Map(members) => {
                 !members.is_empty() && members.iter().all(|(_, member)| member.may_be_absent())
             }

@@ -8,6 +8,7 @@ mod support;
 #[path = "../broken/table.rs"]
 mod table;
 
+mod absent;
 mod arguments;
 mod auth;
 mod bodies;
@@ -18,6 +19,7 @@ mod cli;
 mod codes;
 #[cfg(unix)]
 mod config;
+mod credentials;
 mod deadline;
 mod digits;
 mod downloads;
@@ -39,6 +41,7 @@ mod licences;
 mod mask;
 mod memory;
 mod mutation;
+mod notations;
 mod pages;
 mod plans;
 mod readme;
