@@ -516,7 +516,7 @@ impl Auth {
             .filter_map(|name| Some(by_name(name)?.1.clone()))
             .collect();
         for (name, _, pointer) in &self.named {
-            if !names.contains(name) {
+            if !names.contains(name) && is_identifier(name) {
                 check.error_with_help(
                     Code::BadBaseUrl,
                     pointer,
