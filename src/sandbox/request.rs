@@ -140,7 +140,7 @@ fn arguments(
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        // The credential was checked before.
+        // A credential was checked before, and is no argument.
         if tool.service.auth.query_names().any(|own| own == name) {
             continue;
         }

@@ -19,9 +19,12 @@ mod cli;
 mod codes;
 #[cfg(unix)]
 mod config;
+mod cookbook;
 mod credentials;
 mod deadline;
 mod digits;
+#[cfg(unix)]
+mod docs;
 mod downloads;
 mod engine;
 #[cfg(unix)]
@@ -44,7 +47,9 @@ mod mutation;
 mod notations;
 mod pages;
 mod plans;
+#[cfg(unix)]
 mod readme;
+mod reference;
 mod reports;
 mod responses;
 mod rows;
