@@ -330,13 +330,13 @@ fn write_element(name: &str, value: &serde_json::Value, document: &mut String) {
     document.push_str(&format!("<{name}"));
     for (key, value) in members {
         if let Some(attribute) = key.strip_prefix('@') {
-            document.push_str(&format!(" {attribute}=\"{}\"", escape(&text_of(value))));
+            document.push_str(&format!(" {attribute}=\"{}\"", escape(text_of(value))));
         }
     }
     document.push('>');
     for (key, value) in members.iter().filter(|(key, _)| !key.starts_with('@')) {
         match key.as_str() {
-            "#text" => document.push_str(&escape(&text_of(value))),
+            "#text" => document.push_str(&escape(text_of(value))),
             key => write_element(key, value, document),
         }
     }

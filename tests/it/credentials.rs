@@ -184,7 +184,7 @@ fn each_place_is_hidden_in_errors_too() {
                     assert_hidden(&format!("{auth} {status} {extra}"), &done);
                 }
                 // A base path keeps every redirect below it; without one, `/elsewhere` is the service's own.
-                if !path.is_empty() || status < 300 || status >= 400 {
+                if !path.is_empty() || !(300..400).contains(&status) {
                     assert_eq!(done.code, code, "{auth} {status}: {}", done.stderr);
                 }
             }
@@ -678,5 +678,38 @@ fn the_sandbox_knows_each_place() {
                 }
             }
         });
+    }
+}
+
+#[test]
+fn a_job_below_the_secret_path_is_asked_for() {
+    for wait in [
+        "url: $.status_url",
+        "url: { header: location }",
+        "path: '/jobs/{{ created.id }}'",
+    ] {
+        let fake = Fake::start(|request| {
+            let url = format!("{}/bot{ENCODED}/jobs/7", request.origin());
+            match request.path.strip_prefix(&format!("/bot{ENCODED}")) {
+                Some("/jobs") => {
+                    Reply::json(202, &json!({ "id": 7, "status_url": url })).with("location", url)
+                }
+                Some("/jobs/7") => Reply::json(200, &json!({ "done": true, "url": url })),
+                _ => Reply::json(404, &json!({ "message": request.path })),
+            }
+        });
+        let workspace = workspace(&fake.origin(), "/bot{{ auth.token }}", IN_PATH);
+        workspace.tool(
+            "run-job",
+            "read",
+            &format!("request: {{ method: POST, path: /jobs }}\nwait: {{ {wait}, until: '{{{{ body.done }}}}', interval: 1ms }}"),
+        );
+        let secrets = [("KEY", SECRET)];
+        for extra in ["-v", "--no-wait"] {
+            let arguments = ["call", "run-job", extra, "-o", "json"];
+            let done = run(&workspace, &secrets, &arguments).expect(0);
+            assert_hidden(wait, &done);
+        }
+        assert_eq!(fake.requests().len(), 3, "{wait}");
     }
 }

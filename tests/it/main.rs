@@ -66,6 +66,7 @@ mod services;
 #[cfg(unix)]
 mod shells;
 mod streams;
+mod styles;
 #[cfg(unix)]
 mod tables;
 mod terminal;
