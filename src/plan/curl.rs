@@ -64,6 +64,20 @@ impl Plan {
         lines.join(" \\\n  ") + "\n"
     }
 
+    /// The same plan with other variables in place of those that hold its secrets, where there are any.
+    pub(crate) fn with_variables(mut self, other: impl Fn(&str) -> Option<String>) -> Plan {
+        let headers = self.headers.iter_mut().map(|(_, value)| value);
+        for value in headers.chain(&mut self.in_path) {
+            match value {
+                Text::Credential(Credential::Cookies { secret, .. }) => secret
+                    .iter_mut()
+                    .for_each(|(_, value)| rename(value, &other)),
+                value => rename(value, &other),
+            }
+        }
+        self
+    }
+
     fn note(&self) -> String {
         let computed = (self.headers.iter().chain(&self.query))
             .filter(|(_, value)| matches!(value, Text::Credential(Credential::Computed { .. })))
@@ -76,6 +90,19 @@ impl Plan {
                 computed.join(", ")
             ),
         }
+    }
+}
+
+/// Names another variable for a secret that is one.
+fn rename(value: &mut Text, other: &impl Fn(&str) -> Option<String>) {
+    if let Text::Credential(Credential::Secret {
+        secret,
+        is_variable: true,
+        ..
+    }) = value
+        && let Some(other) = other(secret)
+    {
+        *secret = other;
     }
 }
 

@@ -166,8 +166,15 @@ impl Document<'_> {
         if self.open.len() == 1 && !self.open[0].children.is_empty() {
             return Err("it has a second root element".to_owned());
         }
+        let name = start.name().into_inner();
+        let parent = self.open.last().map(|parent| &parent.children);
+        if parent.is_some_and(|others| others.len() >= MOST_NAMES && !others.contains_key(name)) {
+            return Err(format!(
+                "an element has elements of more than {MOST_NAMES} names"
+            ));
+        }
         let mut element = Element {
-            name: start.name().into_inner().to_owned(),
+            name: name.to_owned(),
             ..Element::default()
         };
         for (i, attribute) in start.attributes().enumerate() {
@@ -207,9 +214,11 @@ impl Document<'_> {
 
     /// Closes the innermost element. The reader has checked that its end fits its start.
     fn close(&mut self) {
-        let value = self.value_of_last();
-        if let (Some(element), Some(parent)) = (self.open.pop(), self.open.last_mut()) {
-            let children = parent.children.entry(element.name).or_default();
+        let Some((name, value)) = self.take_last() else {
+            return;
+        };
+        if let Some(parent) = self.open.last_mut() {
+            let children = parent.children.entry(name).or_default();
             if children.count > 0 {
                 children.values.push(b',');
             }
@@ -222,8 +231,8 @@ impl Document<'_> {
         match self.open.len() {
             1 if self.open[0].children.is_empty() => Err("it has no element".to_owned()),
             1 => {
-                self.open[0].attributes.clear();
-                Ok(Json::made(self.value_of_last()))
+                let document = self.take_last().map(|(_, value)| Json::made(value));
+                Ok(document.unwrap_or_else(Json::null))
             }
             _ => {
                 let name = self.open.last().map(|element| element.name.as_str());
@@ -236,67 +245,66 @@ impl Document<'_> {
     }
 
     /// The names of the elements in the innermost one that are always arrays.
-    fn lists_of_last(&self) -> impl Iterator<Item = &str> {
+    fn lists_of_last(&self) -> Vec<&str> {
         let names: Vec<&str> = self.open[1..]
             .iter()
             .map(|open| open.name.as_str())
             .collect();
-        self.lists.iter().filter_map(move |list| {
+        let lists = self.lists.iter().filter_map(|list| {
             let (last, parents) = list.split_last()?;
             (parents == names).then_some(last.as_str())
-        })
+        });
+        lists.collect()
     }
 
-    /// The JSON text of the innermost element.
-    fn value_of_last(&self) -> Vec<u8> {
-        let Some(element) = self.open.last() else {
-            return b"null".to_vec();
-        };
-        let lists: Vec<&str> = self.lists_of_last().collect();
+    /// Takes the innermost element: its name, and its JSON text. What is written is given up at once, so that a large
+    /// document is in memory no more often than needed.
+    fn take_last(&mut self) -> Option<(String, Vec<u8>)> {
+        let lists: Vec<String> = self
+            .lists_of_last()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let element = self.open.pop()?;
         let text = element.text.as_str();
         if element.attributes.is_empty() && element.children.is_empty() && lists.is_empty() {
-            return Json::of_text(text).bytes().to_vec();
+            return Some((element.name, Json::of_text(text).bytes().to_vec()));
         }
-        let mut members = element.attributes.clone();
-        for (name, children) in &element.children {
+        let missing = lists
+            .iter()
+            .filter(|name| !element.children.contains_key(*name));
+        let missing: Vec<String> = missing.cloned().collect();
+        let mut object = vec![b'{'];
+        object.extend_from_slice(&element.attributes);
+        for (name, children) in element.children {
             match children.count {
-                1 if !lists.contains(&name.as_str()) => {
-                    push_member(&mut members, name, &children.values);
+                1 if !lists.contains(&name) => push_member(&mut object, &name, &children.values),
+                _ => {
+                    push_member(&mut object, &name, b"[");
+                    object.extend_from_slice(&children.values);
+                    object.push(b']');
                 }
-                _ => push_member(
-                    &mut members,
-                    name,
-                    &in_brackets(b'[', &children.values, b']'),
-                ),
             }
         }
-        for name in lists {
-            if !element.children.contains_key(name) {
-                push_member(&mut members, name, b"[]");
-            }
+        for name in missing {
+            push_member(&mut object, &name, b"[]");
         }
         if !text.trim_ascii().is_empty() {
-            push_member(&mut members, "#text", Json::of_text(text).bytes());
+            push_member(&mut object, "#text", Json::of_text(text).bytes());
         }
-        in_brackets(b'{', &members, b'}')
+        object.push(b'}');
+        Some((element.name, object))
     }
 }
 
-fn in_brackets(open: u8, inner: &[u8], close: u8) -> Vec<u8> {
-    let mut text = Vec::with_capacity(inner.len() + 2);
-    text.push(open);
-    text.extend_from_slice(inner);
-    text.push(close);
-    text
-}
-
-fn push_member(members: &mut Vec<u8>, name: &str, value: &[u8]) {
-    if !members.is_empty() {
-        members.push(b',');
+/// Adds a member to an object that is being written.
+fn push_member(object: &mut Vec<u8>, name: &str, value: &[u8]) {
+    if object.len() > 1 {
+        object.push(b',');
     }
-    members.extend_from_slice(Json::of_text(name).bytes());
-    members.push(b':');
-    members.extend_from_slice(value);
+    object.extend_from_slice(Json::of_text(name).bytes());
+    object.push(b':');
+    object.extend_from_slice(value);
 }
 
 /// The document of a value, for a stand-in of a service: what [`read`] makes of the document is the value, with its
@@ -448,6 +456,15 @@ mod tests {
             let error = value(text).unwrap_err();
             assert!(error.starts_with("no XML"), "{text}: {error}");
             assert!(error.contains(part), "{text}: {error}");
+        }
+        let names = |count: usize| (0..count).map(|i| format!("<n{i}/>")).collect::<String>();
+        let attributes = |count: usize| (0..count).map(|i| format!(" n{i}=''")).collect::<String>();
+        for (count, is_fine) in [(1000, true), (1001, false)] {
+            assert_eq!(value(&format!("<a>{}</a>", names(count))).is_ok(), is_fine);
+            assert_eq!(
+                value(&format!("<a{}/>", attributes(count))).is_ok(),
+                is_fine
+            );
         }
         let deep = format!("{}{}", "<a>".repeat(61), "</a>".repeat(61));
         assert!(value(&deep).unwrap_err().contains("deeper than 60"));

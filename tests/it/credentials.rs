@@ -516,6 +516,20 @@ fn without_its_secrets_a_request_goes_without_the_credential_and_says_so() {
 }
 
 #[test]
+fn a_plan_says_which_optional_secret_was_not_asked_for() {
+    let auth =
+        "{ kind: bearer, optional: true, secret: { keyring: { service: probe, account: me } } }";
+    let (_fake, workspace) = optional(200, auth);
+    let done = run(&workspace, &[], &["call", "get-probe", "--dry-run"]).expect(0);
+    assert!(
+        done.stdout.contains("authorization: Bearer ***"),
+        "{}",
+        done.stdout
+    );
+    assert_tells(&done, &["probe/me is not asked for its secret now"]);
+}
+
+#[test]
 fn a_refusal_without_the_credential_names_the_secret() {
     for (auth, secrets, _) in KINDS {
         for (status, code) in [(401, 6), (403, 6), (404, 6), (429, 6)] {

@@ -38,6 +38,8 @@ mod house;
 mod import;
 mod jobs;
 mod jq;
+#[cfg(unix)]
+mod jq_limits;
 mod jsonpath_compliance;
 mod library;
 mod licences;

@@ -300,6 +300,10 @@ fn parallel_arrays_are_rows() {
             r#"[{"day":"a","c":{"none":0}},{"day":"b","c":{"none":0}}]"#,
         ),
         ("{ zip: { a: $.none, b: '$.q[0].none' } }", "[]"),
+        (
+            "{ each: $.q, as: { rows: { zip: { c: '$[*].c' }, index: i, as: { v: '{{ item.c[0] }}', i: $.i } } } }",
+            r#"[{"rows":[{"v":true,"i":0},{"v":null,"i":1}]}]"#,
+        ),
     ] {
         let (_fake, workspace) = zipped(body, output);
         let done = call(&workspace, &["-o", "ndjson"]).expect(0);
