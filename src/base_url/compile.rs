@@ -7,9 +7,9 @@ use super::{
     BaseUrl, Context, Origin, UrlSpec, UrlTemplate, UrlWithin, Within, WithinSpec, expressions,
 };
 use crate::address::is_loopback_name;
-use crate::plan::PathTemplate;
+use crate::plan::{MASK, PathTemplate};
 use crate::source::{Check, Code, join, join_index};
-use crate::template::{Expression, Piece, Template, shown};
+use crate::template::{Expression, Piece, Template, is_identifier, shown};
 
 impl BaseUrl {
     /// Compiles the URL at `pointer`; mistakes go to `check`.
@@ -135,6 +135,7 @@ impl UrlTemplate {
         if let Origin::Labels { host, .. } = &origin {
             report_loose_settings(host, context, check);
         }
+        let (path, secrets) = hide_secrets(path, &origin, pointer, check);
         let path = PathTemplate::from_pieces(path, text, pointer, check);
         path.visit(&mut |expression, _| {
             if expression.names().iter().any(|name| name == "token") {
@@ -153,8 +154,76 @@ impl UrlTemplate {
             within,
             allow_private: context.allow_private,
             reads_token,
+            secrets,
         })
     }
+}
+
+/// The path with the mask in place of each secret, and the names of the secrets in order.
+fn hide_secrets(
+    path: Vec<Piece>,
+    origin: &Origin,
+    pointer: &str,
+    check: &Check,
+) -> (Vec<Piece>, Vec<String>) {
+    let mut secrets: Vec<String> = Vec::new();
+    let refuse = |message: &str, help: &str| {
+        check.error_with_help(Code::BadBaseUrl, pointer, message, help);
+    };
+    let reads_secret = |expression: &Expression| expression.names().iter().any(|n| n == "auth");
+    let mut reads_token = false;
+    origin.visit(&mut |expression| {
+        reads_token |= expression.names().iter().any(|name| name == "token");
+        if reads_secret(expression) {
+            refuse(
+                "a secret cannot be a part of the host",
+                "it goes into the path, a header, a query parameter or a cookie",
+            );
+        }
+    });
+    let written = |piece: &Piece| matches!(piece, Piece::Text(text) if text.contains(MASK));
+    let has_mask = path.iter().any(written);
+    let hidden: Vec<Piece> = path
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Expression(expression) if reads_secret(&expression) => {
+                match expression.text().trim().strip_prefix("auth.") {
+                    Some(name) if is_identifier(name) => secrets.push(name.to_owned()),
+                    _ => refuse(
+                        "a secret in the path must be the whole of its expression",
+                        "write `{{ auth.NAME }}`",
+                    ),
+                }
+                Piece::Text(MASK.to_owned())
+            }
+            other => other,
+        })
+        .collect();
+    if !secrets.is_empty() && (has_mask || reads_token) {
+        refuse(
+            match has_mask {
+                true => "`***` in the path would be taken for the secret",
+                false => {
+                    "a base URL that comes with the access token cannot have a secret in its path"
+                }
+            },
+            "leave it out",
+        );
+    }
+    let text: String = hidden
+        .iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => text.as_str(),
+            Piece::Expression(_) => "",
+        })
+        .collect();
+    if text.split('/').any(|part| part.matches(MASK).count() > 1) {
+        refuse(
+            "one segment of the path has two secrets",
+            "write a `/` between them",
+        );
+    }
+    (hidden, secrets)
 }
 
 /// The parts of a template, split behind its origin.

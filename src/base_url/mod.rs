@@ -43,6 +43,8 @@ pub(crate) struct UrlTemplate {
     within: Within,
     allow_private: bool,
     reads_token: bool,
+    /// The names of the secrets in the path, in order. Each stands in the path as the mask.
+    secrets: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -92,6 +94,14 @@ impl BaseUrl {
         match self {
             BaseUrl::Fixed(url) => Some(url),
             BaseUrl::Template(_) => None,
+        }
+    }
+
+    /// The names of the secrets in its path, in order. A rendered URL has [`crate::plan::MASK`] in place of each.
+    pub(crate) fn secrets(&self) -> &[String] {
+        match self {
+            BaseUrl::Fixed(_) => &[],
+            BaseUrl::Template(template) => &template.secrets,
         }
     }
 

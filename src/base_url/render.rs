@@ -5,7 +5,7 @@ use url::Url;
 
 use super::rules::{as_written, is_host, is_label_byte, rules};
 use super::{Origin, UrlTemplate, Within, expressions};
-use crate::plan::RenderError;
+use crate::plan::{MASK, RenderError};
 use crate::template::{Piece, Scope, text_of};
 
 impl UrlTemplate {
@@ -23,6 +23,9 @@ impl UrlTemplate {
                 "{} gives a host outside of the domains of the service",
                 self.shown
             )));
+        }
+        if !self.secrets.is_empty() && origin.path().contains(MASK) {
+            return Err(refuse(format!("`{MASK}` would be taken for the secret")));
         }
         let text = self.path.render(&origin, &scope)?;
         let url = Url::parse(&text).map_err(|_| refuse(format!("{} gives no URL", self.shown)))?;

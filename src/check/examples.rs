@@ -237,7 +237,15 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         return;
     };
     let headers = lower_case(&response.headers);
-    let body = Json::of(&response.body);
+    let body = match tool.rules.canned(&response.body) {
+        Ok(body) => body,
+        Err(message) => {
+            return failures.push(Failure::told(
+                "/response/body",
+                format!("the body is {message}"),
+            ));
+        }
+    };
     let created = example.created.as_ref();
     let created = created.map(|created| Json::of(&created.body));
     let created = created.as_ref();
@@ -305,7 +313,7 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
 /// Checks the paths to the items and to the next page against a response.
 fn check_step(tool: &Tool, paging: &Paging, view: &ResponseView<'_>) -> Vec<String> {
     let mut messages = Vec::new();
-    if let Err(error) = paging.items(view.body.part()) {
+    if let Err(error) = paging.lists(view.body.part()) {
         messages.push(error.to_string());
     }
     if let Some(message) = paging.misspelt_condition(view.body.part()) {
@@ -354,7 +362,7 @@ fn check_rows(
         });
     }
     items?;
-    let body = paging.put_items(view.body, b"[]")?;
+    let body = paging.emptied(view.body)?;
     let without = tool.projection.run(&view.of_body(&body)).ok()?;
     let path = paging.items_path().as_str();
     match rows {

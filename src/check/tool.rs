@@ -395,6 +395,9 @@ fn report_bad_places(tool: &Tool, check: &Check) {
     for (request, section) in requests(tool).chain(cancel.map(|cancel| (cancel, "/wait/cancel"))) {
         let at = join(section, "path");
         request.path.visit(&mut |expression, _| {
+            if request.path.style_of(expression).is_some() {
+                return;
+            }
             report(expression.names(), expression.text(), Container::Text, &at);
         });
         for (i, (name, _, style)) in request.query.wire_names().enumerate() {
@@ -404,8 +407,8 @@ fn report_bad_places(tool: &Tool, check: &Check) {
                 _ => Container::Styled,
             };
             request.query.visit_one(i, &mut |expression, in_text| {
-                // With an index, any item can be written.
-                if style == Style::Indexed && !in_text {
+                // With an index or as JSON, any item can be written.
+                if matches!(style, Style::Indexed | Style::Json) && !in_text {
                     return;
                 }
                 let container = if in_text { Container::Text } else { whole };

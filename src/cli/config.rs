@@ -500,6 +500,10 @@ fn secrets(service: &Service, engine: &Engine, env_file: &Path) -> Vec<Value> {
                 "the folder of its descriptor is not trusted".to_owned(),
             ),
         };
+        let from = match (is_set, secret.is_optional()) {
+            (Some(false), true) => format!("{from}, optional"),
+            _ => from,
+        };
         json!({ "service": service.name, "name": secret.name, "set": is_set, "from": from })
     };
     service.auth.secrets().iter().map(row).collect()

@@ -101,6 +101,12 @@ fn secret(error: &SecretError) -> Option<String> {
 }
 
 fn upstream(answer: &Upstream) -> Option<String> {
+    if let (401 | 403 | 404 | 429, false) = (answer.status, answer.unset_secrets.is_empty()) {
+        let secrets = answer.unset_secrets.join(", ");
+        return Some(format!(
+            "the request carried no credential; set {secrets} to send it"
+        ));
+    }
     match answer.status {
         401 => Some("the credential is missing, wrong, expired or revoked".to_owned()),
         403 => Some("the credential lacks the right to do this".to_owned()),

@@ -71,6 +71,7 @@ fn as_json(tool: &Tool) -> Value {
         "trusted": tool.service.origin.is_trusted(),
         "endpoint": endpoint(tool),
         "secrets": tool.service.auth.secrets().iter().map(|s| &s.name).collect::<Vec<_>>(),
+        "optional_secrets": tool.service.auth.secrets().iter().filter(|s| s.is_optional()).map(|s| &s.name).collect::<Vec<_>>(),
         "settings": tool.service.settings().iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "pages": tool.paging.is_some(),
         "waits": tool.wait.is_some(),
@@ -124,7 +125,12 @@ pub(crate) fn facts(tool: &Tool) -> Vec<(&'static str, String)> {
             .as_deref()
             .map(|help| format!(" ({help})"))
             .unwrap_or_default();
-        fact("secret", &format!("{}{help}", secret.name));
+        let optional = if secret.is_optional() {
+            ", optional"
+        } else {
+            ""
+        };
+        fact("secret", &format!("{}{optional}{help}", secret.name));
     }
     for (name, setting) in tool.service.settings() {
         let default = setting

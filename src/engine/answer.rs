@@ -43,6 +43,24 @@ pub(crate) enum Verdict {
     Failed(Error),
 }
 
+impl Verdict {
+    /// Notes in an error which optional secrets were not set, so that the request went without their credentials.
+    pub(crate) fn without(self, unset_secrets: Vec<String>) -> Verdict {
+        let noted = |error: Error| match error {
+            Error::Upstream(mut upstream) => {
+                upstream.unset_secrets = unset_secrets;
+                Error::Upstream(upstream)
+            }
+            other => other,
+        };
+        match self {
+            Verdict::Stale(error) => Verdict::Stale(noted(error)),
+            Verdict::Failed(error) => Verdict::Failed(noted(error)),
+            success => success,
+        }
+    }
+}
+
 impl Judge<'_> {
     /// Decides what a response means, and whether to send the request again.
     pub(crate) fn judge(&self, response: &Response) -> (Again, Verdict) {
@@ -91,7 +109,7 @@ impl Judge<'_> {
         if fails.is_none() && !is_graphql {
             return Ok(Verdict::Success(None));
         }
-        let body = body_of(self.kind, self.destination, response)?;
+        let body = body_of(self.tool, self.kind, self.destination, response)?;
         if is_graphql {
             self.refuse_graphql_errors(response, &body)?;
         }
@@ -128,7 +146,7 @@ impl Judge<'_> {
     /// The body as error rules see it. It may be of any kind, whatever the descriptor says.
     fn read_loosely(&self, response: &Response) -> Json {
         let own = match response.is_success() {
-            true => body_of(self.kind, self.destination, response).ok(),
+            true => body_of(self.tool, self.kind, self.destination, response).ok(),
             false => None,
         };
         own.unwrap_or_else(|| self.read_as_error(response))
@@ -144,9 +162,18 @@ impl Judge<'_> {
             None => (response.data(Notation::Json), None),
         };
         let text = || text.unwrap_or_else(|| response.data(Notation::Text));
+        let reading = &self.tool.rules.reading;
+        let converted = |problem: String| match self.tool.rules.kind {
+            kind if kind.is_converted() => {
+                let read = kind.read(&response.body, reading);
+                read.map(|json| masked_json(json, response))
+            }
+            _ => Err(problem),
+        };
         ResponseKind::Json
-            .read(&json)
-            .or_else(|_| ResponseKind::Text.read(&text()))
+            .read(&json, reading)
+            .or_else(converted)
+            .or_else(|_| ResponseKind::Text.read(&text(), reading))
             .unwrap_or_else(|_| Json::null())
     }
 
@@ -217,6 +244,7 @@ pub(crate) fn upstream_error(
         message: message.map(|message| short(message, MOST_OF_MESSAGE)),
         request_id: fields.request_id(view).map(|id| short(id, MOST_OF_CODE)),
         attempts: response.attempts,
+        unset_secrets: Vec::new(),
         retry_after: response.retry_after,
         may_be_done: response.may_be_done,
         body,
@@ -279,6 +307,7 @@ fn shown_body(response: &Response) -> (Option<Value>, u64) {
 /// # Errors
 /// When the body is not of its kind.
 pub(crate) fn body_of(
+    tool: &Tool,
     kind: ResponseKind,
     destination: Option<&Destination>,
     response: &Response,
@@ -291,7 +320,13 @@ pub(crate) fn body_of(
             "filename": response.header("content-disposition").and_then(file_name),
         })));
     }
-    kind.read(&data(kind, response)).map_err(|problem| {
+    let read = kind.read(&data(kind, response), &tool.rules.reading);
+    let read = match kind.is_converted() {
+        true => read.map(|json| masked_json(json, response)),
+        false => read,
+    };
+    read.map_err(|problem| {
+        let problem = response.redactor().message(&problem);
         let body = &response.body;
         let media_type = response.header("content-type").unwrap_or("no content type");
         let start = String::from_utf8_lossy(&body[..body.len().min(MASKED_START)]);
@@ -306,6 +341,11 @@ pub(crate) fn body_of(
             body.len()
         ))
     })
+}
+
+/// A value that was made from another notation, with secrets that the service repeats masked.
+fn masked_json(json: Json, response: &Response) -> Json {
+    Json::made(response.redactor().json(json.bytes().clone()).into())
 }
 
 /// The scalar at this path of members, as text.
@@ -325,6 +365,8 @@ pub(crate) fn data(kind: ResponseKind, response: &Response) -> Bytes {
     match kind {
         ResponseKind::Json | ResponseKind::Ndjson => response.data(Notation::Json),
         ResponseKind::Text => response.data(Notation::Text),
+        // The value is masked once it is made.
+        ResponseKind::Sse | ResponseKind::Xml => response.body.clone(),
         ResponseKind::Bytes | ResponseKind::Empty => Bytes::new(),
     }
 }

@@ -60,6 +60,9 @@ pub struct Upstream {
     pub request_id: Option<String>,
     /// How often the request was sent.
     pub attempts: u32,
+    /// The names of optional secrets that are not set, so that the request went without their credentials.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unset_secrets: Vec<String>,
     /// How long the service asks to wait.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
@@ -257,6 +260,7 @@ impl From<TokenError> for Error {
                 message: Some(format!("the token endpoint: {told}")),
                 request_id: None,
                 attempts,
+                unset_secrets: Vec::new(),
                 retry_after: None,
                 may_be_done: false,
                 body: None,

@@ -16,8 +16,9 @@ use crate::paging::Paging;
 pub struct Gathered {
     /// The last page that has the list of items.
     carrier: Option<Page>,
-    /// The items of all pages: an opening bracket, then the items with commas between them.
-    items: Vec<u8>,
+    /// The items of all pages: an opening bracket, then the items with commas between them. The same for each array that
+    /// is parallel to them.
+    items: Vec<Vec<u8>>,
     /// The output of the first page, as long as there is no second one.
     only: Option<Json>,
     pages: u64,
@@ -38,14 +39,14 @@ impl Gathered {
             return;
         };
         if self.pages == 2 {
-            self.items.push(b'[');
+            self.items = vec![b"[".to_vec(); paging.list_count()];
             if let Some(first) = &self.carrier {
                 self.append_items(paging, &first.body.clone());
             }
         }
         self.append_items(paging, &page.body);
         // Without its items, a page takes little memory.
-        if let Some(body) = paging.put_items(&page.body, b"[]") {
+        if let Some(body) = paging.emptied(&page.body) {
             page.body = body;
             page.response.body = Bytes::new();
             self.carrier = Some(page);
@@ -53,11 +54,15 @@ impl Gathered {
     }
 
     fn append_items(&mut self, paging: &Paging, body: &Json) {
-        if let Ok(Some(items)) = paging.items(body.part()) {
+        for (all, items) in self
+            .items
+            .iter_mut()
+            .zip(paging.lists(body.part()).unwrap_or_default())
+        {
             let text = items.text();
             let inner = text.get(1..text.len() - 1).unwrap_or_default().trim_ascii();
             if !inner.is_empty() {
-                append(&mut self.items, inner);
+                append(all, inner);
             }
         }
     }
@@ -74,9 +79,9 @@ impl Gathered {
             return Ok(None);
         };
         if let Some(paging) = &last.tool().paging {
-            self.items.push(b']');
+            self.items.iter_mut().for_each(|list| list.push(b']'));
             let reason = "the items of all pages have no place in the last page";
-            let body = paging.put_items(&last.body, &self.items);
+            let body = paging.put_lists(&last.body, &self.items);
             last.body = body.ok_or_else(|| Error::Response(reason.to_owned()))?;
             self.items = Vec::new();
         }

@@ -34,7 +34,7 @@ use crate::project::ResponseKind;
 use crate::send::{
     Budget, Client, Destination, HttpTransport, Limiter, LocalLimiter, Roots, Transport,
 };
-use crate::sign::{Secret, SecretStore, Secrets};
+use crate::sign::{LeftOut, Secret, SecretStore, Secrets};
 #[cfg(feature = "cli")]
 use crate::sign::{SecretPlace, SecretRef, Whereabouts};
 use crate::tool::Tool;
@@ -277,7 +277,15 @@ impl Engine {
         let settings = self.resolve_settings(&tool.service)?;
         let mut plan = self.render(tool, &params, &settings)?;
         plan.target = tool.service.base.show(plan.target);
-        Ok(plan)
+        let left_out = self.left_out(&tool.service);
+        let plan = tool.service.auth.without(Cow::Owned(plan), &left_out);
+        Ok(plan.into_owned())
+    }
+
+    /// The credentials that requests of a service go without, as far as that is known without asking anybody.
+    pub(crate) fn left_out(&self, service: &Service) -> LeftOut {
+        let store = &self.setup.secrets;
+        service.auth.left_out(|secret| !store.is_unset(secret))
     }
 
     /// Calls a tool once: one page of a list. A job that the call creates is waited for.
@@ -476,7 +484,7 @@ impl Engine {
     ) -> Result<Arc<Session>, Error> {
         let settings = self.settings_of(kept, service)?;
         let base = self.base_of(&service.base, &settings)?;
-        let token_url = match service.auth.grant() {
+        let token_url = match service.auth.grant_with(&secrets) {
             Some(grant) => Some(self.base_of(grant.token_url(), &settings)?.into_owned()),
             None => None,
         };

@@ -29,10 +29,10 @@ impl Received {
     ///
     /// # Errors
     /// When the body is not of the kind that the descriptor says.
-    pub(crate) fn body(&mut self) -> Result<Json, Error> {
+    pub(crate) fn body(&mut self, tool: &Tool) -> Result<Json, Error> {
         match self.body.take() {
             Some(body) => Ok(body),
-            None => answer::body_of(self.kind, None, &self.response),
+            None => answer::body_of(tool, self.kind, None, &self.response),
         }
     }
 }
@@ -65,14 +65,14 @@ impl Page {
         mut received: Received,
         params: Value,
     ) -> Result<Page, Error> {
-        let mut body = received.body()?;
+        let mut body = received.body(tool)?;
         let is_empty = received.is_empty || received.response.status == NO_CONTENT;
         match &tool.paging {
             // An empty page needs no list.
             Some(_) if is_empty => body = tool.empty_body(received.kind),
             // A list that is null counts as empty, for the projection too.
-            Some(paging) if paging.items(body.part())?.is_none() => {
-                body = paging.put_items(&body, b"[]").unwrap_or(body);
+            Some(paging) if paging.lists(body.part())?.is_empty() => {
+                body = paging.emptied(&body).unwrap_or(body);
             }
             _ => {}
         }

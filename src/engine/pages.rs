@@ -11,7 +11,7 @@ use super::error::Error;
 use super::note::{Note, Resume, Stopped};
 use super::page::{Page, append};
 use super::run::Run;
-use crate::json::Json;
+use crate::json::{Json, Part};
 use crate::paging::{Followed, Next, Paging};
 use crate::plan::Plan;
 
@@ -248,16 +248,18 @@ impl Pages {
     fn cut(&mut self, page: &mut Page, surplus: u64) {
         let keep = page.items - surplus;
         if let Some(paging) = &self.run.tool.paging
-            && let Ok(Some(items)) = paging.items(page.body.part())
+            && let Ok(lists) = paging.lists(page.body.part())
         {
-            let mut kept = vec![b'['];
             let most = usize::try_from(keep).unwrap_or(usize::MAX);
-            items
-                .elements()
-                .take(most)
-                .for_each(|item| append(&mut kept, item.text()));
-            kept.push(b']');
-            let body = paging.put_items(&page.body, &kept);
+            let begun = |list: Part<'_>| {
+                let mut kept = vec![b'['];
+                let items = list.elements().take(most);
+                items.for_each(|item| append(&mut kept, item.text()));
+                kept.push(b']');
+                kept
+            };
+            let kept: Vec<Vec<u8>> = lists.into_iter().map(begun).collect();
+            let body = paging.put_lists(&page.body, &kept);
             page.body = body.unwrap_or_else(|| page.body.clone());
         }
         page.items = keep;

@@ -285,9 +285,12 @@ impl Run {
                 }
             };
             let body = match (body, taking.destination) {
-                (None, Some(_)) => {
-                    Some(answer::body_of(taking.kind, taking.destination, &response)?)
-                }
+                (None, Some(_)) => Some(answer::body_of(
+                    &self.tool,
+                    taking.kind,
+                    taking.destination,
+                    &response,
+                )?),
                 (body, _) => body,
             };
             return Ok(Received {
@@ -314,6 +317,13 @@ impl Run {
             None => Cow::Borrowed(&*settled.plan),
             Some(base) => at_told_base(&settled.plan, base)?,
         };
+        let left_out = service.auth.left_out_of(&credentials.secrets);
+        if !left_out.secrets.is_empty() {
+            tell(observer, || Event::Unauthenticated {
+                secrets: left_out.secrets.clone(),
+            });
+        }
+        let plan = service.auth.without(plan, &left_out);
         let stamper =
             settings.and_then(|settings| service.auth.stamper(&credentials.secrets, settings));
         let request = sign(&plan, settled.body.as_ref(), &credentials.secrets, stamper);
@@ -343,9 +353,12 @@ impl Run {
             destination: taking.destination,
             observer,
         };
-        send::send(&exchange, |response| judge.judge(response))
+        let (response, verdict) = send::send(&exchange, |response| judge.judge(response))
             .await
-            .map_err(|error| Error::from(error).masked(|text| credentials.redactor.message(text)))
+            .map_err(|error| {
+                Error::from(error).masked(|text| credentials.redactor.message(text))
+            })?;
+        Ok((response, verdict.without(left_out.secrets)))
     }
 
     /// The session of the service. The first call opens it; others wait for that, at most until their deadline.

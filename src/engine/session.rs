@@ -87,6 +87,8 @@ impl Session {
         base: &Url,
         token_url: Option<Url>,
     ) -> Result<Session, Error> {
+        let filled = service.auth.filled(base, &secrets);
+        let base = filled.as_ref().unwrap_or(base);
         let client = setup.client(service, base, service.id.clone())?;
         let renewal = match token_url {
             None => None,

@@ -251,7 +251,8 @@ fn is_confidential(pointer: &str) -> bool {
 }
 
 /// Keys of an auth section whose values are not secrets and are never mistaken for secrets.
-const PLAIN_KEYS: [&str; 20] = [
+const PLAIN_KEYS: [&str; 21] = [
+    "optional",
     "kind",
     "in",
     "name",

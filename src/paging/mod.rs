@@ -33,8 +33,8 @@ pub(crate) const DEFAULT_MAX_PAGES: u64 = 10_000;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PagingSpec {
-    /// JSONPath of the array that pages concatenate.
-    pub items: String,
+    /// JSONPath of the array that pages concatenate; a list of them for parallel arrays.
+    pub items: ItemsSpec,
     /// Arguments of the next call, each a JSONPath or an expression over the response and the last arguments. A
     /// null or an empty text ends the walk; an undefined expression leaves the argument as it was.
     pub next: Option<IndexMap<String, Value>>,
@@ -49,10 +49,22 @@ pub(crate) struct PagingSpec {
     pub limit: Option<String>,
 }
 
+/// Where the items of a page are.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum ItemsSpec {
+    /// JSONPath of the array.
+    One(String),
+    /// JSONPaths of parallel arrays, of which each page has as many values of one as of the others.
+    Parallel(#[schemars(length(min = 1))] Vec<String>),
+}
+
 /// A compiled paging section.
 #[derive(Debug)]
 pub(crate) struct Paging {
     items: JsonPath,
+    /// Further arrays, parallel to the items.
+    beside: Vec<JsonPath>,
     step: Step,
     condition: Option<Condition>,
     limit: Option<String>,
@@ -137,8 +149,10 @@ impl Paging {
                 return None;
             }
         };
+        let (items, beside) = items?;
         Some(Paging {
-            items: items?,
+            items,
+            beside,
             step,
             condition,
             limit: spec.limit.clone(),

@@ -26,11 +26,22 @@ impl Plan {
     /// values that each call makes anew. Values that are computed from the whole request when it is signed cannot be
     /// part of a command; the command says so in a comment.
     pub fn to_curl(&self) -> String {
-        let mut url = self.target.clone();
+        let mut query = String::new();
         for (i, (name, value)) in self.query.iter().enumerate() {
-            url.push(if i == 0 { '?' } else { '&' });
-            url.push_str(&format!("{name}={value}"));
+            query.push(if i == 0 { '?' } else { '&' });
+            query.push_str(&format!("{name}={value}"));
         }
+        let mut url = Word::default();
+        let mut rest = self.target.as_str();
+        for credential in &self.in_path {
+            if let Some((before, behind)) = rest.split_once(MASK) {
+                url.text(before);
+                url.value(credential);
+                rest = behind;
+            }
+        }
+        url.text(rest);
+        url.text(&query);
         let sending = self.body.as_ref().map(Sending::of).unwrap_or_default();
         let input = sending.input.map(|input| format!("{input} | "));
         let mut lines = vec![format!(
@@ -38,7 +49,7 @@ impl Plan {
             self.note(),
             input.unwrap_or_default(),
             self.method,
-            quoted(&url)
+            url.quoted()
         )];
         for (name, value) in &self.headers {
             match &sending.content_type {
@@ -55,15 +66,13 @@ impl Plan {
 
     /// The same plan with other variables in place of those that hold its secrets, where there are any.
     pub(crate) fn with_variables(mut self, other: impl Fn(&str) -> Option<String>) -> Plan {
-        for (_, value) in &mut self.headers {
-            if let Text::Credential(Credential::Secret {
-                secret,
-                is_variable: true,
-                ..
-            }) = value
-                && let Some(other) = other(secret)
-            {
-                *secret = other;
+        let headers = self.headers.iter_mut().map(|(_, value)| value);
+        for value in headers.chain(&mut self.in_path) {
+            match value {
+                Text::Credential(Credential::Cookies { secret, .. }) => secret
+                    .iter_mut()
+                    .for_each(|(_, value)| rename(value, &other)),
+                value => rename(value, &other),
             }
         }
         self
@@ -81,6 +90,19 @@ impl Plan {
                 computed.join(", ")
             ),
         }
+    }
+}
+
+/// Names another variable for a secret that is one.
+fn rename(value: &mut Text, other: &impl Fn(&str) -> Option<String>) {
+    if let Text::Credential(Credential::Secret {
+        secret,
+        is_variable: true,
+        ..
+    }) = value
+        && let Some(other) = other(secret)
+    {
+        *secret = other;
     }
 }
 
@@ -220,6 +242,44 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// One word of a command: texts, and variables that the shell fills in.
+#[derive(Default)]
+struct Word(Vec<(String, bool)>);
+
+impl Word {
+    fn text(&mut self, text: &str) {
+        match self.0.last_mut() {
+            Some((last, false)) => last.push_str(text),
+            _ => self.0.push((text.to_owned(), false)),
+        }
+    }
+
+    /// A credential: the variable that holds it, else the mask.
+    fn value(&mut self, value: &Text) {
+        match value {
+            Text::Credential(Credential::Secret {
+                prefix,
+                secret,
+                is_variable: true,
+            }) => {
+                self.text(prefix);
+                self.0.push((format!("${{{secret}}}"), true));
+            }
+            other => self.text(&other.to_string()),
+        }
+    }
+
+    fn quoted(&self) -> String {
+        let parts = self.0.iter().filter(|(text, _)| !text.is_empty());
+        parts
+            .map(|(text, is_variable)| match is_variable {
+                true => format!("\"{text}\""),
+                false => quoted(text),
+            })
+            .collect()
+    }
+}
+
 fn header(name: &str, value: &Text) -> String {
     match value {
         Text::Credential(Credential::Secret {
@@ -227,6 +287,19 @@ fn header(name: &str, value: &Text) -> String {
             secret,
             is_variable: true,
         }) => computed(&format!("{name}: {prefix}"), &format!("${{{secret}}}")),
+        Text::Credential(Credential::Cookies { secret, plain }) => {
+            let mut word = Word::default();
+            word.text(&format!("{name}: "));
+            for (i, (name, value)) in secret.iter().enumerate() {
+                word.text(if i > 0 { "; " } else { "" });
+                word.text(&format!("{name}="));
+                word.value(value);
+            }
+            if let Some(plain) = plain {
+                word.text(&format!("; {plain}"));
+            }
+            word.quoted()
+        }
         Text::Credential(Credential::Basic { .. }) => quoted(&format!("{name}: Basic {MASK}")),
         Text::Generated(super::Generated::Uuid) => computed(&format!("{name}: "), "$(uuidgen)"),
         other => quoted(&format!("{name}: {other}")),

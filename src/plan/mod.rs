@@ -9,7 +9,9 @@ mod curl;
 mod files;
 mod header;
 mod path;
+mod path_style;
 mod query;
+mod reserved;
 mod settle;
 mod style;
 mod view;
@@ -30,6 +32,7 @@ pub use files::{FileError, Files};
 pub(crate) use header::{HeaderTemplate, is_reserved};
 pub use path::PathTemplate;
 pub(crate) use path::Segment;
+pub(crate) use path_style::{PathStyleSpec, StyledPath};
 pub use query::{QuerySpec, QueryTemplate};
 pub(crate) use settle::{Generated, Settled};
 pub(crate) use style::Style;
@@ -122,6 +125,10 @@ pub(crate) struct RequestSpec {
     /// percent-encoded.
     #[schemars(regex(pattern = "^/"))]
     pub path: String,
+    /// How arrays and objects are written in the path: from the name of a param to its style. A param without a style is
+    /// a scalar.
+    #[serde(default)]
+    pub path_styles: IndexMap<String, PathStyleSpec>,
     /// Query parameters: a list of param names, or a map from the name on the wire to a value.
     #[serde(default)]
     pub query: QuerySpec,
@@ -149,6 +156,7 @@ impl RequestSpec {
         RequestSpec {
             method,
             path: path.to_owned(),
+            path_styles: IndexMap::new(),
             query,
             headers,
             body: None,
@@ -197,6 +205,13 @@ pub enum Credential {
         /// The name of the password's secret; `None` for an empty password.
         password: Option<String>,
     },
+    /// Cookies that carry secrets, and those of the request itself.
+    Cookies {
+        /// The name and the value of each that carries a secret.
+        secret: Vec<(String, Text)>,
+        /// The others, as they are sent.
+        plain: Option<String>,
+    },
     /// A value that is computed from the whole request when it is signed, such as a signature or its time.
     Computed {
         /// The text that replaces it until then.
@@ -214,6 +229,11 @@ impl fmt::Display for Text {
             Text::Generated(generated) => generated.fmt(f),
             Text::Credential(Credential::Secret { prefix, .. }) => write!(f, "{prefix}{MASK}"),
             Text::Credential(Credential::Basic { .. }) => write!(f, "Basic {MASK}"),
+            Text::Credential(Credential::Cookies { secret, plain }) => {
+                let own = secret.iter().map(|(name, value)| format!("{name}={value}"));
+                let cookies: Vec<String> = own.chain(plain.clone()).collect();
+                f.write_str(&cookies.join("; "))
+            }
             Text::Credential(Credential::Computed { shown }) => f.write_str(shown),
         }
     }
@@ -224,8 +244,10 @@ impl fmt::Display for Text {
 pub struct Plan {
     /// The HTTP method.
     pub method: Method,
-    /// Scheme, authority and path, all percent-encoded; no query.
+    /// Scheme, authority and path, all percent-encoded; no query. A credential in the path stands in it as [`MASK`].
     pub(crate) target: String,
+    /// The credentials in the path, in order. They are the first places of the target that have the mask.
+    pub(crate) in_path: Vec<Text>,
     /// Query parameters in order; plain names and values are percent-encoded already.
     pub(crate) query: Vec<(String, Text)>,
     /// Header fields in order; names are lower case.
@@ -334,7 +356,8 @@ impl RequestTemplate {
         let is_idempotent = spec.method.is_idempotent() || idempotency_header.is_some();
         RequestTemplate {
             method: spec.method,
-            path: PathTemplate::compile(&spec.path, &join(pointer, "path"), names, check),
+            path: PathTemplate::compile(&spec.path, &join(pointer, "path"), names, check)
+                .with_styles(&spec.path_styles, &join(pointer, "path_styles"), check),
             query: QueryTemplate::compile(&spec.query, &join(pointer, "query"), names, check),
             headers,
             body: spec
@@ -398,6 +421,7 @@ impl RequestTemplate {
         Ok(Plan {
             method: self.method,
             target,
+            in_path: Vec::new(),
             query,
             headers,
             body,

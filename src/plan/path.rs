@@ -1,16 +1,18 @@
 //! Path templates: every expression stays inside its one segment.
 
+use indexmap::IndexMap;
 use serde_json::Value;
 use url::Url;
 
-use super::{RenderError, percent_encode};
-use crate::source::{Check, Code};
+use super::{PathStyleSpec, RenderError, StyledPath, percent_encode};
+use crate::source::{Check, Code, join};
 use crate::template::{Expression, Names, Piece, Scope, Template, text_of};
 
 /// A compiled path template.
 #[derive(Debug)]
 pub struct PathTemplate {
     segments: Vec<Segment>,
+    styles: Vec<StyledPath>,
     has_expressions: bool,
     /// Bytes that it takes, where its values are short.
     expected: usize,
@@ -81,9 +83,39 @@ impl PathTemplate {
             .any(|piece| matches!(piece, Piece::Expression(_)));
         PathTemplate {
             segments,
+            styles: Vec::new(),
             has_expressions,
             expected: path.len(),
         }
+    }
+
+    /// The same path, in which these params have a style. Mistakes go to `check`.
+    pub(crate) fn with_styles(
+        mut self,
+        styles: &IndexMap<String, PathStyleSpec>,
+        pointer: &str,
+        check: &Check,
+    ) -> PathTemplate {
+        for (param, spec) in styles {
+            let mut is_there = false;
+            self.visit(&mut |expression, _| is_there |= is_param(expression, param));
+            if !is_there {
+                check.error_at_key(
+                    Code::UnknownName,
+                    &join(pointer, param),
+                    format!("the path has no expression that is the param `{param}`"),
+                    None,
+                );
+            }
+            self.styles.push(StyledPath::new(param, spec));
+        }
+        self
+    }
+
+    /// The style of an expression, if it has one.
+    pub(crate) fn style_of(&self, expression: &Expression) -> Option<&StyledPath> {
+        let mut styles = self.styles.iter();
+        styles.find(|style| is_param(expression, &style.param))
     }
 
     /// The segments, for matching a request against the template.
@@ -130,7 +162,7 @@ impl PathTemplate {
     fn append(&self, scope: &dyn Scope, target: &mut String) -> Result<(), RenderError> {
         for segment in &self.segments {
             target.push('/');
-            segment.render(scope, target)?;
+            segment.render(self, scope, target)?;
         }
         Ok(())
     }
@@ -148,11 +180,22 @@ impl Segment {
             .collect()
     }
 
-    fn render(&self, scope: &dyn Scope, target: &mut String) -> Result<(), RenderError> {
+    fn render(
+        &self,
+        path: &PathTemplate,
+        scope: &dyn Scope,
+        target: &mut String,
+    ) -> Result<(), RenderError> {
         let start = target.len();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => target.push_str(text),
+                Piece::Expression(expression) if let Some(style) = path.style_of(expression) => {
+                    let value = expression
+                        .eval(scope)
+                        .map_err(RenderError::expression("path"))?;
+                    target.push_str(&style.write(&value.unwrap_or(Value::Null))?);
+                }
                 Piece::Expression(expression) => {
                     let value =
                         text_of(expression, scope).map_err(RenderError::expression("path"))?;
@@ -173,6 +216,17 @@ impl Segment {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether an expression is a param and nothing else.
+fn is_param(expression: &Expression, param: &str) -> bool {
+    let text = expression.text().trim();
+    text == param
+        || text.strip_prefix("params.") == Some(param)
+        || text
+            .strip_prefix("params[")
+            .and_then(|rest| rest.strip_suffix(']'))
+            .is_some_and(|name| name.trim_matches(['"', '\'']) == param)
 }
 
 fn refuse(expression: &Expression, value: &str) -> Result<(), RenderError> {

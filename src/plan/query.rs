@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::style::{Style, Styled};
-use super::{RenderError, Scalar, Text, percent_encode};
+use super::{RenderError, Scalar, Text, percent_encode, reserved};
 use crate::source::{Check, Code, join, join_index};
 use crate::template::{CallScope, Expression, Names, Template, is_identifier};
 use crate::words::scalar_text;
@@ -61,6 +61,9 @@ pub struct StyledQuery {
     /// With `form`, `space` and `pipe`: whether each item is a parameter of its own. The default is OpenAPI's: true for
     /// `form`, false for the others.
     pub explode: Option<bool>,
+    /// Whether the characters `:/?@!$()*,;=` of the value are written as they are. All others are percent-encoded.
+    #[serde(default)]
+    pub reserved: bool,
 }
 
 /// Compiled query parameters.
@@ -77,6 +80,7 @@ struct Entry {
     value: Template,
     style: Style,
     explode: bool,
+    reserved: bool,
 }
 
 impl QueryTemplate {
@@ -166,6 +170,7 @@ fn named(name: &str, pointer: &str, names: &Names, check: &Check) -> Entry {
         value,
         style: Style::Repeat,
         explode: true,
+        reserved: false,
     }
 }
 
@@ -180,20 +185,21 @@ fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &C
     }
     let compile =
         |value: &Scalar, at: &str| Template::compile(&Value::from(value), at, names, check);
-    let (value, style, explode) = match entry {
-        QueryEntry::Plain(value) => (compile(value, pointer), Style::Repeat, None),
+    let (value, style, explode, reserved) = match entry {
+        QueryEntry::Plain(value) => (compile(value, pointer), Style::Repeat, None, false),
         QueryEntry::List(items) => {
             let items = items
                 .iter()
                 .enumerate()
                 .map(|(i, item)| compile(item, &join_index(pointer, i)))
                 .collect();
-            (Template::List(items), Style::Repeat, None)
+            (Template::List(items), Style::Repeat, None, false)
         }
         QueryEntry::Styled(styled) => (
             compile(&styled.value, &join(pointer, "value")),
             styled.style,
             styled.explode,
+            styled.reserved,
         ),
     };
     Entry {
@@ -202,14 +208,24 @@ fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &C
         value,
         style,
         explode: explode.unwrap_or(style.explodes()),
+        reserved,
     }
 }
 
 impl Entry {
+    fn encode(&self, text: &str) -> String {
+        match self.reserved {
+            true => reserved::encode(text, reserved::IN_QUERY),
+            false => percent_encode(text),
+        }
+    }
+
     fn write(&self, value: &Value, query: &mut Vec<(String, Text)>) -> Result<(), RenderError> {
         // Most values are scalars, and their name is already encoded.
-        if let Some(text) = scalar_text(value) {
-            let value = percent_encode(&text);
+        if let Some(text) = scalar_text(value)
+            && self.style != Style::Json
+        {
+            let value = self.encode(&text);
             query.push((self.encoded_name.clone(), Text::Plain(value)));
             return Ok(());
         }
@@ -220,7 +236,7 @@ impl Entry {
             explode: self.explode,
         };
         styled.write(value, &mut |name, items, delimiter| {
-            let items: Vec<String> = items.iter().map(|item| percent_encode(item)).collect();
+            let items: Vec<String> = items.iter().map(|item| self.encode(item)).collect();
             let value = match delimiter {
                 ',' => items.join(","),
                 other => items.join(&percent_encode(other.encode_utf8(&mut [0; 4]))),

@@ -29,12 +29,14 @@ pub enum Style {
     Pipe,
     /// OpenAPI `deepObject`: `a[k]=v`.
     DeepObject,
+    /// JSON text: `a={"k":1}`, also for scalars.
+    Json,
 }
 
 impl Style {
     /// Whether each item is a parameter of its own, unless the descriptor says otherwise. This is OpenAPI's default.
     pub fn explodes(self) -> bool {
-        !matches!(self, Style::Space | Style::Pipe)
+        !matches!(self, Style::Space | Style::Pipe | Style::Json)
     }
 
     /// What separates the items of an array in one parameter; `None` if each item is a parameter of its own.
@@ -78,6 +80,10 @@ impl Styled<'_> {
     pub(crate) fn write(&self, value: &Value, emit: &mut Emit<'_>) -> Result<(), RenderError> {
         match value {
             Value::Null => Ok(()),
+            json if self.style == Style::Json => {
+                emit(self.name, &[json.to_string()], ',');
+                Ok(())
+            }
             Value::Array(items) if self.style == Style::Indexed => {
                 self.write_deep_items(self.name, items, emit)
             }

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Json, JsonPath, Kind, Part};
+use super::events::{self, EventData};
+use super::{Json, JsonPath, Kind, Part, ResponseSpec, compile_plain_path, xml};
 use crate::jsonpath::Step;
 use crate::source::{Check, Code, join, join_index};
 use crate::template::Names;
@@ -23,8 +24,74 @@ pub(crate) enum ResponseKind {
     Text,
     /// Bytes that are saved to a file; `$` is `{ file, bytes, content_type, filename }`.
     Bytes,
+    /// An event stream (`text/event-stream`), read to its end; `$` is the array of its events, each
+    /// `{ event, data, id, retry }`.
+    Sse,
+    /// XML; `$` is an object with the root element. An element is its text, or an object with `@name` for attributes, its
+    /// elements by name (an array where a name repeats), and `#text`.
+    Xml,
     /// Nothing: any body is ignored.
     Empty,
+}
+
+/// What reading a body needs besides its kind.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    /// The names that lead to elements that are always arrays.
+    lists: Vec<Vec<String>>,
+    event_data: EventData,
+}
+
+impl Reading {
+    /// Compiles these keys of the section at `pointer`; mistakes go to `check`.
+    pub(super) fn compile(spec: &ResponseSpec, pointer: &str, check: &Check) -> Reading {
+        let report_vain = |key: &str, kind: ResponseKind| {
+            check.error_at_key(
+                Code::BadResponse,
+                &join(pointer, key),
+                format!("`{key}` goes with the kind `{}` alone", kind.name()),
+                None,
+            );
+        };
+        if !spec.lists.is_empty() && spec.kind != ResponseKind::Xml {
+            report_vain("lists", ResponseKind::Xml);
+        }
+        if spec.event_data.is_some() && spec.kind != ResponseKind::Sse {
+            report_vain("event_data", ResponseKind::Sse);
+        }
+        let lists = spec.lists.iter().enumerate();
+        Reading {
+            lists: lists
+                .filter_map(|(i, text)| {
+                    let at = join_index(&join(pointer, "lists"), i);
+                    names_of(text, &at, check)
+                })
+                .collect(),
+            event_data: spec.event_data.unwrap_or_default(),
+        }
+    }
+}
+
+/// The names of a path to elements, of which any may be a list.
+fn names_of(text: &str, pointer: &str, check: &Check) -> Option<Vec<String>> {
+    let path = compile_plain_path(&text.replace("[*]", ""), pointer, check)?;
+    let steps = path.singular().unwrap_or_default().iter();
+    let names: Option<Vec<String>> = steps
+        .map(|step| match step {
+            Step::Name(name) => Some(name.clone()),
+            Step::Index(_) => None,
+        })
+        .collect();
+    let names = names.filter(|names| names.len() > 1);
+    if names.is_none() {
+        check.error_with_help(
+            Code::BadResponse,
+            pointer,
+            format!("`{text}` does not lead to elements by their names"),
+            "write `$.feed.entry`, or `$.feed.entry[*].category`",
+        );
+    }
+    names
 }
 
 /// The members of `$` where a response is saved to a file.
@@ -38,6 +105,8 @@ impl ResponseKind {
             ResponseKind::Ndjson => "ndjson",
             ResponseKind::Text => "text",
             ResponseKind::Bytes => "bytes",
+            ResponseKind::Sse => "sse",
+            ResponseKind::Xml => "xml",
             ResponseKind::Empty => "empty",
         }
     }
@@ -49,6 +118,8 @@ impl ResponseKind {
             ResponseKind::Json => "application/json",
             ResponseKind::Ndjson => "application/x-ndjson, */*;q=0.5",
             ResponseKind::Text => "text/plain, */*;q=0.5",
+            ResponseKind::Sse => "text/event-stream, */*;q=0.5",
+            ResponseKind::Xml => "application/xml, text/xml;q=0.9, */*;q=0.5",
             ResponseKind::Bytes | ResponseKind::Empty => "*/*",
         }
     }
@@ -61,6 +132,14 @@ impl ResponseKind {
         let (is_right, expected) = match self {
             ResponseKind::Json | ResponseKind::Empty => return Ok(()),
             ResponseKind::Ndjson => (body.kind() == Kind::Array, "the array of the lines"),
+            ResponseKind::Sse => (
+                body.kind() == Kind::Array,
+                "the array of the events, or the text of the stream",
+            ),
+            ResponseKind::Xml => (
+                matches!(body.kind(), Kind::Object | Kind::Null),
+                "an object with the root element, or the text of the document",
+            ),
             ResponseKind::Text => (body.kind() == Kind::String, "a string"),
             ResponseKind::Bytes => {
                 let mut keys = body.members().map(|(key, _)| key);
@@ -80,7 +159,15 @@ impl ResponseKind {
 
     /// Whether the value may contain lists.
     pub(crate) fn has_items(self) -> bool {
-        matches!(self, ResponseKind::Json | ResponseKind::Ndjson)
+        matches!(
+            self,
+            ResponseKind::Json | ResponseKind::Ndjson | ResponseKind::Sse | ResponseKind::Xml
+        )
+    }
+
+    /// Whether the value is made from a text that is no JSON, so that only the value can be masked part by part.
+    pub(crate) fn is_converted(self) -> bool {
+        matches!(self, ResponseKind::Sse | ResponseKind::Xml)
     }
 
     /// The names for parts of a response that a success of this kind has.
@@ -94,9 +181,28 @@ impl ResponseKind {
     /// The value of an empty body.
     pub(crate) fn empty(self) -> Json {
         match self {
-            ResponseKind::Ndjson => Json::of(&Value::Array(Vec::new())),
+            ResponseKind::Ndjson | ResponseKind::Sse => Json::of(&Value::Array(Vec::new())),
             ResponseKind::Text => Json::of_text(""),
-            ResponseKind::Json | ResponseKind::Bytes | ResponseKind::Empty => Json::null(),
+            ResponseKind::Json | ResponseKind::Xml | ResponseKind::Bytes | ResponseKind::Empty => {
+                Json::null()
+            }
+        }
+    }
+
+    /// A value in the notation of the kind with its media type, for a stand-in of a service.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn write(self, value: &Value) -> (&'static str, String) {
+        match (self, value) {
+            (ResponseKind::Text, Value::String(text)) => {
+                ("text/plain; charset=utf-8", text.clone())
+            }
+            (ResponseKind::Ndjson, Value::Array(lines)) => {
+                let lines = lines.iter().map(|line| format!("{line}\n"));
+                ("application/x-ndjson", lines.collect())
+            }
+            (ResponseKind::Sse, events) => ("text/event-stream", events::write(events)),
+            (ResponseKind::Xml, document) => ("application/xml", xml::write(document)),
+            (_, json) => ("application/json", json.to_string()),
         }
     }
 
@@ -104,7 +210,7 @@ impl ResponseKind {
     ///
     /// # Errors
     /// Why the body is not of this kind, such as `no JSON: ...`.
-    pub(crate) fn read(self, body: &Bytes) -> Result<Json, String> {
+    pub(crate) fn read(self, body: &Bytes, reading: &Reading) -> Result<Json, String> {
         let body = match body.starts_with(b"\xEF\xBB\xBF") {
             true => body.slice(3..),
             false => body.clone(),
@@ -113,6 +219,9 @@ impl ResponseKind {
             ResponseKind::Json if is_blank(&body) => Ok(Json::null()),
             ResponseKind::Json => Json::read(body),
             ResponseKind::Ndjson => read_lines(&body),
+            ResponseKind::Sse => events::read(&body, reading.event_data),
+            ResponseKind::Xml if is_blank(&body) => Ok(Json::null()),
+            ResponseKind::Xml => xml::read(&body, &reading.lists),
             ResponseKind::Text => match std::str::from_utf8(&body) {
                 Ok(text) => Ok(Json::of_text(text)),
                 Err(error) => Err(format!("no UTF-8 text: {error}")),
@@ -173,7 +282,9 @@ fn report_vain_path(kind: ResponseKind, path: &JsonPath, pointer: &str, check: &
     let steps = path.singular();
     let text = path.as_str();
     let (message, help) = match (kind, steps) {
-        (ResponseKind::Json | ResponseKind::Ndjson, _) => return,
+        (ResponseKind::Json | ResponseKind::Ndjson | ResponseKind::Sse | ResponseKind::Xml, _) => {
+            return;
+        }
         (ResponseKind::Text | ResponseKind::Bytes, Some([])) => return,
         (ResponseKind::Bytes, Some([Step::Name(name)])) if FILE_FACTS.contains(&name.as_str()) => {
             return;
@@ -223,7 +334,7 @@ mod tests {
             (ResponseKind::Text, "", Ok(json!(""))),
             (ResponseKind::Empty, "{\"a\":", Ok(json!(null))),
         ] {
-            let read = kind.read(&Bytes::from(body));
+            let read = kind.read(&Bytes::from(body), &Reading::default());
             let read = read.map(|json| json.value().unwrap());
             match (read, expected) {
                 (Err(error), Err(part)) => assert!(error.starts_with(part), "{body}: {error}"),
@@ -233,7 +344,7 @@ mod tests {
             }
         }
         let error = ResponseKind::Text
-            .read(&Bytes::from_static(b"\xff"))
+            .read(&Bytes::from_static(b"\xff"), &Reading::default())
             .unwrap_err();
         assert!(error.starts_with("no UTF-8"), "{error}");
     }

@@ -7,11 +7,14 @@
 mod chart;
 mod condition;
 mod errors;
+mod events;
 mod frame;
 mod kind;
 mod projector;
 mod rules;
 mod wanted;
+mod xml;
+mod zip;
 
 #[cfg(test)]
 mod tests;
@@ -26,11 +29,13 @@ use serde_json::{Map, Value};
 pub(crate) use chart::ChartSpec;
 pub(crate) use condition::Condition;
 pub(crate) use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
+pub(crate) use events::EventData;
 use frame::{Binding, Reads};
 pub(crate) use frame::{Frame, HeaderFields, ResponseView, response_names};
-pub(crate) use kind::ResponseKind;
+pub(crate) use kind::{Reading, ResponseKind};
 pub(crate) use projector::Projector;
 pub(crate) use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule};
+use zip::Zip;
 
 use crate::json::{Json, Kind, Part};
 use crate::jsonpath::{JsonPath, SearchError};
@@ -44,6 +49,14 @@ pub(crate) struct ResponseSpec {
     /// The type of the body; JSON when absent.
     #[serde(default)]
     pub kind: ResponseKind,
+    /// With the kind `xml`: the elements that are always arrays, also where there is one or none, as JSONPaths of names,
+    /// such as `$.feed.entry` or `$.feed.entry[*].category`.
+    #[serde(default)]
+    pub lists: Vec<String>,
+    /// With the kind `sse`: how the data of an event is read. The default is `auto`: as JSON where it is JSON, else as
+    /// text.
+    #[serde(default)]
+    pub event_data: Option<EventData>,
     /// When a success counts as an error, for services that answer 200 even when something failed: an expression over
     /// `body`, `status`, `headers` and `params`, or a JSONPath.
     pub fail_when: Option<String>,
@@ -56,7 +69,8 @@ pub(crate) struct ResponseSpec {
     #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }))]
     pub bindings: IndexMap<String, Value>,
     /// The projection: a JSONPath (`$...`), an expression (`{{ }}`), or a map or list of them;
-    /// `{ each: PATH, as: NODE }` maps, `{ literal: VALUE }` is itself. Without it the whole body is the output.
+    /// `{ each: PATH, as: NODE }` maps, `{ zip: { NAME: PATH } }` makes rows of parallel arrays, `{ literal: VALUE }` is
+    /// itself. Without it the whole body is the output.
     pub output: Option<Value>,
     /// The key of the output whose value is the list of rows for tables.
     pub rows: Option<String>,
@@ -87,6 +101,8 @@ pub(crate) enum Node {
         /// The projection of each node.
         node: Box<Projector>,
     },
+    /// A row for each place of parallel arrays.
+    Zip(Zip),
 }
 
 /// A path, and the slot in which a pass stores the value that it leads to.
@@ -204,6 +220,12 @@ impl Node {
             Value::Object(members) if members.contains_key("each") => {
                 Node::compile_each(members, pointer, names, check)
             }
+            Value::Object(members) if let Some(columns) = zip::columns(members) => {
+                match Zip::compile(columns, members, pointer, names, check) {
+                    Some(zip) => Node::Zip(zip),
+                    None => Node::Literal(Value::Null),
+                }
+            }
             Value::Object(members) if let Some(key) = misspelt_each(members) => {
                 check.error_at_key(
                     Code::UnknownKey,
@@ -299,6 +321,7 @@ impl Node {
             Node::Map(members) => members.iter().for_each(|member| member.node.visit(visit)),
             Node::List(items) => items.iter().for_each(|item| item.visit(visit)),
             Node::Each { node, .. } => node.node().visit(visit),
+            Node::Zip(zip) => zip.visit(visit),
         }
     }
 
@@ -306,19 +329,35 @@ impl Node {
     pub(crate) fn is_constant(&self) -> bool {
         match self {
             Node::Literal(_) => true,
-            Node::Path(_) | Node::Template(_) | Node::Each { .. } => false,
+            Node::Path(_) | Node::Template(_) | Node::Each { .. } | Node::Zip(_) => false,
             Node::Map(members) => members.iter().all(|member| member.node.is_constant()),
             Node::List(items) => items.iter().all(Node::is_constant),
         }
     }
 
-    fn as_row(&self) -> Option<&[Member]> {
-        match self {
-            Node::Each { node, .. } => match node.node() {
-                Node::Map(members) => Some(members),
-                _ => None,
+    /// The keys of each row, if they are known.
+    fn row_keys(&self) -> Option<Vec<String>> {
+        let node = match self {
+            Node::Each { node, .. } => node.node(),
+            Node::Zip(zip) => match zip.row() {
+                Some(node) => node.node(),
+                None => return Some(zip.keys()),
             },
+            _ => return None,
+        };
+        match node {
+            Node::Map(members) => Some(members.iter().map(|member| member.key.clone()).collect()),
             _ => None,
+        }
+    }
+
+    /// Whether the node has a `zip` that counts its rows.
+    fn counts_rows(&self) -> bool {
+        match self {
+            Node::Zip(zip) => zip.counts_rows(),
+            Node::Map(members) => members.iter().any(|member| member.node.counts_rows()),
+            Node::List(items) => items.iter().any(Node::counts_rows),
+            Node::Each { .. } | Node::Literal(_) | Node::Path(_) | Node::Template(_) => false,
         }
     }
 }
@@ -491,32 +530,38 @@ impl Projection {
 
     /// The keys of every row, if the projection names them.
     pub(crate) fn columns(&self) -> Option<Vec<String>> {
-        let rows = match (&self.rows, self.output.as_ref()?.node()) {
-            (Some(key), Node::Map(members)) => members
-                .iter()
-                .find(|member| member.key == *key)?
-                .node
-                .as_row(),
-            (None, output) => output.as_row(),
-            _ => None,
-        }?;
-        Some(rows.iter().map(|member| member.key.clone()).collect())
+        self.rows_node()?.row_keys()
     }
 
-    /// The path that selects the rows, if a single path does.
-    pub(crate) fn rows_path(&self) -> Option<&JsonPath> {
-        let node = match (&self.rows, self.output.as_ref()?.node()) {
+    fn rows_node(&self) -> Option<&Node> {
+        match (&self.rows, self.output.as_ref()?.node()) {
             (Some(key), Node::Map(members)) => {
-                &members.iter().find(|member| member.key == *key)?.node
+                let member = members.iter().find(|member| member.key == *key)?;
+                Some(&member.node)
             }
-            (None, output) => output,
-            _ => return None,
-        };
-        match node {
-            Node::Path(pick) => Some(&pick.path),
-            Node::Each { walk, .. } => walk.first().map(|(_, pick)| &pick.path),
+            (None, output) => Some(output),
             _ => None,
         }
+    }
+
+    /// The paths that select the rows, as far as they are known: several for parallel arrays.
+    pub(crate) fn rows_paths(&self) -> Vec<&JsonPath> {
+        match self.rows_node() {
+            Some(Node::Path(pick)) => vec![&pick.path],
+            Some(Node::Each { walk, .. }) => walk
+                .first()
+                .map(|(_, pick)| &pick.path)
+                .into_iter()
+                .collect(),
+            Some(Node::Zip(zip)) => zip.paths().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether the output counts rows, which pages would begin anew.
+    pub(crate) fn counts_rows(&self) -> bool {
+        let output = self.output.as_ref();
+        output.is_some_and(|output| output.node().counts_rows())
     }
 
     /// The key of the output that holds the rows.
@@ -530,7 +575,7 @@ fn report_unknown_rows(spec: &ResponseSpec, output: Option<&Node>, pointer: &str
     let members: &[Member] = match output {
         Some(Node::Map(members)) => members,
         // A list has no keys: its own items are the rows.
-        Some(Node::Each { .. } | Node::List(_) | Node::Literal(_)) => &[],
+        Some(Node::Each { .. } | Node::Zip(_) | Node::List(_) | Node::Literal(_)) => &[],
         Some(Node::Path(_) | Node::Template(_)) | None => return,
     };
     if !members.iter().any(|member| member.key == *rows) {

@@ -19,7 +19,7 @@ pub(crate) struct Projector {
     reads: Reads,
 }
 
-type Done = Result<(), ProjectError>;
+pub(super) type Done = Result<(), ProjectError>;
 
 impl Projector {
     /// Prepares a node.
@@ -104,7 +104,7 @@ impl Projector {
         value.map_err(|error| ProjectError::new(error.to_string()))
     }
 
-    fn find<'t>(&self, part: Part<'t>, found: &mut Found<'t>) {
+    pub(super) fn find<'t>(&self, part: Part<'t>, found: &mut Found<'t>) {
         found.clear(self.slots);
         if self.slots > 0 {
             self.wanted.find_in(part, found);
@@ -129,6 +129,7 @@ impl Node {
                     pick.want(wanted, slots);
                 }
             }
+            Node::Zip(zip) => zip.picks().for_each(|pick| pick.want(wanted, slots)),
         }
     }
 }
@@ -141,7 +142,7 @@ impl Pick {
     }
 
     /// The value that a singular path selects.
-    fn select<'t>(
+    pub(super) fn select<'t>(
         &self,
         at: Part<'t>,
         found: &Found<'t>,
@@ -159,7 +160,7 @@ impl Pick {
     }
 
     /// Visits the values that the path selects.
-    fn visit<'t>(
+    pub(super) fn visit<'t>(
         &self,
         at: Part<'t>,
         found: &Found<'t>,
@@ -184,7 +185,7 @@ impl Pick {
 }
 
 /// Writes the output of a node.
-fn write<'t>(
+pub(super) fn write<'t>(
     node: &Node,
     at: Part<'t>,
     found: &Found<'t>,
@@ -229,6 +230,7 @@ fn write<'t>(
             out.push(b'}');
             Ok(())
         }
+        Node::Zip(zip) => zip.write(at, found, frame, out),
         Node::Each { walk, node } => write_list(out, |list| {
             let Some(((name, pick), inner)) = walk.split_first() else {
                 return Ok(());
@@ -251,7 +253,7 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> Done {
 }
 
 /// A list that is written element by element.
-struct List<'o> {
+pub(super) struct List<'o> {
     out: &'o mut Vec<u8>,
     is_empty: bool,
 }
@@ -259,7 +261,7 @@ struct List<'o> {
 impl List<'_> {
     /// Prepares for writing the next element.
     #[inline]
-    fn next(&mut self) -> &mut Vec<u8> {
+    pub(super) fn next(&mut self) -> &mut Vec<u8> {
         if !self.is_empty {
             self.out.push(b',');
         }
@@ -268,7 +270,7 @@ impl List<'_> {
     }
 }
 
-fn write_list(out: &mut Vec<u8>, fill: impl FnOnce(&mut List<'_>) -> Done) -> Done {
+pub(super) fn write_list(out: &mut Vec<u8>, fill: impl FnOnce(&mut List<'_>) -> Done) -> Done {
     out.push(b'[');
     fill(&mut List {
         out,

@@ -1,13 +1,16 @@
 //! Error rules: what to do with a response if its status alone does not say it.
 
+use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::kind::report_vain_paths;
 use super::{
-    Condition, Extract, ExtractSpec, Node, Projector, ResponseKind, ResponseSpec, ResponseView,
+    Condition, Extract, ExtractSpec, Node, Projector, Reading, ResponseKind, ResponseSpec,
+    ResponseView,
 };
+use crate::json::Json;
 use crate::source::{Check, Code, join, join_index};
 use crate::template::Names;
 use crate::words::scalar_text;
@@ -257,6 +260,8 @@ impl ErrorRules {
 pub(crate) struct ResponseRules {
     /// The type of their body.
     pub kind: ResponseKind,
+    /// What reading a body needs besides its kind.
+    pub reading: Reading,
     /// When a success counts as an error.
     pub fail_when: Option<Condition>,
     /// The tool's own error rules.
@@ -283,11 +288,26 @@ impl ResponseRules {
         }
         ResponseRules {
             kind: spec.kind,
+            reading: Reading::compile(spec, pointer, check),
             fail_when: spec.fail_when.as_ref().map(|text| {
                 let at = join(pointer, "fail_when");
                 Condition::compile(text, &at, Code::BadResponse, &spec.kind.names(names), check)
             }),
             rules: ErrorRules::compile(&spec.errors, &join(pointer, "errors"), names, check),
+        }
+    }
+
+    /// The body of an example. A text of another notation than JSON is read as it would come from the service.
+    ///
+    /// # Errors
+    /// Why the text is not of the kind.
+    pub(crate) fn canned(&self, body: &Value) -> Result<Json, String> {
+        match body {
+            Value::String(text) if self.kind.is_converted() => {
+                let text = Bytes::copy_from_slice(text.as_bytes());
+                self.kind.read(&text, &self.reading)
+            }
+            other => Ok(Json::of(other)),
         }
     }
 }

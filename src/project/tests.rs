@@ -108,6 +108,24 @@ impl Plain<'_> {
                 }
                 Ok(Value::Object(map))
             }
+            Node::Zip(zip) => {
+                let mut columns = Vec::new();
+                for (path, key) in zip.paths().zip(zip.keys()) {
+                    let values: Vec<Value> = match path.first(at) {
+                        Some(Value::Array(items)) if path.is_singular() => items.clone(),
+                        _ => path.all(at).into_iter().cloned().collect(),
+                    };
+                    columns.push((key, values));
+                }
+                let most = columns.iter().map(|(_, values)| values.len()).max();
+                Ok((0..most.unwrap_or_default())
+                    .map(|i| {
+                        let row = columns.iter();
+                        row.map(|(key, values)| (key.clone(), values[i].clone()))
+                            .collect::<Value>()
+                    })
+                    .collect())
+            }
             Node::Each { walk, node } => {
                 let mut list = Vec::new();
                 self.each(walk, node.node(), at, walked, &mut list)?;

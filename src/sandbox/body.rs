@@ -109,7 +109,7 @@ fn read_json(
                 }
             }
             let is_missing = |(name, member): &&(String, Template)| {
-                !matches!(member, Template::Expression(_)) && !values.contains_key(name)
+                !member.may_be_absent() && !values.contains_key(name)
             };
             match members.iter().find(is_missing) {
                 Some((name, _)) => refuse(format!("{at}.{name}: Field required")),
@@ -177,6 +177,10 @@ fn undelimited(field: &Field, value: Value) -> Value {
         Style::Comma => ',',
         Style::Space => ' ',
         Style::Pipe => '|',
+        Style::Json => {
+            let read = value.as_str().map(serde_json::from_str);
+            return read.and_then(Result::ok).unwrap_or(value);
+        }
         _ => return value,
     };
     match value {

@@ -34,6 +34,7 @@ pub(crate) use spec::SandboxSpec;
 
 use crate::catalog::{self, Catalog, LoadError};
 use crate::engine::error::Error;
+use crate::project::ResponseKind;
 use crate::sign::{Secret, SecretStore, Secrets};
 use crate::source::{Check, Code, Finding, Source, join};
 use crate::template::{EvalError, Names, Scope, Template};
@@ -92,8 +93,10 @@ pub struct Answer {
     pub status: u16,
     /// Response headers.
     pub headers: Vec<(String, String)>,
-    /// The JSON body. With the status 204 it is not sent.
+    /// The body. With the status 204 it is not sent.
     pub body: Value,
+    /// The notation in which the body is sent.
+    pub(crate) kind: ResponseKind,
 }
 
 /// A request as the sandbox sees it.
@@ -335,10 +338,11 @@ impl Sandbox {
         let outcome = self.respond(incoming);
         let mut headers = self.common_headers(&request_id);
         match outcome {
-            Ok((status, body)) => Answer {
+            Ok((status, body, kind)) => Answer {
                 status,
                 headers,
                 body,
+                kind,
             },
             Err(refusal) => {
                 headers.extend(refusal.headers.iter().cloned());
@@ -346,15 +350,16 @@ impl Sandbox {
                     status: refusal.status,
                     headers,
                     body: self.error_body(&refusal, &request_id),
+                    kind: ResponseKind::Json,
                 }
             }
         }
     }
 
-    fn respond(&self, incoming: &Incoming<'_>) -> Result<(u16, Value), Refusal> {
+    fn respond(&self, incoming: &Incoming<'_>) -> Result<(u16, Value, ResponseKind), Refusal> {
         self.refuse_fault(incoming)?;
         if let Some(answer) = token::answer(self.tools.first(), &self.secrets, incoming) {
-            return answer.map(|body| (200, body));
+            return answer.map(|body| (200, body, ResponseKind::Json));
         }
         let candidates = self.tools.find(incoming)?;
         self.check_credential(incoming)?;
@@ -369,7 +374,13 @@ impl Sandbox {
             headers: Value::Object(incoming.headers.clone()),
             now: self.now,
         };
-        route.answer(&request, &self.store)
+        let (status, body) = route.answer(&request, &self.store)?;
+        // The response that creates a job is JSON, whatever kind the job's result has.
+        let kind = match tool.wait {
+            Some(_) => ResponseKind::Json,
+            None => tool.rules.kind,
+        };
+        Ok((status, body, kind))
     }
 
     /// The route of a tool; `None` where there is none.
@@ -434,13 +445,30 @@ impl Sandbox {
             .alternatives
             .iter()
             .any(|(name, value)| header(name) == Some(value));
-        if by_alternative || auth.is_satisfied(&self.secrets, header, incoming.query) {
+        let base = self.base_path();
+        let found = request::below(incoming.path, &base);
+        // What is not below the base path is not found, whatever it carries.
+        let is_elsewhere = auth.has_secret_path() && found.is_none();
+        let in_path = found.map(|(_, secrets)| secrets).unwrap_or_default();
+        if by_alternative
+            || is_elsewhere
+            || auth.is_satisfied(&self.secrets, header, incoming.query, &in_path)
+        {
             return Ok(());
         }
         Err(Refusal::new(
             401,
             "the credential is missing or wrong".to_owned(),
         ))
+    }
+
+    /// The base path of the service, with the mask in place of secrets.
+    fn base_path(&self) -> String {
+        let path = self.tools.first().and_then(|tool| {
+            let settings = tool.service.default_settings().unwrap_or_default();
+            tool.service.base.path_at(&settings).ok()
+        });
+        path.unwrap_or_default().trim_end_matches('/').to_owned()
     }
 
     fn check_headers(&self, incoming: &Incoming<'_>) -> Result<(), Refusal> {

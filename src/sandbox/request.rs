@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 
 use super::{Refusal, body};
 use crate::params::{Params, read_text};
-use crate::plan::{PathTemplate, Segment, Style};
+use crate::plan::{MASK, PathTemplate, Segment, Style};
 use crate::template::Piece;
 use crate::tool::Tool;
 
-/// Arguments in a request's path, by name.
+/// Arguments in a request's path, by name, still percent-encoded.
 type Captured = Vec<(String, String)>;
 
 /// A tool that may have made a request, with the arguments in the path.
@@ -29,8 +29,8 @@ pub(crate) fn find_tools<'t>(
         .filter(|tool| tool.request.method.as_str() == method)
         .filter_map(|tool| {
             let settings = tool.service.default_settings().unwrap_or_default();
-            let below = tool.service.base.path_at(&settings).ok()?;
-            let below = path.strip_prefix(below.trim_end_matches('/'))?;
+            let base = tool.service.base.path_at(&settings).ok()?;
+            let (below, _) = below(path, base.trim_end_matches('/'))?;
             let captured = match_path(&tool.request.path, below)?;
             Some((tool, captured))
         })
@@ -38,6 +38,21 @@ pub(crate) fn find_tools<'t>(
     let fewest = found.iter().map(|(_, captured)| captured.len()).min();
     found.retain(|(_, captured)| Some(captured.len()) == fewest);
     found
+}
+
+/// The part of a path behind the base path, and what the path has where the base path has secrets.
+pub(crate) fn below<'p>(path: &'p str, base: &str) -> Option<(&'p str, Vec<&'p str>)> {
+    let mut texts = base.split(MASK);
+    let mut rest = path.strip_prefix(texts.next()?)?;
+    let mut secrets = Vec::new();
+    for text in texts {
+        let end = rest.find('/').unwrap_or(rest.len());
+        let behind = text.split('/').next().unwrap_or_default();
+        let secret = rest[..end].strip_suffix(behind)?;
+        secrets.push(secret);
+        rest = rest[secret.len()..].strip_prefix(text)?;
+    }
+    Some((rest, secrets))
 }
 
 /// The tool that made a request, and its arguments: the first tool that could have made it.
@@ -98,7 +113,7 @@ fn match_segment(segment: &Segment, text: &str, captured: &mut Captured) -> Opti
             let [name] = expression.names() else {
                 return None;
             };
-            captured.push((name.clone(), decode(value)));
+            captured.push((name.clone(), value.to_owned()));
             Some(())
         }
         _ => None,
@@ -121,7 +136,7 @@ fn arguments(
 ) -> Result<Value, Refusal> {
     let mut arguments = Map::new();
     for (name, value) in captured {
-        put(&mut arguments, &tool.params, name, value, None);
+        put_segment(&mut arguments, tool, name, value)?;
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -138,8 +153,25 @@ fn arguments(
         {
             continue;
         }
-        let (param, delimiter) = param_of(tool, &name)
+        // What the tool itself writes there is no argument.
+        let mut own = tool.request.query.wire_names();
+        if own.any(|(wire, param, _)| wire == name && param.is_none()) {
+            continue;
+        }
+        let (param, style) = param_of(tool, &name)
             .ok_or_else(|| Refusal::new(400, format!("{name}: Extra inputs are not permitted")))?;
+        let delimiter = match style {
+            Style::Json => {
+                let json = serde_json::from_str(&decode(&value))
+                    .map_err(|error| Refusal::new(400, format!("{name}: is no JSON: {error}")))?;
+                arguments.insert(param.to_owned(), json);
+                continue;
+            }
+            Style::Comma => Some(","),
+            Style::Space => Some("%20"),
+            Style::Pipe => Some("%7C"),
+            _ => None,
+        };
         put(&mut arguments, &tool.params, param, &value, delimiter);
     }
     body::read_back(tool, body, &mut arguments)?;
@@ -149,24 +181,60 @@ fn arguments(
     })
 }
 
-/// The param behind a name in the query, and the separator if one parameter holds all items.
-fn param_of<'t>(tool: &'t Tool, name: &str) -> Option<(&'t str, Option<&'static str>)> {
+/// The param behind a name in the query, and its style.
+fn param_of<'t>(tool: &'t Tool, name: &str) -> Option<(&'t str, Style)> {
     tool.request
         .query
         .wire_names()
         .find_map(|(wire, param, style)| {
-            let delimiter = match style {
-                Style::Brackets | Style::DeepObject => {
-                    return (name.strip_suffix("[]") == Some(wire)).then_some((param?, None));
-                }
-                Style::Indexed => return is_item_of(name, wire).then_some((param?, None)),
-                Style::Comma => Some(","),
-                Style::Space => Some("%20"),
-                Style::Pipe => Some("%7C"),
-                Style::Repeat | Style::Form => None,
+            let is_own = match style {
+                Style::Brackets | Style::DeepObject => name.strip_suffix("[]") == Some(wire),
+                Style::Indexed => is_item_of(name, wire),
+                _ => wire == name,
             };
-            (wire == name).then_some((param?, delimiter))
+            is_own.then_some((param?, style))
         })
+}
+
+/// Adds the argument in a segment of the path.
+fn put_segment(
+    arguments: &mut Map<String, Value>,
+    tool: &Tool,
+    name: &str,
+    raw: &str,
+) -> Result<(), Refusal> {
+    let mut style = None;
+    tool.request.path.visit(&mut |expression, _| {
+        if expression.names().iter().any(|own| own == name) {
+            style = style.or(tool.request.path.style_of(expression));
+        }
+    });
+    let Some(style) = style else {
+        put(arguments, &tool.params, name, raw, None);
+        return Ok(());
+    };
+    let schema = tool
+        .params
+        .get(name)
+        .map_or(&Value::Null, |param| param.schema);
+    let is_object = schema.get("type") == Some(&Value::from("object"));
+    let parts = style.parts(raw, is_object);
+    let parts = parts.ok_or_else(|| Refusal::new(404, "Not Found".to_owned()))?;
+    for (key, text) in parts {
+        let Some(key) = key.map(decode) else {
+            put(arguments, &tool.params, name, text, None);
+            continue;
+        };
+        let inner = schema.get("properties").and_then(|known| known.get(&key));
+        let value = read_text(inner.unwrap_or(&Value::Null), &decode(text));
+        let object = arguments
+            .entry(name)
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(members) = object {
+            members.insert(key, value);
+        }
+    }
+    Ok(())
 }
 
 /// Whether a name is another one with an index behind it, such as `a[0]`.

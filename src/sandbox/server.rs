@@ -101,15 +101,16 @@ async fn respond(
 }
 
 fn to_response(answer: &Answer) -> hyper::Response<Full<Bytes>> {
+    let (media_type, body) = answer.kind.write(&answer.body);
     let mut builder = hyper::Response::builder()
         .status(answer.status)
-        .header("content-type", "application/json");
+        .header("content-type", media_type);
     for (name, value) in &answer.headers {
         builder = builder.header(name, value);
     }
     let body = match answer.status {
         204 => Bytes::new(),
-        _ => Bytes::from(answer.body.to_string()),
+        _ => Bytes::from(body),
     };
     let body = Full::new(body);
     builder.body(body).unwrap_or_else(|_| {

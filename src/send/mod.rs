@@ -63,6 +63,11 @@ pub enum Event {
         /// The body.
         body: SeenBody,
     },
+    /// The next request goes without a credential that is optional, because its secrets are not set.
+    Unauthenticated {
+        /// The names of the secrets.
+        secrets: Vec<String>,
+    },
     /// A response came.
     Response {
         /// The HTTP status.

@@ -48,6 +48,9 @@ pub struct HmacSpec {
     /// Further headers, with the same expressions as `message` and `signature`.
     #[serde(default)]
     pub headers: IndexMap<String, String>,
+    /// Whether requests go out unsigned when none of the secrets is set.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 fn in_header() -> KeyPlace {

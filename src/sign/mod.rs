@@ -20,7 +20,7 @@ pub(crate) mod tests;
 mod values;
 
 pub use auth::AuthList;
-pub(crate) use auth::{Auth, KeyPlace};
+pub(crate) use auth::{Auth, KeyPlace, LeftOut};
 pub(crate) use dotenv::check as check_env_file;
 pub use error::SignError;
 pub(crate) use error::TokenError;

@@ -60,9 +60,12 @@ pub struct OauthSpec {
     /// The header that carries the token.
     #[serde(default = "authorization")]
     pub name: String,
-    /// The text in front of the token.
+    /// The text in front of the token. If it ends with a letter or digit, a space follows it.
     #[serde(default = "bearer")]
     pub prefix: String,
+    /// Whether requests go out without the access token when none of its secrets is set.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 fn authorization() -> String {

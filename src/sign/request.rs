@@ -14,6 +14,8 @@ use crate::plan::{MASK, Method, Plan, Text, percent_encode};
 /// Signs a request each time it is sent, with the time of that moment.
 pub(crate) struct Stamper {
     pub(super) signers: Arc<Vec<Signer>>,
+    /// Those of the signers that do not sign, because their secrets are not set.
+    pub(super) left_out: Vec<usize>,
     pub(super) secrets: Secrets,
     pub(super) settings: Arc<Value>,
 }
@@ -65,7 +67,8 @@ impl<'p> SignedRequest<'p> {
         };
         let mut request = self.clone();
         let (secrets, settings) = (&stamper.secrets, &*stamper.settings);
-        for signer in stamper.signers.iter() {
+        let signers = stamper.signers.iter().enumerate();
+        for (_, signer) in signers.filter(|(i, _)| !stamper.left_out.contains(i)) {
             match signer {
                 Signer::Hmac(hmac) => hmac.stamp(&mut request, secrets, settings, now)?,
                 Signer::SigV4(sigv4) => sigv4.stamp(&mut request, secrets, settings, now)?,
@@ -138,7 +141,10 @@ pub(crate) fn sign<'p>(
     }
     SignedRequest {
         method: plan.method,
-        target: (&*plan.target).into(),
+        target: match plan.in_path.is_empty() {
+            true => (&*plan.target).into(),
+            false => secrets.fill(&plan.target, &plan.in_path).into(),
+        },
         query,
         headers: plan
             .headers

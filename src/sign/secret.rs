@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::dotenv::Dotenv;
+use super::redact::SHORTEST;
 use super::{command, keyring};
 use crate::source::{Check, Code, Origin, Power, Untrusted, join};
 
@@ -68,12 +69,50 @@ pub struct SecretRef {
     pub pointer: String,
     /// Whether requests go without it when it is not set.
     pub(super) is_optional: bool,
+    /// The optional credential that it belongs to: requests go without all of it, or not at all.
+    pub(super) group: Option<usize>,
+    /// What the place where it goes allows.
+    pub(super) fit: Fit,
     /// Where its descriptor comes from.
     origin: Origin,
     /// Whether it is only a user name, next to the secret that proves who the user is. Answers may show it.
     pub(super) is_name: bool,
     source: SecretSource,
     pattern: Option<String>,
+}
+
+/// What the place of a secret allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// Any value that can be sent.
+    Anywhere,
+    /// Characters of a cookie's value (RFC 6265).
+    Cookie,
+    /// A part of a path, which can be masked wherever it turns up.
+    Path,
+}
+
+impl Fit {
+    /// Why a value does not fit.
+    fn problem(self, value: &str) -> Option<&'static str> {
+        match self {
+            Fit::Cookie if !value.chars().all(is_cookie_character) => {
+                Some("holds a character that a cookie cannot have")
+            }
+            Fit::Path if value.chars().any(char::is_control) => {
+                Some("holds a line break or another control character")
+            }
+            Fit::Path if value.chars().count() < SHORTEST => {
+                Some("is too short to be masked in a URL; it must have 12 characters")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether the character may be a part of a cookie's value (RFC 6265, section 4.1.1).
+pub(super) fn is_cookie_character(c: char) -> bool {
+    c.is_ascii_graphic() && !matches!(c, '"' | ',' | ';' | '\\')
 }
 
 #[derive(Debug, Clone)]
@@ -89,6 +128,11 @@ enum SecretSource {
 }
 
 impl SecretRef {
+    /// Whether requests go without it when it is not set.
+    pub fn is_optional(&self) -> bool {
+        self.is_optional
+    }
+
     /// Whether its name is that of an environment variable.
     pub fn is_variable(&self) -> bool {
         matches!(self.source, SecretSource::Env(_))
@@ -154,6 +198,8 @@ impl SecretRef {
             help: spec.help.clone(),
             pointer: pointer.to_owned(),
             is_optional: false,
+            group: None,
+            fit: Fit::Anywhere,
             origin: check.source().origin().clone(),
             is_name: false,
             source,
@@ -280,6 +326,14 @@ pub enum SecretError {
         code: String,
         /// The endpoint's words, masked.
         message: Option<String>,
+    },
+    /// The value cannot be sent in its place.
+    #[error("the secret {name} {reason}")]
+    Misfit {
+        /// The variable or file.
+        name: String,
+        /// Why not.
+        reason: &'static str,
     },
     /// The value cannot be sent in a header or URL.
     #[error("the secret {name} holds a line break or another control character")]
@@ -514,8 +568,31 @@ impl SecretStore {
             {
                 Ok(None)
             }
-            outcome => outcome.map(Some),
+            Err(SecretError::Unreadable { .. }) if self.lacks_file(reference) => Ok(None),
+            Err(error) => Err(error),
+            Ok(value) => match reference.fit.problem(value.expose()) {
+                None => Ok(Some(value)),
+                Some(reason) => Err(SecretError::Misfit {
+                    name: reference.name.clone(),
+                    reason,
+                }),
+            },
         }
+    }
+
+    /// Whether an optional secret's file does not exist.
+    fn lacks_file(&self, reference: &SecretRef) -> bool {
+        match &*self.source(reference) {
+            SecretSource::File(path) => reference.is_optional && !path.exists(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is known without asking anybody that a secret is not set.
+    pub fn is_unset(&self, reference: &SecretRef) -> bool {
+        let is_given = self.given.contains_key(&reference.name);
+        let is_nowhere = || matches!(self.whereabouts(reference), Whereabouts::Nowhere(_));
+        !is_given && (self.only_given || is_nowhere())
     }
 
     /// The folder of a descriptor whose commands may run. For a link, its target counts: a link in a trusted folder

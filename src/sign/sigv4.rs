@@ -36,6 +36,9 @@ pub struct SigV4Spec {
     /// Whether the body is signed too.
     #[serde(default)]
     pub payload: Payload,
+    /// Whether requests go out unsigned when neither the access key's id nor its secret is set.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// Whether the body is signed.

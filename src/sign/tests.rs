@@ -47,6 +47,7 @@ pub(crate) fn signed_at_the_time_of_the_vectors(
     let mut plan = Plan {
         method: Method::Post,
         target: "https://api.test:8443/v1/a%20b".to_owned(),
+        in_path: Vec::new(),
         query: vec![plain("q", "1")],
         headers: vec![
             plain("accept", "application/json"),

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::oauth::{self, Token};
 use super::secret::{Secret, SecretError, SecretRef, SecretStore};
-use crate::plan::{Credential, Text};
+use crate::plan::{Credential, MASK, Text, percent_encode};
 
 /// The values of a service's secrets, by name.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +39,10 @@ impl Secrets {
         }
         let is_secret = |name: &str| references.iter().any(|r| r.name == name && !r.is_name);
         let names = values.keys().filter(|name| !is_secret(name));
+        if let Some(lone) = lone(references, &values) {
+            // Some secrets of a credential are set and others are not: that is a mistake, and not a wish to go without it.
+            store.resolve(lone, until)?;
+        }
         Ok(Secrets {
             names: names.cloned().collect(),
             values,
@@ -86,6 +90,24 @@ impl Secrets {
         self
     }
 
+    /// A URL whose path shows these credentials as the mask, with the credentials in it.
+    pub(super) fn fill(&self, target: &str, in_path: &[Text]) -> String {
+        let mut filled = String::with_capacity(target.len());
+        let mut rest = target;
+        for credential in in_path {
+            let (Some((before, behind)), Some(value)) =
+                (rest.split_once(MASK), self.reveal(credential))
+            else {
+                break;
+            };
+            filled.push_str(before);
+            filled.push_str(&percent_encode(&value));
+            rest = behind;
+        }
+        filled.push_str(rest);
+        filled
+    }
+
     /// The text with its secrets filled in; `None` when a secret is not set, or the value is computed later.
     pub(super) fn reveal<'s>(&'s self, text: &'s Text) -> Option<Cow<'s, str>> {
         match text {
@@ -107,7 +129,30 @@ impl Secrets {
                 let pair = format!("{}:{password}", self.reveal(username)?);
                 Some(format!("Basic {}", STANDARD.encode(pair)).into())
             }
+            Text::Credential(Credential::Cookies { secret, plain }) => {
+                let own = secret.iter().filter_map(|(name, value)| {
+                    let value = self.reveal(value)?;
+                    Some(format!("{name}={value}"))
+                });
+                let cookies: Vec<String> = own.chain(plain.clone()).collect();
+                (!cookies.is_empty()).then(|| cookies.join("; ").into())
+            }
             Text::Credential(Credential::Computed { .. }) => None,
         }
     }
+}
+
+/// A secret that is not set although another one of its optional credential is.
+fn lone<'r>(
+    references: &'r [SecretRef],
+    values: &HashMap<String, Secret>,
+) -> Option<&'r SecretRef> {
+    let is_set = |reference: &&SecretRef| values.contains_key(&reference.name);
+    let mut missing = references
+        .iter()
+        .filter(|reference| reference.group.is_some() && !is_set(reference));
+    missing.find(|lone| {
+        let mut others = references.iter().filter(|other| other.group == lone.group);
+        others.any(|other| is_set(&other))
+    })
 }

@@ -137,6 +137,54 @@ impl Template {
         }
     }
 
+    /// Like [`Template::render`], but a map or list whose parts are all absent is absent itself. One that is written
+    /// without parts stays.
+    ///
+    /// # Errors
+    /// As [`Template::render`].
+    pub(crate) fn render_present(&self, scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
+        match self {
+            Template::List(items) if !items.is_empty() => {
+                let mut list = Vec::with_capacity(items.len());
+                for item in items {
+                    list.extend(item.render_present(scope)?);
+                }
+                Ok((!list.is_empty()).then_some(Value::Array(list)))
+            }
+            Template::Map(members) if !members.is_empty() => {
+                let mut map = Map::new();
+                for (key, member) in members {
+                    if let Some(value) = member.render_present(scope)? {
+                        map.insert(key.clone(), value);
+                    }
+                }
+                Ok((!map.is_empty()).then_some(Value::Object(map)))
+            }
+            leaf => leaf.render(scope),
+        }
+    }
+
+    /// The empty map or list, if the template is a map or list.
+    pub(crate) fn empty(&self) -> Option<Value> {
+        match self {
+            Template::List(_) => Some(Value::Array(Vec::new())),
+            Template::Map(_) => Some(Value::Object(Map::new())),
+            _ => None,
+        }
+    }
+
+    /// Whether the value may be absent, because every part of it may.
+    pub(crate) fn may_be_absent(&self) -> bool {
+        match self {
+            Template::Literal(_) | Template::Text(_) => false,
+            Template::Expression(_) => true,
+            Template::List(items) => !items.is_empty() && items.iter().all(Template::may_be_absent),
+            Template::Map(members) => {
+                !members.is_empty() && members.iter().all(|(_, member)| member.may_be_absent())
+            }
+        }
+    }
+
     /// The template as a text for people, with `{name}` for expressions.
     pub fn shown(&self) -> String {
         match self {

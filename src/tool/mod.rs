@@ -126,8 +126,18 @@ impl Tool {
             }
             Paging::compile(paging, "/paging", &param_names, &response_names, check)
         });
-        if let (Some(paging), Some(rows)) = (&paging, projection.rows_path()) {
-            report_other_rows(paging, rows, "/paging", check);
+        if let Some(paging) = &paging {
+            for rows in projection.rows_paths() {
+                report_other_rows(paging, rows, "/paging", check);
+            }
+            if projection.counts_rows() {
+                check.error_with_help(
+                    Code::BadProjection,
+                    "/response/output",
+                    "the `index` of a `zip` would begin at 0 on every page",
+                    "leave `index` out of a tool with pages",
+                );
+            }
         }
         report_vain_retries(&rules, &request, wait.is_some(), &service, check);
         report_reserved_names(&param_names, check);

@@ -126,15 +126,12 @@ impl Service {
         let headers =
             HeaderTemplate::compile(&spec.headers, &join(pointer, "headers"), &names, check);
         let query = QueryTemplate::compile(&spec.query, &join(pointer, "query"), &names, check);
-        let auth = Auth::compile(spec.auth.as_ref(), &join(pointer, "auth"), &context, check);
+        let mut auth = Auth::compile(spec.auth.as_ref(), &join(pointer, "auth"), &context, check);
         let base = BaseUrl::compile(
             &spec.base_url,
             &join(pointer, "base_url"),
             &Context {
-                names: &match auth.grant() {
-                    Some(grant) => names.clone().with_members("token", grant.value_names()),
-                    None => names.clone(),
-                },
+                names: &url_names(&names, &auth),
                 ..context
             },
             check,
@@ -152,6 +149,7 @@ impl Service {
                 .report_vain_retries(|_| true, SENT_ONCE, &at, check);
         }
         let base = base?;
+        auth.settle_path(&base, &join(pointer, "base_url"), check);
         Some(Service {
             name: spec.service.to_string(),
             id: format!(
@@ -311,6 +309,19 @@ impl Service {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// The names that the base URL may use: the settings, the values that come with the access token, and secrets.
+fn url_names(settings: &Names, auth: &Auth) -> Names {
+    let mut names = settings.clone();
+    if let Some(grant) = auth.grant() {
+        names = names.with_members("token", grant.value_names());
+    }
+    let mut secrets = auth.names_for_path().peekable();
+    match secrets.peek() {
+        Some(_) => names.with_members("auth", secrets),
+        None => names,
     }
 }
 

@@ -8,6 +8,7 @@ mod support;
 #[path = "../broken/table.rs"]
 mod table;
 
+mod absent;
 mod admin_api;
 mod arguments;
 mod auth;
@@ -20,6 +21,7 @@ mod codes;
 #[cfg(unix)]
 mod config;
 mod cookbook;
+mod credentials;
 mod deadline;
 mod digits;
 #[cfg(unix)]
@@ -45,6 +47,7 @@ mod licences;
 mod mask;
 mod memory;
 mod mutation;
+mod notations;
 mod pages;
 mod plans;
 #[cfg(unix)]
@@ -67,6 +70,7 @@ mod services;
 #[cfg(unix)]
 mod shells;
 mod streams;
+mod styles;
 #[cfg(unix)]
 mod tables;
 mod terminal;

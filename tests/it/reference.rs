@@ -155,6 +155,9 @@ fn the_pieces_of_descriptors_are_valid() {
     let mut count = 0;
     for block in page.blocks_of("yaml") {
         let files: Vec<(&str, String)> = match block.split(':').next().unwrap_or_default() {
+            "base_url" if block.contains("\nauth:") => {
+                vec![("probe/service.yaml", format!("{head}{block}"))]
+            }
             "base_url" => block
                 .lines()
                 .map(|line| {
@@ -166,6 +169,8 @@ fn the_pieces_of_descriptors_are_valid() {
                 .collect(),
             "auth" => vec![("probe/service.yaml", format!("{head}{base}{block}"))],
             "request" => vec![("probe.yaml", format!("{tool}{params}{block}"))],
+            "params" => vec![("probe.yaml", format!("{tool}{block}"))],
+            "response" => vec![("probe.yaml", format!("{tool}{request}{block}"))],
             "allow" => vec![("probe.yaml", format!("{tool}{request}{block}"))],
             // A sandbox, a document and a comment have tests of their own.
             "data" | "# petstore.yaml\nopenapi" | "# yaml-language-server" => continue,

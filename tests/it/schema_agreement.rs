@@ -45,6 +45,14 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "unknown-key: a keyword, misspelt in the output schema",
     "unknown-key: beside each",
     "unknown-key: a style of a form field, misspelt",
+    "unknown-key: a misspelt key of a zip",
+    "bad-name: a name that no expression can read",
+    "bad-value: a prefix with a line break",
+    "bad-value: a word before the value of a cookie",
+    "bad-value: a semicolon before the value of a cookie",
+    "bad-value: a prefix of a key in the path",
+    "bad-value: an optional key in the path",
+    "bad-value: an optional credential without a secret",
 ];
 
 /// A descriptor, and whether a schema must refuse it.

@@ -4,7 +4,10 @@ use std::io::Write;
 
 use clap::ValueEnum;
 
+use super::watch::unauthenticated;
 use crate::cli::{Done, note, terminal};
+use crate::sign::Whereabouts;
+use crate::{Engine, Tool};
 
 /// How a plan is printed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -12,6 +15,23 @@ pub(crate) enum DryRun {
     Http,
     Curl,
     Json,
+}
+
+/// Says which optional credentials a plan goes without, and which of those that it has may not be set, because nobody was
+/// asked for their secret.
+pub(super) fn tell_optional(engine: &Engine, tool: &Tool) {
+    let left_out = engine.left_out(&tool.service);
+    if !left_out.secrets.is_empty() {
+        note(&unauthenticated(&left_out.secrets));
+    }
+    let secrets = tool.service.auth.secrets().iter();
+    for secret in secrets.filter(|secret| secret.is_optional()) {
+        if let Whereabouts::NotAsked(name) = engine.whereabouts(secret) {
+            note(&format!(
+                "{name} is not asked for its secret now; a call without it goes without its credential"
+            ));
+        }
+    }
 }
 
 /// Prints a plan.

@@ -23,7 +23,7 @@ use super::output::{Format, Printer, View};
 use super::terminal::{self, Progress};
 use super::{Done, Failure, arguments, exit, note, trust, usage};
 
-use dry_run::{DryRun, print_plan};
+use dry_run::{DryRun, print_plan, tell_optional};
 pub(crate) use stand_in::inject;
 use watch::watch;
 
@@ -166,6 +166,7 @@ impl Call {
         self.tell_unread(&tool);
         if let Some(form) = self.dry_run {
             let mut plan = engine.plan(&call)?;
+            tell_optional(&engine, &tool);
             if matches!(form, DryRun::Curl) {
                 plan = plan.with_variables(|name| in_force.variable_for(name));
                 in_force.tell_moved(&tool.service);

@@ -29,6 +29,9 @@ pub(super) fn watch(event: &Event, verbose: bool) {
             "the rate limit of the service delays the next request by {}",
             seconds(*wait)
         )),
+        Event::Unauthenticated { secrets } if verbose => {
+            say(&format!("* {}", unauthenticated(secrets)));
+        }
         Event::Request {
             method,
             url,
@@ -55,6 +58,18 @@ pub(super) fn watch(event: &Event, verbose: bool) {
     }
 }
 
+/// What it means that optional secrets are not set.
+pub(super) fn unauthenticated(secrets: &[String]) -> String {
+    let (are, their) = match secrets.len() {
+        1 => ("is", "its"),
+        _ => ("are", "their"),
+    };
+    format!(
+        "{} {are} not set: the request goes without {their} credential",
+        secrets.join(", ")
+    )
+}
+
 /// Tells on the line of progress what is waited for.
 fn tell_progress(event: &Event) {
     match event {
@@ -72,7 +87,7 @@ fn tell_progress(event: &Event) {
             Progress::waits("for the rate limit of the service", Some(*wait));
         }
         Event::Request { .. } => Progress::goes_on(),
-        Event::Response { .. } => {}
+        Event::Response { .. } | Event::Unauthenticated { .. } => {}
     }
 }
 

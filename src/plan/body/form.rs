@@ -154,7 +154,11 @@ impl FormTemplate {
                         true => join(&at, "value"),
                         false => at,
                     };
-                    visit_tree(&field.value, &at, ValuePlace::Styled(field.style), visit);
+                    let place = match field.style {
+                        Style::Json => ValuePlace::Any,
+                        style => ValuePlace::Styled(style),
+                    };
+                    visit_tree(&field.value, &at, place, visit);
                 }
             }
         }
@@ -172,7 +176,7 @@ impl FormTemplate {
                     let place = || format!("form `{}`", field.name);
                     let value = field
                         .value
-                        .render(scope)
+                        .render_present(scope)
                         .map_err(RenderError::expression(place()))?;
                     if let Some(value) = value {
                         write(&field.name, &value, field.style, field.explode, &mut text)?;

@@ -124,8 +124,9 @@ impl GraphqlTemplate {
         if let Some(template) = &self.variables {
             let place = "graphql.variables";
             let variables = template
-                .render(scope)
-                .map_err(RenderError::expression(place))?;
+                .render_present(scope)
+                .map_err(RenderError::expression(place))?
+                .or_else(|| template.empty());
             match variables {
                 None | Some(Value::Null) => {}
                 Some(variables @ Value::Object(_)) => {

@@ -341,8 +341,9 @@ impl BodyTemplate {
         let (own_type, content) = match &self.kind {
             KindTemplate::Json(tree) => {
                 let json = tree
-                    .render(scope)
-                    .map_err(RenderError::expression("body"))?;
+                    .render_present(scope)
+                    .map_err(RenderError::expression("body"))?
+                    .or_else(|| tree.empty());
                 ("application/json", one(json.map(Content::Json)))
             }
             KindTemplate::Graphql(graphql) => {

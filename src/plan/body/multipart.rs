@@ -12,6 +12,7 @@ use super::media::{self, MediaType};
 use super::{
     ValuePlace, VisitPlace, only_one, present, render_text, text_of, visit_tree, without_default,
 };
+use crate::plan::style::{Style, Styled};
 use crate::plan::{RenderError, Scalar};
 use crate::source::{Check, Code, join, join_index};
 use crate::template::{CallScope, Expression, Names, Template};
@@ -39,6 +40,10 @@ pub(crate) struct DescribedPart {
     pub filename: Option<String>,
     /// The media type.
     pub content_type: Option<String>,
+    /// How arrays and objects are written.
+    pub style: Option<Style>,
+    /// Whether each item of an array is a part of its own.
+    pub explode: Option<bool>,
 }
 
 /// What a part holds.
@@ -76,6 +81,11 @@ struct PartFields {
     /// The media type of the part. The default is none for text, `application/json` for objects, and
     /// `application/octet-stream` for bytes.
     content_type: Option<String>,
+    /// How the arrays and objects of a `value` are written, as in a form: `json` writes the whole value as one part of
+    /// JSON.
+    style: Option<Style>,
+    /// With `form`, `space` and `pipe`: whether each item of an array is a part of its own, as in a form.
+    explode: Option<bool>,
 }
 
 impl TryFrom<PartFields> for DescribedPart {
@@ -83,14 +93,17 @@ impl TryFrom<PartFields> for DescribedPart {
 
     fn try_from(fields: PartFields) -> Result<DescribedPart, String> {
         let bytes = |spec| PartContentSpec::Bytes(spec);
+        let content = only_one([
+            fields.value.map(PartContentSpec::Value),
+            fields.base64.map(ContentSpec::Base64).map(bytes),
+            fields.file.map(ContentSpec::File).map(bytes),
+        ])?;
         Ok(DescribedPart {
-            content: only_one([
-                fields.value.map(PartContentSpec::Value),
-                fields.base64.map(ContentSpec::Base64).map(bytes),
-                fields.file.map(ContentSpec::File).map(bytes),
-            ])?,
+            content,
             filename: fields.filename,
             content_type: fields.content_type,
+            style: fields.style,
+            explode: fields.explode,
         })
     }
 }
@@ -143,6 +156,8 @@ struct PartTemplate {
     content: PartContent,
     filename: Option<Template>,
     content_type: Option<Template>,
+    /// The style, and whether it explodes.
+    style: Option<(Style, bool)>,
     is_described: bool,
 }
 
@@ -199,7 +214,11 @@ impl MultipartTemplate {
         for part in &self.parts {
             let at = join(pointer, &part.name);
             let (key, place) = match &part.content {
-                PartContent::Value(_) => ("value", ValuePlace::Part),
+                PartContent::Value(_) => match part.style {
+                    Some((Style::Json, _)) => ("value", ValuePlace::Any),
+                    Some((style, _)) => ("value", ValuePlace::Styled(style)),
+                    None => ("value", ValuePlace::Part),
+                },
                 PartContent::Bytes(content) => (content.key(), ValuePlace::Repeated),
             };
             let content_at = match part.is_described {
@@ -246,7 +265,7 @@ impl PartTemplate {
         if name.is_empty() {
             check.error_at_key(Code::BadBody, pointer, "a part needs a name", None);
         }
-        let (mut filename, mut content_type) = (None, None);
+        let (mut filename, mut content_type, mut style) = (None, None, None);
         let content = match spec {
             PartSpec::Plain(value) => {
                 let value = Value::from(value);
@@ -266,6 +285,16 @@ impl PartTemplate {
                     let at = join(pointer, "content_type");
                     media::compile(text, MediaType::Any, &at, names, check)
                 });
+                let explode = described.explode;
+                let own = described.style.or(explode.map(|_| Style::Form));
+                style = own.map(|style| (style, explode.unwrap_or(style.explodes())));
+                if style.is_some() && matches!(described.content, PartContentSpec::Bytes(_)) {
+                    check.error_at_map(
+                        Code::BadBody,
+                        pointer,
+                        "only a `value` has a style; bytes are sent as they are",
+                    );
+                }
                 match &described.content {
                     PartContentSpec::Value(value) => {
                         let at = join(pointer, "value");
@@ -282,6 +311,7 @@ impl PartTemplate {
             content,
             filename,
             content_type,
+            style,
             is_described: matches!(spec, PartSpec::Described(_)),
         }
     }
@@ -291,8 +321,11 @@ impl PartTemplate {
         let value = self
             .content
             .template()
-            .render(scope)
+            .render_present(scope)
             .map_err(RenderError::expression(place.as_str()))?;
+        if let (Some((style, explode)), Some(value)) = (self.style, &value) {
+            return self.render_styled(value, (style, explode), scope, parts);
+        }
         let items = match value {
             None | Some(Value::Null) => return Ok(()),
             Some(Value::Array(items)) => items,
@@ -320,6 +353,51 @@ impl PartTemplate {
             });
         }
         Ok(())
+    }
+}
+
+impl PartTemplate {
+    fn render_styled(
+        &self,
+        value: &Value,
+        (style, explode): (Style, bool),
+        scope: &CallScope<'_>,
+        parts: &mut Vec<Part>,
+    ) -> Result<(), RenderError> {
+        let place = format!("part `{}`", self.name);
+        let text = |template: &Option<Template>| match template {
+            Some(template) => render_text(template, &place, scope),
+            None => Ok(None),
+        };
+        let filename = text(&self.filename)?;
+        let content_type = match &self.content_type {
+            Some(template) => media::render(template, &place, scope)?,
+            None => None,
+        };
+        let mut add = |name: &str, content: Content| {
+            parts.push(Part {
+                name: name.to_owned(),
+                filename: filename.clone(),
+                content_type: content_type.clone().or_else(|| own_type(&content)),
+                content,
+            });
+        };
+        if style == Style::Json {
+            if !value.is_null() {
+                add(&self.name, Content::Json(value.clone()));
+            }
+            return Ok(());
+        }
+        let styled = Styled {
+            part: "part",
+            name: &self.name,
+            style,
+            explode,
+        };
+        styled.write(value, &mut |name, items, delimiter| {
+            let text = items.join(delimiter.encode_utf8(&mut [0; 4]));
+            add(name, Content::Text(text));
+        })
     }
 }
 
