@@ -187,13 +187,10 @@ impl<'d> Rewriting<'d> {
                 .is_some_and(|all| all.get(name).is_some())
         };
         let replaced: Vec<&str> = names_in(written, "{+").collect();
-        let words = replaced
-            .iter()
-            .filter_map(|name| {
-                let whole = method.get("parameters")?.get(*name)?;
-                text(whole, "description")
-            })
-            .next();
+        let words = replaced.iter().find_map(|name| {
+            let whole = method.get("parameters")?.get(*name)?;
+            text(whole, "description")
+        });
         let flat = names_in(flat_path, "{")
             .filter(|name| !known(name))
             .map(|name| Flat {
@@ -252,7 +249,7 @@ impl<'d> Rewriting<'d> {
         }
         operation.insert("parameters".into(), parameters.into());
         if let Some(request) = method.get("request").filter(|_| verb != "get") {
-            let schema = self.schema(request);
+            let schema = schema_of(request);
             operation.insert(
                 "requestBody".into(),
                 json!({ "content": { "application/json": { "schema": schema } } }),
@@ -260,7 +257,7 @@ impl<'d> Rewriting<'d> {
         }
         let response = match method.get("response") {
             Some(response) => {
-                json!({ "content": { "application/json": { "schema": self.schema(response) } } })
+                json!({ "content": { "application/json": { "schema": schema_of(response) } } })
             }
             None => json!({}),
         };
@@ -285,46 +282,45 @@ impl<'d> Rewriting<'d> {
     fn schemas(&self) -> Value {
         let schemas = members(self.document.get("schemas"));
         let schemas: Map<String, Value> = schemas
-            .map(|(name, schema)| (name.clone(), self.schema(schema)))
+            .map(|(name, schema)| (name.clone(), schema_of(schema)))
             .collect();
         schemas.into()
     }
+}
 
-    /// A schema in JSON Schema 2020-12. Those of discovery follow an early draft.
-    fn schema(&self, schema: &Value) -> Value {
-        let mut rewritten = Map::new();
-        for (key, value) in members(Some(schema)) {
-            match key.as_str() {
-                "$ref" => {
-                    let name = value.as_str().unwrap_or_default();
-                    rewritten.insert(key.clone(), json!(format!("#/schemas/{name}")));
-                }
-                "properties" => {
-                    let properties = members(Some(value));
-                    let properties: Map<String, Value> = properties
-                        .map(|(name, one)| (name.clone(), self.schema(one)))
-                        .collect();
-                    rewritten.insert(key.clone(), properties.into());
-                }
-                "items" | "additionalProperties" => {
-                    rewritten.insert(key.clone(), self.schema(value));
-                }
-                "type" if value == "any" => {}
-                // The bounds of a number that is written as text.
-                "minimum" | "maximum" if text(schema, "type") == Some("string") => {}
-                "default" | "minimum" | "maximum" => {
-                    rewritten.insert(key.clone(), typed(value, schema));
-                }
-                "type" | "format" | "enum" | "pattern" | "description" | "readOnly"
-                | "deprecated" => {
-                    rewritten.insert(key.clone(), value.clone());
-                }
-                // Words about values, ids, and what only some methods ask for.
-                _ => {}
+/// A schema in JSON Schema 2020-12. Those of discovery follow an early draft.
+fn schema_of(schema: &Value) -> Value {
+    let mut rewritten = Map::new();
+    for (key, value) in members(Some(schema)) {
+        match key.as_str() {
+            "$ref" => {
+                let name = value.as_str().unwrap_or_default();
+                rewritten.insert(key.clone(), json!(format!("#/schemas/{name}")));
             }
+            "properties" => {
+                let properties = members(Some(value));
+                let properties: Map<String, Value> = properties
+                    .map(|(name, one)| (name.clone(), schema_of(one)))
+                    .collect();
+                rewritten.insert(key.clone(), properties.into());
+            }
+            "items" | "additionalProperties" => {
+                rewritten.insert(key.clone(), schema_of(value));
+            }
+            "type" if value == "any" => {}
+            // The bounds of a number that is written as text.
+            "minimum" | "maximum" if text(schema, "type") == Some("string") => {}
+            "default" | "minimum" | "maximum" => {
+                rewritten.insert(key.clone(), typed(value, schema));
+            }
+            "type" | "format" | "enum" | "pattern" | "description" | "readOnly" | "deprecated" => {
+                rewritten.insert(key.clone(), value.clone());
+            }
+            // Words about values, ids, and what only some methods ask for.
+            _ => {}
         }
-        rewritten.into()
     }
+    rewritten.into()
 }
 
 /// A part of a path that the document describes only as a part of a longer parameter.

@@ -587,6 +587,63 @@ fn pages_of_an_imported_list_are_walked() {
 }
 
 #[test]
+fn a_smaller_last_page_does_not_lead_back_to_the_first() {
+    // The service gives the URL of the next page. A request of that page in another size would be made from the
+    // arguments, which are those of the first page.
+    let fake = Fake::start(|request| {
+        let target = request.target();
+        let (items, next) = match target.contains("page=2") {
+            true => (json!([3, 4]), Value::Null),
+            false => (json!([1, 2]), json!("/items?page=2&limit=2")),
+        };
+        Reply::json(200, &json!({ "items": items, "next": next }))
+    });
+    let workspace = Workspace::new();
+    workspace.service(&fake.origin(), "");
+    workspace.tool(
+        "list-items",
+        "read",
+        "params: { properties: { limit: { type: integer, description: L. } } }
+request: { method: GET, path: /items, query: [limit] }
+paging: { items: $.items, next_url: $.next, limit: limit }
+response: { output: $.items }
+",
+    );
+    for (most, expected) in [
+        ("2", json!([1, 2])),
+        ("3", json!([1, 2, 3])),
+        ("9", json!([1, 2, 3, 4])),
+    ] {
+        let told = workspace.run(&[
+            "call",
+            "list-items",
+            "limit=2",
+            "--max-items",
+            most,
+            "--output",
+            "json",
+        ]);
+        assert_eq!(told.expect(0).json(), expected, "{most}");
+    }
+}
+
+#[test]
+fn all_pages_of_a_tool_without_pages_is_told() {
+    let fake = Fake::start(|_| Reply::json(200, &json!([{ "id": 1 }])));
+    let workspace = with_document(
+        "{ openapi: 3.0.3, paths: { /a: { get: { operationId: listA, responses: { 200: { content: { application/json: { schema: { type: array } } } } } } } } }",
+    );
+    import(&workspace, "a", &["--base-url", &fake.origin()]).expect(0);
+    for format in ["json", "ndjson", "table", "csv", "yaml"] {
+        let told = workspace
+            .run(&["call", "list-a", "--all", "--output", format])
+            .expect(0);
+        let note = "list-a has no pages; there is one answer";
+        assert!(told.stderr.contains(note), "{format}: {}", told.stderr);
+    }
+}
+
+#[test]
 fn operations_are_selected() {
     for (arguments, expected) in [
         (

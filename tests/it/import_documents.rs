@@ -339,9 +339,7 @@ fn example_fault(
             let mut arguments = Map::new();
             for (wire, value) in example.as_object()? {
                 // What only responses have is no part of a request.
-                let Some(text) = parts.get(wire).and_then(Value::as_str) else {
-                    return None;
-                };
+                let text = parts.get(wire).and_then(Value::as_str)?;
                 let name = text.trim_matches(['{', '}', ' ']);
                 let name = name
                     .strip_prefix("params[\"")

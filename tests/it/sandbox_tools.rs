@@ -5,10 +5,11 @@ use pretty_assertions::assert_eq;
 use serde_json::{Map, Value, json};
 use toolrun::Catalog;
 
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 4] = [
     "anthropic-admin",
     "anthropic-admin-oauth",
     "anthropic-enterprise",
+    "anthropic-user-profiles",
 ];
 
 /// Tools whose first example the sandbox refuses: because of a rule of the service, or because its data lacks

@@ -84,7 +84,7 @@ pub(crate) fn tools(service: &Name, operations: &[Nameless<'_>]) -> Vec<String> 
         .collect();
     let preferred: Vec<Vec<Word>> = operations.iter().map(Nameless::preferred).collect();
     let preferred = told_apart(operations, preferred);
-    let wholes: Vec<String> = preferred.iter().map(|name| joined(name)).collect();
+    let wholes: Vec<String> = preferred.iter().map(joined).collect();
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for whole in &wholes {
         *counts.entry(whole).or_default() += 1;

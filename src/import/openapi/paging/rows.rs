@@ -359,15 +359,15 @@ pub(super) fn has_word(text: &str, wanted: &[&str]) -> bool {
 /// A noun in the singular, as far as its ending shows.
 pub(super) fn singular(word: &str) -> String {
     let word = word.to_lowercase();
-    match word.strip_suffix("ies") {
-        Some(stem) if stem.len() > 1 => format!("{stem}y"),
-        _ => ["sses", "xes", "ches", "shes"]
-            .iter()
-            .find(|ending| word.ends_with(*ending))
-            .map(|_| word[..word.len() - 2].to_owned())
-            .unwrap_or_else(|| match word.ends_with("ss") {
-                true => word.clone(),
-                false => word.trim_end_matches('s').to_owned(),
-            }),
+    if let Some(stem) = word.strip_suffix("ies").filter(|stem| stem.len() > 1) {
+        return format!("{stem}y");
+    }
+    let is_long = ["sses", "xes", "ches", "shes"]
+        .iter()
+        .any(|ending| word.ends_with(ending));
+    match (is_long, word.ends_with("ss")) {
+        (true, _) => word[..word.len() - 2].to_owned(),
+        (false, true) => word,
+        (false, false) => word.trim_end_matches('s').to_owned(),
     }
 }

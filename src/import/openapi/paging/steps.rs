@@ -243,8 +243,8 @@ fn param(name: &str) -> String {
 /// The words that name what a path lists: its last fixed segment, in the singular.
 pub(super) fn nouns(path: &str) -> Vec<String> {
     let segments = path.split(['?', '#']).next().unwrap_or_default().split('/');
-    let fixed = segments.filter(|segment| !segment.is_empty() && !segment.contains('{'));
-    let Some(last) = fixed.last() else {
+    let mut fixed = segments.filter(|segment| !segment.is_empty() && !segment.contains('{'));
+    let Some(last) = fixed.next_back() else {
         return Vec::new();
     };
     // A verb may follow the noun: `conversations.list`, `users:search`.
