@@ -36,9 +36,9 @@ fn it_tells_how_many_tools_are_built_in() {
         .map(|tool| tool["service"].as_str().expect("a service"))
         .collect();
     let readme = doc_page("README.md").text;
-    assert_eq!(services.len(), 3);
+    assert_eq!(services.len(), 4);
     assert!(
-        readme.contains(&format!("with {count} tools of three services")),
+        readme.contains(&format!("with {count} tools of four services")),
         "{count} tools"
     );
     for service in services {
