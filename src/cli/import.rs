@@ -5,8 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::import::folder::{Change, Folder, Plan, State, Update};
+use crate::import::inner::{self, Inner};
 use crate::import::report::{Loss, Report, What};
-use crate::import::{Selection, Selector, document, openapi};
+use crate::import::{ImportError, Selection, Selector, document, openapi};
 use crate::words::Name;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -23,12 +24,18 @@ pub(crate) struct Import {
 
 #[derive(Debug, Subcommand)]
 enum Format {
-    /// OpenAPI 3.0 or 3.1, as JSON or YAML: one tool for each operation
-    Openapi(Box<OpenApi>),
+    /// OpenAPI 3.0 or 3.1, or Swagger 2.0, as JSON or YAML: one tool for each operation
+    Openapi(Box<Document>),
+    /// A description of a Google API, as Google's discovery service gives it
+    Discovery(Box<Document>),
+    /// A Postman collection, v2.1 or v2.0: one tool for each saved request
+    Postman(Box<Document>),
+    /// A text with curl commands: one tool for each of them
+    Curl(Box<Document>),
 }
 
 #[derive(Debug, Args)]
-struct OpenApi {
+struct Document {
     /// The document: a file
     document: PathBuf,
     /// The folder to write to; `tools/SERVICE` unless given
@@ -83,15 +90,57 @@ impl Import {
     /// Runs the command.
     pub(crate) fn run(self) -> Done {
         match self.format {
-            Format::Openapi(openapi) => openapi.run(),
+            Format::Openapi(document) => {
+                document.run(&[inner::Format::OpenApi, inner::Format::Swagger])
+            }
+            Format::Discovery(document) => document.run(&[inner::Format::Discovery]),
+            Format::Postman(document) => document.run(&[inner::Format::Postman]),
+            Format::Curl(document) => document.run(&[inner::Format::Curl]),
         }
     }
 }
 
-impl OpenApi {
-    fn run(self) -> Done {
-        let document = document::read_file(&self.document).map_err(usage)?;
-        let service = self.service_of(&document).map_err(usage)?;
+/// What `toolrun import` calls a format.
+fn word_of(format: inner::Format) -> &'static str {
+    match format {
+        inner::Format::OpenApi | inner::Format::Swagger => "openapi",
+        inner::Format::Discovery => "discovery",
+        inner::Format::Postman => "postman",
+        inner::Format::Curl => "curl",
+    }
+}
+
+impl Document {
+    fn run(self, formats: &[inner::Format]) -> Done {
+        let read = match formats {
+            [inner::Format::Curl] => {
+                document::read_text(&self.document).map(serde_json::Value::String)
+            }
+            _ => document::read_file(&self.document),
+        };
+        let original = read.map_err(usage)?;
+        let refuse = |error: ImportError| {
+            let hint = hints::of_import(&error).map(|hint| format!("; {hint}"));
+            let hint = hint.unwrap_or_default();
+            usage(format!("{}: {error}{hint}", self.document.display()))
+        };
+        let inner = Inner::read(original.clone()).map_err(refuse)?;
+        if !formats.contains(&inner.format) && inner.format != inner::Format::OpenApi {
+            return Err(usage(format!(
+                "{}: this is a document of the format {}; `toolrun import {}` reads it",
+                self.document.display(),
+                inner.format.name(),
+                word_of(inner.format),
+            )));
+        }
+        if !formats.contains(&inner.format) {
+            return Err(usage(format!(
+                "{}: this is not a document of the format {}",
+                self.document.display(),
+                formats[0].name(),
+            )));
+        }
+        let service = self.service_of(&inner.document).map_err(usage)?;
         let path = self
             .into
             .unwrap_or_else(|| Path::new("tools").join(service.as_str()));
@@ -107,11 +156,7 @@ impl OpenApi {
             },
             known_names: folder.known_names(),
         };
-        let import = openapi::import(document, &options).map_err(|error| {
-            let hint = hints::of_import(&error).map(|hint| format!("; {hint}"));
-            let hint = hint.unwrap_or_default();
-            usage(format!("{}: {error}{hint}", self.document.display()))
-        })?;
+        let import = openapi::import_inner(inner, &original, &options).map_err(refuse)?;
         let update = if self.update {
             Update::Merge
         } else {
@@ -192,10 +237,10 @@ fn refused(plan: &Plan, path: &Path) -> String {
 
 fn human(report: &Report, plan: &Plan, path: &Path, is_dry: bool) -> String {
     let mut text = format!(
-        "{} {} (OpenAPI {}): {} of {} operations became tools of `{}`",
+        "{} {} ({}): {} of {} operations became tools of `{}`",
         line(&report.title),
         line(&report.version),
-        line(&report.openapi),
+        line(format!("{} {}", report.format, report.openapi).trim()),
         report.tools.len(),
         report.operations - report.unselected,
         report.service,

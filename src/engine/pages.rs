@@ -203,6 +203,10 @@ impl Pages {
         let (Some(limit), Some(max_items)) = (limit, self.run.options.max_items) else {
             return Ok(None);
         };
+        // The service's URL of a page has its size; a request made from arguments would be of the first page.
+        if matches!(upcoming.resume, Some(Resume::Url(_))) {
+            return Ok(None);
+        }
         let left = max_items - self.items;
         let params = &upcoming.params;
         if params

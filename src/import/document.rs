@@ -26,6 +26,15 @@ const MOST_DEPTH: usize = 120;
 /// # Errors
 /// Why it cannot be read, with line and column if they are known.
 pub(crate) fn read_file(path: &Path) -> Result<Value, String> {
+    let text = read_text(path)?;
+    parse(&text).map_err(|message| format!("{}: {message}", path.display()))
+}
+
+/// Reads a file as text.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     let name = path.display();
     let file = File::open(path).map_err(|error| format!("cannot open {name}: {error}"))?;
     let mut bytes = Vec::new();
@@ -38,11 +47,10 @@ pub(crate) fn read_file(path: &Path) -> Result<Value, String> {
             LIMITS.bytes >> 20
         ));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         format!("{name} is not UTF-8 text: byte {at} is not part of a character")
-    })?;
-    parse(&text).map_err(|message| format!("{name}: {message}"))
+    })
 }
 
 /// Parses text: as JSON if it is a valid JSON object, else as YAML.

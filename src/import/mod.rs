@@ -1,7 +1,7 @@
 //! Import: descriptors from documents that describe a service in another format.
 //!
-//! [`document`] reads a file, [`openapi`] makes descriptors of it, [`folder`] compares them with what is on disk and
-//! writes them. Nothing here prints, and nothing is fetched.
+//! [`document`] reads a file, [`inner`] rewrites it as OpenAPI 3 if it is of another format, [`openapi`] makes descriptors
+//! of that, [`folder`] compares them with what is on disk and writes them. Nothing here prints, and nothing is fetched.
 //!
 //! ```
 //! use toolrun::openapi;
@@ -17,12 +17,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod curl;
+mod discovery;
 pub(crate) mod document;
 pub(crate) mod folder;
+pub(crate) mod inner;
 mod merge;
 pub(crate) mod openapi;
+mod postman;
 pub(crate) mod report;
 mod select;
+mod swagger;
 mod yaml;
 
 pub(crate) use report::Report;
@@ -39,9 +44,32 @@ pub enum ImportError {
     /// The document names no server, and the caller gave no base URL.
     #[error("the document names no server")]
     NoServer,
+    /// No operation became a tool. The report says why.
+    #[error("no operation became a tool{}", reasons(.0))]
+    Empty(Box<Report>),
     /// Something else is wrong with it.
     #[error("{0}")]
     Unusable(String),
+}
+
+/// Why there is no tool: the document has no operation, or the first reasons for which operations were skipped.
+fn reasons(report: &Report) -> String {
+    const MOST: usize = 3;
+    let mut reasons: Vec<&str> = Vec::new();
+    for skipped in &report.skipped {
+        if !reasons.contains(&skipped.reason.as_str()) {
+            reasons.push(&skipped.reason);
+        }
+    }
+    let more = match reasons.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!("; and {more} more reasons"),
+    };
+    match (report.operations, reasons.as_slice()) {
+        (0, _) => ": the document has no operations".to_owned(),
+        (_, []) => String::new(),
+        (_, reasons) => format!(": {}{more}", reasons[..reasons.len().min(MOST)].join("; ")),
+    }
 }
 
 impl From<String> for ImportError {

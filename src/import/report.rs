@@ -4,15 +4,20 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
+
+use super::inner::Places;
 
 /// The report of an import.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The document's title.
     pub title: String,
     /// The version of the document.
     pub version: String,
-    /// The version of OpenAPI that it follows.
+    /// The format of the document, such as `OpenAPI`.
+    pub format: String,
+    /// The version of OpenAPI, or of the other format, that it follows.
     pub openapi: String,
     /// The name of the service.
     pub service: String,
@@ -28,6 +33,32 @@ pub struct Report {
     pub lost: Vec<Loss>,
     /// Selectors that match no operation.
     pub idle_selectors: Vec<String>,
+}
+
+impl Report {
+    /// Makes every place one of the document itself. The first skipped operations, as many as `rewritten` says, name such
+    /// places already; the losses there are added.
+    pub(super) fn lead_back(
+        &mut self,
+        places: &Places,
+        original: &Value,
+        (skipped, lost): (usize, Vec<(What, String, String)>),
+    ) {
+        let own = |pointer: &mut String| *pointer = places.own(original, pointer);
+        self.tools
+            .iter_mut()
+            .for_each(|tool| own(&mut tool.pointer));
+        let skipped = self.skipped.iter_mut().skip(skipped);
+        skipped.for_each(|skipped| own(&mut skipped.pointer));
+        self.lost.iter_mut().for_each(|loss| own(&mut loss.pointer));
+        let added = lost.into_iter().map(|(what, pointer, message)| Loss {
+            what,
+            pointer,
+            message,
+            tools: Vec::new(),
+        });
+        self.lost.extend(added);
+    }
 }
 
 /// An operation that became a tool.

@@ -37,6 +37,9 @@ mod h2;
 mod hostile;
 mod house;
 mod import;
+mod import_documents;
+mod import_formats;
+mod import_plans;
 mod jobs;
 mod jq;
 #[cfg(unix)]

@@ -224,7 +224,9 @@ fn commands() -> Vec<Vec<String>> {
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next());
     let mut commands: Vec<Vec<String>> = names.map(|name| vec![name.to_owned()]).collect();
-    commands.push(vec!["import".to_owned(), "openapi".to_owned()]);
+    for format in ["openapi", "discovery", "postman", "curl"] {
+        commands.push(vec!["import".to_owned(), format.to_owned()]);
+    }
     commands
 }
 

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::media::{essence, is_json};
-use super::parameters::{Request, describe_default, expression};
-use super::schema::{Schemas, shape};
+use super::parameters::{Request, describe_default, expression, reference};
+use super::schema::{Schemas, Shape, required_are_apart, shape};
 use super::spec::{Part, Spec};
 use super::text;
 use crate::import::report::{Losses, What};
@@ -18,6 +18,8 @@ enum Kind {
     Multipart,
     Text,
     Bytes,
+    /// Parts without names, which a descriptor cannot say.
+    Unsupported,
 }
 
 /// An operation's body: the media type that was chosen from those in the document.
@@ -25,6 +27,8 @@ enum Kind {
 pub(crate) struct Body<'s> {
     kind: Kind,
     media_type: &'s str,
+    /// For bytes: the media types that they may have.
+    bytes_types: Vec<&'s str>,
     /// The media type object.
     pub media: Part<'s>,
     /// The request body object.
@@ -47,7 +51,8 @@ fn kind_of(media_type: &str, schema: Option<&Part<'_>>, spec: &Spec) -> Kind {
     let essence = essence(media_type);
     match essence.as_str() {
         "application/x-www-form-urlencoded" => Kind::Form,
-        "multipart/form-data" | "multipart/mixed" | "multipart/related" => Kind::Multipart,
+        "multipart/form-data" | "multipart/mixed" => Kind::Multipart,
+        _ if essence.starts_with("multipart/") => Kind::Unsupported,
         "application/xml"
         | "application/x-ndjson"
         | "application/graphql"
@@ -139,7 +144,29 @@ impl<'s> Body<'s> {
             );
             return Ok(None);
         };
-        let others: Vec<&str> = offered.map(|(_, media_type, _)| media_type).collect();
+        if kind == Kind::Unsupported {
+            let reason = format!("a body of type {media_type} is not supported");
+            if is_required {
+                return Err(reason);
+            }
+            losses.note(
+                What::Body,
+                &part.pointer,
+                format!("{reason}; it is left out"),
+            );
+            return Ok(None);
+        }
+        let mut bytes_types = vec![media_type];
+        let others: Vec<&str> = offered
+            .filter(|(other, media_type, _)| {
+                let is_choice = kind == Kind::Bytes && *other == Kind::Bytes;
+                if is_choice {
+                    bytes_types.push(media_type);
+                }
+                !is_choice
+            })
+            .map(|(_, media_type, _)| media_type)
+            .collect();
         if !others.is_empty() {
             losses.note(
                 What::Body,
@@ -155,6 +182,7 @@ impl<'s> Body<'s> {
             media_type,
             media,
             part,
+            bytes_types,
             filled: Filled::Parts(Vec::new()),
             takes_files: kind == Kind::Bytes,
         }))
@@ -185,24 +213,37 @@ impl<'s> Body<'s> {
             .schema()
             .and_then(|schema| flatten(spec, schemas, &schema));
         let mut section = Map::new();
+        let has_parts = self
+            .schema()
+            .map(|schema| shape(spec, &schema))
+            .is_some_and(|shape| shape.nested || shape.list_of_parts);
         match (self.kind, flat) {
-            (Kind::Json | Kind::Form, Some(flat)) if flat.is_free_in(request) => {
-                let parts = self.add_parts(&flat, request, spec, schemas, losses);
+            (Kind::Json, Some(flat)) if flat.is_free_in(request) => {
+                let parts = self.add_parts(&flat, request, spec, schemas, losses)?;
+                section.insert(self.key().into(), parts.into());
+            }
+            (Kind::Form, Some(flat)) if has_parts || flat.is_free_in(request) => {
+                let parts = self.add_parts(&flat, request, spec, schemas, losses)?;
                 section.insert(self.key().into(), parts.into());
             }
             (Kind::Multipart, Some(flat)) => {
-                let parts = self.add_parts(&flat, request, spec, schemas, losses);
+                let parts = self.add_parts(&flat, request, spec, schemas, losses)?;
                 section.insert(self.key().into(), parts.into());
             }
             (Kind::Multipart, None) => {
                 return Err("its multipart body does not list its parts".to_owned());
+            }
+            (Kind::Form, None) if has_parts => {
+                return Err(
+                    "its form body does not list its fields, and holds lists or objects".to_owned(),
+                );
             }
             _ => {
                 let value = self.add_whole(request, schemas, losses);
                 section.insert(self.key().into(), value);
             }
         }
-        if let Some(content_type) = self.content_type() {
+        if let Some(content_type) = self.content_type(request, losses) {
             section.insert("content_type".into(), content_type.into());
         }
         request.body = Some(section.into());
@@ -215,25 +256,35 @@ impl<'s> Body<'s> {
             Kind::Form => "form",
             Kind::Multipart => "multipart",
             Kind::Text => "text",
-            Kind::Bytes => "bytes",
+            Kind::Bytes | Kind::Unsupported => "bytes",
         }
     }
 
-    /// The media type, if it is not the default of the kind.
-    fn content_type(&self) -> Option<&'s str> {
+    /// The media type, if it is not the default of the kind. Of several for bytes, the caller chooses.
+    fn content_type(&self, request: &mut Request, losses: &Losses) -> Option<String> {
         let essence = essence(self.media_type);
+        let is_open = essence.contains('*') && essence != "*/*";
+        if self.kind == Kind::Bytes && (self.bytes_types.len() > 1 || is_open) {
+            let name = request.free_name("content_type", "request", &self.part.pointer, losses);
+            let (schema, is_required) =
+                type_choice(&self.bytes_types, "The media type of the file.");
+            request.add_param(&name, schema, is_required);
+            return Some(expression(&name));
+        }
         let own = match self.kind {
             Kind::Json => "application/json",
             Kind::Form => "application/x-www-form-urlencoded",
             Kind::Multipart => "multipart/form-data",
             Kind::Text => "text/plain",
-            Kind::Bytes => "application/octet-stream",
+            Kind::Bytes | Kind::Unsupported => "application/octet-stream",
         };
         let is_own = essence == own && !self.media_type.contains("profile=");
-        // The media type of a multipart body carries its boundary, so it cannot be set in a descriptor.
-        let is_fixed = self.kind == Kind::Multipart;
         let is_sent = essence.contains('/') && !essence.contains('*');
-        (!is_own && !is_fixed && is_sent).then_some(self.media_type)
+        (!is_own && is_sent).then(|| match self.kind {
+            // A boundary in the document is an example: each request has its own.
+            Kind::Multipart => essence,
+            _ => self.media_type.to_owned(),
+        })
     }
 
     /// Adds one param for the whole body.
@@ -293,6 +344,9 @@ impl<'s> Body<'s> {
     }
 
     /// Adds a param for each property.
+    ///
+    /// # Errors
+    /// When a property that every call must give cannot be written as the document says.
     fn add_parts(
         &mut self,
         flat: &Flat<'s>,
@@ -300,7 +354,7 @@ impl<'s> Body<'s> {
         spec: &'s Spec,
         schemas: &mut Schemas<'s, '_>,
         losses: &Losses,
-    ) -> Map<String, Value> {
+    ) -> Result<Map<String, Value>, String> {
         let mut parts = Map::new();
         let mut filled = Vec::new();
         for (wire, property) in &flat.properties {
@@ -310,96 +364,310 @@ impl<'s> Body<'s> {
                 _ => None,
             };
             let is_file = file.is_some();
-            let mut schema = file.unwrap_or_else(|| schemas.param(property));
             let is_required = flat.required.iter().any(|required| required == wire);
+            let field = Field {
+                body: self,
+                wire,
+                property,
+                name: &name,
+                is_required,
+                spec,
+                losses,
+            };
+            let part = match self.kind {
+                Kind::Form => field.in_form(),
+                Kind::Multipart if is_file => Ok(field.file(request)),
+                Kind::Multipart => field.in_multipart(),
+                _ => Ok(expression(&name).into()),
+            };
+            let part = match part {
+                Ok(part) => part,
+                Err(reason) if is_required => {
+                    return Err(format!("its body's `{wire}` {reason}"));
+                }
+                Err(reason) => {
+                    let message = format!("`{wire}` {reason}; it is left out");
+                    losses.note(What::Body, &property.pointer, message);
+                    continue;
+                }
+            };
+            let mut schema = file.unwrap_or_else(|| schemas.param(property));
             let is_required = describe_default(&mut schema, is_required);
             request.add_param(&name, schema, is_required);
-            let value = expression(&name);
-            let part = match self.kind {
-                Kind::Form => self.form_entry(wire, property, value, spec, losses),
-                Kind::Multipart => self.multipart_entry(wire, value, is_file),
-                _ => value.into(),
-            };
             parts.insert((*wire).to_owned(), part);
             filled.push(((*wire).to_owned(), property.pointer.clone(), name));
             self.takes_files |= is_file;
         }
-        request.rules.extend(flat.rules.clone());
+        for (keyword, rule) in &flat.rules {
+            request.add_rule(keyword, rule.clone());
+        }
         self.filled = Filled::Parts(filled);
-        parts
+        Ok(parts)
     }
 
     fn encoding(&self, wire: &str) -> Option<Part<'s>> {
         self.media.get("encoding")?.get(wire)
     }
+}
 
-    fn form_entry(
-        &self,
-        wire: &str,
-        property: &Part<'s>,
-        value: String,
-        spec: &Spec,
-        losses: &Losses,
-    ) -> Value {
-        let shape = shape(spec, property);
-        if !shape.array && !shape.object {
-            return value.into();
+/// A property of a form, and how the document encodes it.
+struct Field<'f, 's> {
+    body: &'f Body<'s>,
+    wire: &'f str,
+    property: &'f Part<'s>,
+    /// The name of its param.
+    name: &'f str,
+    is_required: bool,
+    spec: &'s Spec,
+    losses: &'f Losses,
+}
+
+impl Field<'_, '_> {
+    fn note(&self, message: impl Into<String>) {
+        self.losses
+            .note(What::Body, &self.property.pointer, message);
+    }
+
+    fn value(&self) -> String {
+        expression(self.name)
+    }
+
+    /// An expression; nothing is sent if there is no argument.
+    fn computed(&self, computed: &str) -> String {
+        let param = reference(self.name);
+        match self.is_required {
+            true => format!("{{{{ {computed} }}}}"),
+            false => format!("{{{{ {computed} if {param} is defined }}}}"),
         }
-        let encoding = self.encoding(wire);
-        let style = encoding
-            .as_ref()
-            .and_then(|encoding| encoding.text("style"));
-        let explode = encoding
-            .as_ref()
-            .and_then(|encoding| encoding.flag("explode"));
+    }
+
+    fn json_text(&self) -> String {
+        self.computed(&format!("{} | tojson", reference(self.name)))
+    }
+
+    fn encoding(&self, key: &str) -> Option<&str> {
+        let encoding = self.body.media.get("encoding")?;
+        let own = encoding.value.get(self.wire)?;
+        own.get(key)?
+            .as_str()
+            .filter(|text| !text.trim().is_empty())
+    }
+
+    fn explode(&self) -> Option<bool> {
+        self.body.encoding(self.wire)?.flag("explode")
+    }
+
+    /// The media types that the document allows for the value.
+    fn media_types(&self) -> Vec<&str> {
+        let listed = self.encoding("contentType").unwrap_or_default();
+        let types = listed.split(',').map(str::trim);
+        types.filter(|media_type| !media_type.is_empty()).collect()
+    }
+
+    /// The value of a field in `application/x-www-form-urlencoded`.
+    ///
+    /// # Errors
+    /// Why it cannot be written as the document says.
+    fn in_form(&self) -> Result<Value, String> {
+        let shape = shape(self.spec, self.property);
+        let is_plain = !shape.array && !shape.object;
+        let styled = |style: &str| json!({ "value": self.value(), "style": style });
+        let (style, explode) = (self.encoding("style"), self.explode());
+        let is_styled = style.is_some() || explode.is_some();
+        match self.media_types().as_slice() {
+            // The style decides, where there is one.
+            [] => {}
+            _ if is_styled => {}
+            [only] if is_json(only) => return Ok(self.json_text().into()),
+            [first, ..] if !is_plain => {
+                return Err(format!(
+                    "is encoded as {first}, which a form field cannot be"
+                ));
+            }
+            _ => {}
+        }
+        if is_plain {
+            return Ok(self.value().into());
+        }
         match style {
             // Lists of objects need an index to say which members belong together.
-            Some("deepObject") if shape.list_of_parts => {
-                json!({ "value": value, "style": "indexed" })
+            Some("deepObject") if shape.list_of_parts => Ok(styled("indexed")),
+            Some("deepObject") => Ok(self.value().into()),
+            Some("spaceDelimited" | "pipeDelimited") if shape.nested || shape.list_of_parts => {
+                Err("holds lists or objects inside each other, which its style cannot write".into())
             }
-            Some("deepObject") => value.into(),
-            Some("spaceDelimited") => json!({ "value": value, "style": "space" }),
-            Some("pipeDelimited") => json!({ "value": value, "style": "pipe" }),
-            Some("form") | None if shape.object || shape.nested => {
-                if style.is_some() {
-                    losses.note(
-                        What::Body,
-                        &property.pointer,
-                        "the style `form` cannot hold objects in a form body; they are written with brackets",
+            Some("spaceDelimited") if explode != Some(true) => Ok(styled("space")),
+            Some("pipeDelimited") if explode != Some(true) => Ok(styled("pipe")),
+            None if !is_styled && (shape.object || shape.list_of_parts) => Ok(self.unstyled(shape)),
+            Some("form" | "spaceDelimited" | "pipeDelimited") | None => {
+                if shape.nested || shape.list_of_parts {
+                    return Err(
+                        "holds lists or objects inside each other, which the style `form` cannot write"
+                            .to_owned(),
                     );
                 }
-                match shape.list_of_parts {
-                    true => json!({ "value": value, "style": "indexed" }),
-                    false => value.into(),
+                Ok(match (shape.object, explode.unwrap_or(true)) {
+                    (true, explode) => {
+                        json!({ "value": self.value(), "style": "form", "explode": explode })
+                    }
+                    (false, true) => styled("repeat"),
+                    (false, false) => styled("comma"),
+                })
+            }
+            Some(other) => Err(format!(
+                "has the style `{other}`, which is none of form fields"
+            )),
+        }
+    }
+
+    /// An object, or a list of objects, about whose style the document says nothing: OpenAPI's default is JSON text.
+    fn unstyled(&self, shape: Shape) -> Value {
+        self.note(
+            "the document does not say how the value is written; it is sent as JSON text, OpenAPI's default",
+        );
+        match shape.list_of_parts && !shape.object {
+            true => {
+                let items = format!("{} | map(\"tojson\") | list", reference(self.name));
+                json!({ "value": self.computed(&items), "style": "repeat" })
+            }
+            false => self.json_text().into(),
+        }
+    }
+
+    /// A part of `multipart/form-data` that is no file.
+    ///
+    /// # Errors
+    /// Why it cannot be written as the document says.
+    fn in_multipart(&self) -> Result<Value, String> {
+        let shape = shape(self.spec, self.property);
+        let is_plain = !shape.array && !shape.object;
+        self.note_headers();
+        let types = self.media_types();
+        if let Some(json) = types.iter().find(|media_type| is_json(media_type)) {
+            self.note_choice(json, &types);
+            let is_object = shape.object && !shape.array && !shape.scalar;
+            let value = match is_object {
+                true => self.value(),
+                false => self.json_text(),
+            };
+            return Ok(json!({ "value": value, "content_type": json }));
+        }
+        if let Some(first) = types.iter().find(|media_type| !media_type.contains('*')) {
+            if shape.object || shape.list_of_parts {
+                return Err(format!(
+                    "is encoded as {first}, which is not supported for objects"
+                ));
+            }
+            self.note_choice(first, &types);
+            return Ok(json!({ "value": self.value(), "content_type": first }));
+        }
+        match (self.encoding("style"), self.explode()) {
+            (None, None) => {}
+            _ if self.spec.version.starts_with("3.0") => self.note(
+                "OpenAPI 3.0 gives `style` and `explode` no meaning in a part; a list is a part for each item",
+            ),
+            (style, explode) if shape.array && !shape.object && !shape.list_of_parts => {
+                let between = match style {
+                    None | Some("form") => ",",
+                    Some("spaceDelimited") => " ",
+                    Some("pipeDelimited") => "|",
+                    Some(other) => return Err(format!("has the style `{other}`, which is not supported in a part")),
+                };
+                let joined = format!("{} | join(\"{between}\")", reference(self.name));
+                let is_joined = explode == Some(false) || (explode.is_none() && between != ",");
+                return Ok(match is_joined {
+                    true => self.computed(&joined).into(),
+                    false => self.value().into(),
+                });
+            }
+            _ if is_plain => {}
+            (style, _) => {
+                return Err(format!(
+                    "is an object or holds lists, which the style `{}` of a part cannot write",
+                    style.unwrap_or("form")
+                ));
+            }
+        }
+        if shape.array && !shape.object && self.holds_lists() {
+            return Err("is a list of lists, which parts cannot hold".to_owned());
+        }
+        Ok(self.value().into())
+    }
+
+    /// Whether the items of the list are lists.
+    fn holds_lists(&self) -> bool {
+        let list = self.spec.resolve(self.property).ok();
+        let item = list.and_then(|list| list.get("items"));
+        item.is_some_and(|item| {
+            let item = shape(self.spec, &item);
+            item.array && !item.object
+        })
+    }
+
+    /// A part with a file.
+    fn file(&self, request: &mut Request) -> Value {
+        self.note_headers();
+        let types = self.media_types();
+        match types.as_slice() {
+            [] | ["*/*"] => json!({ "file": self.value() }),
+            [only] if !only.contains('*') => {
+                json!({ "file": self.value(), "content_type": only })
+            }
+            types => {
+                let wire = format!("{}_content_type", self.name);
+                let pointer = &self.property.pointer;
+                let name = request.free_name(&wire, "body", pointer, self.losses);
+                let words = format!("The media type of `{}`.", self.name);
+                let (schema, is_required) = type_choice(types, &words);
+                request.add_param(&name, schema, is_required && self.is_required);
+                if is_required && !self.is_required {
+                    let rule = json!({ self.name: [name] });
+                    request.add_rule("dependentRequired", rule);
                 }
-            }
-            Some("form") | None if explode == Some(false) => {
-                json!({ "value": value, "style": "comma" })
-            }
-            Some("form") | None => json!({ "value": value, "style": "repeat" }),
-            Some(other) => {
-                losses.note(
-                    What::Body,
-                    &property.pointer,
-                    format!("`{other}` is not a style for form fields; the default is used"),
-                );
-                value.into()
+                json!({ "file": self.value(), "content_type": expression(&name) })
             }
         }
     }
 
-    fn multipart_entry(&self, wire: &str, value: String, is_file: bool) -> Value {
-        let media_type = self
-            .encoding(wire)
-            .and_then(|encoding| encoding.text("contentType"))
-            .filter(|media_type| !media_type.contains(['*', ',']));
-        let key = if is_file { "file" } else { "value" };
-        match (is_file, media_type) {
-            (_, Some(media_type)) => json!({ key: value, "content_type": media_type }),
-            (true, None) => json!({ "file": value }),
-            (false, None) => value.into(),
+    fn note_headers(&self) {
+        let headers = self.body.encoding(self.wire);
+        let headers = headers.and_then(|encoding| encoding.map("headers").map(Map::len));
+        if headers.is_some_and(|count| count > 0) {
+            self.note("the headers of a part are left out");
         }
     }
+
+    fn note_choice(&self, sent: &str, types: &[&str]) {
+        let others: Vec<&str> = types.iter().copied().filter(|one| *one != sent).collect();
+        if !others.is_empty() {
+            self.note(format!(
+                "the part is sent as {sent}; the service also takes {}",
+                others.join(", ")
+            ));
+        }
+    }
+}
+
+/// The schema of a param that chooses among media types, and whether a call must give it. Without a pattern, the first
+/// type is the default.
+fn type_choice(types: &[&str], words: &str) -> (Map<String, Value>, bool) {
+    let mut schema = Map::from_iter([("type".to_owned(), json!("string"))]);
+    let is_open = types.iter().any(|media_type| media_type.contains('*'));
+    if is_open {
+        let patterns = types
+            .iter()
+            .map(|media_type| regex::escape(media_type).replace("\\*", "[A-Za-z0-9!#$&^_.+-]+"));
+        let pattern = format!("^({})$", patterns.collect::<Vec<_>>().join("|"));
+        schema.insert("pattern".into(), pattern.into());
+    } else {
+        schema.insert("enum".into(), types.into());
+        schema.insert(
+            "default".into(),
+            types.first().copied().unwrap_or_default().into(),
+        );
+    }
+    schema.insert("description".into(), words.into());
+    (schema, is_open)
 }
 
 /// Whether a keyword holds nested schemas rather than words or rules about the whole.
@@ -460,6 +728,8 @@ struct Flat<'s> {
     hidden: Vec<&'s str>,
     /// Rules about several properties, such as `anyOf`.
     rules: Map<String, Value>,
+    /// Lists of alternatives of which a value may fit several.
+    overlaps: Vec<Part<'s>>,
 }
 
 impl Flat<'_> {
@@ -483,7 +753,13 @@ fn flatten<'s>(spec: &'s Spec, schemas: &Schemas<'s, '_>, schema: &Part<'s>) -> 
             .required
             .iter()
             .all(|name| known(name) || flat.hidden.contains(name));
-    (!flat.properties.is_empty() && is_whole).then_some(flat)
+    if flat.properties.is_empty() || !is_whole {
+        return None;
+    }
+    for list in &flat.overlaps {
+        schemas.note_overlap(list);
+    }
+    Some(flat)
 }
 
 /// The names of the properties in a rule.
@@ -557,7 +833,15 @@ impl<'s> Flat<'s> {
                 "anyOf" | "oneOf" => {
                     let choices: Option<Vec<Value>> =
                         part.items().map(|one| required_alone(&one)).collect();
-                    self.add_rule(keyword, choices?.into())?;
+                    let choices = choices?;
+                    let keyword = match keyword {
+                        "oneOf" if !required_are_apart(&choices) => {
+                            self.overlaps.push(part);
+                            "anyOf"
+                        }
+                        other => other,
+                    };
+                    self.add_rule(keyword, choices.into())?;
                 }
                 "dependentRequired" => match part.value.as_object()?.is_empty() {
                     true => {}

@@ -68,7 +68,7 @@ impl<'s> Shared<'s> {
         parameters.retain(|parameter| match parameter.location {
             Location::Header => !auth.owns_header(parameter.wire),
             Location::Query => !auth.owns_query(parameter.wire),
-            Location::Path => true,
+            Location::Path | Location::Cookie => true,
         });
         let mut body = Body::choose(self.spec, operation.method, part, losses)?;
 
@@ -79,7 +79,7 @@ impl<'s> Shared<'s> {
             .collect();
         let mut schemas = Schemas::new(self.spec, self.graph, losses, &roots);
         let mut request = Request::default();
-        request.add_parameters(self.spec, operation.path, &parameters, &mut schemas, losses);
+        request.add_parameters(self.spec, operation.path, &parameters, &mut schemas, losses)?;
         if let Some(body) = &mut body {
             body.add_to(&mut request, self.spec, &mut schemas, losses)?;
         }
@@ -193,14 +193,14 @@ impl<'s> Shared<'s> {
             .map(|(parameter, name)| QueryParam {
                 wire: parameter.wire,
                 name: name.clone(),
+                part: parameter.part.clone(),
                 schema: parameter.schema.clone(),
             })
             .collect();
-        match recognise(self.spec, success, &query) {
+        match recognise(self.spec, operation.path, success, &query) {
             Pages::Known(paging) => Some(paging),
             Pages::None => None,
-            Pages::Unclear => {
-                let message = "it looks like a list with pages, but it is not clear how they follow each other; a call gives one page";
+            Pages::Unclear(message) => {
                 losses.note(What::Paging, &operation.part.pointer, message);
                 None
             }

@@ -1,4 +1,5 @@
-//! Import of OpenAPI 3.0 and 3.1 documents: one service, and one tool per operation.
+//! Import of OpenAPI 3.0 and 3.1 documents, and of others that are rewritten as such: one service, and one tool per
+//! operation.
 //!
 //! Every file is checked as `validate` would. An operation whose descriptor does not pass is skipped, and the report
 //! says why.
@@ -21,12 +22,14 @@ mod spec;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tools;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::inner::{Format, Inner};
 use super::report::{Imported, Ledger, Losses, Report, Skipped, What};
 use super::select::{Aspects, Selection};
 use super::{File, Import, ImportError, yaml};
@@ -40,10 +43,10 @@ use crate::words::Name;
 use auth::Schemes;
 use draft::Shared;
 use graph::Graph;
-use names::Nameless;
 use operation::Operation;
 use server::Server;
 use spec::Spec;
+use tools::Nameless;
 
 /// Options of an import.
 #[derive(Debug, Clone, Default)]
@@ -58,30 +61,65 @@ pub struct Options {
     pub known_names: HashMap<String, String>,
 }
 
-/// A name for the service of a document, by its title.
+/// The words of a name in any spelling.
+pub(super) fn words_of(text: &str) -> Vec<String> {
+    names::words(text)
+}
+
+/// A name for the service of an OpenAPI document, by its title.
 pub(crate) fn service_name(document: &Value) -> Name {
     let title = document.pointer("/info/title").and_then(Value::as_str);
     names::service(title.unwrap_or_default())
 }
 
-/// Turns a document into descriptors.
+/// Turns a document into descriptors: one of OpenAPI 3 or Swagger 2.0, a description by Google's discovery service, or a
+/// Postman collection. A text is taken for curl commands.
 ///
 /// # Errors
-/// When it is not an OpenAPI document of version 3, or no valid service can be made from it.
+/// When it is none of them, or no valid service can be made from it.
 pub fn import(document: Value, options: &Options) -> Result<Import, ImportError> {
+    let original = document.clone();
+    let inner = Inner::read(document)?;
+    import_inner(inner, &original, options)
+}
+
+/// Turns a document into descriptors. `original` is the document before it was rewritten: the report names places in it.
+///
+/// # Errors
+/// As [`import`].
+pub(crate) fn import_inner(
+    inner: Inner,
+    original: &Value,
+    options: &Options,
+) -> Result<Import, ImportError> {
     let name = match &options.service {
         Some(name) => name.clone(),
-        None => service_name(&document),
+        None => service_name(&inner.document),
     };
+    let Inner {
+        document,
+        format,
+        version,
+        places,
+        skipped,
+        lost,
+    } = inner;
     let spec = Spec::new(document)?;
     let origin = Origin::of(&spec);
     let mut report = Report {
         title: origin.title.clone(),
         version: origin.version.clone(),
-        openapi: spec.version.clone(),
+        format: format.name().to_owned(),
+        openapi: match format {
+            Format::OpenApi => spec.version.clone(),
+            _ => version,
+        },
         service: name.to_string(),
+        operations: skipped.len(),
+        skipped,
         ..Report::default()
     };
+    let rewritten = (report.skipped.len(), lost);
     let all = operations(&spec, &mut report);
     let keys = all.iter().map(Operation::key).collect();
     // The parts that all tools share do not depend on the selection, so that a later import with another selection
@@ -90,7 +128,12 @@ pub fn import(document: Value, options: &Options) -> Result<Import, ImportError>
     let server = Server::of(&spec, &name, options.base_url.as_deref(), &all, &losses)?;
     let schemes = Schemes::of(&spec, &name, &server);
     let auth = schemes.choose(&all, &losses);
-    let operations = select_operations(all, &options.selection, &mut report);
+    // Names do not depend on the selection either.
+    let all = name_operations(&name, all, &options.known_names);
+    let named = select_operations(all, &options.selection, &mut report);
+    if named.is_empty() && report.unselected > 0 {
+        return Err(none_selected(&report).into());
+    }
     if let Some(webhooks) = spec.root().get("webhooks") {
         losses.note(What::Callback, &webhooks.pointer, "webhooks are left out");
     }
@@ -112,7 +155,6 @@ pub fn import(document: Value, options: &Options) -> Result<Import, ImportError>
         schemes: &schemes,
         auth: &auth,
     };
-    let named = name_operations(&name, &operations, &options.known_names);
     let made = parallel::map(&named, |(operation, tool)| {
         let losses = Losses::default();
         let text = tool_text(&shared, operation, tool, &origin, &service, &losses);
@@ -144,6 +186,12 @@ pub fn import(document: Value, options: &Options) -> Result<Import, ImportError>
         }
     }
     report.lost = ledger.into_losses();
+    if format != Format::OpenApi {
+        report.lead_back(&places, original, rewritten);
+    }
+    if report.tools.is_empty() {
+        return Err(ImportError::Empty(Box::new(report)));
+    }
     Ok(Import {
         service: name,
         files,
@@ -203,15 +251,15 @@ fn operations<'s>(spec: &'s Spec, report: &mut Report) -> Vec<Operation<'s>> {
 }
 
 fn select_operations<'s>(
-    all: Vec<Operation<'s>>,
+    all: Vec<(Operation<'s>, String)>,
     selection: &Selection,
     report: &mut Report,
-) -> Vec<Operation<'s>> {
-    let tags: Vec<Vec<&str>> = all.iter().map(Operation::tags).collect();
+) -> Vec<(Operation<'s>, String)> {
+    let tags: Vec<Vec<&str>> = all.iter().map(|(operation, _)| operation.tags()).collect();
     let aspects: Vec<Aspects<'_>> = all
         .iter()
         .zip(&tags)
-        .map(|(operation, tags)| Aspects {
+        .map(|((operation, _), tags)| Aspects {
             tags,
             path: operation.path,
             operation: operation.id().unwrap_or_default(),
@@ -223,12 +271,23 @@ fn select_operations<'s>(
     let taken: Vec<bool> = aspects.iter().map(|one| selection.selects(one)).collect();
     report.unselected = taken.iter().filter(|taken| !**taken).count();
     let chosen = all.iter().zip(taken).filter(|(_, taken)| *taken);
-    chosen.map(|(operation, _)| operation.clone()).collect()
+    chosen.map(|(named, _)| named.clone()).collect()
+}
+
+fn none_selected(report: &Report) -> String {
+    let idle = match report.idle_selectors.as_slice() {
+        [] => String::new(),
+        idle => format!(": `{}` matches no operation", idle.join("`, `")),
+    };
+    format!(
+        "none of the {} operations is selected{idle}",
+        report.operations
+    )
 }
 
 fn name_operations<'s>(
     service: &Name,
-    operations: &[Operation<'s>],
+    operations: Vec<Operation<'s>>,
     known: &HashMap<String, String>,
 ) -> Vec<(Operation<'s>, String)> {
     let nameless: Vec<Nameless<'_>> = operations
@@ -240,8 +299,9 @@ fn name_operations<'s>(
             known: known.get(&operation.key()).map(String::as_str),
         })
         .collect();
-    let names = names::tools(service, &nameless);
-    operations.iter().cloned().zip(names).collect()
+    let names = tools::tools(service, &nameless);
+    drop(nameless);
+    operations.into_iter().zip(names).collect()
 }
 
 /// The document that files come from, named in the first line of each.

@@ -18,6 +18,8 @@ pub(crate) enum Location {
     Query,
     /// A header.
     Header,
+    /// A cookie.
+    Cookie,
 }
 
 impl Location {
@@ -27,6 +29,7 @@ impl Location {
             Location::Path => "path",
             Location::Query => "query",
             Location::Header => "header",
+            Location::Cookie => "cookie",
         }
     }
 }
@@ -98,8 +101,9 @@ fn parameter_of<'s>(part: Part<'s>, losses: &Losses) -> Option<Parameter<'s>> {
         Some("path") => Location::Path,
         Some("query") => Location::Query,
         Some("header") => Location::Header,
+        Some("cookie") if is_header_name(wire) => Location::Cookie,
         Some("cookie") => {
-            leave_out("cookies are not supported; the parameter is left out");
+            leave_out("this cannot be the name of a cookie; the parameter is left out");
             return None;
         }
         _ => {
@@ -214,7 +218,20 @@ impl Request {
         }
     }
 
-    /// Adds the parameters. What cannot be written in a descriptor is reported.
+    /// Adds a rule about several params. Rules that are maps are joined.
+    pub(crate) fn add_rule(&mut self, keyword: &str, rule: Value) {
+        match (self.rules.get_mut(keyword), rule) {
+            (Some(Value::Object(known)), Value::Object(rule)) => known.extend(rule),
+            (_, rule) => {
+                self.rules.insert(keyword.to_owned(), rule);
+            }
+        }
+    }
+
+    /// Adds the parameters. What cannot be written in a descriptor is reported, and left out if a call can do without.
+    ///
+    /// # Errors
+    /// When a parameter that every call must give cannot be written.
     pub(crate) fn add_parameters<'s>(
         &mut self,
         spec: &'s Spec,
@@ -222,12 +239,13 @@ impl Request {
         parameters: &[Parameter<'s>],
         schemas: &mut Schemas<'s, '_>,
         losses: &Losses,
-    ) {
-        let (path, fixed) = split_target(path);
-        let mut filled: Vec<(&str, String)> = Vec::new();
+    ) -> Result<(), String> {
+        let target = Target::of(path);
+        let mut places = Places::default();
         for parameter in parameters {
-            let in_path = parameter.location == Location::Path;
-            if in_path && !path.contains(&format!("{{{}}}", parameter.wire)) {
+            let in_path = target.has(parameter.wire);
+            let in_query = target.asks_for(parameter.wire);
+            if parameter.location == Location::Path && !in_path && !in_query {
                 losses.note(
                     What::Parameter,
                     &parameter.part.pointer,
@@ -245,32 +263,100 @@ impl Request {
                 losses,
             );
             let allowed = parameter.schema.as_ref().map(|schema| shape(spec, schema));
-            let (schema, is_required) = parameter.schema_of(schemas, in_path, losses);
-            self.add_param(&name, schema, is_required);
-            let wire = parameter.wire.to_owned();
-            self.names.push((parameter.location, wire, name.clone()));
             let written = Written {
                 parameter,
                 name: &name,
                 shape: allowed.unwrap_or_default(),
                 losses,
             };
-            match parameter.location {
-                Location::Path => filled.push((parameter.wire, written.in_path())),
-                Location::Query => {
-                    let value = written.in_query();
-                    self.query.insert(parameter.wire.to_owned(), value);
+            if let Err(reason) = written.add_to(&mut places) {
+                if parameter.is_required() {
+                    return Err(format!("its parameter `{}` {reason}", parameter.wire));
                 }
-                Location::Header => {
-                    let value = written.in_header();
-                    self.headers.insert(parameter.wire.to_owned(), value);
+                losses.note(
+                    What::Parameter,
+                    &parameter.part.pointer,
+                    format!("the parameter {reason}; it is left out"),
+                );
+                continue;
+            }
+            let (schema, is_required) = parameter.schema_of(schemas, losses);
+            self.add_param(&name, schema, is_required);
+            let wire = parameter.wire.to_owned();
+            self.names.push((parameter.location, wire, name.clone()));
+        }
+        self.path = self.fill_path(target.path, &places.path);
+        self.query = std::mem::take(&mut places.query);
+        self.headers = std::mem::take(&mut places.headers);
+        self.add_templates(&target);
+        if let Some(cookies) = cookie_header(&places.cookies, &self.required) {
+            self.headers.insert("cookie".into(), cookies.into());
+        }
+        Ok(())
+    }
+
+    /// Adds the query that the path of the document has: fixed values, and values with `{name}` inside.
+    fn add_templates(&mut self, target: &Target<'_>) {
+        for (key, text) in &target.query {
+            if self.query.contains_key(key) {
+                continue;
+            }
+            if !text.contains('{') {
+                self.query.insert(key.clone(), text.clone().into());
+                continue;
+            }
+            let mut written = String::new();
+            let mut rest = text.as_str();
+            while let Some((before, behind)) = rest.split_once('{') {
+                let Some((wire, after)) = behind.split_once('}') else {
+                    break;
+                };
+                written.push_str(before);
+                let known = self.names.iter().find(|(location, known, _)| {
+                    known == wire && matches!(location, Location::Path | Location::Query)
+                });
+                let (name, from_query) = match known {
+                    Some((location, _, name)) => (name.clone(), *location == Location::Query),
+                    None => (self.add_unknown(wire), false),
+                };
+                // A parameter of the query that the path writes under another name is sent there only.
+                if from_query && wire != key {
+                    self.query.shift_remove(wire);
                 }
+                written.push_str(&expression(&name));
+                rest = after;
+            }
+            written.push_str(rest);
+            self.query.insert(key.clone(), written.into());
+        }
+        for name in &target.listed {
+            if !self.query.contains_key(name.as_str()) {
+                let param = self.add_unlisted(name);
+                self.query.insert(name.clone(), expression(&param).into());
             }
         }
-        self.path = self.fill_path(path, &filled);
-        for (name, value) in fixed {
-            self.query.entry(name).or_insert(value);
-        }
+    }
+
+    /// Adds a param for a `{name}` that no parameter describes; gives the param's name.
+    fn add_unknown(&mut self, wire: &str) -> String {
+        let name = match self.properties.contains_key(wire) || wire.is_empty() {
+            true => format!("path_{wire}"),
+            false => wire.to_owned(),
+        };
+        let schema = Map::from_iter([("type".to_owned(), json!("string"))]);
+        self.add_param(&name, schema, true);
+        name
+    }
+
+    /// Adds an optional param for a name in `{?name}` that no parameter describes; gives the param's name.
+    fn add_unlisted(&mut self, wire: &str) -> String {
+        let name = match self.properties.contains_key(wire) {
+            true => format!("query_{wire}"),
+            false => wire.to_owned(),
+        };
+        let schema = Map::from_iter([("type".to_owned(), json!("string"))]);
+        self.add_param(&name, schema, false);
+        name
     }
 
     /// The path with an expression for each `{name}`. A name without a parameter becomes a param too.
@@ -285,13 +371,8 @@ impl Request {
             match filled.iter().find(|(name, _)| *name == wire) {
                 Some((_, written)) => template.push_str(written),
                 None => {
-                    let name = match self.properties.contains_key(wire) || wire.is_empty() {
-                        true => format!("path_{wire}"),
-                        false => wire.to_owned(),
-                    };
-                    let schema = Map::from_iter([("type".to_owned(), json!("string"))]);
-                    self.add_param(&name, schema, true);
-                    template.push_str(&format!("{{{{ {} }}}}", reference(&name)));
+                    let name = self.add_unknown(wire);
+                    template.push_str(&expression(&name));
                 }
             }
             rest = after;
@@ -361,17 +442,112 @@ pub(crate) fn expression(name: &str) -> String {
     format!("{{{{ {} }}}}", reference(name))
 }
 
-/// A path without the query and the fragment that some documents append to it; the query is part of the operation.
-fn split_target(path: &str) -> (&str, Vec<(String, Value)>) {
-    let path = path.split('#').next().unwrap_or_default();
-    let Some((path, query)) = path.split_once('?') else {
-        return (path, Vec::new());
+/// The path of an operation as the document writes it, which may have a query.
+struct Target<'s> {
+    path: &'s str,
+    /// Names and values after `?`, decoded. A value may have `{name}` inside.
+    query: Vec<(String, String)>,
+    /// The names in `{?name,name}`.
+    listed: Vec<String>,
+}
+
+impl<'s> Target<'s> {
+    fn of(path: &'s str) -> Target<'s> {
+        let mut listed = Vec::new();
+        let path = path.split('#').next().unwrap_or_default();
+        let (path, forms) = match path.find("{?") {
+            Some(at) => path.split_at(at),
+            None => (path, ""),
+        };
+        for form in forms.split('{').skip(1) {
+            let names = form.split('}').next().unwrap_or_default();
+            let names = names.trim_start_matches(['?', '&']);
+            let names = names.split(',').map(|name| name.trim_end_matches('*'));
+            listed.extend(names.filter(|name| !name.is_empty()).map(str::to_owned));
+        }
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let query = url::form_urlencoded::parse(query.as_bytes())
+            .filter(|(name, _)| !name.is_empty() && !name.contains(['{', '}']))
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        Target {
+            path,
+            query,
+            listed,
+        }
+    }
+
+    /// Whether the path has `{name}`.
+    fn has(&self, wire: &str) -> bool {
+        self.path.contains(&format!("{{{wire}}}"))
+    }
+
+    /// Whether the query after the path has `{name}`.
+    fn asks_for(&self, wire: &str) -> bool {
+        let wanted = format!("{{{wire}}}");
+        self.query.iter().any(|(_, value)| value.contains(&wanted))
+    }
+}
+
+/// The places of a request, with the expressions that fill them.
+#[derive(Default)]
+struct Places<'s> {
+    path: Vec<(&'s str, String)>,
+    query: Map<String, Value>,
+    headers: Map<String, Value>,
+    /// The name of each cookie, and the name of its param.
+    cookies: Vec<(&'s str, String)>,
+}
+
+/// The `cookie` header of these cookies, each of which may be absent.
+fn cookie_header(cookies: &[(&str, String)], required: &[String]) -> Option<String> {
+    if cookies.is_empty() {
+        return None;
+    }
+    let is_required = |name: &String| required.contains(name);
+    if cookies.iter().all(|(_, name)| is_required(name)) {
+        let pairs = cookies
+            .iter()
+            .map(|(wire, name)| format!("{wire}={}", expression(name)));
+        return Some(pairs.collect::<Vec<_>>().join("; "));
+    }
+    let pairs = cookies.iter().map(|(wire, name)| {
+        let param = reference(name);
+        match is_required(name) {
+            true => format!("[\"{wire}=\" ~ {param}]"),
+            false => format!("([\"{wire}=\" ~ {param}] if {param} is defined else [])"),
+        }
+    });
+    let list = pairs.collect::<Vec<_>>().join(" + ");
+    let given = cookies
+        .iter()
+        .map(|(_, name)| format!("{} is defined", reference(name)));
+    let given = given.collect::<Vec<_>>().join(" or ");
+    Some(format!("{{{{ ({list}) | join(\"; \") if {given} }}}}"))
+}
+
+/// A schema for a text that can stand in a cookie as it is (RFC 6265, section 4.1.1).
+fn in_cookie(schema: &mut Map<String, Value>) {
+    const LEGAL: &str = "^[!#-+\\--:<-\\[\\]-~]*$";
+    let is_text = match schema.get("type") {
+        Some(Value::String(name)) => name == "string",
+        Some(Value::Array(names)) => names.iter().any(|name| name == "string"),
+        _ => true,
     };
-    let fixed = url::form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, value)| !name.is_empty() && !value.contains(['{', '}']))
-        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
-        .collect();
-    (path, fixed)
+    if !is_text || schema.contains_key("enum") || schema.contains_key("const") {
+        return;
+    }
+    match schema.contains_key("pattern") {
+        false => {
+            schema.insert("pattern".into(), LEGAL.into());
+        }
+        true => {
+            let rules = schema.entry("allOf").or_insert_with(|| json!([]));
+            if let Value::Array(rules) = rules {
+                rules.push(json!({ "pattern": LEGAL }));
+            }
+        }
+    }
 }
 
 /// Fixed text of a path, as a path template may hold it.
@@ -392,13 +568,18 @@ pub(crate) fn path_text(text: &str) -> String {
 }
 
 impl<'s> Parameter<'s> {
+    /// Whether every request has it.
+    fn is_required(&self) -> bool {
+        self.location == Location::Path || self.part.flag("required") == Some(true)
+    }
+
     /// The param's schema and whether a call must give it.
     fn schema_of(
         &self,
         schemas: &mut Schemas<'s, '_>,
-        in_path: bool,
         losses: &Losses,
     ) -> (Map<String, Value>, bool) {
+        let in_path = self.location == Location::Path;
         let mut schema = match &self.schema {
             Some(schema) => schemas.param(schema),
             None => Map::new(),
@@ -414,8 +595,10 @@ impl<'s> Parameter<'s> {
             let words = text::plain(words, text::PARAM);
             schema.insert("description".into(), words.into());
         }
-        let is_required = in_path || self.part.flag("required") == Some(true);
-        let is_required = describe_default(&mut schema, is_required);
+        if self.location == Location::Cookie {
+            in_cookie(&mut schema);
+        }
+        let is_required = describe_default(&mut schema, self.is_required());
         if self.part.flag("allowReserved") == Some(true) {
             losses.note(
                 What::Parameter,
@@ -502,7 +685,7 @@ struct Written<'p, 's> {
     losses: &'p Losses,
 }
 
-impl Written<'_, '_> {
+impl<'s> Written<'_, 's> {
     fn style(&self) -> Option<&str> {
         self.parameter.part.text("style")
     }
@@ -524,43 +707,90 @@ impl Written<'_, '_> {
         )
     }
 
-    /// The value as JSON text, for a parameter whose media type is JSON.
-    fn as_json(&self) -> Option<String> {
-        let media_type = self.parameter.media_type?;
-        if !super::media::is_json(media_type) {
-            self.note(format!("a value of type {media_type} is sent unchanged"));
-            return None;
+    /// Adds the parameter to its place.
+    ///
+    /// # Errors
+    /// Why it cannot be written as the document says.
+    fn add_to(&self, places: &mut Places<'s>) -> Result<(), String> {
+        let wire = self.parameter.wire.to_owned();
+        match self.parameter.location {
+            Location::Path => places.path.push((self.parameter.wire, self.in_path()?)),
+            Location::Query => {
+                places.query.insert(wire, self.in_query()?);
+            }
+            Location::Header => {
+                places.headers.insert(wire, self.in_header()?);
+            }
+            Location::Cookie => {
+                self.in_cookie()?;
+                places
+                    .cookies
+                    .push((self.parameter.wire, self.name.to_owned()));
+            }
         }
-        Some(self.when_given(&format!("{} | tojson", reference(self.name))))
+        Ok(())
     }
 
-    fn in_path(&self) -> String {
+    /// Whether only a scalar fits the parameter, or a scalar fits as well and is sent as it is.
+    fn is_plain(&self) -> bool {
+        let Shape {
+            array,
+            object,
+            scalar,
+            ..
+        } = self.shape;
+        scalar || !(array || object)
+    }
+
+    /// Whether the value is JSON text, because the document gives it a media type.
+    ///
+    /// # Errors
+    /// When the media type is another one, and lists or objects would have to be written in it.
+    fn is_json(&self) -> Result<bool, String> {
+        match self.parameter.media_type {
+            None => Ok(false),
+            Some(media_type) if super::media::is_json(media_type) => Ok(true),
+            Some(media_type) if self.shape.array || self.shape.object => Err(format!(
+                "is encoded as {media_type}, which is not supported"
+            )),
+            Some(media_type) => {
+                self.note(format!("a value of type {media_type} is sent unchanged"));
+                Ok(false)
+            }
+        }
+    }
+
+    /// The value as JSON text; nothing is sent if there is no argument.
+    fn json_text(&self) -> String {
+        let json = format!("{} | tojson", reference(self.name));
+        match self.parameter.is_required() {
+            true => format!("{{{{ {json} }}}}"),
+            false => self.when_given(&json),
+        }
+    }
+
+    fn in_path(&self) -> Result<String, String> {
         let name = reference(self.name);
-        let (style, explode) = (self.style().unwrap_or("simple"), self.explode(false));
-        let lead = match style {
+        if self.is_json()? {
+            return Ok(format!("{{{{ {name} | tojson }}}}"));
+        }
+        let lead = match self.style().unwrap_or("simple") {
             "label" => ".".to_owned(),
             "matrix" => format!(";{}=", path_text(self.parameter.wire)),
             _ => String::new(),
         };
-        if self.shape.object || self.shape.array {
-            self.note("the items of a list or object are joined with an encoded comma");
+        match self.is_plain() {
+            true => Ok(format!("{lead}{{{{ {name} }}}}")),
+            false => Err(
+                "is a list or an object in the path, and the commas between its parts would be percent-encoded"
+                    .to_owned(),
+            ),
         }
-        let value = match (self.shape.array, self.shape.object) {
-            _ if self.shape.scalar => name,
-            (true, _) if style == "label" && explode => format!("{name} | join(\".\")"),
-            (true, _) => format!("{name} | join(\",\")"),
-            (_, true) => {
-                let between = if explode { "=" } else { "," };
-                format!("{name} | items | map(\"join\", \"{between}\") | join(\",\")")
-            }
-            _ => name,
-        };
-        format!("{lead}{{{{ {value} }}}}")
     }
 
-    fn in_query(&self) -> Value {
-        if let Some(json) = self.as_json() {
-            return json.into();
+    fn in_query(&self) -> Result<Value, String> {
+        if self.is_json()? {
+            return Ok(self.json_text().into());
         }
         let plain = expression(self.name);
         let styled = |style: &str| json!({ "value": plain, "style": style });
@@ -575,11 +805,9 @@ impl Written<'_, '_> {
             self.note(format!(
                 "the style `{style}` cannot hold nested lists and objects; the value is sent as JSON text"
             ));
-            return self
-                .when_given(&format!("{} | tojson", reference(self.name)))
-                .into();
+            return Ok(self.json_text().into());
         }
-        match style {
+        Ok(match style {
             // For a list of objects, only an index tells which members belong together.
             "deepObject" if self.shape.list_of_parts => styled("indexed"),
             "deepObject" if array || object => styled("deep_object"),
@@ -592,33 +820,51 @@ impl Written<'_, '_> {
                     _ => plain.into(),
                 }
             }
+            _ if self.is_plain() => plain.into(),
             other => {
-                self.note(format!(
-                    "`{other}` is not a style for the query; the default is used"
+                return Err(format!(
+                    "has the style `{other}`, which is none of the query"
                 ));
-                if object { styled("form") } else { plain.into() }
             }
-        }
+        })
     }
 
-    fn in_header(&self) -> Value {
-        if let Some(json) = self.as_json() {
-            return json.into();
+    fn in_header(&self) -> Result<Value, String> {
+        if self.is_json()? {
+            return Ok(self.json_text().into());
         }
         let name = reference(self.name);
-        match self.shape {
+        if let Some(style) = self.style().filter(|style| *style != "simple")
+            && !self.is_plain()
+        {
+            return Err(format!("has the style `{style}`, which is none of headers"));
+        }
+        Ok(match self.shape {
             Shape { nested: true, .. } => {
                 self.note(
                     "a header cannot hold nested lists and objects; the value is sent as JSON text",
                 );
-                self.when_given(&format!("{name} | tojson")).into()
+                self.json_text().into()
             }
             Shape { object: true, .. } => {
                 let between = if self.explode(false) { "=" } else { "," };
                 let pairs = format!("{name} | items | map(\"join\", \"{between}\") | join(\",\")");
                 self.when_given(&pairs).into()
             }
+            // A header of its own would join them with a comma and a space.
+            Shape {
+                array: true,
+                scalar: false,
+                ..
+            } => self.when_given(&format!("{name} | join(\",\")")).into(),
             _ => expression(self.name).into(),
+        })
+    }
+
+    fn in_cookie(&self) -> Result<(), String> {
+        match self.is_json()? || !self.is_plain() {
+            true => Err("is a list, an object or JSON, which a cookie cannot hold".to_owned()),
+            false => Ok(()),
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Server {
     pub literal: Option<Url>,
     /// The path between the base URL and the path of an operation without its own server.
     home: String,
+    /// The document's own servers, if the caller gave another one in their place.
+    replaced: Vec<Url>,
 }
 
 impl Server {
@@ -40,7 +42,10 @@ impl Server {
         losses: &Losses,
     ) -> Result<Server, ImportError> {
         let mut server = match given {
-            Some(given) => Server::fixed(given.trim_end_matches('/').to_owned()),
+            Some(given) => Server {
+                replaced: document_servers(spec),
+                ..Server::fixed(given.trim_end_matches('/').to_owned())
+            },
             None => Server::from_part(&choose_server(spec, losses)?, service, losses)?,
         };
         let Some(main) = server.literal.clone() else {
@@ -48,6 +53,7 @@ impl Server {
         };
         let paths: Vec<String> = operations
             .iter()
+            .filter(|operation| !server.replaces(operation))
             .filter_map(|operation| own_url(operation, &main)?.ok())
             .filter(|own| own.origin() == main.origin())
             .map(|own| own.path().to_owned())
@@ -61,6 +67,7 @@ impl Server {
             url.set_path(&base);
             server = Server {
                 home: main_path[base.len()..].to_owned(),
+                replaced: server.replaced,
                 ..Server::fixed(url.as_str().trim_end_matches('/').to_owned())
             };
         }
@@ -73,7 +80,34 @@ impl Server {
             base_url: url.into(),
             settings: Map::new(),
             home: String::new(),
+            replaced: Vec::new(),
         }
+    }
+
+    /// The path of an operation's own server below the document's server that the caller replaced; `None` if it names
+    /// another server.
+    fn detour(&self, written: &str) -> Option<String> {
+        let beneath = |server: &Url| {
+            let own = server.join(&secured(written, server)).ok()?;
+            let rest = own
+                .path()
+                .trim_end_matches('/')
+                .strip_prefix(server.path().trim_end_matches('/'))?
+                .to_owned();
+            let is_below = rest.is_empty() || rest.starts_with('/');
+            (is_below
+                && own.host() == server.host()
+                && own.port_or_known_default() == server.port_or_known_default())
+            .then_some(rest)
+        };
+        self.replaced
+            .iter()
+            .filter_map(beneath)
+            .min_by_key(String::len)
+    }
+
+    fn replaces(&self, operation: &Operation<'_>) -> bool {
+        own_server(operation).is_some_and(|written| self.detour(written).is_some())
     }
 
     fn from_part(server: &Part<'_>, service: &Name, losses: &Losses) -> Result<Server, String> {
@@ -127,6 +161,7 @@ impl Server {
                 settings: Map::from_iter([("url".to_owned(), setting)]),
                 literal: None,
                 home: String::new(),
+                replaced: Vec::new(),
             });
         }
         let mut settings = Map::new();
@@ -149,6 +184,9 @@ impl Server {
         let Some(written) = own_server(operation) else {
             return Ok(OperationBase::Below(self.home.clone()));
         };
+        if let Some(rest) = self.detour(written) {
+            return Ok(OperationBase::Below(format!("{}{rest}", self.home)));
+        }
         let elsewhere =
             || format!("its server is {written}, but the server of the service is {shown}");
         let Some(base) = &self.literal else {
@@ -251,11 +289,34 @@ fn own_url(operation: &Operation<'_>, base: &Url) -> Option<Result<Url, url::Par
     if written.contains('{') {
         return Some(Err(url::ParseError::InvalidDomainCharacter));
     }
-    let secured = match written.strip_prefix("http://") {
+    Some(base.join(&secured(written, base)))
+}
+
+/// The URL with https for http, if the other one has https.
+fn secured(written: &str, base: &Url) -> String {
+    match written.strip_prefix("http://") {
         Some(rest) if base.scheme() == "https" => format!("https://{rest}"),
         _ => written.to_owned(),
-    };
-    Some(base.join(&secured))
+    }
+}
+
+/// The document's servers whose URLs have no variables. One without a scheme has https.
+fn document_servers(spec: &Spec) -> Vec<Url> {
+    let servers = spec.root().get("servers");
+    servers
+        .into_iter()
+        .flat_map(|servers| servers.items())
+        .filter_map(|server| {
+            let url = server.text("url")?.trim();
+            let url = match (url.strip_prefix("//"), url.starts_with('/')) {
+                (Some(rest), _) => format!("https://{rest}"),
+                // A path alone is below whatever host serves the document.
+                (None, true) => return None,
+                _ => url.replace("http://", "https://"),
+            };
+            Url::parse(&url).ok()
+        })
+        .collect()
 }
 
 /// The leading segments that two paths share.

@@ -26,7 +26,7 @@ fn drafts(text: &str) -> (Value, Map<String, Value>, Vec<String>) {
         auth: &auth,
     };
     let mut tools = Map::new();
-    for (operation, tool) in name_operations(&name, &operations, &HashMap::new()) {
+    for (operation, tool) in name_operations(&name, operations, &HashMap::new()) {
         let made = match shared.draft(&operation, &tool, &losses) {
             Ok(draft) => draft.members.into(),
             Err(reason) => reason.into(),

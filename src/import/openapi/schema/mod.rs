@@ -7,6 +7,7 @@ mod beside;
 mod keyword;
 mod object;
 mod order;
+mod overlap;
 mod shape;
 mod words;
 
@@ -15,6 +16,7 @@ use std::collections::{HashMap, VecDeque};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
+pub(crate) use overlap::required_are_apart;
 pub(crate) use shape::{Shape, shape};
 
 use super::graph::{Graph, Size, references};

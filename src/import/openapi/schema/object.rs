@@ -55,7 +55,12 @@ impl<'a> Schemas<'a, '_> {
             if let Some(value) = members.get(keyword)
                 && let Some(value) = self.convert_keyword(keyword, value, schema, members, depth)
             {
-                converted.insert(keyword.to_owned(), value);
+                match keyword {
+                    "oneOf" => self.add_choice(schema, value, &mut converted),
+                    _ => {
+                        converted.insert(keyword.to_owned(), value);
+                    }
+                }
             }
         }
         self.convert_exclusive_bounds(members, &mut converted);
@@ -74,6 +79,26 @@ impl<'a> Schemas<'a, '_> {
         match has_null && types.is_empty() && has_choice {
             true => or_null(converted),
             false => converted,
+        }
+    }
+
+    /// Adds the alternatives of `oneOf`, as `anyOf` if a value may fit several.
+    fn add_choice(&self, schema: &Part<'a>, choices: Value, converted: &mut Map<String, Value>) {
+        let keyword = self.choice_keyword(schema);
+        let choices = match keyword {
+            "anyOf" => self.with_discriminator(schema, choices),
+            _ => choices,
+        };
+        if !converted.contains_key(keyword) {
+            converted.insert(keyword.to_owned(), choices);
+            return;
+        }
+        let rule = Value::Object(Map::from_iter([(keyword.to_owned(), choices)]));
+        match converted.get_mut("allOf") {
+            Some(Value::Array(rules)) => rules.push(rule),
+            _ => {
+                converted.insert("allOf".into(), vec![rule].into());
+            }
         }
     }
 

@@ -1,0 +1,365 @@
+//! Postman collections (v2.0 and v2.1): rewritten as OpenAPI 3. A saved request becomes an operation; its values become
+//! defaults or examples.
+
+mod auth;
+mod body;
+mod url;
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::inner::{Format, Inner};
+use super::report::{Skipped, What};
+use crate::source::{join, join_index};
+use auth::Auth;
+use url::Target;
+
+const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
+/// How deep folders may be inside each other.
+const MOST_DEPTH: usize = 30;
+
+/// The collection in a document, if there is one. The Postman API wraps it.
+pub(super) fn collection(document: &Value) -> Option<&Value> {
+    let collection = document.get("collection").unwrap_or(document);
+    let info = collection.get("info")?;
+    let schema = text(info, "schema").unwrap_or_default();
+    let is_one = schema.contains("getpostman.com") || info.get("_postman_id").is_some();
+    (is_one && collection.get("item").is_some_and(Value::is_array)).then_some(collection)
+}
+
+/// Rewrites a collection.
+///
+/// # Errors
+/// When it is of another version.
+pub(super) fn rewrite(collection: &Value) -> Result<Inner, String> {
+    let info = collection.get("info").unwrap_or(&Value::Null);
+    let schema = text(info, "schema").unwrap_or_default();
+    let version = ["v2.1", "v2.0"]
+        .into_iter()
+        .find(|known| schema.contains(known));
+    if version.is_none() && schema.contains("/v") {
+        return Err(format!(
+            "this collection follows {schema}, which is not supported; v2.1 and v2.0 are"
+        ));
+    }
+    let mut rewriting = Rewriting {
+        variables: variables(collection.get("variable")),
+        inner: Inner::new(
+            Format::Postman,
+            version.unwrap_or("v2.1").trim_start_matches('v'),
+        ),
+        requests: Vec::new(),
+    };
+    let auth = Auth::of(collection.get("auth"), &[]);
+    rewriting.read_items(collection, "", &[], &auth, MOST_DEPTH);
+    rewriting.finish(info)
+}
+
+/// A saved request.
+struct Saved {
+    name: String,
+    method: String,
+    target: Target,
+    tags: Vec<String>,
+    operation: Map<String, Value>,
+    auth: Auth,
+    at: String,
+}
+
+struct Rewriting {
+    /// The values of the collection's variables.
+    variables: HashMap<String, String>,
+    inner: Inner,
+    requests: Vec<Saved>,
+}
+
+impl Rewriting {
+    fn read_items(&mut self, folder: &Value, at: &str, tags: &[String], auth: &Auth, depth: usize) {
+        let at = join(at, "item");
+        let items = folder.get("item").and_then(Value::as_array);
+        for (i, item) in items.into_iter().flatten().enumerate() {
+            let at = join_index(&at, i);
+            let name = text(item, "name").unwrap_or_default().trim().to_owned();
+            if item.get("item").is_some() {
+                let auth = Auth::of(item.get("auth"), &[]).or(auth);
+                let mut tags = tags.to_vec();
+                tags.push(name.clone());
+                match depth.checked_sub(1) {
+                    Some(depth) => self.read_items(item, &at, &tags, &auth, depth),
+                    None => self.skip(&name, &at, "its folder is nested too deep"),
+                }
+                continue;
+            }
+            match item.get("request") {
+                Some(request) => self.read_request(item, request, name, (&at, tags), auth),
+                None => self.skip(&name, &at, "it has no request"),
+            }
+        }
+    }
+
+    fn skip(&mut self, operation: &str, at: &str, reason: &str) {
+        self.inner.skipped.push(Skipped {
+            operation: operation.to_owned(),
+            pointer: at.to_owned(),
+            reason: reason.to_owned(),
+        });
+    }
+
+    fn lose(&mut self, what: What, at: &str, message: impl Into<String>) {
+        self.inner.lost.push((what, at.to_owned(), message.into()));
+    }
+
+    fn read_request(
+        &mut self,
+        item: &Value,
+        request: &Value,
+        name: String,
+        (at, tags): (&str, &[String]),
+        auth: &Auth,
+    ) {
+        // A request may be its URL alone.
+        let whole = json!({ "url": request });
+        let request = if request.is_string() { &whole } else { request };
+        let method = text(request, "method")
+            .unwrap_or("GET")
+            .to_ascii_lowercase();
+        let shown = format!("{} {name}", method.to_ascii_uppercase());
+        if !METHODS.contains(&method.as_str()) {
+            self.skip(&shown, at, "its method is not supported");
+            return;
+        }
+        let request_at = join(at, "request");
+        let target = match Target::of(request.get("url"), &self.variables) {
+            Ok(target) => target,
+            Err(reason) => {
+                self.skip(&shown, at, &reason);
+                return;
+            }
+        };
+        let headers = list(request.get("header"));
+        let auth = Auth::of(request.get("auth"), &headers)
+            .or(auth)
+            .or_in_query(target.secret());
+        if let Some(problem) = auth.problem() {
+            self.lose(What::Auth, &join(&request_at, "auth"), problem);
+        }
+        let mut operation = Map::from_iter([("operationId".to_owned(), json!(name))]);
+        operation.insert("summary".into(), json!(name));
+        let words = description(request.get("description"))
+            .or_else(|| description(item.get("description")));
+        if let Some(words) = words {
+            operation.insert("description".into(), words.into());
+        }
+        let mut parameters = target.parameters(&self.variables);
+        parameters.extend(header_parameters(&headers, &auth, &self.variables));
+        operation.insert("parameters".into(), parameters.into());
+        let content_type = headers
+            .iter()
+            .find(|(key, _, is_on)| *is_on && key.eq_ignore_ascii_case("content-type"))
+            .map(|(_, value, _)| value.as_str());
+        match body::request_body(request.get("body"), content_type) {
+            Ok(Some(body)) => {
+                operation.insert("requestBody".into(), body);
+            }
+            Ok(None) => {}
+            Err(reason) => {
+                self.skip(&shown, at, &reason);
+                return;
+            }
+        }
+        operation.insert("responses".into(), responses(item.get("response")));
+        for (key, what) in [("event", "its scripts are left out")] {
+            if item
+                .get(key)
+                .and_then(Value::as_array)
+                .is_some_and(|list| !list.is_empty())
+            {
+                self.lose(What::Example, &join(at, key), what);
+            }
+        }
+        self.requests.push(Saved {
+            name,
+            method,
+            target,
+            tags: tags.to_vec(),
+            operation,
+            auth,
+            at: at.to_owned(),
+        });
+    }
+
+    /// The document of all requests. The server is the one that most of them have.
+    fn finish(mut self, info: &Value) -> Result<Inner, String> {
+        let mut counts: Vec<(String, usize)> = Vec::new();
+        for request in &self.requests {
+            match counts
+                .iter_mut()
+                .find(|(base, _)| *base == request.target.base)
+            {
+                Some((_, count)) => *count += 1,
+                None => counts.push((request.target.base.clone(), 1)),
+            }
+        }
+        let most = counts.iter().map(|(_, count)| *count).max();
+        let main = counts
+            .iter()
+            .find(|(_, count)| Some(*count) == most)
+            .map(|(base, _)| base.clone())
+            .unwrap_or_default();
+        let mut schemes = Map::new();
+        let mut paths = Map::new();
+        for request in std::mem::take(&mut self.requests) {
+            let Saved {
+                name,
+                method,
+                target,
+                tags,
+                mut operation,
+                auth,
+                at,
+            } = request;
+            operation.insert("tags".into(), tags.into());
+            operation.insert("security".into(), auth.requirement(&mut schemes));
+            if target.base != main {
+                operation.insert("servers".into(), json!([{ "url": target.base }]));
+            }
+            let mut path = target.path.clone();
+            let mut again = 2;
+            let is_taken = |paths: &Map<String, Value>, path: &str| {
+                paths
+                    .get(path)
+                    .is_some_and(|item| item.get(&method).is_some())
+            };
+            while is_taken(&paths, &path) {
+                path = format!("{}#{name} {again}", target.path);
+                again += 1;
+            }
+            let new = join(&join("/paths", &path), &method);
+            self.inner.places.add(new, at);
+            let item = paths.entry(path).or_insert_with(|| json!({}));
+            item[&method] = operation.into();
+        }
+        let title = text(info, "name").unwrap_or("a Postman collection");
+        let version = text(info, "version").unwrap_or_default();
+        let mut about = json!({ "title": title, "version": version });
+        if let Some(words) = description(info.get("description")) {
+            about["description"] = words.into();
+        }
+        let servers = match main.is_empty() {
+            true => json!([]),
+            false => json!([{ "url": main }]),
+        };
+        self.inner.document = json!({
+            "openapi": "3.1.0",
+            "info": about,
+            "servers": servers,
+            "paths": paths,
+            "components": { "securitySchemes": schemes },
+        });
+        self.inner.places.add("/servers", "/variable");
+        self.inner.places.add("/components", "/auth");
+        Ok(self.inner)
+    }
+}
+
+/// The parameters for the headers of a request, without those that the body and the credential decide.
+fn header_parameters(
+    headers: &[(String, String, bool)],
+    auth: &Auth,
+    variables: &HashMap<String, String>,
+) -> Vec<Value> {
+    let is_own = |key: &str| {
+        [
+            "accept",
+            "content-type",
+            "content-length",
+            "host",
+            "user-agent",
+            "connection",
+            "accept-encoding",
+        ]
+        .iter()
+        .any(|known| key.eq_ignore_ascii_case(known))
+            || auth.owns_header(key)
+    };
+    headers
+        .iter()
+        .filter(|(key, _, _)| !key.is_empty() && !is_own(key))
+        .map(|(key, value, is_on)| {
+            let schema = url::value_schema(key, value, variables);
+            json!({ "name": key, "in": "header", "required": is_on, "schema": schema })
+        })
+        .collect()
+}
+
+/// The responses that the collection has saved: their statuses and media types.
+fn responses(saved: Option<&Value>) -> Value {
+    let mut responses = Map::new();
+    for response in saved.and_then(Value::as_array).into_iter().flatten() {
+        let Some(status) = response.get("code").and_then(Value::as_u64) else {
+            continue;
+        };
+        let headers = list(response.get("header"));
+        let media_type = headers
+            .iter()
+            .find(|(key, ..)| key.eq_ignore_ascii_case("content-type"))
+            .map(|(_, value, _)| value.clone());
+        let body = text(response, "body").unwrap_or_default();
+        let media_type = match media_type {
+            Some(media_type) => media_type,
+            None if serde_json::from_str::<Value>(body).is_ok() => "application/json".to_owned(),
+            None => continue,
+        };
+        if !body.is_empty() {
+            responses
+                .entry(status.to_string())
+                .or_insert_with(|| json!({ "content": { media_type: {} } }));
+        }
+    }
+    responses.into()
+}
+
+/// The entries of a list of headers, query parameters or fields: key, value, and whether it is in use.
+fn list(entries: Option<&Value>) -> Vec<(String, String, bool)> {
+    match entries {
+        Some(Value::Array(entries)) => entries
+            .iter()
+            .filter_map(|entry| {
+                let key = text(entry, "key")?.trim().to_owned();
+                let value = url::text_of(entry.get("value"));
+                let is_on = entry.get("disabled") != Some(&Value::Bool(true));
+                Some((key, value, is_on))
+            })
+            .collect(),
+        // Old exports have one text with a line for each header.
+        Some(Value::String(text)) => text
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned(), true))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn variables(list: Option<&Value>) -> HashMap<String, String> {
+    let list = list.and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(|variable| {
+        let key = text(variable, "key").or(text(variable, "id"))?;
+        let value = url::text_of(variable.get("value"));
+        (!value.is_empty()).then(|| (key.to_owned(), value))
+    })
+    .collect()
+}
+
+fn description(value: Option<&Value>) -> Option<&str> {
+    match value? {
+        Value::String(text) => Some(text.as_str()),
+        other => text(other, "content"),
+    }
+    .filter(|text| !text.trim().is_empty())
+}
+
+pub(super) fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
+    value.get(key)?.as_str()
+}
