@@ -14,6 +14,7 @@ mod bodies;
 mod broken;
 mod canary;
 mod charts;
+mod ci;
 mod cli;
 mod codes;
 #[cfg(unix)]
@@ -22,6 +23,7 @@ mod deadline;
 mod digits;
 mod downloads;
 mod engine;
+mod examples;
 #[cfg(unix)]
 mod finding;
 mod fuzz_regressions;
@@ -29,6 +31,8 @@ mod github;
 mod h2;
 #[cfg(unix)]
 mod hostile;
+#[cfg(target_os = "linux")]
+mod hostile_files;
 mod house;
 mod import;
 mod jobs;
