@@ -9,6 +9,7 @@
 //! text, several documents, infinities, and numbers with more digits than 64 bits hold. Only documents that others
 //! wrote may have these (`foreign`).
 
+#[cfg(feature = "cli")]
 mod edit;
 mod foreign;
 mod lines;
@@ -21,6 +22,7 @@ mod syntax;
 mod tests;
 mod unfold;
 
+#[cfg(feature = "cli")]
 pub(crate) use edit::with_values;
 pub(crate) use foreign::depth_exceeds;
 pub use lines::LineIndex;

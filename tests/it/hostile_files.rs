@@ -322,7 +322,7 @@ fn every_command_ends_with_things_that_are_no_files() {
     let sparse = fs::File::create(at("sparse.yaml")).expect("a file");
     sparse.set_len(4 << 30).expect("a size");
     workspace.write("descriptors/probe/closed.yaml", "spec: 1\n");
-    fs::set_permissions(at("closed.yaml"), fs::Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(at("closed.yaml"), fs::Permissions::from_mode(0o000)).expect("a mode");
     let names = [
         "sound", "pipe", "alone", "socket", "folder", "circle", "zero", "sparse", "closed",
     ];
