@@ -8,7 +8,7 @@ use super::place::{
     ENDINGS, Place, SANDBOX_FILE, SERVICE_FILE, embedded, embedded_names, read_names,
 };
 use super::trust::Trust;
-use crate::source::{Finding, Origin, Source};
+use crate::source::{Finding, Origin, Source, read_text};
 use crate::tool::Tool;
 
 /// A file of a catalog.
@@ -92,9 +92,7 @@ impl File {
             |text: &str| text.contains('\\') || values.iter().any(|value| text.contains(value));
         let text = match &self.place {
             Place::Embedded => embedded(&self.path.to_string_lossy()).map(Cow::Borrowed),
-            Place::Folder(_) | Place::Local(_) => {
-                std::fs::read_to_string(&self.path).ok().map(Cow::Owned)
-            }
+            Place::Folder(_) | Place::Local(_) => read_text(&self.path).ok().map(Cow::Owned),
         };
         !values.iter().all(is_plain) || text.is_none_or(|text| holds(&text))
     }

@@ -1,6 +1,8 @@
 //! Validation: everything that can be known about descriptors without the network.
 
+mod defaults;
 pub mod examples;
+mod files;
 mod kind;
 mod schema;
 mod secret;
@@ -12,8 +14,7 @@ pub(crate) use schema::KEYWORDS;
 pub use secret::confidential_spans;
 pub(crate) use secret::mask_literal_secrets;
 
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -41,12 +42,21 @@ pub fn catalog(catalog: &Catalog) -> Report {
     check(&catalog.files())
 }
 
-/// Checks files, all descriptors below folders, and what globs such as `tools/**/*.yaml` match.
+/// Checks files, the descriptors below folders, and what globs such as `tools/**/*.yaml` match. Hidden folders and what git
+/// ignores do not count, unless they are named.
 ///
 /// # Errors
-/// When a path does not exist, or a glob is malformed or matches nothing.
+/// When a path does not exist, a folder has no descriptor, or a glob is malformed or matches nothing.
 pub fn paths(paths: &[String]) -> Result<Report, String> {
-    Ok(check(&files_at(paths)?))
+    Ok(check(&files::at(paths)?))
+}
+
+/// As [`paths`], with everything else in the folders of these files: a change in one file can break those beside it.
+///
+/// # Errors
+/// As [`paths`].
+pub fn folders_of(paths: &[String]) -> Result<Report, String> {
+    Ok(check(&files::at(&files::folders_of(paths))?))
 }
 
 /// The tools at these paths.
@@ -54,8 +64,8 @@ pub fn paths(paths: &[String]) -> Result<Report, String> {
 /// # Errors
 /// As [`paths`].
 pub fn tools_at(paths: &[String]) -> Result<Vec<Loaded>, String> {
-    let files = files_at(paths)?;
-    Ok(files
+    let files = files::at(paths)?;
+    let tools: Vec<Loaded> = files
         .iter()
         .filter(|file| file.kind() == FileKind::Tool)
         .map(|file| {
@@ -63,59 +73,27 @@ pub fn tools_at(paths: &[String]) -> Result<Vec<Loaded>, String> {
             let tool = crate::catalog::load(&entry);
             (entry, tool)
         })
-        .collect())
-}
-
-fn files_at(paths: &[String]) -> Result<Vec<File>, String> {
-    let mut files = Vec::new();
-    for path in paths {
-        let folder = Path::new(path);
-        if folder.is_dir() {
-            collect(folder, &mut files);
-        } else if folder.exists() {
-            files.push(File::at(folder.to_path_buf()));
-        } else if path.contains(['*', '?', '[']) {
-            files.extend(matching(path)?);
-        } else {
-            return Err(format!("there is no file or folder {path}"));
-        }
-    }
-    // A file that is named twice is checked once.
-    let mut seen = HashSet::new();
-    files.retain(|file: &File| seen.insert(file.canonical()));
-    Ok(files)
-}
-
-fn matching(pattern: &str) -> Result<Vec<File>, String> {
-    let found = glob::glob(pattern).map_err(|error| format!("`{pattern}` is no glob: {error}"))?;
-    let files: Vec<File> = found
-        .filter_map(Result::ok)
-        .filter(|path| path.is_file())
-        .map(File::at)
         .collect();
-    match files.is_empty() {
-        true => Err(format!("`{pattern}` matches no file")),
-        false => Ok(files),
+    match tools.is_empty() {
+        true => Err(format!("there is no tool in {}", paths.join(", "))),
+        false => Ok(tools),
     }
 }
 
-/// The descriptors below a folder. Links to folders are not followed, so that cycles of links cannot loop forever.
-fn collect(folder: &Path, files: &mut Vec<File>) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    found.sort();
-    for path in found {
-        let is_link = path.is_symlink();
-        if path.is_dir() && !is_link {
-            collect(&path, files);
-        } else if !path.is_dir() && path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
-            files.push(File::at(path));
-        }
-    }
+/// The tool that a file would hold if this were its text.
+///
+/// # Errors
+/// Every finding that keeps the tool from being used.
+#[cfg(feature = "cli")]
+pub(crate) fn tool_with(
+    entry: &crate::catalog::Entry,
+    text: String,
+) -> Result<Arc<Tool>, Vec<Finding>> {
+    let source = Source::parse(entry.file.display(), text.into())?;
+    let check = Check::new(source);
+    let service = Services::default().of(&entry.file);
+    let tool = Tool::load(&check, &service).filter(|_| !check.failed());
+    tool.map(Arc::new).ok_or_else(|| check.into_findings())
 }
 
 /// Services by their file. Each is loaded once.

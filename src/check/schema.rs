@@ -3,10 +3,13 @@
 //! JSON Schema itself ignores what it does not know, such as a misspelt keyword or an unknown format. A descriptor must
 //! not contain such things.
 
-use jsonschema::error::ValidationErrorKind;
-use serde_json::{Map, Value, json};
+use std::cell::RefCell;
 
-use crate::params::{compile, word};
+use jsonschema::error::ValidationErrorKind;
+use serde_json::{Map, Value};
+
+use super::defaults::{self, Given};
+use crate::params::{bounded, compile, word};
 use crate::source::{Check, Code, join, join_index};
 use crate::words::nearest;
 
@@ -97,7 +100,17 @@ const TYPES: [&str; 7] = [
 /// Checks a schema at `pointer`; mistakes go to `check`. True when there are none.
 pub(crate) fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool {
     let before = check.count();
-    walk(&Root { schema, pointer }, schema, pointer, check);
+    if let Err((inside, reason)) = bounded(schema) {
+        check.error(Code::BadSchema, &format!("{pointer}{inside}"), reason);
+        return false;
+    }
+    let root = Root {
+        schema,
+        pointer,
+        given: RefCell::default(),
+    };
+    walk(&root, schema, pointer, check);
+    defaults::report(schema, &root.given.take(), check);
     if check.count() == before {
         report_by_meta_schema(schema, pointer, check);
     }
@@ -130,9 +143,11 @@ fn report_by_meta_schema(schema: &Value, pointer: &str, check: &Check) {
 struct Root<'s> {
     schema: &'s Value,
     pointer: &'s str,
+    /// The values in it that must satisfy their part.
+    given: RefCell<Vec<Given<'s>>>,
 }
 
-fn walk(root: &Root<'_>, schema: &Value, pointer: &str, check: &Check) {
+fn walk<'s>(root: &Root<'s>, schema: &'s Value, pointer: &str, check: &Check) {
     let Value::Object(members) = schema else {
         return;
     };
@@ -169,7 +184,7 @@ fn walk(root: &Root<'_>, schema: &Value, pointer: &str, check: &Check) {
     report_bad_type(members, pointer, check);
     report_bad_pattern(members, pointer, check);
     report_unchecked_format(members, pointer, check);
-    report_bad_values(root, members, pointer, check);
+    collect_values(root, members, pointer);
 }
 
 /// A reference must lead to a part of the same schema, because nothing is fetched.
@@ -331,24 +346,8 @@ fn report_unchecked_format(members: &Map<String, Value>, pointer: &str, check: &
     }
 }
 
-/// The part of a schema at a pointer, inside a copy of the whole, so that its references still work.
-fn part_of(root: &Root<'_>, pointer: &str) -> Value {
-    const WHOLE: &str = "urn:toolrun:whole";
-    let mut whole = root.schema.clone();
-    if let Value::Object(members) = &mut whole {
-        members.insert("$id".to_owned(), WHOLE.into());
-    }
-    let inside = pointer.strip_prefix(root.pointer).unwrap_or_default();
-    let fragment: String = inside
-        .split('/')
-        .map(crate::plan::percent_encode)
-        .collect::<Vec<_>>()
-        .join("/");
-    json!({ "$ref": format!("{WHOLE}#{fragment}"), "$defs": { "whole": whole } })
-}
-
 /// A default, and every example, must satisfy its schema.
-fn report_bad_values(root: &Root<'_>, members: &Map<String, Value>, pointer: &str, check: &Check) {
+fn collect_values<'s>(root: &Root<'s>, members: &'s Map<String, Value>, pointer: &str) {
     let default = members
         .get("default")
         .map(|value| (join(pointer, "default"), value));
@@ -360,25 +359,15 @@ fn report_bad_values(root: &Root<'_>, members: &Map<String, Value>, pointer: &st
     let examples = examples
         .enumerate()
         .map(|(i, value)| (join_index(&join(pointer, "examples"), i), value));
-    let values: Vec<_> = default.into_iter().chain(examples).collect();
-    if values.is_empty() {
-        return;
-    }
-    // If another part of the whole is broken, this part may still be valid by itself.
-    let alone = || compile(&Value::Object(members.clone()));
-    let Ok(validator) = compile(&part_of(root, pointer)).or_else(|_| alone()) else {
-        return;
-    };
-    for (at, value) in values {
-        if let Err(error) = validator.validate(value) {
-            check.error(
-                Code::BadDefault,
-                &format!("{at}{}", error.instance_path()),
-                format!(
-                    "this value does not satisfy its own schema: {}",
-                    word(&error)
-                ),
-            );
-        }
-    }
+    let inside = pointer.strip_prefix(root.pointer).unwrap_or_default();
+    let given = default
+        .into_iter()
+        .chain(examples)
+        .map(|(at, value)| Given {
+            at,
+            value,
+            part: members,
+            inside: inside.to_owned(),
+        });
+    root.given.borrow_mut().extend(given);
 }

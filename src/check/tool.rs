@@ -8,6 +8,7 @@ use crate::check::examples;
 use crate::format::Access;
 use crate::plan::{Method, RequestTemplate, Style, ValuePlace};
 use crate::source::{Check, Code, join, join_index};
+use crate::template::Bound;
 use crate::tool::Tool;
 use crate::wait::Wait;
 
@@ -520,6 +521,7 @@ fn types_of(schema: &Value) -> Option<Vec<String>> {
 }
 
 fn check_examples(tool: &Tool, check: &Check) {
+    let _bound = Bound::of_one();
     for (i, example) in tool.examples.iter().enumerate() {
         for failure in examples::run(tool, example) {
             if let Some((at, key)) = misnamed(check.source().value(), &failure) {

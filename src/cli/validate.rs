@@ -1,7 +1,7 @@
 //! `toolrun validate`: checks descriptors.
 
 use crate::Catalog;
-use crate::check::{catalog, paths};
+use crate::check::{catalog, folders_of, paths};
 use clap::Args;
 
 use super::report::Format;
@@ -18,6 +18,9 @@ pub(crate) struct Validate {
     /// Fail on warnings too
     #[arg(long)]
     deny_warnings: bool,
+    /// Check everything in the folders of these files: a change in one can break those beside it
+    #[arg(long, requires = "paths")]
+    folders: bool,
 }
 
 impl Validate {
@@ -25,10 +28,11 @@ impl Validate {
     pub(crate) fn run(self, tools: &Catalog) -> Done {
         let report = match self.paths.is_empty() {
             true => catalog(tools),
+            false if self.folders => folders_of(&self.paths).map_err(usage)?,
             false => paths(&self.paths).map_err(usage)?,
         };
         let mut out = self.format.out();
-        self.format.print(&mut out, &report)?;
+        self.format.print(&mut out, &report, self.deny_warnings)?;
         std::io::Write::flush(&mut out)?;
         match report.errors() > 0 || (self.deny_warnings && report.warnings() > 0) {
             true => Err(Failure::Silent(exit::DESCRIPTOR)),

@@ -1,6 +1,7 @@
 //! The descriptor format: the typed form of `service.yaml` and of a tool's file, and their JSON Schemas. A part that
 //! belongs to one stage of a call is defined in that stage's module.
 
+mod excess;
 mod schema;
 mod shape;
 
@@ -205,8 +206,59 @@ pub struct ExampleSpec {
     pub poll: Option<String>,
     /// A response of the service. For a job, it is the last one.
     pub response: Option<ExampleResponse>,
-    /// The output that the response gives.
+    /// The pages of a list, in place of `request` and `response`: each leads to the next one.
+    #[schemars(length(min = 1))]
+    pub pages: Option<Vec<ExamplePage>>,
+    /// The output that the response gives, or all pages together. `null` expects the output to be null.
+    #[serde(default, deserialize_with = "given")]
     pub output: Option<Value>,
+    /// What a caller is told of a response that is an error.
+    pub error: Option<ExampleError>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExamplePage {
+    /// The request that leads to the page. That of the first page is made of the arguments, that of every other page of
+    /// the response before it.
+    pub request: Option<ExampleRequest>,
+    /// The response of the service.
+    pub response: ExampleResponse,
+    /// The output of this page alone.
+    #[serde(default, deserialize_with = "given")]
+    pub output: Option<Value>,
+}
+
+/// What a caller is told of an error. Only the keys that are given are compared.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
+pub struct ExampleError {
+    /// Whether the service refused the request or failed.
+    pub kind: Option<ExampleErrorKind>,
+    /// The service's own code.
+    pub code: Option<String>,
+    /// The service's own message.
+    pub message: Option<String>,
+    /// The HTTP status.
+    #[schemars(range(min = 100, max = 599))]
+    pub status: Option<u16>,
+}
+
+/// The kind of an error that a response is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExampleErrorKind {
+    /// The service refused the request.
+    Refused,
+    /// The service failed: a status of 500 or more.
+    Failed,
+}
+
+/// A value that is written, even if it is null.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// The request that an example expects.

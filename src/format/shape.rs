@@ -7,7 +7,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::FileSchema;
+use super::{FileSchema, excess};
 use crate::params::word;
 use crate::source::{Check, Code, join};
 use crate::words::nearest;
@@ -22,6 +22,9 @@ pub(crate) fn decode<T: DeserializeOwned>(
     schema: &LazyLock<FileSchema>,
     check: &Check,
 ) -> Option<T> {
+    if excess::report(check) {
+        return None;
+    }
     let source = check.source().clone();
     if check.proves() {
         let faults = report_shape(schema, source.value(), check);

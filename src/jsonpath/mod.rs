@@ -93,7 +93,7 @@ impl JsonPath {
     ///
     /// When the text is not well-formed and valid by RFC 9535, section 2.1. Also, so that no text can exhaust time or
     /// stack: more than 4096 bytes, brackets and parentheses nested deeper than 32, function calls nested deeper than
-    /// 5. A shorthand name that begins or ends with a Unicode space, which is invisible, must be written in brackets
+    /// 5, paths that select the same value far too often. A shorthand name that begins or ends with a Unicode space, which is invisible, must be written in brackets
     /// and quotes.
     pub fn parse(text: &str) -> Result<JsonPath, SyntaxError> {
         let (path, absolute) = match plain_names(text) {

@@ -100,6 +100,37 @@ pub(super) enum Nodes {
 
 type Compiled<T> = Result<T, SyntaxError>;
 
+/// How often a path may select one value. A few dozen bytes such as `[*,*][*,*]...` could ask for years of work.
+const MOST_REPETITIONS: usize = 10_000;
+
+/// How often segments select one value, at most: once for each selector that may select what another one does, and for a
+/// value of moderate depth, once for each way to it through descendants.
+fn repetitions(segments: &[Segment]) -> usize {
+    const DEPTH: usize = 20;
+    let is_name = |selector: &Selector| matches!(selector, Selector::Step(Step::Name(_)));
+    let mut names = Vec::new();
+    let mut descendants = 0;
+    segments.iter().fold(1_usize, |product, segment| {
+        names.clear();
+        let mut others = 0;
+        for selector in &segment.selectors {
+            match selector {
+                Selector::Step(step) if is_name(selector) && !names.contains(&step) => {
+                    names.push(step);
+                }
+                _ => others += 1,
+            }
+        }
+        let own = others + usize::from(!names.is_empty());
+        descendants += usize::from(segment.is_descendant);
+        let ways = match segment.is_descendant && descendants > 1 {
+            true => DEPTH,
+            false => 1,
+        };
+        product.saturating_mul(own.max(1)).saturating_mul(ways)
+    })
+}
+
 /// Compiles a tree. Returns the query and the absolute queries of its filters.
 pub(super) fn compile(tree: ast::JpQuery, checked: Checked) -> Compiled<(Path, Vec<Absolute>)> {
     let mut compiler = Compiler {
@@ -147,7 +178,13 @@ impl Compiler {
                 }
             }
         }
-        Ok(path)
+        match repetitions(&path.rest) {
+            ..=MOST_REPETITIONS => Ok(path),
+            _ => Err(SyntaxError::at(
+                0,
+                "this path would select the same values far too often",
+            )),
+        }
     }
 
     fn segment(&mut self, segment: ast::Segment) -> Compiled<Segment> {

@@ -3,6 +3,7 @@
 //! A tool's `params` are a JSON Schema (2020-12). Arguments are checked against it with format assertions, defaults
 //! are filled in, and every violation is reported, not the first alone.
 
+mod bounds;
 mod given;
 mod key;
 mod moment;
@@ -16,6 +17,7 @@ use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+pub(crate) use bounds::bounded;
 pub(crate) use given::Doubt;
 pub(crate) use key::{KeyError, Place};
 
@@ -267,9 +269,23 @@ impl Params {
 /// # Errors
 /// Why it does not compile.
 pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
+    bounded(schema).map_err(|(_, reason)| reason)?;
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
+        .with_pattern_options(PatternOptions::regex())
+        .build(schema)
+        .map_err(|error| format!("no usable JSON Schema: {}", word(&error)))
+}
+
+/// Compiles a schema for checking an output. Formats say what a text is for there, and are not checked.
+///
+/// # Errors
+/// Why it does not compile.
+pub(crate) fn compile_output(schema: &Value) -> Result<Validator, String> {
+    bounded(schema).map_err(|(_, reason)| reason)?;
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
         .with_pattern_options(PatternOptions::regex())
         .build(schema)
         .map_err(|error| format!("no usable JSON Schema: {}", word(&error)))

@@ -19,7 +19,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE};
+use indexmap::IndexMap;
 use url::Url;
 
 pub(crate) use client::Client;
@@ -142,6 +143,36 @@ pub(crate) struct Response {
 }
 
 impl Response {
+    /// A response that no service sent, such as that of an example.
+    ///
+    /// # Errors
+    /// When a header cannot be one.
+    pub(crate) fn canned(
+        status: u16,
+        headers: &IndexMap<String, String>,
+        body: Bytes,
+    ) -> Result<Response, String> {
+        let mut fields = HeaderMap::new();
+        for (name, value) in headers {
+            let field = HeaderName::try_from(name)
+                .ok()
+                .zip(HeaderValue::try_from(value).ok());
+            let (name, value) = field.ok_or_else(|| format!("`{name}` is no header"))?;
+            fields.append(name, value);
+        }
+        Ok(Response {
+            status,
+            headers: Headers::new(fields, &Redactor::default()),
+            body,
+            download: None,
+            incomplete: None,
+            attempts: 1,
+            retry_after: None,
+            may_be_done: false,
+            json: OnceLock::new(),
+        })
+    }
+
     /// Whether the status is that of a success.
     pub(crate) fn is_success(&self) -> bool {
         is_success(self.status)

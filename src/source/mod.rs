@@ -9,7 +9,7 @@ mod pointer;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ pub(crate) use origin::Origin;
 pub use origin::{Power, Untrusted};
 pub(crate) use pointer::{join, join_index};
 
-use crate::yaml::{self, LineIndex, Spans};
+use crate::yaml::{self, LineIndex, Lines, Spans};
 
 /// One descriptor file.
 pub struct Source {
@@ -33,6 +33,7 @@ pub struct Source {
     text: Cow<'static, str>,
     value: Value,
     spans: Option<Spans>,
+    lines: OnceLock<Lines>,
 }
 
 impl std::fmt::Debug for Source {
@@ -70,7 +71,7 @@ impl Source {
         fence: Option<PathBuf>,
     ) -> Result<Arc<Source>, Vec<Finding>> {
         let name = path.display().to_string();
-        let text = match read_bounded(path) {
+        let text = match read_text(path) {
             Ok(text) => text,
             Err(message) => {
                 let source = Arc::new(Source::bare(name, Cow::Borrowed("")));
@@ -116,6 +117,7 @@ impl Source {
                 fence,
                 value: document.value,
                 spans: Some(document.spans),
+                lines: OnceLock::new(),
                 text,
             })),
             Err(problems) => {
@@ -150,6 +152,7 @@ impl Source {
             text,
             value: Value::Null,
             spans: None,
+            lines: OnceLock::new(),
         }
     }
 
@@ -201,7 +204,7 @@ impl Source {
 
     /// Lines and columns of a byte range.
     pub fn position(&self, span: Range<usize>) -> Position {
-        let index = LineIndex::new(&self.text);
+        let index = LineIndex::with(&self.text, self.lines.get_or_init(|| Lines::of(&self.text)));
         let (line, column) = index.line_column(span.start);
         let (end_line, end_column) = index.line_column(span.end);
         Position {
@@ -244,7 +247,11 @@ fn is_made_by_shell(path: &Path) -> bool {
     path.starts_with("/dev/fd") || path == Path::new("/dev/stdin")
 }
 
-fn read_bounded(path: &Path) -> Result<String, String> {
+/// The text of a descriptor file. Only a plain file of a moderate size is read.
+///
+/// # Errors
+/// Why it cannot be read, in words.
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     use std::io::Read;
     // Opening a pipe waits for its writer, so a pipe in a folder would block the program forever. A pipe that the shell
     // made for the program is fine.

@@ -4,24 +4,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use minijinja::value::{Serde, Value as JinjaValue, ValueKind};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
+use super::bounds::{self, FUEL};
 use super::lexer::{Kind, long_number, tokens};
 use super::names::is_identifier;
 use super::{Scope, functions};
 use crate::json;
-
-/// How many steps one evaluation of an expression may take. This limits endless ranges and loops.
-const FUEL: u64 = 1_000_000;
 
 pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_fuel(Some(FUEL));
     functions::add_to(&mut environment);
+    bounds::add_to(&mut environment);
     environment
 });
 
@@ -48,6 +48,8 @@ struct Compiled {
     expression: minijinja::Expression<'static, 'static>,
     dotted: Vec<String>,
     reads: Vec<(String, Option<Vec<String>>)>,
+    /// Whether it names one of them often.
+    is_repetitive: bool,
 }
 
 enum ExpressionKind {
@@ -93,15 +95,8 @@ impl Expression {
             let reason = "this number has more digits than can be computed with".to_owned();
             return Err((range.start + offset..range.end + offset, reason));
         }
-        let compiled = ENVIRONMENT
-            .compile_expression_owned(trimmed.to_owned())
-            .map_err(|error| {
-                // The parser counts bytes, and may stop inside a character.
-                let range = error.range().unwrap_or(0..trimmed.len());
-                let start = trimmed.floor_char_boundary(range.start);
-                let end = trimmed.ceil_char_boundary(range.end.max(start));
-                (start + offset..end + offset, plain_reason(&error))
-            })?;
+        let compiled = compile_guarded(trimmed)
+            .map_err(|(range, reason)| (range.start + offset..range.end + offset, reason))?;
         // Finding the names parses the text again, so it is done once.
         let mut dotted: Vec<String> = match without_slices(trimmed) {
             None => compiled.undeclared_variables(true),
@@ -114,14 +109,16 @@ impl Expression {
         .collect();
         dotted.sort_unstable();
         let reads = reads(&dotted);
+        let names: Vec<String> = reads.iter().map(|(name, _)| name.clone()).collect();
         Ok(Expression {
             text: trimmed.to_owned(),
-            names: reads.iter().map(|(name, _)| name.clone()).collect(),
             kind: ExpressionKind::Compiled(Box::new(Compiled {
                 expression: compiled,
                 dotted,
                 reads,
+                is_repetitive: bounds::is_repetitive(trimmed, &names),
             })),
+            names,
         })
     }
 
@@ -226,13 +223,43 @@ impl Expression {
                 Some((name.as_str(), value))
             })
             .collect();
-        let value = compiled
-            .expression
-            .eval(JinjaValue::from(context))
-            .map_err(|error| self.failed(plain_reason(&error)))?;
+        self.run(compiled, &context)
+    }
+
+    /// Runs the expression within its bounds.
+    fn run(
+        &self,
+        compiled: &Compiled,
+        context: &BTreeMap<&str, JinjaValue>,
+    ) -> Result<Option<Value>, EvalError> {
+        if !bounds::has_left() {
+            return Err(self.failed("the expressions take too many steps together".to_owned()));
+        }
+        let inputs = || -> u64 {
+            let weights = context.values().map(|v| bounds::weight(v, u64::MAX));
+            weights.map(Option::unwrap_or_default).sum()
+        };
+        if compiled.is_repetitive && inputs() > FUEL / 4 {
+            return Err(self.failed("reads a large value too often".to_owned()));
+        }
+        let started = Instant::now();
+        let value = match compiled.expression.eval(JinjaValue::from(context.clone())) {
+            Ok(value) => value,
+            Err(error) => {
+                // An expression that fails does not tell its steps. One takes about a microsecond.
+                bounds::spend(started.elapsed().as_micros() as u64);
+                return Err(self.failed(plain_reason(&error)));
+            }
+        };
+        bounds::spend(bounds::used());
         if value.is_undefined() {
             return Ok(None);
         }
+        let weight = bounds::weight(&value, FUEL).or_else(|| bounds::weight(&value, inputs()));
+        let Some(weight) = weight else {
+            return Err(self.failed("gives too large a value".to_owned()));
+        };
+        bounds::spend(weight);
         self.to_json(&value).map(Some)
     }
 
@@ -257,6 +284,29 @@ impl Expression {
         EvalError {
             expression: self.text.clone(),
             reason,
+        }
+    }
+}
+
+/// Compiles an expression with the checks of [`bounds`]; its errors are those of the text itself.
+fn compile_guarded(
+    text: &str,
+) -> Result<minijinja::Expression<'static, 'static>, (Range<usize>, String)> {
+    let guarded = bounds::guarded(text).map(|text| ENVIRONMENT.compile_expression_owned(text));
+    if let Some(Ok(compiled)) = guarded {
+        return Ok(compiled);
+    }
+    match ENVIRONMENT.compile_expression_owned(text.to_owned()) {
+        Ok(_) => Err((
+            0..text.len(),
+            "it is not clear what is multiplied here; write parentheses".to_owned(),
+        )),
+        Err(error) => {
+            // The parser counts bytes, and may stop inside a character.
+            let range = error.range().unwrap_or(0..text.len());
+            let start = text.floor_char_boundary(range.start);
+            let end = text.ceil_char_boundary(range.end.max(start));
+            Err((start..end, plain_reason(&error)))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A string that is exactly one `{{ }}` gives the expression's own value with its type; a string that mixes text
 //! and expressions gives text. Expressions are minijinja's; there are no statements. Everything is compiled once.
 
+mod bounds;
 mod expression;
 mod functions;
 mod lexer;
@@ -12,6 +13,7 @@ mod scope;
 
 use serde_json::{Map, Value};
 
+pub(crate) use bounds::Bound;
 pub use expression::{EvalError, Expression};
 pub use names::Names;
 pub(crate) use names::is_identifier;

@@ -14,7 +14,7 @@ use crate::params::{ArgumentProblem, Params};
 use crate::plan::{Plan, RenderError, RequestTemplate};
 use crate::project::{Projection, ResponseKind, ResponseRules, ResponseView, Rule, response_names};
 use crate::source::{Check, Code, Source, join};
-use crate::template::{CallScope, Expression, Names};
+use crate::template::{Bound, CallScope, Expression, Names};
 use crate::tool::service::{SENT_ONCE, Service};
 use crate::wait::{Wait, WaitError, report_misfits, with_created};
 
@@ -305,6 +305,7 @@ impl Tool {
             settings,
         };
         let common = (&self.service.query, &self.service.headers);
+        let _bound = Bound::of_many();
         let mut plan = request.render(base, common, &scope)?;
         self.service.auth.add_placeholders(&mut plan);
         Ok(plan)

@@ -9,6 +9,8 @@
 //! text, several documents, infinities, and numbers with more digits than 64 bits hold. Only documents that others
 //! wrote may have these (`foreign`).
 
+#[cfg(feature = "cli")]
+mod edit;
 mod foreign;
 mod lines;
 mod reader;
@@ -20,8 +22,11 @@ mod syntax;
 mod tests;
 mod unfold;
 
+#[cfg(feature = "cli")]
+pub(crate) use edit::with_values;
 pub(crate) use foreign::depth_exceeds;
 pub use lines::LineIndex;
+pub(crate) use lines::Lines;
 pub(crate) use scalar::{Plain, classify};
 pub use spans::Spans;
 

@@ -388,7 +388,8 @@ examples:
   - name: a failure
     args: { name: n }
     created: { status: 202, body: { id: j, key: 1 } }
-    response: { body: { state: failed } }";
+    response: { body: { state: failed } }
+    error: { kind: refused, status: 200 }";
     let example = example.replace("ORIGIN", &fake.origin());
     let workspace = workspace(&fake, &format!("{TOOL}{example}"));
     let told = workspace.run(&["test", "descriptors"]).expect(0).stdout;

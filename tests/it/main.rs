@@ -16,6 +16,7 @@ mod bodies;
 mod broken;
 mod canary;
 mod charts;
+mod ci;
 mod cli;
 mod codes;
 #[cfg(unix)]
@@ -28,6 +29,7 @@ mod digits;
 mod docs;
 mod downloads;
 mod engine;
+mod examples;
 #[cfg(unix)]
 mod finding;
 mod fuzz_regressions;
@@ -35,6 +37,8 @@ mod github;
 mod h2;
 #[cfg(unix)]
 mod hostile;
+#[cfg(target_os = "linux")]
+mod hostile_files;
 mod house;
 mod import;
 mod import_documents;

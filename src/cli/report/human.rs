@@ -2,24 +2,37 @@
 
 use std::io::{self, Write};
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::check::Report;
-use crate::source::{Finding, Severity};
+use crate::source::{Finding, Severity, Source};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::cli::terminal::{has_colours, line, shown, shown_with_span};
 
 /// Prints all findings and a summary.
 pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let color = has_colours();
-    for found in &report.findings {
-        writeln!(out, "{}", finding(found, color))?;
-    }
+    print_all(out, &report.findings, has_colours())?;
     writeln!(out, "{}", super::summary(report))
 }
 
+/// Prints findings, without a summary.
+pub(crate) fn print_all(out: &mut impl Write, findings: &[Finding], color: bool) -> io::Result<()> {
+    let mut last: Option<Excerpts> = None;
+    for found in findings {
+        // The findings of a file stand together, so that each file is prepared once.
+        let excerpts = match last.take().filter(|last| last.is_of(&found.source)) {
+            Some(last) => last,
+            None => Excerpts::of(&found.source),
+        };
+        writeln!(out, "{}", finding_in(found, &excerpts, color))?;
+        last = Some(excerpts);
+    }
+    Ok(())
+}
+
 /// A finding with its source line, in the manner of rustc.
-pub(crate) fn finding(finding: &Finding, color: bool) -> String {
+fn finding_in(finding: &Finding, excerpts: &Excerpts, color: bool) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -27,14 +40,15 @@ pub(crate) fn finding(finding: &Finding, color: bool) -> String {
     let message = shown(&finding.message);
     let title = level.primary_title(&*message).id(finding.code.name());
     let mut report = Vec::new();
-    let text = excerpt(finding);
+    let excerpt = excerpts.around(finding.span.clone());
     let place = line(&finding.position().to_string());
     let name = line(&finding.source.name);
     let help = finding.help.as_ref().map(|help| shown(help));
-    match &text {
-        Some((text, span)) => {
+    match &excerpt {
+        Some((text, span, first)) => {
             let snippet = Snippet::source(text.as_str())
                 .path(&name)
+                .line_start(*first)
                 .annotation(AnnotationKind::Primary.span(span.clone()));
             report.push(Group::with_title(title).element(snippet));
         }
@@ -54,28 +68,56 @@ pub(crate) fn finding(finding: &Finding, color: bool) -> String {
     format!("{}\n", renderer.render(&report))
 }
 
-/// The source as a terminal may show it, and the part of it that the finding points at. `None` if the line itself must
-/// not be shown, or there is nothing to show.
-fn excerpt(finding: &Finding) -> Option<(String, Range<usize>)> {
-    const LONGEST_LINE: usize = 400;
-    let text = finding.source.text();
-    if text.is_empty() || text.lines().any(|line| line.len() > LONGEST_LINE) {
-        return None;
-    }
-    let mut text = text.to_owned();
-    for span in crate::check::confidential_spans(&finding.source) {
-        blank(&mut text, span);
-    }
-    Some(shown_with_span(&text, finding.span.clone()))
+/// The lines of a file that a terminal may show.
+struct Excerpts {
+    source: Arc<Source>,
+    /// The text with stars for what is confidential; `None` if there is nothing to show.
+    text: Option<String>,
+    /// Where each line starts.
+    starts: Vec<usize>,
 }
 
-/// Replaces a part of the text by stars, one for each byte, so that spans stay correct.
-fn blank(text: &mut String, span: std::ops::Range<usize>) {
-    if let Some(part) = text.get(span.clone()) {
-        let stars: String = part
-            .bytes()
-            .map(|b| if b == b'\n' { '\n' } else { '*' })
-            .collect();
-        text.replace_range(span, &stars);
+impl Excerpts {
+    fn of(source: &Arc<Source>) -> Excerpts {
+        const LONGEST_LINE: usize = 400;
+        let text = source.text();
+        let is_shown = !text.is_empty() && text.lines().all(|line| line.len() <= LONGEST_LINE);
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1));
+        Excerpts {
+            source: Arc::clone(source),
+            starts: starts.collect(),
+            text: is_shown.then(|| blanked(text, crate::check::confidential_spans(source))),
+        }
     }
+
+    fn is_of(&self, source: &Arc<Source>) -> bool {
+        Arc::ptr_eq(&self.source, source)
+    }
+
+    /// The lines of a span as a terminal may show them, the span in them, and the number of the first.
+    fn around(&self, span: Range<usize>) -> Option<(String, Range<usize>, usize)> {
+        let text = self.text.as_deref()?;
+        let line_of = |at: usize| self.starts.partition_point(|start| *start <= at).max(1);
+        let first = line_of(span.start);
+        let begin = self.starts[first - 1];
+        let last = line_of(span.end.max(span.start));
+        let end = self.starts.get(last).copied().unwrap_or(text.len());
+        let lines = text.get(begin..end)?;
+        let inside = span.start.min(end) - begin..span.end.min(end).max(span.start) - begin;
+        let (shown, inside) = shown_with_span(lines, inside);
+        Some((shown, inside, first))
+    }
+}
+
+/// The text with stars for each of these spans, one for each byte, so that places stay correct.
+fn blanked(text: &str, spans: Vec<Range<usize>>) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for span in spans {
+        if text.get(span.clone()).is_some() {
+            let part = bytes[span].iter_mut().filter(|byte| **byte != b'\n');
+            part.for_each(|byte| *byte = b'*');
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

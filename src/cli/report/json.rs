@@ -18,7 +18,8 @@ pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     writeln!(out, "{whole:#}")
 }
 
-fn finding(finding: &Finding) -> serde_json::Value {
+/// A finding as `{code, severity, message, help, place}`.
+pub(crate) fn finding(finding: &Finding) -> serde_json::Value {
     json!({
         "code": finding.code,
         "severity": finding.severity,

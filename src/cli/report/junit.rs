@@ -1,5 +1,7 @@
-//! Findings as JUnit XML: one test case for each file. It fails if the file has an error.
+//! Findings as JUnit XML: one test case for each file. It fails if the file has an error, or a warning where warnings are
+//! denied.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::check::Report;
@@ -7,12 +9,15 @@ use crate::cli::xml;
 use crate::source::{Finding, Severity};
 
 /// Prints one `testsuite`.
-pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let failing = report
-        .files
-        .iter()
-        .filter(|file| of(report, file).any(|f| f.severity == Severity::Error))
-        .count();
+pub(crate) fn print(out: &mut impl Write, report: &Report, deny_warnings: bool) -> io::Result<()> {
+    let mut of: HashMap<&str, Vec<&Finding>> = HashMap::new();
+    for finding in &report.findings {
+        of.entry(&finding.source.name).or_default().push(finding);
+    }
+    let of = |file: &str| of.get(file).into_iter().flatten().copied();
+    let fails = |finding: &Finding| finding.severity == Severity::Error || deny_warnings;
+    let files = report.files.iter();
+    let failing = files.filter(|file| of(file).any(fails)).count();
     writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
     writeln!(
         out,
@@ -25,19 +30,19 @@ pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
             r#"  <testcase classname="descriptor" name="{}">"#,
             escaped(file)
         )?;
-        for finding in of(report, file) {
+        for finding in of(file) {
             let place = finding.position();
             let help = finding.help.as_deref().unwrap_or_default();
             let text = format!("{place}: {}\n{help}", finding.message);
-            match finding.severity {
-                Severity::Error => writeln!(
+            match fails(finding) {
+                true => writeln!(
                     out,
                     r#"    <failure type="{}" message="{}">{}</failure>"#,
                     finding.code,
                     escaped(&finding.message),
                     escaped(&text)
                 )?,
-                Severity::Warning => {
+                false => {
                     writeln!(
                         out,
                         "    <system-out>warning: {}</system-out>",
@@ -51,15 +56,8 @@ pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     writeln!(out, "</testsuite>")
 }
 
-fn of<'r>(report: &'r Report, file: &'r str) -> impl Iterator<Item = &'r Finding> {
-    report
-        .findings
-        .iter()
-        .filter(move |finding| finding.source.name == file)
-}
-
 /// Text for XML 1.0, which cannot represent most control characters.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     xml::escaped(text, |c| match c {
         '\n' | '\t' | '\r' => c,
         _ => '\u{fffd}',

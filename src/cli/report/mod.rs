@@ -13,7 +13,9 @@ use clap::ValueEnum;
 
 use super::terminal::{self, Out};
 
-pub(crate) use human::finding as human;
+pub(crate) use human::print_all as print_findings;
+pub(crate) use json::finding as as_json;
+pub(crate) use junit::escaped as xml_text;
 
 /// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,14 +42,19 @@ impl Format {
         }
     }
 
-    /// Prints a report.
-    pub(crate) fn print(self, out: &mut impl Write, report: &Report) -> io::Result<()> {
+    /// Prints a report. `deny_warnings` says that warnings fail too.
+    pub(crate) fn print(
+        self,
+        out: &mut impl Write,
+        report: &Report,
+        deny_warnings: bool,
+    ) -> io::Result<()> {
         match self {
             Format::Human => human::print(out, report),
             Format::Json => json::print(out, report),
             Format::Sarif => sarif::print(out, report),
             Format::Github => github::print(out, report),
-            Format::Junit => junit::print(out, report),
+            Format::Junit => junit::print(out, report, deny_warnings),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Findings as SARIF 2.1.0 (OASIS), for code scanning.
 
 use std::io::{self, Write};
+use std::path::{Component, Path};
 
 use crate::check::Report;
 use crate::source::{Code, Finding, Severity};
 use serde_json::{Value, json};
+use url::Url;
 
 /// Prints one SARIF log.
 pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -66,11 +68,30 @@ fn result(finding: &Finding) -> Value {
     })
 }
 
-/// A path as a relative or absolute URI reference.
+/// A path as a URI reference: relative to the current folder for what is in it, else a `file` URI.
 fn uri(path: &str) -> String {
-    path.replace('\\', "/")
-        .split('/')
-        .map(crate::plan::percent_encode)
-        .collect::<Vec<_>>()
-        .join("/")
+    let encoded = |path: &str| {
+        let parts = path.split('/').map(crate::plan::percent_encode);
+        parts.collect::<Vec<_>>().join("/")
+    };
+    let here = std::env::current_dir().unwrap_or_default();
+    let place = Path::new(path);
+    let climbs = place.components().any(|part| part == Component::ParentDir);
+    let absolute = match (place.is_absolute(), climbs) {
+        (false, false) => return encoded(&slashed(place.strip_prefix(".").unwrap_or(place))),
+        _ => here.join(place),
+    };
+    let absolute = absolute.canonicalize().unwrap_or(absolute);
+    let here = here.canonicalize().unwrap_or(here);
+    match absolute.strip_prefix(&here) {
+        Ok(inside) => encoded(&slashed(inside)),
+        Err(_) => match Url::from_file_path(&absolute) {
+            Ok(url) => url.into(),
+            Err(()) => encoded(&slashed(&absolute)),
+        },
+    }
+}
+
+fn slashed(path: &Path) -> String {
+    path.display().to_string().replace('\\', "/")
 }

@@ -24,7 +24,7 @@ pub(crate) const SHORTEST: usize = 12;
 ///
 /// The time is linear in the text for any text and any secrets. Apart from the masked copy, the memory does not depend
 /// on the text.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Redactor {
     search: Option<Arc<Search>>,
 }

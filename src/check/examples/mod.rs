@@ -1,5 +1,9 @@
 //! Examples: what a descriptor claims about itself, checked offline.
 
+mod error;
+mod failure;
+mod pages;
+
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
@@ -7,69 +11,28 @@ use serde_json::Value;
 use url::Url;
 
 use crate::engine::answer::find_rule;
-use crate::format::ExampleSpec;
+use crate::format::{ExampleRequest, ExampleResponse, ExampleSpec};
 use crate::json::{Json, Kind};
 use crate::paging::{Next, Paging};
-use crate::params::word;
+use crate::params::{compile_output, word};
 use crate::plan::Plan;
 use crate::project::{Action, ResponseKind, ResponseView};
-use crate::source::{join, join_index};
+use crate::source::join;
+use crate::template::Bound;
 use crate::tool::Tool;
 
-/// What one example expected, and the actual result, when they differ.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Failure {
-    /// The part of the example, as a JSON Pointer inside it: `/request/url`, `/output`.
-    pub part: String,
-    /// What is wrong.
-    pub message: String,
-    /// The expected and the actual value, if there are both.
-    pub difference: Option<(Value, Value)>,
-}
+pub use failure::Failure;
 
-impl Failure {
-    fn told(part: &str, message: String) -> Failure {
-        Failure {
-            part: part.to_owned(),
-            message,
-            difference: None,
-        }
-    }
-
-    fn differs(part: &str, expected: Value, actual: Value) -> Failure {
-        Failure {
-            part: format!("{part}{}", first_difference(&expected, &actual)),
-            message: "differs from what the descriptor gives".to_owned(),
-            difference: Some((expected, actual)),
-        }
-    }
-}
-
-/// The JSON Pointer of the first part in which two values differ.
-fn first_difference(expected: &Value, actual: &Value) -> String {
-    match (expected, actual) {
-        (Value::Object(expected), Value::Object(actual)) => expected
-            .iter()
-            .find_map(|(key, value)| match actual.get(key) {
-                Some(other) if other == value => None,
-                Some(other) => Some(join("", key) + &first_difference(value, other)),
-                None => Some(join("", key)),
-            })
-            .unwrap_or_default(),
-        (Value::Array(expected), Value::Array(actual)) => {
-            let differs = expected
-                .iter()
-                .zip(actual)
-                .position(|(value, other)| value != other);
-            match differs {
-                Some(at) => join_index("", at) + &first_difference(&expected[at], &actual[at]),
-                // An item that is too much in the descriptor is itself at fault. A missing item has no place.
-                None if expected.len() > actual.len() => join_index("", actual.len()),
-                None => String::new(),
-            }
-        }
-        _ => String::new(),
-    }
+/// Whether an example expects anything. One that only has arguments or a response shows a call, and proves little.
+pub fn expects(example: &ExampleSpec) -> bool {
+    let pages = example.pages.iter().flatten();
+    example.request.is_some()
+        || example.poll.is_some()
+        || example.output.is_some()
+        || example.error.is_some()
+        || pages
+            .into_iter()
+            .any(|page| page.request.is_some() || page.output.is_some())
 }
 
 /// From an argument such as `group_by[0]` to a JSON Pointer.
@@ -79,6 +42,13 @@ fn pointer_of(argument: &str) -> String {
         .map(|part| part.trim_end_matches(']'))
         .filter(|part| !part.is_empty())
         .fold(String::new(), |pointer, part| join(&pointer, part))
+}
+
+/// Runs all examples of a tool; the failures of each, in order.
+pub fn run_all(tool: &Tool) -> Vec<Vec<Failure>> {
+    let _bound = Bound::of_one();
+    let examples = tool.examples.iter();
+    examples.map(|example| run(tool, example)).collect()
 }
 
 /// Runs an example: the arguments must be valid and render to the request, and the given response must project to the
@@ -108,60 +78,66 @@ pub fn run(tool: &Tool, example: &ExampleSpec) -> Vec<Failure> {
         Ok(plan) => plan,
         Err(error) => return vec![Failure::told("/args", error.to_string())],
     };
-    check_request(&plan, example, &mut failures);
-    check_job(tool, example, &params, &settings, &plan, &mut failures);
-    check_output(tool, example, &params, &mut failures);
+    let call = Call {
+        tool,
+        params: &params,
+        settings: &settings,
+        plan: &plan,
+    };
+    if let Some(request) = &example.request {
+        check_request(&plan, request, "/request", &mut failures);
+    }
+    check_job(call, example, &mut failures);
+    match &example.pages {
+        Some(pages) => pages::check(call, example, pages, &mut failures),
+        None => check_output(call, example, &mut failures),
+    }
     failures
 }
 
-fn check_request(plan: &Plan, example: &ExampleSpec, failures: &mut Vec<Failure>) {
-    let Some(expected) = &example.request else {
-        return;
-    };
+/// A call that an example makes: the tool, its arguments, and the request that they give.
+#[derive(Clone, Copy)]
+struct Call<'c> {
+    tool: &'c Tool,
+    params: &'c Value,
+    settings: &'c Value,
+    plan: &'c Plan,
+}
+
+/// Compares a request with the one that an example expects at `part`.
+fn check_request(plan: &Plan, expected: &ExampleRequest, part: &str, failures: &mut Vec<Failure>) {
     let view = plan.view();
-    let mut compare = |part: &str, expected: Value, actual: Value| {
+    let mut compare = |key: &str, expected: Value, actual: Value| {
         if expected != actual {
-            failures.push(Failure::differs(part, expected, actual));
+            failures.push(Failure::differs(&format!("{part}{key}"), expected, actual));
         }
     };
     compare(
-        "/request/method",
+        "/method",
         expected.method.as_str().into(),
         view.method.into(),
     );
-    compare(
-        "/request/url",
-        expected.url.as_str().into(),
-        view.url.into(),
-    );
-    compare(
-        "/request/body",
-        expected.body.clone().unwrap_or_default(),
-        view.body,
-    );
+    compare("/url", expected.url.as_str().into(), view.url.into());
+    let body = expected.body.clone().unwrap_or_default();
+    compare("/body", body, view.body);
     for (name, value) in &expected.headers {
         let actual = view
             .headers
             .iter()
             .find(|(other, _)| other.eq_ignore_ascii_case(name))
             .map_or(Value::Null, |(_, value)| value.as_str().into());
-        compare(
-            &join("/request/headers", name),
-            value.as_str().into(),
-            actual,
-        );
+        compare(&join("/headers", name), value.as_str().into(), actual);
     }
 }
 
 /// Checks that the first response leads to a request for the job.
-fn check_job(
-    tool: &Tool,
-    example: &ExampleSpec,
-    params: &Value,
-    settings: &Value,
-    plan: &Plan,
-    failures: &mut Vec<Failure>,
-) {
+fn check_job(call: Call<'_>, example: &ExampleSpec, failures: &mut Vec<Failure>) {
+    let Call {
+        tool,
+        params,
+        settings,
+        plan,
+    } = call;
     let mut told = |part: &str, message: &str| {
         failures.push(Failure::told(part, message.to_owned()));
     };
@@ -226,43 +202,46 @@ fn example_base(tool: &Tool) -> Option<Cow<'_, Url>> {
     }
 }
 
-fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &mut Vec<Failure>) {
+fn check_output(call: Call<'_>, example: &ExampleSpec, failures: &mut Vec<Failure>) {
     let Some(response) = &example.response else {
-        if example.output.is_some() {
-            failures.push(Failure::told(
-                "/output",
-                "`response` is missing, and this output depends on it".to_owned(),
-            ));
+        let expected = [
+            ("/output", "output", example.output.is_some()),
+            ("/error", "error", example.error.is_some()),
+        ];
+        for (part, what, _) in expected.into_iter().filter(|(_, _, is_given)| *is_given) {
+            let message = format!("`response` is missing, and this {what} depends on it");
+            failures.push(Failure::told(part, message));
         }
         return;
     };
-    let headers = lower_case(&response.headers);
-    let body = match tool.rules.canned(&response.body) {
-        Ok(body) => body,
-        Err(message) => {
-            return failures.push(Failure::told(
-                "/response/body",
-                format!("the body is {message}"),
-            ));
-        }
-    };
+    if example.error.is_some() && example.output.is_some() {
+        let message = "an example has an `output` or an `error`, not both";
+        return failures.push(Failure::told("/error", message));
+    }
     let created = example.created.as_ref();
     let created = created.map(|created| Json::of(&created.body));
-    let created = created.as_ref();
-    let view = |body| ResponseView::new(body, response.status, &headers, params).of_job(created);
-    let empty = match read_canned(tool, || view(&body)) {
-        Ok(Canned::Body) => None,
-        Ok(Canned::Empty) => Some(tool.empty_body(tool.rules.kind)),
-        // An error has no output. The example may only show that the response is an error.
-        Ok(Canned::Error) if example.output.is_none() => return,
-        Ok(Canned::Error) => {
-            let message = "by the descriptor this response is an error, and an error has no output";
-            return failures.push(Failure::told("/response", message.to_owned()));
-        }
+    let answer = match Answer::of(call.tool, response, created.as_ref()) {
+        Ok(answer) => answer,
         Err(message) => return failures.push(Failure::told("/response/body", message)),
     };
-    let view = view(empty.as_ref().unwrap_or(&body));
-    if let Some(wait) = &tool.wait
+    let empty = match read_canned(call.tool, || answer.view(call.params)) {
+        Ok(Canned::Error) => {
+            return error::check(call, response, created.as_ref(), example, failures);
+        }
+        Ok(_) if example.error.is_some() => {
+            let message = "by the descriptor the response is no error";
+            return failures.push(Failure::told("/error", message));
+        }
+        Ok(Canned::Body) => None,
+        Ok(Canned::Empty) => Some(call.tool.empty_body(call.tool.rules.kind)),
+        Err(message) => return failures.push(Failure::told("/response/body", message)),
+    };
+    let view = answer.view(call.params);
+    let view = match &empty {
+        Some(empty) => view.of_body(empty),
+        None => view,
+    };
+    if let Some(wait) = &call.tool.wait
         && example.created.is_some()
     {
         let message = match wait.is_done(&view) {
@@ -272,42 +251,120 @@ fn check_output(tool: &Tool, example: &ExampleSpec, params: &Value, failures: &m
         };
         failures.extend(message.map(|message| Failure::told("/response", message)));
     }
+    let before = failures.len();
+    let output = project(call, &view, empty.is_some(), "/response", failures);
     // A page that is known to be empty shows nothing about the next page.
-    let paging = tool.paging.as_ref().filter(|_| empty.is_none());
-    if let Some(paging) = paging {
-        for message in check_step(tool, paging, &view) {
-            failures.push(Failure::told("/response", message));
-        }
+    if empty.is_none() && failures.len() == before {
+        let next = pages::next(call, &view);
+        failures.extend(
+            next.err()
+                .map(|message| Failure::told("/response", message)),
+        );
     }
-    let output = match tool.projection.run(&view) {
+    if let Some(output) = output {
+        check_value(
+            call.tool,
+            &output,
+            example.output.as_ref(),
+            "/output",
+            failures,
+        );
+    }
+}
+
+/// A response of an example, in the form that a call reads.
+struct Answer<'e> {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Json,
+    created: Option<&'e Json>,
+}
+
+impl<'e> Answer<'e> {
+    /// # Errors
+    /// Why the body is no response of the tool's kind.
+    fn of(
+        tool: &Tool,
+        response: &ExampleResponse,
+        created: Option<&'e Json>,
+    ) -> Result<Answer<'e>, String> {
+        let body = tool.rules.canned(&response.body);
+        Ok(Answer {
+            status: response.status,
+            headers: lower_case(&response.headers),
+            body: body.map_err(|message| format!("the body is {message}"))?,
+            created,
+        })
+    }
+
+    fn view<'v>(&'v self, params: &'v Value) -> ResponseView<'v> {
+        ResponseView::new(&self.body, self.status, &self.headers, params).of_job(self.created)
+    }
+}
+
+/// The output of a response at `part`. What paging needs is checked too, unless the response is known to be empty.
+fn project(
+    call: Call<'_>,
+    view: &ResponseView<'_>,
+    is_empty: bool,
+    part: &str,
+    failures: &mut Vec<Failure>,
+) -> Option<Json> {
+    let paging = call.tool.paging.as_ref().filter(|_| !is_empty);
+    if let Some(paging) = paging {
+        let messages = check_step(call.tool, paging, view).into_iter();
+        failures.extend(messages.map(|message| Failure::told(part, message)));
+    }
+    let output = match call.tool.projection.run(view) {
         Ok(output) => output,
-        Err(error) => return failures.push(Failure::told("/response", error.to_string())),
+        Err(error) => {
+            failures.push(Failure::told(part, error.to_string()));
+            return None;
+        }
     };
     if let Some(paging) = paging
-        && let Some(message) = check_rows(tool, paging, &view, &output)
+        && let Some(message) = check_rows(call.tool, paging, view, &output)
     {
-        failures.push(Failure::told("/response", message));
+        failures.push(Failure::told(part, message));
     }
+    Some(output)
+}
+
+/// Compares an output with the one that an example expects at `part`, and with the schema of the output.
+fn check_value(
+    tool: &Tool,
+    output: &Json,
+    expected: Option<&Value>,
+    part: &str,
+    failures: &mut Vec<Failure>,
+) {
     let output = match output.value() {
         Ok(output) => output,
         Err(error) => return failures.push(Failure::told("/response", error.to_string())),
     };
-    if let Some(schema) = &tool.output_schema
-        && let Err(error) = jsonschema::validate(schema, &output)
-    {
-        failures.push(Failure::told(
-            &format!("/output{}", error.instance_path()),
-            format!(
-                "the output does not satisfy response.schema: {}",
-                word(&error)
-            ),
-        ));
+    if let Some(schema) = &tool.output_schema {
+        failures.extend(check_schema(schema, &output, part));
     }
-    if let Some(expected) = &example.output
+    if let Some(expected) = expected
         && *expected != output
     {
-        failures.push(Failure::differs("/output", expected.clone(), output));
+        failures.push(Failure::differs(part, expected.clone(), output));
     }
+}
+
+/// Checks an output against the schema that the descriptor gives for it.
+fn check_schema(schema: &Value, output: &Value, part: &str) -> Option<Failure> {
+    let validator = match compile_output(schema) {
+        Ok(validator) => validator,
+        Err(reason) => {
+            return Some(Failure::told(part, format!("response.schema: {reason}")));
+        }
+    };
+    let error = validator.validate(output).err()?;
+    let part = format!("{part}{}", error.instance_path());
+    let reason = word(&error);
+    let message = format!("the output does not satisfy response.schema: {reason}");
+    Some(Failure::told(&part, message))
 }
 
 /// Checks the paths to the items and to the next page against a response.
