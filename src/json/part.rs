@@ -128,13 +128,33 @@ pub(super) fn plain_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Where a string of a checked text, from `at` on, has its closing quote or a backslash.
+#[inline]
+fn quote_or_escape(text: &[u8], mut at: usize) -> usize {
+    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*bytes);
+        let marks = equal_to(word, b'"') | equal_to(word, b'\\');
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while let Some(byte) = text.get(at) {
+        if matches!(byte, b'"' | b'\\') {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
 /// The end of the string that begins at `at`, and whether it contains an escape.
 #[inline]
 pub(super) fn string_end(text: &[u8], at: usize) -> (usize, bool) {
     let mut at = at + 1;
     let mut is_escaped = false;
     loop {
-        at = plain_end(text, at);
+        at = quote_or_escape(text, at);
         match text.get(at) {
             Some(b'"') => return (at + 1, is_escaped),
             Some(b'\\') => {

@@ -8,6 +8,7 @@ mod body;
 mod curl;
 mod files;
 mod header;
+mod label;
 mod path;
 mod query;
 mod settle;
@@ -28,6 +29,7 @@ pub(crate) use body::{
 };
 pub use files::{FileError, Files};
 pub(crate) use header::{HeaderTemplate, is_reserved};
+pub(crate) use label::Label;
 pub use path::PathTemplate;
 pub(crate) use path::Segment;
 pub use query::{QuerySpec, QueryTemplate};
@@ -171,7 +173,7 @@ pub(crate) struct IdempotencyKeySpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
     /// Text as it will be sent.
-    Plain(String),
+    Plain(Cow<'static, str>),
     /// A value that each call makes anew.
     Generated(Generated),
     /// A credential.
@@ -186,7 +188,7 @@ pub enum Credential {
         /// Text in front of the secret.
         prefix: Cow<'static, str>,
         /// The secret's name in its [`crate::sign::SecretRef`].
-        secret: String,
+        secret: Label,
         /// Whether that is the name of an environment variable.
         is_variable: bool,
     },
@@ -227,9 +229,9 @@ pub struct Plan {
     /// Scheme, authority and path, all percent-encoded; no query.
     pub(crate) target: String,
     /// Query parameters in order; plain names and values are percent-encoded already.
-    pub(crate) query: Vec<(String, Text)>,
+    pub(crate) query: Vec<(Label, Text)>,
     /// Header fields in order; names are lower case.
-    pub(crate) headers: Vec<(String, Text)>,
+    pub(crate) headers: Vec<(Label, Text)>,
     /// The body.
     pub(crate) body: Option<Body>,
     /// Whether the request may be sent again after a failure.
@@ -289,6 +291,9 @@ impl RenderError {
     }
 }
 
+/// How requests name this program.
+pub(crate) const USER_AGENT: &str = concat!("toolrun/", env!("CARGO_PKG_VERSION"));
+
 /// Query parameters or header fields that most requests have at the most.
 const EXPECTED: usize = 8;
 
@@ -310,7 +315,7 @@ pub(crate) struct RequestTemplate {
     /// The `accept` header, unless the service or the tool sets one.
     pub accept: &'static str,
     /// The lower-case name of the header that carries the idempotency key.
-    pub idempotency_header: Option<String>,
+    pub idempotency_header: Option<Label>,
 }
 
 impl RequestTemplate {
@@ -329,7 +334,7 @@ impl RequestTemplate {
         let idempotency_header = spec.idempotency_key.as_ref().map(|key| {
             let at = join(&join(pointer, "idempotency_key"), "header");
             header::report_added(&key.header, &headers, &at, check);
-            key.header.to_ascii_lowercase()
+            Label::from(key.header.to_ascii_lowercase())
         });
         let is_idempotent = spec.method.is_idempotent() || idempotency_header.is_some();
         RequestTemplate {
@@ -373,11 +378,8 @@ impl RequestTemplate {
         common_query.render(scope, &mut query)?;
         self.query.render(scope, &mut query)?;
         let mut headers = Vec::with_capacity(EXPECTED);
-        headers.push(("accept".to_owned(), Text::Plain(self.accept.to_owned())));
-        headers.push((
-            "user-agent".to_owned(),
-            Text::Plain(concat!("toolrun/", env!("CARGO_PKG_VERSION")).to_owned()),
-        ));
+        headers.push(("accept".into(), Text::Plain(self.accept.into())));
+        headers.push(("user-agent".into(), Text::Plain(USER_AGENT.into())));
         common_headers.render(scope, &mut headers)?;
         self.headers.render(scope, &mut headers)?;
         if let Some(name) = &self.idempotency_header {
@@ -390,7 +392,7 @@ impl RequestTemplate {
         if let Some(body) = &body {
             let media_type = body.content_type.clone();
             let content_type = match &body.content {
-                BodyContent::One(_) => Text::Plain(media_type),
+                BodyContent::One(_) => Text::Plain(media_type.into()),
                 BodyContent::Multipart(_) => Text::Generated(Generated::Boundary { media_type }),
             };
             header::set(&mut headers, "content-type", content_type);
@@ -436,7 +438,11 @@ fn report_misfit(spec: &RequestSpec, body: &BodySpec, pointer: &str, check: &Che
 }
 
 /// Sets a header, replacing one of the same name.
-pub(crate) fn set_header(headers: &mut Vec<(String, Text)>, name: &str, value: Text) {
+pub(crate) fn set_header(
+    headers: &mut Vec<(Label, Text)>,
+    name: impl Into<Label> + AsRef<str>,
+    value: Text,
+) {
     header::set(headers, name, value);
 }
 
@@ -448,9 +454,21 @@ pub(crate) fn percent_encode(text: &str) -> String {
         .remove(b'.')
         .remove(b'_')
         .remove(b'~');
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    if text.bytes().all(is_plain) {
+    if is_unreserved(text) {
         return text.to_owned();
     }
     utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// [`percent_encode`] for a text that is given away. Most texts are returned as they are.
+pub(crate) fn percent_encoded(text: Cow<'static, str>) -> Cow<'static, str> {
+    match is_unreserved(&text) {
+        true => text,
+        false => percent_encode(&text).into(),
+    }
+}
+
+fn is_unreserved(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().all(is_plain)
 }

@@ -1,12 +1,14 @@
 //! Query parameters: how scalars, arrays and objects are written.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::style::{Style, Styled};
-use super::{RenderError, Scalar, Text, percent_encode};
+use super::{Label, RenderError, Scalar, Text, percent_encode, percent_encoded};
 use crate::source::{Check, Code, join, join_index};
 use crate::template::{CallScope, Expression, Names, Template, is_identifier};
 use crate::words::scalar_text;
@@ -73,7 +75,7 @@ pub struct QueryTemplate {
 struct Entry {
     name: String,
     /// The name, percent-encoded.
-    encoded_name: String,
+    encoded_name: Label,
     value: Template,
     style: Style,
     explode: bool,
@@ -131,14 +133,14 @@ impl QueryTemplate {
     pub fn render(
         &self,
         scope: &CallScope<'_>,
-        query: &mut Vec<(String, Text)>,
+        query: &mut Vec<(Label, Text)>,
     ) -> Result<(), RenderError> {
         for entry in &self.entries {
             let value = entry.value.render(scope).map_err(|error| {
                 RenderError::expression(format!("query `{}`", entry.name))(error)
             })?;
             if let Some(value) = value {
-                entry.write(&value, query)?;
+                entry.write(value, query)?;
             }
         }
         Ok(())
@@ -161,7 +163,7 @@ fn named(name: &str, pointer: &str, names: &Names, check: &Check) -> Entry {
     // Mistakes in the text that is made up here were reported above, in the words of the file.
     let value = Template::compile_text(&text, pointer, &Names::anything(), check);
     Entry {
-        encoded_name: percent_encode(name),
+        encoded_name: percent_encode(name).into(),
         name: name.to_owned(),
         value,
         style: Style::Repeat,
@@ -197,7 +199,7 @@ fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &C
         ),
     };
     Entry {
-        encoded_name: percent_encode(name),
+        encoded_name: percent_encode(name).into(),
         name: name.to_owned(),
         value,
         style,
@@ -206,13 +208,27 @@ fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &C
 }
 
 impl Entry {
-    fn write(&self, value: &Value, query: &mut Vec<(String, Text)>) -> Result<(), RenderError> {
+    fn write(&self, value: Value, query: &mut Vec<(Label, Text)>) -> Result<(), RenderError> {
         // Most values are scalars, and their name is already encoded.
-        if let Some(text) = scalar_text(value) {
-            let value = percent_encode(&text);
-            query.push((self.encoded_name.clone(), Text::Plain(value)));
-            return Ok(());
-        }
+        let text = match value {
+            Value::Bool(true) => Cow::Borrowed("true"),
+            Value::Bool(false) => Cow::Borrowed("false"),
+            Value::String(text) => Cow::Owned(text),
+            other => match scalar_text(&other) {
+                Some(text) => Cow::Owned(text),
+                None => return self.write_styled(&other, query),
+            },
+        };
+        let text = percent_encoded(text);
+        query.push((self.encoded_name.clone(), Text::Plain(text)));
+        Ok(())
+    }
+
+    fn write_styled(
+        &self,
+        value: &Value,
+        query: &mut Vec<(Label, Text)>,
+    ) -> Result<(), RenderError> {
         let styled = Styled {
             part: "query",
             name: &self.name,
@@ -225,7 +241,7 @@ impl Entry {
                 ',' => items.join(","),
                 other => items.join(&percent_encode(other.encode_utf8(&mut [0; 4]))),
             };
-            query.push((percent_encode(name), Text::Plain(value)));
+            query.push((percent_encode(name).into(), Text::Plain(value.into())));
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Which parts of a value a projection needs. One pass over the value's text finds all of them.
 
-use crate::json::{Cursor, Kind, Part, value_end};
+use crate::json::{Cursor, Key, Kind, Part, value_end};
 use crate::jsonpath::Step;
 
 /// The parts of a value that are needed.
@@ -125,10 +125,10 @@ impl Wanted {
 
     fn find_members<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
         let mut cursor = Cursor::enter(text, at);
+        let mut next = 0;
         while let Some((key, start)) = cursor.next_member() {
-            let wanted = self.members.iter().find(|(name, _)| key.is(name));
-            let end = match wanted {
-                Some((_, wanted)) => {
+            let end = match self.member(&key, &mut next) {
+                Some(wanted) => {
                     // If several members have the same name, the last one counts.
                     wanted.forget(found);
                     wanted.find(text, start, found)
@@ -138,6 +138,20 @@ impl Wanted {
             cursor.go_on(end);
         }
         cursor.at()
+    }
+
+    /// The needed member with this key. Many services send members in the order in which descriptors ask for them, so
+    /// the search begins at `next`, behind the member that was found before.
+    #[inline]
+    fn member(&self, key: &Key<'_>, next: &mut usize) -> Option<&Wanted> {
+        let is_it = |(name, _): &(String, Wanted)| key.is(name);
+        let (before, after) = self.members.split_at((*next).min(self.members.len()));
+        let at = match after.iter().position(is_it) {
+            Some(at) => before.len() + at,
+            None => before.iter().position(is_it)?,
+        };
+        *next = at + 1;
+        Some(&self.members[at].1)
     }
 
     fn find_elements<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {

@@ -15,7 +15,7 @@ use super::secret::{SecretError, SecretRef, SecretSpec, SecretStore};
 use super::sigv4::{SigV4, SigV4Spec};
 use super::values::Secrets;
 use crate::base_url::Context;
-use crate::plan::{Credential, Plan, Text, is_reserved, percent_encode, set_header};
+use crate::plan::{Credential, Label, Plan, Text, is_reserved, percent_encode, set_header};
 use crate::source::{Check, Code, join, join_index};
 use crate::template::Expression;
 
@@ -93,8 +93,8 @@ pub enum AuthList {
 /// A service's compiled auth: the placeholders that go into plans, and the secrets behind them.
 #[derive(Debug, Default)]
 pub(crate) struct Auth {
-    headers: Vec<(String, Text)>,
-    query: Vec<(String, Text)>,
+    headers: Vec<(Label, Text)>,
+    query: Vec<(Label, Text)>,
     secrets: Vec<SecretRef>,
     grant: Option<Grant>,
     signers: Arc<Vec<Signer>>,
@@ -152,7 +152,7 @@ impl Auth {
                     KeyPlace::Header => {
                         self.header(name, &join(pointer, "name"), value, check);
                     }
-                    KeyPlace::Query => self.query.push((percent_encode(name), value)),
+                    KeyPlace::Query => self.query.push((percent_encode(name).into(), value)),
                 }
             }
             AuthSpec::Bearer { secret } => {
@@ -163,7 +163,7 @@ impl Auth {
             }
             AuthSpec::Basic { username, password } => {
                 let username = match username {
-                    Username::Text(text) => Some(Text::Plain(text.clone())),
+                    Username::Text(text) => Some(Text::Plain(text.clone().into())),
                     Username::Secret(spec) => {
                         let value = self.secret("", spec, &join(pointer, "username"), check);
                         // Without a password, the user name is the key.
@@ -220,7 +220,7 @@ impl Auth {
                 }
                 if let Some((name, shown)) = hmac.query() {
                     let value = Text::Credential(Credential::Computed { shown });
-                    self.query.push((percent_encode(name), value));
+                    self.query.push((percent_encode(name).into(), value));
                 }
                 signers.push(Signer::Hmac(hmac));
             }
@@ -237,7 +237,7 @@ impl Auth {
                     let mut known = self.secrets.iter();
                     let value = Text::Credential(Credential::Secret {
                         prefix: Cow::Borrowed(""),
-                        secret: secret.to_owned(),
+                        secret: secret.to_owned().into(),
                         is_variable: known.any(|own| own.name == secret && own.is_variable()),
                     });
                     self.header("x-amz-security-token", pointer, value, check);
@@ -268,7 +268,7 @@ impl Auth {
         }
         let value = Text::Credential(Credential::Secret {
             prefix: Cow::Owned(spec.prefix.clone()),
-            secret: oauth::ACCESS_TOKEN.to_owned(),
+            secret: oauth::ACCESS_TOKEN.into(),
             is_variable: false,
         });
         self.header(&spec.name, &join(pointer, "name"), value, check);
@@ -283,7 +283,7 @@ impl Auth {
         check: &Check,
     ) -> Option<Text> {
         let reference = SecretRef::compile(spec, pointer, check)?;
-        let secret = reference.name.clone();
+        let secret = Label::from(reference.name.clone());
         let is_variable = reference.is_variable();
         self.secrets.push(reference);
         let prefix = Cow::Borrowed(prefix);
@@ -310,13 +310,13 @@ impl Auth {
                 format!("the header `{name}` belongs to the HTTP connection itself"),
             );
         }
-        if self.headers.iter().any(|(other, _)| *other == lower) {
+        if self.headers.iter().any(|(other, _)| **other == *lower) {
             report(
                 Code::DuplicateKey,
                 format!("two credentials would fill the header `{name}`"),
             );
         }
-        self.headers.push((lower, value));
+        self.headers.push((lower.into(), value));
     }
 
     /// The secrets that a call needs.
@@ -358,12 +358,12 @@ impl Auth {
 
     /// The lower-case names of the headers that carry credentials.
     pub(crate) fn header_names(&self) -> impl Iterator<Item = &str> {
-        self.headers.iter().map(|(name, _)| name.as_str())
+        self.headers.iter().map(|(name, _)| &**name)
     }
 
     /// The encoded names of the query parameters that carry credentials.
     pub(crate) fn query_names(&self) -> impl Iterator<Item = &str> {
-        self.query.iter().map(|(name, _)| name.as_str())
+        self.query.iter().map(|(name, _)| &**name)
     }
 
     /// Puts the placeholders into a plan.
@@ -384,7 +384,10 @@ impl Auth {
             .filter(|pair| !pair.is_empty())
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
             .filter(|(name, _)| !self.query_names().any(|own| own == *name))
-            .map(|(name, value)| (name.to_owned(), Text::Plain(value.to_owned())))
+            .map(|(name, value)| {
+                let value = Text::Plain(value.to_owned().into());
+                (Label::from(name.to_owned()), value)
+            })
             .collect();
         let mut target = url;
         target.set_query(None);
@@ -418,7 +421,7 @@ impl Auth {
             && self.query.iter().all(|(name, value)| {
                 let value = secrets.reveal(value).map(|value| percent_encode(&value));
                 pairs().any(|(other, given)| {
-                    other == name && value.as_deref().is_none_or(|v| v == given)
+                    other == &**name && value.as_deref().is_none_or(|v| v == given)
                 })
             })
     }
