@@ -295,6 +295,12 @@ impl<'t> Key<'t> {
         }
     }
 
+    /// The key without its quotes, if it has no escapes.
+    #[inline]
+    pub(crate) fn plain(&self) -> Option<&'t [u8]> {
+        (!self.is_escaped).then(|| self.inner())
+    }
+
     /// The key without its quotes and escapes.
     pub(crate) fn name(&self) -> Cow<'t, str> {
         plain(self.quoted, self.is_escaped)
