@@ -63,7 +63,7 @@ impl Plan {
             }) = value
                 && let Some(other) = other(secret)
             {
-                *secret = other;
+                *secret = other.into();
             }
         }
         self
