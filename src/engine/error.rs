@@ -301,6 +301,7 @@ impl From<ProjectError> for Error {
 impl Error {
     /// The error with `mask` applied to all texts that may repeat what a service said.
     #[must_use]
+    #[cold]
     pub(crate) fn masked(self, mask: impl Fn(&str) -> String) -> Error {
         match self {
             Error::Policy(message) => Error::Policy(mask(&message)),

@@ -12,7 +12,7 @@ mod run;
 mod session;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -88,14 +88,14 @@ type Layer = dyn Fn(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync;
 /// What an engine keeps between calls, by the id of the service.
 #[derive(Default)]
 struct State {
-    services: Mutex<HashMap<String, Arc<Kept>>>,
+    services: Mutex<BTreeMap<String, Arc<Kept>>>,
 }
 
 /// What an engine keeps of one service.
 #[derive(Default)]
 struct Kept {
     settings: OnceLock<Arc<Value>>,
-    session: OnceLock<Arc<Session>>,
+    session: OnceLock<Session>,
     /// Held while the session is opened. So a service has one session, and a slow secret of one service does not hold up
     /// another service.
     opening: tokio::sync::Mutex<()>,
@@ -476,12 +476,12 @@ impl Engine {
     }
 
     /// Opens the session of a service with its secrets.
-    fn open(
+    fn open<'k>(
         &self,
-        kept: &Kept,
+        kept: &'k Kept,
         service: &Service,
         secrets: Secrets,
-    ) -> Result<Arc<Session>, Error> {
+    ) -> Result<&'k Session, Error> {
         let settings = self.settings_of(kept, service)?;
         let base = self.base_of(&service.base, &settings)?;
         let token_url = match service.auth.grant_with(&secrets) {
@@ -489,7 +489,7 @@ impl Engine {
             None => None,
         };
         let session = Session::new(&self.setup, service, secrets, &base, token_url)?;
-        Ok(Arc::clone(kept.session.get_or_init(|| Arc::new(session))))
+        Ok(kept.session.get_or_init(|| session))
     }
 }
 

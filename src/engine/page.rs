@@ -17,7 +17,7 @@ const NO_CONTENT: u16 = 204;
 
 /// A response that is not an error.
 pub(crate) struct Received {
-    pub response: Response,
+    pub response: Box<Response>,
     pub kind: ResponseKind,
     /// The body, if it was read already.
     pub body: Option<Json>,
@@ -41,7 +41,7 @@ impl Received {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Page {
-    pub(crate) response: Response,
+    pub(crate) response: Box<Response>,
     /// The body: a JSON text that was checked.
     pub body: Json,
     /// The arguments of its request, with defaults.

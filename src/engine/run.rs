@@ -111,6 +111,7 @@ impl Run {
     }
 
     /// The error with the service's secrets masked: a response may repeat one anywhere.
+    #[cold]
     pub(crate) fn masked(&self, error: Error) -> Error {
         match self
             .kept
@@ -166,7 +167,7 @@ impl Run {
             destination,
         };
         // Pinned here, so that it is not moved from one future into the next.
-        let sending = pin!(self.authenticate(&session, &settled, taking));
+        let sending = pin!(self.authenticate(session, &settled, taking));
         let Some(timeout) = self.options.timeout else {
             return self.in_time(sending).await;
         };
@@ -250,18 +251,19 @@ impl Run {
             true => Some(self.settings()?),
             false => None,
         };
-        let asking = Asking {
-            service: Arc::clone(&self.tool.service),
-            settings: self.settings()?,
-            is_stand_in: self.engine.has_stand_in(),
-            deadline: self.request_deadline(),
-            watcher: self.watcher.clone(),
-        };
+        let deadline = self.request_deadline();
         let mut is_renewed = false;
+        let mut obtained;
         loop {
-            let credentials = session.credentials(&asking).await?;
+            let credentials = match session.fixed() {
+                Some(fixed) => fixed,
+                None => {
+                    obtained = session.credentials(&self.asking(deadline)?).await?;
+                    &obtained
+                }
+            };
             let (response, verdict) = self
-                .transmit(settled, &credentials, settings.as_ref(), &asking, taking)
+                .transmit(settled, credentials, settings.as_ref(), deadline, taking)
                 .await?;
             let body = match verdict {
                 Verdict::Success(body) => body,
@@ -275,7 +277,8 @@ impl Run {
                 }
                 Verdict::Failed(error) => return Err(error),
                 Verdict::Stale(error)
-                    if is_renewed || !session.renew(&credentials, &asking).await? =>
+                    if is_renewed
+                        || !session.renew(credentials, &self.asking(deadline)?).await? =>
                 {
                     return Err(error);
                 }
@@ -302,15 +305,26 @@ impl Run {
         }
     }
 
+    /// For whom an access token is requested.
+    fn asking(&self, deadline: Option<Instant>) -> Result<Asking, Error> {
+        Ok(Asking {
+            service: Arc::clone(&self.tool.service),
+            settings: self.settings()?,
+            is_stand_in: self.engine.has_stand_in(),
+            deadline,
+            watcher: self.watcher.clone(),
+        })
+    }
+
     /// Signs a plan and sends it.
     async fn transmit(
         &self,
         settled: &Settled<'_>,
         credentials: &Credentials,
         settings: Option<&Arc<Value>>,
-        asking: &Asking,
+        deadline: Option<Instant>,
         taking: Taking<'_>,
-    ) -> Result<(Response, Verdict), Error> {
+    ) -> Result<(Box<Response>, Verdict), Error> {
         let service = &*self.tool.service;
         let observer = self.watcher.as_deref();
         let plan = match &credentials.base {
@@ -349,7 +363,7 @@ impl Run {
             idempotent: plan.idempotent,
             redactor: &credentials.redactor,
             shows_body: true,
-            deadline: asking.deadline,
+            deadline,
             destination: taking.destination,
             observer,
         };
@@ -362,14 +376,14 @@ impl Run {
     }
 
     /// The session of the service. The first call opens it; others wait for that, at most until their deadline.
-    async fn session(&self) -> Result<Arc<Session>, Error> {
+    async fn session(&self) -> Result<&Session, Error> {
         if let Some(session) = self.kept.session.get() {
-            return Ok(Arc::clone(session));
+            return Ok(session);
         }
         let opening = pin!(async { Ok(self.kept.opening.lock().await) });
         let _turn = self.in_time(opening).await?;
         if let Some(session) = self.kept.session.get() {
-            return Ok(Arc::clone(session));
+            return Ok(session);
         }
         let secrets = self.resolve_secrets().await?;
         self.engine.open(&self.kept, &self.tool.service, secrets)

@@ -123,6 +123,11 @@ impl Session {
         }
     }
 
+    /// The credentials of each request; `None` if the service has an access token.
+    pub(crate) fn fixed(&self) -> Option<&Arc<Credentials>> {
+        self.renewal.is_none().then_some(&self.fixed)
+    }
+
     /// The credentials for a request. Requests an access token if there is none or it has expired.
     ///
     /// # Errors

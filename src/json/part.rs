@@ -99,11 +99,11 @@ pub(super) fn space(text: &[u8], mut at: usize) -> usize {
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGH: u64 = ONES << 7;
 
-/// Marks the high bit of the first byte that equals this one. Later bytes may be marked too.
+/// Takes 1 from each byte of the word after a comparison with `byte`: the high bit is then set where an ASCII character
+/// equals it. Behind the first such byte others may be set too.
 #[inline]
-fn equal_to(word: u64, byte: u8) -> u64 {
-    let differs = word ^ (ONES * byte as u64);
-    differs.wrapping_sub(ONES) & !differs & HIGH
+fn less_one(word: u64, byte: u8) -> u64 {
+    (word ^ (ONES * byte as u64)).wrapping_sub(ONES)
 }
 
 /// Where a string, from `at` on, has a character that needs attention: its closing quote, a backslash, or a control
@@ -112,8 +112,9 @@ fn equal_to(word: u64, byte: u8) -> u64 {
 pub(super) fn plain_end(text: &[u8], mut at: usize) -> usize {
     while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
         let word = u64::from_le_bytes(*bytes);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let marks = equal_to(word, b'"') | equal_to(word, b'\\') | control;
+        let control = word.wrapping_sub(ONES * 0x20);
+        // Characters beyond ASCII have a high bit of their own.
+        let marks = (less_one(word, b'"') | less_one(word, b'\\') | control) & !word & HIGH;
         if marks != 0 {
             return at + marks.trailing_zeros() as usize / 8;
         }
@@ -128,13 +129,33 @@ pub(super) fn plain_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Where a string of a checked text, from `at` on, has its closing quote or a backslash.
+#[inline]
+fn quote_or_escape(text: &[u8], mut at: usize) -> usize {
+    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*bytes);
+        let marks = (less_one(word, b'"') | less_one(word, b'\\')) & !word & HIGH;
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while let Some(byte) = text.get(at) {
+        if matches!(byte, b'"' | b'\\') {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
 /// The end of the string that begins at `at`, and whether it contains an escape.
 #[inline]
 pub(super) fn string_end(text: &[u8], at: usize) -> (usize, bool) {
     let mut at = at + 1;
     let mut is_escaped = false;
     loop {
-        at = plain_end(text, at);
+        at = quote_or_escape(text, at);
         match text.get(at) {
             Some(b'"') => return (at + 1, is_escaped),
             Some(b'\\') => {
@@ -272,6 +293,12 @@ impl<'t> Key<'t> {
             false => self.inner() == name.as_bytes(),
             true => self.name() == name,
         }
+    }
+
+    /// The key without its quotes, if it has no escapes.
+    #[inline]
+    pub(crate) fn plain(&self) -> Option<&'t [u8]> {
+        (!self.is_escaped).then(|| self.inner())
     }
 
     /// The key without its quotes and escapes.
@@ -427,6 +454,25 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use crate::json::Json;
+
+    #[test]
+    fn eight_bytes_are_read_as_one_by_one() {
+        let bytes = [
+            0, 1, 31, b' ', b'!', b'"', b'#', b'[', b'\\', b']', 127, 128, 129, 0xA2, 0xDC, 255,
+        ];
+        let all = || bytes.iter().copied();
+        let pairs = all().flat_map(|one| all().map(move |two| (one, two)));
+        for ((one, two), at) in pairs.flat_map(|pair| (0..9).map(move |at| (pair, at))) {
+            let mut text = *b"abcdefghijklmnop";
+            (text[at], text[at + 1], text[at + 5]) = (one, two, one);
+            let first =
+                |ends: fn(u8) -> bool| text.iter().position(|byte| ends(*byte)).unwrap_or(16);
+            let plain = first(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
+            let quoted = first(|byte| matches!(byte, b'"' | b'\\'));
+            assert_eq!(super::plain_end(&text, 0), plain, "{text:?}");
+            assert_eq!(super::quote_or_escape(&text, 0), quoted, "{text:?}");
+        }
+    }
 
     #[test]
     fn a_part_is_a_slice_of_the_text() {

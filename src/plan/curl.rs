@@ -53,8 +53,8 @@ impl Plan {
         )];
         for (name, value) in &self.headers {
             match &sending.content_type {
-                Some(None) if name == "content-type" => {}
-                Some(Some(other)) if name == "content-type" => {
+                Some(None) if **name == *"content-type" => {}
+                Some(Some(other)) if **name == *"content-type" => {
                     lines.push(format!("--header {}", quoted(&format!("{name}: {other}"))));
                 }
                 _ => lines.push(format!("--header {}", header(name, value))),
@@ -81,7 +81,7 @@ impl Plan {
     fn note(&self) -> String {
         let computed = (self.headers.iter().chain(&self.query))
             .filter(|(_, value)| matches!(value, Text::Credential(Credential::Computed { .. })))
-            .map(|(name, _)| name.as_str());
+            .map(|(name, _)| &**name);
         let computed: Vec<&str> = computed.collect();
         match computed.is_empty() {
             true => String::new(),
@@ -102,7 +102,7 @@ fn rename(value: &mut Text, other: &impl Fn(&str) -> Option<String>) {
     }) = value
         && let Some(other) = other(secret)
     {
-        *secret = other;
+        *secret = other.into();
     }
 }
 

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{RenderError, Scalar, Text};
+use super::{Label, RenderError, Scalar, Text};
 use crate::source::{Check, Code, join};
 use crate::template::{CallScope, Expression, Names, Piece, Template};
 use crate::words::scalar_text;
@@ -22,7 +22,7 @@ const RESERVED: [&str; 7] = [
 /// Compiled headers.
 #[derive(Debug, Default)]
 pub(crate) struct HeaderTemplate {
-    fields: Vec<(String, Template)>,
+    fields: Vec<(Label, Template)>,
 }
 
 impl HeaderTemplate {
@@ -33,12 +33,12 @@ impl HeaderTemplate {
         names: &Names,
         check: &Check,
     ) -> HeaderTemplate {
-        let mut fields: Vec<(String, Template)> = Vec::with_capacity(spec.len());
+        let mut fields: Vec<(Label, Template)> = Vec::with_capacity(spec.len());
         for (name, value) in spec {
             let at = join(pointer, name);
             let lower = name.to_ascii_lowercase();
             report_bad_name(name, &lower, &at, check);
-            if fields.iter().any(|(other, _)| *other == lower) {
+            if fields.iter().any(|(other, _)| *other == *lower) {
                 check.error_at_key(
                     Code::DuplicateKey,
                     &at,
@@ -52,14 +52,14 @@ impl HeaderTemplate {
             if let Some(message) = illegal(&template) {
                 check.error(Code::BadHeader, &at, message);
             }
-            fields.push((lower, template));
+            fields.push((lower.into(), template));
         }
         HeaderTemplate { fields }
     }
 
     /// The lower-case names, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().map(|(name, _)| name.as_str())
+        self.fields.iter().map(|(name, _)| &**name)
     }
 
     /// Like [`HeaderTemplate::visit`], for one of the fields.
@@ -81,7 +81,7 @@ impl HeaderTemplate {
     pub(crate) fn render(
         &self,
         scope: &CallScope<'_>,
-        headers: &mut Vec<(String, Text)>,
+        headers: &mut Vec<(Label, Text)>,
     ) -> Result<(), RenderError> {
         for (name, template) in &self.fields {
             let place = || format!("header `{name}`");
@@ -100,7 +100,7 @@ impl HeaderTemplate {
             }
             .ok_or_else(|| RenderError::value(place(), "only scalars are allowed in a header"))?;
             legal(&text).map_err(|message| RenderError::value(place(), message))?;
-            set(headers, name, Text::Plain(text));
+            set(headers, name, Text::Plain(text.into()));
         }
         Ok(())
     }
@@ -124,10 +124,14 @@ pub(crate) fn is_reserved(lower_case_name: &str) -> bool {
 }
 
 /// Sets a header, replacing one of the same name.
-pub(crate) fn set(headers: &mut Vec<(String, Text)>, name: &str, value: Text) {
-    match headers.iter_mut().find(|(other, _)| other == name) {
+pub(crate) fn set(
+    headers: &mut Vec<(Label, Text)>,
+    name: impl Into<Label> + AsRef<str>,
+    value: Text,
+) {
+    match headers.iter_mut().find(|(other, _)| other == name.as_ref()) {
         Some((_, present)) => *present = value,
-        None => headers.push((name.to_owned(), value)),
+        None => headers.push((name.into(), value)),
     }
 }
 
@@ -199,7 +203,7 @@ mod tests {
             params: &params,
             settings: &settings,
         };
-        let mut fields = vec![("accept".to_owned(), Text::Plain("x".to_owned()))];
+        let mut fields = vec![("accept".into(), Text::Plain("x".into()))];
         template
             .render(&scope, &mut fields)
             .map_err(|error| error.to_string())?;

@@ -8,6 +8,7 @@ mod body;
 mod curl;
 mod files;
 mod header;
+mod label;
 mod path;
 mod path_style;
 mod query;
@@ -30,6 +31,7 @@ pub(crate) use body::{
 };
 pub use files::{FileError, Files};
 pub(crate) use header::{HeaderTemplate, is_reserved};
+pub(crate) use label::Label;
 pub use path::PathTemplate;
 pub(crate) use path::Segment;
 pub(crate) use path_style::{PathStyleSpec, StyledPath};
@@ -179,7 +181,7 @@ pub(crate) struct IdempotencyKeySpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
     /// Text as it will be sent.
-    Plain(String),
+    Plain(Cow<'static, str>),
     /// A value that each call makes anew.
     Generated(Generated),
     /// A credential.
@@ -194,7 +196,7 @@ pub enum Credential {
         /// Text in front of the secret.
         prefix: Cow<'static, str>,
         /// The secret's name in its [`crate::sign::SecretRef`].
-        secret: String,
+        secret: Label,
         /// Whether that is the name of an environment variable.
         is_variable: bool,
     },
@@ -208,9 +210,9 @@ pub enum Credential {
     /// Cookies that carry secrets, and those of the request itself.
     Cookies {
         /// The name and the value of each that carries a secret.
-        secret: Vec<(String, Text)>,
+        secret: Vec<(Label, Text)>,
         /// The others, as they are sent.
-        plain: Option<String>,
+        plain: Option<Cow<'static, str>>,
     },
     /// A value that is computed from the whole request when it is signed, such as a signature or its time.
     Computed {
@@ -231,7 +233,8 @@ impl fmt::Display for Text {
             Text::Credential(Credential::Basic { .. }) => write!(f, "Basic {MASK}"),
             Text::Credential(Credential::Cookies { secret, plain }) => {
                 let own = secret.iter().map(|(name, value)| format!("{name}={value}"));
-                let cookies: Vec<String> = own.chain(plain.clone()).collect();
+                let plain = plain.iter().map(|plain| plain.clone().into_owned());
+                let cookies: Vec<String> = own.chain(plain).collect();
                 f.write_str(&cookies.join("; "))
             }
             Text::Credential(Credential::Computed { shown }) => f.write_str(shown),
@@ -249,9 +252,9 @@ pub struct Plan {
     /// The credentials in the path, in order. They are the first places of the target that have the mask.
     pub(crate) in_path: Vec<Text>,
     /// Query parameters in order; plain names and values are percent-encoded already.
-    pub(crate) query: Vec<(String, Text)>,
+    pub(crate) query: Vec<(Label, Text)>,
     /// Header fields in order; names are lower case.
-    pub(crate) headers: Vec<(String, Text)>,
+    pub(crate) headers: Vec<(Label, Text)>,
     /// The body.
     pub(crate) body: Option<Body>,
     /// Whether the request may be sent again after a failure.
@@ -311,6 +314,9 @@ impl RenderError {
     }
 }
 
+/// How requests name this program.
+pub(crate) const USER_AGENT: &str = concat!("toolrun/", env!("CARGO_PKG_VERSION"));
+
 /// Query parameters or header fields that most requests have at the most.
 const EXPECTED: usize = 8;
 
@@ -332,7 +338,7 @@ pub(crate) struct RequestTemplate {
     /// The `accept` header, unless the service or the tool sets one.
     pub accept: &'static str,
     /// The lower-case name of the header that carries the idempotency key.
-    pub idempotency_header: Option<String>,
+    pub idempotency_header: Option<Label>,
 }
 
 impl RequestTemplate {
@@ -351,7 +357,7 @@ impl RequestTemplate {
         let idempotency_header = spec.idempotency_key.as_ref().map(|key| {
             let at = join(&join(pointer, "idempotency_key"), "header");
             header::report_added(&key.header, &headers, &at, check);
-            key.header.to_ascii_lowercase()
+            Label::from(key.header.to_ascii_lowercase())
         });
         let is_idempotent = spec.method.is_idempotent() || idempotency_header.is_some();
         RequestTemplate {
@@ -396,11 +402,8 @@ impl RequestTemplate {
         common_query.render(scope, &mut query)?;
         self.query.render(scope, &mut query)?;
         let mut headers = Vec::with_capacity(EXPECTED);
-        headers.push(("accept".to_owned(), Text::Plain(self.accept.to_owned())));
-        headers.push((
-            "user-agent".to_owned(),
-            Text::Plain(concat!("toolrun/", env!("CARGO_PKG_VERSION")).to_owned()),
-        ));
+        headers.push(("accept".into(), Text::Plain(self.accept.into())));
+        headers.push(("user-agent".into(), Text::Plain(USER_AGENT.into())));
         common_headers.render(scope, &mut headers)?;
         self.headers.render(scope, &mut headers)?;
         if let Some(name) = &self.idempotency_header {
@@ -413,7 +416,7 @@ impl RequestTemplate {
         if let Some(body) = &body {
             let media_type = body.content_type.clone();
             let content_type = match &body.content {
-                BodyContent::One(_) => Text::Plain(media_type),
+                BodyContent::One(_) => Text::Plain(media_type.into()),
                 BodyContent::Multipart(_) => Text::Generated(Generated::Boundary { media_type }),
             };
             header::set(&mut headers, "content-type", content_type);
@@ -460,7 +463,11 @@ fn report_misfit(spec: &RequestSpec, body: &BodySpec, pointer: &str, check: &Che
 }
 
 /// Sets a header, replacing one of the same name.
-pub(crate) fn set_header(headers: &mut Vec<(String, Text)>, name: &str, value: Text) {
+pub(crate) fn set_header(
+    headers: &mut Vec<(Label, Text)>,
+    name: impl Into<Label> + AsRef<str>,
+    value: Text,
+) {
     header::set(headers, name, value);
 }
 
@@ -472,9 +479,21 @@ pub(crate) fn percent_encode(text: &str) -> String {
         .remove(b'.')
         .remove(b'_')
         .remove(b'~');
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    if text.bytes().all(is_plain) {
+    if is_unreserved(text) {
         return text.to_owned();
     }
     utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// [`percent_encode`] for a text that is given away. Most texts are returned as they are.
+pub(crate) fn percent_encoded(text: Cow<'static, str>) -> Cow<'static, str> {
+    match is_unreserved(&text) {
+        true => text,
+        false => percent_encode(&text).into(),
+    }
+}
+
+fn is_unreserved(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().all(is_plain)
 }

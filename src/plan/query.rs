@@ -1,12 +1,14 @@
 //! Query parameters: how scalars, arrays and objects are written.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::style::{Style, Styled};
-use super::{RenderError, Scalar, Text, percent_encode, reserved};
+use super::{Label, RenderError, Scalar, Text, percent_encode, percent_encoded, reserved};
 use crate::source::{Check, Code, join, join_index};
 use crate::template::{CallScope, Expression, Names, Template, is_identifier};
 use crate::words::scalar_text;
@@ -76,7 +78,7 @@ pub struct QueryTemplate {
 struct Entry {
     name: String,
     /// The name, percent-encoded.
-    encoded_name: String,
+    encoded_name: Label,
     value: Template,
     style: Style,
     explode: bool,
@@ -135,14 +137,14 @@ impl QueryTemplate {
     pub fn render(
         &self,
         scope: &CallScope<'_>,
-        query: &mut Vec<(String, Text)>,
+        query: &mut Vec<(Label, Text)>,
     ) -> Result<(), RenderError> {
         for entry in &self.entries {
             let value = entry.value.render(scope).map_err(|error| {
                 RenderError::expression(format!("query `{}`", entry.name))(error)
             })?;
             if let Some(value) = value {
-                entry.write(&value, query)?;
+                entry.write(value, query)?;
             }
         }
         Ok(())
@@ -165,7 +167,7 @@ fn named(name: &str, pointer: &str, names: &Names, check: &Check) -> Entry {
     // Mistakes in the text that is made up here were reported above, in the words of the file.
     let value = Template::compile_text(&text, pointer, &Names::anything(), check);
     Entry {
-        encoded_name: percent_encode(name),
+        encoded_name: percent_encode(name).into(),
         name: name.to_owned(),
         value,
         style: Style::Repeat,
@@ -203,7 +205,7 @@ fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &C
         ),
     };
     Entry {
-        encoded_name: percent_encode(name),
+        encoded_name: percent_encode(name).into(),
         name: name.to_owned(),
         value,
         style,
@@ -213,22 +215,36 @@ fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &C
 }
 
 impl Entry {
-    fn encode(&self, text: &str) -> String {
+    fn encoded(&self, text: Cow<'static, str>) -> Cow<'static, str> {
         match self.reserved {
-            true => reserved::encode(text, reserved::IN_QUERY),
-            false => percent_encode(text),
+            true => Cow::Owned(reserved::encode(&text, reserved::IN_QUERY)),
+            false => percent_encoded(text),
         }
     }
 
-    fn write(&self, value: &Value, query: &mut Vec<(String, Text)>) -> Result<(), RenderError> {
-        // Most values are scalars, and their name is already encoded.
-        if let Some(text) = scalar_text(value)
-            && self.style != Style::Json
-        {
-            let value = self.encode(&text);
-            query.push((self.encoded_name.clone(), Text::Plain(value)));
-            return Ok(());
+    fn write(&self, value: Value, query: &mut Vec<(Label, Text)>) -> Result<(), RenderError> {
+        if self.style == Style::Json {
+            return self.write_styled(&value, query);
         }
+        // Most values are scalars, and their name is already encoded.
+        let text = match value {
+            Value::Bool(true) => Cow::Borrowed("true"),
+            Value::Bool(false) => Cow::Borrowed("false"),
+            Value::String(text) => Cow::Owned(text),
+            other => match scalar_text(&other) {
+                Some(text) => Cow::Owned(text),
+                None => return self.write_styled(&other, query),
+            },
+        };
+        query.push((self.encoded_name.clone(), Text::Plain(self.encoded(text))));
+        Ok(())
+    }
+
+    fn write_styled(
+        &self,
+        value: &Value,
+        query: &mut Vec<(Label, Text)>,
+    ) -> Result<(), RenderError> {
         let styled = Styled {
             part: "query",
             name: &self.name,
@@ -236,12 +252,15 @@ impl Entry {
             explode: self.explode,
         };
         styled.write(value, &mut |name, items, delimiter| {
-            let items: Vec<String> = items.iter().map(|item| self.encode(item)).collect();
+            let items: Vec<String> = items
+                .iter()
+                .map(|item| self.encoded(Cow::Owned(item.to_string())).into_owned())
+                .collect();
             let value = match delimiter {
                 ',' => items.join(","),
                 other => items.join(&percent_encode(other.encode_utf8(&mut [0; 4]))),
             };
-            query.push((percent_encode(name), Text::Plain(value)));
+            query.push((percent_encode(name).into(), Text::Plain(value.into())));
         })
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::body::Content;
-use super::{FileError, Files, Plan, Text};
+use super::{FileError, Files, Label, Plan, Text};
 
 /// A value that each call makes anew, and keeps when the request is sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Plan {
     /// # Errors
     /// When a file cannot be read, or may not be read.
     pub(crate) fn settle(&self, files: &Files) -> Result<Settled<'_>, FileError> {
-        let is_open = |(_, value): &(String, Text)| matches!(value, Text::Generated(_));
+        let is_open = |(_, value): &(Label, Text)| matches!(value, Text::Generated(_));
         if !self.headers.iter().any(is_open) {
             return Ok(Settled {
                 body: self.bytes("", files)?,
@@ -61,12 +61,13 @@ impl Plan {
         let mut plan = self.clone();
         for (_, value) in &mut plan.headers {
             if let Text::Generated(generated) = value {
-                *value = Text::Plain(match generated {
+                let made = match generated {
                     Generated::Uuid => Uuid::new_v4().to_string(),
                     Generated::Boundary { media_type } => {
                         format!("{media_type}; boundary={boundary}")
                     }
-                });
+                };
+                *value = Text::Plain(made.into());
             }
         }
         Ok(Settled {

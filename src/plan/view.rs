@@ -38,7 +38,7 @@ impl Plan {
     pub fn masked_headers(&self) -> Vec<(String, String)> {
         self.headers
             .iter()
-            .map(|(name, value)| (name.clone(), value.to_string()))
+            .map(|(name, value)| (name.to_string(), value.to_string()))
             .collect()
     }
 

@@ -1,6 +1,6 @@
 //! Which parts of a value a projection needs. One pass over the value's text finds all of them.
 
-use crate::json::{Cursor, Kind, Part, value_end};
+use crate::json::{Cursor, Key, Kind, Part, value_end};
 use crate::jsonpath::Step;
 
 /// The parts of a value that are needed.
@@ -9,6 +9,8 @@ pub(super) struct Wanted {
     /// The slot for the value itself.
     slot: Option<usize>,
     members: Vec<(String, Wanted)>,
+    /// The [`hint`] of each member's name, side by side.
+    hints: Vec<u32>,
     elements: Vec<(usize, Wanted)>,
 }
 
@@ -44,7 +46,13 @@ impl Wanted {
         let mut followed = 0;
         for step in steps {
             wanted = match step {
-                Step::Name(name) => entry(&mut wanted.members, name),
+                Step::Name(name) => {
+                    let Wanted { members, hints, .. } = wanted;
+                    if members.iter().all(|(known, _)| known != name) {
+                        hints.push(hint(name.as_bytes()));
+                    }
+                    entry(members, name)
+                }
                 Step::Index(index) => match usize::try_from(*index) {
                     Ok(index) => entry(&mut wanted.elements, &index),
                     Err(_) => break,
@@ -126,9 +134,8 @@ impl Wanted {
     fn find_members<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
         let mut cursor = Cursor::enter(text, at);
         while let Some((key, start)) = cursor.next_member() {
-            let wanted = self.members.iter().find(|(name, _)| key.is(name));
-            let end = match wanted {
-                Some((_, wanted)) => {
+            let end = match self.member(&key) {
+                Some(wanted) => {
                     // If several members have the same name, the last one counts.
                     wanted.forget(found);
                     wanted.find(text, start, found)
@@ -138,6 +145,21 @@ impl Wanted {
             cursor.go_on(end);
         }
         cursor.at()
+    }
+
+    /// The needed member with this key.
+    #[inline]
+    fn member(&self, key: &Key<'_>) -> Option<&Wanted> {
+        let Some(plain) = key.plain() else {
+            let mut members = self.members.iter();
+            return members
+                .find(|(name, _)| key.is(name))
+                .map(|(_, wanted)| wanted);
+        };
+        let own = hint(plain);
+        let mut known = self.hints.iter().zip(&self.members);
+        let found = known.find(|(hint, (name, _))| **hint == own && plain == name.as_bytes());
+        found.map(|(_, (_, wanted))| wanted)
     }
 
     fn find_elements<'t>(&self, text: &'t [u8], at: usize, found: &mut Found<'t>) -> usize {
@@ -168,6 +190,13 @@ impl Wanted {
             .iter()
             .for_each(|(_, inner)| inner.forget(found));
     }
+}
+
+/// What tells most names apart: the length, and the first and the last byte.
+#[inline]
+fn hint(name: &[u8]) -> u32 {
+    let byte = |byte: Option<&u8>| u32::from(byte.copied().unwrap_or_default());
+    (name.len() as u32) << 16 | byte(name.first()) << 8 | byte(name.last())
 }
 
 fn entry<'w, K: PartialEq + Clone>(list: &'w mut Vec<(K, Wanted)>, key: &K) -> &'w mut Wanted {

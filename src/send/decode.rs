@@ -43,6 +43,15 @@ impl Decoder {
     /// # Errors
     /// When the body has a coding that the request did not accept.
     pub(crate) fn of(headers: &HeaderMap, most: Most) -> Result<Option<Decoder>, SendError> {
+        match headers.contains_key(CONTENT_ENCODING) {
+            true => Decoder::of_coded(headers, most),
+            false => Ok(None),
+        }
+    }
+
+    // The states of decoders are large: a function that makes one must not stand in the way of bodies without a coding.
+    #[inline(never)]
+    fn of_coded(headers: &HeaderMap, most: Most) -> Result<Option<Decoder>, SendError> {
         let mut layers = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
             let value = String::from_utf8_lossy(value.as_bytes());

@@ -59,6 +59,7 @@ pub enum SendError {
 impl SendError {
     /// The error with `mask` applied to all texts that may repeat what a service said.
     #[must_use]
+    #[cold]
     pub(crate) fn masked(self, mask: impl Fn(&str) -> String) -> SendError {
         match self {
             SendError::Policy(message) => SendError::Policy(mask(&message)),

@@ -1,6 +1,6 @@
 //! Rate limits: when a request may be sent.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -47,7 +47,7 @@ pub trait Limiter: Send + Sync {
 #[derive(Debug, Default)]
 pub(crate) struct LocalLimiter {
     /// When each budget is full again.
-    whole: Mutex<HashMap<String, Instant>>,
+    whole: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl LocalLimiter {

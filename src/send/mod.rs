@@ -7,6 +7,7 @@ mod error;
 
 mod limiter;
 mod network;
+mod patience;
 mod policy;
 mod receive;
 mod redirect;
@@ -31,6 +32,7 @@ pub(crate) use limiter::LocalLimiter;
 pub use limiter::{Budget, Limiter, Turn, TurnFuture};
 pub(crate) use network::HttpTransport;
 pub use network::{ClientError, Roots};
+use patience::{Parts, Patience};
 pub(crate) use policy::{LimitsSpec, Policy, RateLimitSpec, RetrySpec, TimeoutSpec};
 use receive::Receiver;
 pub use seen::{SeenBody, Shown};
@@ -114,8 +116,14 @@ pub(crate) type Observer<'o> = Option<&'o (dyn Fn(Event) + Send + Sync)>;
 
 /// Sends an event to the observer. The event is only made if there is an observer.
 pub(crate) fn tell(observer: Observer<'_>, event: impl FnOnce() -> Event) {
-    if let Some(observer) = observer {
+    // Apart, so that a call that nobody watches does not read past the making of events.
+    #[cold]
+    #[inline(never)]
+    fn told(observer: &(dyn Fn(Event) + Send + Sync), event: impl FnOnce() -> Event) {
         observer(event());
+    }
+    if let Some(observer) = observer {
+        told(observer, event);
     }
 }
 
@@ -274,7 +282,7 @@ pub(crate) enum Again {
 pub(crate) async fn send<T>(
     exchange: &Exchange<'_>,
     judge: impl Fn(&Response) -> (Again, T),
-) -> Result<(Response, T), SendError> {
+) -> Result<(Box<Response>, T), SendError> {
     let again_by = &exchange.policy.retry;
     let redactor = exchange.redactor;
     let mut attempt = 1;
@@ -286,7 +294,10 @@ pub(crate) async fn send<T>(
         let started = exchange.observer.map(|_| Instant::now());
         let request = exchange.request.stamped()?;
         let outcome = match once(exchange, &request).await {
-            Ok(answer) => Ok(finish(answer, attempt, may_be_done, exchange)),
+            Ok(mut response) => {
+                (response.attempts, response.may_be_done) = (attempt, may_be_done);
+                Ok(response)
+            }
             Err(failure) if failure.is_transient() => Err(failure),
             Err(failure) => return Err(failure.error),
         };
@@ -418,14 +429,6 @@ impl std::fmt::Debug for Headers {
     }
 }
 
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: Bytes,
-    download: Option<Download>,
-    incomplete: Option<String>,
-}
-
 /// Why one try got no response.
 struct Failure {
     error: SendError,
@@ -451,46 +454,42 @@ impl From<SendError> for Failure {
     }
 }
 
-fn finish(answer: Answer, attempts: u32, may_be_done: bool, exchange: &Exchange<'_>) -> Response {
-    let redactor = exchange.redactor;
-    let retry_after = retry::retry_after(&answer.headers).wait();
-    Response {
-        status: answer.status,
-        headers: Headers::new(answer.headers, redactor),
-        body: answer.body,
-        download: answer.download,
-        incomplete: answer.incomplete.map(|reason| redactor.message(&reason)),
-        attempts,
-        retry_after,
-        may_be_done,
-        json: OnceLock::new(),
-    }
-}
-
 /// One try: the request, its redirects, and the body.
-async fn once(exchange: &Exchange<'_>, request: &SignedRequest<'_>) -> Result<Answer, Failure> {
-    let total = exchange.policy.timeout.total.0;
-    let end = Instant::now() + total;
-    let end = exchange.deadline.map_or(end, |deadline| end.min(deadline));
+async fn once(
+    exchange: &Exchange<'_>,
+    request: &SignedRequest<'_>,
+) -> Result<Box<Response>, Failure> {
+    let (total, read) = (
+        exchange.policy.timeout.total.0,
+        exchange.policy.timeout.read.0,
+    );
+    let began = Instant::now();
+    let last = began + total;
+    let end = exchange
+        .deadline
+        .map_or(last, |deadline| last.min(deadline));
     // The time limit ends the whole exchange, and would lose what an error response said so far.
     let until = end.checked_sub(SPARE).unwrap_or(end);
-    // Pinned here, so that it is not copied into the timeout.
-    let following = pin!(follow(exchange, request, until));
-    tokio::time::timeout(total, following)
+    let parts = Parts::default();
+    let patience = Patience {
+        last,
+        part: read,
+        parts: &parts,
+    };
+    // Pinned here, so that it is not moved from one future into the next.
+    let following = pin!(follow(exchange, request, until, &parts));
+    patience
+        .wait_for(following, began)
         .await
-        .unwrap_or_else(|_| {
-            Err(Failure::from(SendError::Timeout {
-                within: total,
-                limit: Limit::Total,
-            }))
-        })
+        .unwrap_or_else(|late| Err(Failure::from(late.error(&exchange.policy.timeout))))
 }
 
 async fn follow(
     exchange: &Exchange<'_>,
     request: &SignedRequest<'_>,
     until: Instant,
-) -> Result<Answer, Failure> {
+    parts: &Parts,
+) -> Result<Box<Response>, Failure> {
     let Exchange { client, policy, .. } = exchange;
     let mut url = client
         .url(&request.target, &request.query)
@@ -503,6 +502,7 @@ async fn follow(
             is_sent: error.is_sent(),
             error: network_error(error, policy, &url),
         })?;
+        parts.count();
         let status = response.status().as_u16();
         let Some(location) = redirect::location(status, response.headers(), request.method) else {
             let receiver = Receiver {
@@ -510,7 +510,9 @@ async fn follow(
                 request,
                 url: &url,
                 destination: exchange.destination,
+                redactor: exchange.redactor,
                 until,
+                parts,
             };
             return receiver.receive(response).await.map_err(Failure::from);
         };
@@ -554,6 +556,7 @@ fn build(client: &Client, request: &SignedRequest<'_>, url: Url) -> Result<Reque
     })
 }
 
+#[cold]
 fn network_error(error: TransportError, policy: &Policy, url: &Url) -> SendError {
     let mut host = url.host_str().unwrap_or("the service").to_owned();
     if let Some(proxy) = &error.proxy {

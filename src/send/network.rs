@@ -92,7 +92,6 @@ impl HttpTransport {
         let uses_proxies = uses_proxies && !is_loopback(base);
         let mut builder = reqwest::Client::builder()
             .connect_timeout(policy.timeout.connect.0)
-            .read_timeout(policy.timeout.read.0)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .tcp_nodelay(true)
@@ -179,10 +178,11 @@ impl Transport for HttpTransport {
         if !request.body.is_empty() {
             *built.body_mut() = Some(request.body.into());
         }
+        // The URL is kept for an error.
+        let place = self.uses_proxies.then(|| built.url().clone());
+        let sending = self.http.execute(built);
         Box::pin(async move {
-            // The URL is kept for an error.
-            let place = self.uses_proxies.then(|| built.url().clone());
-            match self.http.execute(built).await {
+            match sending.await {
                 Ok(response) => {
                     Ok(http::Response::<reqwest::Body>::from(response).map(Body::of_client))
                 }
@@ -197,6 +197,7 @@ impl Transport for HttpTransport {
 
 impl From<reqwest::Error> for TransportError {
     /// Words an error by its innermost cause. The outer causes repeat the URL, which may hold a secret.
+    #[cold]
     fn from(error: reqwest::Error) -> TransportError {
         let error = error.without_url();
         let kind = match (error.is_connect(), error.is_timeout()) {

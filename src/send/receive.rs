@@ -1,5 +1,7 @@
 //! Receiving: the whole body of a response, decompressed, or an error.
 
+use std::pin::pin;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -11,9 +13,10 @@ use super::Policy;
 use super::decode::{Decoder, Most, too_large};
 use super::download::{Destination, Download};
 use super::error::SendError;
-use super::{Answer, Body, is_success, network_error};
+use super::patience::{Late, Parts, Patience};
+use super::{Body, Headers, Response, is_success, network_error, retry};
 use crate::plan::Method;
-use crate::sign::SignedRequest;
+use crate::sign::{Redactor, SignedRequest};
 
 /// The status of a partial response.
 const PARTIAL: u16 = 206;
@@ -28,8 +31,12 @@ pub(super) struct Receiver<'r> {
     pub url: &'r Url,
     /// The file that the body of a success goes to, if it goes to one.
     pub destination: Option<&'r Destination>,
+    /// Masks the secrets of the request in the response.
+    pub redactor: &'r Redactor,
     /// How long to wait for the body of an error response.
     pub until: Instant,
+    /// Counts the parts of the response.
+    pub parts: &'r Parts,
 }
 
 impl Receiver<'_> {
@@ -38,7 +45,7 @@ impl Receiver<'_> {
     pub(crate) async fn receive(
         &self,
         response: http::Response<Body>,
-    ) -> Result<Answer, SendError> {
+    ) -> Result<Box<Response>, SendError> {
         let (parts, body) = response.into_parts();
         let status = parts.status.as_u16();
         let mut taken = Taken::new(self.most(status));
@@ -50,23 +57,34 @@ impl Receiver<'_> {
                 None
             }
             false => {
-                let filling = self.fill(&mut taken, &parts, body);
-                match tokio::time::timeout_at(self.until.into(), filling).await {
+                let filling = pin!(self.fill(&mut taken, &parts, body));
+                let patience = Patience {
+                    last: self.until,
+                    part: self.policy.timeout.read.0,
+                    parts: self.parts,
+                };
+                match patience.wait_for(filling, Instant::now()).await {
                     Ok(Ok(())) => None,
                     Ok(Err(SendError::Response(reason))) => Some(reason),
                     Ok(Err(error)) => Some(error.to_string()),
-                    Err(_) => Some("the rest of it did not come in time".to_owned()),
+                    Err(Late::Part) => Some(Late::Part.error(&self.policy.timeout).to_string()),
+                    Err(Late::Whole) => Some("the rest of it did not come in time".to_owned()),
                 }
             }
         };
         let (body, download) = taken.finish();
-        Ok(Answer {
+        // On the heap, because it passes through many hands.
+        Ok(Box::new(Response {
             status,
-            headers: parts.headers,
+            retry_after: retry::retry_after(&parts.headers).wait(),
+            headers: Headers::new(parts.headers, self.redactor),
             body,
             download,
-            incomplete,
-        })
+            incomplete: incomplete.map(|reason| self.redactor.message(&reason)),
+            attempts: 1,
+            may_be_done: false,
+            json: OnceLock::new(),
+        }))
     }
 
     fn most(&self, status: u16) -> Most {
@@ -125,6 +143,7 @@ impl Receiver<'_> {
         version: Version,
     ) -> Result<Option<Bytes>, SendError> {
         if let Some(piece) = body.next().await {
+            self.parts.count();
             let piece = piece.map_err(|error| network_error(error, self.policy, self.url))?;
             return Ok(Some(piece));
         }

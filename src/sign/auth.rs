@@ -16,7 +16,7 @@ use super::secret::{Fit, SecretError, SecretRef, SecretSpec, SecretStore};
 use super::sigv4::{SigV4, SigV4Spec};
 use super::values::Secrets;
 use crate::base_url::{BaseUrl, Context};
-use crate::plan::{Credential, Plan, Text, is_reserved, percent_encode, set_header};
+use crate::plan::{Credential, Label, Plan, Text, is_reserved, percent_encode, set_header};
 use crate::source::{Check, Code, join, join_index};
 use crate::template::{Expression, is_identifier};
 
@@ -141,9 +141,9 @@ pub enum AuthList {
 /// A service's compiled auth: the placeholders that go into plans, and the secrets behind them.
 #[derive(Debug, Default)]
 pub(crate) struct Auth {
-    headers: Vec<(String, Text)>,
-    query: Vec<(String, Text)>,
-    cookies: Vec<(String, Text)>,
+    headers: Vec<(Label, Text)>,
+    query: Vec<(Label, Text)>,
+    cookies: Vec<(Label, Text)>,
     /// Credentials that the base URL reaches by name, and where each is described.
     named: Vec<(String, Text, String)>,
     /// The credentials in the path of the base URL, in order.
@@ -291,7 +291,7 @@ impl Auth {
                 let at = join(pointer, "name");
                 match place {
                     ApiKeyPlace::Header => self.header(name, &at, value, check),
-                    ApiKeyPlace::Query => self.query.push((percent_encode(name), value)),
+                    ApiKeyPlace::Query => self.query.push((percent_encode(name).into(), value)),
                     ApiKeyPlace::Cookie => self.cookie(name, &at, value, check),
                     ApiKeyPlace::Path => self.name(name, &at, value, check),
                 }
@@ -306,7 +306,7 @@ impl Auth {
                 username, password, ..
             } => {
                 let username = match username {
-                    Username::Text(text) => Some(Text::Plain(text.clone())),
+                    Username::Text(text) => Some(Text::Plain(text.clone().into())),
                     Username::Secret(spec) => {
                         let at = join(pointer, "username");
                         let value = self.secret(Cow::Borrowed(""), spec, &at, check);
@@ -364,7 +364,7 @@ impl Auth {
                 }
                 if let Some((name, shown)) = hmac.query() {
                     let value = Text::Credential(Credential::Computed { shown });
-                    self.query.push((percent_encode(name), value));
+                    self.query.push((percent_encode(name).into(), value));
                 }
                 signers.push(Signer::Hmac(hmac));
             }
@@ -381,7 +381,7 @@ impl Auth {
                     let mut known = self.secrets.iter();
                     let value = Text::Credential(Credential::Secret {
                         prefix: Cow::Borrowed(""),
-                        secret: secret.to_owned(),
+                        secret: secret.to_owned().into(),
                         is_variable: known.any(|own| own.name == secret && own.is_variable()),
                     });
                     self.header("x-amz-security-token", pointer, value, check);
@@ -412,7 +412,7 @@ impl Auth {
         }
         let value = Text::Credential(Credential::Secret {
             prefix: spaced(&spec.prefix).into(),
-            secret: oauth::ACCESS_TOKEN.to_owned(),
+            secret: oauth::ACCESS_TOKEN.into(),
             is_variable: false,
         });
         self.header(&spec.name, &join(pointer, "name"), value, check);
@@ -427,7 +427,7 @@ impl Auth {
         check: &Check,
     ) -> Option<Text> {
         let reference = SecretRef::compile(spec, pointer, check)?;
-        let secret = reference.name.clone();
+        let secret = Label::from(reference.name.clone());
         let is_variable = reference.is_variable();
         self.secrets.push(reference);
         Some(Text::Credential(Credential::Secret {
@@ -454,13 +454,13 @@ impl Auth {
             );
         }
         let fills_cookie = lower == COOKIE && !self.cookies.is_empty();
-        if fills_cookie || self.headers.iter().any(|(other, _)| *other == lower) {
+        if fills_cookie || self.headers.iter().any(|(other, _)| **other == *lower) {
             report(
                 Code::DuplicateKey,
                 format!("two credentials would fill the header `{name}`"),
             );
         }
-        self.headers.push((lower, value));
+        self.headers.push((lower.into(), value));
     }
 
     fn cookie(&mut self, name: &str, pointer: &str, value: Text, check: &Check) {
@@ -474,7 +474,7 @@ impl Auth {
             check.error(Code::DuplicateKey, pointer, message);
         }
         self.last_must_fit(Fit::Cookie);
-        self.cookies.push((name.to_owned(), value));
+        self.cookies.push((name.to_owned().into(), value));
     }
 
     /// Adds a credential that the base URL reaches by name.
@@ -639,12 +639,12 @@ impl Auth {
 
     /// The lower-case names of the headers that carry credentials.
     pub(crate) fn header_names(&self) -> impl Iterator<Item = &str> {
-        self.headers.iter().map(|(name, _)| name.as_str())
+        self.headers.iter().map(|(name, _)| &**name)
     }
 
     /// The encoded names of the query parameters that carry credentials.
     pub(crate) fn query_names(&self) -> impl Iterator<Item = &str> {
-        self.query.iter().map(|(name, _)| name.as_str())
+        self.query.iter().map(|(name, _)| &**name)
     }
 
     /// Puts the placeholders into a plan.
@@ -686,7 +686,10 @@ impl Auth {
             .filter(|pair| !pair.is_empty())
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
             .filter(|(name, _)| !self.query_names().any(|own| own == *name))
-            .map(|(name, value)| (name.to_owned(), Text::Plain(value.to_owned())))
+            .map(|(name, value)| {
+                let value = Text::Plain(value.to_owned().into());
+                (Label::from(name.to_owned()), value)
+            })
             .collect();
         let mut target = url;
         target.set_query(None);
@@ -706,7 +709,7 @@ impl Auth {
         path: &[&str],
     ) -> bool {
         // Values that are computed from the whole request cannot be compared, so they only have to be present.
-        let has_header = |(name, value): &(String, Text)| match secrets.reveal(value) {
+        let has_header = |(name, value): &(Label, Text)| match secrets.reveal(value) {
             Some(value) => header(name) == Some(&*value),
             None => header(name).is_some() || is_left_out(value),
         };
@@ -715,7 +718,7 @@ impl Auth {
             let given = pairs.filter(|(other, _)| *other == name);
             given.map(|(_, value)| value).collect::<Vec<_>>()
         };
-        let has_pair = |(name, value): &(String, Text)| {
+        let has_pair = |(name, value): &(Label, Text)| {
             let value = secrets.reveal(value).map(|value| percent_encode(&value));
             let mut given = pairs(name).into_iter();
             given.any(|given| value.as_deref().is_none_or(|value| value == given))
@@ -728,7 +731,7 @@ impl Auth {
                 .map(|(_, value)| value)
         };
         let has_cookie =
-            |(name, value): &(String, Text)| cookie(name) == secrets.reveal(value).as_deref();
+            |(name, value): &(Label, Text)| cookie(name) == secrets.reveal(value).as_deref();
         let may_lack = |one: &Optional| {
             let headers = &self.headers[one.headers.clone()];
             let query = &self.query[one.query.clone()];
@@ -738,9 +741,9 @@ impl Auth {
                 && cookies.iter().all(|(name, _)| cookie(name).is_none())
         };
         let lacking: Vec<&Optional> = self.optional.iter().filter(|one| may_lack(one)).collect();
-        let all = |list: &[(String, Text)],
+        let all = |list: &[(Label, Text)],
                    range: &dyn Fn(&Optional) -> Range<usize>,
-                   has: &dyn Fn(&(String, Text)) -> bool| {
+                   has: &dyn Fn(&(Label, Text)) -> bool| {
             let is_lacking = |i: usize| lacking.iter().any(|one| range(one).contains(&i));
             let mut places = list.iter().enumerate();
             places.all(|(i, place)| is_lacking(i) || has(place))
@@ -823,7 +826,7 @@ fn in_pair(pair: &str) -> (&str, &str) {
 }
 
 /// Takes these cookies out of a plan.
-fn remove_cookies(plan: &mut Plan, cookies: &[(String, Text)]) {
+fn remove_cookies(plan: &mut Plan, cookies: &[(Label, Text)]) {
     let Some(at) = plan.headers.iter().position(|(name, _)| name == COOKIE) else {
         return;
     };

@@ -15,7 +15,7 @@ use super::field::{Field, FieldSpec, Line};
 use super::{Secret, SecretError, SecretRef, SecretSpec, Secrets, SignedRequest, TokenError};
 use crate::base_url::{BaseUrl, Context, UrlSpec};
 use crate::jsonpath::JsonPath;
-use crate::plan::{HeaderTemplate, Method, RenderError, Scalar, Text};
+use crate::plan::{HeaderTemplate, Label, Method, RenderError, Scalar, Text, USER_AGENT};
 use crate::project::compile_plain_path;
 use crate::said::{MOST_OF_CODE, MOST_OF_MESSAGE, clipped, one_line};
 use crate::source::{Check, Code, join};
@@ -308,20 +308,14 @@ impl Grant {
         if let Some(scope_line) = &self.scope {
             fields.push(("scope", scope_line.render(&scope)?));
         }
-        let mut headers = vec![
-            (
-                "accept".to_owned(),
-                Text::Plain("application/json".to_owned()),
-            ),
-            (
-                "user-agent".to_owned(),
-                Text::Plain(concat!("toolrun/", env!("CARGO_PKG_VERSION")).to_owned()),
-            ),
-            (
-                "content-type".to_owned(),
-                Text::Plain("application/x-www-form-urlencoded".to_owned()),
-            ),
+        let fixed = [
+            ("accept", "application/json"),
+            ("user-agent", USER_AGENT),
+            ("content-type", "application/x-www-form-urlencoded"),
         ];
+        let mut headers: Vec<(Label, Text)> = fixed
+            .map(|(name, value)| (name.into(), Text::Plain(value.into())))
+            .into();
         let mut authorization = None;
         match (self.client_auth, client_secret) {
             (ClientAuth::Basic, Some(secret)) => {
@@ -344,7 +338,7 @@ impl Grant {
         body.extend_pairs(&fields);
         let mut headers: Vec<(Cow<'_, str>, Cow<'_, str>, bool)> = headers
             .into_iter()
-            .map(|(name, value)| (name.into(), value.to_string().into(), false))
+            .map(|(name, value)| (name.to_string().into(), value.to_string().into(), false))
             .collect();
         if let Some(value) = authorization {
             headers.retain(|(name, ..)| name != "authorization");

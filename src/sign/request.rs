@@ -116,6 +116,9 @@ impl<'p> SignedRequest<'p> {
     }
 }
 
+/// Bytes that most queries take at the most.
+const QUERY_ROOM: usize = 64;
+
 /// Fills in the plan's credentials. Those that depend on the whole request are left to `stamper`.
 pub(crate) fn sign<'p>(
     plan: &'p Plan,
@@ -123,10 +126,10 @@ pub(crate) fn sign<'p>(
     secrets: &'p Secrets,
     stamper: Option<Stamper>,
 ) -> SignedRequest<'p> {
-    let mut query = String::new();
+    let mut query = String::with_capacity(QUERY_ROOM);
     for (name, value) in &plan.query {
         let value = match value {
-            Text::Plain(encoded) => Cow::Borrowed(encoded.as_str()),
+            Text::Plain(encoded) => Cow::Borrowed(&**encoded),
             credential => match secrets.reveal(credential) {
                 Some(value) => Cow::Owned(percent_encode(&value)),
                 None => continue,
@@ -139,6 +142,13 @@ pub(crate) fn sign<'p>(
         query.push('=');
         query.push_str(&value);
     }
+    let mut headers = Vec::with_capacity(plan.headers.len());
+    for (name, value) in &plan.headers {
+        if let Some(revealed) = secrets.reveal(value) {
+            let is_secret = matches!(value, Text::Credential(_));
+            headers.push(((&**name).into(), revealed, is_secret));
+        }
+    }
     SignedRequest {
         method: plan.method,
         target: match plan.in_path.is_empty() {
@@ -146,14 +156,7 @@ pub(crate) fn sign<'p>(
             false => secrets.fill(&plan.target, &plan.in_path).into(),
         },
         query,
-        headers: plan
-            .headers
-            .iter()
-            .filter_map(|(name, value)| {
-                let secret = matches!(value, Text::Credential(_));
-                Some((name.into(), secrets.reveal(value)?, secret))
-            })
-            .collect(),
+        headers,
         body: body.cloned(),
         follows_redirects: stamper.is_none(),
         stamper: stamper.map(Arc::new),

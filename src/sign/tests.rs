@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::base_url::Context;
-use crate::plan::{Method, Plan, Text};
+use crate::plan::{Label, Method, Plan, Text};
 use crate::source::{Check, Source};
 use crate::template::Names;
 
@@ -43,7 +43,8 @@ pub(crate) fn signed_at_the_time_of_the_vectors(
         store.give(name, Secret::new(format!("canary-{name}")));
     }
     let secrets = auth.resolve(&store).unwrap();
-    let plain = |name: &str, value: &str| (name.to_owned(), Text::Plain(value.to_owned()));
+    let plain =
+        |name: &'static str, value: &'static str| (Label::Fixed(name), Text::Plain(value.into()));
     let mut plan = Plan {
         method: Method::Post,
         target: "https://api.test:8443/v1/a%20b".to_owned(),

@@ -111,7 +111,7 @@ impl Secrets {
     /// The text with its secrets filled in; `None` when a secret is not set, or the value is computed later.
     pub(super) fn reveal<'s>(&'s self, text: &'s Text) -> Option<Cow<'s, str>> {
         match text {
-            Text::Plain(text) => Some(text.into()),
+            Text::Plain(text) => Some((&**text).into()),
             // A settled plan contains none of these.
             Text::Generated(generated) => Some(generated.to_string().into()),
             Text::Credential(Credential::Secret { prefix, secret, .. }) => {
@@ -134,7 +134,9 @@ impl Secrets {
                     let value = self.reveal(value)?;
                     Some(format!("{name}={value}"))
                 });
-                let cookies: Vec<String> = own.chain(plain.clone()).collect();
+                let cookies: Vec<String> = own
+                    .chain(plain.iter().map(|plain| plain.clone().into_owned()))
+                    .collect();
                 (!cookies.is_empty()).then(|| cookies.join("; ").into())
             }
             Text::Credential(Credential::Computed { .. }) => None,

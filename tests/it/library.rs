@@ -451,6 +451,36 @@ async fn a_transport_changes_none_of_the_rules() {
     assert_eq!(error.kind(), ErrorKind::Response, "{error}");
 }
 
+/// The limits of time hold for every transport, wherever the service stops answering.
+#[tokio::test]
+async fn a_silent_service_is_given_up_by_every_transport() {
+    for (limits, expected) in [
+        ("read: 50ms", "the service's timeout.read"),
+        ("total: 50ms", "the service's timeout.total"),
+    ] {
+        let workspace = Workspace::new();
+        let service = SERVICE.replace("max_attempts: 3", "max_attempts: 1");
+        let service = format!("{service}\ntimeout: {{ {limits} }}");
+        workspace.service("https://api.probe.test", &service);
+        workspace.tool(
+            "get-thing",
+            "read",
+            "request: { method: GET, path: /thing }",
+        );
+        for silent in [Silent::Head(0), Silent::Body(0)] {
+            let stage = Stage {
+                silent: Mutex::new(silent),
+                sent: AtomicUsize::new(0),
+            };
+            let call = call(&workspace, "get-thing");
+            let error = engine(Arc::new(stage)).call(call).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Network, "{limits} {silent:?}");
+            let told = error.to_string();
+            assert!(told.ends_with(expected), "{limits} {silent:?}: {told}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_layer_sees_what_goes_over_the_wire() {
     struct Counting {

@@ -153,14 +153,8 @@ impl Search {
             return false;
         }
         // The digits of hex are characters of base64, and hex of a secret is longer than its base64.
-        let least = 4 * self.base64_groups();
-        let mut start = 0;
-        // As in `stretches`, the far end is looked at first.
-        while let Some(stretch) = text.get(start..start + least) {
-            match stretch.iter().rposition(|byte| sextet(*byte) == NO_SEXTET) {
-                Some(other) => start += other + 1,
-                None => return false,
-            }
+        if has_base64(text, 4 * self.base64_groups()) {
+            return false;
         }
         let folded = folded(text);
         let is_there = |needle: &Needle| needle.undone.find(&folded).is_some();
@@ -396,6 +390,56 @@ fn sextet(byte: u8) -> u8 {
     SEXTETS[usize::from(byte)]
 }
 
+/// Whether a text has at least `least` characters of base64 in a row.
+fn has_base64(text: &[u8], least: usize) -> bool {
+    let is_base64 = |byte: &&u8| sextet(**byte) != NO_SEXTET;
+    if least + 1 < 2 * BLOCK {
+        let mut start = 0;
+        // As in `stretches`, the far end is looked at first.
+        while let Some(stretch) = text.get(start..start + least) {
+            match stretch.iter().rposition(|byte| !is_base64(&byte)) {
+                Some(other) => start += other + 1,
+                None => return true,
+            }
+        }
+        return false;
+    }
+    // A stretch as long as two blocks, but for one character, covers one of the blocks.
+    let (blocks, _) = text.as_chunks::<BLOCK>();
+    let mut known = 0;
+    for (at, _) in (0..)
+        .step_by(BLOCK)
+        .zip(blocks)
+        .filter(|(_, block)| is_all_base64(block))
+    {
+        if at < known {
+            continue;
+        }
+        let (before, behind) = text.split_at(at);
+        let before = before.iter().rev().take_while(is_base64).count();
+        let behind = behind.iter().take_while(is_base64).count();
+        if before + behind >= least {
+            return true;
+        }
+        known = at + behind;
+    }
+    false
+}
+
+/// Bytes that a processor looks at together.
+const BLOCK: usize = 16;
+
+/// Without branches, so that the compiler compares all bytes at once.
+fn is_all_base64(block: &[u8; BLOCK]) -> bool {
+    let is_base64 = |byte: u8| {
+        let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+        // The slash stands just before the digits.
+        let is_digit = byte.wrapping_sub(b'/') < 11;
+        is_letter | is_digit | (byte == b'+') | (byte == b'-') | (byte == b'_')
+    };
+    block.iter().fold(true, |all, byte| all & is_base64(*byte))
+}
+
 /// The bytes of base64 groups; the last group may be incomplete.
 fn unpack_base64(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
@@ -543,5 +587,30 @@ mod tests {
             merged(vec![5..8, 0..2, 2..3, 7..9, 20..21]),
             [0..3, 5..9, 20..21]
         );
+    }
+
+    /// Runs of every length at every place, looked at together and one by one.
+    #[test]
+    fn a_run_of_base64_is_found_wherever_it_is() {
+        for byte in 0..=u8::MAX {
+            let is_base64 = sextet(byte) != NO_SEXTET;
+            assert_eq!(is_all_base64(&[byte; BLOCK]), is_base64, "{byte}");
+        }
+        for least in [4, 20, 30, 31, 32, 40] {
+            for (length, at) in (0..80).flat_map(|length| (0..40).map(move |at| (length, at))) {
+                for (behind, short) in [(0, 0), (1, 25), (37, 18)] {
+                    let mut text = vec![b'a'; short];
+                    text.extend(vec![b'.'; at + 1]);
+                    text.extend(vec![b'Z'; length]);
+                    text.extend(vec![b'"'; behind]);
+                    let expected = length.max(short) >= least;
+                    assert_eq!(
+                        has_base64(&text, least),
+                        expected,
+                        "{least} {length} {at} {behind}"
+                    );
+                }
+            }
+        }
     }
 }
