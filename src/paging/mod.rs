@@ -82,6 +82,7 @@ pub enum PagingError {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a tool has one of them")]
 enum Step {
     Arguments(NextArguments),
     Url(Extract),

@@ -429,7 +429,10 @@ fn has_base64(text: &[u8], least: usize) -> bool {
 /// Bytes that a processor looks at together.
 const BLOCK: usize = 16;
 
-/// Without branches, so that the compiler compares all bytes at once.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches, the compiler compares all bytes at once"
+)]
 fn is_all_base64(block: &[u8; BLOCK]) -> bool {
     let is_base64 = |byte: u8| {
         let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
