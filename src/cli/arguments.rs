@@ -1,5 +1,6 @@
 //! From words on the command line to a tool's arguments.
 
+use std::cell::{Cell, OnceCell};
 use std::io::Read;
 
 use crate::json::{Json, MAX_DEPTH, duplicate_key};
@@ -23,6 +24,39 @@ pub(crate) struct Arguments {
     doubts: Vec<Doubtful>,
 }
 
+/// What words such as `yesterday` count from.
+pub(crate) struct Clock {
+    time: OnceCell<Timestamp>,
+    /// The time of a sandbox, if its data ends at a time of its own.
+    of_sandbox: Option<Box<dyn Fn() -> Option<Timestamp> + Send>>,
+}
+
+impl Clock {
+    /// The system's clock.
+    pub(crate) fn of_system() -> Clock {
+        Clock {
+            time: OnceCell::new(),
+            of_sandbox: None,
+        }
+    }
+
+    /// The clock of a sandbox, or the system's where the sandbox cannot be read: the call will say why.
+    pub(crate) fn of_sandbox(time: impl Fn() -> Option<Timestamp> + Send + 'static) -> Clock {
+        Clock {
+            time: OnceCell::new(),
+            of_sandbox: Some(Box::new(time)),
+        }
+    }
+
+    /// The moment, which is the same for all words.
+    fn now(&self) -> Timestamp {
+        *self.time.get_or_init(|| {
+            let of_sandbox = self.of_sandbox.as_ref().and_then(|time| time());
+            of_sandbox.unwrap_or_else(Timestamp::now)
+        })
+    }
+}
+
 /// An argument that may not be what was meant.
 struct Doubtful {
     /// The argument, as problems name it.
@@ -34,14 +68,15 @@ struct Doubtful {
 }
 
 /// Reads the words behind the tool's name: JSON objects, `@FILE`, `-`, and pairs of a key and a value, any number of
-/// them. A later word overrides an earlier one. Words for points in time all count from one moment.
+/// them. A later word overrides an earlier one. Words for points in time all count from one moment, which the clock
+/// tells.
 ///
 /// # Errors
 /// Which word is wrong, and why.
-pub(crate) fn parse(tool: &Tool, words: &[String]) -> Result<Arguments, String> {
+pub(crate) fn parse(tool: &Tool, words: &[String], clock: &Clock) -> Result<Arguments, String> {
     let mut reader = Reader {
         tool,
-        now: Timestamp::now(),
+        clock,
         arguments: Map::new(),
         lists: Vec::new(),
         given: Vec::new(),
@@ -104,7 +139,7 @@ impl Doubtful {
 
 struct Reader<'t> {
     tool: &'t Tool,
-    now: Timestamp,
+    clock: &'t Clock,
     arguments: Map<String, Value>,
     /// Arrays that were given item by item, to which further words add.
     lists: Vec<Vec<String>>,
@@ -184,11 +219,15 @@ impl Reader<'_> {
         let Some(schema) = place.schema else {
             return self.insert(place.path, text.into(), false);
         };
+        let counted = Cell::new(false);
         // A text in a file is data, and no word for a point in time.
         let given = self
             .tool
             .params
-            .read(schema, text, self.now)
+            .read(schema, text, &|| {
+                counted.set(true);
+                self.clock.now()
+            })
             .map_err(|duplicate| format!("{key}: {duplicate}"))?;
         let value = match !is_written && given.is_moment {
             true => Value::from(text),
@@ -200,7 +239,12 @@ impl Reader<'_> {
                 value => value,
             };
             let sent = sent.as_str().unwrap_or_default();
-            self.notes.push(format!("{key}={text} is sent as {sent}"));
+            let by = match counted.get() && self.clock.of_sandbox.is_some() {
+                true => ", by the sandbox's clock",
+                false => "",
+            };
+            self.notes
+                .push(format!("{key}={text} is sent as {sent}{by}"));
         }
         if let Some(doubt) = given.doubt.filter(|_| is_written) {
             self.doubts.push(doubtful(key, text, &place.path, &doubt));

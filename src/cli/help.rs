@@ -154,7 +154,7 @@ fn words_of(tool: &Arc<Tool>, name: &str, value: &Value) -> Vec<String> {
     if texts.iter().any(|text| text.starts_with(['@', '\\'])) {
         return vec![format!("{name}:={value}")];
     }
-    let read = arguments::parse(tool, &words);
+    let read = arguments::parse(tool, &words, &arguments::Clock::of_system());
     match read.is_ok_and(|read| read.gives(name, value)) {
         true => words,
         false => vec![format!("{name}:={value}")],

@@ -46,7 +46,7 @@ impl Params {
     /// Reads a text by the schema of a param or of a member inside one: as a number or a boolean, as an array or an
     /// object in JSON, or as one item of an array. A text with commas is several items where no item can hold a comma:
     /// numbers, booleans, and strings of an `enum`. Where the schema asks for a date or a date and time, words such as
-    /// `yesterday` and `-7d` count from `now`.
+    /// `yesterday` and `-7d` count from `now`, which is asked for only then.
     ///
     /// # Errors
     /// When JSON has a key twice.
@@ -54,7 +54,7 @@ impl Params {
         &self,
         schema: &Value,
         text: &str,
-        now: Timestamp,
+        now: &dyn Fn() -> Timestamp,
     ) -> Result<Given, Duplicate> {
         let reader = Reader {
             root: self.schema(),
@@ -77,7 +77,7 @@ const MAX_STEPS: u32 = 200;
 
 struct Reader<'s> {
     root: &'s Value,
-    now: Timestamp,
+    now: &'s dyn Fn() -> Timestamp,
     /// How many more schemas are tried.
     steps: Cell<u32>,
 }
@@ -244,7 +244,7 @@ mod tests {
                 "list": { "type": "array", "items": { "$ref": "#/$defs/loop" } } },
         })));
         let now = "2026-11-29T21:45:10Z".parse().unwrap();
-        params.read(schema, text, now).unwrap()
+        params.read(schema, text, &|| now).unwrap()
     }
 
     #[test]

@@ -26,26 +26,61 @@ impl Form {
     }
 }
 
+/// A word for a point in time.
+#[derive(Debug, Clone, Copy)]
+enum Word {
+    /// The start of a day of the calendar.
+    Date(Date),
+    Now,
+    /// The start of the day so many days from today.
+    Days(i64),
+    /// The start of the last day of this name, which may be today.
+    Last(Weekday),
+    /// So many seconds from now.
+    Seconds(i64),
+}
+
 /// What a text means, in the form that the schema asks for. `None` if it has that form already, or is no such word.
-pub(super) fn read(form: Form, text: &str, now: Timestamp) -> Option<String> {
-    if form == Form::DateTime
-        && let Some(date) = plain_date(text)
-    {
+/// The time is asked for only where the word counts from it.
+pub(super) fn read(form: Form, text: &str, now: &dyn Fn() -> Timestamp) -> Option<String> {
+    let word = Word::read(form, text)?;
+    if let Word::Date(date) = word {
         return Some(start_of(date));
     }
+    let now = now();
     let today = date_of(now);
-    let word = text.to_ascii_lowercase();
-    let day = match word.as_str() {
-        "now" => return Some(written(form, now)),
-        "today" => Some(today),
-        "yesterday" => today.yesterday().ok(),
-        "tomorrow" => today.tomorrow().ok(),
-        _ => weekday(&word).and_then(|day| latest(day, today)),
+    let day = match word {
+        Word::Date(date) => date,
+        Word::Days(days) => {
+            let span = 0.days().try_days(days).ok()?;
+            today.checked_add(span).ok()?
+        }
+        Word::Last(day) => latest(day, today)?,
+        Word::Now => return Some(written(form, now)),
+        Word::Seconds(seconds) => {
+            let time = now.checked_add(SignedDuration::from_secs(seconds)).ok()?;
+            return Some(written(form, time));
+        }
     };
-    if let Some(day) = day {
-        return Some(on(form, day));
+    Some(on(form, day))
+}
+
+impl Word {
+    fn read(form: Form, text: &str) -> Option<Word> {
+        if form == Form::DateTime
+            && let Some(date) = plain_date(text)
+        {
+            return Some(Word::Date(date));
+        }
+        let word = text.to_ascii_lowercase();
+        Some(match word.as_str() {
+            "now" => Word::Now,
+            "today" => Word::Days(0),
+            "yesterday" => Word::Days(-1),
+            "tomorrow" => Word::Days(1),
+            _ => return weekday(&word).map(Word::Last).or_else(|| relative(&word)),
+        })
     }
-    relative(form, &word, now)
 }
 
 /// A date and time that lacks its offset from UTC, with the offset of UTC.
@@ -58,7 +93,7 @@ pub(super) fn with_offset(text: &str) -> Option<String> {
 }
 
 /// `-7d`, `+2w`, `-36h`, `-90m`, `-30s`
-fn relative(form: Form, word: &str, now: Timestamp) -> Option<String> {
+fn relative(word: &str) -> Option<Word> {
     let back = match word.chars().next()? {
         '-' => true,
         '+' => false,
@@ -71,19 +106,14 @@ fn relative(form: Form, word: &str, now: Timestamp) -> Option<String> {
     }
     let count: i64 = digits.parse().ok()?;
     let count = if back { -count } else { count };
-    let seconds = match unit {
-        'd' | 'w' => {
-            let days = count.checked_mul(if unit == 'w' { 7 } else { 1 })?;
-            let span = 0.days().try_days(days).ok()?;
-            return Some(on(form, date_of(now).checked_add(span).ok()?));
-        }
-        'h' => count.checked_mul(3600)?,
-        'm' => count.checked_mul(60)?,
-        's' => count,
+    Some(match unit {
+        'w' => Word::Days(count.checked_mul(7)?),
+        'd' => Word::Days(count),
+        'h' => Word::Seconds(count.checked_mul(3600)?),
+        'm' => Word::Seconds(count.checked_mul(60)?),
+        's' => Word::Seconds(count),
         _ => return None,
-    };
-    let time = now.checked_add(SignedDuration::from_secs(seconds)).ok()?;
-    Some(written(form, time))
+    })
 }
 
 fn weekday(word: &str) -> Option<Weekday> {
@@ -189,7 +219,7 @@ mod tests {
             ("+9223372036854775807s", None, None),
             ("-9223372036854775807h", None, None),
         ] {
-            let now = NOW.parse().unwrap();
+            let now = &|| NOW.parse().unwrap();
             let found = read(Form::DateTime, word, now);
             assert_eq!(found.as_deref(), time, "{word:?}");
             assert_eq!(read(Form::Date, word, now).as_deref(), date, "{word:?}");

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 pub(crate) use schema::SANDBOX;
@@ -186,6 +187,12 @@ impl Sandbox {
             spec.secrets
         });
         sound(secrets, check)
+    }
+
+    /// The time of the sandbox that answers a tool; `None` where it has no sandbox that can be read.
+    pub(crate) fn now_for(catalog: &Catalog, tool: &Tool) -> Option<Timestamp> {
+        let (check, _) = catalog.sandbox_of(tool).ok()?;
+        read(&check)?.now.parse().ok()
     }
 
     /// Compiles the sandbox that `check`'s source declares; mistakes go to `check`.

@@ -456,6 +456,46 @@ fn relative_times_are_told_and_sent_once() {
     }
 }
 
+/// The data of a sandbox ends at its own time, so that commands in documentation give rows in any year.
+#[test]
+fn relative_times_count_from_the_clock_of_a_sandbox() {
+    let workspace = Workspace::new();
+    let usage = ["call", "get-usage", "--sandbox", "-o", "json"];
+    // The word, and what is sent: the sandbox's time is 2026-11-24.
+    for (word, sent, by) in [
+        ("-7d", "2026-11-17T00:00:00Z", ", by the sandbox's clock"),
+        ("-36h", "2026-11-22T12:00:00Z", ", by the sandbox's clock"),
+        (
+            "yesterday",
+            "2026-11-23T00:00:00Z",
+            ", by the sandbox's clock",
+        ),
+        ("2026-11-20", "2026-11-20T00:00:00Z", ""),
+    ] {
+        let argument = format!("starting_at={word}");
+        let output = workspace
+            .run(&[&usage[..], &[&argument]].concat())
+            .expect(0);
+        let note = format!("note: starting_at={word} is sent as {sent}{by}");
+        assert!(
+            output.stderr.lines().any(|line| line == note),
+            "{word}: {}",
+            output.stderr
+        );
+        let rows = output.json()["usage"].as_array().map_or(0, Vec::len);
+        assert!(rows > 0, "{word}: {}", output.stdout);
+        // The plan is for the sandbox too.
+        let planned = workspace
+            .run(&["call", "get-usage", "--sandbox", "--dry-run", &argument])
+            .expect(0);
+        assert!(planned.stderr.contains(&note), "{}", planned.stderr);
+        let real = workspace
+            .run(&["call", "get-usage", "--dry-run", &argument])
+            .expect(0);
+        assert!(!real.stderr.contains("sandbox"), "{}", real.stderr);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_terminal_is_told_the_same() {

@@ -16,6 +16,7 @@ use crate::{Access, Catalog, Engine, Files, Limit, Roots, Tool};
 use clap::Args;
 use serde_json::Value;
 
+use super::arguments::Clock;
 use super::config::InForce;
 use super::output::jq::Deadline;
 use super::output::{Format, Printer, View};
@@ -159,7 +160,7 @@ impl Call {
                 "--jq has nothing to work on: with `--out -` only the file is printed",
             ));
         }
-        let arguments = self.read_arguments(&tool)?;
+        let arguments = self.read_arguments(&tool, &catalog)?;
         let engine = self.engine(&tool, in_force)?;
         let mut call = self.call(&tool, arguments);
         self.tell_unread(&tool);
@@ -207,17 +208,18 @@ impl Call {
     }
 
     /// Standard input, or a file that is a pipe, may never end. We do not wait for it beyond the deadline.
-    fn read_arguments(&self, tool: &Arc<Tool>) -> Result<Value, Failure> {
+    fn read_arguments(&self, tool: &Arc<Tool>, catalog: &Catalog) -> Result<Value, Failure> {
         let (tool, words) = (Arc::clone(tool), self.arguments.clone());
+        let clock = self.clock(&tool, catalog);
         let Some(within) = self.deadline else {
-            let read = arguments::parse(&tool, &words).map_err(usage)?;
+            let read = arguments::parse(&tool, &words, &clock).map_err(usage)?;
             return read.settle(&tool);
         };
         let (sender, receiver) = std::sync::mpsc::channel();
         let within_thread = Arc::clone(&tool);
         std::thread::spawn(move || {
             // After the deadline, nobody receives this any more.
-            let _ = sender.send(arguments::parse(&within_thread, &words));
+            let _ = sender.send(arguments::parse(&within_thread, &words, &clock));
         });
         match receiver.recv_timeout(within) {
             Ok(read) => read.map_err(usage)?.settle(&tool),
@@ -227,6 +229,15 @@ impl Call {
                 Err(Failure::Error(late.into()))
             }
         }
+    }
+
+    /// The data of a sandbox ends at a time of its own, so words such as `yesterday` count from there.
+    fn clock(&self, tool: &Arc<Tool>, catalog: &Catalog) -> Clock {
+        if self.sandbox.is_none() {
+            return Clock::of_system();
+        }
+        let (tool, catalog) = (Arc::clone(tool), catalog.clone());
+        Clock::of_sandbox(move || crate::sandbox::Sandbox::now_for(&catalog, &tool))
     }
 
     /// Of two values of a setting, the later counts.
