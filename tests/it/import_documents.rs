@@ -149,7 +149,7 @@ fn followed<'d>(document: &'d Value, mut schema: &'d Value) -> &'d Value {
         else {
             return schema;
         };
-        match document.pointer(pointer) {
+        match document.pointer(&pointer.replace("%7B", "{").replace("%7D", "}")) {
             Some(target) => schema = target,
             None => return &Value::Null,
         }
@@ -233,10 +233,13 @@ fn are_the_rows(document: &Value, operation: &Value, at: &str, items: &str) -> R
         .map(|(_, response)| followed(document, response))
         .find_map(|response| {
             let content = response["content"].as_object()?;
-            let json = content
-                .iter()
-                .find(|(name, _)| name.contains("json") || name.contains('*'))?;
-            json.1.get("schema")
+            let mut all = content.iter();
+            let plain = content.get("application/json");
+            let json = plain.or_else(|| {
+                let found = all.find(|(name, _)| name.contains("json") || name.contains('*'));
+                found.map(|(_, media)| media)
+            });
+            json?.get("schema")
         })
         .ok_or("has no schema")?;
     let steps: Vec<String> = steps_of(items);
@@ -259,10 +262,13 @@ fn are_the_rows(document: &Value, operation: &Value, at: &str, items: &str) -> R
         .filter(|segment| !segment.contains('{') && !segment.is_empty())
         .map(stem)
         .collect();
-    let is_named = |name: &str| nouns.last().is_some_and(|noun| noun.contains(&stem(name)));
+    let names = |noun: &str, name: &str| {
+        let name = stem(name);
+        noun.contains(&name) || name.contains(noun)
+    };
+    let is_named = |name: &str| nouns.last().is_some_and(|noun| names(noun, name));
     let lower = name.to_lowercase();
-    if BESIDE.iter().any(|word| lower.contains(word))
-        && !nouns.iter().any(|noun| noun.contains(&stem(name)))
+    if BESIDE.iter().any(|word| lower.contains(word)) && !nouns.iter().any(|noun| names(noun, name))
     {
         return Err("is called as what stands beside rows".to_owned());
     }

@@ -87,7 +87,7 @@ impl<'s> Body<'s> {
         let members = self.members(part);
         let found: Vec<(&str, Collection)> = members
             .iter()
-            .filter(|(name, _)| !BESIDE.contains(name) || self.is_noun(name))
+            .filter(|(name, _)| !is_beside(name) || self.is_noun(name))
             .filter_map(|(name, part)| Some((*name, self.collection(part)?)))
             .collect();
         match self.chosen(&found) {
@@ -346,6 +346,16 @@ impl Member<'_> {
             .or_else(|| target.as_ref()?.text("description"));
         words.is_some_and(|words| has_word(words, wanted))
     }
+}
+
+/// Whether a list of this name stands beside the rows: errors, warnings and the like.
+fn is_beside(name: &str) -> bool {
+    let words = super::super::names::words(name);
+    let last = words.last().map(|word| singular(word));
+    BESIDE.contains(&name)
+        || last.is_some_and(|last| {
+            ["error", "warning", "failure", "unreachable"].contains(&last.as_str())
+        })
 }
 
 /// Whether a text has one of these words.

@@ -88,8 +88,14 @@ impl<'a> Schemas<'a, '_> {
                 }
                 (!names.is_empty()).then(|| names.into())
             }
-            "properties" | "patternProperties" | "dependentSchemas" => {
-                self.convert_map(keyword, &part?, depth)
+            "properties" => {
+                // Where no other property is allowed, one that is only in responses stays, so that the document's own
+                // examples are accepted.
+                let is_closed = members.get("additionalProperties") == Some(&Value::Bool(false));
+                self.convert_map(keyword, &part?, !is_closed, depth)
+            }
+            "patternProperties" | "dependentSchemas" => {
+                self.convert_map(keyword, &part?, false, depth)
             }
             "dependentRequired" => {
                 let rules = value.as_object().filter(|rules| !rules.is_empty())?;
@@ -109,10 +115,16 @@ impl<'a> Schemas<'a, '_> {
         (!items.is_empty()).then(|| items.into())
     }
 
-    fn convert_map(&mut self, keyword: &str, part: &Part<'a>, depth: usize) -> Option<Value> {
+    fn convert_map(
+        &mut self,
+        keyword: &str,
+        part: &Part<'a>,
+        hides: bool,
+        depth: usize,
+    ) -> Option<Value> {
         let mut map = Map::new();
         for (name, property) in part.members() {
-            if keyword == "properties" && self.is_read_only(&property) {
+            if hides && self.is_read_only(&property) {
                 continue;
             }
             if keyword == "patternProperties" && regex::Regex::new(name).is_err() {
