@@ -184,7 +184,7 @@ fn pages_that_do_not_lead_to_each_other_are_told() {
             "{ items: $.rows, next: { after: $.next } }",
             vec![FIRST],
             "",
-            "paging.items: the response lacks its list",
+            "pages concatenate `$.rows`",
         ),
         (
             "no while",

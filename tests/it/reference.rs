@@ -152,6 +152,8 @@ fn the_pieces_of_descriptors_are_valid() {
     let tool = "spec: 1\ntool: probe\nservice: { service: probe, base_url: 'https://probe.test' }\ndescription: A probe.\naccess: read\n";
     let request = "request: { method: GET, path: /things }\n";
     let params = "params: { required: [format], properties: { format: { type: string, description: A format. } } }\n";
+    let orders = tool.replace("probe.test", "api.example.com")
+        + "params: { properties: { after: { type: string, description: A cursor. } } }\nrequest: { method: GET, path: /orders, query: [after] }\npaging: { items: $.data, next: { after: $.next } }\nresponse: { output: { orders: { each: '$.data[*]', as: { id: $.id } } }, rows: orders }\n";
     let mut count = 0;
     for block in page.blocks_of("yaml") {
         let files: Vec<(&str, String)> = match block.split(':').next().unwrap_or_default() {
@@ -171,6 +173,7 @@ fn the_pieces_of_descriptors_are_valid() {
             "request" => vec![("probe.yaml", format!("{tool}{params}{block}"))],
             "params" => vec![("probe.yaml", format!("{tool}{block}"))],
             "response" => vec![("probe.yaml", format!("{tool}{request}{block}"))],
+            "examples" => vec![("probe.yaml", format!("{orders}{block}"))],
             "allow" => vec![("probe.yaml", format!("{tool}{request}{block}"))],
             // A sandbox, a document and a comment have tests of their own.
             "data" | "# petstore.yaml\nopenapi" | "# yaml-language-server" => continue,

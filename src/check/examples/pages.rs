@@ -146,7 +146,9 @@ impl Walk {
             failures,
         );
         self.keep(call, paging, &view, number);
-        if failures.len() > before {
+        // After a mere difference, the walk goes on.
+        let is_stop = |failure: &Failure| failure.difference.is_none();
+        if failures[before..].iter().any(is_stop) {
             return None;
         }
         if is_empty {
