@@ -38,6 +38,13 @@ impl BaseUrl {
     }
 }
 
+impl BaseUrl {
+    /// A URL that stands for one that is broken, so that the rest of its service can be checked.
+    pub(crate) fn unknown() -> Option<BaseUrl> {
+        Url::parse("https://unknown.invalid").ok().map(BaseUrl::Fixed)
+    }
+}
+
 impl Within {
     fn compile(spec: &WithinSpec, pointer: &str, check: &Check) -> Within {
         let WithinSpec::Domains(domains) = spec else {
@@ -280,6 +287,7 @@ fn report_loose_settings(host: &[Piece], context: &Context<'_>, check: &Check) {
                 .settings
                 .get(&name)
                 .is_some_and(|setting| setting.pattern.is_none())
+                && !check.is_broken(&join(context.settings_pointer, &name))
             {
                 check.error_at_key(
                     Code::BadBaseUrl,

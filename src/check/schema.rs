@@ -6,67 +6,10 @@
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value, json};
 
+pub(crate) use crate::params::KEYWORDS;
 use crate::params::{compile, word};
 use crate::source::{Check, Code, join, join_index};
 use crate::words::nearest;
-
-/// Every keyword of JSON Schema 2020-12 that is allowed in a descriptor.
-pub(crate) const KEYWORDS: [&str; 54] = [
-    "$anchor",
-    "$comment",
-    "$defs",
-    "$dynamicAnchor",
-    "$dynamicRef",
-    "$id",
-    "$ref",
-    "$schema",
-    "additionalProperties",
-    "allOf",
-    "anyOf",
-    "const",
-    "contains",
-    "contentEncoding",
-    "contentMediaType",
-    "contentSchema",
-    "default",
-    "dependentRequired",
-    "dependentSchemas",
-    "deprecated",
-    "description",
-    "else",
-    "enum",
-    "examples",
-    "exclusiveMaximum",
-    "exclusiveMinimum",
-    "format",
-    "if",
-    "items",
-    "maxContains",
-    "maxItems",
-    "maxLength",
-    "maxProperties",
-    "maximum",
-    "minContains",
-    "minItems",
-    "minLength",
-    "minProperties",
-    "minimum",
-    "multipleOf",
-    "not",
-    "oneOf",
-    "pattern",
-    "patternProperties",
-    "prefixItems",
-    "properties",
-    "propertyNames",
-    "readOnly",
-    "required",
-    "then",
-    "title",
-    "type",
-    "unevaluatedProperties",
-    "uniqueItems",
-];
 
 /// Keywords whose value is a map from names to schemas.
 const MAPS: [&str; 4] = [
@@ -98,9 +41,7 @@ const TYPES: [&str; 7] = [
 pub(crate) fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool {
     let before = check.count();
     walk(&Root { schema, pointer }, schema, pointer, check);
-    if check.count() == before {
-        report_by_meta_schema(schema, pointer, check);
-    }
+    report_by_meta_schema(schema, pointer, check);
     if check.count() == before
         && let Err(message) = compile(schema)
     {
@@ -112,6 +53,10 @@ pub(crate) fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool
 fn report_by_meta_schema(schema: &Value, pointer: &str, check: &Check) {
     for error in jsonschema::draft202012::meta::validator().iter_errors(schema) {
         let at = format!("{pointer}{}", error.instance_path());
+        // What the walk found explains it better.
+        if check.is_broken(&at) {
+            continue;
+        }
         let message = match error.kind() {
             ValidationErrorKind::AnyOf { .. } => {
                 format!("{} is not what this keyword takes", error.instance())

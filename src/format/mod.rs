@@ -1,6 +1,7 @@
 //! The descriptor format: the typed form of `service.yaml` and of a tool's file, and their JSON Schemas. A part that
 //! belongs to one stage of a call is defined in that stage's module.
 
+mod mend;
 mod schema;
 mod shape;
 

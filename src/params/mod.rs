@@ -5,6 +5,7 @@
 
 mod given;
 mod key;
+mod mended;
 mod moment;
 mod quick;
 
@@ -18,13 +19,17 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use given::Doubt;
 pub(crate) use key::{KeyError, Place};
+pub(crate) use mended::{KEYWORDS, as_meant};
 
 use crate::json::{Json, is_exact, member};
+use crate::source::Check;
 use crate::words::{kind_of, nearest};
 
 /// The params of a tool.
 pub(crate) struct Params {
     schema: Value,
+    /// Whether the section cannot be read, so that any name may be a param.
+    are_unknown: bool,
     prepared: OnceLock<Prepared>,
     validator: OnceLock<Result<Validator, String>>,
 }
@@ -110,9 +115,23 @@ impl Params {
             .or_insert(Value::Bool(false));
         Params {
             schema: Value::Object(schema),
+            are_unknown: false,
             prepared: OnceLock::new(),
             validator: OnceLock::new(),
         }
+    }
+
+    /// Reads the section at `pointer`, whose mistakes are reported already. Its sound parts are read in any case.
+    pub(crate) fn sound_of(section: Option<Value>, pointer: &str, check: &Check) -> Params {
+        match check.proves() && check.is_broken(pointer) {
+            true => mended::read(section, pointer, check),
+            false => Params::new(section.as_ref()),
+        }
+    }
+
+    /// Whether the section cannot be read, so that any name may be a param.
+    pub(crate) fn are_unknown(&self) -> bool {
+        self.are_unknown
     }
 
     /// The whole JSON Schema of the arguments.

@@ -34,7 +34,7 @@ pub(crate) use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule};
 
 use crate::json::{Json, Kind, Part};
 use crate::jsonpath::{JsonPath, SearchError};
-use crate::source::{Check, Code, join, join_index};
+use crate::source::{Check, Code, Moved, join, join_index};
 use crate::template::{EvalError, Names, Template, is_identifier};
 
 /// What the tool makes of a response.
@@ -182,12 +182,12 @@ impl Node {
     pub(crate) fn compile(value: &Value, pointer: &str, names: &Names, check: &Check) -> Node {
         match value {
             Value::String(text) if text.starts_with('$') => {
-                match compile_path(text, pointer, check) {
-                    Some(path) => Node::Path(path.into()),
-                    None => Node::Literal(Value::Null),
-                }
+                let path = compile_path(text, pointer, check);
+                Node::Path(path.unwrap_or_else(JsonPath::root).into())
             }
             Value::String(text) => match Template::compile_text(text, pointer, names, check) {
+                // The text is broken, and may give anything.
+                Template::Literal(Value::Null) => Node::Path(JsonPath::root().into()),
                 Template::Literal(value) => Node::Literal(value),
                 template => Node::Template(template),
             },
@@ -211,7 +211,15 @@ impl Node {
                     format!("`{key}` beside `as` is no key of a mapping"),
                     Some("did you mean `each`?".to_owned()),
                 );
-                Node::Literal(Value::Null)
+                let mut meant = members.clone();
+                if let Some(walk) = meant.shift_remove(key) {
+                    check.note_moved(Moved::Value {
+                        now: join(pointer, "each"),
+                        was: join(pointer, key),
+                    });
+                    meant.insert("each".to_owned(), walk);
+                }
+                Node::compile_each(&meant, pointer, names, check)
             }
             Value::Object(members) => Node::Map(
                 members
@@ -418,6 +426,10 @@ impl Projection {
             bindings.push((name.clone(), Projector::new(node)));
             names = names.with(name);
         }
+        // What is wrong with these was reported; they are still names.
+        for name in check.written_names(&join(pointer, "let")) {
+            names = names.with(&name);
+        }
         let output = spec
             .output
             .as_ref()
@@ -429,7 +441,9 @@ impl Projection {
             rows: spec.rows.clone(),
             chart: spec.chart.clone(),
         };
-        if let Some(chart) = &projection.chart {
+        if let Some(chart) = &projection.chart
+            && !check.is_broken(&join(pointer, "rows"))
+        {
             let known = projection.columns();
             chart.check(known.as_deref(), &join(pointer, "chart"), check);
         }

@@ -256,6 +256,20 @@ impl Code {
         )
     }
 
+    /// Whether the value with the finding cannot be used, so that what is missing elsewhere may be a consequence.
+    pub(crate) fn breaks_its_place(self) -> bool {
+        self.meaning().severity == Severity::Error
+            && !matches!(
+                self,
+                Code::LiteralSecret
+                    | Code::UnusedParam
+                    | Code::OptionalInText
+                    | Code::DuplicateName
+                    | Code::BadName
+                    | Code::ExampleFails
+            )
+    }
+
     /// The code of this name.
     pub fn from_name(name: &str) -> Option<Code> {
         Code::ALL.iter().copied().find(|code| code.name() == name)

@@ -82,6 +82,7 @@ impl Template {
             }
         };
         let mut compiled = Vec::with_capacity(pieces.len());
+        let mut is_broken = false;
         let whole = pieces.len() == 1;
         for piece in pieces.drain(..) {
             match piece {
@@ -94,9 +95,14 @@ impl Template {
                     Err((inner, message)) => {
                         let at = range.start + inner.start..range.start + inner.end;
                         check.error_inside(Code::BadTemplate, pointer, at, message, None);
+                        is_broken = true;
                     }
                 },
             }
+        }
+        // Without a part of it, the text would be something else.
+        if is_broken {
+            return Template::Literal(Value::Null);
         }
         match (whole, compiled.pop()) {
             (_, None) => Template::Literal(Value::String(String::new())),

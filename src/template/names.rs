@@ -53,7 +53,7 @@ impl Names {
     /// Whether there is no param with this name, and the name that was probably meant.
     pub fn unknown_param(&self, name: &str) -> Option<Option<String>> {
         let known = self.members.get("params").unwrap_or(&self.plain);
-        match known.iter().any(|param| param == name) {
+        match self.anything || known.iter().any(|param| param == name) {
             true => None,
             false => Some(nearest(name, known.iter().map(String::as_str))),
         }

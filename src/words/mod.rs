@@ -10,13 +10,21 @@ pub(crate) use duration::Duration;
 pub use name::Name;
 pub(crate) use parameters::parameters;
 
-/// The known name that was probably meant.
+/// The known name that was probably meant, as a question.
 pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+    nearest_of(name, known).map(|candidate| format!("did you mean `{candidate}`?"))
+}
+
+/// The known name that was probably meant.
+pub(crate) fn nearest_of<'n>(
+    name: &str,
+    known: impl Iterator<Item = &'n str>,
+) -> Option<&'n str> {
     known
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + name.len().max(candidate.len()) / 4)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        .map(|(_, candidate)| candidate)
 }
 
 /// What kind of JSON value this is, with its article.

@@ -11,6 +11,7 @@
 
 mod foreign;
 mod lines;
+mod partial;
 mod reader;
 mod scalar;
 mod source;
@@ -22,6 +23,7 @@ mod unfold;
 
 pub(crate) use foreign::depth_exceeds;
 pub use lines::LineIndex;
+pub(crate) use partial::{Unread, read_partly};
 pub(crate) use scalar::{Plain, classify};
 pub use spans::Spans;
 
