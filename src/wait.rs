@@ -11,6 +11,7 @@ use crate::json::Json;
 use crate::plan::{Method, QuerySpec, RenderError, RequestSpec, RequestTemplate, Scalar};
 use crate::project::{
     Condition, Extract, ExtractSpec, Node, ProjectError, Projector, ResponseKind, ResponseView,
+    report_unlikely,
 };
 use crate::source::{Check, Code, join};
 use crate::template::{Expression, Names};
@@ -154,6 +155,7 @@ impl Wait {
             output: spec
                 .output
                 .as_ref()
+                .inspect(|output| report_unlikely(output, &at("output"), check))
                 .map(|output| Node::compile(output, &at("output"), &response_names, check))
                 .map(Projector::new),
         };

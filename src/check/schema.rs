@@ -111,6 +111,15 @@ fn walk(root: &Root<'_>, schema: &Value, pointer: &str, check: &Check) {
         }
     }
     report_dangling_reference(root, members, pointer, check);
+    if let Some(Value::Bool(_)) = members.get("required") {
+        let name = pointer.rsplit('/').next().unwrap_or_default();
+        check.error_with_help(
+            Code::BadSchema,
+            &join(pointer, "required"),
+            "`required` is a list of names",
+            format!("write `required: [{name}]` beside `properties`"),
+        );
+    }
     report_bad_type(members, pointer, check);
     report_bad_pattern(members, pointer, check);
     report_unchecked_format(members, pointer, check);
@@ -242,6 +251,10 @@ pub(crate) fn report_regex(pattern: &str, pointer: &str, check: &Check) {
 }
 
 fn report_unchecked_format(members: &Map<String, Value>, pointer: &str, check: &Check) {
+    // Those that say how a value is held or shown. There is nothing to check.
+    const HINTS: [&str; 7] = [
+        "int32", "int64", "float", "double", "binary", "byte", "password",
+    ];
     const FORMATS: [&str; 19] = [
         "date",
         "date-time",
@@ -265,6 +278,7 @@ fn report_unchecked_format(members: &Map<String, Value>, pointer: &str, check: &
     ];
     if let Some(Value::String(format)) = members.get("format")
         && !FORMATS.contains(&format.as_str())
+        && !HINTS.contains(&format.as_str())
     {
         check.error_inside(
             Code::UncheckedFormat,

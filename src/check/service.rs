@@ -127,7 +127,8 @@ fn report_unused(
     let section = join(pointer, "settings");
     let settings = service.settings().iter().map(|(name, _)| name.as_str());
     for name in settings.filter(|name| is_unused(used, name)) {
-        if check.may_be_used(name, &[&section]) || unread.iter().any(|file| file.may_hold(&[name])) {
+        if check.may_be_used(name, &[&section]) || unread.iter().any(|file| file.may_hold(&[name]))
+        {
             continue;
         }
         check.error_at_key(

@@ -175,7 +175,8 @@ fn report_unused_params(tool: &Tool, check: &Check) {
     });
     // A misspelt name is reported where it stands, and it probably means a param.
     let names = || tool.params.iter().map(|param| param.name);
-    let meant = |used: &String| nearest_of(used, names()).filter(|_| !names().any(|name| name == used));
+    let meant =
+        |used: &String| nearest_of(used, names()).filter(|_| !names().any(|name| name == used));
     let meant: Vec<&str> = used.iter().filter_map(meant).collect();
     for param in tool.params.iter() {
         if all
@@ -592,7 +593,7 @@ fn follows(part: &str, index: usize, tool: &Tool, check: &Check) -> bool {
         return true;
     }
     match section {
-        "args" => any(&["/request"]) || !tool.is_whole(),
+        "args" => any(&["/request"]) || !tool.is_whole() || (part == "/args" && any(&["/params"])),
         "request" => any(&["/request", "/service"]) || own("request") || !tool.is_whole(),
         "created" | "poll" => {
             let sections = ["/request", "/service", "/wait", "/response"];
@@ -616,11 +617,13 @@ fn are_doubtful(part: &str, index: usize, check: &Check) -> bool {
         let (Some("properties"), Some(name)) = (tokens.next(), tokens.next()) else {
             return true;
         };
-        let is_note = tokens.next().is_some_and(|keyword| NOTES.contains(&keyword));
+        let is_note = tokens
+            .next()
+            .is_some_and(|keyword| NOTES.contains(&keyword));
         let is_given = args.is_some_and(|args| args.get(name).is_some());
-        let is_meant = part.strip_prefix("/args/").is_some_and(|rest| {
-            rest == name || rest.starts_with(&format!("{name}/"))
-        });
+        let is_meant = part
+            .strip_prefix("/args/")
+            .is_some_and(|rest| rest == name || rest.starts_with(&format!("{name}/")));
         !is_note && (!is_given || is_meant)
     })
 }

@@ -87,9 +87,7 @@ impl Mending<'_> {
         // From the end, so that the places of the others stay what they are.
         dropped.sort_by_key(|place| std::cmp::Reverse(place_order(place)));
         dropped.dedup();
-        dropped
-            .iter()
-            .try_for_each(|place| self.drop_value(place))
+        dropped.iter().try_for_each(|place| self.drop_value(place))
     }
 
     /// Drops the value at a place, with its key.
@@ -133,9 +131,7 @@ impl Mending<'_> {
                 false => (name, value),
             })
             .collect::<Map<String, Value>>();
-        self.renamed
-            .get_or_insert_default()
-            .push(join(at, meant));
+        self.renamed.get_or_insert_default().push(join(at, meant));
         self.check.note_moved(Moved::Value {
             now: join(at, meant),
             was: join(at, key),

@@ -67,12 +67,7 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
 }
 
 /// Reports every way in which the value violates the schema of its kind, and collects the violations.
-pub(super) fn report_shape(
-    schema: &FileSchema,
-    value: &Value,
-    check: &Check,
-    faults: &mut Faults,
-) {
+pub(super) fn report_shape(schema: &FileSchema, value: &Value, check: &Check, faults: &mut Faults) {
     for error in schema.validator().iter_errors(value) {
         report(schema, &error, check, faults);
     }
@@ -167,6 +162,23 @@ fn meant_key(at: &str, key: &str, known: &[String], check: &Check) -> Option<Str
         .filter(|meant| !is_there(meant))
 }
 
+/// Whether a key that no tool has belongs to a service.
+fn is_of_service(schema: &FileSchema, key: &str) -> bool {
+    let service = schema.schema().pointer("/$defs/ServiceSpec/properties");
+    service.is_some_and(|keys| keys.get(key).is_some())
+}
+
+/// Whether a map that lacks a key has a misspelt one that means it. That is a finding of its own.
+fn is_misspelt(schema: &FileSchema, error: &ValidationError<'_>, missing: &str) -> bool {
+    let known = known_keys(schema, error);
+    let members = error.instance().as_object();
+    let mut unknown = members
+        .into_iter()
+        .flat_map(|members| members.keys())
+        .filter(|key| !known.contains(key));
+    unknown.any(|key| nearest_of(key, known.iter().map(String::as_str)) == Some(missing))
+}
+
 fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, faults: &mut Faults) {
     let at = error.instance_path().to_string();
     faults.collect(schema, error, check);
@@ -197,6 +209,10 @@ fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, fault
             let known = known_keys(schema, error);
             for key in unexpected {
                 let help = match (at.as_str(), key.as_str()) {
+                    ("", key) if is_of_service(schema, key) => Some(
+                        "it belongs to the service: put it into its service.yaml, or into `service: { ... }`"
+                            .to_owned(),
+                    ),
                     ("/service", "spec") => Some("remove it; the file's own `spec` counts".to_owned()),
                     _ => nearest(key, known.iter().map(String::as_str)).or_else(|| {
                         (!known.is_empty())
@@ -225,7 +241,7 @@ fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, fault
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default();
-            if !check.is_lost(&at, key) {
+            if !check.is_lost(&at, key) && !is_misspelt(schema, error, key) {
                 check.missing_key(&at, key, format!("the key `{key}` is missing"));
             }
         }
@@ -269,7 +285,10 @@ fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, fault
             "this must be a reference to a secret",
             "write `{ env: VARIABLE }` or `{ file: PATH }`; never the secret itself",
         ),
-        ValidationErrorKind::Type { .. } => check.error(Code::WrongType, &at, word(error)),
+        ValidationErrorKind::Type { .. } => match form_of(&at) {
+            Some(help) => check.error_with_help(Code::WrongType, &at, word(error), help),
+            None => check.error(Code::WrongType, &at, word(error)),
+        },
         ValidationErrorKind::Pattern { .. } | ValidationErrorKind::MaxLength { .. }
             if error.schema_path().to_string().contains("/Name/") =>
         {
@@ -316,6 +335,16 @@ fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, fault
             check.error(Code::BadValue, &at, "this value is not what its key takes");
         }
         _ => check.error(Code::BadValue, &at, word(error)),
+    }
+}
+
+/// How values are written that are often written in another way.
+fn form_of(pointer: &str) -> Option<&'static str> {
+    let key = pointer.strip_prefix("/service").unwrap_or(pointer);
+    match key {
+        "/params" => Some("write `params: { properties: { NAME: { type: ... } } }`"),
+        "/rate_limit" => Some("write `{ requests: 100, per: 1m }`"),
+        _ => None,
     }
 }
 

@@ -128,7 +128,10 @@ impl Paging {
                 names,
                 check,
             )),
-            _ if ["next", "next_url"].iter().any(|key| check.is_broken(&join(pointer, key))) => {
+            _ if ["next", "next_url"]
+                .iter()
+                .any(|key| check.is_broken(&join(pointer, key))) =>
+            {
                 return None;
             }
             _ => {

@@ -130,9 +130,11 @@ fn listed(items: &[Value], pointer: &str, check: &Check) -> Value {
 
 /// Params that are not under `properties`.
 fn wrapped(members: Map<String, Value>, pointer: &str, check: &Check) -> Map<String, Value> {
-    let is_misspelt = || members.keys().any(|key| {
-        nearest_of(&key.to_lowercase(), ["properties"].into_iter()).is_some()
-    });
+    let is_misspelt = || {
+        members
+            .keys()
+            .any(|key| nearest_of(&key.to_lowercase(), ["properties"].into_iter()).is_some())
+    };
     let is_param = |(key, value): (&String, &Value)| {
         let schema = value.as_object();
         !MAPS.contains(&key.as_str())

@@ -23,6 +23,7 @@ pub(crate) use mended::{KEYWORDS, as_meant};
 
 use crate::json::{Json, is_exact, member};
 use crate::source::Check;
+use crate::template::{Can, Types};
 use crate::words::{kind_of, nearest};
 
 /// The params of a tool.
@@ -132,6 +133,19 @@ impl Params {
     /// Whether the section cannot be read, so that any name may be a param.
     pub(crate) fn are_unknown(&self) -> bool {
         self.are_unknown
+    }
+
+    /// What values the params can have: as members of `params` and, where they have names of their own, also so.
+    pub(crate) fn types(&self, have_names: bool) -> Types {
+        let mut types = Types::new();
+        for param in self.iter() {
+            let can = Can::be_as(param.schema, &self.schema);
+            types.insert(format!("params.{}", param.name), can.clone());
+            if have_names {
+                types.insert(param.name.to_owned(), can);
+            }
+        }
+        types
     }
 
     /// The whole JSON Schema of the arguments.

@@ -11,6 +11,7 @@ mod frame;
 mod kind;
 mod projector;
 mod rules;
+mod unlikely;
 mod wanted;
 
 #[cfg(test)]
@@ -31,11 +32,12 @@ pub(crate) use frame::{Frame, HeaderFields, ResponseView, response_names};
 pub(crate) use kind::ResponseKind;
 pub(crate) use projector::Projector;
 pub(crate) use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule};
+pub(crate) use unlikely::report_unlikely;
 
 use crate::json::{Json, Kind, Part};
 use crate::jsonpath::{JsonPath, SearchError};
 use crate::source::{Check, Code, Moved, join, join_index};
-use crate::template::{EvalError, Names, Template, is_identifier};
+use crate::template::{Can, EvalError, Names, Template, is_identifier};
 
 /// What the tool makes of a response.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -310,6 +312,15 @@ impl Node {
         }
     }
 
+    /// Whether the node always gives a list.
+    fn is_list(&self) -> bool {
+        match self {
+            Node::Path(pick) => !pick.path.is_singular(),
+            Node::List(_) | Node::Each { .. } => true,
+            Node::Literal(_) | Node::Template(_) | Node::Map(_) => false,
+        }
+    }
+
     /// Whether the node gives the same for every response.
     pub(crate) fn is_constant(&self) -> bool {
         match self {
@@ -423,8 +434,12 @@ impl Projection {
                 );
             }
             let node = Node::compile(value, &at, &names, check);
-            bindings.push((name.clone(), Projector::new(node)));
+            report_unlikely(value, &at, check);
             names = names.with(name);
+            if node.is_list() {
+                names = names.of_type(name, Can::be_list());
+            }
+            bindings.push((name.clone(), Projector::new(node)));
         }
         // What is wrong with these was reported; they are still names.
         for name in check.written_names(&join(pointer, "let")) {
@@ -434,6 +449,9 @@ impl Projection {
             .output
             .as_ref()
             .map(|output| Node::compile(output, &join(pointer, "output"), &names, check));
+        if let Some(output) = &spec.output {
+            report_unlikely(output, &join(pointer, "output"), check);
+        }
         report_unknown_rows(spec, output.as_ref(), pointer, check);
         let projection = Projection {
             bindings,

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::kind::report_vain_paths;
 use super::{
     Condition, Extract, ExtractSpec, Node, Projector, ResponseKind, ResponseSpec, ResponseView,
+    report_unlikely,
 };
 use crate::source::{Check, Code, join, join_index};
 use crate::template::Names;
@@ -123,6 +124,7 @@ impl Rule {
         let node = |text: Option<&String>, key: &str| {
             text.map(|text| {
                 let value = Value::from(text.as_str());
+                report_unlikely(&value, &join(pointer, key), check);
                 Projector::new(Node::compile(&value, &join(pointer, key), names, check))
             })
         };

@@ -169,9 +169,7 @@ impl Check {
     fn in_file<'p>(&self, pointer: &'p str) -> Cow<'p, str> {
         let moved = self.moved.borrow();
         let back = moved.iter().rev();
-        back.fold(Cow::Borrowed(pointer), |pointer, moved| {
-            moved.back(pointer)
-        })
+        back.fold(Cow::Borrowed(pointer), |pointer, moved| moved.back(pointer))
     }
 
     fn value_span(&self, pointer: &str) -> Range<usize> {
@@ -230,7 +228,13 @@ impl Check {
     /// Reports that a map lacks a key, as [`Check::error_at_map`]. What is broken is the missing value alone.
     pub(crate) fn missing_key(&self, pointer: &str, key: &str, message: impl Into<String>) {
         let span = self.map_span(pointer);
-        self.push(Code::MissingKey, &join(pointer, key), span, message.into(), None);
+        self.push(
+            Code::MissingKey,
+            &join(pointer, key),
+            span,
+            message.into(),
+            None,
+        );
     }
 
     fn map_span(&self, pointer: &str) -> Range<usize> {

@@ -124,6 +124,11 @@ codes! {
     wrong: "request: { method: GET, path: \"/things/{{ id }\" }\n"
     right: "request: { method: GET, path: \"/things/{{ id }}\" }\n"
 
+    FailingExpression "failing-expression" Error
+    "An expression fails with every value that its names can have: a method, arithmetic on text, a member of a number."
+    wrong: "request: { method: GET, path: \"/things/{{ id.lower() }}\" }\n"
+    right: "request: { method: GET, path: \"/things/{{ id | lower }}\" }\n"
+
     UnknownName "unknown-name" Error
     "An expression, or a key that refers to something, uses a name that does not exist."
     wrong: "request: { method: GET, path: \"/things/{{ id }}\", query: { v: \"{{ vrsion }}\" } }\n"
@@ -223,6 +228,11 @@ codes! {
     "A schema names a `format` that is not known here, so it is not checked."
     wrong: "params: { properties: { id: { type: string, format: datetime, default: a, description: The id. } } }\n"
     right: "params: { properties: { id: { type: string, default: a, description: The id. } } }\n"
+
+    UnusedPath "unused-path" Warning
+    "A text in a projection looks like a path or an expression, but is neither, so that it stands as it is."
+    wrong: "response: { output: { id: .id } }\n"
+    right: "response: { output: { id: $.id, kind: { literal: .id } } }\n"
 
     NeedlessAllow "needless-allow" Warning
     "`allow` names a warning that does not occur, or something that is no warning."

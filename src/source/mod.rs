@@ -135,7 +135,9 @@ impl Source {
 
     /// What can be read of a file that is not one plain YAML document: the parts of it that are, the parts that are
     /// not, and problems that are not among the findings yet. `None` if nothing can be read.
-    pub(crate) fn read_partly(findings: &[Finding]) -> Option<(Arc<Source>, Vec<yaml::Unread>, Vec<Finding>)> {
+    pub(crate) fn read_partly(
+        findings: &[Finding],
+    ) -> Option<(Arc<Source>, Vec<yaml::Unread>, Vec<Finding>)> {
         let broken = &findings.first()?.source;
         let partial = yaml::read_partly(&broken.text, &yaml::Limits::default());
         let document = partial.document?;

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Expression;
 use super::expression::ENVIRONMENT;
 use super::lexer::find_word;
 use super::operations::report_unknown_operations;
+use super::types::{Can, Types, failures};
 use crate::source::{Check, Code};
 use crate::words::nearest;
 
@@ -16,12 +18,29 @@ pub struct Names {
     plain: Vec<String>,
     members: BTreeMap<String, Vec<String>>,
     anything: bool,
+    types: Arc<Types>,
 }
 
 impl Names {
     /// Adds a name that stands for any value.
     pub fn with(mut self, name: &str) -> Names {
         self.plain.push(name.to_owned());
+        // It may hide a name of known type.
+        if self.types.contains_key(name) {
+            Arc::make_mut(&mut self.types).remove(name);
+        }
+        self
+    }
+
+    /// Says what values names can have. Nothing is known about others.
+    pub(crate) fn of_types(mut self, types: Types) -> Names {
+        self.types = Arc::new(types);
+        self
+    }
+
+    /// Says what values one name can have.
+    pub(crate) fn of_type(mut self, name: &str, can: Can) -> Names {
+        Arc::make_mut(&mut self.types).insert(name.to_owned(), can);
         self
     }
 
@@ -117,8 +136,22 @@ pub(super) fn report_unknown(
     names: &Names,
     check: &Check,
 ) {
+    let before = check.count();
     report_unknown_operations(&text[range.clone()], range.start, pointer, check);
     let part = &text[range.clone()];
+    let whole = part.trim();
+    let params = names.members.get("params");
+    if whole.contains('-') && params.is_some_and(|params| params.iter().any(|name| name == whole)) {
+        let start = range.start + part.len() - part.trim_start().len();
+        check.error_inside(
+            Code::UnknownName,
+            pointer,
+            start..start + whole.len(),
+            format!("`{whole}` is a subtraction here"),
+            Some(format!("for the param, write `params[\"{whole}\"]`")),
+        );
+        return;
+    }
     for dotted in expression.dotted_names() {
         if let Some((message, help)) = names.problem(&dotted) {
             let at = find_word(part, &dotted).map_or(range.clone(), |found| {
@@ -137,6 +170,18 @@ pub(super) fn report_unknown(
                 });
                 check.error_inside(Code::UnknownName, pointer, at, message, help);
             }
+        }
+    }
+    if check.proves()
+        && check.count() == before
+        && expression
+            .plain()
+            .is_none_or(|(_, member)| member.is_some())
+    {
+        for failure in failures(part, &names.types) {
+            let at = range.start + failure.range.start..range.start + failure.range.end;
+            let message = format!("this fails with every value: {}", failure.reason);
+            check.error_inside(Code::FailingExpression, pointer, at, message, failure.help);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::params::{ArgumentProblem, Params, as_meant};
 use crate::plan::{Plan, RenderError, RequestTemplate};
 use crate::project::{Projection, ResponseKind, ResponseRules, ResponseView, Rule, response_names};
 use crate::source::{Check, Code, Source, join};
-use crate::template::{CallScope, Expression, Names};
+use crate::template::{CallScope, Can, Expression, Names};
 use crate::tool::service::{SENT_ONCE, Service};
 use crate::wait::{Wait, WaitError, report_misfits, with_created};
 
@@ -117,10 +117,19 @@ impl Tool {
         if params.are_unknown() {
             names = Names::anything();
         }
+        if check.proves() {
+            names = names.of_types(params.types(true));
+        }
         let mut request = RequestTemplate::compile(&spec.request, "/request", &names, check);
         let response_names = match params.are_unknown() {
             true => Names::anything(),
             false => response_names(&param_names),
+        };
+        let response_names = match check.proves() {
+            true => response_names
+                .of_types(params.types(false))
+                .of_type("status", Can::be_integer()),
+            false => response_names,
         };
         let rules =
             ResponseRules::compile(spec.response.as_ref(), "/response", &response_names, check);
@@ -320,7 +329,13 @@ impl Tool {
 }
 
 fn find_service(spec: &ToolSpec, folder: &ServiceSource, check: &Check) -> Option<Arc<Service>> {
-    if check.is_broken("/service") && !check.source().value().get("service").is_some_and(Value::is_object) {
+    if check.is_broken("/service")
+        && !check
+            .source()
+            .value()
+            .get("service")
+            .is_some_and(Value::is_object)
+    {
         return None;
     }
     let name = match &spec.service {
@@ -375,7 +390,12 @@ fn report_vain_retries(
         let at = "/response/errors";
         rules.rules.report_vain_retries(is_vain, reason, at, check);
     };
-    let is_guess = ["/service/retry", "/request/method", "/request/idempotent", "/request/idempotency_key"];
+    let is_guess = [
+        "/service/retry",
+        "/request/method",
+        "/request/idempotent",
+        "/request/idempotency_key",
+    ];
     if is_guess.iter().any(|place| check.is_broken(place)) {
         // Whether the request may be sent again is not known.
     } else if service.sending.retry.max_attempts <= 1 {

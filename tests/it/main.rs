@@ -62,6 +62,7 @@ mod streams;
 mod tables;
 mod terminal;
 mod trust;
+mod two_faults;
 mod walk;
 mod wire;
 mod words;
