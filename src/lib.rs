@@ -178,7 +178,12 @@ pub mod internals {
     }
 }
 
-/// The README's examples compile.
+/// The examples of the README compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The examples of the page about the library compile.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+struct LibraryPage;

@@ -42,7 +42,7 @@ pub(crate) struct WaitSpec {
     pub headers: IndexMap<String, Scalar>,
     /// When the job is done: an expression over `body`, `status`, `headers`, `params` and `created`, or a JSONPath.
     pub until: String,
-    /// When the job has failed. It is written in the same way as `done`.
+    /// When the job has failed. It is written in the same way as `until`.
     pub fail_when: Option<String>,
     /// The first time between two requests. Each later one is twice as long. If the service sends `retry-after`, that
     /// is used instead. 2s when absent.

@@ -4,17 +4,12 @@ use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::place::{Place, embedded, embedded_names, read_names};
+use super::place::{
+    ENDINGS, Place, SANDBOX_FILE, SERVICE_FILE, embedded, embedded_names, read_names,
+};
 use super::trust::Trust;
 use crate::source::{Finding, Origin, Source};
 use crate::tool::Tool;
-
-/// How the names of descriptor files end.
-pub(super) const ENDINGS: [&str; 2] = [".yaml", ".yml"];
-/// The file that describes a service.
-pub(super) const SERVICE_FILE: &str = "service.yaml";
-/// The file that describes a service's sandbox.
-pub(super) const SANDBOX_FILE: &str = "sandbox.yaml";
 
 /// A file of a catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 mod entry;
 mod error;
+mod find;
 mod load;
 mod place;
 mod trust;

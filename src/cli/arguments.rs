@@ -44,11 +44,14 @@ pub(crate) fn parse(tool: &Tool, words: &[String]) -> Result<Arguments, String> 
         now: Timestamp::now(),
         arguments: Map::new(),
         lists: Vec::new(),
+        given: Vec::new(),
         notes: Vec::new(),
         doubts: Vec::new(),
     };
+    let word_at = |at: usize| words.get(at).map(String::as_str);
     for (at, word) in words.iter().enumerate() {
-        reader.take(word, words.get(at + 1).map(String::as_str))?;
+        let before = at.checked_sub(1).and_then(word_at);
+        reader.take(word, before, word_at(at + 1))?;
     }
     Ok(Arguments {
         value: Value::Object(reader.arguments),
@@ -73,7 +76,7 @@ impl Arguments {
         match tool.accept(self.value.clone()) {
             Ok(_) => {
                 let said = self.doubts.iter().filter(|doubt| doubt.is_said);
-                said.for_each(|doubt| note(&format!("{}; {}", doubt.argument, doubt.advice)));
+                said.for_each(|doubt| note(&format!("{}: {}", doubt.argument, doubt.advice)));
                 Ok(self.value)
             }
             Err(mut problems) => {
@@ -105,12 +108,14 @@ struct Reader<'t> {
     arguments: Map<String, Value>,
     /// Arrays that were given item by item, to which further words add.
     lists: Vec<Vec<String>>,
+    /// What was given as a key and a value.
+    given: Vec<Vec<String>>,
     notes: Vec<String>,
     doubts: Vec<Doubtful>,
 }
 
 impl Reader<'_> {
-    fn take(&mut self, word: &str, next: Option<&str>) -> Result<(), String> {
+    fn take(&mut self, word: &str, before: Option<&str>, next: Option<&str>) -> Result<(), String> {
         if word == "-" {
             let text = bounded(std::io::stdin())
                 .map_err(|error| format!("cannot read arguments from standard input: {error}"))?;
@@ -125,7 +130,7 @@ impl Reader<'_> {
         } else {
             let (key, text) = word
                 .split_once('=')
-                .ok_or_else(|| self.no_pair(word, next))?;
+                .ok_or_else(|| self.no_pair(word, before, next))?;
             match key.strip_suffix(':') {
                 Some(key) => self.json(key, text)?,
                 None => self.text(key, text)?,
@@ -159,6 +164,15 @@ impl Reader<'_> {
     /// `key=value`, `key=@FILE` and `key=\@value`
     fn text(&mut self, key: &str, text: &str) -> Result<(), String> {
         let place = place(self.tool, key)?;
+        if let Some(path) = text.strip_prefix('@')
+            && let [param] = place.path.as_slice()
+            && self.tool.takes_path(param)
+        {
+            return Err(format!(
+                "`{key}=@FILE` gives the text of a file, and `{key}` takes its path: write {}",
+                shell_word(&format!("{key}={path}"))
+            ));
+        }
         let from_file;
         let (text, is_written) = match text.strip_prefix('@') {
             Some(path) => {
@@ -190,6 +204,12 @@ impl Reader<'_> {
         }
         if let Some(doubt) = given.doubt.filter(|_| is_written) {
             self.doubts.push(doubtful(key, text, &place.path, &doubt));
+        } else if let Some(meant) = text.strip_prefix('=').filter(|_| is_written) {
+            self.doubts.push(Doubtful {
+                argument: place.path.join("."),
+                advice: format!("write {}", written(key, meant)),
+                is_said: false,
+            });
         }
         let is_item = value.is_array();
         self.insert(place.path, value, is_item)
@@ -236,7 +256,16 @@ impl Reader<'_> {
             (Some(Value::Array(items)), Value::Array(more)) if goes_on => items.extend(more),
             (_, value) => {
                 members.insert(last.clone(), value);
+                if self.given.contains(&path) {
+                    let key = path.join(".");
+                    self.notes.push(format!(
+                        "{key} is given more than once; the last one counts"
+                    ));
+                }
             }
+        }
+        if !self.given.contains(&path) {
+            self.given.push(path.clone());
         }
         self.lists.retain(|known| is_item || *known != path);
         if is_item && !goes_on {
@@ -245,13 +274,21 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// What a word without `=` should have been.
-    fn no_pair(&self, word: &str, next: Option<&str>) -> String {
+    /// What a word without `=` should have been: `limit 3`, `limit:3`, or the `3` of `limit= 3`.
+    fn no_pair(&self, word: &str, before: Option<&str>, next: Option<&str>) -> String {
         let next = next.filter(|next| !next.contains('=') && !next.starts_with(['@', '{']));
-        match meant(self.tool, word, next) {
-            Some(right) => format!("`{word}` is no argument; write key=value, as in {right}"),
+        let (name, value) = match (word.split_once(':'), before) {
+            (Some((name, value)), _) => (name, Some(value)),
+            (None, Some(before)) if before.ends_with('=') => {
+                (before.trim_end_matches([':', '=']), Some(word))
+            }
+            (None, _) => (word, next),
+        };
+        let shown = if looks_secret(name) { name } else { word };
+        match meant(self.tool, name, value) {
+            Some(right) => format!("`{shown}` is no argument; write key=value, as in {right}"),
             None => format!(
-                "`{word}` is no argument; write key=value, key:=JSON, one JSON object, @FILE, or - for standard input"
+                "`{shown}` is no argument; write key=value, key:=JSON, one JSON object, @FILE, or - for standard input"
             ),
         }
     }
@@ -281,13 +318,21 @@ pub(crate) fn meant(tool: &Tool, name: &str, value: Option<&str>) -> Option<Stri
         .get(plain)
         .or_else(|| tool.params.get(&plain.replace('-', "_")))?;
     let is_flag = param.schema["type"] == "boolean";
-    let value = match value {
+    let value = match value.filter(|value| !value.is_empty()) {
         Some(_) if looks_secret(param.name) => "VALUE",
         Some(value) if !is_flag || value.parse::<bool>().is_ok() => value,
         _ if is_flag => "true",
         _ => "VALUE",
     };
     Some(shell_word(&format!("{}={value}", param.name)))
+}
+
+/// A pair as it is written for a shell, without the value of a secret.
+fn written(key: &str, value: &str) -> String {
+    match looks_secret(key) {
+        true => format!("{key}=VALUE"),
+        false => shell_word(&format!("{key}={value}")),
+    }
 }
 
 /// Whether the name of a param says that its values must not be shown.

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::sign::{Whereabouts, check_env_file};
+use crate::sign::{SecretPlace, Whereabouts, check_env_file};
 use crate::tool::service::Service;
 use crate::words::scalar_text;
 use crate::{Catalog, Engine};
@@ -154,7 +154,18 @@ impl InForce {
         }
     }
 
-    /// Says where secrets are that a printed command names by the descriptor's variable.
+    /// The variable that the profile names in place of a descriptor's own, if a shell can name it.
+    pub(crate) fn variable_for(&self, variable: &str) -> Option<String> {
+        let places = self.profile()?.secrets.iter();
+        let mut places = places.filter(|(name, _)| name == variable);
+        let is_word = |name: &&String| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        match places.next() {
+            Some((_, SecretPlace::Variable(other))) => Some(other).filter(is_word).cloned(),
+            _ => None,
+        }
+    }
+
+    /// Says where secrets are that a profile has in another place than the descriptor.
     pub(crate) fn tell_moved(&self, service: &Service) {
         let Some(profile) = self.profile() else {
             return;

@@ -64,7 +64,7 @@ fn line(code: Code) -> String {
     )
 }
 
-/// The README's table.
+/// The table in `docs/ci.md`.
 fn table() -> String {
     let rows: String = Code::ALL
         .iter()

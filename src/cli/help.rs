@@ -28,14 +28,14 @@ pub(crate) fn of_call(error: &clap::Error) -> Option<Done> {
         .and_then(|in_force| catalog(&cli.tools, call.trusted(), &in_force));
     Some(catalog.and_then(|catalog| {
         let tool = catalog.tool(call.name())?;
-        print(&tool, call.name())
+        print(&tool, call.name(), call.wants_pager())
     }))
 }
 
-fn print(tool: &Arc<Tool>, name: &str) -> Done {
+fn print(tool: &Arc<Tool>, name: &str, wants_pager: bool) -> Done {
     use std::io::Write;
     let mut out = terminal::styled_words();
-    if terminal::is_terminal() {
+    if terminal::is_terminal() && wants_pager {
         out = out.paged();
     }
     out.write_all(text(tool, name).as_bytes())?;

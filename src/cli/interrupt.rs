@@ -96,12 +96,20 @@ fn is_ignored(signal: i32) -> bool {
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
+/// The signal that arrived since the last check, for work that checks by itself, and often.
+pub(crate) fn arrived() -> Option<Signal> {
+    let number = PENDING.signal.swap(0, Ordering::SeqCst);
+    if number == 0 {
+        return None;
+    }
+    PENDING.is_there.store(false, Ordering::SeqCst);
+    Some(Signal(u8::try_from(number).unwrap_or_default()))
+}
+
 async fn signal() -> Signal {
     loop {
-        let number = PENDING.signal.swap(0, Ordering::SeqCst);
-        if number != 0 {
-            PENDING.is_there.store(false, Ordering::SeqCst);
-            return Signal(u8::try_from(number).unwrap_or_default());
+        if let Some(signal) = arrived() {
+            return signal;
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -1,4 +1,4 @@
-//! `--limit 3` where `limit=3` is meant: the error gives the argument as it is written here.
+//! `--limit 3` where `limit=3` is meant, and `toolrun NAME` where `toolrun call NAME` is: the error gives the right form.
 
 use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::commands::Command;
 use super::config::InForce;
 use super::{Cli, arguments, catalog};
+use crate::catalog::LoadError;
 
 /// How many options that are none are looked at.
 const MOST: usize = 32;
@@ -14,12 +15,12 @@ const MOST: usize = 32;
 pub(crate) fn arguments_for_options(error: &clap::Error) -> Option<(String, bool)> {
     let mut words: Vec<String> = std::env::args().collect();
     let mut options: Vec<(String, Option<String>)> = Vec::new();
-    let mut option = unknown_option(error)?;
+    let mut option = unknown_option(error, &words)?;
     let cli = loop {
         options.push(take(&mut words, &option)?);
         match Cli::try_parse_from(&words) {
             Ok(cli) => break cli,
-            Err(error) if options.len() < MOST => option = unknown_option(&error)?,
+            Err(error) if options.len() < MOST => option = unknown_option(&error, &words)?,
             Err(_) => return None,
         }
     };
@@ -49,16 +50,46 @@ pub(crate) fn arguments_for_options(error: &clap::Error) -> Option<(String, bool
     Some((message, call.wants_json()))
 }
 
-/// The name of a long option that the parser does not know.
-fn unknown_option(error: &clap::Error) -> Option<String> {
-    match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(name))
-            if error.kind() == ErrorKind::UnknownArgument && name.starts_with("--") =>
-        {
-            Some(name.clone())
-        }
-        _ => None,
+/// What to say, and whether as JSON, where a tool stands in the place of the command.
+pub(crate) fn tool_for_command(error: &clap::Error) -> Option<(String, bool)> {
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let mut words: Vec<String> = std::env::args().collect();
+    let at = words.iter().position(|word| word == name)?;
+    words.insert(at, "call".to_owned());
+    // The rest of the line may be wrong too, and that is told once the command is right.
+    let cli = Cli::try_parse_from(&words)
+        .or_else(|_| Cli::try_parse_from(words.iter().take(at + 2)))
+        .ok()?;
+    let Command::Call(call) = &cli.command else {
+        return None;
+    };
+    let in_force = InForce::new(cli.profile.as_deref(), None).ok()?;
+    let catalog = catalog(&cli.tools, call.trusted(), &in_force).ok()?;
+    let tool = match catalog.tool(call.name()) {
+        Ok(tool) => tool.name.clone(),
+        Err(LoadError::AmbiguousTool { candidates, .. }) => candidates.first()?.clone(),
+        Err(_) => return None,
+    };
+    let message = format!("`{name}` is a tool, and no command: write `toolrun call {tool} ...`");
+    Some((message, call.wants_json()))
+}
+
+/// The name of an option that the parser does not know, if it is longer than a letter.
+fn unknown_option(error: &clap::Error, words: &[String]) -> Option<String> {
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
     }
+    if name.starts_with("--") {
+        return Some(name.clone());
+    }
+    // The parser reads `-limit` as several options of one letter each.
+    let is_it = |word: &&String| word.starts_with(name.as_str()) && word.len() > name.len();
+    words.iter().find(is_it).cloned()
 }
 
 /// Takes an option and its value out of the command line.

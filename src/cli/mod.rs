@@ -42,19 +42,22 @@ use serde_json::{Value, json};
 
 use terminal::say;
 
+/// Where help lists the options that all commands have: behind those of the command.
+const LAST: usize = 900;
+
 /// Run tools that are described in YAML.
 #[derive(Debug, Parser)]
 #[command(name = "toolrun", version, about, long_about = None, max_term_width = 100)]
 struct Cli {
     /// A folder of descriptors that you trust; may be given several times. Tools are also found through $TOOLRUN_TOOLS
     /// and in ./tools.
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", display_order = LAST)]
     tools: Vec<PathBuf>,
     /// The profile of the configuration file to use; "" is none. $TOOLRUN_PROFILE names it too
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", display_order = LAST)]
     profile: Option<String>,
     /// Read secrets from this file of NAME=value lines, not from .env
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = LAST)]
     env_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -155,7 +158,7 @@ fn exit_code(kind: ErrorKind) -> u8 {
 pub fn main() -> ExitCode {
     hardening::harden();
     terminal::tell_panics();
-    if let Some(code) = completions::answer() {
+    if let Some(code) = completions::answer().or_else(output::jq::answer) {
         return code;
     }
     let mut cli = match Cli::try_parse() {
@@ -164,7 +167,8 @@ pub fn main() -> ExitCode {
             if let Some(done) = help::of_call(&error) {
                 return ended(done, false);
             }
-            let Some((message, as_json)) = meant::arguments_for_options(&error) else {
+            let meant = meant::arguments_for_options(&error);
+            let Some((message, as_json)) = meant.or_else(|| meant::tool_for_command(&error)) else {
                 return tell_usage(&error);
             };
             return ended(Err(Failure::Told(exit::USAGE, message)), as_json);

@@ -383,9 +383,8 @@ impl Error {
 
 fn kind_of_sending(error: &SendError) -> ErrorKind {
     match error {
-        SendError::Client(ClientError::Roots { .. }) | SendError::Destination { .. } => {
-            ErrorKind::Usage
-        }
+        SendError::Client(ClientError::Roots { .. } | ClientError::Proxy { .. })
+        | SendError::Destination { .. } => ErrorKind::Usage,
         SendError::Sign(SignError::Secret(_)) => ErrorKind::Secret,
         SendError::Sign(SignError::Render(_)) => ErrorKind::Usage,
         SendError::Sign(SignError::Target) | SendError::Policy(_) => ErrorKind::Policy,

@@ -53,6 +53,22 @@ impl Plan {
         lines.join(" \\\n  ") + "\n"
     }
 
+    /// The same plan with other variables in place of those that hold its secrets, where there are any.
+    pub(crate) fn with_variables(mut self, other: impl Fn(&str) -> Option<String>) -> Plan {
+        for (_, value) in &mut self.headers {
+            if let Text::Credential(Credential::Secret {
+                secret,
+                is_variable: true,
+                ..
+            }) = value
+                && let Some(other) = other(secret)
+            {
+                *secret = other;
+            }
+        }
+        self
+    }
+
     fn note(&self) -> String {
         let computed = (self.headers.iter().chain(&self.query))
             .filter(|(_, value)| matches!(value, Text::Credential(Credential::Computed { .. })))

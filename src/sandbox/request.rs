@@ -125,6 +125,10 @@ fn arguments(
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        // A credential was checked before, and is no argument.
+        if tool.service.auth.query_names().any(|own| own == name) {
+            continue;
+        }
         let (name, value) = (decode(&name.replace('+', " ")), value.replace('+', " "));
         if tool
             .service

@@ -40,6 +40,12 @@ pub enum ClientError {
         /// Why.
         reason: String,
     },
+    /// The proxy that a variable of the environment names cannot be used.
+    #[error("the proxy of {variable} cannot be used: it is no http or https URL with a host")]
+    Proxy {
+        /// The variable. Its value may hold a password.
+        variable: &'static str,
+    },
     /// TLS or HTTP could not be set up.
     #[error("the HTTP client cannot be built: {0}")]
     Setup(String),
@@ -76,7 +82,7 @@ impl HttpTransport {
     /// for a service on this machine.
     ///
     /// # Errors
-    /// When the certificate authorities cannot be loaded.
+    /// When the certificate authorities cannot be loaded, or a proxy is of a kind that we do not know.
     pub(crate) fn new(
         policy: &Policy,
         base: &Url,
@@ -91,8 +97,9 @@ impl HttpTransport {
             .retry(reqwest::retry::never())
             .tcp_nodelay(true)
             .referer(false);
-        if !uses_proxies {
-            builder = builder.no_proxy();
+        match uses_proxies {
+            true => refuse_proxy(base)?,
+            false => builder = builder.no_proxy(),
         }
         if let Some(place) = Place::of(base, policy.allow_private_network) {
             builder = builder.dns_resolver(Arc::new(Guard {
@@ -125,6 +132,44 @@ impl HttpTransport {
             None => host.to_owned(),
         })
     }
+}
+
+/// Refuses a proxy of the environment that cannot be used for a URL. It would be passed over without a word, and the
+/// request would go out directly.
+fn refuse_proxy(base: &Url) -> Result<(), ClientError> {
+    let names = match base.scheme() {
+        "https" => ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
+        _ => ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
+    };
+    let value = |name: &str| {
+        let value = std::env::var_os(name)?.to_string_lossy().into_owned();
+        Some(value).filter(|value| !value.is_empty())
+    };
+    let named = names
+        .into_iter()
+        .find_map(|name| Some((name, value(name)?)));
+    let Some((variable, proxy)) = named else {
+        return Ok(());
+    };
+    let direct = value("NO_PROXY").or_else(|| value("no_proxy"));
+    match is_usable(&proxy, direct.as_deref().unwrap_or_default(), base) {
+        true => Ok(()),
+        false => Err(ClientError::Proxy { variable }),
+    }
+}
+
+/// Whether requests to a URL can go through a proxy, or need none.
+fn is_usable(proxy: &str, direct: &str, base: &Url) -> bool {
+    let Ok(uri) = base.as_str().parse() else {
+        return false;
+    };
+    let scheme_of = |proxy: &str| {
+        let matcher = Matcher::builder().all(proxy).no(direct).build();
+        let found = matcher.intercept(&uri)?;
+        found.uri().scheme_str().map(str::to_owned)
+    };
+    let needs_one = scheme_of("http://proxy.invalid").is_some();
+    !needs_one || scheme_of(proxy).is_some_and(|scheme| scheme == "http" || scheme == "https")
 }
 
 impl Transport for HttpTransport {
@@ -177,14 +222,15 @@ fn install_provider() {
 }
 
 /// TLS with roots from memory: loading the system's would cost more than the rest of a cold call. A plain http
-/// service gets none at all.
+/// service gets none but those of a file.
 fn tls(is_https: bool, roots: &Roots) -> Result<rustls::ClientConfig, ClientError> {
     let mut store = rustls::RootCertStore::empty();
     match roots {
-        _ if !is_https => {}
+        Roots::Bundled | Roots::System if !is_https => {}
         Roots::Bundled | Roots::System => {
             store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
+        // A file that cannot be used is told in any case: whoever named it counts on it.
         Roots::File(path) => {
             let refuse = |reason: String| ClientError::Roots {
                 path: path.display().to_string(),
@@ -293,6 +339,25 @@ mod tests {
         ] {
             let base = Url::parse(base).unwrap();
             assert_eq!(Place::of(&base, allow_private), expected, "{base}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_can_be_used_or_is_refused() {
+        for (proxy, direct, expected) in [
+            ("http://proxy.test:3128", "", true),
+            ("https://user:pass@proxy.test", "", true),
+            ("proxy.test:3128", "", true),
+            ("ftp://proxy.test", "", false),
+            ("socks5://proxy.test", "", false),
+            ("http://", "", false),
+            ("not a url", "", false),
+            ("ftp://proxy.test", "api.test", true),
+            ("ftp://proxy.test", "other.test", false),
+            ("ftp://proxy.test", "*", true),
+        ] {
+            let base = Url::parse("https://api.test/v1").unwrap();
+            assert_eq!(is_usable(proxy, direct, &base), expected, "{proxy}");
         }
     }
 

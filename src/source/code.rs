@@ -1,6 +1,6 @@
 //! The kinds of findings: one stable code each, with a wrong and a right example.
 //!
-//! `toolrun explain CODE` prints an entry, the README's table is made of them, and a test proves that every wrong
+//! `toolrun explain CODE` prints an entry, the table in `docs/ci.md` is made of them, and a test proves that every wrong
 //! example gives its code and every right one nothing.
 
 use std::fmt;

@@ -225,6 +225,12 @@ impl Tool {
         page.unwrap_or_else(|| kind.empty())
     }
 
+    /// Whether the value of a param is the path of a local file that is sent.
+    pub(crate) fn takes_path(&self, param: &str) -> bool {
+        let body = self.request.body.as_ref();
+        body.is_some_and(|body| body.takes_path(param))
+    }
+
     /// Whether the request is a GraphQL operation.
     pub(crate) fn is_graphql(&self) -> bool {
         let body = self.request.body.as_ref();

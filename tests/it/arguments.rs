@@ -161,7 +161,8 @@ fn words_mean_what_people_mean() {
         }
         let output = output.expect(0);
         assert_eq!(body(&output), expected, "{words:?}");
-        let is_changed = words.contains(&"since=2026-11-01");
+        // Nothing is sent without a word that is not what was written.
+        let is_changed = words.contains(&"since=2026-11-01") || words.contains(&"sizes:=[2]");
         assert_eq!(
             !output.stderr.is_empty(),
             is_changed,
@@ -181,6 +182,38 @@ fn what_is_not_understood_is_answered_with_the_right_form() {
             "`limit` is no argument; write key=value, as in limit=3",
         ),
         (&["limit"], "as in limit=VALUE"),
+        (
+            &["limit:3"],
+            "`limit:3` is no argument; write key=value, as in limit=3",
+        ),
+        (&["text:a b"], "as in 'text=a b'"),
+        (&["flag:"], "as in flag=true"),
+        (
+            &["limit=", "3"],
+            "`3` is no argument; write key=value, as in limit=3",
+        ),
+        (&["limit:=", "3"], "`limit:=` needs JSON"),
+        (&["text=", "3"], "as in text=3"),
+        (
+            &["limit==3"],
+            "limit: must be an integer, but \"=3\" is a string; write limit=3 (type)",
+        ),
+        (&["flag==true"], "write flag=true (type)"),
+        (&["since==2026-11-01"], "write since=2026-11-01 (format)"),
+        (&["kinds==one"], "write kinds=one (enum)"),
+        (
+            &["nonsense:3"],
+            "`nonsense:3` is no argument; write key=value, key:=JSON",
+        ),
+        (
+            &["LIMIT=3"],
+            "LIMIT: is no argument of this tool; did you mean `limit`?",
+        ),
+        (
+            &["-limit", "3"],
+            "`-limit` is no option of `toolrun call`; send-thing takes arguments without dashes: write limit=3",
+        ),
+        (&["-limit=3"], "write limit=3"),
         (&["flag"], "as in flag=true"),
         (&["flag", "false"], "as in flag=false"),
         (&["some-text", "a b"], "as in 'some_text=a b'"),
@@ -288,7 +321,7 @@ fn an_array_with_commas_that_is_sent_as_one_item_is_told() {
     assert!(
         output
             .stderr
-            .starts_with("note: names; x,y is one item; for several write 'names:=[\"x\",\"y\"]'")
+            .starts_with("note: names: x,y is one item; for several write 'names:=[\"x\",\"y\"]'")
     );
 }
 
@@ -339,6 +372,9 @@ fn no_advice_shows_what_may_be_a_secret() {
         &["password=@hunter2canary"],
         &["password:=@hunter2canary"],
         &["password:=hunter2canary"],
+        &["password:hunter2canary"],
+        &["password=", "hunter2canary"],
+        &["-password=hunter2canary"],
         &["tokens=hunter2canary,x", "limit=x"],
     ] {
         let output = call(&workspace, words).expect(2);
@@ -459,4 +495,158 @@ fn a_file_of_arguments_has_a_bound() {
             output.stderr
         );
     }
+}
+
+#[test]
+fn an_argument_that_is_given_twice_is_told() {
+    let workspace = workspace();
+    for (words, expected, told) in [
+        (
+            &["limit=3", "limit=4"][..],
+            json!({"limit": 4}),
+            "note: limit is given more than once; the last one counts\n",
+        ),
+        (
+            &["limit=3", "limit:=4"],
+            json!({"limit": 4}),
+            "note: limit is given more than once",
+        ),
+        (
+            &["filter.a=1", "filter.a=2"],
+            json!({"filter": {"a": 2}}),
+            "note: filter.a is given more than once",
+        ),
+        (
+            &["password=first", "password=second"],
+            json!({"password": "second"}),
+            "note: password is given",
+        ),
+        // An object gives what pairs may override, and items add up.
+        (&["{\"limit\": 3}", "limit=4"], json!({"limit": 4}), ""),
+        (&["names=a", "names=b"], json!({"names": ["a", "b"]}), ""),
+    ] {
+        let output = call(&workspace, words).expect(0);
+        assert_eq!(body(&output), expected, "{words:?}");
+        assert!(
+            output.stderr.starts_with(told),
+            "{words:?}: {}",
+            output.stderr
+        );
+        assert_eq!(
+            output.stderr.is_empty(),
+            told.is_empty(),
+            "{}",
+            output.stderr
+        );
+        assert!(!output.stderr.contains("first"), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn a_file_that_is_sent_is_named_by_its_path() {
+    let workspace = workspace();
+    workspace.write("photo.png", [0x89, b'P', b'N', b'G', 0xff]);
+    let multipart = "{ multipart: { file: { file: '{{ file }}' }, note: '{{ note }}' } }";
+    for (name, body) in [
+        ("parts", multipart),
+        ("whole", "{ bytes: { file: '{{ file }}' } }"),
+    ] {
+        let params = "params: { properties: { file: { type: string }, note: { type: string } }, required: [file] }";
+        let note = if name == "parts" {
+            ""
+        } else {
+            "\n  query: [note]"
+        };
+        let request =
+            format!("{params}\nrequest:\n  method: POST\n  path: /v1/files\n  body: {body}{note}");
+        workspace.tool(name, "write", &request);
+        let run =
+            |more: &[&str]| workspace.run(&[&["call", name, "--dry-run=json"], more].concat());
+        run(&["file=photo.png"]).expect(0);
+        for format in ["json", "table"] {
+            let output = run(&["file=@photo.png", "-o", format]).expect(2);
+            let told = "gives the text of a file, and `file` takes its path: write file=photo.png";
+            assert!(output.stderr.contains(told), "{}", output.stderr);
+        }
+        // Another param takes the text, and a path may begin with @.
+        workspace.write("@home", "x");
+        run(&["file=photo.png", "note=@text.txt"]).expect(0);
+        run(&["file=\\@home"]).expect(0);
+    }
+}
+
+#[test]
+fn a_tool_in_the_place_of_the_command_is_answered_with_the_command() {
+    let workspace = workspace();
+    for words in [
+        &["send-thing"][..],
+        &["send-thing", "limit=3", "-v"],
+        &["send-thing", "--limit", "3"],
+        &["probe/send-thing"],
+    ] {
+        let output = workspace.run(words).expect(2);
+        let told = format!(
+            "error: `{}` is a tool, and no command: write `toolrun call send-thing ...`\n",
+            words[0]
+        );
+        assert_eq!(output.stderr, told, "{words:?}");
+    }
+    let error = workspace
+        .run(&["send-thing", "-o", "json"])
+        .expect(2)
+        .error();
+    assert_eq!(error["kind"], "usage");
+    let output = workspace.run(&["lst"]).expect(2);
+    assert!(
+        output.stderr.contains("similar subcommands exist"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn options_with_counts_say_what_they_take() {
+    for option in ["--max-items", "--max-pages"] {
+        for count in ["0", "-1", "x", "99999999999999999999"] {
+            let option = format!("{option}={count}");
+            let output = call(&workspace(), &[&option]).expect(2);
+            assert!(
+                output.stderr.contains("write a whole number, 1 at least"),
+                "{}",
+                output.stderr
+            );
+        }
+    }
+}
+
+/// What would be passed over in silence is an error, before anything is sent.
+#[test]
+fn a_proxy_and_a_certificate_file_that_cannot_be_used_are_told() {
+    let workspace = Workspace::new();
+    workspace.service("https://api.probe.test", "");
+    workspace.tool("look", "read", "request: { method: GET, path: /v1/things }");
+    for (variable, proxy) in [
+        ("HTTPS_PROXY", "ftp://user:hunter2@127.0.0.1:9"),
+        ("ALL_PROXY", "socks5://user:hunter2@127.0.0.1:9"),
+        ("https_proxy", "http://"),
+    ] {
+        let mut command = workspace.toolrun();
+        let output = output(command.args(["call", "look"]).env(variable, proxy)).expect(2);
+        let told = format!("the proxy of {variable} cannot be used");
+        assert!(output.stderr.contains(&told), "{}", output.stderr);
+        assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
+    }
+    let fake = Fake::start(|_| Reply::json(200, &json!({})));
+    for origin in ["https://api.probe.test".to_owned(), fake.origin()] {
+        workspace.service(&origin, "");
+        let output = workspace
+            .run(&["call", "look", "--cacert", "nowhere.pem"])
+            .expect(2);
+        assert!(
+            output.stderr.contains("nowhere.pem cannot be used"),
+            "{}",
+            output.stderr
+        );
+    }
+    assert!(fake.requests().is_empty());
 }

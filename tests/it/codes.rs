@@ -1,4 +1,4 @@
-//! Every code of a finding: its wrong example gives it, its right example gives nothing, and `explain` and the README
+//! Every code of a finding: its wrong example gives it, its right example gives nothing, and `explain` and `docs/ci.md`
 //! show it.
 
 use crate::support::Workspace;
@@ -93,14 +93,14 @@ fn explain_tells_every_code() {
 }
 
 #[test]
-fn the_readme_has_the_table_of_codes() {
+fn the_page_about_ci_has_the_table_of_codes() {
     let table = Workspace::new()
         .run(&["explain", "--markdown"])
         .expect(0)
         .stdout;
-    let readme = include_str!("../../README.md");
+    let page = include_str!("../../docs/ci.md");
     assert!(
-        readme.contains(&table),
-        "put this table into the README:\n{table}"
+        page.contains(&table),
+        "put this table into docs/ci.md:\n{table}"
     );
 }

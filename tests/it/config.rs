@@ -260,7 +260,7 @@ fn a_secret_that_is_moved_is_nowhere_else() {
         done.stderr
     );
     assert!(done.stderr.contains("config/acme/.env"), "{}", done.stderr);
-    // A printed command names the descriptor's variable.
+    // A printed command names the variable that works there.
     let done = run(
         &workspace,
         &["call", "get-probe", "--profile=acme", "--dry-run=curl"],
@@ -272,6 +272,8 @@ fn a_secret_that_is_moved_is_nowhere_else() {
         "{}",
         done.stderr
     );
+    assert!(done.stdout.contains("${ACME_KEY}"), "{}", done.stdout);
+    assert!(!done.stdout.contains("PROBE_KEY"), "{}", done.stdout);
 }
 
 #[test]

@@ -383,6 +383,11 @@ fn a_write_asks_on_a_terminal() {
             );
             let is_sent = code == 0 && options != "--dry-run";
             assert_eq!(fake.requests().len(), usize::from(is_sent), "{what}");
+            if code == 5 {
+                // On a line of its own, also where there was no answer.
+                let told = format!("\nerror: {tool} was not called: the answer was no");
+                assert!(shown.contains(&told), "{what}: {shown}");
+            }
         }
     }
 }

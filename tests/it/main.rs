@@ -18,8 +18,11 @@ mod cli;
 mod codes;
 #[cfg(unix)]
 mod config;
+mod cookbook;
 mod deadline;
 mod digits;
+#[cfg(unix)]
+mod docs;
 mod downloads;
 mod engine;
 #[cfg(unix)]
@@ -33,6 +36,8 @@ mod house;
 mod import;
 mod jobs;
 mod jq;
+#[cfg(unix)]
+mod jq_limits;
 mod jsonpath_compliance;
 mod library;
 mod licences;
@@ -41,7 +46,9 @@ mod memory;
 mod mutation;
 mod pages;
 mod plans;
+#[cfg(unix)]
 mod readme;
+mod reference;
 mod reports;
 mod responses;
 mod rows;

@@ -466,9 +466,9 @@ fn a_declaration_alone_makes_a_store() {
 }
 
 #[test]
-fn the_declaration_of_the_readme_is_valid() {
-    let readme = include_str!("../../README.md");
-    let block = readme
+fn the_declaration_of_the_reference_is_valid() {
+    let page = include_str!("../../docs/descriptors.md");
+    let block = page
         .split("```yaml\n")
         .find(|block| block.starts_with("data:\n  notes:"));
     let block = block.and_then(|block| block.split("```").next());

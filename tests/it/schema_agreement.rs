@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::doc_pages;
 use crate::table::{Row, rows};
 use serde_json::{Value, json};
 use toolrun::internals::check::Kind;
@@ -80,6 +81,31 @@ fn broken() -> impl Iterator<Item = Case> {
     })
 }
 
+/// The descriptors that the pages of the documentation show: whole files, and here-documents in scripts.
+fn shown() -> Vec<(String, Kind, String)> {
+    let mut shown = Vec::new();
+    for page in doc_pages() {
+        for (i, block) in page.blocks().into_iter().enumerate() {
+            let name = format!("{}, block {i}", page.name);
+            let text = match block.language {
+                "sh" => {
+                    let inner = block.text.split("<<'YAML'\n").nth(1).unwrap_or_default();
+                    inner.split("YAML").next().unwrap_or_default()
+                }
+                _ => block.text,
+            };
+            let kind = kind_of(Path::new(block.path().unwrap_or("tool.yaml")));
+            // A page shows broken files too, to show what is found.
+            let is_broken = block.path().is_some_and(|path| path.starts_with("broken/"));
+            let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+            if lines.next() == Some("spec: 1") && !is_broken {
+                shown.push((name, kind, text.to_owned()));
+            }
+        }
+    }
+    shown
+}
+
 /// Everything that the repository shows as a good descriptor.
 fn good() -> Vec<Case> {
     let mut texts: Vec<(String, Kind, String)> = Kind::ALL
@@ -99,17 +125,7 @@ fn good() -> Vec<Case> {
             texts.push((path.display().to_string(), kind_of(&path), text));
         }
     }
-    let readme = include_str!("../../README.md");
-    let fences = ["```yaml\n", "<<'YAML'\n"];
-    for (fence, end) in fences.iter().zip(["```", "YAML"]) {
-        for (i, rest) in readme.split(fence).skip(1).enumerate() {
-            let text = rest.split(end).next().unwrap_or_default();
-            if text.starts_with("spec: 1") {
-                let name = format!("README.md, {} {i}", fence.trim());
-                texts.push((name, Kind::Tool, text.to_owned()));
-            }
-        }
-    }
+    texts.extend(shown());
     for code in Code::ALL.iter().map(|code| code.meaning()) {
         if code.right.starts_with("# sandbox.yaml") {
             texts.push((code.name.to_owned(), Kind::Sandbox, code.right.to_owned()));
@@ -147,6 +163,7 @@ fn there_are_good_and_bad_cases() {
     let cases = cases();
     let refused = cases.iter().filter(|case| case.is_refused).count();
     assert!(good().len() >= 12, "{} good ones", good().len());
+    assert!(shown().len() >= 30, "{} on pages", shown().len());
     assert!(refused >= 100, "{refused} of shape");
     for name in BEYOND_A_SCHEMA {
         assert!(

@@ -405,3 +405,28 @@ fn scripts_are_printed_for_every_shell() {
         assert!(script.contains(program), "{shell}: {script}");
     }
 }
+
+#[test]
+fn files_are_offered_where_files_are_meant() {
+    let workspace = workspace();
+    workspace.write("photo.png", "x");
+    workspace.write("sub/photo.png", "x");
+    workspace.tool(
+        "put-file",
+        "write",
+        "params: { properties: { file: { type: string }, note: { type: string } } }
+request: { method: POST, path: /files, body: { multipart: { file: { file: '{{ file }}' }, note: '{{ note }}' } } }",
+    );
+    for (word, expected) in [
+        ("file=pho", &["file=photo.png"][..]),
+        ("file=sub/", &["file=sub/photo.png"]),
+        ("file=@pho", &["file=@photo.png"]),
+        ("note=@pho", &["note=@photo.png"]),
+        ("note:=@pho", &["note:=@photo.png"]),
+        ("note=pho", &[]),
+        ("file:=pho", &[]),
+    ] {
+        let found = values(&workspace, &["call", "put-file", word]);
+        assert_eq!(found, expected, "{word}");
+    }
+}

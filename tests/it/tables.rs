@@ -542,6 +542,12 @@ fn a_pager_takes_what_is_longer_than_the_terminal() {
                 .contains("paged:")
         );
     }
+    let help = ["call", "list-members", "--help"];
+    let told = paged(&workspace, "sed s/^/paged:/", &help).1;
+    assert!(told.starts_with("paged:"), "{told}");
+    let without = [&help[..], &["--no-pager"]].concat();
+    let told = paged(&workspace, "sed s/^/paged:/", &without).1;
+    assert!(!told.contains("paged:"), "{told}");
     // What fits needs none, and what streams comes as it comes.
     for arguments in [
         &["call", "one"][..],
@@ -648,4 +654,51 @@ fn no_number_or_id_is_broken_on_a_terminal() {
             );
         }
     }
+}
+
+/// What every row has in common needs no column where not all columns fit; a summary of nested values is not the values.
+#[test]
+fn what_every_row_has_in_common_is_told_once() {
+    let row = |at: usize, long: &str| {
+        json!({
+            "day": "2026-11-23T00:00:00Z", "id": format!("id_{at}"), "text": long, "unit": "USD",
+            "tags": { "a": at }, "gone": null,
+        })
+    };
+    let rows = |count: usize, long: &str| {
+        let rows: Vec<Value> = (0..count).map(|at| row(at, long)).collect();
+        json!({ "rows": rows, "more": false })
+    };
+    let long = "some words that are more than a narrow terminal has room for";
+    let common = "in every row: day 2026-11-23T00:00:00Z, unit USD\n";
+    for (count, text, columns, arguments, is_told) in [
+        (3, long, 80, &["any"][..], true),
+        (3, long, 80, &["any", "--no-header"], true),
+        // All fits, too few rows to tell, or the user says what is shown.
+        (3, long, 200, &["any"], false),
+        (3, "short", 80, &["any"], false),
+        (2, long, 80, &["any"], false),
+        (3, long, 80, &["any", "--wide"], false),
+        (3, long, 80, &["any", "--columns", "day,id,text"], false),
+    ] {
+        let (_fake, workspace) = probe(&rows(count, text));
+        let screen = on_screen(&workspace, columns, arguments);
+        assert_eq!(
+            screen.contains(common),
+            is_told,
+            "{columns} {arguments:?}\n{screen}"
+        );
+        let days = screen.matches("2026-11-23T00:00:00Z").count();
+        assert_eq!(
+            days,
+            if is_told { 1 } else { count },
+            "{arguments:?}\n{screen}"
+        );
+        assert!(screen.contains("id_1"), "{screen}");
+    }
+    // Rows that are alike are still rows.
+    let alike = json!({ "rows": [{ "a": long, "b": "x" }, { "a": long, "b": "x" }, { "a": long, "b": "x" }], "more": false });
+    let (_fake, workspace) = probe(&alike);
+    let screen = on_screen(&workspace, 40, &["any"]);
+    assert_eq!(screen.matches("some words").count(), 3, "{screen}");
 }

@@ -245,22 +245,27 @@ impl Place {
 
     fn arguments(&self, typed: &str) -> Vec<CompletionCandidate> {
         if let Some(path) = typed.strip_prefix('@') {
-            let files = PathCompleter::file().complete(OsStr::new(path));
-            return files.into_iter().map(|file| file.add_prefix("@")).collect();
+            return files("@", path);
         }
         let Some(tool) = self.tool() else {
             return Vec::new();
         };
-        let Some((name, _)) = typed.split_once('=') else {
+        let Some((name, begun)) = typed.split_once('=') else {
             return beginning_with(typed, self.params(&tool));
         };
         let (param, is_json) = match name.strip_suffix(':') {
             Some(name) => (name, true),
             None => (name, false),
         };
+        if let Some(path) = begun.strip_prefix('@') {
+            return files(&format!("{name}=@"), path);
+        }
         let Some(param) = tool.params.get(param) else {
             return Vec::new();
         };
+        if tool.takes_path(param.name) && !is_json {
+            return files(&format!("{name}="), begun);
+        }
         let values = values_of(param.schema).into_iter();
         let values = values.filter(|value| !is_json || !value.is_string());
         let values = values.map(|known| value(format!("{name}={}", text(&known)), ""));
@@ -403,6 +408,15 @@ fn value(value: impl Into<OsString>, help: &str) -> CompletionCandidate {
 
 fn plain(values: Vec<String>) -> Vec<CompletionCandidate> {
     values.into_iter().map(|name| value(name, "")).collect()
+}
+
+/// The files that a path may become, each as an argument that begins so.
+fn files(before: &str, path: &str) -> Vec<CompletionCandidate> {
+    let files = PathCompleter::file().complete(OsStr::new(path));
+    files
+        .into_iter()
+        .map(|file| file.add_prefix(before))
+        .collect()
 }
 
 fn beginning_with(typed: &str, values: Vec<CompletionCandidate>) -> Vec<CompletionCandidate> {

@@ -1,7 +1,7 @@
 //! Text in columns: what a text takes on a terminal, where it may be cut, and which columns fit.
 //!
-//! A text is cut between words and beside wide characters only. So a number, an id, a date, an address or a URL is shown
-//! whole or not at all.
+//! A text is cut between words and beside wide characters only. So a number, an id, a date or an address is shown whole or
+//! not at all. A word that is longer than any of these may be cut anywhere: one such text must not hide its column.
 
 use std::borrow::Cow;
 
@@ -12,6 +12,8 @@ use unicode_width::UnicodeWidthStr;
 pub(crate) const GAP: usize = 2;
 /// What a text that can be cut gets at least.
 const LEAST_TEXT: usize = 16;
+/// What an id takes at the most: that many hexadecimal digits has a SHA-256.
+const LONGEST_ID: usize = 64;
 /// Lines of a heading at the most.
 const HEADING_LINES: usize = 3;
 const ELLIPSIS: &str = "…";
@@ -76,7 +78,7 @@ fn end(text: &str) -> usize {
 
 /// Whether a text has a place where it may be cut.
 pub(crate) fn can_be_cut(text: &str) -> bool {
-    pieces(text).nth(1).is_some()
+    width(text) > LONGEST_ID || pieces(text).nth(1).is_some()
 }
 
 /// The widest piece of a text.
@@ -106,9 +108,21 @@ pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
         kept = format!("{}{mark}", text[..end].trim_end());
     }
     match kept.is_empty() {
+        true if widest_piece(text) > LONGEST_ID => Cow::Owned(cut_anywhere(text, most)),
         true => Cow::Borrowed(ELLIPSIS),
         false => Cow::Owned(kept),
     }
+}
+
+/// The first characters of a text and an ellipsis.
+fn cut_anywhere(text: &str, most: usize) -> String {
+    let mut taken = width(ELLIPSIS);
+    let fits = |cluster: &&str| {
+        taken += width(cluster);
+        taken <= most
+    };
+    let kept: String = text.graphemes(true).take_while(fits).collect();
+    kept + ELLIPSIS
 }
 
 /// The lines of a text in so many columns. A word that is wider has a line of its own.
@@ -294,6 +308,27 @@ mod tests {
             ["cache_", "creation_5m_", "input_tokens"]
         );
         assert_eq!(narrowest(name), 12);
+    }
+
+    #[test]
+    fn a_word_that_is_longer_than_any_id_is_cut_anywhere() {
+        let (id, long) = ("0".repeat(64), "x".repeat(65));
+        assert_eq!(cut(&id, 20), "…");
+        assert_eq!(cut(&long, 20), format!("{}…", "x".repeat(19)));
+        assert_eq!(
+            cut(&format!("{long} more"), 20),
+            format!("{}…", "x".repeat(19))
+        );
+        assert_eq!(cut(&format!("a {long}"), 20), "a …");
+        assert_eq!(cut(&long, 65), long);
+        let need = |text: &str| {
+            let mut need = Need::default();
+            need.add("0123456789");
+            need.add(text);
+            need
+        };
+        assert_eq!(fit(&[("id", &need(&id))], 40), [None]);
+        assert_eq!(fit(&[("id", &need(&long))], 40), [Some(40)]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ pub(crate) mod cells;
 mod chart;
 mod columns;
 mod csv;
-mod jq;
+pub(crate) mod jq;
 pub(crate) mod layout;
 mod order;
 pub(crate) mod plain;
@@ -25,11 +25,11 @@ pub(crate) use view::View;
 
 use chart::Chart;
 use columns::Columns;
-use jq::{Found, Jq, RunError};
+use jq::{Deadline, Runs};
 use view::Lookout;
 
+use super::Done;
 use super::terminal::{self, Out};
-use super::{Done, Failure, exit};
 
 /// How an output is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -119,8 +119,14 @@ impl<'t> Printer<'t> {
             },
             sheet: None,
             lookout: Lookout::new(view),
-            runs: Runs::default(),
+            runs: Runs::new(None),
         }
+    }
+
+    /// Ends the runs of an expression at a deadline.
+    pub(crate) fn until(mut self, deadline: Option<Deadline>) -> Printer<'t> {
+        self.runs = Runs::new(deadline);
+        self
     }
 
     /// Prints a complete output. Notes become a part of a JSON or YAML object.
@@ -139,7 +145,7 @@ impl<'t> Printer<'t> {
         match self.format {
             _ if let Some(jq) = &self.view.jq => {
                 let output = with_notes(output, notes);
-                self.runs.run(jq, output.part(), false, &mut self.out)?;
+                self.runs.whole(jq, output.part(), &mut self.out)?;
             }
             Format::Chart | Format::Svg => {
                 let chart = match Chart::of(output.part(), self.tool, self.view, notes) {
@@ -193,7 +199,7 @@ impl<'t> Printer<'t> {
         Ok(self.out.flush()?)
     }
 
-    fn rows<'o>(&mut self, rows: impl Iterator<Item = Part<'o>>) -> Done {
+    fn rows<'o>(&mut self, rows: impl Iterator<Item = Part<'o>> + Send) -> Done {
         if self.format == Format::Csv {
             let (view, tool) = (self.view, self.tool);
             let new = || csv::Sheet::new(Columns::known(view, tool), !view.no_header);
@@ -201,10 +207,7 @@ impl<'t> Printer<'t> {
             return sheet.add(&mut self.out, rows);
         }
         if let Some(jq) = &self.view.jq {
-            for row in rows {
-                self.runs.run(jq, row, true, &mut self.out)?;
-            }
-            return Ok(());
+            return self.runs.rows(jq, rows, &mut self.out);
         }
         for row in rows {
             write::compact(row, &mut self.out)?;
@@ -244,53 +247,6 @@ impl<'t> Printer<'t> {
             self.out.write_all(b"\n")?;
         }
         Ok(self.out.flush()?)
-    }
-}
-
-/// Runs of the expression of `--jq`. One that fails is an error once the results of the others are printed.
-#[derive(Default)]
-struct Runs {
-    count: u64,
-    failed: u64,
-    first: Option<String>,
-}
-
-impl Runs {
-    /// Prints the results for one input, a line each. Texts are quoted where each line must be JSON.
-    fn run(&mut self, jq: &Jq, input: Part<'_>, quotes: bool, out: &mut Out) -> Done {
-        self.count += 1;
-        let ran = jq.run(input, |found| match found {
-            Found::Text(text) if quotes => writeln!(out, "{}", Json::of_text(&text)),
-            Found::Text(text) => writeln!(out, "{text}"),
-            Found::Json(text) => writeln!(out, "{}", terminal::json_text(&text)),
-        });
-        match ran {
-            Ok(()) => Ok(()),
-            Err(RunError::Io(error)) => Err(error.into()),
-            Err(RunError::Told(error)) => {
-                self.failed += 1;
-                let count = self.count;
-                self.first.get_or_insert_with(|| match quotes {
-                    true => format!("row {count}: {error}"),
-                    false => error,
-                });
-                Ok(())
-            }
-        }
-    }
-
-    fn verdict(&self) -> Done {
-        let Some(first) = &self.first else {
-            return Ok(());
-        };
-        let more = match self.failed {
-            1 => String::new(),
-            failed => format!(" (and {} more of {} rows)", failed - 1, self.count),
-        };
-        Err(Failure::Told(
-            exit::RESPONSE,
-            format!("the expression of --jq failed: {first}{more}"),
-        ))
     }
 }
 

@@ -16,6 +16,8 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 780.0;
 const TITLE: f64 = 28.0;
 const LEGEND: f64 = 18.0;
+/// Room above the drawing, for half of its highest label.
+const ABOVE: f64 = 10.0;
 const HEIGHT: f64 = 200.0;
 const AXIS: f64 = 40.0;
 const NOTE: f64 = 18.0;
@@ -76,7 +78,7 @@ pub(crate) fn write(out: &mut impl Write, chart: &Chart) -> io::Result<()> {
 }
 
 fn height(panel: &Panel) -> f64 {
-    TITLE + LEGEND * legend(panel).count() as f64 + HEIGHT + AXIS
+    TITLE + LEGEND * legend(panel).count() as f64 + ABOVE + HEIGHT + AXIS
 }
 
 /// The groups that have a name.
@@ -124,6 +126,7 @@ fn draw(text: &mut String, panel: &Panel, top: f64) {
         label(text, LEFT + 16.0, at + 11.0, "start", &clip(&series.name));
         at += LEGEND;
     }
+    at += ABOVE;
     let floor = at + HEIGHT * (1.0 - panel.scale.part(panel.scale.least).abs());
     grid(text, panel, floor);
     match Chart::has_bars(panel) {
@@ -133,16 +136,9 @@ fn draw(text: &mut String, panel: &Panel, top: f64) {
     times(text, panel, at + HEIGHT + 18.0);
 }
 
-/// Lines at the greatest value, at half of it, at zero and at the least value.
+/// Lines at zero and at other round values.
 fn grid(text: &mut String, panel: &Panel, floor: f64) {
-    let mut values = vec![0.0];
-    if panel.scale.greatest > 0.0 {
-        values.extend([panel.scale.greatest, panel.scale.greatest / 2.0]);
-    }
-    if panel.scale.least < 0.0 {
-        values.push(panel.scale.least);
-    }
-    for value in values {
+    for value in panel.scale.round_values() {
         let y = floor - panel.scale.part(value) * HEIGHT;
         let colour = if value == 0.0 { "#555555" } else { "#dddddd" };
         let _ = writeln!(
@@ -274,7 +270,12 @@ fn clip(text: &str) -> String {
     if width(text) <= NAME_WIDTH {
         return text.to_owned();
     }
-    let clipped: String = text.chars().take(NAME_WIDTH / 2).collect();
+    let mut taken = 0;
+    let fits = |c: &char| {
+        taken += width(c.encode_utf8(&mut [0; 4]));
+        taken < NAME_WIDTH
+    };
+    let clipped: String = text.chars().take_while(fits).collect();
     clipped + "…"
 }
 

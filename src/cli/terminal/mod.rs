@@ -157,6 +157,12 @@ pub(crate) fn data() -> Out {
     })
 }
 
+/// Standard output of a process that we started ourselves, for what it tells us. Nothing of it reaches a terminal as it
+/// is.
+pub(crate) fn to_ourselves() -> impl Write {
+    BufWriter::new(io::stdout().lock())
+}
+
 /// Whether standard output is a terminal.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
@@ -187,13 +193,17 @@ pub(crate) fn ask(question: &str) -> io::Result<bool> {
         escaped(&folded(question), Manner::Words)
     )?;
     stderr.flush()?;
-    is_yes(io::stdin().lock())
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    // Without an answer the line of the question has no end.
+    if !answer.ends_with('\n') {
+        writeln!(stderr)?;
+    }
+    Ok(is_yes(&answer))
 }
 
-fn is_yes(mut answers: impl BufRead) -> io::Result<bool> {
-    let mut answer = String::new();
-    answers.read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+fn is_yes(answer: &str) -> bool {
+    ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
 }
 
 /// Writes a JSON value to standard error, on a line of its own.
@@ -246,9 +256,8 @@ mod tests {
             ("", false),
             ("n\n", false),
             ("yeah\n", false),
-            ("\ny\n", false),
         ] {
-            assert_eq!(is_yes(answer.as_bytes()).unwrap(), expected, "{answer:?}");
+            assert_eq!(is_yes(answer), expected, "{answer:?}");
         }
     }
 }

@@ -121,6 +121,17 @@ impl ContentTemplate {
         }
     }
 
+    /// The param that alone says which local file it is.
+    pub(crate) fn path_param(&self) -> Option<&str> {
+        match self {
+            ContentTemplate::File(Template::Expression(expression)) => match expression.plain() {
+                Some((name, None)) => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The content; `None` for an absent value and for null.
     ///
     /// # Errors

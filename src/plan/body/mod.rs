@@ -243,6 +243,16 @@ impl BodyTemplate {
         matches!(self.kind, KindTemplate::Graphql(_))
     }
 
+    /// Whether the value of a param is the path of a local file that is sent.
+    pub(crate) fn takes_path(&self, param: &str) -> bool {
+        let is_it = |content: &ContentTemplate| content.path_param() == Some(param);
+        match &self.kind {
+            KindTemplate::Bytes(content) => is_it(content),
+            KindTemplate::Multipart(parts) => parts.contents().any(is_it),
+            _ => false,
+        }
+    }
+
     /// The form, if the body is one.
     pub(crate) fn form(&self) -> Option<&FormTemplate> {
         match &self.kind {

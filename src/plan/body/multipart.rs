@@ -178,6 +178,14 @@ impl MultipartTemplate {
         MultipartTemplate { parts }
     }
 
+    /// The contents that are bytes.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = &ContentTemplate> {
+        self.parts.iter().filter_map(|part| match &part.content {
+            PartContent::Bytes(content) => Some(content),
+            PartContent::Value(_) => None,
+        })
+    }
+
     pub(crate) fn visit(&self, visit: &mut dyn FnMut(&Expression, bool)) {
         for part in &self.parts {
             part.content.template().visit(visit);

@@ -3,6 +3,7 @@
 
 mod fake;
 mod http;
+mod pages;
 pub(crate) mod peak;
 #[cfg(unix)]
 mod pty;
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 
 pub(crate) use fake::{Fake, Manner, Reply, Request, refused_origin};
 pub(crate) use http::{Answer, get, send};
+pub(crate) use pages::{Block, DocPage, doc_page, doc_pages};
 #[cfg(unix)]
 pub(crate) use pty::{at_terminal, on_terminal, on_terminal_of};
 pub(crate) use sandbox::{KEY, Sandbox, VERSION};

@@ -334,6 +334,25 @@ impl Scale {
         })
     }
 
+    /// Zero and other values of one or two digits, up to six, from the least to the greatest.
+    pub(crate) fn round_values(&self) -> Vec<f64> {
+        const STEPS: f64 = 4.0;
+        let least_step = self.greatest / STEPS - self.least / STEPS;
+        let power = 10_f64.powf(least_step.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0]
+            .into_iter()
+            .map(|digit| digit * power)
+            .find(|step| *step >= least_step && step.is_normal());
+        let Some(step) = step else {
+            return vec![self.least, 0.0, self.greatest];
+        };
+        let (first, last) = (
+            (self.least / step).ceil() as i64,
+            (self.greatest / step).floor() as i64,
+        );
+        (first..=last).map(|at| at as f64 * step).collect()
+    }
+
     /// How much of the whole scale a value takes; negative below zero.
     pub(crate) fn part(&self, value: f64) -> f64 {
         // The scale itself may be beyond all doubles.
@@ -384,7 +403,8 @@ pub(crate) fn amount(value: f64) -> String {
 pub(crate) fn short(value: f64) -> String {
     let size = value.abs();
     for (unit, letter) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
-        if size >= unit && size < 1e15 {
+        // What rounds to a thousand is one of the next unit.
+        if size >= unit * 0.9995 && (unit > 1e3 || size >= unit) && size < 1e15 {
             let value = value / unit;
             let digits = usize::from(value.abs() < 10.0);
             return format!("{value:.digits$}{letter}");
@@ -400,6 +420,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn axes_have_round_values() {
+        for (least, greatest, expected) in [
+            (0.0, 42.0, &[0.0, 20.0, 40.0][..]),
+            (0.0, 4.0, &[0.0, 1.0, 2.0, 3.0, 4.0]),
+            (-402.0, 301.5, &[-400.0, -200.0, 0.0, 200.0]),
+            (-1e6, 0.0, &[-1e6, -5e5, 0.0]),
+            (0.0, 0.003, &[0.0, 0.001, 0.002, 0.003]),
+            (0.0, 0.0, &[0.0, 0.0, 0.0]),
+            (-1e308, 1.7e308, &[-1e308, 0.0, 1e308]),
+        ] {
+            let values = Scale { least, greatest }.round_values();
+            assert_eq!(values, expected, "{least} {greatest}");
+        }
+        let tiny = Scale {
+            least: 0.0,
+            greatest: 5e-324,
+        };
+        assert_eq!(tiny.round_values(), [0.0, 0.0, 5e-324]);
+    }
+
+    #[test]
     fn labels_are_short() {
         for (value, expected, on_axis) in [
             (0.0, "0", "0"),
@@ -410,6 +451,10 @@ mod tests {
             (-2879627.0, "-2,879,627", "-2.9M"),
             (4510.36776, "4,510.37", "4.5k"),
             (38000.0, "38,000", "38k"),
+            (999.9, "999.9", "999.9"),
+            (999_400.0, "999,400", "999k"),
+            (999_600.0, "999,600", "1.0M"),
+            (-999_999.5, "-999,999.5", "-1.0M"),
             (1e300, "1.000e300", "1.000e300"),
             (1e-9, "1.000e-9", "1.000e-9"),
         ] {

@@ -6,6 +6,9 @@
 //! Integers keep all digits, also when they are computed with; so do other numbers that are only passed on. Other
 //! arithmetic is that of doubles, as in jq.
 
+mod runs;
+mod worker;
+
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -14,7 +17,10 @@ use jaq_core::load::{self, Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Filter, Vars, data, unwrap_valr};
 use jaq_json::{Num, Val};
 
-use crate::json::{Budget, Json, Part};
+use crate::json::{Budget, Json};
+
+pub(crate) use runs::{Deadline, Runs};
+pub(crate) use worker::answer;
 
 /// Functions that reach beyond the input: to the environment, other inputs, standard error and the process.
 const BEYOND: [&str; 7] = [
@@ -46,16 +52,19 @@ type Compiled = Filter<data::JustLut<Val>>;
 
 /// A compiled expression.
 #[derive(Clone)]
-pub(crate) struct Jq(Arc<Compiled>);
+pub(crate) struct Jq {
+    text: Arc<str>,
+    filter: Arc<Compiled>,
+}
 
 impl fmt::Debug for Jq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Jq")
+        f.debug_tuple("Jq").field(&self.text).finish()
     }
 }
 
 /// A result: a text, or another value as JSON.
-pub(crate) enum Found {
+enum Found {
     /// A text, as it is.
     Text(String),
     /// JSON text on one line.
@@ -108,20 +117,28 @@ impl Jq {
             });
             told(text, places)
         })?;
-        Ok(Jq(Arc::new(filter)))
+        Ok(Jq {
+            text: text.into(),
+            filter: Arc::new(filter),
+        })
+    }
+
+    /// The expression as it was written.
+    fn text(&self) -> &str {
+        &self.text
     }
 
     /// Runs the expression on a value, and gives each result to `take`. Fails with what went wrong, after the results
-    /// before it were taken.
-    pub(crate) fn run(
+    /// before it were taken. It may never end.
+    fn run(
         &self,
-        input: Part<'_>,
+        input: &[u8],
         mut take: impl FnMut(Found) -> io::Result<()>,
     ) -> Result<(), RunError> {
         refuse_large(input)?;
-        let input = jaq_json::read::parse_single(input.text()).map_err(RunError::told)?;
-        let context = Ctx::<data::JustLut<Val>>::new(&self.0.lut, Vars::new([]));
-        for result in self.0.id.run((context, input)).map(unwrap_valr) {
+        let input = jaq_json::read::parse_single(input).map_err(RunError::told)?;
+        let context = Ctx::<data::JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
+        for result in self.filter.id.run((context, input)).map(unwrap_valr) {
             let value = result.map_err(|error| match error.into_val() {
                 Val::TStr(text) => RunError::told(String::from_utf8_lossy(&text)),
                 value => RunError::told(value),
@@ -141,7 +158,7 @@ impl Jq {
 }
 
 /// Why a run ended early.
-pub(crate) enum RunError {
+enum RunError {
     /// The expression failed.
     Told(String),
     /// The result could not be printed.
@@ -212,14 +229,13 @@ fn told<'t>(text: &'t str, places: impl Iterator<Item = (String, &'t str)>) -> S
 }
 
 /// Refuses an input whose tree would take too much memory for a text of its size, or whose numbers too much time.
-fn refuse_large(input: Part<'_>) -> Result<(), RunError> {
+fn refuse_large(text: &[u8]) -> Result<(), RunError> {
     /// What containers, members and elements take, with the space that grows ahead.
     const CONTAINER: usize = 112;
     const MEMBER: usize = 112;
     const ELEMENT: usize = 32;
     /// What a text or a long number takes beside its bytes.
     const HEAP: usize = 64;
-    let text = input.text();
     let budget = Budget::of(text.len());
     let mut used = 0_usize;
     let mut at = 0;
@@ -319,15 +335,16 @@ mod tests {
 
     /// The results of an expression, a line each, and the error behind them.
     fn results(expression: &str, input: &str) -> String {
-        let json = Json::read(input.to_owned().into()).unwrap();
         let mut lines = Vec::new();
-        let run = Jq::read(expression).unwrap().run(json.part(), |found| {
-            lines.push(match found {
-                Found::Text(text) => text,
-                Found::Json(text) => text,
+        let run = Jq::read(expression)
+            .unwrap()
+            .run(input.as_bytes(), |found| {
+                lines.push(match found {
+                    Found::Text(text) => text,
+                    Found::Json(text) => text,
+                });
+                Ok(())
             });
-            Ok(())
-        });
         if let Err(RunError::Told(error)) = run {
             lines.push(format!("! {error}"));
         }

@@ -1,29 +1,33 @@
 //! Tables for people, on a terminal: they fit its width, and say what they leave out.
 //!
 //! A table shows as many columns as fit, from the left; a column in which every row is empty says nothing and is left
-//! out. One row, and rows of which next to nothing would fit, are shown as records: a field a line.
+//! out, and where not all fits, one in which every row has the same value is told below the table. One row, and rows of
+//! which next to nothing would fit, are shown as records: a field a line.
+
+mod left_out;
+mod record;
 
 use std::io::Write;
 
 use crate::Tool;
 use crate::json::{Kind, Part};
 
-use super::cell;
 use super::cells::{self, is_empty, is_numeric};
 use super::columns::Columns;
-use super::layout::{self, GAP, Need, cut, fit, padded, widest_piece, width, wrap};
-use super::view::{VALUE, View, field};
+use super::layout::{self, GAP, Need, cut, fit, padded, width, wrap};
+use super::view::{VALUE, View};
 use crate::cli::Done;
 use crate::cli::terminal::{bold, dim, line};
+use left_out::LeftOut;
 
 /// Columns that a table looks at; rows with more are shown as records.
 const COLUMNS: usize = 1000;
 /// Beyond this width, cells of a wide table stand in no line with each other.
 const WIDE: usize = 200;
-/// What the names of a record take at the most.
-const NAME: usize = 40;
-/// What the values of a record need beside their names.
-const VALUES: usize = 20;
+/// Rows that have a value in common only by chance, where there are fewer.
+const LEAST_SAME: usize = 3;
+/// What a value takes at the most that is told once for all rows.
+const MOST_SAME: usize = 40;
 
 /// Writes an output for a terminal of so many columns.
 pub(crate) fn write(
@@ -59,21 +63,15 @@ struct Screen<'s, W> {
     left_out: LeftOut,
 }
 
-/// What is not shown, or not as a whole.
-#[derive(Default)]
-struct LeftOut {
-    hidden: Vec<String>,
-    empty: Vec<String>,
-    has_cut: bool,
-    has_sums: bool,
-}
-
 /// What is known of a column.
 #[derive(Default)]
 struct Column {
     need: Need,
-    has_values: bool,
+    /// How many rows have a value.
+    filled: usize,
     has_others: bool,
+    first: String,
+    has_different: bool,
 }
 
 impl Column {
@@ -81,13 +79,26 @@ impl Column {
         if is_empty(part) {
             return;
         }
-        self.has_values = true;
+        match self.filled {
+            0 => text.clone_into(&mut self.first),
+            _ => self.has_different |= self.first != text,
+        }
+        // The text of a nested value only sums it up.
+        self.has_different |= matches!(part.kind(), Kind::Array | Kind::Object);
+        self.filled += 1;
         self.has_others |= !is_numeric(part);
         self.need.add(text);
     }
 
     fn is_right(&self) -> bool {
-        self.has_values && !self.has_others
+        self.filled > 0 && !self.has_others
+    }
+
+    /// The value that all rows have, if it is short and there are several rows.
+    fn same(&self, rows: usize) -> Option<&str> {
+        let is_same = self.filled == rows && !self.has_different;
+        let is_short = self.need.widest() <= MOST_SAME;
+        (is_same && is_short && rows >= LEAST_SAME).then_some(&self.first)
     }
 }
 
@@ -113,8 +124,8 @@ impl<W: Write> Screen<'_, W> {
         if self.view.wide {
             return self.grid(rows, &columns, all(&columns, &surveyed));
         }
-        let kept: Vec<usize> = (0..columns.count())
-            .filter(|at| is_asked || surveyed[*at].has_values)
+        let mut kept: Vec<usize> = (0..columns.count())
+            .filter(|at| is_asked || surveyed[*at].filled > 0)
             .collect();
         let empty = columns.names().iter().enumerate();
         let empty = empty.filter(|(at, _)| !kept.contains(at));
@@ -124,15 +135,24 @@ impl<W: Write> Screen<'_, W> {
         if count == 1 && !is_asked {
             return self.records(rows, Some(&columns));
         }
-        let needs: Vec<(String, &Need)> = kept
-            .iter()
-            .map(|at| (heading_of(&columns, *at), &surveyed[*at].need))
-            .collect();
-        let needs: Vec<(&str, &Need)> = needs
-            .iter()
-            .map(|(name, need)| (name.as_str(), *need))
-            .collect();
-        let widths = fit(&needs, self.most);
+        let mut widths = self.widths(&columns, &surveyed, &kept);
+        let mut same = Vec::new();
+        if !is_asked && !is_whole(&kept, &widths, &surveyed) {
+            let count = rows.elements().count();
+            same = kept
+                .iter()
+                .filter_map(|at| {
+                    let value = surveyed[*at].same(count)?;
+                    Some((*at, format!("{} {value}", heading_of(&columns, *at))))
+                })
+                .collect();
+            // A table needs columns, even if its rows are alike.
+            if same.len() == kept.len() {
+                same.clear();
+            }
+            kept.retain(|at| !same.iter().any(|(other, _)| other == at));
+            widths = self.widths(&columns, &surveyed, &kept);
+        }
         let fitting = widths.iter().flatten().count();
         let is_useless = match is_asked {
             true => fitting < kept.len(),
@@ -141,22 +161,45 @@ impl<W: Write> Screen<'_, W> {
         if is_useless {
             return self.records(rows, Some(&columns));
         }
+        self.left_out.same = same.into_iter().map(|(_, told)| told).collect();
         let mut shown = Vec::new();
-        for ((at, (name, need)), width) in kept.iter().zip(&needs).zip(widths) {
-            match width {
-                None => self.left_out.hidden.push((*name).to_owned()),
-                Some(width) => {
-                    self.left_out.has_cut |= need.widest() > width;
-                    shown.push(Shown {
-                        at: *at,
-                        name: (*name).to_owned(),
-                        width,
-                        is_right: surveyed[*at].is_right(),
-                    });
-                }
-            }
+        for (at, width) in kept.into_iter().zip(widths) {
+            let (name, column) = (heading_of(&columns, at), &surveyed[at]);
+            let Some(width) = width else {
+                self.left_out.hidden.push(name);
+                continue;
+            };
+            self.left_out.has_cut |= column.need.widest() > width;
+            shown.push(Shown {
+                at,
+                name,
+                width,
+                is_right: column.is_right(),
+            });
         }
-        self.grid(rows, &columns, shown)
+        self.grid(rows, &columns, shown)?;
+        self.tell_same()
+    }
+
+    /// The widths of the columns that fit.
+    fn widths(&self, columns: &Columns, surveyed: &[Column], kept: &[usize]) -> Vec<Option<usize>> {
+        let names: Vec<String> = kept.iter().map(|at| heading_of(columns, *at)).collect();
+        let needs = kept.iter().map(|at| &surveyed[*at].need);
+        let needs: Vec<(&str, &Need)> = names.iter().map(String::as_str).zip(needs).collect();
+        fit(&needs, self.most)
+    }
+
+    /// Tells what every row has in common, in place of a column for each.
+    fn tell_same(&mut self) -> Done {
+        if self.left_out.same.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(b"\n")?;
+        let told = format!("in every row: {}", self.left_out.same.join(", "));
+        for line in wrap(&told, self.most) {
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
     }
 
     fn survey(&self, rows: Part<'_>, columns: &Columns) -> Vec<Column> {
@@ -231,149 +274,6 @@ impl<W: Write> Screen<'_, W> {
         Ok(())
     }
 
-    /// Each row as a record.
-    fn records(&mut self, rows: Part<'_>, columns: Option<&Columns>) -> Done {
-        let mut parts = Vec::new();
-        for (at, row) in rows.elements().enumerate() {
-            if at > 0 {
-                self.out.write_all(b"\n")?;
-            }
-            let entries = match columns {
-                None => entries(row),
-                Some(columns) => {
-                    columns.cells(row, &mut parts);
-                    let named = parts.iter().enumerate().filter_map(|(at, part)| {
-                        let name = name_of(columns, at);
-                        let is_left_out = self.left_out.empty.iter().any(|empty| empty == name);
-                        Some((name.to_owned(), (*part)?)).filter(|_| !is_left_out)
-                    });
-                    named.flat_map(|(name, part)| flat(name, part)).collect()
-                }
-            };
-            match entries.is_empty() {
-                true => writeln!(self.out, "(a row with nothing in it)")?,
-                false => self.entries(&entries)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// An output without rows.
-    fn record(&mut self, output: Part<'_>) -> Done {
-        if output.kind() != Kind::Object {
-            let lines = self.lines(VALUE, output);
-            return self.value(&lines, 0);
-        }
-        let asked = self.view.shown();
-        let all: Vec<(String, Part<'_>)> = match asked {
-            [] => entries(output),
-            names => names
-                .iter()
-                .filter_map(|name| Some((name.clone(), field(output, name)?)))
-                .collect(),
-        };
-        let kept = self.without_empty(all);
-        self.entries(&kept)
-    }
-
-    /// What stands beside the rows.
-    fn beside(&mut self, output: Part<'_>, rows: Option<&str>) -> Done {
-        let is_rows = |name: &str| rows == Some(name);
-        let entries = entries(output)
-            .into_iter()
-            .filter(|(name, _)| !is_rows(name));
-        let kept = self.without_empty(entries.collect());
-        if kept.is_empty() {
-            return Ok(());
-        }
-        self.out.write_all(b"\n")?;
-        self.entries(&kept)
-    }
-
-    fn without_empty<'o>(&mut self, entries: Vec<(String, Part<'o>)>) -> Vec<(String, Part<'o>)> {
-        if self.view.wide {
-            return entries;
-        }
-        let (empty, kept): (Vec<_>, Vec<_>) =
-            entries.into_iter().partition(|(_, part)| is_empty(*part));
-        self.left_out
-            .empty
-            .extend(empty.into_iter().map(|(name, _)| name));
-        kept
-    }
-
-    fn entries(&mut self, entries: &[(String, Part<'_>)]) -> Done {
-        let names: Vec<String> = entries.iter().map(|(name, _)| line(name)).collect();
-        let widest = names.iter().map(|name| width(name));
-        let widest = widest.filter(|width| *width <= NAME).max().unwrap_or(NAME);
-        let indent = widest + GAP;
-        for (name, (key, part)) in names.iter().zip(entries) {
-            let lines = self.lines(key, *part);
-            let is_beside = width(name) <= widest && self.has_room(&lines, indent, VALUES);
-            match is_beside {
-                true => {
-                    write!(self.out, "{}", bold(&padded(name, indent, false)))?;
-                    self.value(&lines, indent)?;
-                }
-                // On lines of its own, and at the margin where it would be broken otherwise.
-                false => {
-                    writeln!(self.out, "{}", bold(name))?;
-                    let indent = if self.has_room(&lines, GAP, 1) {
-                        GAP
-                    } else {
-                        0
-                    };
-                    write!(self.out, "{}", " ".repeat(indent))?;
-                    self.value(&lines, indent)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a text has so much room behind the margin, and none of its words would be broken.
-    fn has_room(&self, lines: &[String], indent: usize, least: usize) -> bool {
-        let room = self.most.saturating_sub(indent);
-        room >= least && lines.iter().all(|text| widest_piece(text) <= room)
-    }
-
-    /// Writes lines that are moved in, so that none looks like another name.
-    fn value(&mut self, lines: &[String], indent: usize) -> Done {
-        let (margin, room) = (" ".repeat(indent), self.most.saturating_sub(indent).max(1));
-        for (at, wrapped) in lines.iter().flat_map(|text| wrap(text, room)).enumerate() {
-            let margin = if at == 0 { "" } else { &margin };
-            writeln!(self.out, "{}", format!("{margin}{wrapped}").trim_end())?;
-        }
-        Ok(())
-    }
-
-    /// The lines of a value.
-    fn lines(&mut self, name: &str, part: Part<'_>) -> Vec<String> {
-        match part.kind() {
-            Kind::String if !is_numeric(part) => cell(part).split('\n').map(line).collect(),
-            Kind::Null => vec!["-".to_owned()],
-            Kind::Array | Kind::Object => vec![self.nested(name, part, self.most)],
-            _ => vec![cells::short(name, part)],
-        }
-    }
-
-    /// What is nested deeper than a record shows.
-    fn nested(&mut self, name: &str, part: Part<'_>, most: usize) -> String {
-        /// Lines that it may take.
-        const LINES: usize = 3;
-        if let (Kind::Array, Some(text)) = (
-            part.kind(),
-            cells::joined(part).filter(|text| !text.is_empty()),
-        ) {
-            return text;
-        }
-        if self.view.wide || part.text().len() <= LINES * most {
-            return line(&cell(part));
-        }
-        self.left_out.has_sums = true;
-        cells::short(name, part)
-    }
-
     /// Says what is not shown, and how to see it.
     fn tell(&mut self) -> Done {
         let told = self.left_out.told();
@@ -388,32 +288,10 @@ impl<W: Write> Screen<'_, W> {
     }
 }
 
-impl LeftOut {
-    fn told(&self) -> String {
-        let mut parts = Vec::new();
-        if !self.hidden.is_empty() {
-            let names = list(&self.hidden);
-            parts.push(format!(
-                "hidden: {names} (--wide, --columns or -o json shows them)"
-            ));
-        }
-        if !self.empty.is_empty() {
-            parts.push(format!("empty: {}", list(&self.empty)));
-        }
-        match (self.has_cut, self.has_sums) {
-            (true, _) => parts.push("some texts are cut: --wide shows them whole".to_owned()),
-            (_, true) if self.hidden.is_empty() => {
-                parts.push("--wide or -o json shows what is summed up".to_owned());
-            }
-            _ => {}
-        }
-        parts.join("; ")
-    }
-}
-
-fn list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| line(name)).collect();
-    names.join(", ")
+/// Whether all columns are shown, and no text is cut.
+fn is_whole(kept: &[usize], widths: &[Option<usize>], surveyed: &[Column]) -> bool {
+    let mut columns = kept.iter().zip(widths);
+    columns.all(|(at, width)| width.is_some_and(|width| width >= surveyed[*at].need.widest()))
 }
 
 fn name_of(columns: &Columns, at: usize) -> &str {
@@ -446,27 +324,6 @@ fn spaced(text: &str, column: &Shown, is_last: bool) -> String {
     let text = padded(text, column.width, column.is_right);
     let gap = if is_last { 0 } else { GAP };
     format!("{text}{}", " ".repeat(gap))
-}
-
-/// The members of an object; those of an object inside it have names like `a.b`.
-fn entries(row: Part<'_>) -> Vec<(String, Part<'_>)> {
-    if row.kind() != Kind::Object {
-        return vec![(VALUE.to_owned(), row)];
-    }
-    let members = row.members();
-    members
-        .flat_map(|(key, part)| flat(key.name().into_owned(), part))
-        .collect()
-}
-
-fn flat(name: String, part: Part<'_>) -> Vec<(String, Part<'_>)> {
-    match part.kind() == Kind::Object && !is_empty(part) {
-        true => part
-            .members()
-            .map(|(key, inner)| (format!("{name}.{}", key.name()), inner))
-            .collect(),
-        false => vec![(name, part)],
-    }
 }
 
 #[cfg(test)]
