@@ -257,15 +257,19 @@ fn is_in_url(text: &str, span: &Range<usize>) -> bool {
 fn is_random(text: &str) -> bool {
     const SHORTEST: usize = 24;
     let class = |byte: u8| match byte {
-        b'a'..=b'z' => 0_u8,
+        b'a'..=b'z' => 0_usize,
         b'A'..=b'Z' => 1,
         b'0'..=b'9' => 2,
         _ => 3,
     };
-    if text.len() < SHORTEST || text.matches('/').count() * 8 > text.len() {
+    // Ids have a word in front; the keys that have one are known by it.
+    let is_id = text
+        .split_once('_')
+        .is_some_and(|(word, _)| word.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    if is_id || text.len() < SHORTEST || text.matches('/').count() * 8 > text.len() {
         return false;
     }
-    let classes: Vec<u8> = text.bytes().map(class).collect();
+    let classes: Vec<usize> = text.bytes().map(class).collect();
     let changes = classes.windows(2).filter(|pair| pair[0] != pair[1]).count();
     let digits = classes.iter().filter(|class| **class == 2).count();
     let marks = classes.iter().filter(|class| **class == 3).count();
@@ -276,7 +280,7 @@ fn is_random(text: &str) -> bool {
 }
 
 /// Data of the service, whose ids and cursors look as random as a key.
-const SERVICE_DATA: [&str; 2] = ["/examples/", "/data/"];
+const SERVICE_DATA: [&str; 3] = ["/examples/", "/params/", "/data/"];
 
 fn walk(
     value: &Value,
@@ -294,7 +298,10 @@ fn walk(
                 let is_data = SERVICE_DATA
                     .iter()
                     .any(|section| pointer.starts_with(section));
-                !is_data && random_in(text).next().is_some()
+                let is_note = ["/description", "/title", "/docs"]
+                    .iter()
+                    .any(|key| pointer.ends_with(key));
+                !is_data && !is_note && random_in(text).next().is_some()
             };
             if is_known || (is_credential(pointer) && is_fixed) || is_random() {
                 places.push(Place::Value(pointer.to_owned()));

@@ -208,6 +208,10 @@ fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, fault
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             let known = known_keys(schema, error);
             for key in unexpected {
+                // What could not be read may have been a value of another kind.
+                if check.is_unread(&join(&at, key)) {
+                    continue;
+                }
                 let help = match (at.as_str(), key.as_str()) {
                     ("", key) if is_of_service(schema, key) => Some(
                         "it belongs to the service: put it into its service.yaml, or into `service: { ... }`"

@@ -126,12 +126,13 @@ impl Check {
     /// Whether the text of the value at the pointer, or of one around it, could not be read as YAML.
     pub(crate) fn is_unread(&self, pointer: &str) -> bool {
         let pointer = self.in_file(pointer);
-        let end = self.source.value_span(&pointer).end;
+        let value = self.source.value_span(&pointer);
         let broken = self.broken.borrow();
         let mut unread = broken.iter().filter(|broken| broken.is_unread);
         let follows = |broken: &Broken| {
-            let between = self.source.text().get(end..broken.text.start);
-            between.is_some_and(|between| between.trim().is_empty())
+            // A key without a value lost it to the text behind.
+            let between = self.source.text().get(value.end..broken.text.start);
+            value.is_empty() && between.is_some_and(|between| between.trim().is_empty())
         };
         unread.any(|broken| broken.is_around(&pointer) || follows(broken))
     }

@@ -18,7 +18,8 @@ pub struct Names {
     plain: Vec<String>,
     members: BTreeMap<String, Vec<String>>,
     anything: bool,
-    types: Arc<Types>,
+    /// What values they can have; `None` where expressions are not tried.
+    types: Option<Arc<Types>>,
 }
 
 impl Names {
@@ -26,21 +27,25 @@ impl Names {
     pub fn with(mut self, name: &str) -> Names {
         self.plain.push(name.to_owned());
         // It may hide a name of known type.
-        if self.types.contains_key(name) {
-            Arc::make_mut(&mut self.types).remove(name);
+        if let Some(types) = &mut self.types
+            && types.contains_key(name)
+        {
+            Arc::make_mut(types).remove(name);
         }
         self
     }
 
-    /// Says what values names can have. Nothing is known about others.
+    /// Says what values names can have, so that expressions are tried. Nothing is known about other names.
     pub(crate) fn of_types(mut self, types: Types) -> Names {
-        self.types = Arc::new(types);
+        self.types = Some(Arc::new(types));
         self
     }
 
     /// Says what values one name can have.
     pub(crate) fn of_type(mut self, name: &str, can: Can) -> Names {
-        Arc::make_mut(&mut self.types).insert(name.to_owned(), can);
+        if let Some(types) = &mut self.types {
+            Arc::make_mut(types).insert(name.to_owned(), can);
+        }
         self
     }
 
@@ -172,13 +177,15 @@ pub(super) fn report_unknown(
             }
         }
     }
-    if check.proves()
+    let computes = expression
+        .plain()
+        .is_none_or(|(_, member)| member.is_some());
+    if let Some(types) = &names.types
+        && computes
+        && check.proves()
         && check.count() == before
-        && expression
-            .plain()
-            .is_none_or(|(_, member)| member.is_some())
     {
-        for failure in failures(part, &names.types) {
+        for failure in failures(part, types) {
             let at = range.start + failure.range.start..range.start + failure.range.end;
             let message = format!("this fails with every value: {}", failure.reason);
             check.error_inside(Code::FailingExpression, pointer, at, message, failure.help);

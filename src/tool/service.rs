@@ -10,7 +10,7 @@ use crate::project::{ErrorFields, response_names};
 use crate::send::Policy;
 use crate::sign::Auth;
 use crate::source::{Check, Code, Origin, Power, Untrusted, join};
-use crate::template::Names;
+use crate::template::{Names, Types};
 use crate::words::scalar_text;
 
 /// Why a service's requests are never sent again.
@@ -126,6 +126,10 @@ impl Service {
         let names = match check.is_unreadable(&settings_pointer) {
             true => Names::default().with("settings"),
             false => Names::default().with_members("settings", spec.settings.keys().chain(&lost)),
+        };
+        let names = match check.proves() {
+            true => names.of_types(Types::new()),
+            false => names,
         };
         let context = Context {
             names: &names,

@@ -206,7 +206,7 @@ mod tests {
         for (text, value, places) in [
             (
                 "a: 1\nb: {{ x }}\nc: 3\n",
-                json!({ "a": 1, "c": 3 }),
+                json!({ "a": 1, "b": {}, "c": 3 }),
                 vec!["/b"],
             ),
             (
