@@ -11,6 +11,7 @@ use crate::json::Json;
 use crate::plan::{Method, QuerySpec, RenderError, RequestSpec, RequestTemplate, Scalar};
 use crate::project::{
     Condition, Extract, ExtractSpec, Node, ProjectError, Projector, ResponseKind, ResponseView,
+    report_unlikely,
 };
 use crate::source::{Check, Code, join};
 use crate::template::{Expression, Names};
@@ -154,9 +155,14 @@ impl Wait {
             output: spec
                 .output
                 .as_ref()
+                .inspect(|output| report_unlikely(output, &at("output"), check))
                 .map(|output| Node::compile(output, &at("output"), &response_names, check))
                 .map(Projector::new),
         };
+        let is_lost = |key: &str| check.is_broken(&at(key));
+        if is_lost("interval") || is_lost("max_interval") || is_lost("deadline") {
+            return wait;
+        }
         if wait.max_interval < wait.interval {
             check.error(
                 Code::BadWait,
@@ -271,7 +277,8 @@ pub(crate) fn with_created(params: &Value, created: &Json) -> Result<Value, Wait
 }
 
 fn report_bad_target(spec: &WaitSpec, pointer: &str, check: &Check) {
-    if spec.path.is_some() == spec.url.is_some() {
+    let is_lost = |key: &str| check.is_broken(&join(pointer, key));
+    if spec.path.is_some() == spec.url.is_some() && !is_lost("path") && !is_lost("url") {
         check.error_at_key(
             Code::BadWait,
             pointer,

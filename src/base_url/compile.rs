@@ -38,6 +38,15 @@ impl BaseUrl {
     }
 }
 
+impl BaseUrl {
+    /// A URL that stands for one that is broken, so that the rest of its service can be checked.
+    pub(crate) fn unknown() -> Option<BaseUrl> {
+        Url::parse("https://unknown.invalid")
+            .ok()
+            .map(BaseUrl::Fixed)
+    }
+}
+
 impl Within {
     fn compile(spec: &WithinSpec, pointer: &str, check: &Check) -> Within {
         let WithinSpec::Domains(domains) = spec else {
@@ -68,6 +77,12 @@ fn literal(
         check.error_with_help(Code::BadBaseUrl, pointer, message, help);
         None
     };
+    if text.contains(['{', '}']) {
+        return refuse(
+            "the base URL has braces, which no URL has".to_owned(),
+            "an expression is written `{{ settings.NAME }}`",
+        );
+    }
     let url = match Url::parse(text) {
         Ok(url) => url,
         Err(error) => {
@@ -79,6 +94,12 @@ fn literal(
     };
     if let Err((message, help)) = rules(&url, allow_private) {
         return refuse(message, help);
+    }
+    if url.path().contains("//") {
+        return refuse(
+            "the base URL has an empty path segment".to_owned(),
+            "write one `/` between two segments",
+        );
     }
     if let Err(repair) = as_written(text, &url) {
         let help = Some(repair.help());
@@ -349,6 +370,7 @@ fn report_loose_settings(host: &[Piece], context: &Context<'_>, check: &Check) {
                 .settings
                 .get(&name)
                 .is_some_and(|setting| setting.pattern.is_none())
+                && !check.is_broken(&join(context.settings_pointer, &name))
             {
                 check.error_at_key(
                     Code::BadBaseUrl,

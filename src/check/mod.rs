@@ -17,8 +17,6 @@ pub(crate) use secret::mask_literal_secrets;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
-
 use crate::catalog::{Catalog, File, FileKind, Loaded};
 use crate::parallel;
 use crate::params::Params;
@@ -134,79 +132,97 @@ fn check(files: &[File]) -> Report {
 
 /// All findings of one file.
 fn check_file(file: &File, services: &Services) -> Vec<Finding> {
-    let source = match file.open() {
-        Ok(source) => source,
-        Err(findings) => return findings,
+    let (source, unread, mut findings) = match file.open() {
+        Ok(source) => (source, Vec::new(), Vec::new()),
+        Err(mut findings) => match Source::read_partly(&findings) {
+            Some((source, unread, more)) => {
+                findings.extend(more);
+                (source, unread, findings)
+            }
+            None => {
+                let source = findings.first().map(|finding| finding.source.clone());
+                findings.extend(source.into_iter().flat_map(secret::in_text));
+                return findings;
+            }
+        },
     };
+    let check = Check::proving(source);
+    for part in unread {
+        match part.is_double {
+            true => check.note_broken(&part.pointer, part.span),
+            false => check.note_unread(&part.pointer, part.span),
+        }
+    }
     match file.kind() {
-        FileKind::Service => check_service(file, source),
-        FileKind::Tool => check_tool(file, source, services),
+        FileKind::Service => check_service(file, &check),
+        FileKind::Tool => check_tool(file, &check, services),
         #[cfg(feature = "sandbox")]
-        FileKind::Sandbox => check_sandbox(file, source),
+        FileKind::Sandbox => check_sandbox(file, &check),
         #[cfg(not(feature = "sandbox"))]
-        FileKind::Sandbox => Vec::new(),
+        FileKind::Sandbox => {}
+    }
+    findings.extend(check.into_findings());
+    findings
+}
+
+fn check_service(file: &File, check: &Check) {
+    if let Some(service) = examine_service(check) {
+        service::report_folder(&service, file, check);
+        service::report_unused_settings(&service, "", check, || file.sibling_tools());
     }
 }
 
-fn check_service(file: &File, source: Arc<Source>) -> Vec<Finding> {
-    let check = Check::proving(source);
-    if let Some(service) = prove_service(&check) {
-        service::report_folder(&service, file, &check);
-        service::report_unused_settings(&service, "", &check, || {
-            let tools: Option<Vec<_>> = file
-                .sibling_tools()
-                .iter()
-                .map(|entry| crate::catalog::load(entry).ok())
-                .collect();
-            // A service without tools may still get a tool that reads the setting.
-            tools.filter(|tools| !tools.is_empty())
-        });
-    }
-    check.into_findings()
+/// Every check of a service, except those of the file's place. Mistakes go to `check`. Where there are some, the service
+/// is only as whole as they allow; `None` when nothing of it can be read.
+fn examine_service(check: &Check) -> Option<Service> {
+    secret::report_literal_secrets(check);
+    let service = Service::load(check)?;
+    service::check(&service, "", check);
+    Some(service)
 }
 
 /// Every check of a service, except those of the file's place. Mistakes go to `check`; `None` when it cannot be used.
 pub(crate) fn prove_service(check: &Check) -> Option<Service> {
-    let service = Service::load(check)?;
-    service::check(&service, "", check);
-    secret::report_literal_secrets(check);
-    Some(service)
+    examine_service(check).filter(|_| !check.failed())
 }
 
-fn check_tool(file: &File, source: Arc<Source>, services: &Services) -> Vec<Finding> {
-    let check = Check::proving(source);
-    if let Some(tool) = prove_tool(&check, &services.of(file)) {
-        crate::catalog::check_name(&tool, &file.entry(), &check);
+fn check_tool(file: &File, check: &Check, services: &Services) {
+    if let Some(tool) = examine_tool(check, &services.of(file))
+        && !check.is_broken("/tool")
+    {
+        crate::catalog::check_name(&tool, &file.entry(), check);
     }
-    check.into_findings()
+}
+
+/// Every check of a tool, except those of the file's place. Mistakes go to `check`. Where there are some, the tool is
+/// only as whole as they allow; `None` when nothing of it can be read.
+fn examine_tool(check: &Check, service: &ServiceSource) -> Option<Tool> {
+    secret::report_literal_secrets(check);
+    let tool = Tool::read(check, service, &|section| {
+        let params = Params::new(Some(section));
+        schema::check_schema(params.schema(), "/params", check);
+        tool::report_unknown_params(section, check);
+    })?;
+    tool::check(&tool, check);
+    Some(tool)
 }
 
 /// Every check of a tool, except those of the file's place. Mistakes go to `check`; `None` when the tool cannot be
 /// used.
 pub(crate) fn prove_tool(check: &Check, service: &ServiceSource) -> Option<Tool> {
-    // This runs before the sections that use the params are compiled, so that mistakes in the params come first.
-    let source = check.source().clone();
-    if let Some(Value::Object(section)) = source.value().get("params") {
-        let params = Params::new(source.value().get("params"));
-        schema::check_schema(params.schema(), "/params", check);
-        tool::report_unknown_params(section, check);
-    }
-    let tool = Tool::load(check, service)?;
-    tool::check(&tool, check);
-    Some(tool)
+    examine_tool(check, service).filter(|tool| !check.failed() && tool.is_whole())
 }
 
 #[cfg(feature = "sandbox")]
-fn check_sandbox(file: &File, source: Arc<Source>) -> Vec<Finding> {
-    let check = Check::proving(source);
+fn check_sandbox(file: &File, check: &Check) {
+    // Its keys are made up, and look like real ones.
     let siblings = file.sibling_tools();
     let tools: Vec<_> = siblings
         .iter()
         .filter_map(|entry| crate::catalog::load(entry).ok())
         .collect();
     let names: Vec<&str> = siblings.iter().map(|entry| entry.name.as_str()).collect();
-    Sandbox::compile(&check, tools, &names);
-    check.into_findings()
+    Sandbox::compile(check, tools, &names);
 }
 
 impl Report {

@@ -9,67 +9,10 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value};
 
 use super::defaults::{self, Given};
+pub(crate) use crate::params::KEYWORDS;
 use crate::params::{bounded, compile, word};
 use crate::source::{Check, Code, join, join_index};
 use crate::words::nearest;
-
-/// Every keyword of JSON Schema 2020-12 that is allowed in a descriptor.
-pub(crate) const KEYWORDS: [&str; 54] = [
-    "$anchor",
-    "$comment",
-    "$defs",
-    "$dynamicAnchor",
-    "$dynamicRef",
-    "$id",
-    "$ref",
-    "$schema",
-    "additionalProperties",
-    "allOf",
-    "anyOf",
-    "const",
-    "contains",
-    "contentEncoding",
-    "contentMediaType",
-    "contentSchema",
-    "default",
-    "dependentRequired",
-    "dependentSchemas",
-    "deprecated",
-    "description",
-    "else",
-    "enum",
-    "examples",
-    "exclusiveMaximum",
-    "exclusiveMinimum",
-    "format",
-    "if",
-    "items",
-    "maxContains",
-    "maxItems",
-    "maxLength",
-    "maxProperties",
-    "maximum",
-    "minContains",
-    "minItems",
-    "minLength",
-    "minProperties",
-    "minimum",
-    "multipleOf",
-    "not",
-    "oneOf",
-    "pattern",
-    "patternProperties",
-    "prefixItems",
-    "properties",
-    "propertyNames",
-    "readOnly",
-    "required",
-    "then",
-    "title",
-    "type",
-    "unevaluatedProperties",
-    "uniqueItems",
-];
 
 /// Keywords whose value is a map from names to schemas.
 const MAPS: [&str; 4] = [
@@ -111,9 +54,7 @@ pub(crate) fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool
     };
     walk(&root, schema, pointer, check);
     defaults::report(schema, &root.given.take(), check);
-    if check.count() == before {
-        report_by_meta_schema(schema, pointer, check);
-    }
+    report_by_meta_schema(schema, pointer, check);
     if check.count() == before
         && let Err(message) = compile(schema)
     {
@@ -125,6 +66,10 @@ pub(crate) fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool
 fn report_by_meta_schema(schema: &Value, pointer: &str, check: &Check) {
     for error in jsonschema::draft202012::meta::validator().iter_errors(schema) {
         let at = format!("{pointer}{}", error.instance_path());
+        // What the walk found explains it better.
+        if check.is_broken(&at) {
+            continue;
+        }
         let message = match error.kind() {
             ValidationErrorKind::AnyOf { .. } => {
                 format!("{} is not what this keyword takes", error.instance())
@@ -181,6 +126,15 @@ fn walk<'s>(root: &Root<'s>, schema: &'s Value, pointer: &str, check: &Check) {
         }
     }
     report_dangling_reference(root, members, pointer, check);
+    if let Some(Value::Bool(_)) = members.get("required") {
+        let name = pointer.rsplit('/').next().unwrap_or_default();
+        check.error_with_help(
+            Code::BadSchema,
+            &join(pointer, "required"),
+            "`required` is a list of names",
+            format!("write `required: [{name}]` beside `properties`"),
+        );
+    }
     report_bad_type(members, pointer, check);
     report_bad_pattern(members, pointer, check);
     report_unchecked_format(members, pointer, check);
@@ -312,6 +266,10 @@ pub(crate) fn report_regex(pattern: &str, pointer: &str, check: &Check) {
 }
 
 fn report_unchecked_format(members: &Map<String, Value>, pointer: &str, check: &Check) {
+    // Those that say how a value is held or shown. There is nothing to check.
+    const HINTS: [&str; 7] = [
+        "int32", "int64", "float", "double", "binary", "byte", "password",
+    ];
     const FORMATS: [&str; 19] = [
         "date",
         "date-time",
@@ -335,6 +293,7 @@ fn report_unchecked_format(members: &Map<String, Value>, pointer: &str, check: &
     ];
     if let Some(Value::String(format)) = members.get("format")
         && !FORMATS.contains(&format.as_str())
+        && !HINTS.contains(&format.as_str())
     {
         check.error_inside(
             Code::UncheckedFormat,

@@ -2,25 +2,42 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 use serde_json::Value;
 
 use crate::plan::MASK;
-use crate::source::{Check, Code, Source, join, join_index};
+use crate::source::{Check, Code, Finding, Severity, Source, join, join_index};
 
 /// Prefixes that issuers put in front of their keys and bearer tokens. None of them occurs in a descriptor by chance.
 static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let shapes = [
         r"sk-[A-Za-z0-9_-]{20,}",
-        r"[sr]k_(live|test)_[A-Za-z0-9]{16,}",
+        r"[srp]k_(live|test)_[A-Za-z0-9]{16,}",
         r"gh[pousr]_[A-Za-z0-9]{30,}",
         r"github_pat_[A-Za-z0-9_]{30,}",
-        r"glpat-[A-Za-z0-9_-]{20,}",
-        r"xox[abposr]-[A-Za-z0-9-]{10,}",
+        r"gl(pat|dt|rt|ptt|soat)-[A-Za-z0-9_-]{20,}",
+        r"glsa_[A-Za-z0-9_]{30,}",
+        r"xox[a-z](\.xox[a-z])?-[A-Za-z0-9-]{10,}",
+        r"xapp-[0-9]-[A-Za-z0-9-]{20,}",
+        r"hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{16,}",
         r"A(KIA|SIA)[A-Z0-9]{16}",
         r"AIza[A-Za-z0-9_-]{35}",
+        r"ya29\.[A-Za-z0-9_-]{20,}",
+        r"GOCSPX-[A-Za-z0-9_-]{20,}",
+        r"hf_[A-Za-z0-9]{20,}",
+        r"npm_[A-Za-z0-9]{30,}",
+        r"pypi-AgEI[A-Za-z0-9_-]{30,}",
+        r"shp(at|ca|pa|ss)_[A-Fa-f0-9]{24,}",
+        r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+        r"(gsk|r8|dop_v1|lin_api|ntn|figd|whsec|phx|sntrys|nfp|rnd|re|xai|sbp|tskey|dckr_pat)_[A-Za-z0-9_-]{24,}",
+        r"(tvly|pplx|nvapi|xai|CFPAT|PMAK|key|fc|ls__|lsv2)-[A-Za-z0-9_-]{24,}",
+        r"sq0(atp|csp|idp)-[A-Za-z0-9_-]{20,}",
+        r"[a-f0-9]{32}-us[0-9]{1,2}",
+        r"dapi[a-f0-9]{32}",
+        r"ATATT3x[A-Za-z0-9_=-]{20,}",
+        r"AGE-SECRET-KEY-1[A-Z0-9]{30,}",
         r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
         r"(?i:bearer|basic|token) +[A-Za-z0-9+/_.=-]{20,}",
@@ -51,9 +68,11 @@ pub fn confidential_spans(source: &Source) -> Vec<Range<usize>> {
     collect_confidential(source.value(), "", source, &mut spans);
     // If the file could not be parsed, there are no values, only text.
     let text = source.text();
-    if let Some(shapes) = LazyLock::force(&SHAPES) {
-        spans.extend(shapes.find_iter(text).map(|found| found.range()));
-    }
+    spans.extend(shapes_in(text));
+    spans.extend(found(source).into_iter().map(|place| match place {
+        Place::Value(pointer) => source.value_span(&pointer),
+        Place::Text(span) => span,
+    }));
     if source.value().is_null()
         && let Ok(named) = Regex::new(
             r"(?im)(secret|token|password|authorization|x-api-key|api[-_]key)\S* *: *(.+)$",
@@ -139,28 +158,163 @@ pub(crate) fn mask_literal_secrets(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Reports literal secrets anywhere in the source. The secrets are not repeated in the messages.
-pub(crate) fn report_literal_secrets(check: &Check) {
-    let source = check.source().clone();
-    walk(source.value(), "", check);
+/// Where a secret is written.
+enum Place {
+    /// In the value at this pointer.
+    Value(String),
+    /// Outside of all values, such as in a comment.
+    Text(Range<usize>),
 }
 
-fn walk(value: &Value, pointer: &str, check: &Check) {
+/// Reports literal secrets anywhere in the source, also in its comments. The secrets are not repeated in the messages.
+pub(crate) fn report_literal_secrets(check: &Check) {
+    for place in found(check.source()) {
+        match place {
+            Place::Value(pointer) => {
+                check.error_with_help(Code::LiteralSecret, &pointer, MESSAGE, HELP);
+            }
+            Place::Text(span) => {
+                check.error_in_text(Code::LiteralSecret, span, MESSAGE, Some(HELP.to_owned()));
+            }
+        }
+    }
+}
+
+/// Literal secrets in a file of which nothing can be read.
+pub(crate) fn in_text(source: Arc<Source>) -> Vec<Finding> {
+    let spans = shapes_in(source.text());
+    let finding = |span| Finding {
+        code: Code::LiteralSecret,
+        severity: Severity::Error,
+        message: MESSAGE.to_owned(),
+        help: Some(HELP.to_owned()),
+        span,
+        source: source.clone(),
+    };
+    spans.into_iter().map(finding).collect()
+}
+
+fn found(source: &Source) -> Vec<Place> {
+    let mut places = Vec::new();
+    let mut values = Vec::new();
+    walk(source.value(), "", source, &mut places, &mut values);
+    values.sort_by_key(|value| value.start);
+    let is_in_value = |span: &Range<usize>| {
+        let behind = values.partition_point(|value: &Range<usize>| value.start <= span.start);
+        let value = behind.checked_sub(1).and_then(|at| values.get(at));
+        value.is_some_and(|value| span.end <= value.end)
+    };
+    let text = source.text();
+    let outside = shapes_in(text)
+        .into_iter()
+        .chain(random_in(text).filter(|span| is_comment(text, span)));
+    let mut outside: Vec<_> = outside.filter(|span| !is_in_value(span)).collect();
+    outside.sort_by_key(|span| span.start);
+    outside.dedup_by(|next, span| next.start < span.end);
+    places.extend(outside.into_iter().map(Place::Text));
+    places
+}
+
+/// The texts that have the shape of a secret.
+fn shapes_in(text: &str) -> Vec<Range<usize>> {
+    let shapes = LazyLock::force(&SHAPES).iter();
+    shapes
+        .flat_map(|shapes| shapes.captures_iter(text))
+        .filter_map(|found| Some(found.get(2)?.range()))
+        .collect()
+}
+
+/// Whether the text stands behind a `#` in its line, and not in a URL.
+fn is_comment(text: &str, span: &Range<usize>) -> bool {
+    let before = &text[..span.start];
+    let line = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
+    line.contains('#')
+}
+
+/// Letters and digits in such a mixture as no word has: keys that nobody's prefix marks.
+fn random_in(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '/' | '=');
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].find(is_part)?;
+        let length = text[start..].find(|c| !is_part(c));
+        at = length.map_or(text.len(), |length| start + length);
+        Some(start..at)
+    })
+    .filter(move |span| is_random(&text[span.clone()]) && !is_in_url(text, span))
+}
+
+/// Whether a URL starts not far before this part of its word.
+fn is_in_url(text: &str, span: &Range<usize>) -> bool {
+    const FAR: usize = 200;
+    let start = text.floor_char_boundary(span.start.saturating_sub(FAR));
+    let before = &text[start..span.start];
+    let word = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    before[word..].contains("://")
+}
+
+/// Whether a text is long and changes between letters of both cases and digits as often as random text does.
+fn is_random(text: &str) -> bool {
+    const SHORTEST: usize = 24;
+    let class = |byte: u8| match byte {
+        b'a'..=b'z' => 0_usize,
+        b'A'..=b'Z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    // Ids have a word in front; the keys that have one are known by it.
+    let is_id = text
+        .split_once('_')
+        .is_some_and(|(word, _)| word.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    if is_id || text.len() < SHORTEST || text.matches('/').count() * 8 > text.len() {
+        return false;
+    }
+    let classes: Vec<usize> = text.bytes().map(class).collect();
+    let changes = classes.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    let digits = classes.iter().filter(|class| **class == 2).count();
+    let marks = classes.iter().filter(|class| **class == 3).count();
+    [0, 1, 2].iter().all(|class| classes.contains(class))
+        && digits >= 3
+        && marks * 6 <= text.len()
+        && changes * 5 >= text.len() * 2
+}
+
+/// Data of the service, whose ids and cursors look as random as a key.
+const SERVICE_DATA: [&str; 3] = ["/examples/", "/params/", "/data/"];
+
+fn walk(
+    value: &Value,
+    pointer: &str,
+    source: &Source,
+    places: &mut Vec<Place>,
+    values: &mut Vec<Range<usize>>,
+) {
     match value {
         Value::String(text) => {
+            values.push(source.value_span(pointer));
             let is_known = SHAPES.as_ref().is_some_and(|shapes| shapes.is_match(text));
-            if is_known || (is_credential(pointer) && !text.contains("{{") && !text.is_empty()) {
-                report(pointer, check);
+            let is_fixed = !text.contains("{{") && !text.is_empty();
+            let is_random = || {
+                let is_data = SERVICE_DATA
+                    .iter()
+                    .any(|section| pointer.starts_with(section));
+                let is_note = ["/description", "/title", "/docs"]
+                    .iter()
+                    .any(|key| pointer.ends_with(key));
+                !is_data && !is_note && random_in(text).next().is_some()
+            };
+            if is_known || (is_credential(pointer) && is_fixed) || is_random() {
+                places.push(Place::Value(pointer.to_owned()));
             }
         }
         Value::Array(items) => {
             for (i, item) in items.iter().enumerate() {
-                walk(item, &join_index(pointer, i), check);
+                walk(item, &join_index(pointer, i), source, places, values);
             }
         }
         Value::Object(members) => {
             for (key, member) in members {
-                walk(member, &join(pointer, key), check);
+                walk(member, &join(pointer, key), source, places, values);
             }
         }
         _ => {}
@@ -186,11 +340,5 @@ fn is_credential(pointer: &str) -> bool {
     })
 }
 
-fn report(pointer: &str, check: &Check) {
-    check.error_with_help(
-        Code::LiteralSecret,
-        pointer,
-        "this looks like a secret, and everyone who sees the file can read it",
-        "revoke it at its service, and describe the new one under `auth` by a reference such as `{ env: VARIABLE }`",
-    );
-}
+const MESSAGE: &str = "this looks like a secret, and everyone who sees the file can read it";
+const HELP: &str = "revoke it at its service, and describe the new one under `auth` by a reference such as `{ env: VARIABLE }`";

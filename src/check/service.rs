@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::schema::report_regex;
-use crate::catalog::File;
+use crate::catalog::{Entry, File};
 use crate::format::SettingSpec;
 use crate::source::{Check, Code, join, join_index};
 use crate::template::Expression;
@@ -63,6 +63,7 @@ pub(crate) fn check(service: &Service, pointer: &str, check: &Check) {
 pub(crate) fn report_folder(service: &Service, file: &File, check: &Check) {
     if let Some(folder) = file.folder_name()
         && folder != service.name
+        && !check.is_broken("/service")
     {
         check.error_with_help(
             Code::BadName,
@@ -77,43 +78,84 @@ pub(crate) fn report_folder(service: &Service, file: &File, check: &Check) {
 }
 
 /// Reports settings that neither the service nor one of its tools reads. `tools` is called only if the service itself
-/// does not read one. It returns `None` if some tool cannot be loaded, because then it is not known what that tool
-/// reads.
-pub(crate) fn report_unused_settings<T: AsRef<Tool>>(
+/// does not read one. A tool that cannot be loaded reads every setting that its text has the name of.
+pub(crate) fn report_unused_settings(
     service: &Service,
     pointer: &str,
     check: &Check,
-    tools: impl FnOnce() -> Option<Vec<T>>,
+    tools: impl FnOnce() -> Vec<Entry>,
 ) {
-    let mut used: Vec<String> = Vec::new();
+    let mut used = settings_read(service);
+    let settings = service.settings();
+    if !settings.iter().any(|(name, _)| is_unused(&used, name)) {
+        return;
+    }
+    let tools = tools();
+    // A service without tools may still get a tool that reads the setting.
+    if tools.is_empty() && pointer.is_empty() {
+        return;
+    }
+    let mut unread = Vec::new();
+    for entry in &tools {
+        match crate::catalog::load(entry) {
+            Ok(tool) => note_settings(&tool, &mut used),
+            Err(_) => unread.push(&entry.file),
+        }
+    }
+    report_unused(service, pointer, check, &used, &unread);
+}
+
+/// Adds the settings that a tool reads.
+fn note_settings(tool: &Tool, used: &mut Vec<String>) {
+    tool.visit_requests(&mut |expression, _| used.extend(expression.dotted_names()));
+}
+
+/// Reports settings of a tool's own service that neither of them reads.
+pub(crate) fn report_own_unused_settings(tool: &Tool, pointer: &str, check: &Check) {
+    let mut used = settings_read(&tool.service);
+    note_settings(tool, &mut used);
+    report_unused(&tool.service, pointer, check, &used, &[]);
+}
+
+fn report_unused(
+    service: &Service,
+    pointer: &str,
+    check: &Check,
+    used: &[String],
+    unread: &[&File],
+) {
+    let section = join(pointer, "settings");
+    let settings = service.settings().iter().map(|(name, _)| name.as_str());
+    for name in settings.filter(|name| is_unused(used, name)) {
+        if check.may_be_used(name, &[&section]) || unread.iter().any(|file| file.may_hold(&[name]))
+        {
+            continue;
+        }
+        check.error_at_key(
+            Code::UnusedName,
+            &join(&section, name),
+            format!("the setting `{name}` is never used"),
+            None,
+        );
+    }
+}
+
+/// The names that a service's own expressions read.
+fn settings_read(service: &Service) -> Vec<String> {
+    let mut used = Vec::new();
     let mut note = |expression: &Expression, _: bool| used.extend(expression.dotted_names());
     service.headers.visit(&mut note);
     service.query.visit(&mut note);
     service.base.visit(&mut note);
     service.auth.visit(&mut note);
-    let is_unused = |used: &[String], name: &str| {
-        let dotted = format!("settings.{name}");
-        !used
-            .iter()
-            .any(|other| *other == dotted || other == "settings")
-    };
-    let settings = service.settings();
-    if !settings.iter().any(|(name, _)| is_unused(&used, name)) {
-        return;
-    }
-    let Some(tools) = tools() else { return };
-    for tool in &tools {
-        let mut note = |expression: &Expression, _: bool| used.extend(expression.dotted_names());
-        tool.as_ref().visit_requests(&mut note);
-    }
-    for (name, _) in settings.iter().filter(|(name, _)| is_unused(&used, name)) {
-        check.error_at_key(
-            Code::UnusedName,
-            &join(&join(pointer, "settings"), name),
-            format!("the setting `{name}` is never used"),
-            None,
-        );
-    }
+    used
+}
+
+fn is_unused(used: &[String], name: &str) -> bool {
+    let dotted = format!("settings.{name}");
+    !used
+        .iter()
+        .any(|other| *other == dotted || other == "settings")
 }
 
 /// The settings' own values, when the user gives none, must give URLs that may be called.
@@ -121,6 +163,9 @@ fn report_bad_default_url(service: &Service, pointer: &str, check: &Check) {
     let Ok(settings) = service.default_settings() else {
         return;
     };
+    if check.is_broken(&join(pointer, "settings")) {
+        return;
+    }
     let token_url = service.auth.grant().map(|grant| grant.token_url());
     let urls = [(Some(&service.base), "base_url"), (token_url, "auth")];
     for (url, key) in urls {

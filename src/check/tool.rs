@@ -3,7 +3,6 @@
 use serde_json::{Map, Value};
 
 use super::schema::check_schema;
-use super::secret::report_literal_secrets;
 use crate::check::examples;
 use crate::format::Access;
 use crate::plan::{Method, RequestTemplate, Style, ValuePlace};
@@ -11,6 +10,7 @@ use crate::source::{Check, Code, join, join_index};
 use crate::template::Bound;
 use crate::tool::Tool;
 use crate::wait::Wait;
+use crate::words::nearest_of;
 
 /// The longest name together with the service's, so that it fits the limits for names of LLM tools.
 const QUALIFIED_LENGTH: usize = 64;
@@ -22,11 +22,9 @@ pub(crate) fn check(tool: &Tool, check: &Check) {
         .value()
         .get("service")
         .is_some_and(Value::is_object);
-    if inline {
+    if inline && tool.is_whole() {
         super::service::check(&tool.service, "/service", check);
-        super::service::report_unused_settings(&tool.service, "/service", check, || {
-            Some(vec![tool])
-        });
+        super::service::report_own_unused_settings(tool, "/service", check);
     }
     report_long_name(tool, check);
     report_undescribed_params(tool, check);
@@ -34,19 +32,16 @@ pub(crate) fn check(tool: &Tool, check: &Check) {
     report_unused_bindings(tool, check);
     report_unusual_access(tool, check);
     report_doubled_names(tool, check);
-    report_literal_secrets(check);
     if let Some(schema) = &tool.output_schema {
         check_schema(schema, "/response/schema", check);
     }
     report_bad_places(tool, check);
-    if !check.failed() {
-        check_examples(tool, check);
-    }
+    check_examples(tool, check);
 }
 
 fn report_long_name(tool: &Tool, check: &Check) {
     let length = tool.qualified_name().len();
-    if length > QUALIFIED_LENGTH {
+    if length > QUALIFIED_LENGTH && tool.is_whole() {
         check.error(
             Code::BadName,
             "/tool",
@@ -59,7 +54,14 @@ fn report_long_name(tool: &Tool, check: &Check) {
 }
 
 /// Names of params that the schema itself uses: in `required`, and in keywords that say which params go together.
-pub(crate) fn report_unknown_params(section: &Map<String, Value>, check: &Check) {
+pub(crate) fn report_unknown_params(section: &Value, check: &Check) {
+    let Value::Object(section) = section else {
+        return;
+    };
+    // A misspelt `properties` was reported.
+    if !section.contains_key("properties") && check.is_broken("/params") {
+        return;
+    }
     let is_open = section
         .get("additionalProperties")
         .is_some_and(|more| *more != false)
@@ -138,9 +140,13 @@ fn report_undescribed_params(tool: &Tool, check: &Check) {
         .iter()
         .filter(|param| param.description().is_none())
     {
+        let at = join("/params/properties", param.name);
+        if check.is_broken(&join(&at, "description")) {
+            continue;
+        }
         check.error_at_key(
             Code::UndescribedParam,
-            &join("/params/properties", param.name),
+            &at,
             format!("the param `{}` has no description", param.name),
             Some("say in a sentence what it does".to_owned()),
         );
@@ -150,6 +156,12 @@ fn report_undescribed_params(tool: &Tool, check: &Check) {
 fn report_unused_params(tool: &Tool, check: &Check) {
     let mut used: Vec<String> = Vec::new();
     let mut all = false;
+    // Without the path, it is not known which params would stand in it.
+    let at = "/request/path";
+    let is_lost = check.source().value().pointer(at).is_none() && check.is_broken(at);
+    if is_lost || check.is_unreadable("/params") {
+        return;
+    }
     tool.visit_requests(&mut |expression, _| {
         for dotted in expression.dotted_names() {
             match dotted.strip_prefix("params.") {
@@ -162,8 +174,17 @@ fn report_unused_params(tool: &Tool, check: &Check) {
             }
         }
     });
+    // A misspelt name is reported where it stands, and it probably means a param.
+    let names = || tool.params.iter().map(|param| param.name);
+    let meant =
+        |used: &String| nearest_of(used, names()).filter(|_| !names().any(|name| name == used));
+    let meant: Vec<&str> = used.iter().filter_map(meant).collect();
     for param in tool.params.iter() {
-        if all || used.iter().any(|name| name == param.name) {
+        if all
+            || used.iter().any(|name| name == param.name)
+            || meant.contains(&param.name)
+            || check.may_be_used(param.name, &["/params", "/examples"])
+        {
             continue;
         }
         let message = format!("the param `{}` is never used in the request", param.name);
@@ -230,7 +251,9 @@ fn has_expression(tree: &Value) -> bool {
 fn report_unused_bindings(tool: &Tool, check: &Check) {
     let used = tool.projection.names_read();
     for name in tool.projection.binding_names() {
-        if !used.iter().any(|other| other == name) {
+        if !used.iter().any(|other| other == name)
+            && !check.may_be_used(name, &["/response/let", "/examples"])
+        {
             check.error_at_key(
                 Code::UnusedName,
                 &join("/response/let", name),
@@ -252,6 +275,9 @@ fn report_unusual_access(tool: &Tool, check: &Check) {
         }
         _ => return,
     };
+    if check.is_broken("/request/method") || check.is_broken("/access") {
+        return;
+    }
     check.error_with_help(
         Code::UnusualAccess,
         "/access",
@@ -363,6 +389,11 @@ enum Container {
     Map,
 }
 
+/// Keywords that say of which type a value is.
+const TYPED_BY: [&str; 8] = [
+    "type", "items", "enum", "const", "$ref", "anyOf", "oneOf", "allOf",
+];
+
 /// Reports params whose type cannot be written in their place. Otherwise only the first call would show it.
 fn report_bad_places(tool: &Tool, check: &Check) {
     let report = |names: &[String], text: &str, container: Container, at: &str| {
@@ -370,7 +401,10 @@ fn report_bad_places(tool: &Tool, check: &Check) {
         if text != name {
             return;
         }
+        let param = join("/params/properties", name);
+        let lost = |key: &str| check.is_broken(&join(&param, key));
         if let Some(param) = tool.params.get(name)
+            && !TYPED_BY.into_iter().any(lost)
             && let Some(message) = misplaced(param.schema, container)
         {
             check.error_with_help(
@@ -524,6 +558,9 @@ fn check_examples(tool: &Tool, check: &Check) {
     let _bound = Bound::of_one();
     for (i, example) in tool.examples.iter().enumerate() {
         for failure in examples::run(tool, example) {
+            if follows(&failure.part, i, tool, check) {
+                continue;
+            }
             if let Some((at, key)) = misnamed(check.source().value(), &failure) {
                 check.error_at_key(
                     Code::ExampleFails,
@@ -550,6 +587,50 @@ fn check_examples(tool: &Tool, check: &Check) {
             );
         }
     }
+}
+
+/// Whether a part of an example may only fail because of an error that is reported elsewhere.
+fn follows(part: &str, index: usize, tool: &Tool, check: &Check) -> bool {
+    let own = |key: &str| check.is_broken(&join(&join_index("/examples", index), key));
+    let any = |places: &[&str]| places.iter().any(|place| check.is_broken(place));
+    let section = part.split('/').nth(1).unwrap_or_default();
+    if own("args") || are_doubtful(part, index, check) {
+        return true;
+    }
+    match section {
+        "args" => any(&["/request"]) || !tool.is_whole() || (part == "/args" && any(&["/params"])),
+        "request" => any(&["/request", "/service"]) || own("request") || !tool.is_whole(),
+        "created" | "poll" => {
+            let sections = ["/request", "/service", "/wait", "/response"];
+            any(&sections) || own("created") || own("poll") || !tool.is_whole()
+        }
+        _ => {
+            any(&["/response", "/paging", "/wait"])
+                || ["response", "output", "created"].iter().any(|key| own(key))
+        }
+    }
+}
+
+/// Whether an error in the params may change the arguments of an example. One in a param that the example gives
+/// changes only the check of that argument.
+fn are_doubtful(part: &str, index: usize, check: &Check) -> bool {
+    const NOTES: [&str; 4] = ["description", "title", "examples", "$comment"];
+    let args = join(&join_index("/examples", index), "args");
+    let args = check.source().value().pointer(&args);
+    check.broken_within("/params").iter().any(|place| {
+        let mut tokens = place.split('/').skip(1);
+        let (Some("properties"), Some(name)) = (tokens.next(), tokens.next()) else {
+            return true;
+        };
+        let is_note = tokens
+            .next()
+            .is_some_and(|keyword| NOTES.contains(&keyword));
+        let is_given = args.is_some_and(|args| args.get(name).is_some());
+        let is_meant = part
+            .strip_prefix("/args/")
+            .is_some_and(|rest| rest == name || rest.starts_with(&format!("{name}/")));
+        !is_note && (!is_given || is_meant)
+    })
 }
 
 /// A key of the body that an example expects under another name, when the expression behind it has that other name too.

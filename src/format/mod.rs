@@ -2,6 +2,7 @@
 //! belongs to one stage of a call is defined in that stage's module.
 
 mod excess;
+mod mend;
 mod schema;
 mod shape;
 

@@ -7,15 +7,15 @@ use jsonschema::error::ValidationErrorKind;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{FileSchema, excess};
+use super::{FileSchema, excess, mend};
 use crate::params::word;
 use crate::source::{Check, Code, join};
-use crate::words::nearest;
+use crate::words::{nearest, nearest_of};
 
 /// Reads the typed form from a source's value. All mistakes in the shape go to `check`.
 ///
-/// If `check` asks for every check, the sound parts are returned even when others are broken, as long as they are
-/// complete. So the mistakes in them are found in the same run.
+/// If `check` asks for every check, the sound parts are returned even when others are broken. So the mistakes in them are
+/// found in the same run.
 ///
 /// The schema is lazy: a call with a sound file never needs it, and making it would double the time of a call.
 pub(crate) fn decode<T: DeserializeOwned>(
@@ -25,18 +25,10 @@ pub(crate) fn decode<T: DeserializeOwned>(
     if excess::report(check) {
         return None;
     }
-    let source = check.source().clone();
     if check.proves() {
-        let faults = report_shape(schema, source.value(), check);
-        if check.failed() {
-            check.expect_gaps();
-            let mut sound = source.value().clone();
-            for fault in &faults {
-                remove(&mut sound, fault);
-            }
-            return T::deserialize(&sound).ok();
-        }
+        return mend::read(schema, check);
     }
+    let source = check.source().clone();
     // The path to a mistake is only computed when there is a mistake.
     if let Ok(spec) = T::deserialize(source.value()) {
         return Some(spec);
@@ -44,18 +36,27 @@ pub(crate) fn decode<T: DeserializeOwned>(
     match serde_path_to_error::deserialize::<_, T>(source.value()) {
         Ok(spec) => Some(spec),
         Err(error) => {
-            report_shape(schema, source.value(), check);
+            report_shape(schema, source.value(), check, &mut Faults::default());
             if !check.failed() {
-                let pointer = pointer_of(error.path());
-                let message = match is_confidential(&pointer) {
-                    true => "this value is not what its key takes".to_owned(),
-                    false => error.inner().to_string(),
-                };
-                check.error(Code::BadValue, &pointer, message);
+                report_unread(&error, check);
             }
             None
         }
     }
+}
+
+/// Reports a value that the schema allows and the typed form refuses. Returns its place.
+pub(super) fn report_unread(
+    error: &serde_path_to_error::Error<serde_json::Error>,
+    check: &Check,
+) -> String {
+    let pointer = pointer_of(error.path());
+    let message = match is_confidential(&pointer) {
+        true => "this value is not what its key takes".to_owned(),
+        false => error.inner().to_string(),
+    };
+    check.error(Code::BadValue, &pointer, message);
+    pointer
 }
 
 fn pointer_of(path: &serde_path_to_error::Path) -> String {
@@ -68,46 +69,131 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
         })
 }
 
-/// Reports every way in which the value violates the schema of its kind, and returns pointers to the violations.
-fn report_shape(schema: &FileSchema, value: &Value, check: &Check) -> Vec<String> {
-    let mut faults = Vec::new();
+/// Reports every way in which the value violates the schema of its kind, and collects the violations.
+pub(super) fn report_shape(schema: &FileSchema, value: &Value, check: &Check, faults: &mut Faults) {
     for error in schema.validator().iter_errors(value) {
-        report(schema, &error, check, &mut faults);
+        report(schema, &error, check, faults);
     }
-    faults
 }
 
-/// Removes the key at a pointer, or the one that holds the list at it.
-fn remove(value: &mut Value, pointer: &str) {
-    let Some((parent, token)) = pointer.rsplit_once('/') else {
-        return;
+/// A violation of the schema, and what it leaves unusable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A key that the schema does not know, and the key that was probably meant.
+    Unknown {
+        at: String,
+        key: String,
+        meant: Option<String>,
+    },
+    /// A map lacks a key.
+    Missing { at: String, key: String },
+    /// A map has none of several keys, of which it needs one.
+    Choice { at: String },
+    /// A value that is not allowed.
+    Bad { at: String },
+}
+
+/// The violations of one value.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub list: Vec<Fault>,
+    /// The places whose violations are reported; `None` for all. Others were reported before, or come from mending.
+    pub only_below: Option<Vec<String>>,
+}
+
+impl Faults {
+    fn collect(&mut self, schema: &FileSchema, error: &ValidationError<'_>, check: &Check) {
+        let at = error.instance_path().to_string();
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                let known = known_keys(schema, error);
+                for key in unexpected {
+                    self.list.push(Fault::Unknown {
+                        meant: meant_key(&at, key, &known, check),
+                        at: at.clone(),
+                        key: key.clone(),
+                    });
+                }
+            }
+            ValidationErrorKind::PropertyNames { error: inner } => {
+                let key = inner.instance().as_str().unwrap_or_default();
+                self.list.push(Fault::Bad { at: join(&at, key) });
+            }
+            ValidationErrorKind::Required { property } => {
+                let key = property.as_str().unwrap_or_default().to_owned();
+                self.list.push(Fault::Missing { at, key });
+            }
+            ValidationErrorKind::OneOfMultipleValid { .. } if is_choice_of_keys(schema, error) => {
+                let second = given_keys(schema, error).get(1).cloned();
+                self.list.extend(second.map(|key| Fault::Bad {
+                    at: join(&at, &key),
+                }));
+            }
+            ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. }
+                if is_choice_of_keys(schema, error) && error.instance().is_object() =>
+            {
+                self.list.push(Fault::Choice { at });
+            }
+            ValidationErrorKind::AnyOf { context }
+            | ValidationErrorKind::OneOfNotValid { context }
+                if !error.instance().is_null()
+                    && choice(context, &at).is_none()
+                    && meant_branch(context, &at).is_some() => {}
+            _ => self.list.push(Fault::Bad { at }),
+        }
+    }
+
+    /// Whether a violation at this place is not to be reported.
+    fn are_silent(&self, at: &str, check: &Check) -> bool {
+        let is_below = |place: &String| {
+            let rest = at.strip_prefix(place.as_str());
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let places = self.only_below.as_ref();
+        places.is_some_and(|places| !places.iter().any(is_below)) || check.is_unread(at)
+    }
+}
+
+/// The key that was meant by one that is unknown at a place.
+fn meant_key(at: &str, key: &str, known: &[String], check: &Check) -> Option<String> {
+    let is_there = |name: &str| {
+        let here = check.source().value().pointer(at);
+        here.and_then(|here| here.get(name)).is_some()
     };
-    match value.pointer_mut(parent) {
-        Some(Value::Object(members)) => {
-            members.shift_remove(&token.replace("~1", "/").replace("~0", "~"));
-        }
-        Some(Value::Array(_)) => remove(value, parent),
-        _ => {}
-    }
+    nearest_of(key, known.iter().map(String::as_str))
+        .map(str::to_owned)
+        .filter(|meant| !is_there(meant))
 }
 
-fn report(
-    schema: &FileSchema,
-    error: &ValidationError<'_>,
-    check: &Check,
-    faults: &mut Vec<String>,
-) {
+/// Whether a key that no tool has belongs to a service.
+fn is_of_service(schema: &FileSchema, key: &str) -> bool {
+    let service = schema.schema().pointer("/$defs/ServiceSpec/properties");
+    service.is_some_and(|keys| keys.get(key).is_some())
+}
+
+/// Whether a map that lacks a key has a misspelt one that means it. That is a finding of its own.
+fn is_misspelt(schema: &FileSchema, error: &ValidationError<'_>, missing: &str) -> bool {
+    let known = known_keys(schema, error);
+    let members = error.instance().as_object();
+    let mut unknown = members
+        .into_iter()
+        .flat_map(|members| members.keys())
+        .filter(|key| !known.contains(key));
+    unknown.any(|key| nearest_of(key, known.iter().map(String::as_str)) == Some(missing))
+}
+
+fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, faults: &mut Faults) {
     let at = error.instance_path().to_string();
-    match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            faults.extend(unexpected.iter().map(|key| join(&at, key)));
+    faults.collect(schema, error, check);
+    if faults.are_silent(&at, check) {
+        if let ValidationErrorKind::AnyOf { context }
+        | ValidationErrorKind::OneOfNotValid { context } = error.kind()
+        {
+            for error in meant_branch(context, &at).unwrap_or_default() {
+                report(schema, error, check, faults);
+            }
         }
-        ValidationErrorKind::PropertyNames { error: inner } => {
-            faults.push(join(&at, inner.instance().as_str().unwrap_or_default()));
-        }
-        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context }
-            if !error.instance().is_null() && meant_branch(context, &at).is_some() => {}
-        _ => faults.push(at.clone()),
+        return;
     }
     match error.kind() {
         ValidationErrorKind::Type { .. }
@@ -125,7 +211,15 @@ fn report(
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             let known = known_keys(schema, error);
             for key in unexpected {
+                // What could not be read may have been a value of another kind.
+                if check.is_unread(&join(&at, key)) {
+                    continue;
+                }
                 let help = match (at.as_str(), key.as_str()) {
+                    ("", key) if is_of_service(schema, key) => Some(
+                        "it belongs to the service: put it into its service.yaml, or into `service: { ... }`"
+                            .to_owned(),
+                    ),
                     ("/service", "spec") => Some("remove it; the file's own `spec` counts".to_owned()),
                     _ => nearest(key, known.iter().map(String::as_str)).or_else(|| {
                         (!known.is_empty())
@@ -154,7 +248,9 @@ fn report(
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default();
-            check.error_at_map(Code::MissingKey, &at, format!("the key `{key}` is missing"));
+            if !check.is_lost(&at, key) && !is_misspelt(schema, error, key) {
+                check.missing_key(&at, key, format!("the key `{key}` is missing"));
+            }
         }
         ValidationErrorKind::OneOfMultipleValid { .. } if is_choice_of_keys(schema, error) => {
             report_keys(schema, error, check);
@@ -196,7 +292,10 @@ fn report(
             "this must be a reference to a secret",
             "write `{ env: VARIABLE }` or `{ file: PATH }`; never the secret itself",
         ),
-        ValidationErrorKind::Type { .. } => check.error(Code::WrongType, &at, word(error)),
+        ValidationErrorKind::Type { .. } => match form_of(&at) {
+            Some(help) => check.error_with_help(Code::WrongType, &at, word(error), help),
+            None => check.error(Code::WrongType, &at, word(error)),
+        },
         ValidationErrorKind::Pattern { .. } | ValidationErrorKind::MaxLength { .. }
             if error.schema_path().to_string().contains("/Name/") =>
         {
@@ -243,6 +342,16 @@ fn report(
             check.error(Code::BadValue, &at, "this value is not what its key takes");
         }
         _ => check.error(Code::BadValue, &at, word(error)),
+    }
+}
+
+/// How values are written that are often written in another way.
+fn form_of(pointer: &str) -> Option<&'static str> {
+    let key = pointer.strip_prefix("/service").unwrap_or(pointer);
+    match key {
+        "/params" => Some("write `params: { properties: { NAME: { type: ... } } }`"),
+        "/rate_limit" => Some("write `{ requests: 100, per: 1m }`"),
+        _ => None,
     }
 }
 
@@ -301,6 +410,17 @@ fn chosen_keys<'s>(schema: &'s FileSchema, error: &ValidationError<'_>) -> Optio
     branches.as_array()?.iter().map(only_key).collect()
 }
 
+/// Those of the keys to choose from that are present.
+fn given_keys(schema: &FileSchema, error: &ValidationError<'_>) -> Vec<String> {
+    let keys = chosen_keys(schema, error).unwrap_or_default();
+    let members = error.instance().as_object();
+    let given = members.into_iter().flat_map(|members| members.keys());
+    given
+        .filter(|key| keys.contains(&key.as_str()))
+        .cloned()
+        .collect()
+}
+
 fn is_choice_of_keys(schema: &FileSchema, error: &ValidationError<'_>) -> bool {
     chosen_keys(schema, error).is_some()
 }
@@ -314,10 +434,7 @@ fn report_keys(schema: &FileSchema, error: &ValidationError<'_>, check: &Check) 
     let known = known_keys(schema, error);
     let keys = chosen_keys(schema, error).unwrap_or_default();
     let at = error.instance_path().to_string();
-    let given: Vec<&String> = members
-        .keys()
-        .filter(|key| keys.contains(&key.as_str()))
-        .collect();
+    let given = given_keys(schema, error);
     let choice = keys.join(", ");
     match given.as_slice() {
         [first, second, ..] => check.error_at_key(
@@ -326,6 +443,7 @@ fn report_keys(schema: &FileSchema, error: &ValidationError<'_>, check: &Check) 
             format!("`{first}` and `{second}` cannot be used together"),
             Some(format!("write one of {choice}")),
         ),
+        _ if keys.iter().any(|key| check.is_lost(&at, key)) => {}
         _ if members.keys().all(|key| known.contains(key)) => check.error_at_map(
             Code::MissingKey,
             &at,
@@ -378,6 +496,27 @@ fn all_types_differ(error: &ValidationError<'static>, at: &str) -> bool {
     }
 }
 
+/// The place in which one of several fixed words must be, and the words, if every alternative has one.
+fn choice<'w>(
+    context: &'w [Vec<ValidationError<'static>>],
+    at: &str,
+) -> Option<(String, Vec<&'w str>)> {
+    [at.to_owned(), join(at, "kind")]
+        .into_iter()
+        .find_map(|place| {
+            let words: Vec<&str> = context
+                .iter()
+                .flatten()
+                .filter(|inner| inner.instance_path().to_string() == place)
+                .filter_map(|inner| match inner.kind() {
+                    ValidationErrorKind::Constant { expected_value } => expected_value.as_str(),
+                    _ => None,
+                })
+                .collect();
+            (words.len() >= context.len()).then_some((place, words))
+        })
+}
+
 /// Reports a value that is none of the fixed words, or none of the kinds, that are allowed. True if the schema has such
 /// a choice.
 fn report_choice(
@@ -386,19 +525,7 @@ fn report_choice(
     error: &ValidationError<'_>,
     check: &Check,
 ) -> bool {
-    for place in [at.to_owned(), join(at, "kind")] {
-        let words: Vec<&str> = context
-            .iter()
-            .flatten()
-            .filter(|inner| inner.instance_path().to_string() == place)
-            .filter_map(|inner| match inner.kind() {
-                ValidationErrorKind::Constant { expected_value } => expected_value.as_str(),
-                _ => None,
-            })
-            .collect();
-        if words.len() < context.len() {
-            continue;
-        }
+    if let Some((place, words)) = choice(context, at) {
         let given = match place == at {
             true => error.instance().as_str(),
             false => error.instance().get("kind").and_then(Value::as_str),

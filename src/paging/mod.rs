@@ -117,6 +117,7 @@ impl Paging {
         });
         if let Some(limit) = &spec.limit
             && !params.contains(&limit.as_str())
+            && !check.is_unreadable("/params")
         {
             check.error_inside(
                 Code::UnknownName,
@@ -140,6 +141,12 @@ impl Paging {
                 names,
                 check,
             )),
+            _ if ["next", "next_url"]
+                .iter()
+                .any(|key| check.is_broken(&join(pointer, key))) =>
+            {
+                return None;
+            }
             _ => {
                 check.error_with_help(
                     Code::BadPaging,

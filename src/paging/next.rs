@@ -27,7 +27,7 @@ impl NextArguments {
         let mut nodes = Vec::with_capacity(next.len());
         for (name, value) in next {
             let at = join(pointer, name);
-            if !params.contains(&name.as_str()) {
+            if !params.contains(&name.as_str()) && !check.is_unreadable("/params") {
                 check.error_at_key(
                     Code::UnknownName,
                     &at,
@@ -35,8 +35,9 @@ impl NextArguments {
                     crate::words::nearest(name, params.iter().copied()),
                 );
             }
+            let before = check.count();
             let node = Node::compile(value, &at, names, check);
-            if node.is_constant() && !check.failed() {
+            if node.is_constant() && check.count() == before {
                 check.error_with_help(
                     Code::BadPaging,
                     &at,

@@ -6,6 +6,7 @@
 mod bounds;
 mod given;
 mod key;
+mod mended;
 mod moment;
 mod quick;
 
@@ -20,13 +21,18 @@ use serde_json::{Map, Value, json};
 pub(crate) use bounds::bounded;
 pub(crate) use given::Doubt;
 pub(crate) use key::{KeyError, Place};
+pub(crate) use mended::{KEYWORDS, as_meant};
 
 use crate::json::{Json, is_exact, member};
+use crate::source::Check;
+use crate::template::{Can, Types};
 use crate::words::{kind_of, nearest};
 
 /// The params of a tool.
 pub(crate) struct Params {
     schema: Value,
+    /// Whether the section cannot be read, so that any name may be a param.
+    are_unknown: bool,
     prepared: OnceLock<Prepared>,
     validator: OnceLock<Result<Validator, String>>,
 }
@@ -112,9 +118,36 @@ impl Params {
             .or_insert(Value::Bool(false));
         Params {
             schema: Value::Object(schema),
+            are_unknown: false,
             prepared: OnceLock::new(),
             validator: OnceLock::new(),
         }
+    }
+
+    /// Reads the section at `pointer`, whose mistakes are reported already. Its sound parts are read in any case.
+    pub(crate) fn sound_of(section: Option<Value>, pointer: &str, check: &Check) -> Params {
+        match check.proves() && check.is_broken(pointer) {
+            true => mended::read(section, pointer, check),
+            false => Params::new(section.as_ref()),
+        }
+    }
+
+    /// Whether the section cannot be read, so that any name may be a param.
+    pub(crate) fn are_unknown(&self) -> bool {
+        self.are_unknown
+    }
+
+    /// What values the params can have: as members of `params` and, where they have names of their own, also so.
+    pub(crate) fn types(&self, have_names: bool) -> Types {
+        let mut types = Types::new();
+        for param in self.iter() {
+            let can = Can::be_as(param.schema, &self.schema);
+            types.insert(format!("params.{}", param.name), can.clone());
+            if have_names {
+                types.insert(param.name.to_owned(), can);
+            }
+        }
+        types
     }
 
     /// The whole JSON Schema of the arguments.

@@ -436,7 +436,9 @@ impl RequestTemplate {
 /// Reports a body that the method or the headers do not allow.
 fn report_misfit(spec: &RequestSpec, body: &BodySpec, pointer: &str, check: &Check) {
     let at = join(pointer, "body");
-    if !spec.method.takes_body() {
+    if check.is_broken(&join(pointer, "method")) {
+        // Which method it is, is not known.
+    } else if !spec.method.takes_body() {
         check.error_at_key(
             Code::BadBody,
             &at,

@@ -12,6 +12,7 @@ mod frame;
 mod kind;
 mod projector;
 mod rules;
+mod unlikely;
 mod wanted;
 mod xml;
 mod zip;
@@ -35,12 +36,13 @@ pub(crate) use frame::{Frame, HeaderFields, ResponseView, response_names};
 pub(crate) use kind::{Reading, ResponseKind};
 pub(crate) use projector::Projector;
 pub(crate) use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule};
+pub(crate) use unlikely::report_unlikely;
 use zip::Zip;
 
 use crate::json::{Json, Kind, Part};
 use crate::jsonpath::{JsonPath, SearchError};
-use crate::source::{Check, Code, join, join_index};
-use crate::template::{EvalError, Names, Template, is_identifier};
+use crate::source::{Check, Code, Moved, join, join_index};
+use crate::template::{Can, EvalError, Names, Template, is_identifier};
 
 /// What the tool makes of a response.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -198,12 +200,12 @@ impl Node {
     pub(crate) fn compile(value: &Value, pointer: &str, names: &Names, check: &Check) -> Node {
         match value {
             Value::String(text) if text.starts_with('$') => {
-                match compile_path(text, pointer, check) {
-                    Some(path) => Node::Path(path.into()),
-                    None => Node::Literal(Value::Null),
-                }
+                let path = compile_path(text, pointer, check);
+                Node::Path(path.unwrap_or_else(JsonPath::root).into())
             }
             Value::String(text) => match Template::compile_text(text, pointer, names, check) {
+                // The text is broken, and may give anything.
+                Template::Literal(Value::Null) => Node::Path(JsonPath::root().into()),
                 Template::Literal(value) => Node::Literal(value),
                 template => Node::Template(template),
             },
@@ -233,7 +235,15 @@ impl Node {
                     format!("`{key}` beside `as` is no key of a mapping"),
                     Some("did you mean `each`?".to_owned()),
                 );
-                Node::Literal(Value::Null)
+                let mut meant = members.clone();
+                if let Some(walk) = meant.shift_remove(key) {
+                    check.note_moved(Moved::Value {
+                        now: join(pointer, "each"),
+                        was: join(pointer, key),
+                    });
+                    meant.insert("each".to_owned(), walk);
+                }
+                Node::compile_each(&meant, pointer, names, check)
             }
             Value::Object(members) => Node::Map(
                 members
@@ -322,6 +332,15 @@ impl Node {
             Node::List(items) => items.iter().for_each(|item| item.visit(visit)),
             Node::Each { node, .. } => node.node().visit(visit),
             Node::Zip(zip) => zip.visit(visit),
+        }
+    }
+
+    /// Whether the node always gives a list.
+    fn is_list(&self) -> bool {
+        match self {
+            Node::Path(pick) => !pick.path.is_singular(),
+            Node::List(_) | Node::Each { .. } | Node::Zip(_) => true,
+            Node::Literal(_) | Node::Template(_) | Node::Map(_) => false,
         }
     }
 
@@ -454,13 +473,24 @@ impl Projection {
                 );
             }
             let node = Node::compile(value, &at, &names, check);
-            bindings.push((name.clone(), Projector::new(node)));
+            report_unlikely(value, &at, check);
             names = names.with(name);
+            if node.is_list() {
+                names = names.of_type(name, Can::be_list());
+            }
+            bindings.push((name.clone(), Projector::new(node)));
+        }
+        // What is wrong with these was reported; they are still names.
+        for name in check.written_names(&join(pointer, "let")) {
+            names = names.with(&name);
         }
         let output = spec
             .output
             .as_ref()
             .map(|output| Node::compile(output, &join(pointer, "output"), &names, check));
+        if let Some(output) = &spec.output {
+            report_unlikely(output, &join(pointer, "output"), check);
+        }
         report_unknown_rows(spec, output.as_ref(), pointer, check);
         let projection = Projection {
             bindings,
@@ -468,7 +498,9 @@ impl Projection {
             rows: spec.rows.clone(),
             chart: spec.chart.clone(),
         };
-        if let Some(chart) = &projection.chart {
+        if let Some(chart) = &projection.chart
+            && !check.is_broken(&join(pointer, "rows"))
+        {
             let known = projection.columns();
             chart.check(known.as_deref(), &join(pointer, "chart"), check);
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::kind::report_vain_paths;
 use super::{
     Condition, Extract, ExtractSpec, Node, Projector, Reading, ResponseKind, ResponseSpec,
-    ResponseView,
+    ResponseView, report_unlikely,
 };
 use crate::json::Json;
 use crate::source::{Check, Code, join, join_index};
@@ -126,6 +126,7 @@ impl Rule {
         let node = |text: Option<&String>, key: &str| {
             text.map(|text| {
                 let value = Value::from(text.as_str());
+                report_unlikely(&value, &join(pointer, key), check);
                 Projector::new(Node::compile(&value, &join(pointer, key), names, check))
             })
         };
@@ -170,7 +171,8 @@ fn text(node: Option<&Projector>, response: &ResponseView<'_>) -> Option<String>
 }
 
 fn report_needless_keys(spec: &ErrorRuleSpec, pointer: &str, check: &Check) {
-    if spec.status.is_none() && spec.when.is_none() {
+    let is_lost = |key: &str| check.is_broken(&join(pointer, key));
+    if spec.status.is_none() && spec.when.is_none() && !is_lost("status") && !is_lost("when") {
         check.error(
             Code::BadResponse,
             pointer,
@@ -185,7 +187,7 @@ fn report_needless_keys(spec: &ErrorRuleSpec, pointer: &str, check: &Check) {
         ("message", spec.message.is_some(), fails),
         ("code", spec.code.is_some(), fails),
     ] {
-        if is_given && !is_used {
+        if is_given && !is_used && !is_lost("action") {
             check.error_at_key(
                 Code::BadResponse,
                 &join(pointer, key),
@@ -215,7 +217,10 @@ impl ErrorRules {
         for (i, spec) in specs.iter().enumerate() {
             let at = join_index(pointer, i);
             let rule = Rule::compile(spec, &at, names, check);
-            if let Some(earlier) = rules.iter().position(|earlier| earlier.hides(&rule)) {
+            if let Some(earlier) = rules.iter().position(|earlier| earlier.hides(&rule))
+                && !check.is_broken(&join_index(pointer, earlier))
+                && !check.is_broken(&at)
+            {
                 check.error(
                     Code::BadResponse,
                     &at,

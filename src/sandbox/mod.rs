@@ -564,7 +564,11 @@ impl Sandbox {
 
 /// The declaration that stands in `check`'s source.
 fn read(check: &Check) -> Option<SandboxSpec> {
-    crate::format::decode(&schema::SANDBOX, check)
+    let spec = crate::format::decode(&schema::SANDBOX, check);
+    if check.failed() {
+        check.expect_gaps();
+    }
+    spec
 }
 
 /// What was compiled, unless something was found wrong.

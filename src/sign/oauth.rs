@@ -186,6 +186,7 @@ impl Grant {
             .as_ref()
             .and_then(|s| secret(s, &at("refresh_token")));
         match (spec.grant, &spec.refresh_token, &spec.client_secret) {
+            (GrantKind::RefreshToken, None, _) if check.is_broken(&at("refresh_token")) => {}
             (GrantKind::RefreshToken, None, _) => check.error_at_map(
                 Code::MissingKey,
                 pointer,

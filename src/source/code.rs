@@ -124,6 +124,11 @@ codes! {
     wrong: "request: { method: GET, path: \"/things/{{ id }\" }\n"
     right: "request: { method: GET, path: \"/things/{{ id }}\" }\n"
 
+    FailingExpression "failing-expression" Error
+    "An expression fails with every value that its names can have: a method, arithmetic on text, a member of a number."
+    wrong: "request: { method: GET, path: \"/things/{{ id.lower() }}\" }\n"
+    right: "request: { method: GET, path: \"/things/{{ id | lower }}\" }\n"
+
     UnknownName "unknown-name" Error
     "An expression, or a key that refers to something, uses a name that does not exist."
     wrong: "request: { method: GET, path: \"/things/{{ id }}\", query: { v: \"{{ vrsion }}\" } }\n"
@@ -224,6 +229,11 @@ codes! {
     wrong: "params: { properties: { id: { type: string, format: datetime, default: a, description: The id. } } }\n"
     right: "params: { properties: { id: { type: string, default: a, description: The id. } } }\n"
 
+    UnusedPath "unused-path" Warning
+    "A text in a projection looks like a path or an expression, but is neither, so that it stands as it is."
+    wrong: "response: { output: { id: .id } }\n"
+    right: "response: { output: { id: $.id, kind: { literal: .id } } }\n"
+
     NeedlessAllow "needless-allow" Warning
     "`allow` names a warning that does not occur, or something that is no warning."
     wrong: "allow: { unused-name: The value is for later. }\n"
@@ -254,6 +264,20 @@ impl Code {
                 | Code::BadRegex
                 | Code::LiteralSecret
         )
+    }
+
+    /// Whether the value with the finding cannot be used, so that what is missing elsewhere may be a consequence.
+    pub(crate) fn breaks_its_place(self) -> bool {
+        self.meaning().severity == Severity::Error
+            && !matches!(
+                self,
+                Code::LiteralSecret
+                    | Code::UnusedParam
+                    | Code::OptionalInText
+                    | Code::DuplicateName
+                    | Code::BadName
+                    | Code::ExampleFails
+            )
     }
 
     /// The code of this name.

@@ -1,5 +1,6 @@
 //! A descriptor file: its text, the value read from it, and the span of every key and value.
 
+mod broken;
 mod check;
 pub(crate) mod code;
 pub(crate) mod finding;
@@ -13,12 +14,13 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
+pub(crate) use broken::Moved;
 pub use check::Check;
 pub use code::Code;
 pub use finding::{Finding, Position, Severity};
 pub(crate) use origin::Origin;
 pub use origin::{Power, Untrusted};
-pub(crate) use pointer::{join, join_index};
+pub(crate) use pointer::{join, join_index, place_order};
 
 use crate::yaml::{self, LineIndex, Lines, Spans};
 
@@ -126,21 +128,41 @@ impl Source {
                 let source = Arc::new(source);
                 let findings = problems
                     .into_iter()
-                    .map(|problem| Finding {
-                        code: match problem.kind {
-                            yaml::ProblemKind::DuplicateKey => Code::DuplicateKey,
-                            _ => Code::YamlSyntax,
-                        },
-                        severity: Severity::Error,
-                        message: problem.message,
-                        help: problem.help,
-                        span: problem.span,
-                        source: source.clone(),
-                    })
+                    .map(|problem| finding_of(problem, &source))
                     .collect();
                 Err(source.veiled(findings))
             }
         }
+    }
+
+    /// What can be read of a file that is not one plain YAML document: the parts of it that are, the parts that are
+    /// not, and problems that are not among the findings yet. `None` if nothing can be read.
+    pub(crate) fn read_partly(
+        findings: &[Finding],
+    ) -> Option<(Arc<Source>, Vec<yaml::Unread>, Vec<Finding>)> {
+        let broken = &findings.first()?.source;
+        let partial = yaml::read_partly(&broken.text, &yaml::Limits::default());
+        let document = partial.document?;
+        let source = Arc::new(Source {
+            name: broken.name.clone(),
+            path: broken.path.clone(),
+            origin: broken.origin.clone(),
+            fence: broken.fence.clone(),
+            text: broken.text.clone(),
+            value: document.value,
+            spans: Some(document.spans),
+            lines: OnceLock::new(),
+        });
+        let is_new = |problem: &yaml::Problem| {
+            !findings
+                .iter()
+                .any(|finding| finding.span.start == problem.span.start)
+        };
+        let problems = partial.problems.into_iter().filter(is_new);
+        let more = problems
+            .map(|problem| finding_of(problem, &source))
+            .collect();
+        Some((source, partial.unread, more))
     }
 
     fn bare(name: String, text: Cow<'static, str>) -> Source {
@@ -230,6 +252,20 @@ impl Source {
             .unwrap_or_else(|| self.value_span(pointer))
     }
 
+    fn has(&self, pointer: &str) -> bool {
+        let spans = self.spans.as_ref();
+        spans.is_some_and(|spans| spans.value(pointer).is_some())
+    }
+
+    /// The bytes of a value with its key.
+    fn entry_span(&self, pointer: &str) -> Range<usize> {
+        let (key, value) = (self.key_span(pointer), self.value_span(pointer));
+        match key.start <= value.end {
+            true => key.start..value.end.max(key.end),
+            false => value,
+        }
+    }
+
     fn inner_span(&self, pointer: &str, range: Range<usize>) -> Range<usize> {
         let Some(spans) = &self.spans else {
             return 0..0;
@@ -237,6 +273,20 @@ impl Source {
         let start = spans.inside(&self.text, pointer, range.start);
         let end = spans.inside(&self.text, pointer, range.end).max(start);
         start..end
+    }
+}
+
+fn finding_of(problem: yaml::Problem, source: &Arc<Source>) -> Finding {
+    Finding {
+        code: match problem.kind {
+            yaml::ProblemKind::DuplicateKey => Code::DuplicateKey,
+            _ => Code::YamlSyntax,
+        },
+        severity: Severity::Error,
+        message: problem.message,
+        help: problem.help,
+        span: problem.span,
+        source: source.clone(),
     }
 }
 

@@ -19,3 +19,11 @@ pub(crate) fn join(pointer: &str, token: &str) -> String {
 pub(crate) fn join_index(pointer: &str, index: usize) -> String {
     format!("{pointer}/{index}")
 }
+
+/// The tokens of a pointer, to sort places by: indexes by their number.
+pub(crate) fn place_order(pointer: &str) -> Vec<(usize, String)> {
+    pointer
+        .split('/')
+        .map(|token| (token.parse().unwrap_or(0), token.to_owned()))
+        .collect()
+}

@@ -9,7 +9,9 @@ mod functions;
 mod lexer;
 mod names;
 mod operations;
+mod reading;
 mod scope;
+mod types;
 
 use serde_json::{Map, Value};
 
@@ -19,6 +21,7 @@ pub use names::Names;
 pub(crate) use names::is_identifier;
 pub use scope::CallScope;
 pub(crate) use scope::Scope;
+pub(crate) use types::{Can, Types};
 
 use crate::source::{Check, Code, join, join_index};
 use crate::words::{kind_of, scalar_text};
@@ -84,6 +87,7 @@ impl Template {
             }
         };
         let mut compiled = Vec::with_capacity(pieces.len());
+        let mut is_broken = false;
         let whole = pieces.len() == 1;
         for piece in pieces.drain(..) {
             match piece {
@@ -95,10 +99,16 @@ impl Template {
                     }
                     Err((inner, message)) => {
                         let at = range.start + inner.start..range.start + inner.end;
-                        check.error_inside(Code::BadTemplate, pointer, at, message, None);
+                        let help = odd_character(&text[range]);
+                        check.error_inside(Code::BadTemplate, pointer, at, message, help);
+                        is_broken = true;
                     }
                 },
             }
+        }
+        // Without a part of it, the text would be something else.
+        if is_broken {
+            return Template::Literal(Value::Null);
         }
         match (whole, compiled.pop()) {
             (_, None) => Template::Literal(Value::String(String::new())),
@@ -233,6 +243,33 @@ impl Template {
             leaf => leaf.visit(&mut |expression, in_text| visit(expression, pointer, in_text)),
         }
     }
+}
+
+/// How to mend an expression with a character that only looks like one that it may have.
+fn odd_character(text: &str) -> Option<String> {
+    let found = text.chars().find(|c| {
+        matches!(
+            c,
+            '\u{a0}'
+                | '\u{2018}'
+                | '\u{2019}'
+                | '\u{201c}'
+                | '\u{201d}'
+                | '\u{2013}'
+                | '\u{2212}'
+                | '\u{202f}'
+        )
+    })?;
+    let plain = match found {
+        '\u{a0}' | '\u{202f}' => "a plain space",
+        '\u{2013}' | '\u{2212}' => "`-`",
+        '\u{2018}' | '\u{2019}' => "`'`",
+        _ => "`\"`",
+    };
+    Some(format!(
+        "it has the character U+{:04X}; write {plain}",
+        u32::from(found)
+    ))
 }
 
 /// The pieces as a text for people, with `{name}` for expressions.

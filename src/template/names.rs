@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Expression;
 use super::expression::ENVIRONMENT;
 use super::lexer::find_word;
 use super::operations::report_unknown_operations;
+use super::types::{Can, Types, failures};
 use crate::source::{Check, Code};
 use crate::words::nearest;
 
@@ -16,12 +18,34 @@ pub struct Names {
     plain: Vec<String>,
     members: BTreeMap<String, Vec<String>>,
     anything: bool,
+    /// What values they can have; `None` where expressions are not tried.
+    types: Option<Arc<Types>>,
 }
 
 impl Names {
     /// Adds a name that stands for any value.
     pub fn with(mut self, name: &str) -> Names {
         self.plain.push(name.to_owned());
+        // It may hide a name of known type.
+        if let Some(types) = &mut self.types
+            && types.contains_key(name)
+        {
+            Arc::make_mut(types).remove(name);
+        }
+        self
+    }
+
+    /// Says what values names can have, so that expressions are tried. Nothing is known about other names.
+    pub(crate) fn of_types(mut self, types: Types) -> Names {
+        self.types = Some(Arc::new(types));
+        self
+    }
+
+    /// Says what values one name can have.
+    pub(crate) fn of_type(mut self, name: &str, can: Can) -> Names {
+        if let Some(types) = &mut self.types {
+            Arc::make_mut(types).insert(name.to_owned(), can);
+        }
         self
     }
 
@@ -53,7 +77,7 @@ impl Names {
     /// Whether there is no param with this name, and the name that was probably meant.
     pub fn unknown_param(&self, name: &str) -> Option<Option<String>> {
         let known = self.members.get("params").unwrap_or(&self.plain);
-        match known.iter().any(|param| param == name) {
+        match self.anything || known.iter().any(|param| param == name) {
             true => None,
             false => Some(nearest(name, known.iter().map(String::as_str))),
         }
@@ -117,8 +141,22 @@ pub(super) fn report_unknown(
     names: &Names,
     check: &Check,
 ) {
+    let before = check.count();
     report_unknown_operations(&text[range.clone()], range.start, pointer, check);
     let part = &text[range.clone()];
+    let whole = part.trim();
+    let params = names.members.get("params");
+    if whole.contains('-') && params.is_some_and(|params| params.iter().any(|name| name == whole)) {
+        let start = range.start + part.len() - part.trim_start().len();
+        check.error_inside(
+            Code::UnknownName,
+            pointer,
+            start..start + whole.len(),
+            format!("`{whole}` is a subtraction here"),
+            Some(format!("for the param, write `params[\"{whole}\"]`")),
+        );
+        return;
+    }
     for dotted in expression.dotted_names() {
         if let Some((message, help)) = names.problem(&dotted) {
             let at = find_word(part, &dotted).map_or(range.clone(), |found| {
@@ -137,6 +175,20 @@ pub(super) fn report_unknown(
                 });
                 check.error_inside(Code::UnknownName, pointer, at, message, help);
             }
+        }
+    }
+    let computes = expression
+        .plain()
+        .is_none_or(|(_, member)| member.is_some());
+    if let Some(types) = &names.types
+        && computes
+        && check.proves()
+        && check.count() == before
+    {
+        for failure in failures(part, types) {
+            let at = range.start + failure.range.start..range.start + failure.range.end;
+            let message = format!("this fails with every value: {}", failure.reason);
+            check.error_inside(Code::FailingExpression, pointer, at, message, failure.help);
         }
     }
 }

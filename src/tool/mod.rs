@@ -10,11 +10,11 @@ use crate::format::{self, decode};
 use crate::format::{Access, ExampleSpec, ServiceRef, ToolSpec};
 use crate::json::Json;
 use crate::paging::{Paging, follow_url, report_other_rows};
-use crate::params::{ArgumentProblem, Params};
+use crate::params::{ArgumentProblem, Params, as_meant};
 use crate::plan::{Plan, RenderError, RequestTemplate};
 use crate::project::{Projection, ResponseKind, ResponseRules, ResponseView, Rule, response_names};
 use crate::source::{Check, Code, Source, join};
-use crate::template::{Bound, CallScope, Expression, Names};
+use crate::template::{Bound, CallScope, Can, Expression, Names};
 use crate::tool::service::{SENT_ONCE, Service};
 use crate::wait::{Wait, WaitError, report_misfits, with_created};
 
@@ -74,33 +74,63 @@ pub(crate) enum ServiceSource {
 impl Tool {
     /// Reads and compiles a tool's file; mistakes go to `check`.
     pub(crate) fn load(check: &Check, folder: &ServiceSource) -> Option<Tool> {
-        let spec: ToolSpec = decode(&format::TOOL, check)?;
-        match find_service(&spec, folder, check) {
-            Some(service) => Tool::compile(spec, service, check),
-            // The tool's own mistakes are still reported.
-            None => {
-                let stand_in = Service::stand_in(check)?;
-                Tool::compile(spec, Arc::new(stand_in), check);
-                None
-            }
-        }
+        let tool = Tool::read(check, folder, &|_| ());
+        tool.filter(|tool| tool.is_whole() && !check.failed())
     }
 
-    fn compile(spec: ToolSpec, service: Arc<Service>, check: &Check) -> Option<Tool> {
-        let section = spec.params.map(Value::Object);
-        let params = Params::new(section.as_ref());
+    /// Like [`Tool::load`]. A file with mistakes gives a tool too, if `check` asks for every check: without the broken
+    /// parts, so that the others can be checked. `prove` checks the params section before it is used.
+    pub(crate) fn read(
+        check: &Check,
+        folder: &ServiceSource,
+        prove: &dyn Fn(&Value),
+    ) -> Option<Tool> {
+        let mut spec: ToolSpec = decode(&format::TOOL, check)?;
+        let params = as_meant(spec.params.take().map(Value::Object), "/params", check);
+        params.iter().for_each(prove);
+        let params = Params::sound_of(params, "/params", check);
+        let service = match find_service(&spec, folder, check) {
+            Some(service) => service,
+            // The tool's own mistakes are still reported.
+            None => Arc::new(Service::stand_in(check)?),
+        };
+        Some(Tool::compile(spec, params, service, check))
+    }
+
+    /// Whether the tool has its service.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.service.is_stand_in
+    }
+
+    fn compile(spec: ToolSpec, params: Params, service: Arc<Service>, check: &Check) -> Tool {
         let param_names: Vec<&str> = params.iter().map(|param| param.name).collect();
         let settings = service.settings().iter().map(|(name, _)| name.as_str());
+        let lost = service.lost_settings.iter().map(String::as_str);
         let mut names = Names::default().with_members("params", &param_names);
-        names = match service.is_stand_in {
+        names = match service.has_unknown_settings {
             true => names.with("settings"),
-            false => names.with_members("settings", settings),
+            false => names.with_members("settings", settings.chain(lost)),
         };
         for name in &param_names {
             names = names.with(name);
         }
+        if params.are_unknown() {
+            names = Names::anything();
+        }
+        if check.proves() {
+            names = names.of_types(params.types(true));
+        }
         let mut request = RequestTemplate::compile(&spec.request, "/request", &names, check);
-        let response_names = response_names(&param_names);
+        let response_names = match params.are_unknown() {
+            true => Names::anything(),
+            false => response_names(&param_names),
+        };
+        let response_names = match check.proves() {
+            true => response_names
+                .of_types(params.types(false))
+                .of_type("status", Can::be_integer()),
+            false => response_names,
+        };
         let rules =
             ResponseRules::compile(spec.response.as_ref(), "/response", &response_names, check);
         let mut wait = spec.wait.as_ref().map(|wait| {
@@ -126,7 +156,10 @@ impl Tool {
             }
             Paging::compile(paging, "/paging", &param_names, &response_names, check)
         });
-        if let Some(paging) = &paging {
+        let is_guess = ["/response/output", "/response/rows", "/paging/items"];
+        if let Some(paging) = &paging
+            && !is_guess.iter().any(|place| check.is_broken(place))
+        {
             for rows in projection.rows_paths() {
                 report_other_rows(paging, rows, "/paging", check);
             }
@@ -160,7 +193,7 @@ impl Tool {
             params,
         };
         report_optional_in_text(&tool, check);
-        (!check.failed()).then_some(tool)
+        tool
     }
 
     /// The name of the service.
@@ -313,6 +346,15 @@ impl Tool {
 }
 
 fn find_service(spec: &ToolSpec, folder: &ServiceSource, check: &Check) -> Option<Arc<Service>> {
+    if check.is_broken("/service")
+        && !check
+            .source()
+            .value()
+            .get("service")
+            .is_some_and(Value::is_object)
+    {
+        return None;
+    }
     let name = match &spec.service {
         ServiceRef::Inline(inline) => {
             if inline.spec.is_some() {
@@ -365,7 +407,15 @@ fn report_vain_retries(
         let at = "/response/errors";
         rules.rules.report_vain_retries(is_vain, reason, at, check);
     };
-    if service.sending.retry.max_attempts <= 1 {
+    let is_guess = [
+        "/service/retry",
+        "/request/method",
+        "/request/idempotent",
+        "/request/idempotency_key",
+    ];
+    if is_guess.iter().any(|place| check.is_broken(place)) {
+        // Whether the request may be sent again is not known.
+    } else if service.sending.retry.max_attempts <= 1 {
         report(&|_| true, SENT_ONCE);
     } else if !request.idempotent && !polls {
         let reason = "the request is not safe to repeat; write `safe: true` if this answer means that nothing was done";
@@ -408,9 +458,14 @@ fn report_optional_in_text(tool: &Tool, check: &Check) {
             ([name], None) if expression.text() == name => name,
             _ => return,
         };
+        let is_guess = || {
+            let lost = |key: &str| check.is_broken(&join(&join("/params/properties", name), key));
+            check.is_broken("/params/required") || lost("default") || lost("required")
+        };
         if let Some(param) = tool.params.get(name)
             && !param.required
             && param.default().is_none()
+            && !is_guess()
         {
             check.error_at_key(
                 Code::OptionalInText,

@@ -10,7 +10,7 @@ use crate::project::{ErrorFields, response_names};
 use crate::send::Policy;
 use crate::sign::Auth;
 use crate::source::{Check, Code, Origin, Power, Untrusted, join};
-use crate::template::Names;
+use crate::template::{Names, Types};
 use crate::words::scalar_text;
 
 /// Why a service's requests are never sent again.
@@ -49,6 +49,10 @@ pub(crate) struct Service {
     pub errors: ErrorFields,
     /// Whether it replaces a service that cannot be used, so that its tools can be checked.
     pub(crate) is_stand_in: bool,
+    /// Whether its settings cannot be read, so that any name may be one.
+    pub(crate) has_unknown_settings: bool,
+    /// Settings that cannot be read.
+    pub(crate) lost_settings: Vec<String>,
     settings: Vec<(String, SettingSpec)>,
 }
 
@@ -110,17 +114,27 @@ impl Service {
         let service = Service::compile(&serde_json::from_value(spec).ok()?, "", &aside)?;
         Some(Service {
             is_stand_in: true,
+            has_unknown_settings: true,
             ..service
         })
     }
 
     /// Compiles the service at `pointer`; mistakes go to `check`.
     pub(crate) fn compile(spec: &ServiceSpec, pointer: &str, check: &Check) -> Option<Service> {
-        let names = Names::default().with_members("settings", spec.settings.keys());
+        let settings_pointer = join(pointer, "settings");
+        let lost = check.written_names(&settings_pointer);
+        let names = match check.is_unreadable(&settings_pointer) {
+            true => Names::default().with("settings"),
+            false => Names::default().with_members("settings", spec.settings.keys().chain(&lost)),
+        };
+        let names = match check.proves() {
+            true => names.of_types(Types::new()),
+            false => names,
+        };
         let context = Context {
             names: &names,
             settings: &spec.settings,
-            settings_pointer: &join(pointer, "settings"),
+            settings_pointer: &settings_pointer,
             allow_private: spec.allow_private_network,
         };
         let headers =
@@ -142,14 +156,21 @@ impl Service {
             &response_names([""; 0]),
             check,
         );
-        if spec.retry.max_attempts <= 1 {
+        if spec.retry.max_attempts <= 1 && !check.is_broken(&join(pointer, "retry")) {
             let at = join(&join(pointer, "errors"), "rules");
             errors
                 .rules
                 .report_vain_retries(|_| true, SENT_ONCE, &at, check);
         }
-        let base = base?;
-        auth.settle_path(&base, &join(pointer, "base_url"), check);
+        let base = match base {
+            Some(base) => {
+                auth.settle_path(&base, &join(pointer, "base_url"), check);
+                base
+            }
+            // The rest of a service whose base URL is broken can still be checked.
+            None if check.proves() => BaseUrl::unknown()?,
+            None => return None,
+        };
         Some(Service {
             name: spec.service.to_string(),
             id: format!(
@@ -174,6 +195,8 @@ impl Service {
             },
             errors,
             is_stand_in: false,
+            has_unknown_settings: check.is_unreadable(&settings_pointer),
+            lost_settings: lost,
             settings: spec
                 .settings
                 .iter()

@@ -10,15 +10,20 @@ pub(crate) use duration::Duration;
 pub use name::Name;
 pub(crate) use parameters::parameters;
 
-/// The known name that was probably meant; whether letters are capital makes no difference.
+/// The known name that was probably meant, as a question; whether letters are capital makes no difference.
 pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+    nearest_of(name, known).map(|candidate| format!("did you mean `{candidate}`?"))
+}
+
+/// The known name that was probably meant; whether letters are capital makes no difference.
+pub(crate) fn nearest_of<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let small = name.to_lowercase();
     let distance = |known: &str| strsim::damerau_levenshtein(&small, &known.to_lowercase());
     known
         .map(|candidate| (distance(candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + name.len().max(candidate.len()) / 4)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        .map(|(_, candidate)| candidate)
 }
 
 /// What kind of JSON value this is, with its article.

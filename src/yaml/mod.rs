@@ -13,6 +13,7 @@
 mod edit;
 mod foreign;
 mod lines;
+mod partial;
 mod reader;
 mod scalar;
 mod source;
@@ -27,6 +28,7 @@ pub(crate) use edit::with_values;
 pub(crate) use foreign::depth_exceeds;
 pub use lines::LineIndex;
 pub(crate) use lines::Lines;
+pub(crate) use partial::{Unread, read_partly};
 pub(crate) use scalar::{Plain, classify};
 pub use spans::Spans;
 

@@ -34,7 +34,17 @@ pub(super) fn read_foreign(text: &str, limits: &Limits) -> Result<Document, Vec<
     pass(text, reader)
 }
 
-fn pass(text: &str, mut reader: Reader<'_>) -> Result<Document, Vec<Problem>> {
+/// Reads a text that has passed [`source::check`], and gives the document even if it has problems, unless they are such
+/// that it ends before its end.
+pub(super) fn read_on(text: &str, limits: &Limits) -> (Option<Document>, Vec<Problem>) {
+    run(text, Reader::new(text, limits)).rest()
+}
+
+fn pass(text: &str, reader: Reader<'_>) -> Result<Document, Vec<Problem>> {
+    run(text, reader).finish()
+}
+
+fn run<'t>(text: &str, mut reader: Reader<'t>) -> Reader<'t> {
     // Without a line break at the end, the parser miscounts the line breaks that end a block scalar.
     let terminated = if text.ends_with(['\n', '\r']) {
         Cow::Borrowed(text)
@@ -54,7 +64,7 @@ fn pass(text: &str, mut reader: Reader<'_>) -> Result<Document, Vec<Problem>> {
             break;
         }
     }
-    reader.finish()
+    reader
 }
 
 struct Reader<'t> {
@@ -632,6 +642,18 @@ impl<'t> Reader<'t> {
         };
         self.problems.push(syntax::explain(error.info(), &scene));
         ControlFlow::Break(())
+    }
+
+    /// The document as far as it was read, and its problems.
+    fn rest(mut self) -> (Option<Document>, Vec<Problem>) {
+        self.problems.sort_by_key(|problem| problem.span.start);
+        let is_whole = self.open.is_empty();
+        let root = self.root.filter(|_| is_whole);
+        let document = root.map(|(value, root)| Document {
+            value,
+            spans: Spans { root },
+        });
+        (document, self.problems)
     }
 
     fn finish(mut self) -> Result<Document, Vec<Problem>> {

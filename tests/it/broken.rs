@@ -208,6 +208,7 @@ response:
     let expected = [
         (3, Code::UnknownKey),
         (5, Code::UnknownKey),
+        (9, Code::OptionalInText),
         (9, Code::BadSchema),
         (10, Code::BadDefault),
         (13, Code::BadPath),

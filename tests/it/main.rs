@@ -82,6 +82,7 @@ mod styles;
 mod tables;
 mod terminal;
 mod trust;
+mod two_faults;
 mod walk;
 mod wire;
 mod words;
