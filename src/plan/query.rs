@@ -254,7 +254,7 @@ impl Entry {
         styled.write(value, &mut |name, items, delimiter| {
             let items: Vec<String> = items
                 .iter()
-                .map(|item| self.encoded(Cow::Owned(item.to_string())).into_owned())
+                .map(|item| self.encoded(Cow::Owned(item.clone())).into_owned())
                 .collect();
             let value = match delimiter {
                 ',' => items.join(","),
