@@ -542,9 +542,21 @@ fn operate(operator: &str, values: &[JinjaValue]) -> Result<JinjaValue, Error> {
     let Some(compiled) = OPERATORS.get(operator) else {
         return Ok(JinjaValue::from(()));
     };
-    let mut names = ["a", "b"].into_iter().zip(values.iter().cloned());
-    let context: BTreeMap<&str, JinjaValue> = names.by_ref().collect();
+    let values = values.iter().map(|value| match operator {
+        "*" => small(value),
+        _ => value.clone(),
+    });
+    let context: BTreeMap<&str, JinjaValue> = ["a", "b"].into_iter().zip(values).collect();
     compiled.eval(context)
+}
+
+/// A factor that shows the same mistakes, but repeats no text a million times.
+fn small(factor: &JinjaValue) -> JinjaValue {
+    const MOST: i64 = 8;
+    match factor.as_i64() {
+        Some(count) if count > MOST => JinjaValue::from(MOST),
+        _ => factor.clone(),
+    }
 }
 
 /// Whether an error says that values of these types never work. Others may depend on the value.
