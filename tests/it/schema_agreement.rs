@@ -25,6 +25,8 @@ const SHAPE: [Code; 6] = [
 
 /// Rows with such a code that no schema can find: each needs more than the value itself, or is in free data.
 const BEYOND_A_SCHEMA: &[&str] = &[
+    // A schema of params may have keywords that nobody knows here.
+    "unknown-key: params that are not under `properties`",
     "bad-name: too long with the service's name",
     "bad-name: a tool in a file of another name",
     "bad-name: a service in a folder of another name",

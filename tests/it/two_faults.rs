@@ -42,7 +42,7 @@ const FAULTS: &[Fault] = &[
         )
     }),
     ("a wrong type", Code::WrongType, |text| {
-        replaced(text, r"(?m)^description: (.*)$", "[a, b]", 0)
+        replaced(text, r"(?m)^description: ([^>|\n].*)$", "[a, b]", 0)
     }),
     ("a wrong value", Code::BadValue, |text| {
         replaced(text, r"(?m)^access: (.*)$", "readonly", 0)
