@@ -5,7 +5,7 @@ use pretty_assertions::assert_eq;
 use serde_json::Value;
 use toolrun::openapi::{self, Options};
 
-use crate::import_plans::fault;
+use crate::import_plans::{fault, imported};
 use crate::support::Workspace;
 
 const TABLE: &str = include_str!("../fixtures/openapi/formats.yaml");
@@ -15,16 +15,9 @@ fn faults(row: &Value, service: &str, workspace: &Workspace) -> Vec<String> {
         service: openapi::Name::new(service),
         ..Options::default()
     };
-    let import = openapi::import(row["document"].clone(), &options);
-    if let Some(reason) = row["refused"].as_str() {
-        return match import {
-            Err(error) if error.to_string().contains(reason) => Vec::new(),
-            other => vec![format!("it is not refused for the reason: {other:?}")],
-        };
-    }
-    let import = match import {
+    let import = match imported(row["document"].clone(), &options, row["refused"].as_str()) {
         Ok(import) => import,
-        Err(error) => return vec![error.to_string()],
+        Err(faults) => return faults,
     };
     let mut faults = Vec::new();
     let mut tools: Vec<&str> = import

@@ -30,6 +30,21 @@ fn document(row: &Value) -> Value {
     document
 }
 
+/// What a document of a table is imported as; a row that must be refused gives no import, and a fault if it was not
+/// refused for that reason.
+pub(crate) fn imported(
+    document: Value,
+    options: &Options,
+    refused: Option<&str>,
+) -> Result<openapi::Import, Vec<String>> {
+    match (openapi::import(document, options), refused) {
+        (Ok(import), None) => Ok(import),
+        (Err(error), None) => Err(vec![error.to_string()]),
+        (Err(error), Some(reason)) if error.to_string().contains(reason) => Err(Vec::new()),
+        (other, Some(_)) => Err(vec![format!("it is not refused for the reason: {other:?}")]),
+    }
+}
+
 /// What is wrong with a row: nothing, if the import does what it says.
 fn faults(row: &Value, number: usize, workspace: &Workspace) -> Vec<String> {
     let options = Options {
@@ -37,16 +52,9 @@ fn faults(row: &Value, number: usize, workspace: &Workspace) -> Vec<String> {
         base_url: row["base_url"].as_str().map(str::to_owned),
         ..Options::default()
     };
-    let import = openapi::import(document(row), &options);
-    if let Some(reason) = row["refused"].as_str() {
-        return match import {
-            Err(error) if error.to_string().contains(reason) => Vec::new(),
-            other => vec![format!("it is not refused for the reason: {other:?}")],
-        };
-    }
-    let import = match import {
+    let import = match imported(document(row), &options, row["refused"].as_str()) {
         Ok(import) => import,
-        Err(error) => return vec![error.to_string()],
+        Err(faults) => return faults,
     };
     let mut faults = Vec::new();
     let lost: Vec<&str> = import
