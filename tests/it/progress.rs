@@ -92,7 +92,7 @@ impl Wait {
     /// The notes on standard error, on a terminal and elsewhere.
     fn notes(self) -> &'static [&'static str] {
         match self {
-            Wait::Retry => &["the service answered 503; try 2 of 2 in 1 s"],
+            Wait::Retry => &["the service answered 503; try 2 of 2 in 1."],
             _ => &[],
         }
     }
@@ -188,9 +188,30 @@ fn on_a_terminal_the_line_of_progress_tells_what_is_waited_for_and_vanishes() {
         for part in wait.progress().iter().chain(wait.notes()) {
             assert!(text.contains(part), "{case}: {part:?} is not in {text:?}");
         }
-        // What the terminal shows after the line was cleared the last time.
-        let shown = text.rsplit("\u{1b}[2K").next().unwrap_or_default();
-        assert!(!shown.contains("waiting"), "{case}: {shown:?}");
-        assert!(!shown.trim().is_empty(), "{case}: {text:?}");
+        let shown = standing(&text);
+        for part in wait.progress() {
+            assert!(!shown.contains(part), "{case}: {shown:?}");
+        }
+        let (_fake, workspace) = prepare(wait, false);
+        let (code, bytes) =
+            on_terminal(self::command(&workspace, wait, format).env("TERM", "xterm"));
+        assert_eq!(code, 0, "{case}");
+        let quick = standing(&String::from_utf8(bytes).expect("UTF-8"));
+        let is_note = |line: &&str| wait.notes().iter().any(|note| line.contains(note));
+        let data: Vec<&str> = shown.lines().filter(|line| !is_note(line)).collect();
+        assert_eq!(data, quick.lines().collect::<Vec<_>>(), "{case}");
     });
+}
+
+/// What stands on the terminal in the end: each line of progress is cleared before anything else is written.
+fn standing(text: &str) -> String {
+    let mut shown = String::new();
+    let mut parts = text.split("\u{1b}[2K").peekable();
+    while let Some(part) = parts.next() {
+        match parts.peek() {
+            None => shown.push_str(part),
+            Some(_) => shown.push_str(&part[..part.rfind('\n').map_or(0, |end| end + 1)]),
+        }
+    }
+    shown
 }
