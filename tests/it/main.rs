@@ -10,6 +10,7 @@ mod table;
 
 mod absent;
 mod admin_api;
+mod argument_forms;
 mod arguments;
 mod auth;
 mod bodies;
