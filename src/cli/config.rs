@@ -50,7 +50,7 @@ enum Form {
 }
 
 /// What flags and the profile say, for all commands.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct InForce {
     profile: Option<(Profile, Chosen)>,
     env_file: Option<PathBuf>,
