@@ -75,6 +75,11 @@ mod schemas;
 mod screens;
 mod sdk_agreement;
 mod send;
+mod serve;
+mod serve_edges;
+mod serve_http;
+mod serve_results;
+mod serve_search;
 mod services;
 #[cfg(unix)]
 mod shells;
