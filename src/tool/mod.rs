@@ -12,7 +12,9 @@ use crate::json::Json;
 use crate::paging::{Paging, follow_url, report_other_rows};
 use crate::params::{ArgumentProblem, Params, as_meant};
 use crate::plan::{Plan, RenderError, RequestTemplate};
-use crate::project::{Projection, ResponseKind, ResponseRules, ResponseView, Rule, response_names};
+use crate::project::{
+    Projection, ResponseKind, ResponseRules, ResponseView, Rule, response_names, with_body_types,
+};
 use crate::source::{Check, Code, Source, join};
 use crate::template::{Bound, CallScope, Can, Expression, Names};
 use crate::tool::service::{SENT_ONCE, Service};
@@ -143,7 +145,12 @@ impl Tool {
             Some(wait) => wait.accept(rules.kind),
             None => request.accept = rules.kind.accept(),
         }
-        let mut output_names = rules.kind.names(&response_names);
+        // Error answers have another shape, so that their rules know no types of the body.
+        let success_names = match check.proves() {
+            true => with_body_types(response_names.clone(), spec.response.as_ref()),
+            false => response_names.clone(),
+        };
+        let mut output_names = rules.kind.names(&success_names);
         if wait.is_some() {
             output_names = output_names.with("created");
         }
@@ -154,7 +161,7 @@ impl Tool {
                 let message = format!("a response of kind {} has no pages", rules.kind.name());
                 check.error_at_key(Code::BadPaging, "/paging", message, None);
             }
-            Paging::compile(paging, "/paging", &param_names, &response_names, check)
+            Paging::compile(paging, "/paging", &param_names, &success_names, check)
         });
         let is_guess = ["/response/output", "/response/rows", "/paging/items"];
         if let Some(paging) = &paging

@@ -9,6 +9,7 @@ mod support;
 mod table;
 
 mod absent;
+mod across_files;
 mod admin_api;
 mod arguments;
 mod auth;
@@ -28,6 +29,7 @@ mod digits;
 #[cfg(unix)]
 mod docs;
 mod downloads;
+mod editors;
 mod engine;
 mod examples;
 #[cfg(unix)]
@@ -76,6 +78,7 @@ mod send;
 mod services;
 #[cfg(unix)]
 mod shells;
+mod slips;
 mod streams;
 mod styles;
 #[cfg(unix)]
@@ -83,6 +86,7 @@ mod tables;
 mod terminal;
 mod trust;
 mod two_faults;
+mod types;
 mod walk;
 mod wire;
 mod words;
