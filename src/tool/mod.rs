@@ -67,8 +67,8 @@ impl AsRef<Tool> for Tool {
 pub(crate) enum ServiceSource {
     /// The `service.yaml` beside the tool's file.
     Beside(Arc<Service>),
-    /// The `service.yaml` beside the tool's file has findings of its own.
-    Broken,
+    /// The `service.yaml` beside the tool's file has findings of its own. The name that it has, if that is sound.
+    Broken(Option<String>),
     /// There is no `service.yaml`.
     Absent,
 }
@@ -379,18 +379,15 @@ fn find_service(spec: &ToolSpec, folder: &ServiceSource, check: &Check) -> Optio
     match folder {
         ServiceSource::Beside(service) if service.name == name => Some(Arc::clone(service)),
         ServiceSource::Beside(service) => {
-            check.error_with_help(
-                Code::MissingService,
-                "/service",
-                format!(
-                    "the service.yaml beside this file describes `{}`, not `{name}`",
-                    service.name
-                ),
-                format!("write `service: {}`, or move the file", service.name),
-            );
+            report_other_service(&service.name, name, check);
             None
         }
-        ServiceSource::Broken => None,
+        ServiceSource::Broken(beside) => {
+            if let Some(beside) = beside.as_ref().filter(|beside| *beside != name) {
+                report_other_service(beside, name, check);
+            }
+            None
+        }
         ServiceSource::Absent => {
             check.error_with_help(
                 Code::MissingService,
@@ -401,6 +398,15 @@ fn find_service(spec: &ToolSpec, folder: &ServiceSource, check: &Check) -> Optio
             None
         }
     }
+}
+
+fn report_other_service(beside: &str, name: &str, check: &Check) {
+    check.error_with_help(
+        Code::MissingService,
+        "/service",
+        format!("the service.yaml beside this file describes `{beside}`, not `{name}`"),
+        format!("write `service: {beside}`, or move the file"),
+    );
 }
 
 fn report_vain_retries(

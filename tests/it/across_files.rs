@@ -127,7 +127,7 @@ const FILES: [(&str, &str, &[Mistake]); 3] = [
             ("  get-thing: {", "  get-thng: {", "unknown-name"),
             ("sandbox: probe", "sandbox: {{ x }}", "yaml-syntax"),
             ("seed: 1\n", "seed: 1\nseed: 1\n", "duplicate-key"),
-            ("TOKEN: probe", "TOKN: probe", "unknown-name"),
+            ("TOKEN: probe", "TOKN: probe", "bad-sandbox"),
         ],
     ),
 ];
