@@ -11,6 +11,7 @@ mod events;
 mod frame;
 mod implied;
 mod kind;
+mod outline;
 mod projector;
 mod rules;
 mod unlikely;
