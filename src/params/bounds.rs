@@ -172,15 +172,11 @@ fn pattern_ranges(pattern: &str) -> u64 {
             .nest_limit(100)
             .build()
             .parse(pattern)
+            .ok()
     };
-    match parse(pattern) {
-        Ok(hir) => size(&hir),
-        // One with look-around is as large as it is with plain groups.
-        Err(_) => match parse(&without_look_around(pattern)) {
-            Ok(hir) => size(&hir),
-            Err(_) => 0,
-        },
-    }
+    // One with look-around is as large as it is with plain groups.
+    let hir = parse(pattern).or_else(|| parse(&without_look_around(pattern)));
+    hir.map_or(0, |hir| size(&hir))
 }
 
 fn without_look_around(pattern: &str) -> String {
