@@ -132,7 +132,7 @@ const KINDS: [&str; 8] = [
 fn is_word_of_the_format(pointer: &str, text: &str) -> bool {
     let key = pointer.rsplit('/').next().unwrap_or_default();
     match key {
-        "kind" => KINDS.contains(&text),
+        "kind" | "type" => KINDS.contains(&text),
         "in" => ["header", "query"].contains(&text),
         "grant" => ["client_credentials", "refresh_token"].contains(&text),
         "client_auth" => ["basic", "body"].contains(&text),

@@ -9,6 +9,7 @@ mod support;
 mod table;
 
 mod absent;
+mod across_files;
 mod admin_api;
 mod argument_forms;
 mod arguments;
@@ -29,6 +30,7 @@ mod digits;
 #[cfg(unix)]
 mod docs;
 mod downloads;
+mod editors;
 mod engine;
 mod examples;
 #[cfg(unix)]
@@ -83,6 +85,7 @@ mod serve_search;
 mod services;
 #[cfg(unix)]
 mod shells;
+mod slips;
 mod streams;
 mod styles;
 #[cfg(unix)]
@@ -90,6 +93,7 @@ mod tables;
 mod terminal;
 mod trust;
 mod two_faults;
+mod types;
 mod walk;
 mod wire;
 mod words;
