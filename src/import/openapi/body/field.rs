@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Body;
 use super::file::type_choice;
-use crate::import::openapi::media::is_json;
+use crate::import::openapi::media::{essence, is_json};
 use crate::import::openapi::parameters::{Request, expression, reference};
 use crate::import::openapi::schema::{Shape, shape};
 use crate::import::openapi::spec::{Part, Spec};
@@ -41,10 +41,6 @@ impl Field<'_, '_> {
         }
     }
 
-    fn json_text(&self) -> String {
-        self.computed(&format!("{} | tojson", reference(self.name)))
-    }
-
     fn encoding(&self, key: &str) -> Option<&str> {
         let encoding = self.body.media.get("encoding")?;
         let own = encoding.value.get(self.wire)?;
@@ -73,18 +69,27 @@ impl Field<'_, '_> {
         let is_plain = !shape.array && !shape.object;
         let styled = |style: &str| json!({ "value": self.value(), "style": style });
         let (style, explode) = (self.encoding("style"), self.explode());
-        let is_styled = style.is_some() || explode.is_some();
+        let is_styled = self.is_styled();
         match self.media_types().as_slice() {
             // The style decides, where there is one.
             [] => {}
             _ if is_styled => {}
-            [only] if is_json(only) => return Ok(self.json_text().into()),
+            [only] if is_json(only) => return Ok(self.json(shape).into()),
+            // Each item of a list is a text of its own.
+            [only] if is_text(only) && shape.array && !shape.object && !shape.list_of_parts => {}
             [first, ..] if !is_plain => {
                 return Err(format!(
                     "is encoded as {first}, which a form field cannot be"
                 ));
             }
             _ => {}
+        }
+        if self
+            .body
+            .encoding(self.wire)
+            .is_some_and(|own| own.flag("allowReserved") == Some(true))
+        {
+            self.note("reserved characters are percent-encoded anyway, as forms are written");
         }
         if is_plain {
             return Ok(self.value().into());
@@ -130,8 +135,32 @@ impl Field<'_, '_> {
                 let items = format!("{} | map(\"tojson\") | list", reference(self.name));
                 json!({ "value": self.computed(&items), "style": "repeat" })
             }
-            false => self.json_text().into(),
+            false => self.json(shape).into(),
         }
+    }
+
+    /// The value as JSON. The style `json` leaves null out, which is a value of JSON as any other.
+    fn json(&self, shape: Shape) -> Map<String, Value> {
+        match shape.null {
+            true => {
+                let text = self.computed(&format!("{} | tojson", reference(self.name)));
+                Map::from_iter([("value".to_owned(), text.into())])
+            }
+            false => Map::from_iter([
+                ("value".to_owned(), self.value().into()),
+                ("style".to_owned(), "json".into()),
+            ]),
+        }
+    }
+
+    /// Whether the document gives the property a style, beside which its media type has no meaning.
+    fn is_styled(&self) -> bool {
+        let own = self.body.encoding(self.wire);
+        own.is_some_and(|own| {
+            ["style", "explode", "allowReserved"]
+                .iter()
+                .any(|key| own.get(key).is_some())
+        })
     }
 
     /// A part of `multipart/form-data` that is no file.
@@ -140,17 +169,20 @@ impl Field<'_, '_> {
     /// Why it cannot be written as the document says.
     pub(super) fn in_multipart(&self) -> Result<Value, String> {
         let shape = shape(self.spec, self.property);
-        let is_plain = !shape.array && !shape.object;
         self.note_headers();
+        let has_styles = !self.spec.version.starts_with("3.0");
+        if has_styles && self.is_styled() {
+            return self.styled_part(shape);
+        }
         let types = self.media_types();
         if let Some(json) = types.iter().find(|media_type| is_json(media_type)) {
             self.note_choice(json, &types);
-            let is_object = shape.object && !shape.array && !shape.scalar;
-            let value = match is_object {
-                true => self.value(),
-                false => self.json_text(),
-            };
-            return Ok(json!({ "value": value, "content_type": json }));
+            if shape.array && !shape.object {
+                self.note("the whole list is one part of JSON");
+            }
+            let mut part = self.json(shape);
+            part.insert("content_type".into(), (*json).into());
+            return Ok(part.into());
         }
         if let Some(first) = types.iter().find(|media_type| !media_type.contains('*')) {
             if shape.object || shape.list_of_parts {
@@ -161,37 +193,46 @@ impl Field<'_, '_> {
             self.note_choice(first, &types);
             return Ok(json!({ "value": self.value(), "content_type": first }));
         }
-        match (self.encoding("style"), self.explode()) {
-            (None, None) => {}
-            _ if self.spec.version.starts_with("3.0") => self.note(
+        if self.is_styled() {
+            self.note(
                 "OpenAPI 3.0 gives `style` and `explode` no meaning in a part; a list is a part for each item",
-            ),
-            (style, explode) if shape.array && !shape.object && !shape.list_of_parts => {
-                let between = match style {
-                    None | Some("form") => ",",
-                    Some("spaceDelimited") => " ",
-                    Some("pipeDelimited") => "|",
-                    Some(other) => return Err(format!("has the style `{other}`, which is not supported in a part")),
-                };
-                let joined = format!("{} | join(\"{between}\")", reference(self.name));
-                let is_joined = explode == Some(false) || (explode.is_none() && between != ",");
-                return Ok(match is_joined {
-                    true => self.computed(&joined).into(),
-                    false => self.value().into(),
-                });
-            }
-            _ if is_plain => {}
-            (style, _) => {
-                return Err(format!(
-                    "is an object or holds lists, which the style `{}` of a part cannot write",
-                    style.unwrap_or("form")
-                ));
-            }
+            );
         }
         if shape.array && !shape.object && self.holds_lists() {
             return Err("is a list of lists, which parts cannot hold".to_owned());
         }
         Ok(self.value().into())
+    }
+
+    /// A part with a style, which OpenAPI has since 3.1.
+    ///
+    /// # Errors
+    /// Why the style cannot write it.
+    fn styled_part(&self, shape: Shape) -> Result<Value, String> {
+        let styled = |style: &str| json!({ "value": self.value(), "style": style });
+        let explode = self.explode();
+        let is_whole = |style: &str| explode != Some(true) && style != "form";
+        let style = self.encoding("style").unwrap_or("form");
+        match style {
+            _ if !shape.array && !shape.object => Ok(self.value().into()),
+            "deepObject" if shape.list_of_parts => Ok(styled("indexed")),
+            "deepObject" => Ok(styled("deep_object")),
+            "form" | "spaceDelimited" | "pipeDelimited" if shape.nested || shape.list_of_parts => {
+                Err(format!(
+                    "holds lists or objects inside each other, which the style `{style}` cannot write"
+                ))
+            }
+            "spaceDelimited" if is_whole(style) => Ok(styled("space")),
+            "pipeDelimited" if is_whole(style) => Ok(styled("pipe")),
+            "form" | "spaceDelimited" | "pipeDelimited" => Ok(match explode {
+                Some(false) => json!({ "value": self.value(), "style": "form", "explode": false }),
+                _ if shape.object => styled("form"),
+                _ => self.value().into(),
+            }),
+            other => Err(format!(
+                "has the style `{other}`, which is not supported in a part"
+            )),
+        }
     }
 
     /// Whether the items of the list are lists.
@@ -246,4 +287,9 @@ impl Field<'_, '_> {
             ));
         }
     }
+}
+
+/// Whether a media type is plain text.
+fn is_text(media_type: &str) -> bool {
+    essence(media_type) == "text/plain"
 }

@@ -41,6 +41,7 @@ pub(crate) enum Pages {
 const NO_LIST: &str =
     "it takes params for pages, but its response shows no list; a call gives one page";
 const SEVERAL: &str = "it looks like a list with pages, but it is not clear which list of the response they continue; a call gives one page";
+const IN_XML: &str = "it takes params for pages, and its response is XML, of which no pages are recognised; a call gives one page";
 const MAP: &str = "the rows stand in a map, and pages cannot continue a map; a call gives one page";
 const NO_STEP: &str = "it looks like a list with pages, but it is not clear how they follow each other; a call gives one page";
 
@@ -51,23 +52,25 @@ pub(crate) fn recognise(
     success: &Success<'_>,
     query: &[QueryParam<'_>],
 ) -> Pages {
+    let is_cursor = |param: &QueryParam<'_>| {
+        NUMBERS.contains(&param.wire)
+            || OFFSETS.contains(&param.wire)
+            || CURSORS.iter().any(|(names, _)| names.contains(&param.wire))
+    };
+    let takes_cursor = || query.iter().any(is_cursor);
+    let size = query
+        .iter()
+        .find(|param| SIZES.contains(&param.wire) && is_type(spec, param, "integer"));
     let Some(schema) = &success.schema else {
-        return Pages::None;
+        return match success.is_xml() && size.is_some() && takes_cursor() {
+            true => Pages::Unclear(IN_XML),
+            false => Pages::None,
+        };
     };
     let body = Body {
         spec,
         schema: schema.clone(),
         nouns: steps::nouns(path),
-    };
-    let size = query
-        .iter()
-        .find(|param| SIZES.contains(&param.wire) && is_type(spec, param, "integer"));
-    let takes_cursor = || {
-        query.iter().any(|param| {
-            NUMBERS.contains(&param.wire)
-                || OFFSETS.contains(&param.wire)
-                || CURSORS.iter().any(|(names, _)| names.contains(&param.wire))
-        })
     };
     let is_paged = size.is_some() || takes_cursor();
     let unclear = |why| match is_paged {

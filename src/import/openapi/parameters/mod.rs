@@ -1,6 +1,7 @@
 //! Turns the parameters of path, query, headers and cookies into params, and writes the parts of the request that use them.
 
 mod request;
+mod segments;
 mod target;
 mod written;
 
@@ -183,11 +184,11 @@ impl<'s> Parameter<'s> {
             in_cookie(&mut schema);
         }
         let is_required = describe_default(&mut schema, self.is_required());
-        if self.part.flag("allowReserved") == Some(true) {
+        if self.part.flag("allowReserved") == Some(true) && self.location != Location::Query {
             losses.note(
                 What::Parameter,
                 &self.part.pointer,
-                "reserved characters are percent-encoded anyway",
+                "`allowReserved` has a meaning in the query alone",
             );
         }
         (schema, is_required)

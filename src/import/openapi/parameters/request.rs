@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::target::{Target, path_text};
 use super::written::{Places, Written, cookie_header};
-use super::{Location, Parameter};
+use super::{Location, Parameter, segments};
 use crate::import::openapi::schema::{Schemas, shape};
 use crate::import::openapi::spec::Spec;
 use crate::import::report::{Losses, What};
@@ -23,6 +23,8 @@ pub(crate) struct Request {
     pub rules: Map<String, Value>,
     /// The path template.
     pub path: String,
+    /// How lists and objects are written in the path, by the names of their params.
+    pub path_styles: Map<String, Value>,
     /// The values of the query, by the name on the wire.
     pub query: Map<String, Value>,
     /// The values of the headers, by name.
@@ -100,14 +102,19 @@ impl Request {
     pub(crate) fn add_parameters<'s>(
         &mut self,
         spec: &'s Spec,
-        path: &'s str,
+        path: &str,
         parameters: &[Parameter<'s>],
         schemas: &mut Schemas<'s, '_>,
         losses: &Losses,
     ) -> Result<(), String> {
-        let target = Target::of(path);
+        let plain = segments::plain(spec, path, parameters)?;
+        plain.note(parameters, losses);
+        let target = Target::of(&plain.path);
         let mut places = Places::default();
         for parameter in parameters {
+            if parameter.location == Location::Path && plain.splits(parameter.wire) {
+                continue;
+            }
             let in_path = target.has(parameter.wire);
             let in_query = target.asks_for(parameter.wire);
             if parameter.location == Location::Path && !in_path && !in_query {
@@ -132,6 +139,7 @@ impl Request {
                 parameter,
                 name: &name,
                 shape: allowed.unwrap_or_default(),
+                is_segment: in_path,
                 losses,
             };
             if let Err(reason) = written.add_to(&mut places) {
@@ -153,6 +161,7 @@ impl Request {
         self.path = self.fill_path(target.path, &places.path);
         self.query = std::mem::take(&mut places.query);
         self.headers = std::mem::take(&mut places.headers);
+        self.path_styles = std::mem::take(&mut places.path_styles);
         self.add_templates(&target);
         if let Some(cookies) = cookie_header(&places.cookies, &self.required) {
             self.headers.insert("cookie".into(), cookies.into());

@@ -1,6 +1,6 @@
 //! The path of an operation as the document writes it.
 
-/// The path of an operation as the document writes it, which may have a query.
+/// The path of an operation, which may have a query.
 pub(super) struct Target<'s> {
     /// The path without its query.
     pub path: &'s str,

@@ -13,6 +13,8 @@ use crate::import::report::{Losses, What};
 #[derive(Default)]
 pub(super) struct Places<'s> {
     pub path: Vec<(&'s str, String)>,
+    /// The styles of lists and objects in the path, by the names of their params.
+    pub path_styles: Map<String, Value>,
     pub query: Map<String, Value>,
     pub headers: Map<String, Value>,
     /// The name of each cookie, and the name of its param.
@@ -51,6 +53,8 @@ pub(super) struct Written<'p, 's> {
     pub parameter: &'p Parameter<'s>,
     pub name: &'p str,
     pub shape: Shape,
+    /// Whether the parameter stands in the path itself, and not only in the query behind it.
+    pub is_segment: bool,
     pub losses: &'p Losses,
 }
 
@@ -83,7 +87,15 @@ impl<'s> Written<'_, 's> {
     pub(super) fn add_to(&self, places: &mut Places<'s>) -> Result<(), String> {
         let wire = self.parameter.wire.to_owned();
         match self.parameter.location {
-            Location::Path => places.path.push((self.parameter.wire, self.in_path()?)),
+            Location::Path => {
+                let style = self.path_style()?;
+                places
+                    .path
+                    .push((self.parameter.wire, self.in_path(style.is_some())?));
+                if let Some(style) = style {
+                    places.path_styles.insert(self.name.to_owned(), style);
+                }
+            }
             Location::Query => {
                 places.query.insert(wire, self.in_query()?);
             }
@@ -138,28 +150,82 @@ impl<'s> Written<'_, 's> {
         }
     }
 
-    fn in_path(&self) -> Result<String, String> {
+    fn in_path(&self, has_style: bool) -> Result<String, String> {
         let name = reference(self.name);
         if self.is_json()? {
             return Ok(format!("{{{{ {name} | tojson }}}}"));
         }
+        // The style writes everything but the fixed text of scalars.
         let lead = match self.style().unwrap_or("simple") {
+            _ if has_style => String::new(),
             "label" => ".".to_owned(),
             "matrix" => format!(";{}=", path_text(self.parameter.wire)),
             _ => String::new(),
         };
-        match self.is_plain() {
-            true => Ok(format!("{lead}{{{{ {name} }}}}")),
-            false => Err(
-                "is a list or an object in the path, and the commas between its parts would be percent-encoded"
-                    .to_owned(),
-            ),
+        Ok(format!("{lead}{{{{ {name} }}}}"))
+    }
+
+    /// The entry of `path_styles` for a list or an object; `None` for a scalar.
+    ///
+    /// # Errors
+    /// When no style can write the value.
+    fn path_style(&self) -> Result<Option<Value>, String> {
+        if self.is_json()? || !(self.shape.array || self.shape.object) {
+            return Ok(None);
+        }
+        if !self.is_segment {
+            return Err(
+                "is a list or an object of the path, and the path has it in its query".into(),
+            );
+        }
+        if self.shape.nested || self.shape.list_of_parts {
+            return Err("holds lists or objects inside each other, which a path cannot".into());
+        }
+        let style = match self.style().unwrap_or("simple") {
+            known @ ("simple" | "label" | "matrix") => known,
+            other => return Err(format!("has the style `{other}`, which is none of paths")),
+        };
+        let explode = self.explode(false);
+        let is_renamed = style == "matrix" && self.name != self.parameter.wire;
+        if !explode && !is_renamed {
+            return Ok(Some(style.into()));
+        }
+        let mut options = Map::from_iter([("style".to_owned(), style.into())]);
+        if explode {
+            options.insert("explode".into(), true.into());
+        }
+        if is_renamed {
+            options.insert("name".into(), self.parameter.wire.into());
+        }
+        Ok(Some(options.into()))
+    }
+
+    /// The value in the query, with its reserved characters as they are if the document says so.
+    fn in_query(&self) -> Result<Value, String> {
+        let value = self.encoded_in_query()?;
+        if self.parameter.part.flag("allowReserved") != Some(true) {
+            return Ok(value);
+        }
+        Ok(match value {
+            Value::Object(mut styled) => {
+                styled.insert("reserved".into(), true.into());
+                styled.into()
+            }
+            plain => json!({ "value": plain, "reserved": true }),
+        })
+    }
+
+    /// The value as JSON. The style `json` leaves null out, which is a value of JSON as any other.
+    fn json_in_query(&self) -> Value {
+        match self.shape.null {
+            true => self.json_text().into(),
+            false => json!({ "value": expression(self.name), "style": "json" }),
         }
     }
 
-    fn in_query(&self) -> Result<Value, String> {
+    fn encoded_in_query(&self) -> Result<Value, String> {
         if self.is_json()? {
-            return Ok(self.json_text().into());
+            return Ok(self.json_in_query());
         }
         let plain = expression(self.name);
         let styled = |style: &str| json!({ "value": plain, "style": style });
@@ -174,7 +240,7 @@ impl<'s> Written<'_, 's> {
             self.note(format!(
                 "the style `{style}` cannot hold nested lists and objects; the value is sent as JSON text"
             ));
-            return Ok(self.json_text().into());
+            return Ok(self.json_in_query());
         }
         Ok(match style {
             // For a list of objects, only an index tells which members belong together.
