@@ -102,8 +102,8 @@ fn rows() -> Vec<Row> {
                 "event: more\nid: 7\ndata: {\"a\":1}\n\ndata: end\n\n",
             ),
             output: json!([
-                { "event": "more", "data": { "a": 1 }, "id": "7" },
-                { "event": "message", "data": "end", "id": "7" },
+                { "event": "more", "data": { "a": 1 }, "id": "7", "retry": null },
+                { "event": "message", "data": "end", "id": "7", "retry": null },
             ]),
             accept: "text/event-stream, */*;q=0.5",
         },
@@ -183,4 +183,20 @@ fn pages_in_xml_are_told() {
     let told = lost.iter().find(|loss| loss["what"] == "paging");
     let message = told.unwrap()["message"].as_str().unwrap();
     assert!(message.contains("its response is XML"), "{message}");
+}
+
+#[test]
+fn a_file_beside_data_is_told() {
+    let content = json!({ "application/pdf": {}, "application/xml": {} });
+    let document = document("https://shop.test", &content, &json!({}));
+    let workspace = Workspace::new();
+    workspace.write("api.json", document.to_string());
+    let words = ["import", "openapi", "api.json", "--format", "json"];
+    let report = workspace.run(&words).expect(0).json();
+    let lost = report["report"]["lost"].as_array().unwrap();
+    let expected = "application/xml is asked for and read; the service also gives application/pdf";
+    assert!(
+        lost.iter().any(|loss| loss["message"] == expected),
+        "{lost:?}"
+    );
 }

@@ -28,6 +28,9 @@ pub(crate) struct Schemes<'s> {
 /// The names of schemes whose credentials are sent together.
 type Requirement = Vec<String>;
 
+/// The rank of a cookie, the last of all.
+const COOKIE: u32 = 100;
+
 /// The preference among schemes: the smaller, the easier without a person who logs in. `None` if it is not supported.
 fn rank(scheme: &Part<'_>) -> Option<u32> {
     let kind = scheme.text("type")?.to_ascii_lowercase();
@@ -40,7 +43,8 @@ fn rank(scheme: &Part<'_>) -> Option<u32> {
         "apikey" => match (scheme.text("in")?, scheme.text("name")?) {
             ("header", name) => is_header_name(name).then_some(2),
             ("query", _) => Some(4),
-            ("cookie", name) => is_header_name(name).then_some(4),
+            // Mostly a session that a person began in a browser.
+            ("cookie", name) => is_header_name(name).then_some(COOKIE),
             _ => None,
         },
         "oauth2" => {
@@ -139,7 +143,7 @@ impl<'s> Schemes<'s> {
             .into_iter()
             .min_by_key(|(names, count)| {
                 let (unsupported, sum) = self.cost(names).unwrap_or_default();
-                (unsupported, Reverse(*count), sum)
+                (unsupported, sum >= COOKIE, Reverse(*count), sum)
             })
             .map(|(names, _)| names);
         // If a document lists schemes and no operation names one, any supported scheme is taken to work.

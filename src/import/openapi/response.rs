@@ -19,6 +19,8 @@ pub(crate) struct Success<'s> {
     pub schema: Option<Part<'s>>,
     /// The schema of a body of XML.
     xml: Option<Part<'s>>,
+    /// The media types that are read differently.
+    others: Vec<&'s str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,8 +96,17 @@ impl<'s> Success<'s> {
             _ => Kind::Json,
         };
         let schema = media.as_ref().and_then(|(_, _, media)| media.get("schema"));
+        // Data is the same in each of its notations; a file is something else.
+        let content = part.as_ref().and_then(|part| part.get("content"));
+        let others = content.into_iter().flat_map(|content| content.members());
+        let others = others
+            .map(|(media_type, _)| media_type)
+            .filter(|media_type| (kind == Kind::Bytes) != (kind_of(media_type) == Kind::Bytes))
+            .filter(|_| kind != Kind::Empty)
+            .collect();
         Success {
             kind,
+            others,
             media_type: media.as_ref().map(|(_, media_type, _)| *media_type),
             schema: schema.clone().filter(|_| kind == Kind::Json),
             xml: schema.filter(|_| kind == Kind::Xml),
@@ -110,6 +121,13 @@ impl<'s> Success<'s> {
 
     /// The `response` section; `None` for JSON, which is the default.
     pub(crate) fn section(&self, spec: &Spec, losses: &Losses) -> Option<Map<String, Value>> {
+        if let (Some(part), Some(read)) = (&self.part, self.media_type)
+            && !self.others.is_empty()
+        {
+            let others = self.others.join(", ");
+            let message = format!("{read} is asked for and read; the service also gives {others}");
+            losses.note(What::Response, &part.pointer, message);
+        }
         let kind = match self.kind {
             Kind::Json => return None,
             Kind::Lines => "ndjson",

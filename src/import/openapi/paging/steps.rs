@@ -29,20 +29,36 @@ pub(super) fn find(
     query: &[QueryParam<'_>],
     size: Option<&QueryParam<'_>>,
 ) -> Option<Found> {
-    let fixed = |step| Found {
-        step,
-        takes_sizes: false,
-    };
-    let free = |step| Found {
-        step,
-        takes_sizes: true,
-    };
+    named(success, body, rows, query)
+        .or_else(|| by_number(body.spec, rows, query, size).map(fixed))
+        .or_else(|| by_offset(body.spec, rows, query, size).map(free))
+}
+
+/// The step that the response names: a URL or a cursor.
+pub(super) fn named(
+    success: &Success<'_>,
+    body: &Body<'_>,
+    rows: &MemberPath,
+    query: &[QueryParam<'_>],
+) -> Option<Found> {
     link(success, body.spec)
         .map(fixed)
         .or_else(|| by_cursor(body, rows, query).map(free))
         .or_else(|| by_url(body, rows).map(fixed))
-        .or_else(|| by_number(body.spec, rows, query, size).map(fixed))
-        .or_else(|| by_offset(body.spec, rows, query, size).map(free))
+}
+
+fn fixed(step: Step) -> Found {
+    Found {
+        step,
+        takes_sizes: false,
+    }
+}
+
+fn free(step: Step) -> Found {
+    Found {
+        step,
+        takes_sizes: true,
+    }
 }
 
 /// Whether a parameter is of this type.

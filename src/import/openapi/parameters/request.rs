@@ -109,7 +109,7 @@ impl Request {
     ) -> Result<(), String> {
         let plain = segments::plain(spec, path, parameters)?;
         plain.note(parameters, losses);
-        let target = Target::of(&plain.path);
+        let target = Target::of(&plain.path)?;
         let mut places = Places::default();
         for parameter in parameters {
             if parameter.location == Location::Path && plain.splits(parameter.wire) {

@@ -11,7 +11,9 @@ pub(super) struct Target<'s> {
 }
 
 impl<'s> Target<'s> {
-    pub(super) fn of(path: &'s str) -> Target<'s> {
+    /// # Errors
+    /// When a parameter would be the name of another one.
+    pub(super) fn of(path: &'s str) -> Result<Target<'s>, String> {
         let mut listed = Vec::new();
         let path = path.split('#').next().unwrap_or_default();
         let (path, forms) = match path.find("{?") {
@@ -26,14 +28,19 @@ impl<'s> Target<'s> {
         }
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let query = url::form_urlencoded::parse(query.as_bytes())
-            .filter(|(name, _)| !name.is_empty() && !name.contains(['{', '}']))
+            .filter(|(name, _)| !name.is_empty())
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        Target {
+            .collect::<Vec<_>>();
+        if let Some((name, _)) = query.iter().find(|(name, _)| name.contains('{')) {
+            return Err(format!(
+                "its path has `{name}` as the name of a query parameter, which is not supported"
+            ));
+        }
+        Ok(Target {
             path,
             query,
             listed,
-        }
+        })
     }
 
     /// Whether the path has `{name}`.

@@ -240,7 +240,7 @@ impl<'s> Written<'_, 's> {
             self.note(format!(
                 "the style `{style}` cannot hold nested lists and objects; the value is sent as JSON text"
             ));
-            return Ok(self.json_in_query());
+            return Ok(styled("json"));
         }
         Ok(match style {
             // For a list of objects, only an index tells which members belong together.
