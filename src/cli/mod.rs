@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod docs;
 mod explain;
+mod form;
 mod hardening;
 mod help;
 mod hints;
@@ -20,6 +21,7 @@ mod profile;
 mod report;
 mod sandbox;
 mod schemas;
+mod serve;
 mod show;
 mod terminal;
 mod test;
@@ -177,6 +179,8 @@ pub fn main() -> ExitCode {
     let mut as_json = match &cli.command {
         Command::Call(call) => call.wants_json(),
         Command::Config(config) => config.wants_json(),
+        Command::List(list) => list.wants_json(),
+        Command::Show(show) => show.wants_json(),
         _ => false,
     };
     NOTES.hold(as_json);
@@ -206,6 +210,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
+        Command::Serve(serve) => serve.run(&catalog, in_force),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::Import(import) => import.run(),

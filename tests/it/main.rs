@@ -10,6 +10,7 @@ mod table;
 
 mod absent;
 mod admin_api;
+mod argument_forms;
 mod arguments;
 mod auth;
 mod bodies;
@@ -59,6 +60,7 @@ mod notations;
 mod pages;
 mod plans;
 #[cfg(unix)]
+mod progress;
 mod readme;
 mod reference;
 mod reports;
@@ -74,6 +76,11 @@ mod schemas;
 mod screens;
 mod sdk_agreement;
 mod send;
+mod serve;
+mod serve_edges;
+mod serve_http;
+mod serve_results;
+mod serve_search;
 mod services;
 #[cfg(unix)]
 mod shells;
