@@ -242,6 +242,19 @@ impl Tool {
         page.unwrap_or_else(|| kind.empty())
     }
 
+    /// Whether bodies have a map that is read as the list of its entries.
+    pub(crate) fn reads_entries(&self) -> bool {
+        self.paging.as_ref().is_some_and(Paging::has_entries)
+    }
+
+    /// A body as `$`: where the items are the entries of a map, it has the list of them.
+    pub(crate) fn with_entries(&self, body: Json) -> Json {
+        match &self.paging {
+            Some(paging) => paging.with_entries(body),
+            None => body,
+        }
+    }
+
     /// Whether the value of a param is the path of a local file that is sent.
     pub(crate) fn takes_path(&self, param: &str) -> bool {
         let body = self.request.body.as_ref();

@@ -47,6 +47,7 @@ mod import;
 mod import_documents;
 mod import_formats;
 mod import_plans;
+mod import_responses;
 mod jobs;
 mod jq;
 #[cfg(unix)]
