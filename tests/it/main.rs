@@ -10,6 +10,7 @@ mod table;
 
 mod absent;
 mod admin_api;
+mod argument_forms;
 mod arguments;
 mod auth;
 mod bodies;
@@ -52,12 +53,14 @@ mod jsonpath_compliance;
 mod library;
 mod licences;
 mod mask;
+mod mcp_sdk;
 mod memory;
 mod mutation;
 mod notations;
 mod pages;
 mod plans;
 #[cfg(unix)]
+mod progress;
 mod readme;
 mod reference;
 mod reports;
