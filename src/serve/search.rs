@@ -7,11 +7,13 @@ use crate::format::Access;
 use crate::tool::Tool;
 
 /// How often a word counts, by where it stands.
-const NAME: usize = 4;
+const NAME: usize = 5;
 const TITLE: usize = 3;
 const DESCRIPTION: usize = 1;
 const SERVICE: usize = 2;
 const PARAMS: usize = 1;
+/// Most characters of the descriptions of params: in those of large tools, every word occurs.
+const MOST_OF_PARAMS: usize = 300;
 
 /// Words that say nothing about what is looked for.
 const STOP: [&str; 58] = [
@@ -30,12 +32,10 @@ pub(super) struct Index {
     reads: Vec<bool>,
 }
 
-/// Verbs of what changes something. Whoever uses none of them wants to know something.
-const WRITES: [&str; 40] = [
-    "add", "approve", "archive", "assign", "attach", "ban", "block", "cancel", "change", "close",
-    "create", "delete", "deny", "disable", "edit", "enable", "fork", "grant", "invite", "lock",
-    "mark", "merge", "modify", "move", "pause", "post", "publish", "remove", "rename", "replace",
-    "restart", "revoke", "rotate", "run", "send", "set", "star", "start", "update", "upload",
+/// How a question begins, and the verbs of whoever wants to know something.
+const ASKS: [&str; 22] = [
+    "what", "which", "who", "whose", "where", "when", "how", "is", "are", "do", "does", "has",
+    "have", "did", "list", "show", "get", "find", "look", "read", "search", "see",
 ];
 /// How much more a tool that reads counts for whoever wants to know something.
 const ASKED: f32 = 1.5;
@@ -71,9 +71,11 @@ impl Index {
     /// The numbers of the tools that fit, the best first. Of equal ones, the first in the list comes first.
     pub(super) fn find(&self, query: &str) -> Vec<usize> {
         let mut found = self.scorer.matches(&self.embedder.embed(query));
-        let words = Words.tokenize(query);
-        let changes = WRITES.iter().any(|verb| words.contains(&stem(verb)));
-        for hit in found.iter_mut().filter(|_| !changes) {
+        let first = query
+            .split(|c: char| !c.is_alphanumeric())
+            .find(|word| !word.is_empty());
+        let asks = first.is_some_and(|word| ASKS.contains(&word.to_lowercase().as_str()));
+        for hit in found.iter_mut().filter(|_| asks) {
             if self.reads.get(hit.id as usize).is_some_and(|reads| *reads) {
                 hit.score *= ASKED;
             }
@@ -101,7 +103,10 @@ fn text(tool: &Tool, definition: &Definition) -> String {
         (tool.service().to_owned(), SERVICE),
         (tool.service.title.clone().unwrap_or_default(), SERVICE),
         (params.join(" "), PARAMS),
-        (described.join(" "), PARAMS),
+        (
+            described.join(" ").chars().take(MOST_OF_PARAMS).collect(),
+            PARAMS,
+        ),
     ];
     let mut text = String::new();
     for (part, times) in parts {
@@ -127,6 +132,8 @@ impl Tokenizer for Words {
                 words.push(stem(&whole));
             }
         };
+        // A word that some write with a hyphen, and names without.
+        let text = text.replace("e-mail", "email").replace("E-mail", "email");
         for c in text.chars() {
             if !c.is_alphanumeric() || (was_lower && c.is_uppercase()) {
                 end(&mut word);
@@ -142,7 +149,7 @@ impl Tokenizer for Words {
 }
 
 /// Words that mean the same when it comes to tools.
-const SAME: [(&str, &str); 21] = [
+const SAME: [(&str, &str); 26] = [
     ("remov", "delet"),
     ("eras", "delet"),
     ("destroy", "delet"),
@@ -164,6 +171,11 @@ const SAME: [(&str, &str); 21] = [
     ("organization", "org"),
     ("picture", "imag"),
     ("photo", "imag"),
+    ("lookup", "search"),
+    ("regist", "registrant"),
+    ("register", "registrant"),
+    ("attend", "participant"),
+    ("attendee", "participant"),
 ];
 
 /// A word without its ending, so that `lists`, `listed` and `listing` are one word.

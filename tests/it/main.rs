@@ -56,6 +56,7 @@ mod jsonpath_compliance;
 mod library;
 mod licences;
 mod mask;
+mod mcp_sdk;
 mod memory;
 mod mutation;
 mod notations;

