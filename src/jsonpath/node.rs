@@ -61,6 +61,12 @@ pub(super) trait Node: Copy {
     /// Gives back the memory counted since then.
     fn give_back(self, taken: usize);
 
+    /// How many bytes must be read to visit its children or to take its value; 0 where nothing is counted.
+    fn weight(self) -> usize;
+
+    /// Takes what is read beyond a search's own share from what all searches share.
+    fn overdraw(self, bytes: usize) -> Result<(), Self::Error>;
+
     /// Visits the children of an array or object; does nothing for any other value.
     fn each_child(self, visit: impl FnMut(Self) -> Flow<Self>) -> Flow<Self> {
         match self.kind() {
@@ -128,6 +134,14 @@ impl Node for &Value {
     }
 
     fn give_back(self, _: usize) {}
+
+    fn weight(self) -> usize {
+        0
+    }
+
+    fn overdraw(self, _: usize) -> Result<(), Infallible> {
+        Ok(())
+    }
 }
 
 /// A part of a text, and the memory budget for trees beside the text.
@@ -205,5 +219,16 @@ impl Node for Text<'_, '_> {
     fn give_back(self, taken: usize) {
         self.budget
             .give_back(self.budget.used().saturating_sub(taken));
+    }
+
+    fn weight(self) -> usize {
+        self.part.text().len()
+    }
+
+    fn overdraw(self, bytes: usize) -> Result<(), String> {
+        match self.budget.read(bytes) {
+            true => Ok(()),
+            false => Err("the search takes too many steps for a response of this size".to_owned()),
+        }
     }
 }

@@ -99,8 +99,11 @@ fn path_in(text: &str) -> Option<Option<String>> {
         .and_then(|rest| rest.strip_suffix('}'))
     {
         let inner = inner.trim_matches(['{', '}', ' ']);
-        let is_known = is_rooted(inner) || ROOTS.contains(&inner);
+        let is_known = is_rooted(inner) || ROOTS.contains(&inner) || is_computed(inner, is_name);
         return is_known.then(|| Some(format!("{{{{ {inner} }}}}")));
+    }
+    if is_computed(text, |_| false) {
+        return Some(Some(format!("{{{{ {text} }}}}")));
     }
     for start in ["@", "#/", "."] {
         let Some(rest) = text.strip_prefix(start) else {
@@ -125,6 +128,25 @@ fn path_in(text: &str) -> Option<Option<String>> {
             _ => format!("$.{text}"),
         })
     })
+}
+
+/// Whether a text begins with a known name and its members, or a name of this kind, and goes on with an operator or a
+/// filter.
+fn is_computed(text: &str, is_root: fn(&str) -> bool) -> bool {
+    const OPERATORS: [&str; 20] = [
+        "|", "==", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "//", "%", "~", "if", "is",
+        "in", "and", "or", "not",
+    ];
+    let text = text
+        .trim_start_matches('(')
+        .trim_start_matches("not ")
+        .trim_start_matches('(');
+    let Some((first, rest)) = text.split_once(' ') else {
+        return false;
+    };
+    let operator = rest.split(' ').next().unwrap_or_default();
+    let first = first.trim_end_matches(')');
+    (is_rooted(first) || is_root(first)) && OPERATORS.contains(&operator)
 }
 
 /// Whether a text is a known name with members behind it.
@@ -185,6 +207,20 @@ mod tests {
             ("items[*].id", Some("$.items[*].id")),
             ("#/data/id", Some("$.data.id")),
             ("params.limit", Some("{{ params.limit }}")),
+            ("{ body.type == 'x' }", Some("{{ body.type == 'x' }}")),
+            ("{ clicks | sum }", Some("{{ clicks | sum }}")),
+            ("body.a | length", Some("{{ body.a | length }}")),
+            (
+                "(item.a / item.b) | round(1)",
+                Some("{{ (item.a / item.b) | round(1) }}"),
+            ),
+            (
+                "not body.ok and body.x",
+                Some("{{ not body.ok and body.x }}"),
+            ),
+            ("body text or more", None),
+            ("data and more", None),
+            ("{ a text }", None),
             ("example.com", None),
             ("v1.2", None),
             ("1.5", None),
