@@ -58,6 +58,7 @@ mod notations;
 mod pages;
 mod plans;
 #[cfg(unix)]
+mod progress;
 mod readme;
 mod reference;
 mod reports;
