@@ -35,8 +35,10 @@ pub(super) struct Run<'v, N> {
 
 /// What it costs to visit a node, beside the bytes that are read.
 const VISIT: usize = 16;
+/// What a search may read of any value.
+const SMALL: usize = 4 << 10;
 /// What it costs to compile a pattern from the value.
-const PATTERN: usize = 64 << 10;
+const PATTERN: usize = 1 << 20;
 
 impl<'v, N: Node + 'v> Run<'v, N> {
     pub(crate) fn new(absolute: &[Absolute], root: N) -> Result<Self, N::Error> {
@@ -44,7 +46,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
             absolute: Vec::with_capacity(absolute.len()),
             tested: RefCell::default(),
             regexps: RefCell::default(),
-            left: Cell::new(Budget::own_share(root.weight()) + PATTERN),
+            left: Cell::new(Budget::own_share(root.weight()) + SMALL),
         };
         // They are evaluated here, one after another. If filters evaluated them on demand, one inside another, they
         // could exhaust the stack.

@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::Step;
 use crate::json::{Budget, Key, Kind, Part, Tree};
 
+/// What is said of a search that goes on after the deadline.
+pub(super) const LATE: &str = "the deadline has passed";
+
 /// Why a visit of nodes ends early.
 pub(super) enum Stop<E> {
     /// The visitor has seen enough.
@@ -226,6 +229,9 @@ impl Node for Text<'_, '_> {
     }
 
     fn overdraw(self, bytes: usize) -> Result<(), String> {
+        if self.budget.is_late() {
+            return Err(LATE.to_owned());
+        }
         match self.budget.read(bytes) {
             true => Ok(()),
             false => Err("the search takes too many steps for a response of this size".to_owned()),

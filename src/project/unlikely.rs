@@ -99,7 +99,9 @@ fn path_in(text: &str) -> Option<Option<String>> {
         .and_then(|rest| rest.strip_suffix('}'))
     {
         let inner = inner.trim_matches(['{', '}', ' ']);
-        let is_known = is_rooted(inner) || ROOTS.contains(&inner) || is_computed(inner, is_name);
+        let is_known = is_member(inner)
+            || ROOTS.contains(&inner)
+            || is_computed(inner, |root| is_name(root) || is_member(root));
         return is_known.then(|| Some(format!("{{{{ {inner} }}}}")));
     }
     if is_computed(text, |_| false) {
@@ -141,12 +143,17 @@ fn is_computed(text: &str, is_root: fn(&str) -> bool) -> bool {
         .trim_start_matches('(')
         .trim_start_matches("not ")
         .trim_start_matches('(');
-    let Some((first, rest)) = text.split_once(' ') else {
-        return false;
-    };
-    let operator = rest.split(' ').next().unwrap_or_default();
-    let first = first.trim_end_matches(')');
-    (is_rooted(first) || is_root(first)) && OPERATORS.contains(&operator)
+    text.match_indices(' ').any(|(at, _)| {
+        let first = text[..at].trim_end_matches(')');
+        let next = text[at + 1..].split(' ').next().unwrap_or_default();
+        OPERATORS.contains(&next) && (is_rooted(first) || is_root(first))
+    })
+}
+
+/// Whether a text is a name with members behind it.
+fn is_member(text: &str) -> bool {
+    let (root, steps) = text.split_at(text.find(['.', '[']).unwrap_or(text.len()));
+    is_name(root) && !steps.is_empty() && are_steps(steps)
 }
 
 /// Whether a text is a known name with members behind it.
@@ -175,7 +182,8 @@ fn are_steps(text: &str) -> bool {
         } else if let Some((inside, behind)) =
             rest.strip_prefix('[').and_then(|r| r.split_once(']'))
         {
-            let is_index = inside == "*" || inside.parse::<i64>().is_ok() || inside.is_empty();
+            let is_index = inside == "*"
+                || (inside.split(':')).all(|part| part.is_empty() || part.parse::<i64>().is_ok());
             if !is_index && !inside.starts_with(['"', '\'', '?']) {
                 return false;
             }
@@ -208,6 +216,13 @@ mod tests {
             ("#/data/id", Some("$.data.id")),
             ("params.limit", Some("{{ params.limit }}")),
             ("{ body.type == 'x' }", Some("{{ body.type == 'x' }}")),
+            ("{ bucket.ending_at }", Some("{{ bucket.ending_at }}")),
+            ("{ reading.value > 100 }", Some("{{ reading.value > 100 }}")),
+            ("item.date[:10]", Some("$.date[:10]")),
+            (
+                "body.a['b c'] if body.a else none",
+                Some("{{ body.a['b c'] if body.a else none }}"),
+            ),
             ("{ clicks | sum }", Some("{{ clicks | sum }}")),
             ("body.a | length", Some("{{ body.a | length }}")),
             (

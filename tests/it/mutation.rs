@@ -22,6 +22,11 @@ fn share() -> Share {
             most_of_a_file: 2_000,
             most_pairs: 40,
         },
+        Ok("many") => Share {
+            stride: 9,
+            most_of_a_file: 60,
+            most_pairs: 12,
+        },
         _ => Share {
             stride: 61,
             most_of_a_file: 20,

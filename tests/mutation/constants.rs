@@ -26,7 +26,6 @@ fn wrong_literals(descriptor: &Descriptor) -> Vec<Mutant> {
                 "\"//a\"",
                 "\"/a#b\"",
                 "\"/a\\tb\"",
-                "\"/things/:id\"",
                 "\"https://a.test/x\"",
                 "\"/a/{id}/b\"",
                 "/a/./b",

@@ -55,7 +55,7 @@ impl Mutant {
 
     /// Whether the change is a fault: it is none where YAML reads the same value.
     pub(crate) fn is_fault(&self, descriptor: &Descriptor) -> bool {
-        let may_be_same = self.rule == "lost quotes";
+        let may_be_same = ["lost quotes", "lost indentation"].contains(&self.rule);
         !may_be_same
             || Descriptor::value_of(&self.text(descriptor)).as_ref() != Some(&descriptor.value)
     }

@@ -101,12 +101,25 @@ fn excludes(
     );
     let within = |a: &str, b: &str| a == b || a.starts_with(&format!("{b}/"));
     let same_entry = within(&entries.0, &entries.1) || within(&entries.1, &entries.0);
+    // What is said about a param depends on the param.
+    let about = |entry: &str, other: &Mutant, edit: &Edit| {
+        let name = entry
+            .strip_prefix("/params/properties/")
+            .and_then(|rest| rest.split('/').next());
+        let mut lines = other
+            .lines
+            .iter()
+            .filter_map(|line| descriptor.text.lines().nth(line - 1));
+        let touched = &descriptor.text[edit.range.clone()];
+        name.is_some_and(|name| touched.contains(name) || lines.any(|line| line.contains(name)))
+    };
+    let same_param = about(&entries.0, other, second) || about(&entries.1, one, first);
     let any = |rules: &[&str]| {
         [one, other]
             .iter()
             .any(|mutant| rules.contains(&mutant.rule))
     };
-    overlap || same_entry || any(&SHOWN_BY_EXAMPLES) || any(&REMOVES)
+    overlap || same_entry || same_param || any(&SHOWN_BY_EXAMPLES) || any(&REMOVES)
 }
 
 /// Lines of the text with one edit, in the text with both.

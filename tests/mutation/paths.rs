@@ -21,7 +21,7 @@ pub(super) const ALL: [Rule; 9] = [
 ];
 
 /// Places where a string that starts with `$` is a path.
-fn is_path(spot: &Spot) -> bool {
+pub(super) fn is_path(spot: &Spot) -> bool {
     let is_literal = spot.path.iter().any(|token| token == "literal");
     let is_data =
         ["examples", "params", "request", "headers", "query"].contains(&spot.path[0].as_str());
@@ -208,6 +208,11 @@ fn misspelt_steps(descriptor: &Descriptor) -> Vec<Mutant> {
         for (example, _) in examples {
             mutant.lines.extend(lines(descriptor, example));
         }
+        // The rows and the items must come from the same list.
+        let items = descriptor.at("/paging/items");
+        mutant
+            .lines
+            .extend(items.map(|items| descriptor.line(items.value.start)));
         mutants.push(mutant);
     }
     mutants

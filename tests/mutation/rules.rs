@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use regex::Regex;
 use serde_json::Value;
 
+use super::paths::is_path;
 use super::spots::{Descriptor, Role, Spot};
 use super::words::is_computed;
 use super::{Change, Mutant, Rule};
@@ -97,6 +99,7 @@ fn takes_anything(spot: &Spot) -> bool {
         "/response/let/*",
         "/request/body/json",
         "/request/body/multipart/*",
+        "/request/body/multipart/*/value",
         "/wait/output",
         "/examples/*/output",
         "/examples/*/pages/*/output",
@@ -149,6 +152,7 @@ fn wrong_types(descriptor: &Descriptor) -> Vec<Mutant> {
             "/request/query/*/value",
             "/request/headers/*",
             "/headers/*",
+            "/settings/*/example",
         ]
         .iter()
         .any(|pattern| spot.is(pattern))
@@ -265,9 +269,7 @@ fn misspelt_references(descriptor: &Descriptor) -> Vec<Mutant> {
 
 /// A JSONPath with an open bracket, dots at its end, or a stray character.
 fn broken_paths(descriptor: &Descriptor) -> Vec<Mutant> {
-    let paths = descriptor.spots.iter().filter(|spot| {
-        spot.json.as_str().is_some_and(|text| text.starts_with('$')) && spot.path[0] != "examples"
-    });
+    let paths = descriptor.spots.iter().filter(|spot| is_path(spot));
     paths
         .flat_map(|spot| {
             let raw = &descriptor.text[spot.value.clone()];
@@ -324,25 +326,93 @@ fn broken_expressions(descriptor: &Descriptor) -> Vec<Mutant> {
         .collect()
 }
 
-/// A default of another type, beyond its bounds, or outside its enum; a setting's that does not match its pattern.
+/// A default of another type, beyond its bounds, or outside its enum; a setting's that does not match its pattern. What
+/// the param's own keywords allow is no fault.
 fn wrong_defaults(descriptor: &Descriptor) -> Vec<Mutant> {
-    descriptor
-        .keyed()
-        .filter(|(spot, _)| {
-            spot.is("/params/properties/*/default") || spot.is("/settings/*/default")
-        })
-        .flat_map(|(spot, key)| {
-            let others: &[&str] = match &spot.json {
-                Value::Number(_) => &["0", "100000", "1.5", "many", "[20]", "null"],
-                Value::Bool(_) => &["0", "yes", "[true]", "null"],
-                _ => &["7", "[wrong]", "{ wrong: 1 }", "wrong", "null"],
+    let mut mutants = Vec::new();
+    for (spot, key) in descriptor.keyed() {
+        let is_setting = spot.is("/settings/*/default");
+        if !is_setting && !spot.is("/params/properties/*/default") {
+            continue;
+        }
+        let above = &spot.path[..spot.path.len() - 1];
+        let schema = descriptor.spots.iter().find(|other| other.path == above);
+        let schema = schema.map_or(&Value::Null, |spot| &spot.json);
+        let others = [
+            "0",
+            "100000",
+            "1.5",
+            "7",
+            "many",
+            "yes",
+            "[20]",
+            "[wrong]",
+            "{ wrong: 1 }",
+            "null",
+        ];
+        for other in others {
+            let Some(value) = Descriptor::value_of(other) else {
+                continue;
             };
-            others
-                .iter()
-                .map(|other| revalued(descriptor, "wrong default", spot, &key, other))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+            let is_wrong = match (&value, is_setting) {
+                (Value::Array(_) | Value::Object(_) | Value::Null, true) => true,
+                (value, true) => refuses(
+                    schema,
+                    &value
+                        .as_str()
+                        .map_or(value.to_string(), str::to_owned)
+                        .into(),
+                ),
+                (value, false) => refuses(schema, value),
+            };
+            if is_wrong {
+                mutants.push(revalued(descriptor, "wrong default", spot, &key, other));
+            }
+        }
+    }
+    mutants
+}
+
+/// Whether one of a schema's plain keywords refuses a value.
+pub(super) fn refuses(schema: &Value, value: &Value) -> bool {
+    let is_of = |name: &str| match name {
+        "string" => value.is_string(),
+        "integer" => value.is_i64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        "null" => value.is_null(),
+        _ => true,
+    };
+    let number = |keyword: &str| Some((value.as_f64()?, schema.get(keyword)?.as_f64()?));
+    let wrong_type = match schema.get("type") {
+        Some(Value::String(name)) => !is_of(name),
+        Some(Value::Array(names)) => !names.iter().filter_map(Value::as_str).any(is_of),
+        _ => false,
+    };
+    let wrong_choice = match schema.get("enum") {
+        Some(Value::Array(choices)) => !choices.contains(value),
+        _ => false,
+    };
+    let wrong_pattern = match (
+        schema.get("pattern").and_then(Value::as_str),
+        value.as_str(),
+    ) {
+        (Some(pattern), Some(text)) => Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text)),
+        _ => false,
+    };
+    let wrong_branch = match schema.get("anyOf") {
+        Some(Value::Array(branches)) => branches.iter().all(|branch| refuses(branch, value)),
+        _ => false,
+    };
+    wrong_type
+        || wrong_choice
+        || wrong_pattern
+        || wrong_branch
+        || number("minimum").is_some_and(|(value, least)| value < least)
+        || number("exclusiveMinimum").is_some_and(|(value, least)| value <= least)
+        || number("maximum").is_some_and(|(value, most)| value > most)
 }
 
 /// A section moved under another section, which has no such key. Sections that are lists or on one line with their key
@@ -613,7 +683,7 @@ fn illegal_values(descriptor: &Descriptor) -> Vec<Mutant> {
                 "/v1//things",
                 "/v1/../things",
                 "/v1/a b",
-                "/v1/{id}",
+                "\"/v1/{id}\"",
             ],
         ),
         ("/auth/secret/pattern", &["'^sk-('", "'[a-'"]),

@@ -250,8 +250,7 @@ fn score(cell: Cell, folder: &Path, file: &str, number: usize, share: Share) -> 
     let name = format!("{}/{file}", copy.service);
     if cell.is_double {
         let made = pairs(&descriptor, share.most_pairs);
-        let stride = share.stride.min(made.len().max(1));
-        for pair in made.iter().skip(number % stride).step_by(stride) {
+        for pair in &made {
             score.add(&name, &pair.faults, &copy.findings_in(file, &pair.text));
         }
         return score;
