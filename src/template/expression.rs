@@ -25,8 +25,8 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     environment
 });
 
-/// How many values that an expression reads count as one step.
-const INPUTS_OF_A_STEP: u64 = 4;
+/// How many steps count for each value that an expression is given: it is read and copied before the expression runs.
+const STEPS_OF_AN_INPUT: u64 = 4;
 
 /// An expression failed while it ran.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -243,7 +243,7 @@ impl Expression {
             weights.map(Option::unwrap_or_default).sum()
         };
         if bounds::is_bound() {
-            bounds::spend(inputs() / INPUTS_OF_A_STEP);
+            bounds::spend(inputs().saturating_mul(STEPS_OF_AN_INPUT));
         }
         if compiled.is_repetitive && inputs() > FUEL / 4 {
             return Err(self.failed("reads a large value too often".to_owned()));

@@ -371,7 +371,7 @@ request: { method: GET, path: /x, query: [a, b, c] }";
             )),
         ),
         hostile(
-            "unknown-names",
+            "unknown-required",
             format!(
                 "params:\n  required: [{}]\n  properties: {{ {} }}\n{READS}",
                 list(40_000, &|i| format!("nome{i}")),

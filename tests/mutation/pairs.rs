@@ -87,7 +87,8 @@ fn entry(descriptor: &Descriptor, at: &Range<usize>) -> String {
     })
 }
 
-/// Whether one fault can make it impossible to know the other. Two faults of one entry may be about the same value; what
+/// Whether one fault can make it impossible to know the other. Two faults of one entry may be about the same value, and so
+/// may one in a param and one in a place that names it; what
 /// is taken away takes what was wrong in it; and only a file that is otherwise sound runs its examples.
 fn excludes(
     descriptor: &Descriptor,
@@ -113,13 +114,16 @@ fn excludes(
         let touched = &descriptor.text[edit.range.clone()];
         name.is_some_and(|name| touched.contains(name) || lines.any(|line| line.contains(name)))
     };
+    // Which keys may stand beside `kind` depends on it.
+    let kind = |entry: &str, beside: &str| entry == "/auth/kind" && beside.starts_with("/auth");
+    let same_kind = kind(&entries.0, &entries.1) || kind(&entries.1, &entries.0);
     let same_param = about(&entries.0, other, second) || about(&entries.1, one, first);
     let any = |rules: &[&str]| {
         [one, other]
             .iter()
             .any(|mutant| rules.contains(&mutant.rule))
     };
-    overlap || same_entry || same_param || any(&SHOWN_BY_EXAMPLES) || any(&REMOVES)
+    overlap || same_entry || same_kind || same_param || any(&SHOWN_BY_EXAMPLES) || any(&REMOVES)
 }
 
 /// Lines of the text with one edit, in the text with both.
