@@ -21,6 +21,7 @@ mod profile;
 mod report;
 mod sandbox;
 mod schemas;
+mod serve;
 mod show;
 mod terminal;
 mod test;
@@ -209,6 +210,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
+        Command::Serve(serve) => serve.run(&catalog, in_force),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::Import(import) => import.run(),

@@ -10,6 +10,7 @@ mod errors;
 mod events;
 mod frame;
 mod kind;
+mod outline;
 mod projector;
 mod rules;
 mod unlikely;

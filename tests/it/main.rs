@@ -10,6 +10,7 @@ mod table;
 
 mod absent;
 mod admin_api;
+mod argument_forms;
 mod arguments;
 mod auth;
 mod bodies;
@@ -74,6 +75,11 @@ mod schemas;
 mod screens;
 mod sdk_agreement;
 mod send;
+mod serve;
+mod serve_edges;
+mod serve_http;
+mod serve_results;
+mod serve_search;
 mod services;
 #[cfg(unix)]
 mod shells;
