@@ -136,9 +136,10 @@ fn own_name(tool: &str) -> String {
 fn draw_faults(originals: &[(&'static str, String)]) -> Vec<Fault> {
     let mut by_rule: BTreeMap<&str, Vec<Fault>> = BTreeMap::new();
     for (tool, original) in originals {
-        for mutant in mutants(&Descriptor::parse(&format!("{tool}.yaml"), original)) {
-            if mutant.text.matches(&own_name(tool)).count() == 1 {
-                let (rule, text) = (mutant.rule, mutant.text);
+        let descriptor = Descriptor::parse(&format!("{tool}.yaml"), original);
+        for mutant in mutants(&descriptor) {
+            let (rule, text) = (mutant.rule, mutant.text(&descriptor));
+            if text.matches(&own_name(tool)).count() == 1 && mutant.is_fault(&descriptor) {
                 by_rule
                     .entry(rule)
                     .or_default()

@@ -1,10 +1,11 @@
 //! Checks of a service beyond what a call needs.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::schema::report_regex;
 use crate::catalog::{Entry, File};
 use crate::format::SettingSpec;
+use crate::params::bounded;
 use crate::source::{Check, Code, join, join_index};
 use crate::template::Expression;
 use crate::tool::Tool;
@@ -13,7 +14,8 @@ use crate::words::scalar_text;
 
 /// All checks of a service that compiles and is at `pointer`. Mistakes go to `check`.
 pub(crate) fn check(service: &Service, pointer: &str, check: &Check) {
-    for (name, setting) in service.settings() {
+    let are_small = report_large_patterns(service, pointer, check);
+    for (name, setting) in service.settings().iter().filter(|_| are_small) {
         check_setting(setting, &join(&join(pointer, "settings"), name), check);
     }
     report_bad_default_url(service, pointer, check);
@@ -55,6 +57,25 @@ pub(crate) fn check(service: &Service, pointer: &str, check: &Check) {
                 }
                 _ => check.error_at_key(Code::DuplicateName, &join(&query, name), message, None),
             }
+        }
+    }
+}
+
+/// Reports patterns of settings that would be too large together; whether there are none.
+fn report_large_patterns(service: &Service, pointer: &str, check: &Check) -> bool {
+    let patterns = service.settings().iter().filter_map(|(name, setting)| {
+        Some((
+            name.clone(),
+            json!({ "pattern": setting.pattern.as_ref()? }),
+        ))
+    });
+    let patterns = Value::Object(patterns.collect());
+    match bounded(&patterns) {
+        Ok(()) => true,
+        Err((at, reason)) => {
+            let at = format!("{}{at}/pattern", join(pointer, "settings"));
+            check.error(Code::BadRegex, &at, reason);
+            false
         }
     }
 }

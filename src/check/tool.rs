@@ -1,5 +1,8 @@
 //! Checks of a tool beyond what a call needs.
 
+use std::cell::Cell;
+use std::ops::Range;
+
 use serde_json::{Map, Value};
 
 use super::schema::check_schema;
@@ -14,6 +17,8 @@ use crate::words::nearest_of;
 
 /// The longest name together with the service's, so that it fits the limits for names of LLM tools.
 const QUALIFIED_LENGTH: usize = 64;
+/// How many unknown names of one schema get a suggestion.
+const MOST_SUGGESTIONS: usize = 100;
 
 /// All checks of a tool that compiles. Mistakes go to `check`, whose source is the tool's file.
 pub(crate) fn check(tool: &Tool, check: &Check) {
@@ -82,9 +87,17 @@ fn report_unknown_in(
     known: &Map<String, Value>,
     check: &Check,
 ) {
+    // To look for what was meant takes time for each name, and a list may have thousands.
+    let suggestions = Cell::new(MOST_SUGGESTIONS);
     let unknown = |name: &str| {
-        let help = crate::words::nearest(name, known.keys().map(String::as_str));
-        (!known.contains_key(name)).then_some((format!("there is no param `{name}`"), help))
+        if known.contains_key(name) {
+            return None;
+        }
+        let left = suggestions.get();
+        suggestions.set(left.saturating_sub(1));
+        let nearest = || crate::words::nearest(name, known.keys().map(String::as_str));
+        let help = (left > 0).then(nearest).flatten();
+        Some((format!("there is no param `{name}`"), help))
     };
     let list = |keyword: &str| {
         schema
@@ -189,6 +202,15 @@ fn report_unused_params(tool: &Tool, check: &Check) {
         {
             continue;
         }
+        if let Some(range) = segment_of_another_notation(check.source().value(), param.name) {
+            let message = format!(
+                "the path has this as it is, and not the param `{}`",
+                param.name
+            );
+            let help = Some(format!("write `{{{{ {} }}}}`", param.name));
+            check.error_inside(Code::UnusedParam, "/request/path", range, message, help);
+            continue;
+        }
         let message = format!("the param `{}` is never used in the request", param.name);
         match fixed_value(check.source().value(), param.name) {
             Some(at) => check.error_with_help(
@@ -205,6 +227,19 @@ fn report_unused_params(tool: &Tool, check: &Check) {
             ),
         }
     }
+}
+
+/// A segment of the path that is the param in the notation of other tools: `/things/:id`.
+fn segment_of_another_notation(descriptor: &Value, param: &str) -> Option<Range<usize>> {
+    let path = descriptor.pointer("/request/path")?.as_str()?;
+    let mut start = 0;
+    for segment in path.split('/') {
+        if segment.strip_prefix(':') == Some(param) {
+            return Some(start..start + segment.len());
+        }
+        start += segment.len() + 1;
+    }
+    None
 }
 
 /// The place in the request where the param's value would be expected but a fixed value is written: a key with the
@@ -671,6 +706,11 @@ fn follows(part: &str, index: usize, tool: &Tool, check: &Check) -> bool {
     match section {
         "args" => any(&["/request"]) || !tool.is_whole() || (part == "/args" && any(&["/params"])),
         "request" => any(&["/request", "/service"]) || own("request") || !tool.is_whole(),
+        // The request of each page depends on the response before it.
+        "pages" => {
+            let sections = ["/request", "/service", "/response", "/paging"];
+            any(&sections) || own("pages") || !tool.is_whole()
+        }
         "created" | "poll" => {
             let sections = ["/request", "/service", "/wait", "/response"];
             any(&sections) || own("created") || own("poll") || !tool.is_whole()
@@ -693,6 +733,11 @@ fn are_doubtful(part: &str, index: usize, check: &Check) -> bool {
         let (Some("properties"), Some(name)) = (tokens.next(), tokens.next()) else {
             return true;
         };
+        // What an argument may be does not depend on the other params.
+        if let Some(own) = part.strip_prefix("/args/") {
+            let own = own.split('/').next().unwrap_or_default();
+            return own == name;
+        }
         let is_note = tokens
             .next()
             .is_some_and(|keyword| NOTES.contains(&keyword));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::answer;
+use super::call::Deadline;
 use super::error::Error;
 use super::note::Note;
 use crate::json::Json;
@@ -57,6 +58,8 @@ pub struct Page {
     /// Whether an error rule or the status says that the page is empty.
     pub(crate) is_empty: bool,
     pub(super) tool: Arc<Tool>,
+    /// When its projection must have ended.
+    pub(super) deadline: Option<Deadline>,
 }
 
 impl Page {
@@ -86,7 +89,13 @@ impl Page {
             more: None,
             is_empty,
             tool: Arc::clone(tool),
+            deadline: None,
         })
+    }
+
+    /// The page of a call with this deadline.
+    pub(super) fn until(self, deadline: Option<Deadline>) -> Page {
+        Page { deadline, ..self }
     }
 
     /// The page with its items counted. This reads the whole list.
@@ -117,12 +126,16 @@ impl Page {
     /// The projected output of this page.
     ///
     /// # Errors
-    /// When the response is not as the descriptor says.
+    /// When the response is not as the descriptor says, or the call's deadline passes meanwhile.
     pub fn output(&self) -> Result<Json, Error> {
         let view = self.view();
-        match &self.tool.wait {
-            Some(wait) if self.is_pending => Ok(wait.project_first(&view)?),
-            _ => Ok(self.tool.projection.run(&view)?),
+        let output = match &self.tool.wait {
+            Some(wait) if self.is_pending => wait.project_first(&view).map_err(Error::from),
+            _ => self.tool.projection.run(&view).map_err(Error::from),
+        };
+        match (output, self.deadline) {
+            (Err(_), Some(deadline)) if view.is_late() => Err(deadline.error()),
+            (output, _) => output,
         }
     }
 
@@ -138,6 +151,7 @@ impl Page {
             &self.params,
         )
         .of_job(self.created.as_ref())
+        .until(self.deadline.map(|deadline| deadline.at))
     }
 }
 

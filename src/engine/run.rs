@@ -107,7 +107,8 @@ impl Run {
 
     /// Makes a page from a response.
     pub(crate) fn page(&self, received: Received, params: Value) -> Result<Page, Error> {
-        Page::new(&self.tool, received, params).map_err(|error| self.masked(error))
+        let page = Page::new(&self.tool, received, params).map_err(|error| self.masked(error))?;
+        Ok(page.until(self.options.deadline))
     }
 
     /// The error with the service's secrets masked: a response may repeat one anywhere.

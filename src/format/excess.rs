@@ -9,7 +9,7 @@ use crate::source::{Check, Code, join, join_index};
 const MOST: usize = 1_000;
 
 /// Keys whose values are data, of any size.
-const DATA: [&str; 6] = ["data", "examples", "enum", "const", "default", "required"];
+const DATA: [&str; 5] = ["data", "examples", "enum", "const", "default"];
 
 /// Reports maps and lists that are too large. True if there is one; then nothing else is checked.
 pub(super) fn report(check: &Check) -> bool {

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::time::Instant;
 
 use serde_json::{Map, Number, Value};
 
@@ -20,12 +21,21 @@ const MEMBER: usize = (size_of::<Value>() + size_of::<String>() + 24) * 2;
 /// What the allocator and the expression's own copy add to anything on the heap.
 const HEAP: usize = 48;
 
-/// The memory that trees may take.
+/// Bytes that searches of a text of any size may read beyond what each may read by itself.
+const FLOOR_OF_SEARCHES: usize = 64 << 20;
+/// Beyond that, searches may read the text so often together.
+const READINGS: usize = 64;
+/// How often each search may read the text by itself.
+const OWN_READINGS: usize = 8;
+
+/// The memory that trees may take, and how much searches may read.
 #[derive(Debug)]
 pub(crate) struct Budget {
     text: usize,
     most: usize,
     used: Cell<usize>,
+    readable: Cell<usize>,
+    deadline: Option<Instant>,
 }
 
 impl Budget {
@@ -35,7 +45,38 @@ impl Budget {
             text,
             most: FLOOR.saturating_add(text.saturating_mul(TIMES)),
             used: Cell::new(0),
+            readable: Cell::new(FLOOR_OF_SEARCHES.saturating_add(text.saturating_mul(READINGS))),
+            deadline: None,
         }
+    }
+
+    /// The same budget for work that must have ended by then.
+    pub(crate) fn until(self, deadline: Option<Instant>) -> Budget {
+        Budget { deadline, ..self }
+    }
+
+    /// When the work must have ended.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether it should have ended by now.
+    pub(crate) fn is_late(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// How many bytes one search from a value of this size may read, before it takes from what all searches share. A path
+    /// without `..` reads it about twice.
+    pub(crate) fn own_share(size: usize) -> usize {
+        size.saturating_mul(OWN_READINGS)
+    }
+
+    /// Takes bytes that a search reads from what all searches of the text share; false when no more are left.
+    pub(crate) fn read(&self, bytes: usize) -> bool {
+        let left = self.readable.get().checked_sub(bytes);
+        self.readable.set(left.unwrap_or_default());
+        left.is_some()
     }
 
     /// Takes this many bytes from the budget.

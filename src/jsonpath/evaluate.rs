@@ -1,7 +1,7 @@
 //! Running a compiled query (RFC 9535, sections 2.3 to 2.5), on a value or on a text.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use super::compare::compare;
 use super::node::{Flow, Node, Stop};
 use super::query::{Absolute, Filter, Logical, Nodes, Path, Pattern, Segment, Selector, ValueExpr};
 use super::regexp;
-use crate::json::Kind;
+use crate::json::{Budget, Kind};
 
 /// A function that is called with each node of a nodelist, in order.
 pub(super) type Visitor<'r, N> = dyn FnMut(N) -> Flow<N> + 'r;
@@ -29,7 +29,16 @@ pub(super) struct Run<'v, N> {
     /// The results of filters inside filters, by [`Filter::memo`] and the node's address.
     tested: RefCell<HashMap<(usize, usize), bool>>,
     regexps: RefCell<regexp::Cache>,
+    /// How many bytes this search may still read by itself.
+    left: Cell<usize>,
 }
+
+/// What it costs to visit a node, beside the bytes that are read.
+const VISIT: usize = 16;
+/// What a search may read of any value.
+const SMALL: usize = 4 << 10;
+/// What it costs to compile a pattern from the value.
+const PATTERN: usize = 1 << 20;
 
 impl<'v, N: Node + 'v> Run<'v, N> {
     pub(crate) fn new(absolute: &[Absolute], root: N) -> Result<Self, N::Error> {
@@ -37,6 +46,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
             absolute: Vec::with_capacity(absolute.len()),
             tested: RefCell::default(),
             regexps: RefCell::default(),
+            left: Cell::new(Budget::own_share(root.weight()) + SMALL),
         };
         // They are evaluated here, one after another. If filters evaluated them on demand, one inside another, they
         // could exhaust the stack.
@@ -79,6 +89,22 @@ impl<'v, N: Node + 'v> Run<'v, N> {
         stopped::<N>(self.visit(node, rest, visitor))
     }
 
+    /// Counts what it takes to read a node. Paths through descendants, and filters in filters, may come to the same
+    /// values without end.
+    fn read(&self, node: N, more: usize) -> Result<(), N::Error> {
+        let bytes = match node.kind() {
+            Kind::Array | Kind::Object => node.weight() + VISIT + more,
+            _ => VISIT + more,
+        };
+        match self.left.get().checked_sub(bytes) {
+            Some(left) => {
+                self.left.set(left);
+                Ok(())
+            }
+            None => node.overdraw(bytes),
+        }
+    }
+
     /// Visits the nodelist of segments applied to a node.
     ///
     /// It applies the remaining segments to one selected node after another. That gives the order of the RFC, which
@@ -102,6 +128,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
         visitor: &mut Visitor<'_, N>,
     ) -> Flow<N> {
         self.visit_children(node, selectors, rest, visitor)?;
+        self.read(node, 0)?;
         node.each_child(|child| self.visit_descendants(child, selectors, rest, visitor))
     }
 
@@ -113,6 +140,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
         visitor: &mut Visitor<'_, N>,
     ) -> Flow<N> {
         for selector in selectors {
+            self.read(node, 0)?;
             let mut next = |child| self.visit(child, rest, visitor);
             match selector {
                 Selector::Step(step) => node.select(step).map_or(Ok(()), next)?,
@@ -156,9 +184,11 @@ impl<'v, N: Node + 'v> Run<'v, N> {
             Logical::Not(term) => self.holds(term, node).map(|holds| !holds),
             Logical::Exists(Nodes::Absolute(place)) => Ok(!self.absolute[*place].0.is_empty()),
             Logical::Exists(Nodes::Relative(path)) => {
+                self.read(node, 0)?;
                 self.search(path, node, &mut |_| Err(Stop::Enough))
             }
             Logical::Compare(left, operator, right) => {
+                self.read(node, 0)?;
                 let taken = node.taken();
                 let (left, right) = (self.value(left, node)?, self.value(right, node)?);
                 let holds = compare(left.as_deref(), *operator, right.as_deref());
@@ -166,6 +196,7 @@ impl<'v, N: Node + 'v> Run<'v, N> {
                 Ok(holds)
             }
             Logical::Regexp(subject, extent, pattern) => {
+                self.read(node, 0)?;
                 let Some(subject) = self.string(subject, node)? else {
                     return Ok(false);
                 };
@@ -174,7 +205,13 @@ impl<'v, N: Node + 'v> Run<'v, N> {
                     Pattern::Computed(pattern) => {
                         let pattern = self.string(pattern, node)?;
                         let mut known = self.regexps.borrow_mut();
-                        pattern.is_some_and(|pattern| known.is_match(&pattern, *extent, &subject))
+                        let Some(pattern) = pattern else {
+                            return Ok(false);
+                        };
+                        if !known.has(&pattern, *extent) {
+                            self.read(node, PATTERN)?;
+                        }
+                        known.is_match(&pattern, *extent, &subject)
                     }
                 })
             }

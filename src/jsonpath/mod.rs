@@ -34,7 +34,7 @@ use serde_json::Value;
 
 use crate::json::{Budget, Kind, Part};
 use evaluate::{Run, Visitor, follow};
-use node::{Stop, Text};
+use node::{LATE, Stop, Text};
 use query::{Absolute, Path, Selector};
 
 pub(crate) use shape::ShapeMismatch;
@@ -190,6 +190,9 @@ impl JsonPath {
         let Some(from) = follow(rest, Text { part: from, budget }) else {
             return Ok(());
         };
+        if budget.is_late() {
+            return Err(SearchError(format!("`{}`: {LATE}", self.text)).into());
+        }
         let mut failed = Ok(());
         let taken = budget.used();
         let run = Run::new(&self.absolute, Text { part: root, budget });

@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::Step;
 use crate::json::{Budget, Key, Kind, Part, Tree};
 
+/// What is said of a search that goes on after the deadline.
+pub(super) const LATE: &str = "the deadline has passed";
+
 /// Why a visit of nodes ends early.
 pub(super) enum Stop<E> {
     /// The visitor has seen enough.
@@ -60,6 +63,12 @@ pub(super) trait Node: Copy {
 
     /// Gives back the memory counted since then.
     fn give_back(self, taken: usize);
+
+    /// How many bytes must be read to visit its children or to take its value; 0 where nothing is counted.
+    fn weight(self) -> usize;
+
+    /// Takes what is read beyond a search's own share from what all searches share.
+    fn overdraw(self, bytes: usize) -> Result<(), Self::Error>;
 
     /// Visits the children of an array or object; does nothing for any other value.
     fn each_child(self, visit: impl FnMut(Self) -> Flow<Self>) -> Flow<Self> {
@@ -128,6 +137,14 @@ impl Node for &Value {
     }
 
     fn give_back(self, _: usize) {}
+
+    fn weight(self) -> usize {
+        0
+    }
+
+    fn overdraw(self, _: usize) -> Result<(), Infallible> {
+        Ok(())
+    }
 }
 
 /// A part of a text, and the memory budget for trees beside the text.
@@ -205,5 +222,19 @@ impl Node for Text<'_, '_> {
     fn give_back(self, taken: usize) {
         self.budget
             .give_back(self.budget.used().saturating_sub(taken));
+    }
+
+    fn weight(self) -> usize {
+        self.part.text().len()
+    }
+
+    fn overdraw(self, bytes: usize) -> Result<(), String> {
+        if self.budget.is_late() {
+            return Err(LATE.to_owned());
+        }
+        match self.budget.read(bytes) {
+            true => Ok(()),
+            false => Err("the search takes too many steps for a response of this size".to_owned()),
+        }
     }
 }

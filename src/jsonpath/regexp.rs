@@ -76,6 +76,14 @@ pub(super) struct Cache {
 }
 
 impl Cache {
+    /// Whether the pattern is compiled already.
+    pub(crate) fn has(&self, pattern: &str, extent: Extent) -> bool {
+        match extent {
+            Extent::Whole => self.whole.contains_key(pattern),
+            Extent::Part => self.part.contains_key(pattern),
+        }
+    }
+
     pub(crate) fn is_match(&mut self, pattern: &str, extent: Extent, subject: &str) -> bool {
         let compiled = match extent {
             Extent::Whole => &mut self.whole,

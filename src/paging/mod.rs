@@ -133,6 +133,16 @@ impl Paging {
                 crate::words::nearest(limit, params.iter().copied()),
             );
         }
+        if let Some(limit) = &spec.limit
+            && names.never_counts(limit)
+        {
+            check.error_with_help(
+                Code::BadPaging,
+                &join(pointer, "limit"),
+                format!("`{limit}` takes no number"),
+                "`limit` names the param that sets how many items a page has",
+            );
+        }
         let step = match (&spec.next, &spec.next_url) {
             (Some(next), None) => Step::Arguments(NextArguments::compile(
                 next,
@@ -141,12 +151,19 @@ impl Paging {
                 names,
                 check,
             )),
-            (None, Some(url)) => Step::Url(Extract::compile(
-                url,
-                &join(pointer, "next_url"),
-                names,
-                check,
-            )),
+            (None, Some(url)) => {
+                let at = join(pointer, "next_url");
+                let url = Extract::compile(url, &at, names, check);
+                if let Some(path) = url.list() {
+                    check.error_with_help(
+                        Code::BadPaging,
+                        &at,
+                        format!("`{path}` gives a list, and the next page has one URL"),
+                        "name one value, or take the first: `{{ (links | first).url }}`",
+                    );
+                }
+                Step::Url(url)
+            }
             _ if ["next", "next_url"]
                 .iter()
                 .any(|key| check.is_broken(&join(pointer, key))) =>

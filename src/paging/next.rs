@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Next, PagingError};
 use crate::project::{Node, ProjectError, Projector, ResponseView};
 use crate::source::{Check, Code, join};
-use crate::template::Names;
+use crate::template::{Names, Template};
 
 /// The arguments that change from page to page.
 #[derive(Debug)]
@@ -44,6 +44,9 @@ impl NextArguments {
                     "this value is the same on every page",
                     "take it from the response, such as `$.next_page`, or compute it",
                 );
+            }
+            if check.count() == before {
+                report_misfit(name, &node, &at, names, check);
             }
             nodes.push((name.clone(), Projector::new(node)));
         }
@@ -88,6 +91,27 @@ impl NextArguments {
             }
         }
         Ok((!next.is_empty()).then_some(Next::Arguments(next)))
+    }
+}
+
+/// Reports a value that the argument can never have, by its type.
+fn report_misfit(name: &str, node: &Node, pointer: &str, names: &Names, check: &Check) {
+    let misfit = match node {
+        Node::Path(pick) if !pick.path().is_singular() => names.misfit_of_list(name),
+        Node::Template(Template::Expression(expression)) => names.misfit(expression, name),
+        _ => None,
+    };
+    if let Some((given, taken)) = misfit {
+        check.error_with_help(
+            Code::BadPaging,
+            pointer,
+            format!(
+                "this gives {}, and `{name}` is {}",
+                given.kind(),
+                taken.kind()
+            ),
+            "take one value that the param allows",
+        );
     }
 }
 

@@ -102,7 +102,9 @@ impl PathTemplate {
         for (param, spec) in styles {
             let mut is_there = false;
             self.visit(&mut |expression, _| is_there |= is_param(expression, param));
-            if !is_there {
+            // What is wrong with the path was told.
+            let path = pointer.strip_suffix("_styles").unwrap_or_default();
+            if !is_there && !check.is_broken(path) {
                 check.error_at_key(
                     Code::UnknownName,
                     &join(pointer, param),

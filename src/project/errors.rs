@@ -94,6 +94,17 @@ impl Extract {
         }
     }
 
+    /// The path, if it is one that gives a list.
+    pub(crate) fn list(&self) -> Option<&str> {
+        match self {
+            Extract::Node(node) => match node.node() {
+                Node::Path(pick) if !pick.path().is_singular() => Some(pick.path().as_str()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The value; null if the response does not have it.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The values that expressions in a projection see.
 
 use std::cell::OnceCell;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -130,9 +131,23 @@ impl<'a> ResponseView<'a> {
         }
     }
 
+    /// The same response, whose projections must have ended by then.
+    pub(crate) fn until(self, deadline: Option<Instant>) -> ResponseView<'a> {
+        ResponseView {
+            budget: self.budget.until(deadline),
+            ..self
+        }
+    }
+
+    /// Whether its projections should have ended by now.
+    pub(crate) fn is_late(&self) -> bool {
+        self.budget.is_late()
+    }
+
     /// The same response with another body.
     pub(crate) fn of_body(&self, body: &'a Json) -> ResponseView<'a> {
-        ResponseView::new(body, self.status, self.headers, self.params).of_job(self.created)
+        let view = ResponseView::new(body, self.status, self.headers, self.params);
+        view.of_job(self.created).until(self.budget.deadline())
     }
 
     /// The same response as the last one of a job whose first body is this.
@@ -142,7 +157,8 @@ impl<'a> ResponseView<'a> {
 
     /// The same response as the first one of a job: its own body is the first body.
     pub(crate) fn as_first_of_job(&self) -> ResponseView<'a> {
-        ResponseView::new(self.body, self.status, self.headers, self.params).of_job(Some(self.body))
+        let view = ResponseView::new(self.body, self.status, self.headers, self.params);
+        view.of_job(Some(self.body)).until(self.budget.deadline())
     }
 
     /// The value of a header field.

@@ -121,6 +121,13 @@ pub(crate) struct Pick {
     is_partial: bool,
 }
 
+impl Pick {
+    /// The path.
+    pub(crate) fn path(&self) -> &JsonPath {
+        &self.path
+    }
+}
+
 impl From<JsonPath> for Pick {
     fn from(path: JsonPath) -> Pick {
         Pick {
@@ -353,6 +360,7 @@ impl Node {
     pub(crate) fn is_constant(&self) -> bool {
         match self {
             Node::Literal(_) => true,
+            Node::Template(Template::Expression(expression)) => expression.names().is_empty(),
             Node::Path(_) | Node::Template(_) | Node::Each { .. } | Node::Zip(_) => false,
             Node::Map(members) => members.iter().all(|member| member.node.is_constant()),
             Node::List(items) => items.iter().all(Node::is_constant),

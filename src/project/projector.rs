@@ -192,24 +192,28 @@ pub(super) fn write<'t>(
     frame: &Frame<'_>,
     out: &mut Vec<u8>,
 ) -> Done {
+    let before = out.len();
     match node {
-        Node::Literal(value) => write_value(value, out),
+        Node::Literal(value) => {
+            write_value(value, out)?;
+            frame.count(out.len() - before)
+        }
         Node::Path(pick) if pick.path.is_singular() => {
             let selected = pick.select(at, found)?;
             out.extend_from_slice(selected.map_or(b"null", |part| part.text()));
-            Ok(())
+            frame.count(out.len() - before)
         }
         Node::Path(pick) => write_list(out, |list| {
             pick.visit(at, found, frame, &mut |part| {
                 list.next().extend_from_slice(part.text());
-                Ok(())
+                frame.count(part.text().len())
             })
         }),
         Node::Template(template) => {
             if !frame.render(template, out)? {
                 out.extend_from_slice(b"null");
             }
-            Ok(())
+            frame.count(out.len() - before)
         }
         Node::List(items) => write_list(out, |list| {
             items.iter().enumerate().try_for_each(|(i, item)| {
@@ -296,6 +300,7 @@ struct Each<'n> {
 impl Each<'_> {
     /// Continues from a node of the walk.
     fn enter(&self, name: &str, part: Part<'_>, frame: &Frame<'_>, list: &mut List<'_>) -> Done {
+        frame.count(ROW)?;
         let frame = frame.entering(name, part, self.node.reads());
         let mut found = Found::default();
         match self.inner.split_first() {
@@ -354,7 +359,26 @@ impl Pick {
     }
 }
 
+/// What a row costs beside what is written of it.
+const ROW: usize = 16;
+/// An output may be this much smaller than what searches may read.
+const WRITTEN: usize = 4;
+
 impl Frame<'_> {
+    /// Counts bytes that are written. Walks inside of walks, and a value that many names copy, could ask for more than
+    /// any memory holds.
+    pub(super) fn count(&self, bytes: usize) -> Done {
+        if self.budget().is_late() {
+            return Err(ProjectError::new("the deadline has passed".to_owned()));
+        }
+        match self.budget().read(bytes.saturating_mul(WRITTEN)) {
+            true => Ok(()),
+            false => Err(ProjectError::new(
+                "the output is too large for a response of this size".to_owned(),
+            )),
+        }
+    }
+
     /// Writes the value of a template. If the template is a single undefined expression, writes nothing and returns
     /// false.
     pub(super) fn render(

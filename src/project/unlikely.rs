@@ -99,8 +99,13 @@ fn path_in(text: &str) -> Option<Option<String>> {
         .and_then(|rest| rest.strip_suffix('}'))
     {
         let inner = inner.trim_matches(['{', '}', ' ']);
-        let is_known = is_rooted(inner) || ROOTS.contains(&inner);
+        let is_known = is_member(inner)
+            || ROOTS.contains(&inner)
+            || is_computed(inner, |root| is_name(root) || is_member(root));
         return is_known.then(|| Some(format!("{{{{ {inner} }}}}")));
+    }
+    if is_computed(text, |_| false) {
+        return Some(Some(format!("{{{{ {text} }}}}")));
     }
     for start in ["@", "#/", "."] {
         let Some(rest) = text.strip_prefix(start) else {
@@ -125,6 +130,30 @@ fn path_in(text: &str) -> Option<Option<String>> {
             _ => format!("$.{text}"),
         })
     })
+}
+
+/// Whether a text begins with a known name and its members, or a name of this kind, and goes on with an operator or a
+/// filter.
+fn is_computed(text: &str, is_root: fn(&str) -> bool) -> bool {
+    const OPERATORS: [&str; 20] = [
+        "|", "==", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "//", "%", "~", "if", "is",
+        "in", "and", "or", "not",
+    ];
+    let text = text
+        .trim_start_matches('(')
+        .trim_start_matches("not ")
+        .trim_start_matches('(');
+    text.match_indices(' ').any(|(at, _)| {
+        let first = text[..at].trim_end_matches(')');
+        let next = text[at + 1..].split(' ').next().unwrap_or_default();
+        OPERATORS.contains(&next) && (is_rooted(first) || is_root(first))
+    })
+}
+
+/// Whether a text is a name with members behind it.
+fn is_member(text: &str) -> bool {
+    let (root, steps) = text.split_at(text.find(['.', '[']).unwrap_or(text.len()));
+    is_name(root) && !steps.is_empty() && are_steps(steps)
 }
 
 /// Whether a text is a known name with members behind it.
@@ -153,7 +182,8 @@ fn are_steps(text: &str) -> bool {
         } else if let Some((inside, behind)) =
             rest.strip_prefix('[').and_then(|r| r.split_once(']'))
         {
-            let is_index = inside == "*" || inside.parse::<i64>().is_ok() || inside.is_empty();
+            let is_index = inside == "*"
+                || (inside.split(':')).all(|part| part.is_empty() || part.parse::<i64>().is_ok());
             if !is_index && !inside.starts_with(['"', '\'', '?']) {
                 return false;
             }
@@ -185,6 +215,27 @@ mod tests {
             ("items[*].id", Some("$.items[*].id")),
             ("#/data/id", Some("$.data.id")),
             ("params.limit", Some("{{ params.limit }}")),
+            ("{ body.type == 'x' }", Some("{{ body.type == 'x' }}")),
+            ("{ bucket.ending_at }", Some("{{ bucket.ending_at }}")),
+            ("{ reading.value > 100 }", Some("{{ reading.value > 100 }}")),
+            ("item.date[:10]", Some("$.date[:10]")),
+            (
+                "body.a['b c'] if body.a else none",
+                Some("{{ body.a['b c'] if body.a else none }}"),
+            ),
+            ("{ clicks | sum }", Some("{{ clicks | sum }}")),
+            ("body.a | length", Some("{{ body.a | length }}")),
+            (
+                "(item.a / item.b) | round(1)",
+                Some("{{ (item.a / item.b) | round(1) }}"),
+            ),
+            (
+                "not body.ok and body.x",
+                Some("{{ not body.ok and body.x }}"),
+            ),
+            ("body text or more", None),
+            ("data and more", None),
+            ("{ a text }", None),
             ("example.com", None),
             ("v1.2", None),
             ("1.5", None),

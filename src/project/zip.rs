@@ -185,6 +185,7 @@ impl Zip {
                 }
                 row.push(b'}');
                 count += 1;
+                frame.count(row.len())?;
                 self.write_row(&row, frame, list.next())?;
             }
         })

@@ -306,7 +306,17 @@ impl Auth {
                 username, password, ..
             } => {
                 let username = match username {
-                    Username::Text(text) => Some(Text::Plain(text.clone().into())),
+                    Username::Text(text) => {
+                        if text.contains("{{") {
+                            check.error_with_help(
+                                Code::BadTemplate,
+                                &join(pointer, "username"),
+                                "a user name has no expressions, and would be sent as it is written",
+                                "write the name itself, or where it comes from, such as `{ env: NAME }`",
+                            );
+                        }
+                        Some(Text::Plain(text.clone().into()))
+                    }
                     Username::Secret(spec) => {
                         let at = join(pointer, "username");
                         let value = self.secret(Cow::Borrowed(""), spec, &at, check);

@@ -16,7 +16,11 @@ pub struct Check {
     source: Arc<Source>,
     findings: RefCell<Vec<Finding>>,
     proves: bool,
-    has_gaps: Cell<bool>,
+    /// The units of the file that lost a part: the pointer of an entry that concerns nothing else, or an empty text for
+    /// what may concern everything.
+    gaps: RefCell<Vec<String>>,
+    /// The sections whose entries concern nothing else.
+    alone: Cell<&'static [&'static str]>,
     /// The parts that cannot be relied on.
     broken: RefCell<Vec<Broken>>,
     /// How the places in the value that is checked differ from those in the file.
@@ -30,7 +34,8 @@ impl Check {
             source,
             findings: RefCell::default(),
             proves: false,
-            has_gaps: Cell::new(false),
+            gaps: RefCell::default(),
+            alone: Cell::default(),
             broken: RefCell::default(),
             moved: RefCell::default(),
         }
@@ -50,13 +55,40 @@ impl Check {
     }
 
     /// From here on, only findings count that are certain although parts of the source are missing. For checks that do
-    /// not ask [`Check::is_broken`] themselves.
+    /// not ask [`Check::is_broken`] themselves. An entry of one of the sections `alone` concerns nothing outside of it.
     #[cfg_attr(
         not(feature = "sandbox"),
         allow(dead_code, reason = "only the sandbox's checks need it")
     )]
-    pub(crate) fn expect_gaps(&self) {
-        self.has_gaps.set(true);
+    pub(crate) fn expect_gaps(&self, alone: &'static [&'static str]) {
+        self.alone.set(alone);
+        let broken = self.broken.borrow();
+        let units = broken
+            .iter()
+            .map(|broken| self.unit(&broken.pointer).to_owned());
+        self.gaps.borrow_mut().extend(units);
+    }
+
+    /// The entry that a place is in; empty if the place is in none.
+    fn unit<'p>(&self, pointer: &'p str) -> &'p str {
+        let mut sections = self.alone.get().iter();
+        let section = sections.find(|section| {
+            let rest = pointer.strip_prefix(**section);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        });
+        let Some(section) = section else {
+            return "";
+        };
+        let entry = &pointer[section.len() + 1..];
+        let end = entry.find('/').unwrap_or(entry.len());
+        &pointer[..section.len() + 1 + end]
+    }
+
+    /// Whether a finding at a place may only be a consequence of what is missing.
+    fn is_doubtful(&self, pointer: &str) -> bool {
+        let unit = self.unit(pointer);
+        let gaps = self.gaps.borrow();
+        gaps.iter().any(|gap| gap.is_empty() || gap == unit)
     }
 
     /// Notes a part of the file that could not be read, and whose problem is already a finding.
@@ -280,7 +312,7 @@ impl Check {
         message: impl Into<String>,
         help: Option<String>,
     ) {
-        self.add(code, span, message.into(), help);
+        self.add(code, "", span, message.into(), help);
     }
 
     fn push(
@@ -302,11 +334,18 @@ impl Check {
             };
             self.note_broken(&pointer, text);
         }
-        self.add(code, span, message, help);
+        self.add(code, &pointer, span, message, help);
     }
 
-    fn add(&self, code: Code, span: Range<usize>, message: String, help: Option<String>) {
-        if self.has_gaps.get() && !code.stands_alone() {
+    fn add(
+        &self,
+        code: Code,
+        pointer: &str,
+        span: Range<usize>,
+        message: String,
+        help: Option<String>,
+    ) {
+        if !code.stands_alone() && self.is_doubtful(pointer) {
             return;
         }
         self.findings.borrow_mut().push(Finding {

@@ -125,7 +125,7 @@ codes! {
     right: "request: { method: GET, path: \"/things/{{ id }}\" }\n"
 
     FailingExpression "failing-expression" Error
-    "An expression fails with every value that its names can have: a method, arithmetic on text, a member of a number."
+    "An expression fails with every value that its names can have (a method, arithmetic on text, a member of a number), or compares a param with what it can never be."
     wrong: "request: { method: GET, path: \"/things/{{ id.lower() }}\" }\n"
     right: "request: { method: GET, path: \"/things/{{ id | lower }}\" }\n"
 

@@ -77,6 +77,11 @@ pub(super) fn has_left() -> bool {
     LEFT.get() > 0
 }
 
+/// Whether expressions on this thread share a number of steps.
+pub(super) fn is_bound() -> bool {
+    LEFT.get() != u64::MAX
+}
+
 /// Takes steps from what is left.
 pub(super) fn spend(steps: u64) {
     if LEFT.get() != u64::MAX {

@@ -25,6 +25,9 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     environment
 });
 
+/// How many steps count for each value that an expression is given: it is read and copied before the expression runs.
+const STEPS_OF_AN_INPUT: u64 = 4;
+
 /// An expression failed while it ran.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{expression}`: {reason}")]
@@ -239,6 +242,9 @@ impl Expression {
             let weights = context.values().map(|v| bounds::weight(v, u64::MAX));
             weights.map(Option::unwrap_or_default).sum()
         };
+        if bounds::is_bound() {
+            bounds::spend(inputs().saturating_mul(STEPS_OF_AN_INPUT));
+        }
         if compiled.is_repetitive && inputs() > FUEL / 4 {
             return Err(self.failed("reads a large value too often".to_owned()));
         }

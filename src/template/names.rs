@@ -9,7 +9,7 @@ use super::expression::ENVIRONMENT;
 use super::habits::help_for_name;
 use super::lexer::find_word;
 use super::operations::report_unknown_operations;
-use super::types::{Can, Types, failures};
+use super::types::{Can, Types, failures, result};
 use crate::source::{Check, Code};
 use crate::words::nearest;
 
@@ -53,6 +53,27 @@ impl Names {
     /// What values a name can have, if that is known.
     pub(crate) fn type_of(&self, name: &str) -> Option<Can> {
         self.types.as_ref()?.get(name).cloned()
+    }
+
+    /// Whether the param takes no number.
+    pub(crate) fn never_counts(&self, param: &str) -> bool {
+        self.misfit_of(Can::be_integer(), param).is_some()
+    }
+
+    /// What an expression can give and what a param takes, if both are known and no value is both.
+    pub(crate) fn misfit(&self, expression: &Expression, param: &str) -> Option<(Can, Can)> {
+        let given = result(expression.text(), self.types.as_ref()?);
+        self.misfit_of(given, param)
+    }
+
+    /// A value of a path that gives a list, and what a param takes, if that is no list.
+    pub(crate) fn misfit_of_list(&self, param: &str) -> Option<(Can, Can)> {
+        self.misfit_of(Can::be_list(), param)
+    }
+
+    fn misfit_of(&self, given: Can, param: &str) -> Option<(Can, Can)> {
+        let taken = self.types.as_ref()?.get(&format!("params.{param}"))?;
+        (!given.may_be(taken)).then(|| (given, taken.clone()))
     }
 
     /// Removes this name.
@@ -187,15 +208,19 @@ pub(super) fn report_unknown(
     let computes = expression
         .plain()
         .is_none_or(|(_, member)| member.is_some());
-    if let Some(types) = &names.types
-        && computes
-        && check.proves()
-        && check.count() == before
-    {
+    if computes && check.proves() && check.count() == before {
+        // What is not known may be anything, and yet has no methods.
+        let unknown = Types::new();
+        let types = names.types.as_deref().unwrap_or(&unknown);
         for failure in failures(part, types) {
             let at = range.start + failure.range.start..range.start + failure.range.end;
-            let message = format!("this fails with every value: {}", failure.reason);
-            check.error_inside(Code::FailingExpression, pointer, at, message, failure.help);
+            check.error_inside(
+                Code::FailingExpression,
+                pointer,
+                at,
+                failure.reason,
+                failure.help,
+            );
         }
     }
 }

@@ -152,9 +152,39 @@ impl Operation {
     }
 }
 
+/// The names of filters and tests that a filter takes as a text: `map('upper')`, `selectattr('id', 'eq', 1)`.
+fn inner_operations(text: &str) -> Vec<(Operation, Range<usize>)> {
+    let all: Vec<_> = tokens(text)
+        .filter(|token| token.kind != Kind::Space)
+        .collect();
+    let is = |at: usize, mark: char| {
+        all.get(at)
+            .is_some_and(|token| token.kind == Kind::Mark(mark))
+    };
+    let mut found = Vec::new();
+    for at in 1..all.len() {
+        let (operation, place) = match &text[all[at].range.clone()] {
+            "map" => (Operation::Filter, at + 2),
+            "select" | "reject" => (Operation::Test, at + 2),
+            "selectattr" | "rejectattr" if is(at + 3, ',') => (Operation::Test, at + 4),
+            _ => continue,
+        };
+        let is_whole = is(place + 1, ',') || is(place + 1, ')');
+        if let Some(token) = all.get(place).filter(|token| token.kind == Kind::Text)
+            && is(at - 1, '|')
+            && is(at + 1, '(')
+            && is_whole
+            && token.range.len() > 2
+        {
+            found.push((operation, token.range.start + 1..token.range.end - 1));
+        }
+    }
+    found
+}
+
 /// The names behind `|` and `is` in an expression, outside of strings.
 fn operations(text: &str) -> Vec<(Operation, Range<usize>)> {
-    let mut found = Vec::new();
+    let mut found = inner_operations(text);
     let mut expects: Option<Operation> = None;
     for token in tokens(text) {
         match (token.kind, expects) {

@@ -23,6 +23,8 @@ pub(crate) struct Can {
     is_open: bool,
     /// The schema of a list or a map, so that its parts are known.
     inside: Option<Arc<Inside>>,
+    /// Whether it can be no other value than these.
+    is_closed: bool,
 }
 
 /// A schema, and the whole that its references lead into.
@@ -35,7 +37,8 @@ struct Inside {
 /// What the names in one place can be.
 pub(crate) type Types = BTreeMap<String, Can>;
 
-/// A part that fails with every value: where it is in the expression, why, and how to mend it.
+/// A part that fails with every value, or does not depend on them: where it is in the expression, what is wrong, and how to
+/// mend it.
 pub(super) struct Failure {
     pub range: Range<usize>,
     pub reason: String,
@@ -59,6 +62,7 @@ static ANYTHING: LazyLock<Can> = LazyLock::new(|| {
         values,
         is_open: true,
         inside: None,
+        is_closed: false,
     }
 });
 
@@ -83,6 +87,15 @@ impl Can {
             values: values.into_iter().collect(),
             is_open: false,
             inside: None,
+            is_closed: false,
+        }
+    }
+
+    /// One of these values, and no other.
+    fn one_of(values: impl IntoIterator<Item = JinjaValue>) -> Can {
+        Can {
+            is_closed: true,
+            ..Can::of(values)
         }
     }
 
@@ -108,6 +121,7 @@ impl Can {
             values: ANYTHING.values.iter().filter(is_list).cloned().collect(),
             is_open: true,
             inside: None,
+            is_closed: false,
         }
     }
 
@@ -118,6 +132,7 @@ impl Can {
             values: ANYTHING.values.iter().filter(is_map).cloned().collect(),
             is_open: true,
             inside: None,
+            is_closed: false,
         }
     }
 
@@ -176,7 +191,25 @@ impl Can {
             (None, Some(other)) if !has_parts(&own) => Some(other),
             _ => None,
         };
+        self.is_closed &= other.is_closed && self.values.len() < MOST_VALUES;
         self
+    }
+
+    /// Whether one value is of a kind that the other may be of too. A null or an empty text may be of any kind.
+    pub(crate) fn may_be(&self, other: &Can) -> bool {
+        let kinds =
+            |can: &Can| -> Vec<ValueKind> { can.values.iter().map(JinjaValue::kind).collect() };
+        let (own, others) = (kinds(self), kinds(other));
+        own.iter().any(|kind| match kind {
+            ValueKind::None | ValueKind::Undefined | ValueKind::Invalid => true,
+            ValueKind::Iterable => others.contains(&ValueKind::Seq),
+            kind => others.contains(kind),
+        })
+    }
+
+    /// The kind of its first value, with its article.
+    pub(crate) fn kind(&self) -> &'static str {
+        kind_of(self)
     }
 
     /// Whether it has only these kinds.
@@ -193,10 +226,15 @@ fn from_schema(schema: &Value, root: &Arc<Value>, depth: usize) -> Option<Can> {
     let members = schema.as_object().filter(|_| depth < DEEPEST)?;
     let given = |value: &Value| JinjaValue::from(Serde(value));
     if let Some(value) = members.get("const") {
-        return Some(Can::of([given(value)]));
+        return Some(Can::one_of([given(value)]));
     }
     if let Some(Value::Array(values)) = members.get("enum") {
-        return Some(Can::of(values.iter().take(MOST_VALUES).map(given)));
+        let is_whole = values.len() < MOST_VALUES;
+        let values = values.iter().take(MOST_VALUES).map(given);
+        return Some(match is_whole {
+            true => Can::one_of(values),
+            false => Can::of(values),
+        });
     }
     if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
         let target = root.pointer(reference.strip_prefix('#')?)?;
@@ -248,6 +286,7 @@ fn of_type(name: &str, schema: &Value, root: &Arc<Value>, depth: usize) -> Optio
                     values: pairs.take(MOST_VALUES).collect(),
                     is_open: items.is_open,
                     inside: None,
+                    is_closed: false,
                 }
                 .with_inside(schema, root)
             }
@@ -270,6 +309,16 @@ pub(super) fn failures(text: &str, types: &Types) -> Vec<Failure> {
     };
     trial.run(&part);
     trial.failures
+}
+
+/// What an expression can give.
+pub(super) fn result(text: &str, types: &Types) -> Can {
+    let mut trial = Trial {
+        text,
+        types,
+        failures: Vec::new(),
+    };
+    read(text).map_or_else(Can::be_anything, |part| trial.run(&part))
 }
 
 /// Filters whose result does not depend on what is inside a list or a map.
@@ -314,7 +363,7 @@ impl Trial<'_> {
                 .compile_expression(text)
                 .and_then(|e| e.eval(()))
             {
-                Ok(value) => Can::of([value]),
+                Ok(value) => Can::one_of([value]),
                 Err(_) => Can::be_anything(),
             },
             Form::Name(name) => self
@@ -387,6 +436,7 @@ impl Trial<'_> {
             }
             Form::Operator(operator, one, other) => {
                 let operands = [self.run(one), self.run(other)];
+                self.report_constant(part, operator, &operands);
                 let result = self.each(part, &operands, &[], |values| operate(operator, values));
                 let is_open = operands.iter().any(|can| can.is_open);
                 match result {
@@ -411,6 +461,36 @@ impl Trial<'_> {
                     .unwrap_or_else(Can::be_anything)
             }
         }
+    }
+
+    /// Reports a comparison of two closed sets that have no value in common.
+    fn report_constant(&mut self, part: &Part, operator: &str, operands: &[Can; 2]) {
+        let always = match operator {
+            "==" => "never true",
+            "!=" => "always true",
+            _ => return,
+        };
+        let [one, other] = operands;
+        let is_choice = one.values.len() > 1 || other.values.len() > 1;
+        let meets = one.values.iter().any(|value| other.values.contains(value));
+        if !one.is_closed || !other.is_closed || !is_choice || meets {
+            return;
+        }
+        let (choices, value) = match one.values.len() > 1 {
+            true => (one, other),
+            false => (other, one),
+        };
+        let shown =
+            |can: &Can| -> Vec<String> { can.values.iter().map(ToString::to_string).collect() };
+        let (choices, value) = (shown(choices), shown(value));
+        let help = value
+            .first()
+            .and_then(|value| nearest(value, choices.iter().map(String::as_str)));
+        self.failures.push(Failure {
+            range: part.range.clone(),
+            reason: format!("this is {always}: the values are {}", choices.join(", ")),
+            help,
+        });
     }
 
     /// The param of this name.
@@ -465,6 +545,10 @@ impl Trial<'_> {
             self.run(&argument.value);
         }
         match &callee.form {
+            // The only value that has methods, in sandboxes.
+            Form::Member(whole, _) if matches!(&whole.form, Form::Name(name) if name == "random") => {
+                Can::be_anything()
+            }
             Form::Member(whole, name) => {
                 self.run(whole);
                 let mut state = ENVIRONMENT.empty_state();
@@ -549,7 +633,7 @@ impl Trial<'_> {
     fn fail(&mut self, part: &Part, reason: String, help: Option<String>) -> Can {
         self.failures.push(Failure {
             range: part.range.clone(),
-            reason,
+            reason: format!("this fails with every value: {reason}"),
             help,
         });
         Can::be_anything()
@@ -708,6 +792,8 @@ mod tests {
             ("size + 1 if on else name - 1", "name - 1"),
             ("size | datetime - 1", "size | datetime - 1"),
             ("price - 1", "price - 1"),
+            ("state == 'opne'", "state == 'opne'"),
+            ("1 if 'closd' != state else 2", "'closd' != state"),
         ] {
             let found: Vec<_> = failures(text, &types())
                 .into_iter()
@@ -762,6 +848,11 @@ mod tests {
             "name if name else none",
             "body | length",
             "range(size) | list",
+            "state == 'open'",
+            "state == name",
+            "name == 'x'",
+            "on == true",
+            "(state | upper) == 'OPEN'",
         ] {
             let found: Vec<String> = failures(text, &types())
                 .into_iter()

@@ -14,6 +14,9 @@ pub(crate) use hidden::{Before, is_hidden};
 pub use name::Name;
 pub(crate) use parameters::parameters;
 
+/// The longest name for which there is a suggestion.
+const LONGEST_COMPARED: usize = 256;
+
 /// The known name that was probably meant, as a question; whether letters are capital makes no difference.
 pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
     nearest_of(name, known).map(|candidate| format!("did you mean `{candidate}`?"))
@@ -22,8 +25,15 @@ pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> O
 /// The known name that was probably meant; whether letters are capital makes no difference.
 pub(crate) fn nearest_of<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let small = name.to_lowercase();
+    let length = small.chars().count();
     let distance = |known: &str| strsim::damerau_levenshtein(&small, &known.to_lowercase());
+    // Names of very different lengths are far apart, and long ones take long to compare.
+    let is_comparable = |candidate: &&str| {
+        let other = candidate.chars().count();
+        length.max(other) <= LONGEST_COMPARED && length.abs_diff(other) <= 2 + length.max(other) / 4
+    };
     known
+        .filter(is_comparable)
         .map(|candidate| (distance(candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + name.len().max(candidate.len()) / 4)
         .min_by_key(|(distance, _)| *distance)

@@ -114,6 +114,26 @@ fn a_deadline_bounds_the_request_for_a_token() {
 }
 
 #[test]
+fn a_deadline_bounds_the_work_on_a_response() {
+    let rows: Vec<_> = (0..20_000)
+        .map(|i| json!({ "id": i, "name": "a row" }))
+        .collect();
+    let output: Vec<String> = (0..900)
+        .map(|i| format!("a{i}: '$[?@.id == {i}].name'"))
+        .collect();
+    let fake = Fake::script([Reply::json(200, &json!(rows))]);
+    let tool = format!("{GET}\nresponse: {{ output: {{ {} }} }}", output.join(", "));
+    let workspace = probe(&fake.origin(), "", &tool);
+    // Long enough to read the descriptor and to send. All of the work takes minutes.
+    let started = Instant::now();
+    let words = ["call", "get-probe", "--deadline", "5s", "-o", "json"];
+    let output = workspace.run(&words).expect(8);
+    assert!(started.elapsed() < Duration::from_secs(30));
+    assert_tells(&output, &["the deadline"]);
+    fake.only_request();
+}
+
+#[test]
 fn a_deadline_bounds_the_reading_of_arguments() {
     let fake = Fake::script([Reply::ok()]);
     let workspace = probe(&fake.origin(), "", GET);

@@ -87,10 +87,11 @@ fn the_schemas_find_most_single_faults() {
             .iter()
             .find(|(kind, _)| *kind == kind_of(&path))
             .expect("a schema");
-        let made = mutants(&Descriptor::parse(&name, &text));
+        let descriptor = Descriptor::parse(&name, &text);
+        let made = mutants(&descriptor);
         let stride = made.len().div_ceil(MOST_OF_A_FILE).max(1);
         for mutant in made.iter().step_by(stride) {
-            let read = yaml::read(&mutant.text, &yaml::Limits::default());
+            let read = yaml::read(&mutant.text(&descriptor), &yaml::Limits::default());
             let of_rule = rules.entry(mutant.rule).or_default();
             for score in [of_rule, &mut all] {
                 score.made += 1;

@@ -215,8 +215,285 @@ fn many_findings() -> Vec<Hostile> {
     ]
 }
 
+/// Files that are hard to read at all.
+fn documents() -> Vec<Hostile> {
+    let aliases = repeated(40, |i| match i {
+        0 => "a0: &a0 [x, x, x]".to_owned(),
+        _ => format!(
+            "a{i}: &a{i} [{}]",
+            vec![format!("*a{}", i - 1); 9].join(", ")
+        ),
+    });
+    let anchors = repeated(20_000, |i| format!("k{i}: &a{i} x"));
+    let long_keys = repeated(950, |i| format!("k{i}{}: 1", "x".repeat(900)));
+    let long = "p".repeat(65_535);
+    let output = |text: String| format!("{PARAM}\n{READS}\nresponse: {{ output: {text} }}");
+    vec![
+        hostile("aliases", format!("{aliases}{READS}")),
+        hostile("anchors-of-anchors", format!("{anchors}{READS}")),
+        hostile(
+            "long-key",
+            format!("{PARAM}\n{READS}\n{}: 1", "k".repeat(900_000)),
+        ),
+        hostile("long-keys", format!("{PARAM}\n{READS}\n{long_keys}")),
+        hostile(
+            "long-param",
+            format!(
+                "params: {{ properties: {{ {long}p: {{ type: string, description: A. }} }} }}\nrequest: {{ method: GET, path: /x, query: {{ a: '{{{{ {long}q }}}}' }} }}"
+            ),
+        ),
+        hostile(
+            "deep-lists",
+            output("[".repeat(200_000) + &"]".repeat(200_000)),
+        ),
+        hostile(
+            "deep-maps",
+            output("{a: ".repeat(90_000) + "1" + &"}".repeat(90_000)),
+        ),
+        hostile("documents", "---\n".repeat(200_000)),
+    ]
+}
+
+/// Texts of one expression that are long or deep, and what other template languages can do.
+fn deep_expressions() -> Vec<Hostile> {
+    let texts = [
+        (
+            "parentheses",
+            format!("{{{{ {}a{} }}}}", "(".repeat(60_000), ")".repeat(60_000)),
+        ),
+        ("nots", format!("{{{{ {}a }}}}", "not ".repeat(60_000))),
+        (
+            "filters",
+            format!("{{{{ a {} }}}}", "| upper ".repeat(30_000)),
+        ),
+        ("sums", format!("{{{{ a {} }}}}", "~ a ".repeat(60_000))),
+        ("members", format!("{{{{ a{} }}}}", ".a".repeat(100_000))),
+        (
+            "macros",
+            "{% macro m(x) %}{{ m(m(x)) }}{% endmacro %}{{ m(a) }}".to_owned(),
+        ),
+        ("loops", "{% for i in range(9999) %}".repeat(9_000)),
+        (
+            "calls",
+            "{{ self() }}{{ loop(a) }}{{ caller() }}{{ lipsum(99999) }}".to_owned(),
+        ),
+        ("open-braces", "{{".repeat(400_000)),
+    ];
+    let tool = |(name, text): (&str, String)| {
+        hostile(
+            name,
+            format!("{PARAM}\nrequest: {{ method: GET, path: /x, query: {{ a: '{text}' }} }}"),
+        )
+    };
+    texts.into_iter().map(tool).collect()
+}
+
+/// Schemas that are large, or whose parts lead to themselves; patterns and numbers.
+fn large_schemas() -> Vec<Hostile> {
+    let params = |count: usize, line: &dyn Fn(usize) -> String| {
+        let names: Vec<_> = (0..count).map(|i| format!("p{i}")).collect();
+        let lines = repeated(count, |i| {
+            format!("    p{i}: {{ description: A., {} }}", line(i))
+        });
+        format!(
+            "params:\n  properties:\n{lines}request: {{ method: GET, path: /x, query: [{}] }}",
+            names.join(", ")
+        )
+    };
+    let one = |schema: String| {
+        format!("params: {{ properties: {{ a: {{ description: A., {schema} }} }} }}\n{READS}")
+    };
+    let list = |count: usize, item: &dyn Fn(usize) -> String| -> String {
+        let items: Vec<String> = (0..count).map(item).collect();
+        items.join(", ")
+    };
+    let branch = |i: usize| {
+        format!(
+            "{{ anyOf: [{}] }}",
+            list(30, &|j| format!("{{ const: v{i}x{j} }}"))
+        )
+    };
+    let circles = "params:
+  $dynamicAnchor: n
+  properties:
+    a: { $dynamicRef: '#n', default: { a: { a: 1 } }, description: A. }
+    b: { $ref: '#/$defs/x', description: A., default: 1 }
+    c: { $ref: '#y', description: A., default: { c: { c: {} } } }
+  $defs:
+    x: { $ref: '#/$defs/z' }
+    z: { $ref: '#/$defs/x' }
+    y: { $anchor: y, allOf: [{ $ref: '#y' }, { $dynamicRef: '#n' }] }
+request: { method: GET, path: /x, query: [a, b, c] }";
+    let settings = list(900, &|i| {
+        format!(
+            "s{i}: {{ default: x, pattern: '^\\w{{{}}}$' }}",
+            50 + i % 50
+        )
+    });
+    vec![
+        hostile("circles", circles.to_owned()),
+        hostile(
+            "numbers",
+            params(500, &|_| {
+                let nines = "9".repeat(800);
+                format!("type: number, multipleOf: 1e-308, maximum: 1e999999999, default: {nines}")
+            }),
+        ),
+        hostile(
+            "repeats",
+            params(900, &|i| {
+                format!(
+                    "type: string, pattern: '^(((a{{1,{}}}){{1,50}}){{1,50}}){i}$'",
+                    50 - i % 9
+                )
+            }),
+        ),
+        hostile(
+            "stars",
+            params(900, &|i| {
+                format!(
+                    "type: string, default: {}, pattern: '^{}a*{}b{i}$'",
+                    "a".repeat(300),
+                    "(".repeat(40),
+                    ")*".repeat(40)
+                )
+            }),
+        ),
+        hostile(
+            "branches",
+            one(format!("default: x, oneOf: [{}]", list(900, &branch))),
+        ),
+        hostile(
+            "choices",
+            one(format!(
+                "default: x, enum: [{}]",
+                list(90_000, &|i| format!("v{i}"))
+            )),
+        ),
+        hostile(
+            "unknown-required",
+            format!(
+                "params:\n  required: [{}]\n  properties: {{ {} }}\n{READS}",
+                list(40_000, &|i| format!("nome{i}")),
+                list(900, &|i| format!(
+                    "name{i}: {{ type: string, description: A. }}"
+                )),
+            ),
+        ),
+        hostile(
+            "settings",
+            format!("{PARAM}\n{READS}\n#service\nsettings: {{ {settings} }}"),
+        ),
+    ]
+}
+
+/// Responses whose projections ask for far more than the response has.
+fn large_outputs() -> Vec<Hostile> {
+    let projected = |name: &str, response: &str, body: &str| {
+        at_response(
+            name,
+            format!(
+                "{PARAM}\n{READS}\nresponse:\n{response}\nexamples: [{{ name: e, response: {{ body: {body} }}, output: 1 }}]"
+            ),
+        )
+    };
+    let row = format!("{}1{}", "[".repeat(50), "]".repeat(50));
+    let deep = format!("[{}]", vec![row.clone(); 1_700].join(","));
+    let rows: Vec<String> = (0..15_000)
+        .map(|i| format!("{{\"id\":{i},\"n\":\"x\"}}"))
+        .collect();
+    let rows = format!("[{}]", rows.join(","));
+    let patterns: Vec<String> = (0..20_000)
+        .map(|i| format!("\"\\\\w{{{}}}{i}\"", 50 + i % 200))
+        .collect();
+    let patterns = format!("[{}]", patterns.join(","));
+    let many = |count: usize, node: &dyn Fn(usize) -> String| -> String {
+        let nodes: Vec<String> = (0..count).map(node).collect();
+        nodes.join(", ")
+    };
+    let walks = many(30, &|i| format!("a{i}: '$[0,0]'"));
+    let nested = (0..30).fold("1".to_owned(), |node, _| {
+        format!("{{ each: '$[0,0]', as: {node} }}")
+    });
+    let numbers = vec!["1"; 20_000].join(",");
+    let examples = repeated(5_000, |i| {
+        format!(
+            "  - {{ name: e{i}, args: {{ a: b }}, response: {{ body: {{ x: {i} }} }}, output: z }}"
+        )
+    });
+    let rules = many(900, &|i| {
+        format!("{{ when: \"{{{{ body | tojson | length == {i} }}}}\", action: fail }}")
+    });
+    vec![
+        projected(
+            "nested-filters",
+            "  output: '$..[?@..[?@..[?@..x]]]'",
+            &deep,
+        ),
+        projected("nested-descendants", "  output: '$..*..*'", &deep),
+        projected("absolute-filters", "  output: '$..[?$..[?@..x]]'", &deep),
+        projected(
+            "many-descendants",
+            &format!(
+                "  output: {{ {} }}",
+                many(900, &|i| format!("a{i}: '$..x'"))
+            ),
+            &deep,
+        ),
+        projected(
+            "many-copies",
+            &format!("  output: {{ {} }}", many(900, &|i| format!("a{i}: $"))),
+            &deep,
+        ),
+        projected(
+            "computed-patterns",
+            "  output: \"$[?search('x', @)]\"",
+            &patterns,
+        ),
+        projected(
+            "doubled-walks",
+            &format!("  output: {{ each: {{ {walks} }}, as: 1 }}"),
+            &row,
+        ),
+        projected("nested-walks", &format!("  output: {nested}"), &row),
+        projected(
+            "zips",
+            &format!(
+                "  output: {{ {} }}",
+                many(900, &|i| format!("z{i}: {{ zip: {{ a: $.r, b: $.r }} }}"))
+            ),
+            &format!("{{ r: [{numbers}] }}"),
+        ),
+        projected("rules", &format!("  errors: [{rules}]\n  output: 2"), &rows),
+        projected(
+            "groups",
+            &format!(
+                "  output: {{ {} }}",
+                many(300, &|i| format!(
+                    "k{i}: \"{{{{ body | sort(attribute='id') | groupby('n') | list | length }}}}\""
+                ))
+            ),
+            &rows,
+        ),
+        at_response(
+            "many-examples",
+            format!("{PARAM}\n{READS}\nresponse: {{ output: $.x }}\nexamples:\n{examples}"),
+        ),
+    ]
+}
+
+/// The files of before, and those of other kinds.
 fn all() -> Vec<Hostile> {
-    let all = [schemas(), expressions(), responses(), many_findings()];
+    let all = [
+        schemas(),
+        expressions(),
+        responses(),
+        many_findings(),
+        documents(),
+        deep_expressions(),
+        large_schemas(),
+        large_outputs(),
+    ];
     all.into_iter().flatten().collect()
 }
 
@@ -254,7 +531,17 @@ fn write(hostile: &Hostile) -> (Workspace, String) {
         "spec: 1\ntool: {name}\nservice: {{ service: s, base_url: \"https://s.test\" }}\ndescription: D.\naccess: read\n"
     );
     let path = format!("descriptors/{name}.yaml");
-    workspace.write(&path, head + file);
+    // Settings belong to the service.
+    let text = match file.split_once("\n#service\n") {
+        Some((file, more)) => {
+            head.replace(
+                "base_url: \"https://s.test\" }",
+                &format!("base_url: \"https://s.test\", {more} }}"),
+            ) + file
+        }
+        None => head + file,
+    };
+    workspace.write(&path, text);
     (workspace, path)
 }
 

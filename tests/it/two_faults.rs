@@ -293,6 +293,150 @@ fn both_faults_of_a_file_are_found_at_their_places() {
     assert!(told.is_empty(), "{both} of {tried}\n{}", told.join("\n"));
 }
 
+/// Faults of a `service.yaml`.
+const SERVICE_FAULTS: &[Fault] = &[
+    ("an unknown key", Code::UnknownKey, |text| {
+        Some(added(text.len(), "colour: red\n", 0))
+    }),
+    ("a URL without a scheme", Code::BadBaseUrl, |text| {
+        replaced(text, r"(?m)^base_url: (\S+)$", "api.example.com", 0)
+    }),
+    (
+        "a kind of credential that there is not",
+        Code::BadValue,
+        |text| replaced(text, r"(?m)^  kind: (\w+)$", "token", 0),
+    ),
+    ("a status that there is not", Code::BadValue, |text| {
+        replaced(text, r"(?m)^retry: .*statuses: \[(\d+),", "42", 0)
+    }),
+    ("a JSONPath that is none", Code::BadJsonPath, |text| {
+        replaced(text, r"(?m)^  message: (\S+)$", "$.error.[", 0)
+    }),
+    ("a secret in a comment", Code::LiteralSecret, |text| {
+        let at = text.find('\n')? + 1;
+        Some(added(at, "# npm_0123456789abcdefghijABCDEFGHIJ012345\n", 2))
+    }),
+    ("a header that cannot be", Code::BadHeader, |text| {
+        replaced(text, r"request_id: \{ header: ([\w-]+) \}", "a b", 0)
+    }),
+    ("a key that is written twice", Code::DuplicateKey, |text| {
+        let line = text.find("base_url: ")?;
+        let end = line + text[line..].find('\n')? + 1;
+        Some(added(end, "base_url: https://b.example.com\n", 0))
+    }),
+];
+
+/// Faults of a `sandbox.yaml`.
+const SANDBOX_FAULTS: &[Fault] = &[
+    ("an unknown key", Code::UnknownKey, |text| {
+        Some(added(text.len(), "colour: red\n", 0))
+    }),
+    (
+        "a collection that there is not",
+        Code::UnknownName,
+        |text| replaced(text, r"(?m)^    from: (\w+)$", "ghosts", 0),
+    ),
+    ("an argument that there is not", Code::UnknownName, |text| {
+        replaced(text, r"(?m)^    page: \{ limit: (\w+),", "ghost", 0)
+    }),
+    ("a name that there is not", Code::UnknownName, |text| {
+        replaced(text, r"(?m)^    body: .*\{\{ (rows|shown) ", "ghost", 0)
+    }),
+    ("a time that is none", Code::BadValue, |text| {
+        replaced(text, r#"(?m)^now: "?([^"\n]+)"?$"#, "today", 0)
+    }),
+    ("a tool that there is not", Code::UnknownName, |text| {
+        let at = text.find("\nroutes:\n")? + "\nroutes:\n".len();
+        Some(added(at, "  ghost: { body: {} }\n", 2))
+    }),
+    ("a wrong count", Code::BadValue, |text| {
+        replaced(text, r"(?m)^    count: (\d+)$", "-1", 0)
+    }),
+];
+
+/// A file of a service, and the faults that it can have.
+type Site = (&'static str, &'static [Fault]);
+
+/// Each pair of files of a service, and each of their faults: validation of the folder tells both, each in its file.
+#[test]
+fn faults_of_two_files_are_found_each_in_its_own() {
+    const SITES: [(&str, [Site; 4]); 2] = [
+        (
+            "tools/anthropic-api",
+            [
+                ("list-user-profiles.yaml", FAULTS),
+                ("get-user-profile.yaml", FAULTS),
+                ("service.yaml", SERVICE_FAULTS),
+                ("sandbox.yaml", SANDBOX_FAULTS),
+            ],
+        ),
+        (
+            "tests/foreign/forgehub",
+            [
+                ("list-issues.yaml", FAULTS),
+                ("close-issue.yaml", FAULTS),
+                ("search-code.yaml", FAULTS),
+                ("service.yaml", SERVICE_FAULTS),
+            ],
+        ),
+    ];
+    let (mut tried, mut told) = (0, Vec::new());
+    for (service, sites) in SITES {
+        let original = Path::new(env!("CARGO_MANIFEST_DIR")).join(service);
+        let pairs = (0..4).flat_map(|a| (a + 1..4).map(move |b| (sites[a], sites[b])));
+        for ((one, first), (other, second)) in pairs {
+            let folder = TempDir::new().expect("a folder");
+            let copy = folder.path().join(original.file_name().expect("a name"));
+            fs::create_dir(&copy).expect("a folder");
+            for entry in fs::read_dir(&original).expect("the folder") {
+                let path = entry.expect("an entry").path();
+                fs::copy(&path, copy.join(path.file_name().expect("a name"))).expect("copied");
+            }
+            let text = |file: &str| fs::read_to_string(original.join(file)).expect("a file");
+            let edits = |file: &str, faults: &'static [Fault]| -> Vec<_> {
+                let text = text(file);
+                let made = faults
+                    .iter()
+                    .filter_map(|(name, code, edit)| Some((*name, *code, edit(&text)?)));
+                made.map(|(name, code, edit)| (name, broken(&text, &[(code, &edit)])))
+                    .collect()
+            };
+            let (ones, others) = (edits(one, first), edits(other, second));
+            let all = ones.iter().flat_map(|a| others.iter().map(move |b| (a, b)));
+            for ((name, (text, places)), (beside, (more, more_places))) in all.step_by(STRIDE) {
+                fs::write(copy.join(one), text).expect("written");
+                fs::write(copy.join(other), more).expect("written");
+                let paths = [folder.path().display().to_string()];
+                let report = check::paths(&paths).expect("the folder is there");
+                let is_told = |file: &str, places: &[(Code, usize)]| {
+                    let mut here = report
+                        .findings
+                        .iter()
+                        .filter(|found| found.source.name.ends_with(file));
+                    here.any(|found| places.contains(&(found.code, found.position().line)))
+                };
+                tried += 1;
+                if !is_told(one, places) || !is_told(other, more_places) {
+                    let found: Vec<String> =
+                        report.findings.iter().map(ToString::to_string).collect();
+                    told.push(format!(
+                        "{one}: {name} {places:?} + {other}: {beside} {more_places:?}: {found:?}"
+                    ));
+                }
+            }
+            drop(folder);
+        }
+    }
+    writeln!(std::io::stderr(), "both found in {tried} folders").expect("standard error");
+    assert!(tried >= 150, "only {tried} folders");
+    assert!(
+        told.is_empty(),
+        "{} of {tried}\n{}",
+        told.len(),
+        told.join("\n")
+    );
+}
+
 #[test]
 fn a_fault_alone_is_found_and_brings_no_other_error() {
     let mut told = Vec::new();

@@ -1,29 +1,23 @@
 //! The rules. Each says what it breaks, where a finding must start, and which edits are no fault.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::Value;
-use toolrun::internals::Expression;
-use toolrun::internals::yaml;
 
-use super::Mutant;
+use super::paths::is_path;
 use super::spots::{Descriptor, Role, Spot};
-
-/// A rule: all mutants that it makes of a descriptor.
-type Rule = fn(&Descriptor) -> Vec<Mutant>;
+use super::words::is_computed;
+use super::{Change, Mutant, Rule};
 
 /// All rules.
-pub(crate) const ALL: [Rule; 23] = [
+pub(super) const ALL: [Rule; 21] = [
     misspelt_keys,
     wrong_types,
     null_values,
-    misspelt_names,
     misspelt_references,
     broken_paths,
     broken_expressions,
-    misspelt_filters,
     wrong_defaults,
     moved_sections,
     lost_indentation,
@@ -42,17 +36,22 @@ pub(crate) const ALL: [Rule; 23] = [
 ];
 
 /// The edit of one range; a finding must start on the line where it starts.
-fn edited(descriptor: &Descriptor, rule: &'static str, range: Range<usize>, with: &str) -> Mutant {
+pub(super) fn edited(
+    descriptor: &Descriptor,
+    rule: &'static str,
+    range: Range<usize>,
+    with: &str,
+) -> Mutant {
     Mutant {
         rule,
         what: format!("{:?} -> {with:?}", &descriptor.text[range.clone()]),
         lines: vec![descriptor.line(range.start)],
-        text: descriptor.edit(range, with),
+        change: Change::Edit(range, with.to_owned()),
     }
 }
 
 /// A word as a hasty typist writes it: without its second letter.
-fn hasty(word: &str) -> String {
+pub(super) fn hasty(word: &str) -> String {
     word.char_indices()
         .filter(|(at, _)| *at != 1)
         .map(|(_, letter)| letter)
@@ -98,9 +97,18 @@ fn takes_anything(spot: &Spot) -> bool {
     let free = [
         "/response/output",
         "/response/let/*",
+        "/request/body/json",
+        "/request/body/multipart/*",
+        "/request/body/multipart/*/value",
+        "/wait/output",
         "/examples/*/output",
+        "/examples/*/pages/*/output",
+        "/examples/*/pages/*/response/body",
+        "/examples/*/created/body",
+        "/examples/*/request/body",
         "/examples/*/response/body",
         "/errors/body",
+        "/faults/*/details",
         "/data/*/row",
         "/data/*/show",
         "/routes/*/refuse/*/details",
@@ -116,7 +124,7 @@ fn takes_anything(spot: &Spot) -> bool {
 }
 
 /// Replaces the value of a key.
-fn revalued(
+pub(super) fn revalued(
     descriptor: &Descriptor,
     rule: &'static str,
     spot: &Spot,
@@ -144,6 +152,7 @@ fn wrong_types(descriptor: &Descriptor) -> Vec<Mutant> {
             "/request/query/*/value",
             "/request/headers/*",
             "/headers/*",
+            "/settings/*/example",
         ]
         .iter()
         .any(|pattern| spot.is(pattern))
@@ -180,12 +189,9 @@ fn null_values(descriptor: &Descriptor) -> Vec<Mutant> {
         .collect()
 }
 
-/// Strings that hold expressions: not those of examples and schemas.
+/// Strings that hold expressions.
 fn computed(descriptor: &Descriptor) -> impl Iterator<Item = &Spot> {
-    descriptor.spots.iter().filter(|spot| {
-        spot.json.as_str().is_some_and(|text| text.contains("{{"))
-            && !["examples", "params"].contains(&spot.path[0].as_str())
-    })
+    descriptor.spots.iter().filter(|spot| is_computed(spot))
 }
 
 /// The places of a word in a text, if it is not part of a longer word.
@@ -194,38 +200,6 @@ fn word_in(text: &str, word: &str) -> Option<Range<usize>> {
     text.match_indices(word)
         .map(|(at, _)| at..at + word.len())
         .find(|range| !text[..range.start].ends_with(part) && !text[range.end..].starts_with(part))
-}
-
-/// A misspelt name in an expression: a param in path, query, headers or `next`, a setting, a `let`, a row's variable.
-/// Members are misspelt only if they are known: those of `params` and `settings`.
-fn misspelt_names(descriptor: &Descriptor) -> Vec<Mutant> {
-    static EXPRESSION: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\{\{(.*?)\}\}").expect("a pattern"));
-    let mut mutants = Vec::new();
-    for spot in computed(descriptor) {
-        let raw = &descriptor.text[spot.value.clone()];
-        for capture in EXPRESSION.captures_iter(raw) {
-            let inner = capture.get(1).expect("the group takes part");
-            let Ok(expression) = Expression::compile(inner.as_str()) else {
-                continue;
-            };
-            for dotted in expression.dotted_names() {
-                let (root, member) = dotted.split_once('.').unwrap_or((&dotted, ""));
-                let known = ["params", "settings"].contains(&root);
-                for name in [root]
-                    .into_iter()
-                    .chain((known && !member.is_empty()).then_some(member))
-                {
-                    if let Some(at) = word_in(inner.as_str(), name) {
-                        let start = spot.value.start + inner.start() + at.start;
-                        let range = start..start + name.len();
-                        mutants.push(edited(descriptor, "misspelt name", range, &hasty(name)));
-                    }
-                }
-            }
-        }
-    }
-    mutants
 }
 
 /// A misspelt name outside expressions: keys and values that refer to a param, a tool, a collection, a secret or a
@@ -295,9 +269,7 @@ fn misspelt_references(descriptor: &Descriptor) -> Vec<Mutant> {
 
 /// A JSONPath with an open bracket, dots at its end, or a stray character.
 fn broken_paths(descriptor: &Descriptor) -> Vec<Mutant> {
-    let paths = descriptor.spots.iter().filter(|spot| {
-        spot.json.as_str().is_some_and(|text| text.starts_with('$')) && spot.path[0] != "examples"
-    });
+    let paths = descriptor.spots.iter().filter(|spot| is_path(spot));
     paths
         .flat_map(|spot| {
             let raw = &descriptor.text[spot.value.clone()];
@@ -319,6 +291,11 @@ fn broken_paths(descriptor: &Descriptor) -> Vec<Mutant> {
         .collect()
 }
 
+/// The lines of a value.
+pub(super) fn lines_of(descriptor: &Descriptor, spot: &Spot) -> Vec<usize> {
+    (descriptor.line(spot.value.start)..=descriptor.line(spot.value.end)).collect()
+}
+
 /// Braces that do not match, an open parenthesis, an operator without its right side.
 fn broken_expressions(descriptor: &Descriptor) -> Vec<Mutant> {
     computed(descriptor)
@@ -331,8 +308,9 @@ fn broken_expressions(descriptor: &Descriptor) -> Vec<Mutant> {
                 at..at + 2
             };
             let (open, close) = (find("{{"), find("}}"));
+            // In a text over several lines, it may be told at the brace that is left.
             let broken = |range: &Range<usize>, with: &str| Mutant {
-                lines: vec![descriptor.line(spot.value.start)],
+                lines: lines_of(descriptor, spot),
                 ..edited(descriptor, "broken expression", range.clone(), with)
             };
             [
@@ -348,52 +326,93 @@ fn broken_expressions(descriptor: &Descriptor) -> Vec<Mutant> {
         .collect()
 }
 
-/// A misspelt filter, test, function or method.
-fn misspelt_filters(descriptor: &Descriptor) -> Vec<Mutant> {
-    static CALLED: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"\| *([a-z_]+)|\bis (?:not )?((?:un)?defined)\b|\brandom\.([a-z]+)")
-            .expect("a pattern")
-    });
+/// A default of another type, beyond its bounds, or outside its enum; a setting's that does not match its pattern. What
+/// the param's own keywords allow is no fault.
+fn wrong_defaults(descriptor: &Descriptor) -> Vec<Mutant> {
     let mut mutants = Vec::new();
-    for spot in computed(descriptor) {
-        for capture in CALLED.captures_iter(&descriptor.text[spot.value.clone()]) {
-            let word = capture
-                .iter()
-                .skip(1)
-                .flatten()
-                .next()
-                .expect("one group takes part");
-            let range = spot.value.start + word.start()..spot.value.start + word.end();
-            mutants.push(edited(
-                descriptor,
-                "misspelt filter",
-                range,
-                &hasty(word.as_str()),
-            ));
+    for (spot, key) in descriptor.keyed() {
+        let is_setting = spot.is("/settings/*/default");
+        if !is_setting && !spot.is("/params/properties/*/default") {
+            continue;
+        }
+        let above = &spot.path[..spot.path.len() - 1];
+        let schema = descriptor.spots.iter().find(|other| other.path == above);
+        let schema = schema.map_or(&Value::Null, |spot| &spot.json);
+        let others = [
+            "0",
+            "100000",
+            "1.5",
+            "7",
+            "many",
+            "yes",
+            "[20]",
+            "[wrong]",
+            "{ wrong: 1 }",
+            "null",
+        ];
+        for other in others {
+            let Some(value) = Descriptor::value_of(other) else {
+                continue;
+            };
+            let is_wrong = match (&value, is_setting) {
+                (Value::Array(_) | Value::Object(_) | Value::Null, true) => true,
+                (value, true) => refuses(
+                    schema,
+                    &value
+                        .as_str()
+                        .map_or(value.to_string(), str::to_owned)
+                        .into(),
+                ),
+                (value, false) => refuses(schema, value),
+            };
+            if is_wrong {
+                mutants.push(revalued(descriptor, "wrong default", spot, &key, other));
+            }
         }
     }
     mutants
 }
 
-/// A default of another type, beyond its bounds, or outside its enum; a setting's that does not match its pattern.
-fn wrong_defaults(descriptor: &Descriptor) -> Vec<Mutant> {
-    descriptor
-        .keyed()
-        .filter(|(spot, _)| {
-            spot.is("/params/properties/*/default") || spot.is("/settings/*/default")
-        })
-        .flat_map(|(spot, key)| {
-            let others: &[&str] = match &spot.json {
-                Value::Number(_) => &["0", "100000", "1.5", "many", "[20]", "null"],
-                Value::Bool(_) => &["0", "yes", "[true]", "null"],
-                _ => &["7", "[wrong]", "{ wrong: 1 }", "wrong", "null"],
-            };
-            others
-                .iter()
-                .map(|other| revalued(descriptor, "wrong default", spot, &key, other))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+/// Whether one of a schema's plain keywords refuses a value.
+pub(super) fn refuses(schema: &Value, value: &Value) -> bool {
+    let is_of = |name: &str| match name {
+        "string" => value.is_string(),
+        "integer" => value.is_i64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        "null" => value.is_null(),
+        _ => true,
+    };
+    let number = |keyword: &str| Some((value.as_f64()?, schema.get(keyword)?.as_f64()?));
+    let wrong_type = match schema.get("type") {
+        Some(Value::String(name)) => !is_of(name),
+        Some(Value::Array(names)) => !names.iter().filter_map(Value::as_str).any(is_of),
+        _ => false,
+    };
+    let wrong_choice = match schema.get("enum") {
+        Some(Value::Array(choices)) => !choices.contains(value),
+        _ => false,
+    };
+    let wrong_pattern = match (
+        schema.get("pattern").and_then(Value::as_str),
+        value.as_str(),
+    ) {
+        (Some(pattern), Some(text)) => Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text)),
+        _ => false,
+    };
+    let wrong_branch = match schema.get("anyOf") {
+        Some(Value::Array(branches)) => branches.iter().all(|branch| refuses(branch, value)),
+        _ => false,
+    };
+    wrong_type
+        || wrong_choice
+        || wrong_pattern
+        || wrong_branch
+        || number("minimum").is_some_and(|(value, least)| value < least)
+        || number("exclusiveMinimum").is_some_and(|(value, least)| value <= least)
+        || number("maximum").is_some_and(|(value, most)| value > most)
 }
 
 /// A section moved under another section, which has no such key. Sections that are lists or on one line with their key
@@ -437,7 +456,7 @@ fn moved_sections(descriptor: &Descriptor) -> Vec<Mutant> {
                 rule: "moved section",
                 what: format!("{} under {}", moved.name(), under.name()),
                 lines: (first..first + block.matches('\n').count()).collect(),
-                text,
+                change: Change::Whole(text),
             });
         }
     }
@@ -466,7 +485,7 @@ fn lost_indentation(descriptor: &Descriptor) -> Vec<Mutant> {
             Mutant {
                 rule: "lost indentation",
                 what: spot.pointer(),
-                text: lines.map(|line| format!("{line}\n")).collect(),
+                change: Change::Whole(lines.map(|line| format!("{line}\n")).collect()),
                 lines: (first..=last).collect(),
             }
         })
@@ -537,7 +556,8 @@ const REQUIRED: [&str; 53] = [
 fn missing_keys(descriptor: &Descriptor) -> Vec<Mutant> {
     let optional = |spot: &Spot| match descriptor.file.as_str() {
         "service.yaml" => spot.is("/description") || spot.is("/errors"),
-        "sandbox.yaml" => spot.is("/description"),
+        // With a size, the argument that sets it may be missing.
+        "sandbox.yaml" => spot.is("/description") || spot.is("/routes/*/page/limit"),
         _ => false,
     };
     descriptor
@@ -546,7 +566,7 @@ fn missing_keys(descriptor: &Descriptor) -> Vec<Mutant> {
         .map(|(spot, key)| Mutant {
             rule: "missing key",
             what: spot.pointer(),
-            text: descriptor.without(spot, &key),
+            change: Change::Whole(descriptor.without(spot, &key)),
             lines: section_lines(descriptor, spot),
         })
         .collect()
@@ -597,7 +617,7 @@ fn duplicate_keys(descriptor: &Descriptor) -> Vec<Mutant> {
             Mutant {
                 rule: "duplicate key",
                 what: spot.pointer(),
-                text: descriptor.edit(at..at, &copy),
+                change: Change::Edit(at..at, copy.clone()),
                 lines: vec![first, first + more],
             }
         })
@@ -619,7 +639,9 @@ fn misspelt_values(descriptor: &Descriptor) -> Vec<Mutant> {
         .map(|(spot, _)| spot)
         .filter(|spot| {
             closed.iter().any(|pattern| spot.is(pattern))
-                || spot.role == Role::Keyword && ["type", "format"].contains(&spot.name())
+                || spot.role == Role::Keyword
+                    && ["type", "format"].contains(&spot.name())
+                    && spot.json.is_string()
         })
         .flat_map(|spot| {
             let word = &descriptor.text[spot.value.clone()];
@@ -661,7 +683,7 @@ fn illegal_values(descriptor: &Descriptor) -> Vec<Mutant> {
                 "/v1//things",
                 "/v1/../things",
                 "/v1/a b",
-                "/v1/{id}",
+                "\"/v1/{id}\"",
             ],
         ),
         ("/auth/secret/pattern", &["'^sk-('", "'[a-'"]),
@@ -784,14 +806,6 @@ fn changed_outputs(descriptor: &Descriptor) -> Vec<Mutant> {
 /// Quotes removed where they matter: without them the text is not valid YAML, or another value. The body of an
 /// example's response is skipped: it may hold anything.
 fn lost_quotes(descriptor: &Descriptor) -> Vec<Mutant> {
-    let same = |text: &str| {
-        let value = |text: &str| {
-            yaml::read(text, &yaml::Limits::default())
-                .ok()
-                .map(|read| read.value)
-        };
-        value(text) == value(&descriptor.text)
-    };
     descriptor
         .spots
         .iter()
@@ -806,7 +820,6 @@ fn lost_quotes(descriptor: &Descriptor) -> Vec<Mutant> {
                 &raw[1..raw.len() - 1],
             )
         })
-        .filter(|mutant| !same(&mutant.text))
         .collect()
 }
 
@@ -834,7 +847,7 @@ fn removed(descriptor: &Descriptor, rule: &'static str, pattern: &str) -> Vec<Mu
                     section_lines(descriptor, spot),
                 ]
                 .concat(),
-                text,
+                change: Change::Whole(text),
             }
         })
         .collect()
@@ -890,36 +903,53 @@ fn unused_names(descriptor: &Descriptor) -> Vec<Mutant> {
     .collect()
 }
 
-/// Another legal access or method: reported at the access if it is unusual, and at the method of an example.
+/// Another legal access or method, where the two contradict each other or an example shows the method: reported at either,
+/// or at that example.
 fn changed_methods(descriptor: &Descriptor) -> Vec<Mutant> {
-    let change = |path: &str, others: &[&str]| -> Vec<Mutant> {
-        let Some(spot) = descriptor.at(path) else {
-            return Vec::new();
-        };
-        others
-            .iter()
-            .map(|other| {
-                edited(
-                    descriptor,
-                    "changed method or access",
-                    spot.value.clone(),
-                    other,
-                )
-            })
-            .collect()
+    let value = |path: &str| {
+        descriptor
+            .at(path)
+            .map(|spot| (spot, spot.json.as_str().unwrap_or_default()))
     };
-    let mut mutants = change("/access", &["write", "destructive"]);
-    for mut mutant in change(
-        "/request/method",
-        &["POST", "PUT", "PATCH", "DELETE", "HEAD"],
-    ) {
-        let examples = descriptor
-            .spots
-            .iter()
-            .filter(|spot| spot.is("/examples/*/request/method"));
-        mutant
-            .lines
-            .extend(examples.map(|spot| descriptor.line(spot.value.start)));
+    let (Some((access_spot, access)), Some((method_spot, method))) =
+        (value("/access"), value("/request/method"))
+    else {
+        return Vec::new();
+    };
+    let contradict = |method: &str, access: &str| match method {
+        "GET" | "HEAD" | "OPTIONS" => access != "read",
+        _ => access == "read",
+    };
+    let is_shown = |spot: &&Spot| {
+        spot.is("/examples/*/request/method") || spot.is("/examples/*/pages/*/request/method")
+    };
+    let shown: Vec<usize> = (descriptor.spots.iter().filter(is_shown))
+        .map(|spot| descriptor.line(spot.value.start))
+        .collect();
+    let is_accepted = descriptor.at("/allow/unusual-access").is_some();
+    let mut mutants = Vec::new();
+    for other in ["read", "write", "destructive"] {
+        if other != access && contradict(method, other) && !is_accepted {
+            mutants.push(edited(
+                descriptor,
+                "changed method or access",
+                access_spot.value.clone(),
+                other,
+            ));
+        }
+    }
+    for other in ["POST", "PUT", "PATCH", "DELETE", "HEAD"] {
+        if other == method || !(contradict(other, access) && !is_accepted) && shown.is_empty() {
+            continue;
+        }
+        let mut mutant = edited(
+            descriptor,
+            "changed method or access",
+            method_spot.value.clone(),
+            other,
+        );
+        mutant.lines.push(descriptor.line(access_spot.value.start));
+        mutant.lines.extend(&shown);
         mutants.push(mutant);
     }
     mutants

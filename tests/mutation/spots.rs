@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use serde_json::Value;
-use toolrun::internals::yaml::{self, Limits, LineIndex, Spans};
+use toolrun::internals::yaml::{self, Limits, Spans};
 
 /// What a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +39,11 @@ pub(crate) struct Descriptor {
     pub file: String,
     /// Its text.
     pub text: String,
+    /// Its value.
+    pub value: Value,
     /// Its keys and values in order.
     pub spots: Vec<Spot>,
+    line_starts: Vec<usize>,
 }
 
 impl Descriptor {
@@ -58,8 +61,18 @@ impl Descriptor {
         Descriptor {
             file: file.to_owned(),
             text: text.to_owned(),
+            line_starts: std::iter::once(0)
+                .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+                .collect(),
+            value: document.value,
             spots,
         }
+    }
+
+    /// The value of a text; `None` where it is no YAML.
+    pub(crate) fn value_of(text: &str) -> Option<Value> {
+        let read = yaml::read(text, &Limits::default());
+        read.ok().map(|read| read.value)
     }
 
     /// The text with other bytes in place of a range.
@@ -69,7 +82,7 @@ impl Descriptor {
 
     /// The line of a byte offset, counted from 1.
     pub(crate) fn line(&self, offset: usize) -> usize {
-        LineIndex::new(&self.text).line_column(offset).0
+        self.line_starts.partition_point(|start| *start <= offset)
     }
 
     /// The spots that have a key, with it.
@@ -184,19 +197,33 @@ fn collect(
 }
 
 /// The maps of the format whose keys are names that the author chose. Below those names are keys of the format again.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 39] = [
     "/allow/*",
+    "/query/*",
+    "/auth/headers/*",
+    "/auth/*/headers/*",
+    "/auth/params/*",
+    "/auth/response/values/*",
     "/request/query/*",
     "/request/headers/*",
+    "/request/path_styles/*",
+    "/request/body/multipart/*",
     "/paging/next/*",
+    "/wait/query/*",
+    "/wait/headers/*",
     "/response/let/*",
     "/examples/*/args/*",
     "/examples/*/request/headers/*",
+    "/examples/*/response/headers/*",
+    "/examples/*/created/headers/*",
+    "/examples/*/pages/*/request/headers/*",
+    "/examples/*/pages/*/response/headers/*",
     "/settings/*",
     "/headers/*",
     "/secrets/*",
     "/alternatives/*",
     "/require_headers/*",
+    "/list_headers/*",
     "/response_headers/*",
     "/faults/*",
     "/faults/*/headers/*",
@@ -209,14 +236,27 @@ const NAMES: [&str; 24] = [
     "/routes/*/also/*/match/*",
     "/routes/*/also/*/set/*",
     "/routes/*/also/*/merge/*",
+    "/routes/*/page/ids/also/*",
 ];
 
 /// Places in the format that hold free data.
-const DATA: [&str; 17] = [
+const DATA: [&str; 30] = [
+    "/request/body/json/**",
+    "/request/body/form/**",
+    "/request/body/multipart/*/value/**",
+    "/request/body/graphql/variables/**",
+    "/wait/output/**",
+    "/paging/next/*/**",
+    "/response/let/*/**",
     "/response/output/**",
     "/examples/*/args/*/**",
     "/examples/*/output/**",
+    "/examples/*/request/body/**",
     "/examples/*/response/body/**",
+    "/examples/*/created/body/**",
+    "/examples/*/pages/*/output/**",
+    "/examples/*/pages/*/request/body/**",
+    "/examples/*/pages/*/response/body/**",
     "/errors/body/**",
     "/errors/codes/**",
     "/errors/messages/**",
@@ -224,6 +264,7 @@ const DATA: [&str; 17] = [
     "/data/*/show/**",
     "/routes/*/insert/row/**",
     "/routes/*/set/*/**",
+    "/routes/*/also/*/set/*/**",
     "/routes/*/merge/*/**",
     "/routes/*/refuse/*/details/**",
     "/routes/*/item/**",
@@ -234,8 +275,15 @@ const DATA: [&str; 17] = [
 
 fn role(file: &str, path: &[String]) -> Role {
     let last = path.last().map_or("", String::as_str);
+    // A service inside a tool's file.
+    if file != "sandbox.yaml" && path.len() > 1 && path[0] == "service" {
+        return role("service.yaml", &path[1..]);
+    }
     if path.len() > 1 && path[0] == "params" {
         return schema_role(&path[1..]);
+    }
+    if path.len() > 2 && path[0] == "response" && path[1] == "schema" {
+        return schema_role(&path[2..]);
     }
     if path.len() > 2 && path[0] == "response" && ["each", "as"].contains(&last) {
         return Role::Format;
@@ -264,10 +312,12 @@ fn schema_role(path: &[String]) -> Role {
     let mut role = Role::Keyword;
     for token in path {
         (role, inside) = match (inside, token.as_str()) {
-            (Inside::Schema, "properties" | "dependentSchemas" | "allOf") => {
-                (Role::Keyword, Inside::Names)
-            }
-            (Inside::Schema, "enum" | "examples" | "default" | "const" | "required") => {
+            (
+                Inside::Schema,
+                "properties" | "patternProperties" | "$defs" | "dependentSchemas" | "allOf"
+                | "anyOf" | "oneOf" | "prefixItems",
+            ) => (Role::Keyword, Inside::Names),
+            (Inside::Schema, "enum" | "examples" | "default" | "const" | "required" | "type") => {
                 (Role::Keyword, Inside::Data)
             }
             (Inside::Schema, _) => (Role::Keyword, Inside::Schema),
@@ -278,7 +328,7 @@ fn schema_role(path: &[String]) -> Role {
     role
 }
 
-fn follows(path: &[String], pattern: &str) -> bool {
+pub(super) fn follows(path: &[String], pattern: &str) -> bool {
     let mut path = path.iter();
     for part in pattern.split('/').skip(1) {
         match (part, path.next()) {
