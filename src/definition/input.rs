@@ -128,13 +128,11 @@ fn sentence(text: &str) -> String {
 pub(super) fn refuse_references(schema: &Value) -> Result<(), Undefined> {
     match schema {
         Value::Object(members) => members.iter().try_for_each(|(key, member)| {
-            match member.as_str() {
-                Some(to) if matches!(key.as_str(), "$ref" | "$dynamicRef") => {
-                    if !to.starts_with('#') {
-                        return Err(Undefined::Reference(to.to_owned()));
-                    }
-                }
-                _ => {}
+            if let Some(to) = member.as_str()
+                && matches!(key.as_str(), "$ref" | "$dynamicRef")
+                && !to.starts_with('#')
+            {
+                return Err(Undefined::Reference(to.to_owned()));
             }
             refuse_references(member)
         }),

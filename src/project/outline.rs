@@ -30,7 +30,7 @@ fn outline(node: &Node) -> Value {
 }
 
 fn object(members: impl Iterator<Item = (String, Value)>) -> Value {
-    json!({ "type": "object", "properties": Map::from_iter(members) })
+    json!({ "type": "object", "properties": members.collect::<Map<_, _>>() })
 }
 
 fn array(items: Value) -> Value {

@@ -161,6 +161,6 @@ fn columns(value: &Value) -> Option<Vec<String>> {
 fn whole(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| {
         let float = value.as_f64().filter(|float| float.fract() == 0.0)?;
-        (float >= 0.0 && float < 1e15).then_some(float as u64)
+        (0.0..1e15).contains(&float).then_some(float as u64)
     })
 }

@@ -149,7 +149,7 @@ impl ToolSet {
                     served.insert(name, Arc::new(Served::new(definition, tool, gate)));
                 }
                 Err(reason) => {
-                    problems.push(format!("{} is not served: {reason}", tool.qualified_name()))
+                    problems.push(format!("{} is not served: {reason}", tool.qualified_name()));
                 }
             }
         }
