@@ -32,10 +32,10 @@ pub(super) struct Index {
 
 /// Verbs of what changes something. Whoever uses none of them wants to know something.
 const WRITES: [&str; 40] = [
-    "add", "approve", "archive", "assign", "attach", "ban", "block", "cancel", "change", "close", "create", "delete",
-    "deny", "disable", "edit", "enable", "fork", "grant", "invite", "lock", "mark", "merge", "modify", "move", "pause",
-    "post", "publish", "remove", "rename", "replace", "restart", "revoke", "rotate", "run", "send", "set", "star",
-    "start", "update", "upload",
+    "add", "approve", "archive", "assign", "attach", "ban", "block", "cancel", "change", "close",
+    "create", "delete", "deny", "disable", "edit", "enable", "fork", "grant", "invite", "lock",
+    "mark", "merge", "modify", "move", "pause", "post", "publish", "remove", "rename", "replace",
+    "restart", "revoke", "rotate", "run", "send", "set", "star", "start", "update", "upload",
 ];
 /// How much more a tool that reads counts for whoever wants to know something.
 const ASKED: f32 = 1.5;

@@ -180,10 +180,7 @@ fn columns_and_tables_make_a_list_small_and_a_wrong_column_is_answered_with_the_
             .expect("a table");
         assert_eq!(table, "count|id\n0|id_0\n1|id_1\n2|id_2", "{tool}");
         let text = result["content"][0]["text"].as_str().expect("a text");
-        assert!(
-            text.starts_with(table),
-            "{tool}: {text}"
-        );
+        assert!(text.starts_with(table), "{tool}: {text}");
         assert!(
             rows_of(&result["structuredContent"]).is_empty(),
             "the rows are not said twice"
