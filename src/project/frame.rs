@@ -283,6 +283,8 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// When they take too much memory, or the expression reads a number that would lose digits.
     pub(super) fn prepare(&self, expression: &Expression) -> Result<(), ProjectError> {
+        // A tree is not built for an expression that will not run.
+        expression.permit()?;
         for name in expression.names() {
             let (Some(cell), Some(part)) = (self.cell(name), self.part(name)) else {
                 continue;

@@ -229,15 +229,24 @@ impl Expression {
         self.run(compiled, &context)
     }
 
+    /// Refuses to run where the expressions that share a number of steps have none left.
+    ///
+    /// # Errors
+    /// When none is left.
+    pub(crate) fn permit(&self) -> Result<(), EvalError> {
+        match bounds::has_left() {
+            true => Ok(()),
+            false => Err(self.failed("the expressions take too many steps together".to_owned())),
+        }
+    }
+
     /// Runs the expression within its bounds.
     fn run(
         &self,
         compiled: &Compiled,
         context: &BTreeMap<&str, JinjaValue>,
     ) -> Result<Option<Value>, EvalError> {
-        if !bounds::has_left() {
-            return Err(self.failed("the expressions take too many steps together".to_owned()));
-        }
+        self.permit()?;
         let inputs = || -> u64 {
             let weights = context.values().map(|v| bounds::weight(v, u64::MAX));
             weights.map(Option::unwrap_or_default).sum()

@@ -475,7 +475,7 @@ fn large_outputs() -> Vec<Hostile> {
             ),
             &rows,
         ),
-        at_response(
+        hostile(
             "many-examples",
             format!("{PARAM}\n{READS}\nresponse: {{ output: $.x }}\nexamples:\n{examples}"),
         ),
