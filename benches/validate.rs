@@ -4,6 +4,8 @@
 //! Prints the median of each, the median ratio, and how many of the faulty files each refuses, by kind of fault. The
 //! faults are those of the mutation test, as many of each rule: what a JSON Schema can see, and what it cannot.
 //!
+//! `cargo bench --bench validate -- faults` tries every fault of the mutation test instead.
+//!
 //! `cargo bench --bench validate [-- ROUNDS]`; the other side is skipped unless `pip install check-jsonschema` was run.
 
 #![allow(
@@ -22,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use mutation::{Descriptor, mutants};
+use mutation::{Cell, Descriptor, Share, mutants, score_all};
 use serde_json::Value;
 use support::median;
 use tempfile::TempDir;
@@ -53,6 +55,9 @@ struct Fault {
 }
 
 fn main() {
+    if std::env::args().any(|argument| argument == "faults") {
+        return count_faults();
+    }
     let rounds = support::number_argument(5);
     let corpus = Corpus::new();
     let mut peer = check_jsonschema(&corpus);
@@ -91,6 +96,18 @@ fn main() {
         "toolrun is {:.1} times faster (median of {rounds} rounds)",
         median(&mut ratios)
     );
+}
+
+/// All faults of the mutation test, and what is found of them.
+fn count_faults() {
+    let share = Share {
+        stride: 1,
+        most_of_a_file: 2_000,
+        most_pairs: 40,
+    };
+    for cell in Cell::all() {
+        println!("{}: {}", cell.name(), score_all(cell, share).told());
+    }
 }
 
 impl Corpus {

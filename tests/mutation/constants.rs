@@ -206,7 +206,7 @@ fn wrong_arguments(descriptor: &Descriptor) -> Vec<Mutant> {
             continue;
         };
         if let Some(choices) = param.get("enum").and_then(Value::as_array)
-            && choices.iter().any(|choice| *choice == spot.json)
+            && choices.contains(&spot.json)
             && let Some(text) = spot.json.as_str()
         {
             mutants.push(revalued(

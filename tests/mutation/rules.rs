@@ -939,7 +939,8 @@ fn changed_methods(descriptor: &Descriptor) -> Vec<Mutant> {
         }
     }
     for other in ["POST", "PUT", "PATCH", "DELETE", "HEAD"] {
-        if other == method || !(contradict(other, access) && !is_accepted) && shown.is_empty() {
+        let is_known = contradict(other, access) && !is_accepted || !shown.is_empty();
+        if other == method || !is_known {
             continue;
         }
         let mut mutant = edited(
