@@ -5,7 +5,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    call, completions, config, docs, explain, import, list, man, sandbox, schemas, show, test,
+    call, completions, config, docs, explain, import, list, man, new, sandbox, schemas, show, test,
     trust, validate,
 };
 
@@ -76,6 +76,7 @@ commands! {
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
     "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"
+    "new" New(new::New) "Write a tool to go on from, blank or from a curl command"
     "import" Import(import::Import) "Make descriptors of a document that describes a service"
     "config" Config(config::Config) "Show what is in force, and where it comes from"
     "schemas" Schemas(schemas::Schemas) "Write the JSON Schemas of the descriptor format"

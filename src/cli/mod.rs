@@ -15,6 +15,7 @@ mod interrupt;
 mod list;
 mod man;
 mod meant;
+mod new;
 mod output;
 mod profile;
 mod report;
@@ -71,6 +72,7 @@ impl Cli {
             Command::Explain(_)
             | Command::Trust(_)
             | Command::Untrust(_)
+            | Command::New(_)
             | Command::Import(_)
             | Command::Schemas(_)
             | Command::Completions(_)
@@ -208,6 +210,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
+        Command::New(new) => new.run(),
         Command::Import(import) => import.run(),
         Command::Config(config) => config.run(&catalog, in_force, &cli.tools),
         Command::Schemas(schemas) => schemas.run(),

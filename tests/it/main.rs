@@ -23,6 +23,7 @@ mod codes;
 mod config;
 mod cookbook;
 mod credentials;
+mod curl_commands;
 mod deadline;
 mod digits;
 #[cfg(unix)]
@@ -41,8 +42,11 @@ mod hostile;
 mod hostile_files;
 mod house;
 mod import;
+mod import_agreement;
 mod import_documents;
 mod import_formats;
+#[cfg(target_os = "linux")]
+mod import_hostile;
 mod import_plans;
 mod jobs;
 mod jq;
@@ -54,6 +58,7 @@ mod licences;
 mod mask;
 mod memory;
 mod mutation;
+mod new;
 mod notations;
 mod pages;
 mod plans;
