@@ -209,18 +209,19 @@ impl Reader<'_> {
             ));
         }
         let from_file;
-        let (text, is_written) = match text.strip_prefix('@') {
+        let (whole, is_written) = match text.strip_prefix('@') {
             Some(path) => {
-                from_file = self.text_of_file(key, path, &place)?;
+                from_file = text_of_file(key, path)?;
                 (from_file.as_str(), false)
             }
             None => (unescaped(text), true),
         };
         let Some(schema) = place.schema else {
-            return self.insert(place.path, text.into(), false);
+            return self.insert(place.path, whole.into(), false);
         };
+        // The line break at the end of a file is part of a string, and of no other value.
+        let text = if is_written { whole } else { whole.trim() };
         let counted = Cell::new(false);
-        // A text in a file is data, and no word for a point in time.
         let given = self
             .tool
             .params
@@ -229,8 +230,9 @@ impl Reader<'_> {
                 self.clock.now()
             })
             .map_err(|duplicate| format!("{key}: {duplicate}"))?;
-        let value = match !is_written && given.is_moment {
-            true => Value::from(text),
+        // A text in a file is data, and no word for a point in time.
+        let value = match !is_written && given.value.is_string() {
+            true => Value::from(whole),
             false => given.value,
         };
         if is_written && given.is_moment {
@@ -257,28 +259,6 @@ impl Reader<'_> {
         }
         let is_item = value.is_array();
         self.insert(place.path, value, is_item)
-    }
-
-    /// The text of a file, as it is for a string. The line break at its end is no part of any other value.
-    fn text_of_file(&self, key: &str, path: &str, place: &Place<'_>) -> Result<String, String> {
-        let (what, _) = file_names(key, path);
-        let text = read_file(path).map_err(|error| {
-            let literal = match looks_secret(key) {
-                true => "...",
-                false => path,
-            };
-            let literal = shell_word(&format!("{key}=\\@{literal}"));
-            format!(
-                "`{key}=@FILE`: cannot read {what}: {error}; a text that begins with @ is written {literal}"
-            )
-        })?;
-        let takes_texts = place
-            .schema
-            .is_none_or(|schema| schema["type"] == "string" || schema.get("type").is_none());
-        Ok(match takes_texts {
-            true => text,
-            false => text.trim().to_owned(),
-        })
     }
 
     /// Puts a value into its place. If it is an array that is given item by item, words with the same key add up:
@@ -394,6 +374,21 @@ fn looks_secret(key: &str) -> bool {
         "private_key",
     ];
     words.iter().any(|word| key.contains(word))
+}
+
+/// The text of a file that an argument names.
+fn text_of_file(key: &str, path: &str) -> Result<String, String> {
+    let (what, _) = file_names(key, path);
+    read_file(path).map_err(|error| {
+        let literal = match looks_secret(key) {
+            true => "...",
+            false => path,
+        };
+        let literal = shell_word(&format!("{key}=\\@{literal}"));
+        format!(
+            "`{key}=@FILE`: cannot read {what}: {error}; a text that begins with @ is written {literal}"
+        )
+    })
 }
 
 /// How messages call a file that an argument names: in a sentence, and as a source. If the argument is a secret that

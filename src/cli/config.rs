@@ -16,6 +16,7 @@ use crate::{Catalog, Engine};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::form::Form;
 use super::output::Format;
 use super::profile::{self, Chosen, Profile};
 use super::terminal::{self, shown};
@@ -30,23 +31,14 @@ pub(crate) struct Config {
     /// `path` prints where the configuration file is, or would be
     #[arg(value_enum)]
     what: Option<What>,
-    /// How to print it
-    #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
-    output: Form,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
     /// Print the path of the configuration file
     Path,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// Lines for people; in a pipe with tabs between the columns
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// What flags and the profile say, for all commands.
@@ -205,7 +197,7 @@ struct Report {
 impl Config {
     /// Whether errors must be one JSON object.
     pub(crate) fn wants_json(&self) -> bool {
-        self.output == Form::Json
+        self.form.is_json()
     }
 
     /// Whether only a path is asked for, so that the file itself does not matter.
@@ -217,20 +209,20 @@ impl Config {
     pub(crate) fn run(self, catalog: &Catalog, in_force: &InForce, named: &[PathBuf]) -> Done {
         let file = profile::path()?;
         if self.wants_path() {
-            let mut stdout = match self.output {
-                Form::Text => terminal::words(),
-                Form::Json => terminal::json(),
+            let mut stdout = match self.wants_json() {
+                true => terminal::json(),
+                false => terminal::words(),
             };
-            match self.output {
-                Form::Text => writeln!(stdout, "{}", file.display())?,
-                Form::Json => writeln!(stdout, "{}", json!({ "path": file }))?,
+            match self.wants_json() {
+                true => writeln!(stdout, "{}", json!({ "path": file }))?,
+                false => writeln!(stdout, "{}", file.display())?,
             }
             return Ok(stdout.flush()?);
         }
         let report = Report::of(&file, catalog, in_force, named)?;
-        match self.output {
-            Form::Text => report.print(),
-            Form::Json => {
+        match self.wants_json() {
+            false => report.print(),
+            true => {
                 let mut stdout = terminal::json();
                 writeln!(stdout, "{:#}", report.json())?;
                 Ok(stdout.flush()?)

@@ -9,6 +9,7 @@ use crate::{Access, Catalog, Tool};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::form::Form;
 use super::hints::trusting;
 use super::output::layout::{GAP, cut, padded, width};
 use super::output::plain;
@@ -27,11 +28,10 @@ pub(crate) struct List {
     /// Only tools with this access
     #[arg(long)]
     access: Option<Kind>,
-    /// Print one JSON array instead
-    #[arg(long, conflicts_with = "no_header")]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
     /// Leave out the line of headings in a pipe
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     no_header: bool,
     /// Print a long list at once, and not page by page
     #[arg(long)]
@@ -151,6 +151,11 @@ impl Listed {
 struct Rank(u32);
 
 impl List {
+    /// Whether errors must be one JSON object.
+    pub(crate) fn wants_json(&self) -> bool {
+        self.form.is_json()
+    }
+
     /// Keeps what was searched for, the best hits first.
     fn select(&self, tools: Vec<Listed>) -> Result<Vec<Listed>, Failure> {
         if let Some(service) = &self.service
@@ -234,7 +239,7 @@ impl List {
             }
         }
         let tools = self.select(tools)?;
-        if self.json {
+        if self.form.is_json() {
             let tools: Vec<Value> = tools.iter().map(Listed::to_json).collect();
             let mut stdout = terminal::json();
             writeln!(stdout, "{:#}", Value::Array(tools))?;

@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod docs;
 mod explain;
+mod form;
 mod hardening;
 mod help;
 mod hints;
@@ -179,6 +180,8 @@ pub fn main() -> ExitCode {
     let mut as_json = match &cli.command {
         Command::Call(call) => call.wants_json(),
         Command::Config(config) => config.wants_json(),
+        Command::List(list) => list.wants_json(),
+        Command::Show(show) => show.wants_json(),
         _ => false,
     };
     NOTES.hold(as_json);

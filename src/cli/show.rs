@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Done;
+use super::form::Form;
 use super::hints::trusting;
 use super::output::layout::{GAP, padded, width, wrap};
 use super::output::plain;
@@ -19,20 +20,24 @@ use super::terminal::{self, bold, line, shown};
 pub(crate) struct Show {
     /// The tool
     name: String,
-    /// Print one JSON object instead of text
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
     /// Print a long text at once, and not page by page
     #[arg(long)]
     no_pager: bool,
 }
 
 impl Show {
+    /// Whether errors must be one JSON object.
+    pub(crate) fn wants_json(&self) -> bool {
+        self.form.is_json()
+    }
+
     /// Runs the command.
     pub(crate) fn run(self, catalog: &Catalog) -> Done {
         let tool = catalog.tool(&self.name)?;
         let most = terminal::is_terminal().then(terminal::width);
-        let (text, mut stdout) = match (self.json, most) {
+        let (text, mut stdout) = match (self.form.is_json(), most) {
             (true, _) => (format!("{:#}\n", as_json(&tool)), terminal::json()),
             (false, None) => (as_text(&tool, None), terminal::words()),
             (false, most) => (as_text(&tool, most), terminal::styled_words()),

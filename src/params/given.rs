@@ -92,8 +92,13 @@ impl Reader<'_> {
         let schema = resolved(self.root, schema);
         let types = types_of(schema);
         if types.is_empty() && !self.takes_any_text(schema) {
+            let may_be_text = alternatives(schema)
+                .any(|other| types_of(resolved(self.root, other)).contains(&"string"));
             for other in alternatives(schema) {
-                if let Some(given) = self.read(other, text)? {
+                let given = self.read(other, text)?;
+                if let Some(given) =
+                    given.filter(|given| !may_be_text || is_written_so(&given.value, text))
+                {
                     return Ok(Some(given));
                 }
             }
@@ -104,7 +109,8 @@ impl Reader<'_> {
                 "integer" | "number" => serde_json::from_str::<serde_json::Number>(text)
                     .ok()
                     .filter(|_| is_exact(text))
-                    .map(Value::Number),
+                    .map(Value::Number)
+                    .filter(|value| !types.contains(&"string") || is_written_so(value, text)),
                 "boolean" => text.parse::<bool>().ok().map(Value::Bool),
                 "null" if text == "null" => Some(Value::Null),
                 "object" if text.trim_start().starts_with('{') => unique(text)?,
@@ -203,6 +209,11 @@ fn unique(text: &str) -> Result<Option<Value>, Duplicate> {
         Some(duplicate) => Err(duplicate),
         None => Ok(exact(text)),
     }
+}
+
+/// Where a text may be meant, only a number as JSON writes it is one: `3`, and not `1e3` or ` 3`.
+fn is_written_so(value: &Value, text: &str) -> bool {
+    !value.is_number() || value.to_string() == text
 }
 
 fn is_one_of(schema: &Value, text: &str) -> bool {

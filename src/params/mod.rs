@@ -344,6 +344,9 @@ fn argument_name(pointer: &str) -> String {
 pub(crate) fn word(error: &ValidationError<'_>) -> String {
     let value = || short(error.instance());
     match error.kind() {
+        ValidationErrorKind::Type { kind } if error.instance().is_null() => {
+            format!("must be {}, but is null", type_words(kind))
+        }
         ValidationErrorKind::Type { kind } => format!(
             "must be {}, but {} is {}",
             type_words(kind),

@@ -338,12 +338,18 @@ fn writes() -> (Fake, Workspace) {
         "request: { method: DELETE, path: /drop }",
     );
     workspace.tool("look", "read", "request: { method: GET, path: /look }");
+    workspace.tool(
+        "start",
+        "write",
+        "request: { method: POST, path: /jobs }\nwait: { path: /jobs/1, until: \"{{ body.ok }}\", interval: 1ms, max_interval: 1ms }",
+    );
     (fake, workspace)
 }
 
 #[test]
 fn a_write_asks_on_a_terminal() {
     const WRITE: &str = "This may change data at The probe: make (POST http://";
+    const JOB: &str = "This may change data at The probe: start (POST http://";
     const DROP: &str = "This may destroy data for good at The probe: drop (DELETE http://";
     for columns in [80, 140] {
         for (tool, options, answer, code, question) in [
@@ -355,6 +361,9 @@ fn a_write_asks_on_a_terminal() {
             ("drop", "", "y\r", 0, Some(DROP)),
             ("drop", "", "no\r", 5, Some(DROP)),
             ("drop", "--yes", "", 0, None),
+            ("start", "--no-wait", "y\r", 0, Some(JOB)),
+            ("start", "--no-wait", "n\r", 5, Some(JOB)),
+            ("start", "", "n\r", 5, Some(JOB)),
             ("look", "", "", 0, None),
             ("make", "--dry-run", "", 0, None),
             ("make", "x=1", "", 2, None),
@@ -540,4 +549,33 @@ fn a_sandbox_prints_its_key_and_ready_commands() {
         "{curl}"
     );
     assert!(curl.contains("http://127.0.0.1:"), "{curl}");
+}
+
+/// `-o json` means the same everywhere, errors included; `--json` is its short form.
+#[test]
+fn what_is_found_is_printed_as_json_by_either_option() {
+    let workspace = Workspace::new();
+    for words in [
+        &["list", "--service", "anthropic-admin"][..],
+        &["show", "get-usage"],
+        &["config"],
+    ] {
+        let with = |more: &[&str]| workspace.run(&[words, more].concat());
+        let long = with(&["--output", "json"]).expect(0);
+        assert_eq!(with(&["-o", "json"]).expect(0).json(), long.json());
+        assert_eq!(with(&["--json"]).expect(0).json(), long.json());
+        let text = with(&["-o", "text"]).expect(0).stdout;
+        assert_eq!(with(&[]).expect(0).stdout, text);
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_err());
+        with(&["--json", "-o", "json"]).expect(2);
+    }
+    for words in [&["show", "get-usag"][..], &["list", "--service", "nobody"]] {
+        let told = workspace.run(words).expect(2).stderr;
+        for json in [&["--json"][..], &["-o", "json"]] {
+            let error = workspace.run(&[words, json].concat()).expect(2).error();
+            assert_eq!(error["kind"], "usage", "{words:?}");
+            let message = error["message"].as_str().expect("a message");
+            assert!(told.contains(message), "{told}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod table;
 
 mod absent;
 mod admin_api;
+mod argument_forms;
 mod arguments;
 mod auth;
 mod bodies;
@@ -63,6 +64,7 @@ mod notations;
 mod pages;
 mod plans;
 #[cfg(unix)]
+mod progress;
 mod readme;
 mod reference;
 mod reports;
