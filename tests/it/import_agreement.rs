@@ -495,3 +495,91 @@ fn collections_send_what_they_have_saved() {
         "only {same}, {bodies} with a body"
     );
 }
+
+/// The examples of a Swagger document that its params must take: the default, the words, and `x-example` of a parameter, and
+/// the example of a body's schema and of its members.
+#[test]
+fn params_take_what_swagger_documents_show() {
+    let all = documents("oas-examples/2.0/json", |path| has_ending(path, ".json"));
+    let (mut taken, mut places, mut wrong) = (0, 0, Vec::new());
+    let count = all.len();
+    for path in all {
+        let Some(document) = read(&path) else {
+            continue;
+        };
+        let Some(import) = import(&document) else {
+            continue;
+        };
+        for known in &import.report.tools {
+            let name = format!("{}.yaml", known.tool);
+            let file = import.files.iter().find(|file| file.name == name).unwrap();
+            let tool: Value = serde_yaml::from_str(&file.text).unwrap();
+            let operation = document.pointer(&known.pointer).unwrap();
+            let item = known.pointer.rsplit_once('/').unwrap().0;
+            let lists = [
+                &document.pointer(item).unwrap()["parameters"],
+                &operation["parameters"],
+            ];
+            for parameter in lists.iter().filter_map(|list| list.as_array()).flatten() {
+                let parameter = target(&document, parameter);
+                for (param, value) in shown(&document, parameter) {
+                    let schema = &tool["params"]["properties"][&param];
+                    if schema.is_null() {
+                        continue;
+                    }
+                    places += 1;
+                    let mut schema = schema.clone();
+                    schema["$defs"] = tool["params"]["$defs"].clone();
+                    if schema["$defs"].is_null() {
+                        schema.as_object_mut().unwrap().remove("$defs");
+                    }
+                    match jsonschema::draft202012::is_valid(&schema, &value) {
+                        true => taken += 1,
+                        false => wrong.push(format!("{} {param}: {value} by {schema}", known.tool)),
+                    }
+                }
+            }
+        }
+    }
+    eprintln!("{taken} of {places} values of {count} Swagger documents are taken");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count == 0 || taken >= 8, "only {taken}");
+}
+
+fn target<'d>(document: &'d Value, part: &'d Value) -> &'d Value {
+    let reference = part["$ref"]
+        .as_str()
+        .and_then(|text| text.strip_prefix('#'));
+    reference
+        .and_then(|pointer| document.pointer(pointer))
+        .unwrap_or(part)
+}
+
+/// The values that a parameter shows, by the names of the params.
+fn shown(document: &Value, parameter: &Value) -> Vec<(String, Value)> {
+    let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+    if parameter["in"] != "body" {
+        let items = parameter["items"]["enum"].as_array().into_iter().flatten();
+        let words = parameter["enum"].as_array().into_iter().flatten().cloned();
+        let one = ["default", "x-example"]
+            .iter()
+            .filter_map(|key| parameter.get(*key).cloned());
+        let listed = items.map(|word| json!([word]));
+        return one
+            .chain(words)
+            .chain(listed)
+            .map(|value| (name.clone(), value))
+            .collect();
+    }
+    let schema = target(document, &parameter["schema"]);
+    let whole = schema["example"].as_object().cloned().unwrap_or_default();
+    let members = schema["properties"].as_object().into_iter().flatten();
+    let own = members.flat_map(|(name, member)| {
+        let member = target(document, member);
+        let words = member["enum"].as_array().into_iter().flatten();
+        let all = words.chain(member.get("example"));
+        all.map(|value| (name.clone(), value.clone()))
+            .collect::<Vec<_>>()
+    });
+    own.chain(whole).collect()
+}

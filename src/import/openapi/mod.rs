@@ -15,6 +15,7 @@ mod operation;
 mod paging;
 mod parameters;
 mod response;
+pub(super) mod saved;
 mod schema;
 mod server;
 mod service;
@@ -364,10 +365,15 @@ fn tool_text(
         header.clone() + &yaml::document(members, &APART)
     };
     let (tool, warnings) = check_tool(name, write(&draft.members), Some(service))?;
+    let mut examples = saved::make(operation, &draft, &tool);
     if let Some(example) = example::make(shared.spec, &draft, &tool) {
-        draft
-            .members
-            .insert("examples".into(), vec![example].into());
+        let is_saved = |saved: &Value| saved["request"] == example["request"];
+        if !examples.iter().any(is_saved) {
+            examples.insert(0, example);
+        }
+    }
+    if !examples.is_empty() {
+        draft.members.insert("examples".into(), examples.into());
         if let Err(reason) = check_tool(name, write(&draft.members), Some(service)) {
             draft.members.shift_remove("examples");
             losses.note(What::Example, &operation.part.pointer, reason);

@@ -29,6 +29,40 @@ pub(super) struct Read {
     pub hidden: Vec<String>,
 }
 
+impl Read {
+    /// The values of the body that may be shown: the whole, or those of the fields.
+    pub(super) fn value(&self) -> Value {
+        let media = self.body["content"]
+            .as_object()
+            .and_then(|content| content.values().next());
+        let Some(media) = media else {
+            return Value::Null;
+        };
+        if let Some(example) = media.get("example") {
+            return example.clone();
+        }
+        let fields = media["schema"]["properties"]
+            .as_object()
+            .into_iter()
+            .flatten();
+        let shown = fields.filter_map(|(name, schema)| {
+            let value = schema.get("example").or(schema.get("default"))?;
+            Some((name.clone(), value.clone()))
+        });
+        Value::Object(shown.collect())
+    }
+}
+
+/// The JSON of a saved response without what may be secrets; `None` if it is none.
+pub(super) fn saved_json(text: &str) -> Option<Value> {
+    const LONGEST: usize = 4000;
+    if text.len() > LONGEST {
+        return None;
+    }
+    let value = serde_json::from_str(text).ok()?;
+    Some(shown(value, &mut Vec::new()))
+}
+
 /// The key of a media type that says how its text is sent, where the name of the media type would say something else.
 const SENT_AS: &str = "x-sent-as";
 

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::inner::{Format, Inner};
+use super::openapi::saved::{self, SAVED};
 use super::report::{Skipped, What};
 use crate::source::{join, join_index};
 use auth::Auth;
@@ -170,10 +171,7 @@ impl Rewriting {
         let mut parameters = target.parameters(&self.variables);
         parameters.extend(header_parameters(&headers, &auth, &self.variables));
         operation.insert("parameters".into(), parameters.into());
-        let content_type = headers
-            .iter()
-            .find(|(key, _, is_on)| *is_on && key.eq_ignore_ascii_case("content-type"))
-            .map(|(_, value, _)| value.as_str());
+        let content_type = content_type(&headers);
         // Postman itself sends no body with these methods, unless the request says so.
         let keeps_body = item.pointer("/protocolProfileBehavior/disableBodyPruning");
         let is_pruned =
@@ -206,6 +204,10 @@ impl Rewriting {
             "responses".into(),
             responses(item.get("response"), &headers),
         );
+        let saved = self.saved(item, request, &method);
+        if !saved.is_empty() {
+            operation.insert(SAVED.to_owned(), saved.into());
+        }
         self.note_scripts(item, at);
         self.requests.push(Saved {
             name,
@@ -216,6 +218,48 @@ impl Rewriting {
             auth,
             at: at.to_owned(),
         });
+    }
+
+    /// The first saved responses, each with the values of the request that it answers.
+    fn saved(&self, item: &Value, request: &Value, method: &str) -> Vec<Value> {
+        const MOST: usize = 5;
+        let responses = item.get("response").and_then(Value::as_array);
+        let of = |response: &Value| {
+            let status = response.get("code").and_then(Value::as_u64)?;
+            let body = match text(response, "body").unwrap_or_default() {
+                "" => Value::Null,
+                body => body::saved_json(body)?,
+            };
+            let asked = response
+                .get("originalRequest")
+                .filter(|asked| asked.is_object());
+            let asked = asked.unwrap_or(request);
+            let is_same = text(asked, "method")
+                .unwrap_or("GET")
+                .eq_ignore_ascii_case(method);
+            let url = asked.get("url").filter(|_| is_same)?;
+            let target = Target::of(Some(url), &self.variables).ok()?;
+            let (path, query) = target.values(&self.variables);
+            let headers = list(asked.get("header"));
+            let reading = body::Reading {
+                content_type: content_type(&headers),
+                variables: &self.variables,
+            };
+            let sent = reading.request_body(asked.get("body")).ok()?;
+            Some(json!({
+                "name": text(response, "name").unwrap_or_default(),
+                "path": path,
+                "query": query,
+                "body": sent.map(|read| read.value()).unwrap_or_default(),
+                "response": saved::response(status, &body),
+            }))
+        };
+        responses
+            .into_iter()
+            .flatten()
+            .take(MOST)
+            .filter_map(of)
+            .collect()
     }
 
     /// Says that scripts are left out. A script before a request may set what the request needs.
@@ -353,6 +397,14 @@ impl Rewriting {
         self.inner.places.add("/components", "/auth");
         Ok(self.inner)
     }
+}
+
+/// The content type among the headers of a request.
+fn content_type(headers: &[(String, String, bool)]) -> Option<&str> {
+    headers
+        .iter()
+        .find(|(key, _, is_on)| *is_on && key.eq_ignore_ascii_case("content-type"))
+        .map(|(_, value, _)| value.as_str())
 }
 
 /// The parameters for the headers of a request, without those that the body and the credential decide.

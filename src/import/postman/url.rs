@@ -100,6 +100,36 @@ impl Target {
         found
     }
 
+    /// The values of the path and of the query that are known and may be shown, by name.
+    pub(super) fn values(&self, variables: &HashMap<String, String>) -> (Value, Value) {
+        let mut path = serde_json::Map::new();
+        for name in names_of(&self.path) {
+            let listed = self.path_variables.iter().find(|entry| entry.name == name);
+            let value = match listed {
+                Some(entry) => fill(&entry.value, variables),
+                None => variables.get(name).cloned().unwrap_or_default(),
+            };
+            if is_shown(name, &value) {
+                path.insert(name.to_owned(), value.into());
+            }
+        }
+        let mut query = serde_json::Map::new();
+        for entry in self.query.iter().filter(|entry| entry.is_on) {
+            let value = fill(&entry.value, variables);
+            if !is_shown(&entry.name, &value) {
+                continue;
+            }
+            match query.get_mut(&entry.name) {
+                Some(Value::Array(several)) => several.push(value.into()),
+                Some(one) => *one = json!([one, value]),
+                None => {
+                    query.insert(entry.name.clone(), value.into());
+                }
+            }
+        }
+        (path.into(), query.into())
+    }
+
     /// The parameters of the path and the query.
     pub(super) fn parameters(&self, variables: &HashMap<String, String>) -> Vec<Value> {
         let mut parameters: Vec<Value> = names_of(&self.path)
