@@ -124,12 +124,12 @@ impl New {
         let mut own = start(service.clone())?;
         let started = match &command {
             Some(command) => {
-                let started = own.from_curl(command).map_err(refuse)?;
+                let started = own.of_command(command).map_err(refuse)?;
                 // The command names the service, which may be there already.
                 match service.is_none() && self.into.join(started.service.as_str()).is_dir() {
                     true => {
                         own = start(Some(started.service.clone()))?;
-                        own.from_curl(command).map_err(refuse)?
+                        own.of_command(command).map_err(refuse)?
                     }
                     false => started,
                 }
@@ -191,7 +191,7 @@ impl New {
 
     fn report(&self, started: &Started, tool: &Name, files: &[Written<'_>]) -> Done {
         let name = format!("{}/{tool}", started.service);
-        let shown = |file: &Written<'_>| line(&file.path.display().to_string()).to_string();
+        let shown = |file: &Written<'_>| line(&file.path.display().to_string());
         let mut out = match self.format {
             ReportFormat::Json => terminal::json(),
             ReportFormat::Human => terminal::words(),
@@ -229,7 +229,7 @@ impl New {
             }
         }
         if !self.dry_run {
-            let folder = line(&self.into.display().to_string()).to_string();
+            let folder = line(&self.into.display().to_string());
             writeln!(out, "\nNext")?;
             writeln!(
                 out,

@@ -109,7 +109,7 @@ impl Start {
     /// # Errors
     /// When the text is not one curl command, a tool cannot say what it sends, or it goes elsewhere than the service that is
     /// there.
-    pub(crate) fn from_curl(&self, command: &str) -> Result<Started, ImportError> {
+    pub(crate) fn of_command(&self, command: &str) -> Result<Started, ImportError> {
         let original = Value::String(command.to_owned());
         let mut inner = Inner::read(original.clone())?;
         if let Some(skipped) = inner.skipped.first() {

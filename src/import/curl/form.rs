@@ -189,7 +189,7 @@ mod tests {
             match (part(written, true), expected) {
                 (Ok((part, _)), Some(expected)) => assert_eq!(part, expected, "{written}"),
                 (told, expected) => {
-                    assert!(told.is_err() && expected.is_none(), "{written}: {told:?}")
+                    assert!(told.is_err() && expected.is_none(), "{written}: {told:?}");
                 }
             }
         }

@@ -61,7 +61,11 @@ impl Does {
     }
 }
 
-use Does::*;
+use Does::{
+    Agent, Bearer, Cookie, Data, DataBinary, DataEncoded, DataRaw, DefaultScheme, Get, Head,
+    Header, Json, Method, Netrc, NetrcFile, NoGlobs, Nothing, NothingOf, Part, PartText, PathAsIs,
+    Range, Referer, Refused, Target, Told, ToldOf, Upload, Url, UrlQuery, User,
+};
 
 const TIME: &str = "limits of time and size are left out; `limits` in service.yaml sets them";
 const TRY: &str = "its retries are left out; `retry` in service.yaml sets them";

@@ -34,7 +34,7 @@ impl Written<'_> {
         let url = self.url.trim();
         let literal = without_variables(url);
         // Brackets around a host are those of an address.
-        let behind = literal.replacen("[", "", usize::from(literal.contains("//[")));
+        let behind = literal.replacen('[', "", usize::from(literal.contains("//[")));
         if self.has_globs && behind.contains(['{', '[']) {
             return Err(
                 "its URL stands for several (`{` or `[` in it); write one URL, or add --globoff"
