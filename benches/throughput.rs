@@ -92,7 +92,8 @@ fn main() {
                         let response = client
                             .get(address.expect("a URL"))
                             .header("accept", "application/json")
-                            .header("user-agent", "bench")
+                            .header("user-agent", concat!("toolrun/", env!("CARGO_PKG_VERSION")))
+                            .header("accept-encoding", "gzip, br")
                             .header("anthropic-version", "2023-06-01")
                             .header("x-api-key", KEY)
                             .send()

@@ -25,7 +25,7 @@
 //! ```
 
 #![cfg_attr(
-    not(all(feature = "sandbox", feature = "import")),
+    not(all(feature = "sandbox", feature = "import", feature = "serve")),
     allow(
         dead_code,
         unused_imports,
@@ -40,6 +40,7 @@ mod check;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+mod definition;
 mod engine;
 mod format;
 #[cfg(feature = "import")]
@@ -55,6 +56,8 @@ mod said;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod send;
+#[cfg(feature = "serve")]
+mod serve;
 mod sign;
 mod source;
 mod template;

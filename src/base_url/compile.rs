@@ -7,7 +7,7 @@ use super::{
     BaseUrl, Context, Origin, UrlSpec, UrlTemplate, UrlWithin, Within, WithinSpec, expressions,
 };
 use crate::address::is_loopback_name;
-use crate::plan::{MASK, PathTemplate};
+use crate::plan::{MASK, PathTemplate, behind_colon, bracketed};
 use crate::source::{Check, Code, join, join_index};
 use crate::template::{Expression, Piece, Template, is_identifier, shown};
 
@@ -77,10 +77,18 @@ fn literal(
         check.error_with_help(Code::BadBaseUrl, pointer, message, help);
         None
     };
-    if text.contains(['{', '}']) {
+    if let Some(brace) = text.find(['{', '}']) {
+        let name = bracketed(&text[brace..]).unwrap_or("NAME");
         return refuse(
             "the base URL has braces, which no URL has".to_owned(),
-            "an expression is written `{{ settings.NAME }}`",
+            &format!("an expression is written `{{{{ settings.{name} }}}}`"),
+        );
+    }
+    let path = text.split_once("://").map_or("", |(_, rest)| rest);
+    if let Some(name) = path.split('/').skip(1).find_map(behind_colon) {
+        return refuse(
+            format!("`:{name}` in the base URL would be sent as it stands"),
+            &format!("write `{{{{ settings.{name} }}}}`; a colon that is meant is written `%3A`"),
         );
     }
     let url = match Url::parse(text) {

@@ -242,6 +242,16 @@ impl Catalog {
         services
     }
 
+    /// The folders that tools are looked for in.
+    #[cfg(feature = "serve")]
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let folders = self.places.iter().filter_map(|place| match place {
+            Place::Folder(folder) | Place::Local(folder) => Some(folder.clone()),
+            Place::Embedded => None,
+        });
+        folders.collect()
+    }
+
     fn unknown(&self, name: &str) -> LoadError {
         let plain = name.rsplit('/').next().unwrap_or(name);
         let names: Vec<String> = self.entries().into_iter().map(|entry| entry.name).collect();

@@ -51,3 +51,20 @@ impl Kind {
         self.file_schema().file_text()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_for_editors_has_a_place() {
+        let schemas = Kind::ALL.map(|kind| {
+            let text = kind.file_text();
+            (
+                kind.file_schema().root(),
+                serde_json::from_str(&text).unwrap_or_default(),
+            )
+        });
+        assert_eq!(format::unused_in(&schemas), Vec::<String>::new());
+    }
+}

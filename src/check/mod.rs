@@ -94,9 +94,9 @@ pub(crate) fn tool_with(
     tool.map(Arc::new).ok_or_else(|| check.into_findings())
 }
 
-/// Services by their file. Each is loaded once.
+/// Services by their file; of a broken one, its name. Each is loaded once.
 #[derive(Default)]
-struct Services(Mutex<HashMap<String, Option<Arc<Service>>>>);
+struct Services(Mutex<HashMap<String, Result<Arc<Service>, Option<String>>>>);
 
 impl Services {
     fn of(&self, file: &File) -> ServiceSource {
@@ -107,12 +107,20 @@ impl Services {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let service = known
             .entry(beside.display())
-            .or_insert_with(|| crate::catalog::load_service(&beside).ok());
+            .or_insert_with(|| crate::catalog::load_service(&beside).map_err(|_| name_in(&beside)));
         match service {
-            Some(service) => ServiceSource::Beside(Arc::clone(service)),
-            None => ServiceSource::Broken,
+            Ok(service) => ServiceSource::Beside(Arc::clone(service)),
+            Err(name) => ServiceSource::Broken(name.clone()),
         }
     }
+}
+
+/// The name that a service's file gives, whatever else is in it.
+fn name_in(file: &File) -> Option<String> {
+    let (check, _) = open(file).ok()?;
+    let name = check.source().value().get("service")?.as_str()?;
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    name.chars().all(is_name).then(|| name.to_owned())
 }
 
 fn check(files: &[File]) -> Report {
@@ -132,27 +140,10 @@ fn check(files: &[File]) -> Report {
 
 /// All findings of one file.
 fn check_file(file: &File, services: &Services) -> Vec<Finding> {
-    let (source, unread, mut findings) = match file.open() {
-        Ok(source) => (source, Vec::new(), Vec::new()),
-        Err(mut findings) => match Source::read_partly(&findings) {
-            Some((source, unread, more)) => {
-                findings.extend(more);
-                (source, unread, findings)
-            }
-            None => {
-                let source = findings.first().map(|finding| finding.source.clone());
-                findings.extend(source.into_iter().flat_map(secret::in_text));
-                return findings;
-            }
-        },
+    let (check, mut findings) = match open(file) {
+        Ok(opened) => opened,
+        Err(findings) => return findings,
     };
-    let check = Check::proving(source);
-    for part in unread {
-        match part.is_double {
-            true => check.note_broken(&part.pointer, part.span),
-            false => check.note_unread(&part.pointer, part.span),
-        }
-    }
     match file.kind() {
         FileKind::Service => check_service(file, &check),
         FileKind::Tool => check_tool(file, &check, services),
@@ -163,6 +154,35 @@ fn check_file(file: &File, services: &Services) -> Vec<Finding> {
     }
     findings.extend(check.into_findings());
     findings
+}
+
+/// What can be read of a file, and the findings of what cannot.
+///
+/// # Errors
+/// All findings, if nothing can be read.
+fn open(file: &File) -> Result<(Check, Vec<Finding>), Vec<Finding>> {
+    let (source, unread, findings) = match file.open() {
+        Ok(source) => (source, Vec::new(), Vec::new()),
+        Err(mut findings) => match Source::read_partly(&findings) {
+            Some((source, unread, more)) => {
+                findings.extend(more);
+                (source, unread, findings)
+            }
+            None => {
+                let source = findings.first().map(|finding| finding.source.clone());
+                findings.extend(source.into_iter().flat_map(secret::in_text));
+                return Err(findings);
+            }
+        },
+    };
+    let check = Check::proving(source);
+    for part in unread {
+        match part.is_double {
+            true => check.note_broken(&part.pointer, part.span),
+            false => check.note_unread(&part.pointer, part.span),
+        }
+    }
+    Ok((check, findings))
 }
 
 fn check_service(file: &File, check: &Check) {
@@ -217,12 +237,46 @@ pub(crate) fn prove_tool(check: &Check, service: &ServiceSource) -> Option<Tool>
 fn check_sandbox(file: &File, check: &Check) {
     // Its keys are made up, and look like real ones.
     let siblings = file.sibling_tools();
-    let tools: Vec<_> = siblings
-        .iter()
-        .filter_map(|entry| crate::catalog::load(entry).ok())
-        .collect();
+    let mut tools = Vec::new();
+    let mut broken = Vec::new();
+    for entry in &siblings {
+        match crate::catalog::load(entry) {
+            Ok(tool) => tools.push(tool),
+            Err(_) => broken.push(entry),
+        }
+    }
+    if let Some(first) = broken.first() {
+        let beside = first.file.service_file();
+        let opened = beside.exists().then(|| open(&beside).ok()).flatten();
+        let service = opened.and_then(|(check, _)| Service::load(&check).map(Arc::new));
+        tools.extend(
+            broken
+                .iter()
+                .filter_map(|entry| sound_parts(entry, service.as_ref())),
+        );
+    }
     let names: Vec<&str> = siblings.iter().map(|entry| entry.name.as_str()).collect();
     Sandbox::compile(check, tools, &names);
+}
+
+/// What is sound of a tool with mistakes, so that the sandbox is checked against it.
+#[cfg(feature = "sandbox")]
+fn sound_parts(entry: &crate::catalog::Entry, service: Option<&Arc<Service>>) -> Option<Arc<Tool>> {
+    let (check, _) = open(&entry.file).ok()?;
+    let source = match service {
+        Some(service) => ServiceSource::Beside(Arc::clone(service)),
+        None => ServiceSource::Broken(None),
+    };
+    let mut tool = Tool::read(&check, &source, &|_| ())?;
+    // The sandbox knows a tool by its file. Without all of its params, nothing is known about its arguments.
+    tool.name = match check.is_broken("/params") {
+        true => String::new(),
+        false => entry.name.clone(),
+    };
+    if let (false, Some(service)) = (tool.is_whole(), service) {
+        tool.service = Arc::clone(service);
+    }
+    Some(Arc::new(tool))
 }
 
 impl Report {

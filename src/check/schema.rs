@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::defaults::{self, Given};
 pub(crate) use crate::params::KEYWORDS;
-use crate::params::{bounded, compile, word};
+use crate::params::{FORMAT_HINTS, FORMATS, TYPES, bounded, compile, is_pattern, word};
 use crate::source::{Check, Code, join, join_index};
 use crate::words::nearest;
 
@@ -36,9 +36,6 @@ const SINGLES: [&str; 10] = [
     "unevaluatedProperties",
     "contentSchema",
 ];
-const TYPES: [&str; 7] = [
-    "array", "boolean", "integer", "null", "number", "object", "string",
-];
 
 /// Checks a schema at `pointer`; mistakes go to `check`. True when there are none.
 pub(crate) fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool {
@@ -63,6 +60,71 @@ pub(crate) fn check_schema(schema: &Value, pointer: &str, check: &Check) -> bool
     check.count() == before
 }
 
+/// Keywords and types out of habit, and those of JSON Schema.
+const MEANT: [(&str, &str); 24] = [
+    ("bool", "boolean"),
+    ("choices", "enum"),
+    ("desc", "description"),
+    ("dict", "object"),
+    ("double", "number"),
+    ("float", "number"),
+    ("help", "description"),
+    ("int", "integer"),
+    ("list", "array"),
+    ("long", "integer"),
+    ("map", "object"),
+    ("max", "maximum"),
+    ("max_length", "maxLength"),
+    ("maxlength", "maxLength"),
+    ("min", "minimum"),
+    ("min_length", "minLength"),
+    ("minlength", "minLength"),
+    ("one_of", "oneOf"),
+    ("options", "enum"),
+    ("regex", "pattern"),
+    ("regexp", "pattern"),
+    ("str", "string"),
+    ("text", "string"),
+    ("values", "enum"),
+];
+
+fn meant_by(word: &str) -> Option<String> {
+    let (_, meant) = MEANT.iter().find(|(habit, _)| *habit == word)?;
+    Some(format!("did you mean `{meant}`?"))
+}
+
+fn help_for_keyword(keyword: &str) -> String {
+    let known = || match keyword {
+        "optional" => Some("a param is optional unless `required` names it, beside `properties`"),
+        "nullable" => Some("write `type: [string, \"null\"]`"),
+        "example" => Some("write `examples: [VALUE]`"),
+        "in" => Some("`request` says where a param goes: `path`, `query`, `headers` or `body`"),
+        _ => None,
+    };
+    known()
+        .map(str::to_owned)
+        .or_else(|| meant_by(keyword))
+        .or_else(|| nearest(keyword, KEYWORDS.into_iter()))
+        .unwrap_or_else(|| "a keyword of your own starts with `x-`".to_owned())
+}
+
+fn help_for_type(name: &str) -> String {
+    match name {
+        "date" | "datetime" | "date-time" | "uuid" | "email" | "uri" | "url" => {
+            let format = match name {
+                "datetime" => "date-time",
+                "url" => "uri",
+                other => other,
+            };
+            format!("write `type: string, format: {format}`")
+        }
+        "file" => "a file is `type: string`, and the body says `file: \"{{ NAME }}\"`".to_owned(),
+        _ => meant_by(name)
+            .or_else(|| nearest(name, TYPES.into_iter()))
+            .unwrap_or_else(|| format!("the types are {}", TYPES.join(", "))),
+    }
+}
+
 fn report_by_meta_schema(schema: &Value, pointer: &str, check: &Check) {
     for error in jsonschema::draft202012::meta::validator().iter_errors(schema) {
         let at = format!("{pointer}{}", error.instance_path());
@@ -76,11 +138,14 @@ fn report_by_meta_schema(schema: &Value, pointer: &str, check: &Check) {
             }
             _ => word(&error),
         };
-        check.error(
-            Code::BadSchema,
-            &at,
-            format!("no valid JSON Schema: {message}"),
-        );
+        let message = format!("no valid JSON Schema: {message}");
+        match (at.rsplit('/').next(), error.instance().as_ref()) {
+            (Some("enum" | "required" | "examples"), Value::String(text)) => {
+                let help = format!("write a list: `[{text}]`");
+                check.error_with_help(Code::BadSchema, &at, message, help);
+            }
+            _ => check.error(Code::BadSchema, &at, message),
+        }
     }
 }
 
@@ -106,8 +171,7 @@ fn walk<'s>(root: &Root<'s>, schema: &'s Value, pointer: &str, check: &Check) {
                 Code::UnknownKey,
                 &at,
                 format!("`{keyword}` is no keyword of JSON Schema 2020-12"),
-                nearest(keyword, KEYWORDS.into_iter())
-                    .or_else(|| Some("a keyword of your own starts with `x-`".to_owned())),
+                Some(help_for_keyword(keyword)),
             );
         }
         match value {
@@ -222,20 +286,25 @@ fn report_bad_type(members: &Map<String, Value>, pointer: &str, check: &Check) {
                 &at,
                 0..name.len(),
                 format!("`{name}` is no JSON Schema type"),
-                nearest(name, TYPES.into_iter())
-                    .or_else(|| Some(format!("the types are {}", TYPES.join(", ")))),
+                Some(help_for_type(name)),
             );
         }
     }
 }
 
 fn report_bad_pattern(members: &Map<String, Value>, pointer: &str, check: &Check) {
-    if let Some(Value::String(pattern)) = members.get("pattern") {
-        report_regex(pattern, &join(pointer, "pattern"), check);
+    if let Some(Value::String(pattern)) = members.get("pattern")
+        && !is_pattern(pattern)
+    {
+        check.error(
+            Code::BadRegex,
+            &join(pointer, "pattern"),
+            format!("the pattern does not compile{}", reason(pattern)),
+        );
     }
     if let Some(Value::Object(patterns)) = members.get("patternProperties") {
         for pattern in patterns.keys() {
-            if regex::Regex::new(pattern).is_err() {
+            if !is_pattern(pattern) {
                 check.error_at_key(
                     Code::BadRegex,
                     &join(&join(pointer, "patternProperties"), pattern),
@@ -247,15 +316,25 @@ fn report_bad_pattern(members: &Map<String, Value>, pointer: &str, check: &Check
     }
 }
 
-/// Reports a regular expression that does not compile.
+/// Why a pattern does not compile, behind a colon. That it has look-around is no reason in a schema.
+fn reason(pattern: &str) -> String {
+    match regex_error(pattern) {
+        Some(reason) if !reason.contains("look-around") && !reason.contains("backreference") => {
+            format!(": {reason}")
+        }
+        _ => String::new(),
+    }
+}
+
+fn regex_error(pattern: &str) -> Option<String> {
+    let error = regex::Regex::new(pattern).err()?.to_string();
+    let reason = error.lines().last().unwrap_or_default();
+    Some(reason.trim_start_matches("error: ").to_owned())
+}
+
+/// Reports a regular expression that does not compile, where look-around is not supported.
 pub(crate) fn report_regex(pattern: &str, pointer: &str, check: &Check) {
-    if let Err(error) = regex::Regex::new(pattern) {
-        let reason = error.to_string();
-        let reason = reason
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
+    if let Some(reason) = regex_error(pattern) {
         check.error_with_help(
             Code::BadRegex,
             pointer,
@@ -266,34 +345,9 @@ pub(crate) fn report_regex(pattern: &str, pointer: &str, check: &Check) {
 }
 
 fn report_unchecked_format(members: &Map<String, Value>, pointer: &str, check: &Check) {
-    // Those that say how a value is held or shown. There is nothing to check.
-    const HINTS: [&str; 7] = [
-        "int32", "int64", "float", "double", "binary", "byte", "password",
-    ];
-    const FORMATS: [&str; 19] = [
-        "date",
-        "date-time",
-        "duration",
-        "email",
-        "hostname",
-        "idn-email",
-        "idn-hostname",
-        "ipv4",
-        "ipv6",
-        "iri",
-        "iri-reference",
-        "json-pointer",
-        "regex",
-        "relative-json-pointer",
-        "time",
-        "uri",
-        "uri-reference",
-        "uri-template",
-        "uuid",
-    ];
     if let Some(Value::String(format)) = members.get("format")
         && !FORMATS.contains(&format.as_str())
-        && !HINTS.contains(&format.as_str())
+        && !FORMAT_HINTS.contains(&format.as_str())
     {
         check.error_inside(
             Code::UncheckedFormat,

@@ -32,7 +32,9 @@ static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"shp(at|ca|pa|ss)_[A-Fa-f0-9]{24,}",
         r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
         r"(gsk|r8|dop_v1|lin_api|ntn|figd|whsec|phx|sntrys|nfp|rnd|re|xai|sbp|tskey|dckr_pat)_[A-Za-z0-9_-]{24,}",
-        r"(tvly|pplx|nvapi|xai|CFPAT|PMAK|key|fc|ls__|lsv2)-[A-Za-z0-9_-]{24,}",
+        r"(tvly|pplx|nvapi|xai|CFPAT|PMAK|fc|ls__|lsv2)-[A-Za-z0-9_-]{24,}",
+        // Not the words of a name such as `content-key-policies-create-or-update`.
+        r"key-[A-Za-z0-9_]{24,}",
         r"sq0(atp|csp|idp)-[A-Za-z0-9_-]{20,}",
         r"[a-f0-9]{32}-us[0-9]{1,2}",
         r"dapi[a-f0-9]{32}",
@@ -132,7 +134,7 @@ const KINDS: [&str; 8] = [
 fn is_word_of_the_format(pointer: &str, text: &str) -> bool {
     let key = pointer.rsplit('/').next().unwrap_or_default();
     match key {
-        "kind" => KINDS.contains(&text),
+        "kind" | "type" => KINDS.contains(&text),
         "in" => ["header", "query"].contains(&text),
         "grant" => ["client_credentials", "refresh_token"].contains(&text),
         "client_auth" => ["basic", "body"].contains(&text),

@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 use super::schema::check_schema;
 use crate::check::examples;
 use crate::format::Access;
-use crate::plan::{Method, RequestTemplate, Style, ValuePlace};
+use crate::plan::{Method, RequestTemplate, Style, ValuePlace, behind_colon, bracketed};
 use crate::source::{Check, Code, join, join_index};
-use crate::template::Bound;
+use crate::template::{Bound, is_identifier};
 use crate::tool::Tool;
 use crate::wait::Wait;
 use crate::words::nearest_of;
@@ -32,6 +32,8 @@ pub(crate) fn check(tool: &Tool, check: &Check) {
     report_unused_bindings(tool, check);
     report_unusual_access(tool, check);
     report_doubled_names(tool, check);
+    report_lost_braces(tool, check);
+    report_named_output(check);
     if let Some(schema) = &tool.output_schema {
         check_schema(schema, "/response/schema", check);
     }
@@ -284,6 +286,75 @@ fn report_unusual_access(tool: &Tool, check: &Check) {
         message,
         "`access` decides whether the tool runs without consent",
     );
+}
+
+/// Reports texts in the request that name a param in another tool's way, such as `${id}`, and are sent as they are.
+fn report_lost_braces(tool: &Tool, check: &Check) {
+    let source = check.source().clone();
+    for section in ["query", "headers", "body"] {
+        let at = join("/request", section);
+        if let Some(part) = source.value().pointer(&at) {
+            report_lost_braces_in(part, &at, tool, check);
+        }
+    }
+}
+
+fn report_lost_braces_in(part: &Value, pointer: &str, tool: &Tool, check: &Check) {
+    match part {
+        Value::String(text) => {
+            let bare = text.trim();
+            let dollar = bare.strip_prefix('$').unwrap_or(bare);
+            let name = bracketed(dollar)
+                .filter(|name| dollar.len() == name.len() + 2)
+                .or_else(|| behind_colon(bare))
+                .or_else(|| bare.strip_prefix('$').filter(|name| is_identifier(name)));
+            if let Some(name) = name.filter(|name| tool.params.get(name).is_some()) {
+                check.error_with_help(
+                    Code::UnusedPath,
+                    pointer,
+                    format!("`{bare}` is sent as it stands, and not the param `{name}`"),
+                    format!("write `{{{{ {name} }}}}`"),
+                );
+            }
+        }
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                report_lost_braces_in(item, &join_index(pointer, i), tool, check);
+            }
+        }
+        Value::Object(members) => {
+            for (key, member) in members {
+                report_lost_braces_in(member, &join(pointer, key), tool, check);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Reports an output that is a word or a list of words: the same for every response.
+fn report_named_output(check: &Check) {
+    let source = check.source().clone();
+    let report = |text: &str, pointer: &str| {
+        if is_identifier(text) {
+            check.error_with_help(
+                Code::UnusedPath,
+                pointer,
+                format!("`{text}` stands here as it is, whatever the response is"),
+                format!("write `$.{text}`, or `{{ literal: {text} }}` if the text is meant"),
+            );
+        }
+    };
+    match source.value().pointer("/response/output") {
+        Some(Value::String(text)) => report(text, "/response/output"),
+        Some(Value::Array(items)) => {
+            for (i, item) in items.iter().enumerate() {
+                if let Value::String(text) = item {
+                    report(text, &join_index("/response/output", i));
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 fn report_doubled_names(tool: &Tool, check: &Check) {

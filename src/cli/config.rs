@@ -42,7 +42,7 @@ enum What {
 }
 
 /// What flags and the profile say, for all commands.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct InForce {
     profile: Option<(Profile, Chosen)>,
     env_file: Option<PathBuf>,

@@ -22,6 +22,7 @@ mod profile;
 mod report;
 mod sandbox;
 mod schemas;
+mod serve;
 mod show;
 mod terminal;
 mod test;
@@ -211,6 +212,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
+        Command::Serve(serve) => serve.run(&catalog, in_force),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::New(new) => new.run(),

@@ -321,7 +321,8 @@ pub(crate) fn body_of(
         })));
     }
     let read = kind.read(&data(kind, response), &tool.rules.reading);
-    let read = match kind.is_converted() {
+    let read = read.map(|json| tool.with_entries(json));
+    let read = match kind.is_converted() || tool.reads_entries() {
         true => read.map(|json| masked_json(json, response)),
         false => read,
     };

@@ -1,7 +1,9 @@
 //! The descriptor format: the typed form of `service.yaml` and of a tool's file, and their JSON Schemas. A part that
 //! belongs to one stage of a call is defined in that stage's module.
 
+mod editor;
 mod excess;
+mod habits;
 mod mend;
 mod schema;
 mod shape;
@@ -14,6 +16,8 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+#[cfg(test)]
+pub(crate) use editor::unused_in;
 pub(crate) use schema::{FileSchema, SERVICE, TOOL, generate};
 pub(crate) use shape::decode;
 

@@ -6,16 +6,14 @@ use jsonschema::{Draft, PatternOptions, Validator};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
+use super::editor::for_editors;
 use super::{ServiceSpec, ToolSpec};
-
-/// The schema of JSON Schema itself.
-const META_SCHEMA: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// The schema of `service.yaml`.
 pub(crate) static SERVICE: LazyLock<FileSchema> = LazyLock::new(|| {
     let mut schema = generate::<ServiceSpec>();
     require(&mut schema, "spec");
-    FileSchema::new("service.schema.json", schema, service_snippet())
+    FileSchema::new("service.schema.json", "ServiceSpec", schema)
 });
 
 /// The schema of a tool's file.
@@ -27,32 +25,25 @@ pub(crate) static TOOL: LazyLock<FileSchema> = LazyLock::new(|| {
         // An inline service has the version of the file that it stands in.
         properties.shift_remove("spec");
     }
-    FileSchema {
-        inner_schemas: &[
-            "/properties/params",
-            "/$defs/ResponseSpec/properties/schema",
-        ],
-        ..FileSchema::new("tool.schema.json", schema, tool_snippet())
-    }
+    FileSchema::new("tool.schema.json", "ToolSpec", schema)
 });
 
 /// The JSON Schema (2020-12) of a kind of descriptor file.
 pub(crate) struct FileSchema {
     file_name: &'static str,
+    /// The name of the typed form.
+    root: &'static str,
     schema: Value,
     validator: Validator,
-    snippet: Value,
-    /// Where the file holds a JSON Schema itself, as pointers into this one.
-    inner_schemas: &'static [&'static str],
 }
 
 impl FileSchema {
-    /// Compiles a schema. `snippet` is what an editor starts a new file with.
+    /// Compiles the schema of the typed form `root`.
     #[allow(
         clippy::expect_used,
         reason = "the schema is generated from our own types, and a test builds it"
     )]
-    pub(crate) fn new(file_name: &'static str, schema: Value, snippet: Value) -> FileSchema {
+    pub(crate) fn new(file_name: &'static str, root: &'static str, schema: Value) -> FileSchema {
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .with_pattern_options(PatternOptions::regex())
@@ -60,10 +51,9 @@ impl FileSchema {
             .expect("the generated schema is valid");
         FileSchema {
             file_name,
+            root,
             schema,
             validator,
-            snippet,
-            inner_schemas: &[],
         }
     }
 
@@ -77,52 +67,20 @@ impl FileSchema {
         &self.schema
     }
 
+    /// The name of the typed form.
+    #[cfg(test)]
+    pub(crate) fn root(&self) -> &'static str {
+        self.root
+    }
+
     pub(super) fn validator(&self) -> &Validator {
         &self.validator
     }
 
-    /// The text of its file under `schemas/`: the schema, plus help for editors. Editors complete params and output
-    /// schemas as JSON Schemas, and start a new file from a snippet. The engine's own checks of both are more exact.
+    /// The text of its file under `schemas/`: the schema for editors.
     pub(crate) fn file_text(&self) -> String {
-        let mut schema = self.schema.clone();
-        for pointer in self.inner_schemas {
-            if let Some(Value::Object(place)) = schema.pointer_mut(pointer) {
-                place.insert("$ref".to_owned(), json!(META_SCHEMA));
-            }
-        }
-        schema["defaultSnippets"] = json!([self.snippet]);
-        format!("{schema:#}\n")
+        format!("{:#}\n", for_editors(&self.schema, self.root))
     }
-}
-
-fn tool_snippet() -> Value {
-    json!({
-        "label": "tool",
-        "description": "A tool that reads a list",
-        "body": {
-            "spec": 1,
-            "tool": "${1:list-things}",
-            "service": "${2:service}",
-            "description": "${3:List the things.}",
-            "access": "read",
-            "params": { "properties": { "limit": { "type": "integer", "minimum": 1, "description": "Things on a page." } } },
-            "request": { "method": "GET", "path": "/${4:things}", "query": ["limit"] },
-            "response": { "output": { "things": { "each": "\\$.data[*]", "as": { "id": "\\$.id" } } }, "rows": "things" },
-        },
-    })
-}
-
-fn service_snippet() -> Value {
-    json!({
-        "label": "service",
-        "description": "A service with a bearer token",
-        "body": {
-            "spec": 1,
-            "service": "${1:name}",
-            "base_url": "https://${2:api.example.com}",
-            "auth": { "kind": "bearer", "secret": { "env": "${3:TOKEN}" } },
-        },
-    })
 }
 
 /// The schema of a typed form. It means the same as the engine's own reading.

@@ -7,6 +7,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::habits::{form_of, help_for, meant_by};
 use super::{FileSchema, excess, mend};
 use crate::params::word;
 use crate::source::{Check, Code, join};
@@ -134,6 +135,21 @@ impl Faults {
             {
                 self.list.push(Fault::Choice { at });
             }
+            ValidationErrorKind::OneOfNotValid { .. }
+                if let Some(kinds) = kinds_to_choose(schema, error) =>
+            {
+                self.list.push(match key_with_kind(error, &kinds) {
+                    Some(key) => Fault::Unknown {
+                        at,
+                        key,
+                        meant: Some("kind".to_owned()),
+                    },
+                    None => Fault::Missing {
+                        at,
+                        key: "kind".to_owned(),
+                    },
+                });
+            }
             ValidationErrorKind::AnyOf { context }
             | ValidationErrorKind::OneOfNotValid { context }
                 if !error.instance().is_null()
@@ -160,9 +176,66 @@ fn meant_key(at: &str, key: &str, known: &[String], check: &Check) -> Option<Str
         let here = check.source().value().pointer(at);
         here.and_then(|here| here.get(name)).is_some()
     };
-    nearest_of(key, known.iter().map(String::as_str))
-        .map(str::to_owned)
+    nearest_key(key, known)
         .filter(|meant| !is_there(meant))
+        .map(str::to_owned)
+}
+
+/// The known key that is spelt like this one, or that people mean by it.
+fn nearest_key<'k>(key: &str, known: &'k [String]) -> Option<&'k str> {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    nearest_of(key, known.iter().copied()).or_else(|| meant_by(key, &known))
+}
+
+fn help_for_key(at: &str, key: &str, known: &[String], check: &Check) -> String {
+    let names = || known.iter().map(String::as_str);
+    let meant = || meant_key(at, key, known, check).map(|meant| format!("did you mean `{meant}`?"));
+    nearest(key, names())
+        .or_else(|| help_for(key, known).map(str::to_owned))
+        .or_else(meant)
+        .unwrap_or_else(|| format!("the keys here are {}", known.join(", ")))
+}
+
+/// The kinds among which a map chooses by its key `kind`, if it has no such key.
+fn kinds_to_choose<'s>(
+    schema: &'s FileSchema,
+    error: &ValidationError<'_>,
+) -> Option<Vec<&'s str>> {
+    let members = error.instance().as_object()?;
+    if members.contains_key("kind") {
+        return None;
+    }
+    let branches = schema.schema().pointer(&error.schema_path().to_string())?;
+    let kind = |branch: &'s Value| branch.pointer("/properties/kind/const")?.as_str();
+    branches.as_array()?.iter().map(kind).collect()
+}
+
+/// The key whose value is one of the kinds, such as `type: bearer`.
+fn key_with_kind(error: &ValidationError<'_>, kinds: &[&str]) -> Option<String> {
+    let mut members = error.instance().as_object()?.iter();
+    let is_kind = |value: &Value| value.as_str().is_some_and(|word| kinds.contains(&word));
+    let (key, _) = members.find(|(_, value)| is_kind(value))?;
+    Some(key.clone())
+}
+
+/// Reports that a map does not say of which kind it is.
+fn report_no_kind(at: &str, error: &ValidationError<'_>, kinds: &[&str], check: &Check) {
+    match key_with_kind(error, kinds) {
+        Some(key) => check.error_at_key(
+            Code::UnknownKey,
+            &join(at, &key),
+            format!("`{key}` is no key here"),
+            Some("did you mean `kind`?".to_owned()),
+        ),
+        None => check.missing_key(
+            at,
+            "kind",
+            format!(
+                "the key `kind` is missing; it is one of {}",
+                kinds.join(", ")
+            ),
+        ),
+    }
 }
 
 /// Whether a key that no tool has belongs to a service.
@@ -179,7 +252,7 @@ fn is_misspelt(schema: &FileSchema, error: &ValidationError<'_>, missing: &str) 
         .into_iter()
         .flat_map(|members| members.keys())
         .filter(|key| !known.contains(key));
-    unknown.any(|key| nearest_of(key, known.iter().map(String::as_str)) == Some(missing))
+    unknown.any(|key| nearest_key(key, &known) == Some(missing))
 }
 
 fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, faults: &mut Faults) {
@@ -221,10 +294,7 @@ fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, fault
                             .to_owned(),
                     ),
                     ("/service", "spec") => Some("remove it; the file's own `spec` counts".to_owned()),
-                    _ => nearest(key, known.iter().map(String::as_str)).or_else(|| {
-                        (!known.is_empty())
-                            .then(|| format!("the keys here are {}", known.join(", ")))
-                    }),
+                    _ => Some(help_for_key(&at, key, &known, check)).filter(|_| !known.is_empty()),
                 };
                 check.error_at_key(
                     Code::UnknownKey,
@@ -255,6 +325,13 @@ fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, fault
         ValidationErrorKind::OneOfMultipleValid { .. } if is_choice_of_keys(schema, error) => {
             report_keys(schema, error, check);
         }
+        ValidationErrorKind::OneOfNotValid { .. }
+            if let Some(kinds) = kinds_to_choose(schema, error) =>
+        {
+            if !check.is_lost(&at, "kind") {
+                report_no_kind(&at, error, &kinds, check);
+            }
+        }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             if is_choice_of_keys(schema, error) {
                 report_keys(schema, error, check);
@@ -273,16 +350,20 @@ fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, fault
                     Code::WrongType,
                     &at,
                     "this value matches none of the forms that its key takes",
-                    "a secret is a reference: `{ env: VARIABLE }` or `{ file: PATH }`",
-                ),
-                None => check.error(
-                    Code::WrongType,
-                    &at,
-                    format!(
-                        "this value matches none of the forms that its key takes: {}",
-                        forms(context)
+                    form_of(&at).unwrap_or(
+                        "a secret is a reference: `{ env: VARIABLE }` or `{ file: PATH }`",
                     ),
                 ),
+                None => {
+                    let message = format!(
+                        "this value matches none of the forms that its key takes: {}",
+                        forms(context)
+                    );
+                    match form_of(&at) {
+                        Some(help) => check.error_with_help(Code::WrongType, &at, message, help),
+                        None => check.error(Code::WrongType, &at, message),
+                    }
+                }
             }
         }
         // If somebody pastes a secret in place of its reference, the secret must not appear in a CI log.
@@ -292,6 +373,12 @@ fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, fault
             "this must be a reference to a secret",
             "write `{ env: VARIABLE }` or `{ file: PATH }`; never the secret itself",
         ),
+        ValidationErrorKind::Type { .. }
+            if error.schema_path().to_string().contains("/Duration/") =>
+        {
+            let help = "write 500ms, 30s, 1m or 1h";
+            check.error_with_help(Code::WrongType, &at, word(error), help);
+        }
         ValidationErrorKind::Type { .. } => match form_of(&at) {
             Some(help) => check.error_with_help(Code::WrongType, &at, word(error), help),
             None => check.error(Code::WrongType, &at, word(error)),
@@ -342,16 +429,6 @@ fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, fault
             check.error(Code::BadValue, &at, "this value is not what its key takes");
         }
         _ => check.error(Code::BadValue, &at, word(error)),
-    }
-}
-
-/// How values are written that are often written in another way.
-fn form_of(pointer: &str) -> Option<&'static str> {
-    let key = pointer.strip_prefix("/service").unwrap_or(pointer);
-    match key {
-        "/params" => Some("write `params: { properties: { NAME: { type: ... } } }`"),
-        "/rate_limit" => Some("write `{ requests: 100, per: 1m }`"),
-        _ => None,
     }
 }
 

@@ -371,7 +371,7 @@ fn why_invalid(file: &File, merged: &str, service: Option<&str>) -> Option<Strin
                 let beside = service
                     .and_then(|text| check(SERVICE_FILE, text).ok())
                     .and_then(|check| Service::load(&check))
-                    .map_or(ServiceSource::Broken, |service| {
+                    .map_or(ServiceSource::Broken(None), |service| {
                         ServiceSource::Beside(Arc::new(service))
                     });
                 prove_tool(&checked, &beside);

@@ -15,7 +15,42 @@ impl Paging {
     /// When the array is missing, or another value is in its place. A list response without its list is not an empty
     /// list.
     pub(crate) fn items<'t>(&self, body: Part<'t>) -> Result<Option<Part<'t>>, ProjectError> {
-        array_at(&self.items, body)
+        array_at(&self.items, self.expected(), body)
+    }
+
+    /// The body with the map of the items as the list of its entries, if the items are those.
+    pub(crate) fn with_entries(&self, body: Json) -> Json {
+        let mut steps = self.items.singular().unwrap_or_default().iter();
+        let found = steps.try_fold(body.part(), |part, step| step.select_in(part));
+        let Some(map) = found.filter(|map| self.entries && map.kind() == Kind::Object) else {
+            return body;
+        };
+        let mut list = vec![b'['];
+        for (key, value) in map.members() {
+            if list.len() > 1 {
+                list.push(b',');
+            }
+            list.extend_from_slice(b"{\"key\":");
+            list.extend_from_slice(key.quoted());
+            list.extend_from_slice(b",\"value\":");
+            list.extend_from_slice(value.text());
+            list.push(b'}');
+        }
+        list.push(b']');
+        body.replacing(map, &list)
+    }
+
+    /// Whether the items are the entries of a map.
+    pub(crate) fn has_entries(&self) -> bool {
+        self.entries
+    }
+
+    /// What must stand where the items are.
+    fn expected(&self) -> &'static str {
+        match self.entries {
+            true => "a map",
+            false => "an array",
+        }
     }
 
     /// The arrays of a page that pages concatenate: the items, and those parallel to them. One that is null is left out.
@@ -25,7 +60,7 @@ impl Paging {
     pub(crate) fn lists<'t>(&self, body: Part<'t>) -> Result<Vec<Part<'t>>, ProjectError> {
         let mut lists = Vec::with_capacity(1 + self.beside.len());
         for path in self.paths() {
-            lists.extend(array_at(path, body)?);
+            lists.extend(array_at(path, self.expected(), body)?);
         }
         let mut lengths = lists.iter().map(|list| list.elements().count());
         let is_parallel = self.beside.is_empty()
@@ -96,7 +131,11 @@ fn refused(message: String) -> ProjectError {
 }
 
 /// The array that a path leads to; `None` where it is null.
-fn array_at<'t>(path: &JsonPath, body: Part<'t>) -> Result<Option<Part<'t>>, ProjectError> {
+fn array_at<'t>(
+    path: &JsonPath,
+    expected: &str,
+    body: Part<'t>,
+) -> Result<Option<Part<'t>>, ProjectError> {
     let is_whole_body = || path.singular().is_some_and(<[_]>::is_empty);
     let mut steps = path.singular().unwrap_or_default().iter();
     let found = steps.try_fold(body, |part, step| step.select_in(part));
@@ -105,7 +144,7 @@ fn array_at<'t>(path: &JsonPath, body: Part<'t>) -> Result<Option<Part<'t>>, Pro
         // If the body itself is null, it is not a page.
         Some((_, Kind::Null)) if !is_whole_body() => Ok(None),
         Some((_, other)) => Err(refused(format!(
-            "`{}` must be an array, and the response has {} there",
+            "`{}` must be {expected}, and the response has {} there",
             path.as_str(),
             other.name()
         ))),

@@ -35,6 +35,10 @@ pub(crate) const DEFAULT_MAX_PAGES: u64 = 10_000;
 pub(crate) struct PagingSpec {
     /// JSONPath of the array that pages concatenate; a list of them for parallel arrays.
     pub items: ItemsSpec,
+    /// Whether `items` leads to a map. Its entries are the items, and it is read as the list of them, each
+    /// `{ key, value }`.
+    #[serde(default)]
+    pub entries: bool,
     /// Arguments of the next call, each a JSONPath or an expression over the response and the last arguments. A
     /// null or an empty text ends the walk; an undefined expression leaves the argument as it was.
     pub next: Option<IndexMap<String, Value>>,
@@ -65,6 +69,8 @@ pub(crate) struct Paging {
     items: JsonPath,
     /// Further arrays, parallel to the items.
     beside: Vec<JsonPath>,
+    /// Whether the items are the entries of a map.
+    entries: bool,
     step: Step,
     condition: Option<Condition>,
     limit: Option<String>,
@@ -158,9 +164,18 @@ impl Paging {
             }
         };
         let (items, beside) = items?;
+        if spec.entries && !beside.is_empty() {
+            check.error_at_key(
+                Code::BadPaging,
+                &join(pointer, "entries"),
+                "the entries of a map cannot be parallel to an array",
+                None,
+            );
+        }
         Some(Paging {
             items,
             beside,
+            entries: spec.entries,
             step,
             condition,
             limit: spec.limit.clone(),

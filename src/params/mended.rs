@@ -64,6 +64,39 @@ pub(crate) const KEYWORDS: [&str; 54] = [
     "uniqueItems",
 ];
 
+/// The types of JSON Schema.
+pub(crate) const TYPES: [&str; 7] = [
+    "array", "boolean", "integer", "null", "number", "object", "string",
+];
+
+/// The formats that are checked.
+pub(crate) const FORMATS: [&str; 19] = [
+    "date",
+    "date-time",
+    "duration",
+    "email",
+    "hostname",
+    "idn-email",
+    "idn-hostname",
+    "ipv4",
+    "ipv6",
+    "iri",
+    "iri-reference",
+    "json-pointer",
+    "regex",
+    "relative-json-pointer",
+    "time",
+    "uri",
+    "uri-reference",
+    "uri-template",
+    "uuid",
+];
+
+/// Formats that say how a value is held or shown. There is nothing to check.
+pub(crate) const FORMAT_HINTS: [&str; 7] = [
+    "int32", "int64", "float", "double", "binary", "byte", "password",
+];
+
 /// Keys that show that a map is the schema of a param.
 const TELLING: [&str; 6] = ["type", "description", "enum", "default", "$ref", "anyOf"];
 

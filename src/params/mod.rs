@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 pub(crate) use bounds::bounded;
 pub(crate) use given::Doubt;
 pub(crate) use key::{KeyError, Place};
-pub(crate) use mended::{KEYWORDS, as_meant};
+pub(crate) use mended::{FORMAT_HINTS, FORMATS, KEYWORDS, TYPES, as_meant};
 
 use crate::json::{Json, is_exact, member};
 use crate::source::Check;
@@ -140,8 +140,9 @@ impl Params {
     /// What values the params can have: as members of `params` and, where they have names of their own, also so.
     pub(crate) fn types(&self, have_names: bool) -> Types {
         let mut types = Types::new();
+        let root = std::sync::Arc::new(self.schema.clone());
         for param in self.iter() {
-            let can = Can::be_as(param.schema, &self.schema);
+            let can = Can::be_as(param.schema, &root);
             types.insert(format!("params.{}", param.name), can.clone());
             if have_names {
                 types.insert(param.name.to_owned(), can);
@@ -302,13 +303,7 @@ impl Params {
 /// # Errors
 /// Why it does not compile.
 pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
-    bounded(schema).map_err(|(_, reason)| reason)?;
-    jsonschema::options()
-        .with_draft(Draft::Draft202012)
-        .should_validate_formats(true)
-        .with_pattern_options(PatternOptions::regex())
-        .build(schema)
-        .map_err(|error| format!("no usable JSON Schema: {}", word(&error)))
+    build(schema, true)
 }
 
 /// Compiles a schema for checking an output. Formats say what a text is for there, and are not checked.
@@ -316,12 +311,32 @@ pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
 /// # Errors
 /// Why it does not compile.
 pub(crate) fn compile_output(schema: &Value) -> Result<Validator, String> {
+    build(schema, false)
+}
+
+/// How many steps back a pattern with look-around may take for one text. Then the text counts as one that does not match.
+const MOST_STEPS: usize = 100_000;
+
+fn build(schema: &Value, checks_formats: bool) -> Result<Validator, String> {
     bounded(schema).map_err(|(_, reason)| reason)?;
-    jsonschema::options()
-        .with_draft(Draft::Draft202012)
-        .with_pattern_options(PatternOptions::regex())
+    let options = || {
+        jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .should_validate_formats(checks_formats)
+    };
+    // Most patterns need no step back, and take linear time. Others, with look-around, are bounded.
+    let linear = PatternOptions::regex();
+    let bounded = PatternOptions::fancy_regex().backtrack_limit(MOST_STEPS);
+    options()
+        .with_pattern_options(linear)
         .build(schema)
+        .or_else(|_| options().with_pattern_options(bounded).build(schema))
         .map_err(|error| format!("no usable JSON Schema: {}", word(&error)))
+}
+
+/// Whether a text is a regular expression that a schema may have: also one with look-around, as in JavaScript.
+pub(crate) fn is_pattern(text: &str) -> bool {
+    regex::Regex::new(text).is_ok() || compile(&json!({ "pattern": text })).is_ok()
 }
 
 /// `/group_by/0` as `group_by[0]`.
@@ -403,6 +418,9 @@ pub(crate) fn word(error: &ValidationError<'_>) -> String {
         }
         ValidationErrorKind::Required { property } => {
             format!("lacks the required member {property}")
+        }
+        ValidationErrorKind::BacktrackLimitExceeded { .. } => {
+            format!("{} takes too long to compare with its pattern", value())
         }
         ValidationErrorKind::FalseSchema => "is not allowed here".to_owned(),
         _ => crop(&error.to_string()),
@@ -536,6 +554,43 @@ mod tests {
                 params().accept(json!({ "since": since })).is_err(),
                 "{since}"
             );
+        }
+    }
+
+    #[test]
+    fn patterns_with_look_around_are_bounded() {
+        let params = |pattern: &str| {
+            let schema = json!({ "properties": { "a": { "type": "string", "pattern": pattern } } });
+            Params::new(Some(&schema))
+        };
+        for (pattern, fits, differs) in [
+            ("^(?!admin$)[a-z]+$", "ada", "admin"),
+            ("^(?=.*[0-9])(?=.*[a-z]).{4,}$", "abc1", "abcd"),
+            ("^([a-z])\\1$", "aa", "ab"),
+            ("(?<=a)b", "ab", "bb"),
+        ] {
+            assert!(
+                params(pattern).accept(json!({ "a": fits })).is_ok(),
+                "{pattern}"
+            );
+            let problems = params(pattern).accept(json!({ "a": differs })).unwrap_err();
+            assert_eq!(problems[0].rule, "pattern", "{pattern}");
+        }
+        let hostile = format!("{}!", "a".repeat(40_000));
+        for pattern in [
+            "^(?=(a+)+$)b",
+            "^(?=(a|aa)+$)",
+            "^(a*)*\\1b$",
+            "(?!x)(.*a){20}$",
+        ] {
+            let began = std::time::Instant::now();
+            let problems = params(pattern).accept(json!({ "a": hostile })).unwrap_err();
+            assert!(
+                began.elapsed().as_secs() < 5,
+                "{pattern} took {:?}",
+                began.elapsed()
+            );
+            assert!(!problems.is_empty());
         }
     }
 

@@ -33,7 +33,7 @@ pub use files::{FileError, Files};
 pub(crate) use header::{HeaderTemplate, is_reserved};
 pub(crate) use label::Label;
 pub use path::PathTemplate;
-pub(crate) use path::Segment;
+pub(crate) use path::{Segment, behind_colon, bracketed};
 pub(crate) use path_style::{PathStyleSpec, StyledPath};
 pub use query::{QuerySpec, QueryTemplate};
 pub(crate) use settle::{Generated, Settled};

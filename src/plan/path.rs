@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{PathStyleSpec, RenderError, StyledPath, percent_encode};
 use crate::source::{Check, Code, join};
-use crate::template::{Expression, Names, Piece, Scope, Template, text_of};
+use crate::template::{Expression, Names, Piece, Scope, Template, is_identifier, text_of};
 
 /// A compiled path template.
 #[derive(Debug)]
@@ -66,6 +66,9 @@ impl PathTemplate {
                             at += 1;
                         }
                         if !part.is_empty() {
+                            if i > 0 {
+                                report_colon(part, path, at, pointer, check);
+                            }
                             report_bad_text(part, path, at, pointer, check);
                             push_piece(&mut segments, Piece::Text(part.to_owned()));
                         }
@@ -290,24 +293,64 @@ fn report_bad_text(part: &str, path: &str, at: usize, pointer: &str, check: &Che
     let Some((inside, character)) = bad else {
         return;
     };
-    let is_there = path.get(at..).is_some_and(|rest| rest.starts_with(part));
-    let at = match is_there {
-        true => at,
-        false => path.find(part).unwrap_or_default(),
-    };
-    let start = at + inside;
+    let start = place_of(part, path, at) + inside;
     let help = match character {
-        '?' => "query parameters go to `query`",
-        '#' => "a fragment is never sent",
-        '{' | '}' => "an expression is written `{{ name }}`",
-        _ => "percent-encode it",
+        '?' => "query parameters go to `query`".to_owned(),
+        '#' => "a fragment is never sent".to_owned(),
+        '{' | '}' | '<' | '>' => match bracketed(&part[inside..]) {
+            Some(name) => format!("write `{{{{ {name} }}}}`"),
+            None => "an expression is written `{{ name }}`".to_owned(),
+        },
+        _ => "percent-encode it".to_owned(),
     };
     check.error_inside(
         Code::BadPath,
         pointer,
         start..start + character.len_utf8(),
         format!("`{character}` is not allowed in a path"),
-        Some(help.to_owned()),
+        Some(help),
+    );
+}
+
+/// Where a part of a path stands, probably at this offset.
+fn place_of(part: &str, path: &str, at: usize) -> usize {
+    let is_there = path.get(at..).is_some_and(|rest| rest.starts_with(part));
+    match is_there {
+        true => at,
+        false => path.find(part).unwrap_or_default(),
+    }
+}
+
+/// The name in `{name}` or `<name>`, as other tools write a param.
+pub(crate) fn bracketed(text: &str) -> Option<&str> {
+    let (rest, close) = match (text.strip_prefix('{'), text.strip_prefix('<')) {
+        (Some(rest), _) => (rest, '}'),
+        (_, Some(rest)) => (rest, '>'),
+        _ => return None,
+    };
+    let name = rest.split(close).next()?.trim();
+    (rest.contains(close) && is_identifier(name)).then_some(name)
+}
+
+/// The name in a segment `:name`, as other tools write a param.
+pub(crate) fn behind_colon(segment: &str) -> Option<&str> {
+    segment.strip_prefix(':').filter(|name| is_identifier(name))
+}
+
+/// Reports a segment `:name`, which would be sent as it stands.
+fn report_colon(segment: &str, path: &str, at: usize, pointer: &str, check: &Check) {
+    let Some(name) = behind_colon(segment) else {
+        return;
+    };
+    let start = place_of(segment, path, at);
+    check.error_inside(
+        Code::BadPath,
+        pointer,
+        start..start + segment.len(),
+        format!("`{segment}` would be sent as it stands"),
+        Some(format!(
+            "write `{{{{ {name} }}}}`; a colon that is meant is written `%3A`"
+        )),
     );
 }
 

@@ -9,7 +9,9 @@ mod condition;
 mod errors;
 mod events;
 mod frame;
+mod implied;
 mod kind;
+mod outline;
 mod projector;
 mod rules;
 mod unlikely;
@@ -33,6 +35,7 @@ pub(crate) use errors::{ErrorFields, ErrorsSpec, Extract, ExtractSpec};
 pub(crate) use events::EventData;
 use frame::{Binding, Reads};
 pub(crate) use frame::{Frame, HeaderFields, ResponseView, response_names};
+pub(crate) use implied::with_body_types;
 pub(crate) use kind::{Reading, ResponseKind};
 pub(crate) use projector::Projector;
 pub(crate) use rules::{Action, ErrorRuleSpec, ErrorRules, ResponseRules, Rule};
@@ -280,11 +283,13 @@ impl Node {
         let mut walk = Vec::new();
         match &members["each"] {
             Value::String(text) => {
-                walk.extend(
-                    compile_path(text, &at, check).map(|path| ("item".to_owned(), path.into())),
-                );
+                if let Some(path) = compile_path(text, &at, check) {
+                    inner = implied::with_item_type(inner, names, &path);
+                    walk.push(("item".to_owned(), path.into()));
+                }
             }
             Value::Object(steps) if !steps.is_empty() => {
+                inner = inner.of_type("$", Can::be_anything());
                 for (name, step) in steps {
                     let at = join(&at, name);
                     if !is_identifier(name) {
@@ -403,9 +408,15 @@ fn compile_path(text: &str, pointer: &str, check: &Check) -> Option<JsonPath> {
                 pointer,
                 error.offset..end,
                 format!("`{text}` is no JSONPath: {}", error.message),
-                (!text.starts_with("$.") && !text.starts_with("$[")).then(|| {
-                    "a text that starts with `$` is written `{ literal: \"$...\" }`".to_owned()
-                }),
+                match text.get(..2) {
+                    Some("$." | "$[") => None,
+                    _ if !text.starts_with('$') => {
+                        Some("a JSONPath starts with `$`, such as `$.data[*]`".to_owned())
+                    }
+                    _ => Some(
+                        "a text that starts with `$` is written `{ literal: \"$...\" }`".to_owned(),
+                    ),
+                },
             );
             None
         }
@@ -612,7 +623,9 @@ fn report_unknown_rows(spec: &ResponseSpec, output: Option<&Node>, pointer: &str
     };
     if !members.iter().any(|member| member.key == *rows) {
         let known = members.iter().map(|member| member.key.as_str());
-        let help = crate::words::nearest(rows, known);
+        let keys: Vec<&str> = known.clone().collect();
+        let help = crate::words::nearest(rows, known)
+            .or_else(|| (!keys.is_empty()).then(|| format!("its keys are {}", keys.join(", "))));
         check.error_inside(
             Code::UnknownName,
             &join(pointer, "rows"),

@@ -11,7 +11,7 @@ use super::{Frame, Node, Pick, ProjectError, compile_path};
 use crate::json::{Kind, Part};
 use crate::jsonpath::JsonPath;
 use crate::source::{Check, Code, join};
-use crate::template::{Expression, Names};
+use crate::template::{Can, Expression, Names};
 use crate::words::nearest;
 
 /// A row for each place of parallel arrays.
@@ -100,7 +100,7 @@ impl Zip {
                 None
             }
         };
-        let inner = names.clone().with("item");
+        let inner = names.clone().with("item").of_type("$", Can::be_anything());
         let row = members.get("as").map(|node| {
             let node = Node::compile(node, &join(pointer, "as"), &inner, check);
             Box::new(Projector::new(node))

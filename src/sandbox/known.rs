@@ -24,8 +24,10 @@ impl Known<'_> {
             .with("now")
             .with_members("data", self.data.names());
         match self.tool {
-            Some(tool) => names.with_members("args", tool.params.iter().map(|param| param.name)),
-            None => names.with("args"),
+            Some(tool) if !tool.params.are_unknown() => {
+                names.with_members("args", tool.params.iter().map(|param| param.name))
+            }
+            _ => names.with("args"),
         }
     }
 
@@ -53,7 +55,7 @@ impl Known<'_> {
     /// Reports an argument that the tool does not have: it would always be absent.
     pub(crate) fn argument(&self, name: &str, pointer: &str) {
         let Some(tool) = self.tool else { return };
-        if tool.params.get(name).is_none() {
+        if !tool.params.are_unknown() && tool.params.get(name).is_none() {
             self.check.error_inside(
                 Code::UnknownName,
                 pointer,

@@ -41,6 +41,13 @@ pub trait Limiter: Send + Sync {
     /// # Errors
     /// When the limiter does not know whether one is free. Then nothing is sent.
     fn take<'l>(&'l self, budget: &'l Budget) -> TurnFuture<'l>;
+
+    /// Takes a turn of a budget at once, where the limiter knows without waiting for anybody, such as in memory. `None`
+    /// unless it can; then [`Limiter::take`] is asked.
+    fn take_at_once(&self, budget: &Budget) -> Option<Turn> {
+        let _ = budget;
+        None
+    }
 }
 
 /// Counts in memory by the generic cell rate algorithm (ITU-T I.371), which stores one time for each budget.
@@ -75,6 +82,10 @@ impl Limiter for LocalLimiter {
     fn take<'l>(&'l self, budget: &'l Budget) -> TurnFuture<'l> {
         Box::pin(std::future::ready(Ok(self.take_at(budget, Instant::now()))))
     }
+
+    fn take_at_once(&self, budget: &Budget) -> Option<Turn> {
+        Some(self.take_at(budget, Instant::now()))
+    }
 }
 
 /// Waits for a turn.
@@ -87,13 +98,16 @@ pub(super) async fn wait_for_turn(
     observer: Observer<'_>,
 ) -> Result<(), SendError> {
     loop {
-        let turn = limiter
-            .take(budget)
-            .await
-            .map_err(|reason| SendError::Network {
-                what: "the rate limit cannot be asked".to_owned(),
-                reason,
-            })?;
+        let turn = match limiter.take_at_once(budget) {
+            Some(turn) => turn,
+            None => limiter
+                .take(budget)
+                .await
+                .map_err(|reason| SendError::Network {
+                    what: "the rate limit cannot be asked".to_owned(),
+                    reason,
+                })?,
+        };
         let Turn::In(wait) = turn else { return Ok(()) };
         tell(observer, || Event::RateLimited { wait });
         tokio::time::sleep(wait).await;

@@ -491,16 +491,18 @@ async fn follow(
     parts: &Parts,
 ) -> Result<Box<Response>, Failure> {
     let Exchange { client, policy, .. } = exchange;
-    let mut url = client
-        .url(&request.target, &request.query)
-        .map_err(|_| SendError::Policy("the request's URL cannot be parsed".to_owned()))?;
+    let first = || {
+        client
+            .url(&request.target, &request.query)
+            .map_err(|_| SendError::Policy("the request's URL cannot be parsed".to_owned()))
+    };
+    let mut redirected: Option<Url> = None;
     for _ in 0..=MAX_REDIRECTS {
-        let sending = client
-            .transport()
-            .send(build(client, request, url.clone())?);
+        let url = redirected.clone().map_or_else(first, Ok)?;
+        let sending = client.transport().send(build(client, request, url)?);
         let response = sending.await.map_err(|error| Failure {
             is_sent: error.is_sent(),
-            error: network_error(error, policy, &url),
+            error: network_error(error, policy, client.base()),
         })?;
         parts.count();
         let status = response.status().as_u16();
@@ -508,7 +510,7 @@ async fn follow(
             let receiver = Receiver {
                 policy,
                 request,
-                url: &url,
+                base: client.base(),
                 destination: exchange.destination,
                 redactor: exchange.redactor,
                 until,
@@ -516,12 +518,13 @@ async fn follow(
             };
             return receiver.receive(response).await.map_err(Failure::from);
         };
+        let url = redirected.take().map_or_else(first, Ok)?;
         let target = redirect::target(&location, &url, client.base())?;
         if !request.follows_redirects {
             let refusal = "the service redirects a request that is valid for one URL only; it is not followed";
             return Err(SendError::Policy(refusal.to_owned()).into());
         }
-        url = target;
+        redirected = Some(target);
     }
     Err(Failure::from(SendError::Policy(format!(
         "the service redirects more than {MAX_REDIRECTS} times"
@@ -556,9 +559,10 @@ fn build(client: &Client, request: &SignedRequest<'_>, url: Url) -> Result<Reque
     })
 }
 
+/// Requests stay on the origin of the base URL, redirects too.
 #[cold]
-fn network_error(error: TransportError, policy: &Policy, url: &Url) -> SendError {
-    let mut host = url.host_str().unwrap_or("the service").to_owned();
+fn network_error(error: TransportError, policy: &Policy, base: &Url) -> SendError {
+    let mut host = base.host_str().unwrap_or("the service").to_owned();
     if let Some(proxy) = &error.proxy {
         host.push_str(&format!(" through the proxy {proxy}"));
     }

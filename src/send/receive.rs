@@ -28,7 +28,8 @@ const MOST_OF_ERROR: u64 = 8 << 20;
 pub(super) struct Receiver<'r> {
     pub policy: &'r Policy,
     pub request: &'r SignedRequest<'r>,
-    pub url: &'r Url,
+    /// The base URL of the service.
+    pub base: &'r Url,
     /// The file that the body of a success goes to, if it goes to one.
     pub destination: Option<&'r Destination>,
     /// Masks the secrets of the request in the response.
@@ -144,7 +145,7 @@ impl Receiver<'_> {
     ) -> Result<Option<Bytes>, SendError> {
         if let Some(piece) = body.next().await {
             self.parts.count();
-            let piece = piece.map_err(|error| network_error(error, self.policy, self.url))?;
+            let piece = piece.map_err(|error| network_error(error, self.policy, self.base))?;
             return Ok(Some(piece));
         }
         // The HTTP client treats a stream that the service resets without an error as a complete one.
@@ -152,7 +153,7 @@ impl Receiver<'_> {
             true => Err(SendError::Network {
                 what: format!(
                     "the exchange with {} failed",
-                    self.url.host_str().unwrap_or("the service")
+                    self.base.host_str().unwrap_or("the service")
                 ),
                 reason: "the service reset the stream before the end of the body".to_owned(),
             }),

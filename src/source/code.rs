@@ -230,7 +230,7 @@ codes! {
     right: "params: { properties: { id: { type: string, default: a, description: The id. } } }\n"
 
     UnusedPath "unused-path" Warning
-    "A text in a projection looks like a path or an expression, but is neither, so that it stands as it is."
+    "A text in a projection or a request looks like a path or an expression, but is neither, so that it stands as it is."
     wrong: "response: { output: { id: .id } }\n"
     right: "response: { output: { id: $.id, kind: { literal: .id } } }\n"
 

@@ -6,6 +6,7 @@
 mod bounds;
 mod expression;
 mod functions;
+mod habits;
 mod lexer;
 mod names;
 mod operations;
@@ -19,6 +20,7 @@ pub(crate) use bounds::Bound;
 pub use expression::{EvalError, Expression};
 pub use names::Names;
 pub(crate) use names::is_identifier;
+pub(crate) use operations::filter_names;
 pub use scope::CallScope;
 pub(crate) use scope::Scope;
 pub(crate) use types::{Can, Types};
@@ -99,7 +101,8 @@ impl Template {
                     }
                     Err((inner, message)) => {
                         let at = range.start + inner.start..range.start + inner.end;
-                        let help = odd_character(&text[range]);
+                        let help = odd_character(&text[range.clone()])
+                            .or_else(|| habits::operator_in(&text[range]).map(str::to_owned));
                         check.error_inside(Code::BadTemplate, pointer, at, message, help);
                         is_broken = true;
                     }

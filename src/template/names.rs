@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Expression;
 use super::expression::ENVIRONMENT;
+use super::habits::help_for_name;
 use super::lexer::find_word;
 use super::operations::report_unknown_operations;
 use super::types::{Can, Types, failures};
@@ -47,6 +48,11 @@ impl Names {
             Arc::make_mut(types).insert(name.to_owned(), can);
         }
         self
+    }
+
+    /// What values a name can have, if that is known.
+    pub(crate) fn type_of(&self, name: &str) -> Option<Can> {
+        self.types.as_ref()?.get(name).cloned()
     }
 
     /// Removes this name.
@@ -106,10 +112,11 @@ impl Names {
         if self.plain.iter().any(|known| known == root) || is_global(root) {
             return None;
         }
-        let known = self.plain.iter().chain(self.members.keys());
+        let known = || self.plain.iter().chain(self.members.keys());
+        let knows = |name: &str| known().any(|known| known == name);
         Some((
             format!("nothing here is called `{root}`"),
-            nearest(root, known.map(String::as_str)),
+            nearest(root, known().map(String::as_str)).or_else(|| help_for_name(dotted, &knows)),
         ))
     }
 }

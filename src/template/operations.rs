@@ -17,10 +17,16 @@ pub(super) fn report_unknown_operations(text: &str, offset: usize, pointer: &str
                 pointer,
                 offset + range.start..offset + range.end,
                 format!("there is no {} `{name}`", kind.word()),
-                nearest(
-                    name,
-                    OPERATIONS.into_iter().filter(|known| kind.knows(known)),
-                ),
+                match name {
+                    "urlencode" | "urlescape" | "quote" | "uri" => Some(
+                        "leave it out: a value is encoded for the place where it stands".to_owned(),
+                    ),
+                    "json" | "tojsonstring" => Some("did you mean `tojson`?".to_owned()),
+                    _ => nearest(
+                        name,
+                        OPERATIONS.into_iter().filter(|known| kind.knows(known)),
+                    ),
+                },
             );
         }
     }
@@ -91,6 +97,28 @@ const OPERATIONS: [&str; 62] = [
     "true",
     "upper",
 ];
+
+/// Filters and tests that nobody means by a misspelt name.
+const RARE: [&str; 9] = [
+    "chain",
+    "d",
+    "e",
+    "escape",
+    "format",
+    "safe",
+    "unique",
+    "urlencode",
+    "zip",
+];
+
+/// The names of all filters.
+pub(crate) fn filter_names() -> Vec<&'static str> {
+    let all = OPERATIONS.into_iter().chain(RARE);
+    let mut names: Vec<&str> = all.filter(|name| Operation::Filter.knows(name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
 
 #[derive(Clone, Copy)]
 enum Operation {

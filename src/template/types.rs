@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::value::{Kwargs, Serde, Value as JinjaValue, ValueKind};
 use minijinja::{Error, ErrorKind, Expression as Compiled};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::expression::ENVIRONMENT;
 use super::reading::{Argument, Form, Part, read};
+use crate::words::nearest;
 
 /// What a value can be: some values of each type that it can have.
 #[derive(Debug, Clone)]
@@ -20,6 +21,15 @@ pub(crate) struct Can {
     values: Vec<JinjaValue>,
     /// Whether the values inside lists and maps may be others than these.
     is_open: bool,
+    /// The schema of a list or a map, so that its parts are known.
+    inside: Option<Arc<Inside>>,
+}
+
+/// A schema, and the whole that its references lead into.
+#[derive(Debug, PartialEq)]
+struct Inside {
+    schema: Value,
+    root: Arc<Value>,
 }
 
 /// What the names in one place can be.
@@ -48,6 +58,7 @@ static ANYTHING: LazyLock<Can> = LazyLock::new(|| {
     Can {
         values,
         is_open: true,
+        inside: None,
     }
 });
 
@@ -71,6 +82,7 @@ impl Can {
         Can {
             values: values.into_iter().collect(),
             is_open: false,
+            inside: None,
         }
     }
 
@@ -95,6 +107,7 @@ impl Can {
         Can {
             values: ANYTHING.values.iter().filter(is_list).cloned().collect(),
             is_open: true,
+            inside: None,
         }
     }
 
@@ -104,21 +117,65 @@ impl Can {
         Can {
             values: ANYTHING.values.iter().filter(is_map).cloned().collect(),
             is_open: true,
+            inside: None,
         }
     }
 
     /// What a schema allows, which is a part of the schema `root`.
-    pub(crate) fn be_as(schema: &Value, root: &Value) -> Can {
+    pub(crate) fn be_as(schema: &Value, root: &Arc<Value>) -> Can {
         from_schema(schema, root, 0).unwrap_or_else(Can::be_anything)
     }
 
+    /// What the member of this name can be, if the schema says it.
+    pub(crate) fn member(&self, name: &str) -> Option<Can> {
+        let inside = self.inside.as_ref()?;
+        let schema = inside.schema.get("properties")?.get(name)?;
+        from_schema(schema, &inside.root, 0)
+    }
+
+    /// What the items can be, if the schema says it.
+    pub(crate) fn item(&self) -> Option<Can> {
+        let inside = self.inside.as_ref()?;
+        from_schema(inside.schema.get("items")?, &inside.root, 0)
+    }
+
+    /// The names of the members, if the schema allows no others.
+    fn only_members(&self) -> Option<Vec<&str>> {
+        let schema = self.inside.as_ref()?.schema.as_object()?;
+        let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false))
+            && !["patternProperties", "allOf", "anyOf", "oneOf"]
+                .iter()
+                .any(|keyword| schema.contains_key(*keyword));
+        let properties = schema.get("properties")?.as_object()?;
+        is_closed.then(|| properties.keys().map(String::as_str).collect())
+    }
+
+    fn with_inside(mut self, schema: &Value, root: &Arc<Value>) -> Can {
+        self.inside = Some(Arc::new(Inside {
+            schema: schema.clone(),
+            root: Arc::clone(root),
+        }));
+        self
+    }
+
     fn or(mut self, other: Can) -> Can {
+        let (own, others) = (self.values.clone(), other.values.clone());
         for value in other.values {
             if self.values.len() < MOST_VALUES && !self.values.contains(&value) {
                 self.values.push(value);
             }
         }
         self.is_open |= other.is_open;
+        let has_parts = |values: &[JinjaValue]| {
+            let is_part =
+                |value: &JinjaValue| matches!(value.kind(), ValueKind::Map | ValueKind::Seq);
+            values.iter().any(is_part)
+        };
+        self.inside = match (self.inside.take(), other.inside) {
+            (Some(one), None) if !has_parts(&others) => Some(one),
+            (None, Some(other)) if !has_parts(&own) => Some(other),
+            _ => None,
+        };
         self
     }
 
@@ -132,7 +189,7 @@ impl Can {
     }
 }
 
-fn from_schema(schema: &Value, root: &Value, depth: usize) -> Option<Can> {
+fn from_schema(schema: &Value, root: &Arc<Value>, depth: usize) -> Option<Can> {
     let members = schema.as_object().filter(|_| depth < DEEPEST)?;
     let given = |value: &Value| JinjaValue::from(Serde(value));
     if let Some(value) = members.get("const") {
@@ -168,7 +225,7 @@ fn from_schema(schema: &Value, root: &Value, depth: usize) -> Option<Can> {
     })
 }
 
-fn of_type(name: &str, schema: &Value, root: &Value, depth: usize) -> Option<Can> {
+fn of_type(name: &str, schema: &Value, root: &Arc<Value>, depth: usize) -> Option<Can> {
     Some(match name {
         "string" => match schema.get("format").and_then(Value::as_str) {
             Some("date-time") => Can::of(["2026-01-01T00:00:00Z"].map(JinjaValue::from)),
@@ -190,11 +247,13 @@ fn of_type(name: &str, schema: &Value, root: &Value, depth: usize) -> Option<Can
                 Can {
                     values: pairs.take(MOST_VALUES).collect(),
                     is_open: items.is_open,
+                    inside: None,
                 }
+                .with_inside(schema, root)
             }
             _ => Can::be_list(),
         },
-        "object" => Can::be_map(),
+        "object" => Can::be_map().with_inside(schema, root),
         _ => return None,
     })
 }
@@ -285,7 +344,15 @@ impl Trial<'_> {
                     let reason = format!("{} has no parts", kind_of(&whole));
                     return self.fail(part, reason, None);
                 }
-                Can::be_anything()
+                let index = self.text[index.range.clone()].trim();
+                let known = match index.starts_with(|c: char| c.is_ascii_digit()) {
+                    true => whole.item(),
+                    false if index.starts_with(['"', '\'']) => {
+                        whole.member(index.trim_matches(['"', '\'']))
+                    }
+                    false => None,
+                };
+                known.unwrap_or_else(Can::be_anything)
             }
             Form::Slice(whole, bounds) => {
                 bounds.iter().for_each(|bound| drop(self.run(bound)));
@@ -383,7 +450,14 @@ impl Trial<'_> {
             });
             return self.fail(part, reason, help);
         }
-        Can::be_anything()
+        if let Some(known) = can.only_members()
+            && !known.contains(&name)
+        {
+            let help = nearest(name, known.iter().copied())
+                .or_else(|| Some(format!("its members are {}", known.join(", "))));
+            return self.fail(part, format!("the schema has no member `{name}`"), help);
+        }
+        can.member(name).unwrap_or_else(Can::be_anything)
     }
 
     fn call(&mut self, part: &Part, callee: &Part, arguments: &[Argument]) -> Can {
@@ -604,7 +678,7 @@ mod tests {
         let members = schema.as_object().expect("a map");
         members
             .iter()
-            .map(|(name, schema)| (name.clone(), Can::be_as(schema, &Value::Null)))
+            .map(|(name, schema)| (name.clone(), Can::be_as(schema, &Arc::new(Value::Null))))
             .collect()
     }
 

@@ -12,7 +12,9 @@ use crate::json::Json;
 use crate::paging::{Paging, follow_url, report_other_rows};
 use crate::params::{ArgumentProblem, Params, as_meant};
 use crate::plan::{Plan, RenderError, RequestTemplate};
-use crate::project::{Projection, ResponseKind, ResponseRules, ResponseView, Rule, response_names};
+use crate::project::{
+    Projection, ResponseKind, ResponseRules, ResponseView, Rule, response_names, with_body_types,
+};
 use crate::source::{Check, Code, Source, join};
 use crate::template::{Bound, CallScope, Can, Expression, Names};
 use crate::tool::service::{SENT_ONCE, Service};
@@ -65,8 +67,8 @@ impl AsRef<Tool> for Tool {
 pub(crate) enum ServiceSource {
     /// The `service.yaml` beside the tool's file.
     Beside(Arc<Service>),
-    /// The `service.yaml` beside the tool's file has findings of its own.
-    Broken,
+    /// The `service.yaml` beside the tool's file has findings of its own. The name that it has, if that is sound.
+    Broken(Option<String>),
     /// There is no `service.yaml`.
     Absent,
 }
@@ -143,7 +145,12 @@ impl Tool {
             Some(wait) => wait.accept(rules.kind),
             None => request.accept = rules.kind.accept(),
         }
-        let mut output_names = rules.kind.names(&response_names);
+        // Error answers have another shape, so that their rules know no types of the body.
+        let success_names = match check.proves() {
+            true => with_body_types(response_names.clone(), spec.response.as_ref()),
+            false => response_names.clone(),
+        };
+        let mut output_names = rules.kind.names(&success_names);
         if wait.is_some() {
             output_names = output_names.with("created");
         }
@@ -154,7 +161,7 @@ impl Tool {
                 let message = format!("a response of kind {} has no pages", rules.kind.name());
                 check.error_at_key(Code::BadPaging, "/paging", message, None);
             }
-            Paging::compile(paging, "/paging", &param_names, &response_names, check)
+            Paging::compile(paging, "/paging", &param_names, &success_names, check)
         });
         let is_guess = ["/response/output", "/response/rows", "/paging/items"];
         if let Some(paging) = &paging
@@ -233,6 +240,19 @@ impl Tool {
     pub(crate) fn empty_body(&self, kind: ResponseKind) -> Json {
         let page = self.paging.as_ref().and_then(Paging::empty_body);
         page.unwrap_or_else(|| kind.empty())
+    }
+
+    /// Whether bodies have a map that is read as the list of its entries.
+    pub(crate) fn reads_entries(&self) -> bool {
+        self.paging.as_ref().is_some_and(Paging::has_entries)
+    }
+
+    /// A body as `$`: where the items are the entries of a map, it has the list of them.
+    pub(crate) fn with_entries(&self, body: Json) -> Json {
+        match &self.paging {
+            Some(paging) => paging.with_entries(body),
+            None => body,
+        }
     }
 
     /// Whether the value of a param is the path of a local file that is sent.
@@ -372,18 +392,15 @@ fn find_service(spec: &ToolSpec, folder: &ServiceSource, check: &Check) -> Optio
     match folder {
         ServiceSource::Beside(service) if service.name == name => Some(Arc::clone(service)),
         ServiceSource::Beside(service) => {
-            check.error_with_help(
-                Code::MissingService,
-                "/service",
-                format!(
-                    "the service.yaml beside this file describes `{}`, not `{name}`",
-                    service.name
-                ),
-                format!("write `service: {}`, or move the file", service.name),
-            );
+            report_other_service(&service.name, name, check);
             None
         }
-        ServiceSource::Broken => None,
+        ServiceSource::Broken(beside) => {
+            if let Some(beside) = beside.as_ref().filter(|beside| *beside != name) {
+                report_other_service(beside, name, check);
+            }
+            None
+        }
         ServiceSource::Absent => {
             check.error_with_help(
                 Code::MissingService,
@@ -394,6 +411,15 @@ fn find_service(spec: &ToolSpec, folder: &ServiceSource, check: &Check) -> Optio
             None
         }
     }
+}
+
+fn report_other_service(beside: &str, name: &str, check: &Check) {
+    check.error_with_help(
+        Code::MissingService,
+        "/service",
+        format!("the service.yaml beside this file describes `{beside}`, not `{name}`"),
+        format!("write `service: {beside}`, or move the file"),
+    );
 }
 
 fn report_vain_retries(

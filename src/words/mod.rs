@@ -1,12 +1,16 @@
 //! Words that all rooms share: names, lengths of time, suggestions, kinds of values, and the parameters of headers.
 
 mod duration;
+mod hidden;
 mod name;
 mod parameters;
 
 use serde_json::Value;
 
 pub(crate) use duration::Duration;
+#[cfg(feature = "serve")]
+pub(crate) use hidden::visible;
+pub(crate) use hidden::{Before, is_hidden};
 pub use name::Name;
 pub(crate) use parameters::parameters;
 

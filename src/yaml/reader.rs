@@ -16,6 +16,7 @@ use super::scalar::{self, Plain};
 use super::source::{self, Source};
 use super::spans::{Entry, Kind, Node};
 use super::syntax::{self, Scene};
+use super::unfold;
 use super::{Document, Limits, Problem, ProblemKind, Span, Spans};
 
 /// More problems than any person wants to see; it also limits the work they cost.
@@ -55,7 +56,9 @@ fn run<'t>(text: &str, mut reader: Reader<'t>) -> Reader<'t> {
         None => MOST_PROBLEMS,
         Some(_) => 1,
     };
-    for event in Parser::new_from_str(&terminated) {
+    let (parsed, pairs) = unfold::without_surrogates(&terminated);
+    reader.pairs = pairs;
+    for event in Parser::new_from_str(&parsed) {
         let flow = match event {
             Ok((event, marks)) => reader.take(event, &marks),
             Err(error) => reader.fail(&error),
@@ -81,6 +84,8 @@ struct Reader<'t> {
     has_document: bool,
     /// Set where the document may have what is foreign to descriptors.
     anchors: Option<Anchors>,
+    /// Where the text has pairs of escaped surrogates. The parser does not see them.
+    pairs: Vec<usize>,
 }
 
 struct Open {
@@ -157,6 +162,7 @@ impl<'t> Reader<'t> {
             nodes: 0,
             has_document: false,
             anchors: None,
+            pairs: Vec::new(),
         }
     }
 
@@ -318,6 +324,11 @@ impl<'t> Reader<'t> {
         };
         self.cursor = span.end;
         self.last_scalar = Some(span.clone());
+        let next = self.pairs.partition_point(|at| *at < span.start);
+        let text = match self.pairs.get(next).is_some_and(|at| *at < span.end) {
+            true => Cow::Owned(self.unfolded(&span, &kind)),
+            false => text,
+        };
         if self.role() == Role::Key {
             self.key(&text, style, span);
             return ControlFlow::Continue(());
@@ -329,6 +340,14 @@ impl<'t> Reader<'t> {
         self.anchor(anchor, &value, 1, &span)?;
         self.complete(value, Node { span, kind });
         ControlFlow::Continue(())
+    }
+
+    /// The text of a scalar, decoded again.
+    fn unfolded(&self, span: &Span, kind: &Kind) -> String {
+        unfold::text_of(&match kind {
+            Kind::Block { indent } => unfold::block(self.source.text, span.start, *indent),
+            _ => unfold::inline(self.source.text, span),
+        })
     }
 
     /// Keeps the value of an anchor. Anchors inside anchors are copied again and again, so the copies count too.

@@ -1,5 +1,7 @@
 //! Decodes a scalar again, keeping for each character where it was written.
 
+use std::borrow::Cow;
+
 use super::Span;
 
 /// One character of a scalar's value, and the source text that stands for it.
@@ -35,6 +37,11 @@ pub(super) fn inline(text: &str, span: &Span) -> Vec<Piece> {
         _ => walker.inline(None),
     }
     walker.pieces
+}
+
+/// The text that pieces make.
+pub(super) fn text_of(pieces: &[Piece]) -> String {
+    pieces.iter().map(|piece| piece.character).collect()
 }
 
 /// The pieces of the block scalar whose header starts at `start`.
@@ -264,7 +271,10 @@ fn escaped(rest: &str) -> (usize, char) {
         '_' => '\u{a0}',
         'L' => '\u{2028}',
         'P' => '\u{2029}',
-        'x' | 'u' | 'U' => return hexadecimal(first, rest).unwrap_or((1, first)),
+        'x' | 'u' | 'U' => {
+            let read = surrogates(rest).or_else(|| hexadecimal(first, rest));
+            return read.unwrap_or((1, first));
+        }
         other => other,
     };
     (first.len_utf8(), simple)
@@ -285,6 +295,41 @@ fn hexadecimal(letter: char, rest: &str) -> Option<(usize, char)> {
     Some((1 + digits, char::from_u32(code)?))
 }
 
+/// Two escape sequences that stand for one character, such as `ud83d\ude00` behind the first backslash: JSON writes
+/// characters beyond U+FFFF so.
+fn surrogates(rest: &str) -> Option<(usize, char)> {
+    let unit = |text: &str| u16::from_str_radix(text.get(..4)?, 16).ok();
+    let second = rest.get(5..)?.strip_prefix("\\u")?;
+    let units = [unit(rest.strip_prefix('u')?)?, unit(second)?];
+    let character = char::decode_utf16(units).next()?.ok()?;
+    (character.len_utf16() == 2).then_some((PAIR - 1, character))
+}
+
+/// How many bytes a pair of escaped surrogates has.
+const PAIR: usize = 12;
+
+/// The text with other escape sequences in place of each pair of escaped surrogates, which the parser refuses, and where
+/// these are. They are as long, so that all places stay the same.
+pub(super) fn without_surrogates(text: &str) -> (Cow<'_, str>, Vec<usize>) {
+    let pairs: Vec<usize> = text
+        .match_indices("\\u")
+        .map(|(at, _)| at)
+        .filter(|at| surrogates(&text[at + 1..]).is_some())
+        .collect();
+    if pairs.is_empty() {
+        return (Cow::Borrowed(text), pairs);
+    }
+    let mut parsed = String::with_capacity(text.len());
+    let mut behind = 0;
+    for at in &pairs {
+        parsed.push_str(&text[behind..*at]);
+        parsed.push_str("\\uE000\\uE000");
+        behind = at + PAIR;
+    }
+    parsed.push_str(&text[behind..]);
+    (Cow::Owned(parsed), pairs)
+}
+
 /// The first escape sequence YAML does not know in the double-quoted scalar
 /// that opens at `open`.
 pub(super) fn bad_escape(text: &str, open: usize) -> Option<Span> {
@@ -294,6 +339,10 @@ pub(super) fn bad_escape(text: &str, open: usize) -> Option<Span> {
         let backslash = at + rest.find(['\\', '"'])?;
         let rest = text.get(backslash..)?.strip_prefix('\\')?;
         let letter = rest.chars().next()?;
+        if let Some((length, _)) = surrogates(rest) {
+            at = backslash + 1 + length;
+            continue;
+        }
         let known = match letter {
             'x' | 'u' | 'U' => hexadecimal(letter, rest).is_some(),
             _ => "0abt\tnvfre \"/\\N_LP\r\n".contains(letter),

@@ -5,10 +5,34 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 25] = [
-    "words", "parallel", "address", "json", "yaml", "said", "jsonpath", "source", "template",
-    "params", "plan", "project", "paging", "base_url", "sign", "wait", "send", "format", "tool",
-    "catalog", "engine", "sandbox", "check", "import", "cli",
+const FLOORS: [&str; 27] = [
+    "words",
+    "parallel",
+    "address",
+    "json",
+    "yaml",
+    "said",
+    "jsonpath",
+    "source",
+    "template",
+    "params",
+    "plan",
+    "project",
+    "paging",
+    "base_url",
+    "sign",
+    "wait",
+    "send",
+    "format",
+    "tool",
+    "definition",
+    "catalog",
+    "engine",
+    "sandbox",
+    "check",
+    "import",
+    "serve",
+    "cli",
 ];
 
 #[test]

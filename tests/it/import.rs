@@ -69,7 +69,7 @@ fn states(report: &Value) -> Vec<(&str, &str)> {
 fn imported_files_are_valid_and_their_examples_hold() {
     // The last document gives no examples, and to test nothing is no success.
     for (text, service, tools, skipped, tested) in [
-        (SHOP, "shop", 33, 3, 0),
+        (SHOP, "shop", 34, 2, 0),
         (LIBRARY, "library", 8, 0, 0),
         (BROKEN, "broken", 9, 3, 3),
     ] {
@@ -293,7 +293,7 @@ fn plans() -> Vec<(&'static str, Value, &'static str, Value, Value)> {
         (
             "shop/style-json",
             json!({ "where": { "a": [1] }, "sort": [{ "field": "f" }] }),
-            "GET /styles/json?where=%7B%22a%22%3A%20%5B1%5D%7D&sort=%5B%7B%22field%22%3A%20%22f%22%7D%5D",
+            "GET /styles/json?where=%7B%22a%22%3A%5B1%5D%7D&sort=%5B%7B%22field%22%3A%22f%22%7D%5D",
             none.clone(),
             none.clone(),
         ),
@@ -330,6 +330,13 @@ fn plans() -> Vec<(&'static str, Value, &'static str, Value, Value)> {
             json!({ "X-Exploded": { "a": "x", "b": "y" } }),
             "GET /styles/headers",
             h("x-exploded", "a=x,b=y"),
+            none.clone(),
+        ),
+        (
+            "shop/style-paths",
+            json!({ "plain": "a", "list": ["b", "c"], "object": { "d": "e" }, "label": "f", "matrix": "g" }),
+            "GET /styles/paths/a/b,c/d=e/.f/;matrix=g",
+            none.clone(),
             none.clone(),
         ),
         (
@@ -588,6 +595,101 @@ fn pages_of_an_imported_list_are_walked() {
 }
 
 #[test]
+fn pages_of_a_map_are_walked_by_its_entries() {
+    // As Google's aggregated lists: each page has every zone, most of them without rows.
+    let fake = Fake::start(|request| {
+        let is_first = !request.target().contains("pageToken=");
+        let (zones, next) = match is_first {
+            true => (
+                json!({ "zones/a": { "disks": [{ "id": 1 }] }, "zones/\"b\"": {} }),
+                json!("t"),
+            ),
+            false => (
+                json!({ "zones/a": {}, "zones/\"b\"": { "disks": [{ "id": 2 }] } }),
+                Value::Null,
+            ),
+        };
+        Reply::json(
+            200,
+            &json!({ "kind": "k", "items": zones, "nextPageToken": next }),
+        )
+    });
+    let workspace = with_document(
+        r#"{ openapi: 3.0.3, info: { title: c, version: "1" }, paths: { /aggregated/disks: { get: { operationId: listDisks, description: Lists.,
+            parameters: [{ name: pageToken, in: query, description: T., schema: { type: string } }],
+            responses: { 200: { description: D., content: { application/json: { schema: { type: object, properties: {
+                kind: { type: string }, nextPageToken: { type: string },
+                items: { type: object, additionalProperties: { type: object, properties: { disks: { type: array, items: { type: object } } } } } } } } } } } } } } }"#,
+    );
+    import(&workspace, "c", &["--base-url", &fake.origin()]).expect(0);
+    workspace
+        .run(&["validate", "--deny-warnings", "descriptors"])
+        .expect(0);
+    let entry = |key: &str, ids: &[u64]| match ids {
+        [] => json!({ "key": key, "value": {} }),
+        ids => {
+            let disks: Vec<Value> = ids.iter().map(|id| json!({ "id": id })).collect();
+            json!({ "key": key, "value": { "disks": disks } })
+        }
+    };
+    let all = [
+        entry("zones/a", &[1]),
+        entry("zones/\"b\"", &[]),
+        entry("zones/a", &[]),
+        entry("zones/\"b\"", &[2]),
+    ];
+    for (most, expected) in [("9", &all[..]), ("3", &all[..3]), ("1", &all[..1])] {
+        let words = [
+            "call",
+            "list-disks",
+            "--all",
+            "--max-items",
+            most,
+            "-o",
+            "json",
+        ];
+        let output = workspace.run(&words).expect(0).json();
+        assert_eq!(output["items"], json!(expected), "{most}");
+    }
+    let one = workspace
+        .run(&["call", "list-disks", "-o", "json"])
+        .expect(0);
+    assert_eq!(one.json()["items"], json!(all[..2]));
+}
+
+#[test]
+fn what_is_no_map_where_a_map_should_be_is_told() {
+    for (items, code) in [
+        (json!({}), 0),
+        (json!([]), 0),
+        (Value::Null, 0),
+        (json!("x"), 9),
+    ] {
+        let shown = items.to_string();
+        let fake = Fake::start(move |_| Reply::json(200, &json!({ "items": items })));
+        let workspace = Workspace::new();
+        workspace.service(&fake.origin(), "");
+        workspace.tool(
+            "list-items",
+            "read",
+            "params: { properties: { cursor: { type: string, description: C. } } }
+request: { method: GET, path: /items, query: [cursor] }
+paging: { items: $.items, entries: true, next: { cursor: $.next } }
+response: { output: $.items }
+examples: [{ name: one, response: { body: { items: { a: 1 } } }, output: [{ key: a, value: 1 }] }]
+",
+        );
+        workspace.run(&["test", "descriptors"]).expect(0);
+        let told = workspace.run(&["call", "list-items", "--all", "-o", "json"]);
+        assert_eq!(told.code, code, "{shown}: {}", told.stderr);
+        match code {
+            0 => assert_eq!(told.json(), json!([]), "{shown}"),
+            _ => assert!(told.stderr.contains("must be a map"), "{}", told.stderr),
+        }
+    }
+}
+
+#[test]
 fn a_smaller_last_page_does_not_lead_back_to_the_first() {
     // The service gives the URL of the next page. A request of that page in another size would be made from the
     // arguments, which are those of the first page.
@@ -651,7 +753,7 @@ fn operations_are_selected() {
             vec!["--include", "tag:orders", "--exclude", "method:post"],
             2,
         ),
-        (vec!["--include", "path:/styles/*"], 8),
+        (vec!["--include", "path:/styles/*"], 9),
         (
             vec![
                 "--include",
@@ -716,7 +818,7 @@ fn a_dry_run_writes_nothing_and_a_strict_one_fails() {
     let workspace = with_document(SHOP);
     let told = import(&workspace, "shop", &["--dry-run"]).expect(0);
     assert!(
-        told.stdout.contains("33 of 36 operations became tools"),
+        told.stdout.contains("34 of 36 operations became tools"),
         "{}",
         told.stdout
     );
@@ -777,7 +879,7 @@ fn the_report_says_what_was_lost_and_where() {
     }
     assert_eq!(report["operations"], 36);
     assert_eq!(
-        report["skipped"][2]["reason"],
+        report["skipped"][1]["reason"],
         "its server is https://other.test, but the server of the service is https://api.shop.test/v1"
     );
 }
@@ -942,7 +1044,7 @@ fn an_update_follows_the_document_where_nobody_changed_anything() {
     );
     let report = report(&workspace, "shop", &["--update"]);
     let states = states(&report);
-    assert_eq!(states.len(), 34);
+    assert_eq!(states.len(), 35);
     assert!(
         states.iter().all(|(_, state)| *state == "updated"),
         "{states:?}"

@@ -106,7 +106,8 @@ fn paging_tools_page_their_rows_and_examples_pass() {
             let operation = &document["paths"][at][method.to_lowercase()];
             if let Some(items) = tool["paging"]["items"].as_str() {
                 paged += 1;
-                if let Err(reason) = are_the_rows(&document, operation, at, items) {
+                let in_map = tool["paging"]["entries"] == true;
+                if let Err(reason) = are_the_rows(&document, operation, at, items, in_map) {
                     wrong.push(format!("{}: {key}: `{items}` {reason}", path.display()));
                 }
             }
@@ -219,7 +220,13 @@ fn stem(name: &str) -> String {
 
 /// The rule: the items are a list; they stand for what the operation lists rather than for what a response says beside
 /// it; and no other list or map of records, as near to the top, is called as what the path names.
-fn are_the_rows(document: &Value, operation: &Value, at: &str, items: &str) -> Result<(), String> {
+fn are_the_rows(
+    document: &Value,
+    operation: &Value,
+    at: &str,
+    items: &str,
+    in_map: bool,
+) -> Result<(), String> {
     const BESIDE: [&str; 12] = [
         "warning", "error", "unreach", "fail", "missing", "facet", "column", "header", "include",
         "suggest", "notice", "invalid",
@@ -254,8 +261,10 @@ fn are_the_rows(document: &Value, operation: &Value, at: &str, items: &str) -> R
         holder = find(document, holder, step).ok_or("is not in the schema")?;
     }
     let list = find(document, holder, name).ok_or("is not in the schema")?;
-    if !is_list(document, list, 3) {
-        return Err("is not a list".to_owned());
+    match in_map {
+        true if !is_map_of_records(document, list) => return Err("is not a map".to_owned()),
+        false if !is_list(document, list, 3) => return Err("is not a list".to_owned()),
+        _ => {}
     }
     let nouns: Vec<String> = at
         .split('/')

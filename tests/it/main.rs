@@ -9,6 +9,7 @@ mod support;
 mod table;
 
 mod absent;
+mod across_files;
 mod admin_api;
 mod argument_forms;
 mod arguments;
@@ -30,6 +31,7 @@ mod digits;
 #[cfg(unix)]
 mod docs;
 mod downloads;
+mod editors;
 mod engine;
 mod examples;
 #[cfg(unix)]
@@ -49,6 +51,7 @@ mod import_formats;
 #[cfg(target_os = "linux")]
 mod import_hostile;
 mod import_plans;
+mod import_responses;
 mod jobs;
 mod jq;
 #[cfg(unix)]
@@ -80,9 +83,15 @@ mod schemas;
 mod screens;
 mod sdk_agreement;
 mod send;
+mod serve;
+mod serve_edges;
+mod serve_http;
+mod serve_results;
+mod serve_search;
 mod services;
 #[cfg(unix)]
 mod shells;
+mod slips;
 mod streams;
 mod styles;
 #[cfg(unix)]
@@ -90,6 +99,7 @@ mod tables;
 mod terminal;
 mod trust;
 mod two_faults;
+mod types;
 mod walk;
 mod wire;
 mod words;

@@ -90,6 +90,10 @@ fn families_of(kind: Kind) -> BTreeMap<String, BTreeSet<String>> {
         .as_object_mut()
         .expect("an object")
         .remove("defaultSnippets");
+    // The keywords of JSON Schema are no keys of the format.
+    if let Some(Value::Object(definitions)) = schema.get_mut("$defs") {
+        definitions.remove("Schema");
+    }
     let mut found = BTreeMap::new();
     families(&schema, &path, &mut found);
     found

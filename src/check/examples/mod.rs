@@ -292,7 +292,9 @@ impl<'e> Answer<'e> {
         Ok(Answer {
             status: response.status,
             headers: lower_case(&response.headers),
-            body: body.map_err(|message| format!("the body is {message}"))?,
+            body: body
+                .map(|body| tool.with_entries(body))
+                .map_err(|message| format!("the body is {message}"))?,
             created,
         })
     }

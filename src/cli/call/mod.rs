@@ -98,7 +98,7 @@ pub(crate) struct Call {
     started: Instant,
 }
 
-fn parse_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     text.parse::<crate::words::Duration>().map(|time| time.0)
 }
 
@@ -109,7 +109,19 @@ fn parse_count(text: &str) -> Result<u64, String> {
     }
 }
 
-fn parse_setting(text: &str) -> Result<(String, String), String> {
+/// The certificate authorities: those that a flag names, else those of $SSL_CERT_FILE, else those that are built in.
+pub(crate) fn roots(cacert: Option<&str>) -> Roots {
+    match cacert {
+        Some("system") => Roots::System,
+        Some(file) => Roots::File(file.into()),
+        None => match std::env::var_os("SSL_CERT_FILE") {
+            Some(file) if !file.is_empty() => Roots::File(file.into()),
+            _ => Roots::Bundled,
+        },
+    }
+}
+
+pub(crate) fn parse_setting(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .ok_or_else(|| "write NAME=VALUE".to_owned())
@@ -243,7 +255,7 @@ impl Call {
 
     /// Of two values of a setting, the later counts.
     fn engine(&self, tool: &Tool, in_force: &InForce) -> Result<Engine, Failure> {
-        let engine = in_force.engine()?.with_roots(self.roots());
+        let engine = in_force.engine()?.with_roots(roots(self.cacert.as_deref()));
         let settings = in_force.settings(&tool.service);
         let settings = settings.iter().chain(&self.set);
         Ok(settings.fold(engine, |engine, (name, value)| {
@@ -334,17 +346,6 @@ impl Call {
                      not trusted"
                 ));
             }
-        }
-    }
-
-    fn roots(&self) -> Roots {
-        match self.cacert.as_deref() {
-            Some("system") => Roots::System,
-            Some(file) => Roots::File(file.into()),
-            None => match std::env::var_os("SSL_CERT_FILE") {
-                Some(file) if !file.is_empty() => Roots::File(file.into()),
-                _ => Roots::Bundled,
-            },
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::hidden::{Before, is_hidden};
+use crate::words::{Before, is_hidden};
 
 /// How hidden characters are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,6 @@
 //! - Data ([`data`]: csv, yaml, raw) is escaped on a terminal, and unchanged in a pipe or a file.
 
 mod escape;
-mod hidden;
 mod pager;
 mod progress;
 mod screen;

@@ -28,6 +28,9 @@ pub(crate) struct Schemes<'s> {
 /// The names of schemes whose credentials are sent together.
 type Requirement = Vec<String>;
 
+/// The rank of a cookie, the last of all.
+const COOKIE: u32 = 100;
+
 /// The preference among schemes: the smaller, the easier without a person who logs in. `None` if it is not supported.
 fn rank(scheme: &Part<'_>) -> Option<u32> {
     let kind = scheme.text("type")?.to_ascii_lowercase();
@@ -40,6 +43,8 @@ fn rank(scheme: &Part<'_>) -> Option<u32> {
         "apikey" => match (scheme.text("in")?, scheme.text("name")?) {
             ("header", name) => is_header_name(name).then_some(2),
             ("query", _) => Some(4),
+            // Mostly a session that a person began in a browser.
+            ("cookie", name) => is_header_name(name).then_some(COOKIE),
             _ => None,
         },
         "oauth2" => {
@@ -79,6 +84,12 @@ impl<'s> Schemes<'s> {
             .map(|(_, part)| part)
     }
 
+    /// The place of a scheme among those of the document, which orders the schemes of a requirement.
+    fn place_of(&self, name: &str) -> usize {
+        let place = self.schemes.iter().position(|(known, _)| *known == name);
+        place.unwrap_or(usize::MAX)
+    }
+
     /// The security requirements of an operation, any one of which is enough; `None` if the document has none.
     fn requirements(&self, operation: &Operation<'s>) -> Option<(Part<'s>, Vec<Requirement>)> {
         let own = operation.part.get("security");
@@ -87,14 +98,30 @@ impl<'s> Schemes<'s> {
             .filter(|security| security.value.is_array())?;
         let requirements = security
             .items()
-            .map(|one| one.members().map(|(name, _)| name.to_owned()).collect())
+            .map(|one| {
+                let mut names: Requirement =
+                    one.members().map(|(name, _)| name.to_owned()).collect();
+                names.sort_by_key(|name| self.place_of(name));
+                names
+            })
             .collect();
         Some((security, requirements))
     }
 
-    /// The sum of the ranks of a requirement's schemes; `None` if one is not supported.
-    fn cost(&self, requirement: &Requirement) -> Option<u32> {
-        requirement.iter().map(|name| rank(self.get(name)?)).sum()
+    /// How good a requirement is: how many of its schemes are not supported, and the sum of the ranks of the others.
+    /// `None` if none is supported.
+    fn cost(&self, requirement: &Requirement) -> Option<(usize, u32)> {
+        let ranks = requirement.iter().map(|name| rank(self.get(name)?));
+        let (known, unknown): (Vec<_>, Vec<_>) = ranks.partition(Option::is_some);
+        let sum = known.iter().flatten().sum();
+        (!known.is_empty()).then_some((unknown.len(), sum))
+    }
+
+    /// Whether no operation names a scheme.
+    fn says_nothing(&self, operations: &[Operation<'s>]) -> bool {
+        operations
+            .iter()
+            .all(|one| self.requirements(one).is_none())
     }
 
     /// Chooses the credentials that most operations take.
@@ -107,21 +134,20 @@ impl<'s> Schemes<'s> {
         let mut counts: BTreeMap<Requirement, usize> = BTreeMap::new();
         for (_, requirements) in operations.iter().filter_map(|one| self.requirements(one)) {
             for requirement in requirements {
-                if !requirement.is_empty() && self.cost(&requirement).is_some() {
+                if self.cost(&requirement).is_some() {
                     *counts.entry(requirement).or_default() += 1;
                 }
             }
         }
         let asked = counts
             .into_iter()
-            .min_by_key(|(names, count)| (Reverse(*count), self.cost(names)))
+            .min_by_key(|(names, count)| {
+                let (unsupported, sum) = self.cost(names).unwrap_or_default();
+                (unsupported, sum >= COOKIE, Reverse(*count), sum)
+            })
             .map(|(names, _)| names);
         // If a document lists schemes and no operation names one, any supported scheme is taken to work.
-        let says_nothing = || {
-            operations
-                .iter()
-                .all(|one| self.requirements(one).is_none())
-        };
+        let is_silent = self.says_nothing(operations);
         let listed = || {
             let ranked = self.schemes.iter();
             let (_, name) = ranked
@@ -129,7 +155,7 @@ impl<'s> Schemes<'s> {
                 .min()?;
             Some(vec![(*name).to_owned()])
         };
-        let chosen = asked.or_else(|| if says_nothing() { listed() } else { None });
+        let chosen = asked.or_else(|| if is_silent { listed() } else { None });
         for (name, part) in &self.schemes {
             if rank(part).is_none() {
                 let message = format!("the scheme `{name}` is not supported");
@@ -139,61 +165,135 @@ impl<'s> Schemes<'s> {
                 losses.note(What::Auth, &part.pointer, message);
             }
         }
-        match chosen {
-            Some(names) => self.auth_of(names, Role::Main, losses),
-            None => Auth::default(),
+        let Some(names) = chosen else {
+            return Auth::default();
+        };
+        if is_silent {
+            let message = format!(
+                "no operation says whether it needs a credential; {} is sent with all",
+                shown(&names)
+            );
+            losses.note(What::Auth, "/components/securitySchemes", message);
+        }
+        let takers = operations.iter().filter_map(|one| self.requirements(one));
+        let mut takers = takers.filter(|(_, all)| all.contains(&names)).peekable();
+        let is_optional = takers.peek().is_some() && takers.all(|(_, all)| may_go_without(&all));
+        let main = names.clone();
+        Auth {
+            is_silent,
+            ..self.auth_of(names, &main, is_optional, losses)
         }
     }
 
-    /// The credentials of an operation that does not take those of the service; `None` if it does, or if its own are
-    /// not supported.
+    /// The credentials of an operation that does not take those of the service; `None` if it does. They may be none.
     pub(crate) fn own_auth(
         &self,
         main: &Auth,
         operation: &Operation<'s>,
         losses: &Losses,
     ) -> Option<Auth> {
-        let (security, requirements) = self.requirements(operation)?;
-        let is_met = |names: &Requirement| names.iter().all(|name| main.schemes.contains(name));
-        if requirements.is_empty() || requirements.iter().any(is_met) {
-            return None;
-        }
-        let best = requirements
-            .iter()
-            .filter_map(|names| Some((self.cost(names)?, names)))
-            .min();
-        match best {
-            Some((_, names)) => Some(self.auth_of(names.clone(), Role::Other, losses)),
-            None => {
-                let wanted: Vec<String> = requirements
-                    .iter()
-                    .map(|names| names.join(" and "))
-                    .collect();
-                let message = format!("it needs {}, which is not supported", wanted.join(", or "));
-                losses.note(What::Auth, &security.pointer, message);
-                None
+        let Some((security, requirements)) = self.requirements(operation) else {
+            if main.section.is_some() && !main.is_silent {
+                let message = "the document names no credential for it; the service's is sent";
+                losses.note(What::Auth, "/paths", message);
             }
+            return None;
+        };
+        let goes_without = may_go_without(&requirements);
+        let mut asked = requirements.iter().filter(|names| !names.is_empty());
+        let without_any = || main.section.is_some().then(Auth::default);
+        if asked.clone().next().is_none() {
+            return without_any();
+        }
+        let supported = asked
+            .clone()
+            .filter_map(|names| Some((self.cost(names)?, names)));
+        let best = match asked.find(|names| **names == main.schemes) {
+            Some(names) => Some(names),
+            None => supported.min().map(|(_, names)| names),
+        };
+        let Some(names) = best else {
+            let wanted: Vec<String> = requirements
+                .iter()
+                .filter(|names| !names.is_empty())
+                .map(|names| names.join(" and "))
+                .collect();
+            let message = format!(
+                "it needs {}, which is not supported; no credential is sent",
+                wanted.join(", or ")
+            );
+            losses.note(What::Auth, &security.pointer, message);
+            return without_any();
+        };
+        self.note_others(names, &requirements, &security, losses);
+        match *names == main.schemes && goes_without == main.is_optional {
+            true => None,
+            false => Some(self.auth_of(names.clone(), &main.schemes, goes_without, losses)),
         }
     }
 
-    fn auth_of(&self, names: Requirement, role: Role, losses: &Losses) -> Auth {
+    /// Notes the credentials that an operation takes as well.
+    fn note_others(
+        &self,
+        chosen: &Requirement,
+        all: &[Requirement],
+        security: &Part<'_>,
+        losses: &Losses,
+    ) {
+        let others = all
+            .iter()
+            .filter(|names| !names.is_empty() && *names != chosen);
+        for names in others {
+            let place = names.iter().find_map(|name| self.get(name));
+            let pointer = place.map_or(&security.pointer, |part| &part.pointer);
+            let message = format!(
+                "{} is sent; {} would do as well",
+                shown(chosen),
+                shown(names)
+            );
+            losses.note(What::Auth, pointer, message);
+        }
+    }
+
+    /// The credentials of these schemes. `main` are the schemes of the service.
+    fn auth_of(
+        &self,
+        names: Requirement,
+        main: &Requirement,
+        is_optional: bool,
+        losses: &Losses,
+    ) -> Auth {
         let mut auth = Auth::default();
         let mut kinds: Vec<Value> = Vec::new();
-        let is_alone = names.len() == 1 && role == Role::Main;
         for name in &names {
-            let Some(part) = self.get(name) else { continue };
+            let Some(part) = self.get(name).filter(|part| rank(part).is_some()) else {
+                let message = format!(
+                    "{} is sent without `{name}`, which is not supported",
+                    shown(&names)
+                );
+                losses.note(What::Auth, "/components/securitySchemes", message);
+                continue;
+            };
             if auth.is_taken(part) {
                 let message =
                     format!("`{name}` fills the same header as another scheme; it is left out");
                 losses.note(What::Auth, &part.pointer, message);
                 continue;
             }
+            // The only credential of the service needs no name of its own.
+            let is_alone = matches!(main.as_slice(), [only] if only == name);
             let variables = Variables {
                 service: self.service,
                 scheme: if is_alone { None } else { Some(name) },
             };
             kinds.extend(auth.add_scheme(part, &variables, self.server, losses));
         }
+        if is_optional {
+            for kind in &mut kinds {
+                kind["optional"] = true.into();
+            }
+        }
+        auth.is_optional = is_optional;
         auth.schemes = names;
         auth.section = match kinds.len() {
             0 => None,
@@ -204,13 +304,15 @@ impl<'s> Schemes<'s> {
     }
 }
 
-/// What the credentials are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// The whole service.
-    Main,
-    /// A single operation.
-    Other,
+/// Whether one of the requirements asks for nothing.
+fn may_go_without(requirements: &[Requirement]) -> bool {
+    requirements.iter().any(Vec::is_empty)
+}
+
+/// Schemes in words.
+fn shown(names: &Requirement) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(" with ")
 }
 
 /// Names environment variables for secrets.
@@ -233,7 +335,7 @@ impl Variables<'_> {
     }
 }
 
-/// Credentials, and the headers and query parameters that carry them.
+/// Credentials, and the headers, query parameters and cookies that carry them.
 #[derive(Debug, Default)]
 pub(crate) struct Auth {
     /// The `auth` section.
@@ -244,6 +346,12 @@ pub(crate) struct Auth {
     headers: Vec<String>,
     /// The query parameters that carry them.
     query: Vec<String>,
+    /// The cookies that carry them.
+    cookies: Vec<String>,
+    /// Whether requests go without them where they are not set.
+    is_optional: bool,
+    /// Whether they are a guess, because no operation names any.
+    is_silent: bool,
 }
 
 impl Auth {
@@ -251,6 +359,7 @@ impl Auth {
     fn is_taken(&self, scheme: &Part<'_>) -> bool {
         match (scheme.text("in"), scheme.text("name")) {
             (Some("query"), Some(name)) => self.owns_query(name),
+            (Some("cookie"), Some(name)) => self.owns_cookie(name),
             (Some(_), Some(name)) => self.owns_header(name),
             _ => self.owns_header("authorization"),
         }
@@ -295,6 +404,7 @@ impl Auth {
                 let (place, name) = (scheme.text("in")?, scheme.text("name")?);
                 match place {
                     "header" => self.headers.push(name.to_ascii_lowercase()),
+                    "cookie" => self.cookies.push(name.to_owned()),
                     _ => self.query.push(name.to_owned()),
                 }
                 let mut key = json!({ "kind": "api_key", "in": place, "name": name });
@@ -337,6 +447,11 @@ impl Auth {
         self.headers
             .iter()
             .any(|own| own.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a cookie carries a credential.
+    pub(crate) fn owns_cookie(&self, name: &str) -> bool {
+        self.cookies.iter().any(|own| own == name)
     }
 
     /// Whether a query parameter carries a credential.

@@ -60,7 +60,7 @@ impl<'s> Shared<'s> {
         losses: &Losses,
     ) -> Result<Draft<'s>, String> {
         let part = &operation.part;
-        let base = self.server.base_of(operation)?;
+        let base = self.server.base_of(operation, self.service, losses)?;
         let other = self.schemes.own_auth(self.auth, operation, losses);
         let auth = other.as_ref().unwrap_or(self.auth);
         let mut parameters = parameters::collect(self.spec, &operation.item, part, losses);
@@ -68,7 +68,8 @@ impl<'s> Shared<'s> {
         parameters.retain(|parameter| match parameter.location {
             Location::Header => !auth.owns_header(parameter.wire),
             Location::Query => !auth.owns_query(parameter.wire),
-            Location::Path | Location::Cookie => true,
+            Location::Cookie => !auth.owns_cookie(parameter.wire),
+            Location::Path => true,
         });
         let mut body = Body::choose(self.spec, operation.method, part, losses)?;
 
@@ -99,8 +100,8 @@ impl<'s> Shared<'s> {
         let inline =
             |base_url: &Value, settings| service::inline(self.service, base_url, settings, auth);
         match (&base, &other) {
-            (OperationBase::Own(base_url), _) => {
-                members.insert("service".into(), inline(&json!(base_url), &Map::new()));
+            (OperationBase::Own { base_url, settings }, _) => {
+                members.insert("service".into(), inline(base_url, settings));
             }
             (OperationBase::Below(_), Some(_)) => {
                 let service = inline(&self.server.base_url, &self.server.settings);
@@ -118,7 +119,7 @@ impl<'s> Shared<'s> {
         if let Some(paging) = self.paging(operation, &parameters, &success, losses) {
             members.insert("paging".into(), paging);
         }
-        if let Some(response) = success.section() {
+        if let Some(response) = success.section(self.spec, losses) {
             members.insert("response".into(), response.into());
         }
         if let Some(callbacks) = part.get("callbacks") {
@@ -221,6 +222,9 @@ fn request_section(method: Method, request: &Request, success: &Success<'_>) -> 
         ("method".to_owned(), json!(method)),
         ("path".to_owned(), json!(request.path)),
     ]);
+    if !request.path_styles.is_empty() {
+        section.insert("path_styles".into(), request.path_styles.clone().into());
+    }
     if let Some(query) = request.query() {
         section.insert("query".into(), query);
     }

@@ -24,6 +24,7 @@ mod spec;
 mod tests;
 mod text;
 mod tools;
+mod xml;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::media::{essence, is_json};
 use super::spec::{Part, Spec};
+use super::xml;
+use crate::import::report::{Losses, What};
 use crate::plan::Method;
 
 /// The success response of an operation.
@@ -15,12 +17,18 @@ pub(crate) struct Success<'s> {
     pub part: Option<Part<'s>>,
     /// The schema of a JSON body.
     pub schema: Option<Part<'s>>,
+    /// The schema of a body of XML.
+    xml: Option<Part<'s>>,
+    /// The media types that are read differently.
+    others: Vec<&'s str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Json,
     Lines,
+    Events,
+    Xml,
     Text,
     Bytes,
     Empty,
@@ -29,16 +37,18 @@ enum Kind {
 fn kind_of(media_type: &str) -> Kind {
     let essence = essence(media_type);
     match essence.as_str() {
+        "text/event-stream" => Kind::Events,
+        // Pictures and pages are not read as data.
+        "image/svg+xml" | "application/xhtml+xml" => Kind::Text,
+        "application/xml" | "text/xml" => Kind::Xml,
         "application/x-ndjson"
         | "application/ndjson"
         | "application/jsonl"
         | "application/x-jsonlines" => Kind::Lines,
-        "application/xml"
-        | "application/yaml"
-        | "application/x-yaml"
-        | "application/javascript" => Kind::Text,
+        "application/yaml" | "application/x-yaml" | "application/javascript" => Kind::Text,
         _ if is_json(media_type) || essence.contains("*/*") || essence.is_empty() => Kind::Json,
-        _ if essence.starts_with("text/") || essence.ends_with("+xml") => Kind::Text,
+        _ if essence.ends_with("+xml") => Kind::Xml,
+        _ if essence.starts_with("text/") => Kind::Text,
         _ => Kind::Bytes,
     }
 }
@@ -77,38 +87,90 @@ impl<'s> Success<'s> {
             });
         let kind = match (&media, &part) {
             _ if method == Method::Head => Kind::Empty,
+            // A text in XML is taken as it is.
+            (Some((Kind::Xml, _, media)), _) if is_text(spec, media) => Kind::Text,
             (Some((kind, _, _)), _) => *kind,
             // A documented success without `content` has no body. If no success is documented, nothing is known about
             // the body.
             (None, Some(_)) if has_success => Kind::Empty,
             _ => Kind::Json,
         };
+        let schema = media.as_ref().and_then(|(_, _, media)| media.get("schema"));
+        // Data is the same in each of its notations; a file is something else.
+        let content = part.as_ref().and_then(|part| part.get("content"));
+        let others = content.into_iter().flat_map(|content| content.members());
+        let others = others
+            .map(|(media_type, _)| media_type)
+            .filter(|media_type| (kind == Kind::Bytes) != (kind_of(media_type) == Kind::Bytes))
+            .filter(|_| kind != Kind::Empty)
+            .collect();
         Success {
             kind,
+            others,
             media_type: media.as_ref().map(|(_, media_type, _)| *media_type),
-            schema: media
-                .filter(|_| kind == Kind::Json)
-                .and_then(|(_, _, media)| media.get("schema")),
+            schema: schema.clone().filter(|_| kind == Kind::Json),
+            xml: schema.filter(|_| kind == Kind::Xml),
             part,
         }
     }
 
+    /// Whether the body is XML.
+    pub(crate) fn is_xml(&self) -> bool {
+        self.kind == Kind::Xml
+    }
+
     /// The `response` section; `None` for JSON, which is the default.
-    pub(crate) fn section(&self) -> Option<Map<String, Value>> {
+    pub(crate) fn section(&self, spec: &Spec, losses: &Losses) -> Option<Map<String, Value>> {
+        if let (Some(part), Some(read)) = (&self.part, self.media_type)
+            && !self.others.is_empty()
+        {
+            let others = self.others.join(", ");
+            let message = format!("{read} is asked for and read; the service also gives {others}");
+            losses.note(What::Response, &part.pointer, message);
+        }
         let kind = match self.kind {
             Kind::Json => return None,
             Kind::Lines => "ndjson",
+            Kind::Events => "sse",
+            Kind::Xml => "xml",
             Kind::Text => "text",
             Kind::Bytes => "bytes",
             Kind::Empty => "empty",
         };
-        Some(Map::from_iter([("kind".to_owned(), json!(kind))]))
+        let mut section = Map::from_iter([("kind".to_owned(), json!(kind))]);
+        if let Some(schema) = &self.xml {
+            let found = xml::lists(spec, schema);
+            if let Some(missing) = found.missing {
+                losses.note(What::Response, &schema.pointer, missing);
+            }
+            if !found.paths.is_empty() {
+                section.insert("lists".into(), found.paths.into());
+            }
+        }
+        Some(section)
     }
 
     /// The `accept` header, if a request for plain `application/json` might be refused.
     pub(crate) fn accept(&self) -> Option<&'s str> {
         let media_type = self.media_type?;
-        let is_plain = essence(media_type) == "application/json" || media_type.contains('*');
+        // What the kind of the response asks for by itself.
+        let is_own = [
+            "application/json",
+            "application/xml",
+            "text/xml",
+            "text/event-stream",
+        ]
+        .contains(&essence(media_type).as_str())
+            && self.kind != Kind::Text;
+        let is_plain = is_own || media_type.contains('*');
         (!is_plain && self.kind != Kind::Empty).then_some(media_type)
     }
+}
+
+/// Whether a media type object says that its value is a text.
+fn is_text(spec: &Spec, media: &Part<'_>) -> bool {
+    let schema = media
+        .get("schema")
+        .and_then(|schema| spec.resolve(&schema).ok());
+    schema.is_some_and(|schema| schema.text("type") == Some("string"))
 }

@@ -24,6 +24,12 @@ pub(crate) struct Server {
     pub literal: Option<Url>,
     /// The path between the base URL and the path of an operation without its own server.
     home: String,
+    /// The URL as the document writes it; empty if the caller gave it.
+    written: String,
+    /// The base URL without its path. It may have expressions.
+    origin: String,
+    /// The scheme, the host and the port as the document writes them, if users choose all of them.
+    chosen: Option<String>,
     /// The document's own servers, if the caller gave another one in their place.
     replaced: Vec<Url>,
 }
@@ -68,6 +74,7 @@ impl Server {
             server = Server {
                 home: main_path[base.len()..].to_owned(),
                 replaced: server.replaced,
+                written: server.written,
                 ..Server::fixed(url.as_str().trim_end_matches('/').to_owned())
             };
         }
@@ -75,11 +82,18 @@ impl Server {
     }
 
     fn fixed(url: String) -> Server {
+        let path = url.find("//").and_then(|at| {
+            let path = url[at + 2..].find('/')?;
+            Some(at + 2 + path)
+        });
         Server {
             literal: Url::parse(&url).ok(),
+            origin: url[..path.unwrap_or(url.len())].to_owned(),
             base_url: url.into(),
             settings: Map::new(),
             home: String::new(),
+            written: String::new(),
+            chosen: None,
             replaced: Vec::new(),
         }
     }
@@ -111,16 +125,17 @@ impl Server {
     }
 
     fn from_part(server: &Part<'_>, service: &Name, losses: &Losses) -> Result<Server, String> {
-        let url = server.text("url").unwrap_or_default().trim();
+        let written = server.text("url").unwrap_or_default().trim();
         let variables = Variables {
             server,
             service,
             losses,
         };
+        let url = variables.with_paths(written);
         // The scheme and the port never become settings.
         let (scheme, rest) = match url.split_once("//") {
             Some((scheme, rest)) => (variables.with_defaults(scheme.trim_end_matches(':')), rest),
-            None => ("https".to_owned(), url),
+            None => ("https".to_owned(), url.as_str()),
         };
         let (authority, path) = match rest.find('/') {
             Some(at) => rest.split_at(at),
@@ -134,66 +149,92 @@ impl Server {
             "" => "https://".to_owned(),
             scheme => format!("{scheme}://"),
         };
+        let as_written = |made: Server| Server {
+            written: written.to_owned(),
+            ..made
+        };
         if !url.contains('{') {
             let url = with_https(format!("{lead}{host}{port}{path}"), server, losses);
             let url = normalised(url, server, losses);
-            return Ok(Server::fixed(url.trim_end_matches('/').to_owned()));
+            return Ok(as_written(Server::fixed(
+                url.trim_end_matches('/').to_owned(),
+            )));
         }
-        // A setting may be a label of the host if the domain is fixed. Otherwise the user could choose any host, so the
-        // whole base URL becomes one setting.
+        let mut settings = Map::new();
+        let path_in = |settings: &mut Map<String, Value>| {
+            let path = variables.with_settings(path, "^[A-Za-z0-9._~-]+$", settings);
+            path.trim_end_matches('/').to_owned()
+        };
+        // A setting may be a label of the host if the domain is fixed. Otherwise the user could choose any host, so all
+        // of the URL before its path becomes one setting.
         let is_label = |name: &str| !variables.default_of(name).contains(['.', ':', '/']);
         let domain = host.rsplit('}').next().unwrap_or_default();
         let has_domain = domain.matches('.').count() >= 2 || !host.contains('{');
         if !(has_domain && variable_names(host).all(is_label)) {
-            let url = format!(
-                "{lead}{}{port}{}",
-                variables.with_defaults(host),
-                variables.with_defaults(path)
-            );
-            let url = normalised(with_https(url, server, losses), server, losses);
+            let whole = variables.with_defaults(host);
+            let origin = match whole.contains("://") {
+                true => whole,
+                false => format!("{lead}{whole}{port}"),
+            };
+            let origin = normalised(with_https(origin, server, losses), server, losses);
             let setting = json!({
-                "description": "The base URL of the service.",
-                "default": url.trim_end_matches('/'),
+                "description": match path.is_empty() {
+                    true => "The base URL of the service.",
+                    false => "The URL of the service, without the path of its API.",
+                },
+                "default": origin.trim_end_matches('/'),
                 "env": variable_name(service, "url"),
             });
+            settings.insert("url".to_owned(), setting);
+            let path = path_in(&mut settings);
             return Ok(Server {
-                base_url: json!({ "url": "{{ settings.url }}", "within": "any" }),
-                settings: Map::from_iter([("url".to_owned(), setting)]),
+                base_url: json!({ "url": format!("{{{{ settings.url }}}}{path}"), "within": "any" }),
+                settings,
+                origin: "{{ settings.url }}".to_owned(),
                 literal: None,
                 home: String::new(),
+                written: written.to_owned(),
+                chosen: Some(url[..url.len() - path_length(&url)].to_owned()),
                 replaced: Vec::new(),
             });
         }
-        let mut settings = Map::new();
         let host = variables.with_settings(host, "^[A-Za-z0-9-]+$", &mut settings);
-        let path = variables.with_settings(path, "^[A-Za-z0-9._~-]+$", &mut settings);
+        let path = path_in(&mut settings);
         let url = with_https(format!("{lead}{host}{port}{path}"), server, losses);
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Server {
+        Ok(as_written(Server {
             settings,
             ..Server::fixed(url)
-        })
+        }))
     }
 
     /// Where an operation stands.
     ///
     /// # Errors
     /// When its own server is on another domain than the service's.
-    pub(crate) fn base_of(&self, operation: &Operation<'_>) -> Result<OperationBase, String> {
-        let shown = self.base_url.as_str().unwrap_or("a URL that users choose");
-        let Some(written) = own_server(operation) else {
+    pub(crate) fn base_of(
+        &self,
+        operation: &Operation<'_>,
+        service: &Name,
+        losses: &Losses,
+    ) -> Result<OperationBase, String> {
+        let Some(part) = own_part(operation) else {
             return Ok(OperationBase::Below(self.home.clone()));
         };
+        let written = part.text("url").unwrap_or_default().trim();
         if let Some(rest) = self.detour(written) {
             return Ok(OperationBase::Below(format!("{}{rest}", self.home)));
         }
-        let elsewhere =
-            || format!("its server is {written}, but the server of the service is {shown}");
-        let Some(base) = &self.literal else {
-            return match Some(written) == self.base_url.as_str() {
-                true => Ok(OperationBase::Below(String::new())),
-                false => Err(elsewhere()),
-            };
+        if written == self.written {
+            return Ok(OperationBase::Below(self.home.clone()));
+        }
+        let elsewhere = || {
+            let shown = self.base_url.as_str().unwrap_or("a URL that users choose");
+            format!("its server is {written}, but the server of the service is {shown}")
+        };
+        let base = match &self.literal {
+            Some(base) if !written.contains('{') => base,
+            _ => return self.templated(&part, service, losses).ok_or_else(elsewhere),
         };
         let own = own_url(operation, base)
             .and_then(Result::ok)
@@ -206,37 +247,116 @@ impl Server {
             Some(below) if own.origin() == base.origin() => {
                 Ok(OperationBase::Below(below.to_owned()))
             }
-            _ if own.scheme() == "https" && is_related(&own, base) => Ok(OperationBase::Own(
-                own.as_str().trim_end_matches('/').to_owned(),
-            )),
+            _ if own.scheme() == "https" && is_related(&own, base) => Ok(OperationBase::Own {
+                base_url: own.as_str().trim_end_matches('/').into(),
+                settings: Map::new(),
+            }),
             _ => Err(elsewhere()),
+        }
+    }
+
+    /// Where an operation stands, if its own server or the service's has variables; `None` if that is on another domain.
+    fn templated(&self, part: &Part<'_>, service: &Name, losses: &Losses) -> Option<OperationBase> {
+        let written = part.text("url").unwrap_or_default().trim();
+        let own = match written.starts_with('/') && !written.starts_with("//") {
+            // A path is on the service's own host.
+            true => {
+                let path = written.trim_end_matches('/');
+                Server {
+                    origin: self.origin.clone(),
+                    chosen: self.chosen.clone(),
+                    settings: self.settings.clone(),
+                    base_url: self.like(format!("{}{path}", self.origin)),
+                    ..Server::fixed(String::new())
+                }
+            }
+            false => Server::from_part(part, service, losses).ok()?,
+        };
+        let text = |url: &Value| {
+            let url = url.get("url").unwrap_or(url);
+            url.as_str().unwrap_or_default().to_owned()
+        };
+        let (ours, theirs) = (text(&self.base_url), text(&own.base_url));
+        let is_same_host = own.chosen == self.chosen && own.origin == self.origin;
+        let rest = theirs.strip_prefix(&ours).filter(|_| is_same_host);
+        if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            && own
+                .settings
+                .keys()
+                .all(|name| self.settings.contains_key(name))
+            && !rest.contains('{')
+        {
+            return Some(OperationBase::Below(rest.to_owned()));
+        }
+        let is_near = match (&own.chosen, &self.chosen) {
+            (None, None) => {
+                own.origin.starts_with("https://")
+                    && have_one_domain(&domain_of(&own.origin), &domain_of(&self.origin))
+            }
+            _ => is_same_host,
+        };
+        is_near.then_some(OperationBase::Own {
+            base_url: own.base_url,
+            settings: own.settings,
+        })
+    }
+
+    /// A base URL of the same kind as this one.
+    fn like(&self, url: String) -> Value {
+        match &self.chosen {
+            Some(_) => json!({ "url": url, "within": "any" }),
+            None => url.into(),
         }
     }
 }
 
 /// Where an operation stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum OperationBase {
     /// Below the service's base URL. The text is the path between the base URL and the operation's path.
     Below(String),
     /// At its own base URL on the same domain, such as one for uploads.
-    Own(String),
+    Own {
+        /// The base URL.
+        base_url: Value,
+        /// The settings that it uses.
+        settings: Map<String, Value>,
+    },
 }
 
 /// Whether two hosts belong to one domain, so that the credentials of one may be sent to the other.
 fn is_related(one: &Url, other: &Url) -> bool {
-    let labels = |url: &Url| -> Vec<String> {
-        let host = url.domain().unwrap_or_default();
-        host.rsplit('.').map(str::to_owned).collect()
-    };
-    let (one, other) = (labels(one), labels(other));
-    let common = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+    let labels = |url: &Url| labels(url.domain().unwrap_or_default());
+    have_one_domain(&labels(one), &labels(other))
+}
+
+/// The labels of a host, the last one first.
+fn labels(host: &str) -> Vec<String> {
+    host.rsplit('.').map(str::to_owned).collect()
+}
+
+/// The labels of a host behind its last expression, the last one first.
+fn domain_of(origin: &str) -> Vec<String> {
+    let (_, host) = origin.split_once("//").unwrap_or(("", origin));
+    let host = host.rsplit("}}").next().unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default();
+    labels(host.trim_start_matches('.'))
+}
+
+fn have_one_domain(one: &[String], other: &[String]) -> bool {
+    let common = one.iter().zip(other).take_while(|(a, b)| a == b).count();
     // Below a country's domain, three labels are needed if the second is short: example.co.uk.
-    let needed = match one.as_slice() {
+    let needed = match one {
         [country, second, ..] if country.len() == 2 && second.len() <= 3 => 3,
         _ => 2,
     };
     common >= needed
+}
+
+/// The length of a URL's path.
+fn path_length(url: &str) -> usize {
+    let behind = url.split_once("//").map_or(url, |(_, rest)| rest);
+    behind.find('/').map_or(0, |at| behind.len() - at)
 }
 
 /// The document's server: the first with https, else the first that names a host.
@@ -275,12 +395,17 @@ fn choose_server<'s>(spec: &'s Spec, losses: &Losses) -> Result<Part<'s>, Import
     Ok(chosen.clone())
 }
 
-/// The URL of the server that an operation or its path names.
-fn own_server<'s>(operation: &Operation<'s>) -> Option<&'s str> {
+/// The server that an operation or its path names.
+fn own_part<'s>(operation: &Operation<'s>) -> Option<Part<'s>> {
     [&operation.part, &operation.item]
         .into_iter()
-        .find_map(|part| part.get("servers")?.items().next()?.text("url"))
-        .map(str::trim)
+        .find_map(|part| part.get("servers")?.items().next())
+        .filter(|server| server.text("url").is_some())
+}
+
+/// Its URL.
+fn own_server<'s>(operation: &Operation<'s>) -> Option<&'s str> {
+    own_part(operation)?.text("url").map(str::trim)
 }
 
 /// The own server as a URL; http becomes https if the service has https.
@@ -390,6 +515,27 @@ impl<'s> Variables<'_, 's> {
             .unwrap_or_default()
     }
 
+    /// The URL, with the variables behind its host replaced whose defaults are paths, such as `https://a.test{basePath}`.
+    fn with_paths(&self, url: &str) -> String {
+        let start = url.find("//").map_or(0, |at| at + 2);
+        let end = url[start..].find('/').map_or(url.len(), |at| start + at);
+        let mut filled = url.to_owned();
+        for name in variable_names(&url[start..end]) {
+            let default = self.default_of(name);
+            if start > 0 && default.starts_with('/') {
+                self.note_default(name);
+                filled = filled.replacen(&format!("{{{name}}}"), &default, 1);
+            }
+        }
+        filled
+    }
+
+    fn note_default(&self, name: &str) {
+        let message = format!("the variable `{name}` of the URL is left at its default");
+        self.losses
+            .note(What::Server, &self.server.pointer, message);
+    }
+
     /// A part of the URL, with each variable replaced by its default.
     fn with_defaults(&self, text: &str) -> String {
         let mut filled = text.to_owned();
@@ -414,10 +560,7 @@ impl<'s> Variables<'_, 's> {
                 || (default.is_empty() && self.variable(name).is_some())
             {
                 true => {
-                    let pointer = &self.server.pointer;
-                    let message =
-                        format!("the variable `{name}` of the URL is left at its default");
-                    self.losses.note(What::Server, pointer, message);
+                    self.note_default(name);
                     default
                 }
                 false => {
@@ -473,7 +616,8 @@ fn setting_name(name: &str) -> String {
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
         .collect();
-    if !is_identifier(&legal) {
+    // `url` is the setting for all of a URL.
+    if !is_identifier(&legal) || legal == "url" {
         legal.insert_str(0, "server_");
     }
     legal

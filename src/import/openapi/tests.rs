@@ -114,7 +114,7 @@ fn bodies_and_responses_that_are_no_plain_json() {
         ("head-file", Some("empty")),
         ("delete-file", Some("empty")),
         ("create-note", Some("text")),
-        ("create-xml", Some("text")),
+        ("create-xml", Some("xml")),
         ("export-lines", Some("ndjson")),
     ] {
         assert_eq!(kind(tool), expected.map(Value::from), "{tool}");
@@ -210,7 +210,7 @@ fn servers_of_every_kind() {
         ),
         (
             json!([{ "url": "{protocol}://{host}/api", "variables": { "protocol": { "default": "http" }, "host": { "default": "a.test" } } }]),
-            json!({ "url": "{{ settings.url }}", "within": "any" }),
+            json!({ "url": "{{ settings.url }}/api", "within": "any" }),
         ),
         (
             json!([{ "url": "https://{region}.a.test:{port}", "variables": { "region": { "default": "eu" }, "port": { "default": 8443 } } }]),

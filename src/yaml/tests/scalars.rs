@@ -117,3 +117,39 @@ fn what_needs_no_refusal_is_read() {
         assert_eq!(ok(text).value, expected, "{text:?}");
     }
 }
+
+/// JSON writes a character beyond U+FFFF as two escapes.
+#[test]
+fn pairs_of_surrogates_are_one_character() {
+    for (text, value) in [
+        (r#"a: "\ud83d\ude00""#, json!({"a": "😀"})),
+        (r#"a: "x\uD83D\uDE00\u00e9 \\""#, json!({"a": "x😀é \\"})),
+        (
+            r#"{"\ud83d\ude00": "\ud83d\ude00\ud83d\ude01"}"#,
+            json!({"😀": "😀😁"}),
+        ),
+        // Only in double quotes are they escapes.
+        (r"a: \ud83d\ude00", json!({"a": r"\ud83d\ude00"})),
+        (r"a: '\ud83d\ude00'", json!({"a": r"\ud83d\ude00"})),
+        ("a: |\n  \\ud83d\\ude00\n", json!({"a": "\\ud83d\\ude00\n"})),
+        (r#"a: "\\ud83d\\ude00""#, json!({"a": r"\ud83d\ude00"})),
+        ("a: \"\\ud83d\\ude00\n  b\"", json!({"a": "😀 b"})),
+    ] {
+        let read = super::read(text, &Limits::default()).expect(text);
+        assert_eq!(read.value, value, "{text}");
+    }
+    let text = r#"a: "x\ud83d\ude00y"  # c"#;
+    let read = super::read(text, &Limits::default()).expect("YAML");
+    assert_eq!(
+        read.spans.inside(text, "/a", 5),
+        text.find('y').expect("a y")
+    );
+    for (text, bad) in [
+        (r#"a: "\ud83d""#, r"\u"),
+        (r#"a: "\ude00\ud83d""#, r"\u"),
+        (r#"a: "\ud83d\ude00 \ud83d x""#, r"\u"),
+    ] {
+        let problems = super::read(text, &Limits::default()).expect_err(text);
+        assert_eq!(&text[problems[0].span.clone()], bad, "{text}");
+    }
+}

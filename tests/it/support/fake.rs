@@ -159,6 +159,16 @@ impl Fake {
         self.requests.lock().expect("no panic").clone()
     }
 
+    /// Waits for the first request.
+    #[track_caller]
+    pub(crate) fn awaited(&self) {
+        let begun = std::time::Instant::now();
+        while self.requests().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "no request came");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// The paths and queries of the requests so far.
     pub(crate) fn targets(&self) -> Vec<String> {
         self.requests().iter().map(Request::target).collect()

@@ -3,6 +3,7 @@
 
 mod fake;
 mod http;
+pub(crate) mod mcp;
 mod pages;
 pub(crate) mod peak;
 #[cfg(unix)]
@@ -14,12 +15,14 @@ mod typing;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use fake::{Fake, Manner, Reply, Request, refused_origin};
 pub(crate) use http::{Answer, get, send};
+pub(crate) use mcp::{Http, LEGACY, MODERN, Mcp};
 pub(crate) use pages::{Block, DocPage, doc_page, doc_pages};
 #[cfg(unix)]
 pub(crate) use pty::{at_terminal, on_terminal, on_terminal_of};
@@ -29,18 +32,25 @@ pub(crate) use typing::{Typing, standing};
 
 /// A fresh folder that the program runs in, with descriptors in `descriptors/`.
 pub(crate) struct Workspace {
-    folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 impl Workspace {
     pub(crate) fn new() -> Workspace {
         let folder = TempDir::new().expect("a temporary folder");
         fs::create_dir(folder.path().join("descriptors")).expect("a folder");
-        Workspace { folder }
+        Workspace {
+            folder: Arc::new(folder),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Keeps the folder as long as this is kept.
+    pub(crate) fn hold(&self) -> Arc<TempDir> {
+        Arc::clone(&self.folder)
     }
 
     pub(crate) fn descriptors(&self) -> PathBuf {

@@ -50,7 +50,7 @@ pub(super) enum Rows {
     /// A list.
     List(MemberPath),
     /// A map from names to objects or lists.
-    Map,
+    Map(MemberPath),
     /// Several lists, or one that nothing shows to be the rows.
     Unclear,
 }
@@ -91,7 +91,9 @@ impl<'s> Body<'s> {
             .filter_map(|(name, part)| Some((*name, self.collection(part)?)))
             .collect();
         match self.chosen(&found) {
-            Some((name, Collection::Map)) if self.names_rows(name) || found.len() == 1 => Rows::Map,
+            Some((name, Collection::Map)) if self.names_rows(name) || found.len() == 1 => {
+                Rows::Map(path.member(name))
+            }
             Some((name, Collection::Records)) => Rows::List(path.member(name)),
             Some((name, Collection::Scalars)) if self.names_rows(name) => {
                 Rows::List(path.member(name))

@@ -29,20 +29,36 @@ pub(super) fn find(
     query: &[QueryParam<'_>],
     size: Option<&QueryParam<'_>>,
 ) -> Option<Found> {
-    let fixed = |step| Found {
-        step,
-        takes_sizes: false,
-    };
-    let free = |step| Found {
-        step,
-        takes_sizes: true,
-    };
+    named(success, body, rows, query)
+        .or_else(|| by_number(body.spec, rows, query, size).map(fixed))
+        .or_else(|| by_offset(body.spec, rows, query, size).map(free))
+}
+
+/// The step that the response names: a URL or a cursor.
+pub(super) fn named(
+    success: &Success<'_>,
+    body: &Body<'_>,
+    rows: &MemberPath,
+    query: &[QueryParam<'_>],
+) -> Option<Found> {
     link(success, body.spec)
         .map(fixed)
         .or_else(|| by_cursor(body, rows, query).map(free))
         .or_else(|| by_url(body, rows).map(fixed))
-        .or_else(|| by_number(body.spec, rows, query, size).map(fixed))
-        .or_else(|| by_offset(body.spec, rows, query, size).map(free))
+}
+
+fn fixed(step: Step) -> Found {
+    Found {
+        step,
+        takes_sizes: false,
+    }
+}
+
+fn free(step: Step) -> Found {
+    Found {
+        step,
+        takes_sizes: true,
+    }
 }
 
 /// Whether a parameter is of this type.
@@ -141,14 +157,13 @@ fn by_url(body: &Body<'_>, rows: &MemberPath) -> Option<Step> {
     )]))
 }
 
-/// Paging by page number; the walk ends with a page that has no items.
+/// Paging by page number.
 fn by_number(
     spec: &Spec,
     rows: &MemberPath,
     query: &[QueryParam<'_>],
     size: Option<&QueryParam<'_>>,
 ) -> Option<Step> {
-    size?;
     let page = query
         .iter()
         .find(|param| NUMBERS.contains(&param.wire) && is_type(spec, param, "integer"))?;
@@ -158,31 +173,39 @@ fn by_number(
         .iter()
         .find_map(|keyword| schema.value.get(keyword)?.as_u64())
         .filter(|first| *first <= 1)?;
-    let given = param(&page.name);
-    let next = format!("{{{{ ({given} if {given} is defined else {first}) + 1 }}}}");
-    Some(Map::from_iter([
-        ("next".to_owned(), json!({ page.name.as_str(): next })),
-        ("while".to_owned(), while_items(rows)),
-    ]))
+    counted(page, first, "1", rows, size)
 }
 
-/// Paging by offset; the walk ends with a page that has no items.
+/// Paging by offset.
 fn by_offset(
     spec: &Spec,
     rows: &MemberPath,
     query: &[QueryParam<'_>],
     size: Option<&QueryParam<'_>>,
 ) -> Option<Step> {
-    size?;
     let offset = query
         .iter()
         .find(|param| OFFSETS.contains(&param.wire) && counts_items(spec, param, query))?;
-    let given = param(&offset.name);
     let count = format!("({} | length)", rows.as_expression());
-    let next = format!("{{{{ ({given} if {given} is defined else 0) + {count} }}}}");
+    counted(offset, 0, &count, rows, size)
+}
+
+/// A step that adds `more` to a param, which is `first` on the first page; the walk ends with a page that has no items.
+/// The size of the pages must be a param, too.
+fn counted(
+    counter: &QueryParam<'_>,
+    first: u64,
+    more: &str,
+    rows: &MemberPath,
+    size: Option<&QueryParam<'_>>,
+) -> Option<Step> {
+    size?;
+    let given = param(&counter.name);
+    let next = format!("{{{{ ({given} if {given} is defined else {first}) + {more} }}}}");
+    let goes_on = format!("{{{{ {} | length > 0 }}}}", rows.as_expression());
     Some(Map::from_iter([
-        ("next".to_owned(), json!({ offset.name.as_str(): next })),
-        ("while".to_owned(), while_items(rows)),
+        ("next".to_owned(), json!({ counter.name.as_str(): next })),
+        ("while".to_owned(), goes_on.into()),
     ]))
 }
 
@@ -226,10 +249,6 @@ fn counts_items(spec: &Spec, param: &QueryParam<'_>, query: &[QueryParam<'_>]) -
         && !is_time
         && !is_page
         && (!is_plain_start || is_shown && !is_range)
-}
-
-fn while_items(rows: &MemberPath) -> Value {
-    format!("{{{{ {} | length > 0 }}}}", rows.as_expression()).into()
 }
 
 /// A param in an expression over the response.

@@ -90,12 +90,18 @@ fn rows_are_recognised_or_nothing_is() {
             object(json!({
                 "items": map_of(object(json!({ "addresses": rows() }))), "unreachables": texts(), "nextPageToken": text(),
             })),
-            json!("map"),
+            json!({
+                "items": "$.items", "entries": true,
+                "next": { "pageToken": "$.nextPageToken" }, "while": "$.nextPageToken",
+            }),
         ),
         (
             "/aggregated/addresses",
             object(json!({ "items": map_of(rows()), "nextPageToken": text() })),
-            json!("map"),
+            json!({
+                "items": "$.items", "entries": true,
+                "next": { "pageToken": "$.nextPageToken" }, "while": "$.nextPageToken",
+            }),
         ),
         (
             "/addresses",
@@ -133,6 +139,12 @@ fn rows_are_recognised_or_nothing_is() {
             "/search",
             object(json!({ "users": rows(), "groups": rows(), "nextPageToken": text() })),
             json!("several"),
+        ),
+        // A map of which nothing says how its pages follow each other.
+        (
+            "/things",
+            object(json!({ "items": map_of(rows()) })),
+            json!("map"),
         ),
         // A map of labels is no list.
         (

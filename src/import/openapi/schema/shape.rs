@@ -17,6 +17,8 @@ pub(crate) struct Shape {
     pub nested: bool,
     /// Lists that hold objects or lists, at any depth.
     pub list_of_parts: bool,
+    /// Null.
+    pub null: bool,
 }
 
 /// The shape of a schema.
@@ -41,10 +43,11 @@ fn shape_within(spec: &Spec, schema: &Part<'_>, depth: usize) -> Shape {
         match name {
             "array" => shape.array = true,
             "object" => shape.object = true,
-            "null" => {}
+            "null" => shape.null = true,
             _ => shape.scalar = true,
         }
     }
+    shape.null |= schema.flag("nullable") == Some(true);
     for choice in ["allOf", "anyOf", "oneOf"] {
         for one in schema.get(choice).into_iter().flat_map(|list| list.items()) {
             let other = shape_within(spec, &one, depth);
@@ -53,6 +56,7 @@ fn shape_within(spec: &Spec, schema: &Part<'_>, depth: usize) -> Shape {
             shape.object |= other.object;
             shape.nested |= other.nested;
             shape.list_of_parts |= other.list_of_parts;
+            shape.null |= other.null;
         }
     }
     if let Some(items) = schema.get("items").filter(|items| items.value.is_object()) {

@@ -1,4 +1,6 @@
-//! Which characters a terminal would obey or would not show.
+//! Which characters a terminal would obey, and a reader would not see.
+
+use std::borrow::Cow;
 
 /// Besides control characters, the characters that a terminal obeys or does not show: those of the Unicode properties
 /// `Default_Ignorable_Code_Point` and `Bidi_Control`, line and paragraph separators, and the format controls of
@@ -29,7 +31,7 @@ const HIDDEN: [(char, char); 22] = [
 ];
 
 /// Whether a terminal would obey the character or not show it. Line feeds and tabs are allowed: they only lay out text.
-pub(super) fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
@@ -43,7 +45,7 @@ pub(super) fn is_hidden(c: char) -> bool {
 /// What the previous character means for a joiner or a variation selector behind it. Some writing needs these: they
 /// stay between the parts of an emoji and between letters of scripts that join. Everywhere else they are escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Before {
+pub(crate) enum Before {
     Emoji,
     /// A letter or mark of a script that joins, from Arabic to Mongolian.
     Joining,
@@ -51,7 +53,7 @@ pub(super) enum Before {
 }
 
 impl Before {
-    pub(super) fn of(c: char) -> Before {
+    pub(crate) fn of(c: char) -> Before {
         match c {
             ..'\u{a9}' => Before::Other,
             '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' => {
@@ -71,9 +73,63 @@ impl Before {
     }
 }
 
+/// The text with its hidden characters written as `\u202e`. Control characters that every JSON writer escapes stay: whoever
+/// reads the JSON sees them. Joiners and selectors stay where the writing needs them.
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    let is_unseen = |c: char| c > '~' && is_hidden(c);
+    if text.is_ascii() && !text.contains('\u{7f}') || !text.contains(is_unseen) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut before = Before::Other;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_needed = match c {
+            '\u{200c}' | '\u{200d}' => {
+                let after = rest.peek().map_or(Before::Other, |c| Before::of(*c));
+                before != Before::Other && before == after
+            }
+            '\u{fe0e}' | '\u{fe0f}' => before == Before::Emoji,
+            _ => !is_unseen(c),
+        };
+        match (is_needed, c) {
+            // An emoji with its selector is still an emoji.
+            (true, '\u{fe0e}' | '\u{fe0f}' | '\u{200c}' | '\u{200d}') => out.push(c),
+            (true, _) => {
+                out.push(c);
+                before = Before::of(c);
+            }
+            (false, _) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
+                before = Before::Other;
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hidden_characters_become_visible_and_writing_stays() {
+        for (text, expected) in [
+            ("plain\n\u{1b}[31m", "plain\n\u{1b}[31m"),
+            ("a\u{202e}b", "a\\u202eb"),
+            ("tag\u{e0041}", "tag\\udb40\\udc41"),
+            ("zero\u{200b}width", "zero\\u200bwidth"),
+            ("\u{1f468}\u{200d}\u{1f469}", "\u{1f468}\u{200d}\u{1f469}"),
+            ("x\u{200d}y", "x\\u200dy"),
+            ("\u{2764}\u{fe0f}", "\u{2764}\u{fe0f}"),
+            ("\u{85}", "\\u0085"),
+        ] {
+            assert_eq!(visible(text), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn the_table_is_that_of_unicode() {

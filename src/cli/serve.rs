@@ -1,0 +1,243 @@
+//! `toolrun serve`: gives the tools to agents, over the Model Context Protocol.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::call::{parse_setting, parse_time, roots};
+use super::config::InForce;
+use super::interrupt::unless_interrupted;
+use super::{Done, Failure, exit, note, say, usage};
+use crate::Catalog;
+use crate::catalog::LoadError;
+use crate::sandbox::Sandbox;
+use crate::serve::{
+    Backends, Folder, Gate, Limits, Observer, Shared, ToolSet, over_http, over_stdio, watch,
+};
+use crate::tool::Tool;
+use crate::words::{Name, nearest};
+
+/// Serve tools to agents.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The tools to serve, such as list-workspaces or anthropic-admin/list-workspaces; all unless given
+    #[arg(value_name = "TOOLS")]
+    names: Vec<String>,
+    /// Serve only the tools of this service; may be given several times
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// Listen for HTTP at this loopback address, such as 127.0.0.1:8788, and not on standard input
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<SocketAddr>,
+    /// List the tools one by one up to this many; more are found by a search
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    direct: usize,
+    /// The most bytes of a result; whole rows are left out beyond it, and the result says how to get them
+    #[arg(long, value_name = "BYTES", default_value_t = 32_000, value_parser = parse_bytes)]
+    max_result_bytes: usize,
+    /// Give up a call after this time
+    #[arg(long, value_name = "TIME", default_value = "50s", value_parser = parse_time)]
+    deadline: Duration,
+    /// Run at most this many calls at once
+    #[arg(long, value_name = "N", default_value = "64", value_parser = parse_calls)]
+    max_calls: usize,
+    /// Call the services' sandboxes, and not the services
+    #[arg(long)]
+    sandbox: bool,
+    /// Override a setting of a service
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
+    set: Vec<(String, String)>,
+    /// Trust the certificate authorities of a PEM file, or `system` for those of the operating system
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<String>,
+    /// Say each call on standard error: its tool, rows, bytes and time
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// Fewest bytes of a result: enough to say what was left out.
+const FEWEST: usize = 2_000;
+
+fn parse_bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes) if bytes >= FEWEST => Ok(bytes),
+        _ => Err(format!("write a whole number, {FEWEST} at least")),
+    }
+}
+
+fn parse_calls(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(calls) if (1..=100_000).contains(&calls) => Ok(calls),
+        _ => Err("write a whole number, 1 at least".to_owned()),
+    }
+}
+
+impl Serve {
+    /// Runs the command until its client leaves, or a signal ends it.
+    pub(crate) fn run(self, catalog: &Catalog, in_force: &InForce) -> Done {
+        if let Some(address) = self.http.filter(|address| !address.ip().is_loopback()) {
+            return Err(Failure::Told(
+                exit::POLICY,
+                format!(
+                    "{address} is not a loopback address; only programs of this machine are served"
+                ),
+            ));
+        }
+        self.check_names(catalog)?;
+        let gate = Gate;
+        let mut folder = Folder::new(catalog.clone(), self.wanted(), self.direct);
+        let set = folder.load(&gate, &tell);
+        if set.len() == 0 {
+            return Err(usage("there is no tool to serve"));
+        }
+        let welcome = welcome(&set);
+        let shared = Shared::new(
+            set,
+            self.backends(catalog, in_force)?,
+            gate,
+            self.observer(),
+            Limits {
+                result_bytes: self.max_result_bytes,
+                deadline: self.deadline,
+                running: self.max_calls,
+                ..Limits::default()
+            },
+        );
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
+        let done = runtime.block_on(async {
+            let watching = tokio::spawn(watch(Arc::clone(&shared), folder, Arc::new(tell)));
+            let done = self.serve(&shared, &welcome).await;
+            watching.abort();
+            done
+        });
+        // A read of standard input cannot be given up.
+        runtime.shutdown_background();
+        done
+    }
+
+    async fn serve(&self, shared: &Arc<Shared>, welcome: &str) -> Done {
+        let serving = async {
+            match self.http {
+                None => {
+                    say(&format!("{welcome} on standard input and output"));
+                    over_stdio(shared)
+                        .await
+                        .map_err(|reason| Failure::Told(exit::NETWORK, reason))
+                }
+                Some(address) => {
+                    let listener = tokio::net::TcpListener::bind(address).await;
+                    let listener = listener.map_err(|error| {
+                        Failure::Told(
+                            exit::NETWORK,
+                            format!("cannot listen on {address}: {error}"),
+                        )
+                    })?;
+                    let address = listener.local_addr()?;
+                    say(&format!("{welcome} on http://{address}/mcp"));
+                    Ok(over_http(shared, listener).await?)
+                }
+            }
+        };
+        let mut serving = std::pin::pin!(serving);
+        match unless_interrupted(&mut serving).await {
+            Ok(done) => done,
+            Err(_) => {
+                // What runs is finished; a second signal ends it.
+                shared.end();
+                match unless_interrupted(async { (serving.await, shared.ended().await) }).await {
+                    Ok((done, ())) => done,
+                    Err(signal) => Err(signal.failure("calls were given up")),
+                }
+            }
+        }
+    }
+
+    /// Which tools are served.
+    fn wanted(&self) -> Box<dyn Fn(&Tool) -> bool + Send + Sync> {
+        let (names, services) = (self.names.clone(), self.service.clone());
+        Box::new(move |tool| {
+            let is_named = |name: &String| *name == tool.name || *name == tool.qualified_name();
+            (names.is_empty() || names.iter().any(is_named))
+                && (services.is_empty() || services.iter().any(|name| name == tool.service()))
+        })
+    }
+
+    /// Names that lead to nothing are mistakes.
+    fn check_names(&self, catalog: &Catalog) -> Done {
+        for name in &self.names {
+            match catalog.tool(name) {
+                Ok(_) | Err(LoadError::AmbiguousTool { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let entries = catalog.entries();
+        for service in &self.service {
+            let mut names = entries.iter().filter_map(|entry| entry.service.as_deref());
+            // A tool that stands alone has its service inside.
+            let has_alone = entries.iter().any(|entry| entry.service.is_none());
+            if Name::new(service).is_none() || (!has_alone && !names.any(|name| name == service)) {
+                let names = entries.iter().filter_map(|entry| entry.service.as_deref());
+                let hint = nearest(service, names).map(|hint| format!("; {hint}"));
+                let hint = hint.unwrap_or_default();
+                return Err(usage(format!("there is no service `{service}`{hint}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn backends(&self, catalog: &Catalog, in_force: &InForce) -> Result<Backends, Failure> {
+        let engine = in_force.engine()?.with_roots(roots(self.cacert.as_deref()));
+        let (in_force, set) = (in_force.clone(), self.set.clone());
+        let backends = Backends::new(Box::new(move |tool| {
+            let own = in_force.settings(&tool.service);
+            let settings = own.iter().chain(&set);
+            settings.fold(engine.clone(), |engine, (name, value)| {
+                engine.with_setting(name, value)
+            })
+        }));
+        let catalog = catalog.clone();
+        Ok(match self.sandbox {
+            false => backends,
+            true => backends.with_sandboxes(Box::new(move |tool| {
+                match tool.service.origin.is_trusted() {
+                    true => Sandbox::load(&catalog, tool.service()),
+                    false => Sandbox::for_tool(&catalog, tool),
+                }
+            })),
+        })
+    }
+
+    fn observer(&self) -> Observer {
+        let verbose = self.verbose;
+        Observer::new(move |finished| {
+            if verbose {
+                say(&finished.to_string());
+            }
+        })
+    }
+}
+
+/// What the operator is told while the server runs.
+fn tell(text: &str) {
+    note(text);
+}
+
+/// What is served.
+fn welcome(set: &ToolSet) -> String {
+    let (offered, all) = (set.offered(), set.len());
+    let how = match set.searches {
+        true => "found by a search",
+        false => "listed one by one",
+    };
+    match all - offered {
+        0 => format!("serves {offered} tools, {how},"),
+        others => {
+            format!("serves {offered} tools that read, {how}, and refuses {others} that write,")
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! One call: through the gate, to the service, and back as a result. Whatever happens, it ends: a panic, a hang and a
+//! cancellation too.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rmcp::model::{
+    CallToolResult, ContentBlock, ProgressNotificationParam, ProgressToken, Resource,
+};
+use rmcp::{Peer, RoleServer};
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Shared;
+use super::gate::{Caller, Decision};
+use super::observe::{Ending, Finished};
+use super::options::Wanted;
+use super::result::{self, Given, Shaped};
+use super::set::Served;
+use super::teach::{self, Lesson};
+use crate::engine::error::Error;
+use crate::engine::{Call, Gathered, Note};
+use crate::format::Access;
+use crate::json::Json;
+
+/// How long the deadline of a call may be overrun before it is given up from outside.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often a client is told that a call goes on.
+const TICK: Duration = Duration::from_secs(2);
+/// Least time between two notes of progress.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long a call waits for its turn when many others run.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A call to carry out.
+pub(super) struct Job {
+    pub shared: Arc<Shared>,
+    pub caller: Caller,
+    pub served: Arc<Served>,
+    pub arguments: Map<String, Value>,
+    /// Whether the tool is called by another one, so that the next call goes through that too.
+    pub is_found: bool,
+    pub progress: Option<(ProgressToken, Peer<RoleServer>)>,
+    pub cancelled: CancellationToken,
+}
+
+/// What was read so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Seen {
+    pages: u64,
+    rows: u64,
+}
+
+impl Job {
+    /// Carries out the call. `None` if the client has cancelled it.
+    pub(super) async fn run(self) -> Option<CallToolResult> {
+        let started = Instant::now();
+        let decision = self
+            .shared
+            .gate
+            .decide(&self.caller, &self.served.tool, &self.arguments);
+        let (result, ending) = match &decision {
+            Decision::Refuse(why) => {
+                let lesson = Lesson::new("policy", why.as_str())
+                    .advise("do not try again; tell the user what you wanted to do")
+                    .retry(false, None);
+                (Some(lesson.result()), Ending::Refused)
+            }
+            Decision::Allow(access) => self.carry_out(*access, started).await,
+        };
+        let finished = Finished {
+            caller: self.caller.clone(),
+            tool: self.served.tool.qualified_name(),
+            arguments: self.arguments.keys().cloned().collect(),
+            decision,
+            ending,
+            took: started.elapsed(),
+        };
+        self.shared.observer.tell(&finished);
+        result
+    }
+
+    async fn carry_out(
+        &self,
+        access: Access,
+        started: Instant,
+    ) -> (Option<CallToolResult>, Ending) {
+        let mut arguments = self.arguments.clone();
+        let wanted = match self.served.options.take(&mut arguments) {
+            Ok(wanted) => wanted,
+            Err((name, rule)) => return failed(super::meta::wrong(&name, &rule)),
+        };
+        let turn = tokio::time::timeout(PATIENCE, self.shared.running.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            let lesson = Lesson::new("busy", "too many calls run at once")
+                .advise("wait, then call again")
+                .retry(true, Some(2));
+            return failed(lesson);
+        };
+        let (seen, watcher) = watch::channel(Seen::default());
+        let work = Work {
+            shared: Arc::clone(&self.shared),
+            served: Arc::clone(&self.served),
+            caller: self.caller.clone(),
+            arguments,
+            wanted: wanted.clone(),
+            access,
+            started,
+            seen,
+        };
+        // A task of its own: if it panics, only this call fails; and when the handle is dropped, the request to the service ends.
+        let task = AbortOnDropHandle::new(tokio::spawn(work.fetch()));
+        let fetched = match self.wait(task, watcher).await {
+            Waited::Cancelled => return (None, Ending::Cancelled),
+            Waited::Done(fetched) => fetched,
+        };
+        match fetched {
+            Err(lesson) => failed(lesson),
+            Ok(fetched) => self.finish(&wanted, &fetched),
+        }
+    }
+
+    /// Waits for the work, tells the client how it goes, and gives up when the client does or the time is over.
+    async fn wait(
+        &self,
+        mut task: AbortOnDropHandle<Result<Fetched, Lesson>>,
+        mut seen: watch::Receiver<Seen>,
+    ) -> Waited {
+        let deadline = self.shared.limits.deadline;
+        let end = tokio::time::sleep(deadline + GRACE);
+        let mut end = std::pin::pin!(end);
+        let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
+        let (mut told, mut is_open) = (0.0, true);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut task => return Waited::Done(match done {
+                    Ok(done) => done,
+                    Err(_) => Err(broken()),
+                }),
+                () = self.cancelled.cancelled() => return Waited::Cancelled,
+                () = &mut end => return Waited::Done(Err(late(deadline))),
+                changed = seen.changed(), if is_open => match changed {
+                    Ok(()) => {
+                        let now = *seen.borrow_and_update();
+                        told += 1.0;
+                        self.tell(told, format!("read {} pages, {} rows", now.pages, now.rows)).await;
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    Err(_) => is_open = false,
+                },
+                _ = tick.tick() => {
+                    told += 1.0;
+                    self.tell(told, "still working".to_owned()).await;
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, progress: f64, message: String) {
+        if let Some((token, peer)) = &self.progress {
+            let note =
+                ProgressNotificationParam::new(token.clone(), progress).with_message(message);
+            // A client that does not listen misses only this.
+            let _ = peer.notify_progress(note).await;
+        }
+    }
+
+    /// Makes the result of what was fetched.
+    fn finish(&self, wanted: &Wanted, fetched: &Fetched) -> (Option<CallToolResult>, Ending) {
+        let served = &self.served;
+        let limits = &self.shared.limits;
+        let shaped = result::shape(&Given {
+            definition: &served.definition,
+            options: &served.options,
+            wanted,
+            arguments: &self.arguments,
+            via: self.is_found.then_some(served.definition.name.as_str()),
+            output: &fetched.output,
+            note: fetched.note.as_ref(),
+            columns: served.tool.projection.columns(),
+            most: limits.result_bytes,
+        });
+        let shaped = match shaped {
+            Ok(shaped) => shaped,
+            Err(unknown) => {
+                let lesson = Lesson::new("usage", unknown.to_string())
+                    .advise("correct `columns` and call again")
+                    .retry(false, None);
+                return failed(lesson);
+            }
+        };
+        let uri = match shaped.is_cut {
+            true => self.shared.shelf.keep(
+                &self.caller,
+                &fetched.output,
+                served.definition.root,
+                shaped.rows_key.as_deref(),
+            ),
+            false => None,
+        };
+        let ending = Ending::Done {
+            bytes: shaped.text.len(),
+            rows: shaped.rows,
+        };
+        match written(served, shaped, uri) {
+            Ok(result) => (Some(result), ending),
+            Err(lesson) => failed(lesson),
+        }
+    }
+}
+
+enum Waited {
+    Done(Result<Fetched, Lesson>),
+    Cancelled,
+}
+
+fn failed(lesson: Lesson) -> (Option<CallToolResult>, Ending) {
+    let ending = Ending::Failed {
+        kind: lesson.kind.clone(),
+        status: lesson.status,
+    };
+    (Some(lesson.result()), ending)
+}
+
+/// The result as the protocol has it: text and structure, and a link to what did not fit.
+fn written(served: &Served, shaped: Shaped, uri: Option<String>) -> Result<CallToolResult, Lesson> {
+    let structured = Value::Object(shaped.structured);
+    if let Err(reason) = served.conforms(&structured) {
+        let lesson = Lesson::new(
+            "response",
+            format!("the output is not as the tool's schema says: {reason}"),
+        )
+        .advise("tell the user; `output` has what the service gave")
+        .retry(false, None);
+        return Err(lesson.fact("output", structured));
+    }
+    let mut content = vec![ContentBlock::text(shaped.text)];
+    if let Some(uri) = uri {
+        let link = Resource::new(uri, "the whole result")
+            .with_description("Can be read in parts: each says where the next one is.")
+            .with_mime_type("application/json");
+        content.push(ContentBlock::resource_link(link));
+    }
+    let mut result = CallToolResult::success(content);
+    result.structured_content = Some(structured);
+    Ok(result)
+}
+
+fn broken() -> Lesson {
+    Lesson::new("internal", "the server made a mistake in this call")
+        .advise("tell the user; another call may work")
+        .retry(false, None)
+}
+
+fn late(within: Duration) -> Lesson {
+    let within = crate::words::seconds(within);
+    Lesson::new("network", format!("the call did not end within {within}"))
+        .advise("ask for less at once, or try again later")
+        .retry(true, Some(5))
+}
+
+/// What a call gave.
+struct Fetched {
+    output: Json,
+    note: Option<Note>,
+}
+
+/// The part of a call that speaks to the service.
+struct Work {
+    shared: Arc<Shared>,
+    served: Arc<Served>,
+    caller: Caller,
+    arguments: Map<String, Value>,
+    wanted: Wanted,
+    access: Access,
+    started: Instant,
+    seen: watch::Sender<Seen>,
+}
+
+impl Work {
+    async fn fetch(self) -> Result<Fetched, Lesson> {
+        let name = self.served.definition.name.clone();
+        let fetched = match self.wanted.max_rows {
+            Some(rows) => self.walk(rows).await,
+            None => self.page().await,
+        };
+        fetched.map_err(|error| teach::of_error(&name, &error))
+    }
+
+    fn call(&self) -> Call {
+        let deadline = self.shared.limits.deadline;
+        Call::new(&self.served.tool, Value::Object(self.arguments.clone()))
+            .consent(self.access)
+            .caller(self.caller.name.clone())
+            .deadline(deadline, self.started)
+    }
+
+    async fn page(&self) -> Result<Fetched, Error> {
+        let engine = self.shared.backends.engine(&self.served.tool).await?;
+        let page = engine.page(self.call()).await?;
+        Ok(Fetched {
+            output: page.output()?,
+            note: page.more,
+        })
+    }
+
+    /// Follows the pages. What was read before an error is given, and the error with it.
+    async fn walk(&self, rows: u64) -> Result<Fetched, Error> {
+        let engine = self.shared.backends.engine(&self.served.tool).await?;
+        let mut pages = engine.pages(self.call().max_items(rows))?;
+        let mut all = Gathered::default();
+        loop {
+            let page = match pages.next().await {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                Err(error) if pages.count() == 0 => return Err(error),
+                // The note says what happened.
+                Err(_) => break,
+            };
+            self.seen.send_replace(Seen {
+                pages: pages.count(),
+                rows: pages.items(),
+            });
+            match pages.output(&page) {
+                Ok(output) => all.add(page, output),
+                Err(error) if pages.count() == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        let output = all.output()?.unwrap_or_else(|| Json::of(&json!([])));
+        Ok(Fetched {
+            output,
+            note: pages.note().cloned(),
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! Tools for agents, over the Model Context Protocol: on standard input and output, or over HTTP.
+//!
+//! A set of tools is served as one value; a reload replaces it. Each call passes one gate, runs in a task of its own within a
+//! deadline, and ends as a result of bounded size. Nothing here prints: what the operator should know goes to a function.
+
+mod backend;
+mod call;
+mod data;
+mod gate;
+mod http;
+mod meta;
+mod observe;
+mod options;
+mod reload;
+mod resource;
+mod result;
+mod search;
+mod server;
+mod set;
+mod stdio;
+mod table;
+mod teach;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use backend::Backends;
+pub(crate) use gate::Gate;
+pub(crate) use http::serve as over_http;
+pub(crate) use observe::Observer;
+pub(crate) use reload::{Folder, watch};
+pub(crate) use server::Server;
+pub(crate) use set::ToolSet;
+pub(crate) use stdio::serve as over_stdio;
+
+use resource::Shelf;
+
+/// How much a server does at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytes of the text of a result.
+    pub result_bytes: usize,
+    /// How long a call may take.
+    pub deadline: Duration,
+    /// Calls that run at once.
+    pub running: usize,
+    /// Bytes of a request.
+    pub request_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            result_bytes: 32_000,
+            deadline: Duration::from_secs(50),
+            running: 64,
+            request_bytes: 4 << 20,
+        }
+    }
+}
+
+/// What all connections share.
+pub(crate) struct Shared {
+    set: RwLock<Arc<ToolSet>>,
+    /// Counts the sets that there were.
+    changes: watch::Sender<u64>,
+    backends: Backends,
+    gate: Gate,
+    observer: Observer,
+    limits: Limits,
+    running: Semaphore,
+    shelf: Shelf,
+    /// The calls that run.
+    tasks: TaskTracker,
+    /// Cancelled when the server should end.
+    stop: CancellationToken,
+}
+
+impl Shared {
+    /// A server of these tools.
+    pub(crate) fn new(
+        set: ToolSet,
+        backends: Backends,
+        gate: Gate,
+        observer: Observer,
+        limits: Limits,
+    ) -> Arc<Shared> {
+        Arc::new(Shared {
+            set: RwLock::new(Arc::new(set)),
+            changes: watch::Sender::new(0),
+            backends,
+            gate,
+            observer,
+            running: Semaphore::new(limits.running),
+            limits,
+            shelf: Shelf::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// The tools as they are now.
+    pub(crate) fn set(&self) -> Arc<ToolSet> {
+        let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&set)
+    }
+
+    /// Replaces the tools. Clients are told if the list has changed.
+    pub(crate) fn replace(&self, set: ToolSet) -> bool {
+        let is_new = self.set().listing() != set.listing();
+        *self.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        if is_new {
+            self.changes.send_modify(|count| *count += 1);
+        }
+        is_new
+    }
+
+    /// Ends the server: what runs is finished, and nothing new begins.
+    pub(crate) fn end(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits until all calls have ended.
+    pub(crate) async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

@@ -1,0 +1,169 @@
+//! Reload: when a descriptor is edited, the tools change while the server runs. A tool that no longer compiles stays as it was.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Shared, ToolSet};
+use crate::catalog::Catalog;
+use crate::source::Finding;
+use crate::tool::Tool;
+
+/// How often folders are looked at, at most.
+const LOOK: Duration = Duration::from_millis(500);
+/// Looking takes at most one part of so many of the time.
+const SHARE: u32 = 50;
+/// But a change is seen in this time, however large the folders.
+const LONGEST: Duration = Duration::from_secs(10);
+/// How deep descriptors lie below a folder: in it, or in the folder of a service.
+const DEPTH: usize = 2;
+
+/// Where the tools come from, and which of them are served.
+pub(crate) struct Folder {
+    catalog: Catalog,
+    /// Whether a tool is served.
+    wanted: Box<dyn Fn(&Tool) -> bool + Send + Sync>,
+    /// The tools that compiled last.
+    good: BTreeMap<String, Arc<Tool>>,
+    direct: usize,
+}
+
+/// Tells the operator something.
+pub(crate) type Tell = dyn Fn(&str) + Send + Sync;
+
+impl Folder {
+    /// The tools of a catalog. Up to `direct` of them are listed one by one.
+    pub(crate) fn new(
+        catalog: Catalog,
+        wanted: Box<dyn Fn(&Tool) -> bool + Send + Sync>,
+        direct: usize,
+    ) -> Folder {
+        Folder {
+            catalog,
+            wanted,
+            good: BTreeMap::new(),
+            direct,
+        }
+    }
+
+    /// Loads all tools, and says what is wrong. A tool that does not compile any more keeps its last form.
+    pub(crate) fn load(&mut self, gate: &super::Gate, tell: &Tell) -> ToolSet {
+        let mut good = BTreeMap::new();
+        for (entry, loaded) in self.catalog.load_all() {
+            let key = entry.file.display();
+            match loaded {
+                Ok(tool) => drop(good.insert(key, tool)),
+                Err(findings) => {
+                    let last = self.good.remove(&key);
+                    let kept = match &last {
+                        Some(_) => "it is served as it was",
+                        None => "it is not served",
+                    };
+                    tell(&format!("{key} is broken; {kept}{}", listed(&findings)));
+                    good.extend(last.map(|tool| (key, tool)));
+                }
+            }
+        }
+        self.good = good;
+        let mut tools = Vec::new();
+        let mut untrusted = BTreeMap::new();
+        for tool in self.good.values().filter(|tool| (self.wanted)(tool)) {
+            match tool.service.origin.untrusted_folder() {
+                None => tools.push(Arc::clone(tool)),
+                Some(folder) => *untrusted.entry(folder.to_owned()).or_insert(0) += 1,
+            }
+        }
+        for (folder, count) in untrusted {
+            tell(&format!(
+                "{count} tools of {} are not served: the folder is not trusted",
+                folder.display()
+            ));
+        }
+        let (set, problems) = ToolSet::new(tools, self.direct, gate);
+        problems.iter().for_each(|problem| tell(problem));
+        set
+    }
+}
+
+fn listed(findings: &[Finding]) -> String {
+    let lines = findings.iter().map(|finding| {
+        let position = finding.position();
+        format!(
+            "\n  {position}: {} [{}]",
+            finding.message,
+            finding.code.name()
+        )
+    });
+    lines.collect()
+}
+
+/// Looks at the folders of a catalog until the server ends, and replaces its tools when a file has changed.
+pub(crate) async fn watch(shared: Arc<Shared>, mut folder: Folder, tell: Arc<Tell>) {
+    let roots = folder.catalog.folders();
+    if roots.is_empty() {
+        return;
+    }
+    let mut last = look(&roots).await;
+    loop {
+        let begun = Instant::now();
+        let now = look(&roots).await;
+        let pause = LOOK.max(begun.elapsed() * SHARE).min(LONGEST);
+        if now != last {
+            last = now;
+            let (again, gate) = (Arc::clone(&tell), shared.gate.clone());
+            let loaded = tokio::task::spawn_blocking(move || {
+                let set = folder.load(&gate, &*again);
+                (folder, set)
+            });
+            let Ok((returned, set)) = loaded.await else {
+                return tell("the tools could not be reloaded; those from before stay");
+            };
+            folder = returned;
+            let (tools, offered) = (set.len(), set.offered());
+            shared.replace(set);
+            tell(&format!("reloaded: {tools} tools, {offered} of them run"));
+        }
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// A fingerprint of the names, sizes and times of all descriptor files.
+async fn look(roots: &[PathBuf]) -> u64 {
+    let roots = roots.to_vec();
+    let looked = tokio::task::spawn_blocking(move || {
+        let mut hasher = DefaultHasher::new();
+        roots.iter().for_each(|root| add(root, DEPTH, &mut hasher));
+        hasher.finish()
+    });
+    looked.await.unwrap_or_default()
+}
+
+fn add(folder: &Path, depth: usize, hasher: &mut DefaultHasher) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    paths.sort();
+    for path in paths {
+        let is_yaml = path
+            .extension()
+            .is_some_and(|ending| ending == "yaml" || ending == "yml");
+        let Ok(facts) = std::fs::metadata(&path) else {
+            continue;
+        };
+        if facts.is_dir() && depth > 1 {
+            add(&path, depth - 1, hasher);
+        } else if is_yaml {
+            path.hash(hasher);
+            facts.len().hash(hasher);
+            facts.modified().ok().hash(hasher);
+        }
+    }
+}
