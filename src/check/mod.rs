@@ -12,7 +12,7 @@ mod tool;
 pub use kind::Kind;
 pub(crate) use schema::KEYWORDS;
 pub use secret::confidential_spans;
-pub(crate) use secret::mask_literal_secrets;
+pub(crate) use secret::{looks_secret, mask_literal_secrets};
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

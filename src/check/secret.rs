@@ -160,6 +160,11 @@ pub(crate) fn mask_literal_secrets(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether a text has the shape of a secret, or looks like a random key.
+pub(crate) fn looks_secret(text: &str) -> bool {
+    !shapes_in(text).is_empty() || random_in(text).next().is_some()
+}
+
 /// Where a secret is written.
 enum Place {
     /// In the value at this pointer.

@@ -5,8 +5,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    call, completions, config, docs, explain, import, list, man, sandbox, schemas, serve, show,
-    test, trust, validate,
+    call, completions, config, docs, explain, import, list, man, new, sandbox, schemas, serve,
+    show, test, trust, validate,
 };
 
 macro_rules! commands {
@@ -77,6 +77,7 @@ commands! {
     "serve" Serve(serve::Serve) "Serve tools to agents, over the Model Context Protocol"
     "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
     "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"
+    "new" New(new::New) "Write a tool to go on from, blank or from a curl command"
     "import" Import(import::Import) "Make descriptors of a document that describes a service"
     "config" Config(config::Config) "Show what is in force, and where it comes from"
     "schemas" Schemas(schemas::Schemas) "Write the JSON Schemas of the descriptor format"

@@ -16,6 +16,7 @@ mod interrupt;
 mod list;
 mod man;
 mod meant;
+mod new;
 mod output;
 mod profile;
 mod report;
@@ -73,6 +74,7 @@ impl Cli {
             Command::Explain(_)
             | Command::Trust(_)
             | Command::Untrust(_)
+            | Command::New(_)
             | Command::Import(_)
             | Command::Schemas(_)
             | Command::Completions(_)
@@ -213,6 +215,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Serve(serve) => serve.run(&catalog, in_force),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
+        Command::New(new) => new.run(),
         Command::Import(import) => import.run(),
         Command::Config(config) => config.run(&catalog, in_force, &cli.tools),
         Command::Schemas(schemas) => schemas.run(),

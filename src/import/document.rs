@@ -36,21 +36,35 @@ pub(crate) fn read_file(path: &Path) -> Result<Value, String> {
 /// Why it cannot be read.
 pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     let name = path.display();
+    // A pipe that a shell makes of a command (`<(...)`) ends; a named one or a device may never.
+    let metadata =
+        std::fs::metadata(path).map_err(|error| format!("cannot open {name}: {error}"))?;
+    if metadata.is_dir() {
+        return Err(format!("cannot open {name}: it is a folder"));
+    }
+    if metadata.len() > LIMITS.bytes as u64 {
+        return Err(too_large(path));
+    }
     let file = File::open(path).map_err(|error| format!("cannot open {name}: {error}"))?;
     let mut bytes = Vec::new();
     file.take(LIMITS.bytes as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| format!("cannot read {name}: {error}"))?;
     if bytes.len() > LIMITS.bytes {
-        return Err(format!(
-            "{name} is larger than {} MB, the most that is read",
-            LIMITS.bytes >> 20
-        ));
+        return Err(too_large(path));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         format!("{name} is not UTF-8 text: byte {at} is not part of a character")
     })
+}
+
+fn too_large(path: &Path) -> String {
+    format!(
+        "{} is larger than {} MB, the most that is read",
+        path.display(),
+        LIMITS.bytes >> 20
+    )
 }
 
 /// Parses text: as JSON if it is a valid JSON object, else as YAML.

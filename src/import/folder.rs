@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +24,10 @@ const SNAPSHOTS: &str = ".imported";
 /// The ending of a snapshot's name. It differs from that of a descriptor, so that no snapshot is loaded as one.
 const SNAPSHOT_ENDING: &str = ".base";
 const SERVICE_FILE: &str = "service.yaml";
+/// The largest file that is read, in bytes. No descriptor is larger.
+const MOST_BYTES: u64 = 1 << 20;
+/// The most that the imported files of a folder may have together, in bytes.
+const MOST_BYTES_IN_ALL: usize = 64 << 20;
 
 /// A folder with what earlier imports left in it.
 #[derive(Debug)]
@@ -182,15 +186,26 @@ impl Folder {
             (change, text)
         };
         let base = self.snapshots.get(&file.key);
-        let Ok(present) = fs::read_to_string(self.path.join(&file.name)) else {
-            return match (base, update) {
-                (Some(_), Update::Merge) => is(
-                    State::Removed,
-                    Some("it was removed by hand".to_owned()),
-                    None,
-                ),
-                _ => is(State::Created, None, Some(file.text.clone())),
-            };
+        let present = match read_bounded(&self.path.join(&file.name)) {
+            Ok(Some(present)) => present,
+            Ok(None) => {
+                return match (base, update) {
+                    (Some(_), Update::Merge) => is(
+                        State::Removed,
+                        Some("it was removed by hand".to_owned()),
+                        None,
+                    ),
+                    _ => is(State::Created, None, Some(file.text.clone())),
+                };
+            }
+            // What cannot be read is somebody's all the same.
+            Err(reason) => {
+                let state = match update {
+                    Update::Refuse => State::Refused,
+                    Update::Merge => State::Conflict,
+                };
+                return is(state, Some(reason), None);
+            }
         };
         if present == file.text {
             return is(State::Unchanged, None, None);
@@ -254,6 +269,37 @@ impl Plan {
     }
 }
 
+/// The text of a file; `None` if there is none.
+///
+/// # Errors
+/// Why it cannot be read: it is no regular file, so that reading it might never end, or too large, or no text.
+fn read_bounded(path: &Path) -> Result<Option<String>, String> {
+    let metadata = match fs::metadata(path) {
+        // A link to nowhere is there as well.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match fs::symlink_metadata(path) {
+                Ok(_) => Err("it is a link to a file that is not there".to_owned()),
+                Err(_) => Ok(None),
+            };
+        }
+        Err(error) => return Err(error.to_string()),
+        Ok(metadata) => metadata,
+    };
+    if !metadata.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    let mut text = String::new();
+    let read =
+        fs::File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text));
+    match read {
+        Err(error) => Err(error.to_string()),
+        Ok(_) if text.len() as u64 > MOST_BYTES => {
+            Err(format!("it is larger than {} MiB", MOST_BYTES >> 20))
+        }
+        Ok(_) => Ok(Some(text)),
+    }
+}
+
 /// The imported files in a folder, by the part of the document that they describe.
 fn imported_files(path: &Path, ending: &str) -> io::Result<HashMap<Key, Present>> {
     let entries = match fs::read_dir(path) {
@@ -262,14 +308,24 @@ fn imported_files(path: &Path, ending: &str) -> io::Result<HashMap<Key, Present>
         Err(error) => return Err(error),
     };
     let mut found = HashMap::new();
+    let mut bytes = 0;
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if !name.ends_with(ending) || !entry.file_type()?.is_file() {
             continue;
         }
-        let Ok(text) = fs::read_to_string(entry.path()) else {
-            continue;
+        // A snapshot that cannot be read would be taken for one that is gone. Other files may be anybody's: an import that
+        // needs one of that name says why it cannot be read.
+        let text = match read_bounded(&entry.path()) {
+            Ok(Some(text)) => text,
+            Err(reason) if ending == SNAPSHOT_ENDING => {
+                return Err(io::Error::other(format!(
+                    "{}: {reason}",
+                    entry.path().display()
+                )));
+            }
+            _ => continue,
         };
         let name = match ending {
             SNAPSHOT_ENDING => name.trim_end_matches(SNAPSHOT_ENDING).to_owned(),
@@ -282,6 +338,13 @@ fn imported_files(path: &Path, ending: &str) -> io::Result<HashMap<Key, Present>
                 None => continue,
             },
         };
+        bytes += text.len();
+        if bytes > MOST_BYTES_IN_ALL {
+            return Err(io::Error::other(format!(
+                "its imported files have more than {} MiB together",
+                MOST_BYTES_IN_ALL >> 20
+            )));
+        }
         found.insert(key, Present { name, text });
     }
     Ok(found)

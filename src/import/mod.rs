@@ -27,6 +27,7 @@ pub(crate) mod openapi;
 mod postman;
 pub(crate) mod report;
 mod select;
+pub(crate) mod start;
 mod swagger;
 mod yaml;
 

@@ -213,7 +213,10 @@ fn unique(text: &str) -> Result<Option<Value>, Duplicate> {
 
 /// Where a text may be meant, only a number as JSON writes it is one: `3`, and not `1e3` or ` 3`.
 fn is_written_so(value: &Value, text: &str) -> bool {
-    !value.is_number() || *text == value.to_string()
+    match value {
+        Value::Number(number) => text == number.to_string(),
+        _ => true,
+    }
 }
 
 fn is_one_of(schema: &Value, text: &str) -> bool {

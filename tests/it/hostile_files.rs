@@ -499,7 +499,7 @@ fn all() -> Vec<Hostile> {
 
 /// Runs a command within a limit of processor time, and asserts that it ends by itself and within the memory.
 #[track_caller]
-fn ends(workspace: &Workspace, arguments: &[&str]) -> peak::Run {
+pub(crate) fn ends(workspace: &Workspace, arguments: &[&str]) -> peak::Run {
     let mut command = Command::new("sh");
     command
         .args(["-c", "ulimit -t \"$1\"; shift; exec \"$@\"", "sh"])

@@ -15,7 +15,7 @@ use crate::import_formats::unknown_places;
 const ONE_IN: usize = 50;
 
 /// The documents in a folder that was fetched, by their endings; none if it is not there.
-fn documents(folder: &str, fits: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+pub(crate) fn documents(folder: &str, fits: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("target/documents")
         .join(folder);
@@ -39,14 +39,14 @@ fn documents(folder: &str, fits: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
     found
 }
 
-fn sample(documents: Vec<PathBuf>, one_in: usize) -> Vec<PathBuf> {
+pub(crate) fn sample(documents: Vec<PathBuf>, one_in: usize) -> Vec<PathBuf> {
     match std::env::var_os("TOOLRUN_ALL_DOCUMENTS") {
         Some(_) => documents,
         None => documents.into_iter().step_by(one_in).collect(),
     }
 }
 
-fn read(path: &Path) -> Option<Value> {
+pub(crate) fn read(path: &Path) -> Option<Value> {
     let text = fs::read_to_string(path).ok()?;
     // A few documents are larger than all others together.
     if text.len() > 3_000_000 {
@@ -55,12 +55,12 @@ fn read(path: &Path) -> Option<Value> {
     openapi::parse(&text).ok()
 }
 
-fn has_ending(path: &Path, ending: &str) -> bool {
+pub(crate) fn has_ending(path: &Path, ending: &str) -> bool {
     path.to_string_lossy().ends_with(ending)
 }
 
 /// The import of a document. One that names no server gets one.
-fn import(document: &Value) -> Option<Import> {
+pub(crate) fn import(document: &Value) -> Option<Import> {
     let options = Options {
         base_url: None,
         ..Options::default()

@@ -68,6 +68,25 @@ fn faults(row: &Value, service: &str, workspace: &Workspace) -> Vec<String> {
                 faults.push(format!("the paging of {tool} is {}", written["paging"]));
             }
         }
+        if let Some(expected) = row["examples"].get(tool) {
+            let written: Value = serde_yaml::from_str(&file.text).unwrap();
+            let all = written["examples"].as_array().cloned().unwrap_or_default();
+            let shown: Vec<Value> = all
+                .iter()
+                .map(|one| {
+                    let status = &one["response"]["status"];
+                    serde_json::json!({ "args": one["args"], "url": one["request"]["url"], "status": status })
+                })
+                .collect();
+            if expected
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|one| !shown.contains(one))
+            {
+                faults.push(format!("the examples of {tool} are {all:?}"));
+            }
+        }
         workspace.write(&format!("descriptors/{service}/{}", file.name), &file.text);
     }
     for call in row["calls"].as_array().into_iter().flatten() {

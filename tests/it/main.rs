@@ -25,6 +25,7 @@ mod codes;
 mod config;
 mod cookbook;
 mod credentials;
+mod curl_commands;
 mod deadline;
 mod digits;
 #[cfg(unix)]
@@ -44,8 +45,11 @@ mod hostile;
 mod hostile_files;
 mod house;
 mod import;
+mod import_agreement;
 mod import_documents;
 mod import_formats;
+#[cfg(target_os = "linux")]
+mod import_hostile;
 mod import_plans;
 mod import_responses;
 mod jobs;
@@ -59,6 +63,7 @@ mod mask;
 mod mcp_sdk;
 mod memory;
 mod mutation;
+mod new;
 mod notations;
 mod pages;
 mod plans;

@@ -393,11 +393,11 @@ impl Auth {
                 "bearer" => Some(bearer()),
                 _ => {
                     self.headers.push("authorization".to_owned());
-                    Some(json!({
-                        "kind": "basic",
-                        "username": { "env": variables.variable("USERNAME") },
-                        "password": secret("PASSWORD"),
-                    }))
+                    let mut basic = json!({ "kind": "basic", "username": { "env": variables.variable("USERNAME") } });
+                    if scheme.flag("x-without-password") != Some(true) {
+                        basic["password"] = secret("PASSWORD");
+                    }
+                    Some(basic)
                 }
             },
             "apikey" => {
@@ -407,9 +407,12 @@ impl Auth {
                     "cookie" => self.cookies.push(name.to_owned()),
                     _ => self.query.push(name.to_owned()),
                 }
-                Some(
-                    json!({ "kind": "api_key", "in": place, "name": name, "secret": secret("API_KEY") }),
-                )
+                let mut key = json!({ "kind": "api_key", "in": place, "name": name });
+                if let Some(prefix) = scheme.text("x-prefix") {
+                    key["prefix"] = prefix.into();
+                }
+                key["secret"] = secret("API_KEY");
+                Some(key)
             }
             "oauth2" => match scheme
                 .get("flows")

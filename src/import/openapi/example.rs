@@ -27,12 +27,11 @@ pub(crate) fn make(spec: &Spec, draft: &Draft<'_>, tool: &Tool) -> Option<Value>
     [all, required]
         .into_iter()
         .filter(|arguments| !arguments.is_empty())
-        .find_map(|arguments| rendered(arguments, tool))
+        .find_map(|arguments| rendered("as documented", arguments.into(), tool))
 }
 
 /// The example, if the tool takes the arguments and can make a request from them.
-fn rendered(arguments: Map<String, Value>, tool: &Tool) -> Option<Value> {
-    let arguments = Value::Object(arguments);
+pub(crate) fn rendered(name: &str, arguments: Value, tool: &Tool) -> Option<Value> {
     let written = arguments.to_string();
     if written.len() > LONGEST || mask_literal_secrets(&written) != written.as_str() {
         return None;
@@ -48,7 +47,7 @@ fn rendered(arguments: Map<String, Value>, tool: &Tool) -> Option<Value> {
     if !view.body.is_null() {
         request.insert("body".into(), view.body);
     }
-    Some(json!({ "name": "as documented", "args": arguments, "request": request }))
+    Some(json!({ "name": name, "args": arguments, "request": request }))
 }
 
 /// A value for every param that the document has an example for.

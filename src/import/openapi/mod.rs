@@ -15,6 +15,7 @@ mod operation;
 mod paging;
 mod parameters;
 mod response;
+pub(super) mod saved;
 mod schema;
 mod server;
 mod service;
@@ -61,6 +62,10 @@ pub struct Options {
     /// The tool names of an earlier import, by operation (`GET /pets`).
     pub known_names: HashMap<String, String>,
 }
+
+pub(super) use example::rendered as rendered_example;
+pub(super) use names::variable_name;
+pub(super) use parameters::expression;
 
 /// The words of a name in any spelling.
 pub(super) fn words_of(text: &str) -> Vec<String> {
@@ -360,12 +365,17 @@ fn tool_text(
         ];
         header.clone() + &yaml::document(members, &APART)
     };
-    let (tool, warnings) = check_tool(name, write(&draft.members), service)?;
+    let (tool, warnings) = check_tool(name, write(&draft.members), Some(service))?;
+    let mut examples = saved::make(operation, &draft, &tool);
     if let Some(example) = example::make(shared.spec, &draft, &tool) {
-        draft
-            .members
-            .insert("examples".into(), vec![example].into());
-        if let Err(reason) = check_tool(name, write(&draft.members), service) {
+        let is_saved = |saved: &Value| saved["request"] == example["request"];
+        if !examples.iter().any(is_saved) {
+            examples.insert(0, example);
+        }
+    }
+    if !examples.is_empty() {
+        draft.members.insert("examples".into(), examples.into());
+        if let Err(reason) = check_tool(name, write(&draft.members), Some(service)) {
             draft.members.shift_remove("examples");
             losses.note(What::Example, &operation.part.pointer, reason);
         }
@@ -375,24 +385,27 @@ fn tool_text(
         draft
             .members
             .insert("allow".into(), Value::Object(reasons.collect()));
-        check_tool(name, write(&draft.members), service)?;
+        check_tool(name, write(&draft.members), Some(service))?;
     }
     Ok(write(&draft.members))
 }
 
-/// Runs every check of `validate`; gives the tool and the codes of the warnings.
+/// Runs every check of `validate`; gives the tool and the codes of the warnings. Without a service, the tool has its own.
 ///
 /// # Errors
 /// The messages of the first errors.
-fn check_tool(
+pub(super) fn check_tool(
     name: &str,
     text: String,
-    service: &Arc<Service>,
+    service: Option<&Arc<Service>>,
 ) -> Result<(Tool, Vec<Code>), String> {
     let source = Source::parse(format!("{name}.yaml"), text.into())
         .map_err(|found| describe_errors(&found))?;
     let check = Check::proving(source);
-    let tool = prove_tool(&check, &ServiceSource::Beside(Arc::clone(service)));
+    let beside = service.map_or(ServiceSource::Absent, |service| {
+        ServiceSource::Beside(Arc::clone(service))
+    });
+    let tool = prove_tool(&check, &beside);
     let failed = check.failed();
     let findings = check.into_findings();
     match tool {
@@ -407,7 +420,7 @@ fn check_tool(
 }
 
 /// The `allow` entry for a warning about an imported tool: the code and the reason.
-fn allow_entry(code: Code) -> (String, Value) {
+pub(super) fn allow_entry(code: Code) -> (String, Value) {
     let reason = match code {
         Code::UndescribedParam => "The document does not describe it.",
         Code::UncheckedFormat => "The document uses its own formats.",

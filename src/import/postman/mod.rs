@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::inner::{Format, Inner};
+use super::openapi::saved::{self, SAVED};
 use super::report::{Skipped, What};
 use crate::source::{join, join_index};
 use auth::Auth;
@@ -18,6 +19,8 @@ use url::Target;
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
 /// How deep folders may be inside each other.
 const MOST_DEPTH: usize = 30;
+/// The most headers of a request.
+const MOST_HEADERS: usize = 1000;
 
 /// The collection in a document, if there is one. The Postman API wraps it.
 pub(super) fn collection(document: &Value) -> Option<&Value> {
@@ -52,6 +55,7 @@ pub(super) fn rewrite(collection: &Value) -> Result<Inner, String> {
         requests: Vec::new(),
     };
     let auth = Auth::of(collection.get("auth"), &[]);
+    rewriting.note_scripts(collection, "");
     rewriting.read_items(collection, "", &[], &auth, MOST_DEPTH);
     rewriting.finish(info)
 }
@@ -83,6 +87,7 @@ impl Rewriting {
             let name = text(item, "name").unwrap_or_default().trim().to_owned();
             if item.get("item").is_some() {
                 let auth = Auth::of(item.get("auth"), &[]).or(auth);
+                self.note_scripts(item, &at);
                 let mut tags = tags.to_vec();
                 tags.push(name.clone());
                 match depth.checked_sub(1) {
@@ -138,12 +143,24 @@ impl Rewriting {
             }
         };
         let headers = list(request.get("header"));
+        if headers.len() > MOST_HEADERS {
+            self.skip(
+                &shown,
+                at,
+                &format!("it has more than {MOST_HEADERS} headers"),
+            );
+            return;
+        }
+        let secrets = target.secrets();
+        let in_query: Vec<&str> = secrets.iter().map(|(name, _)| *name).collect();
         let auth = Auth::of(request.get("auth"), &headers)
             .or(auth)
-            .or_in_query(target.secret());
+            .and_in_query(&in_query)
+            .and_user(target.has_user);
         if let Some(problem) = auth.problem() {
             self.lose(What::Auth, &join(&request_at, "auth"), problem);
         }
+        self.note_secrets(&request_at, &headers, &secrets, &target);
         let mut operation = Map::from_iter([("operationId".to_owned(), json!(name))]);
         operation.insert("summary".into(), json!(name));
         let words = description(request.get("description"))
@@ -154,13 +171,28 @@ impl Rewriting {
         let mut parameters = target.parameters(&self.variables);
         parameters.extend(header_parameters(&headers, &auth, &self.variables));
         operation.insert("parameters".into(), parameters.into());
-        let content_type = headers
-            .iter()
-            .find(|(key, _, is_on)| *is_on && key.eq_ignore_ascii_case("content-type"))
-            .map(|(_, value, _)| value.as_str());
-        match body::request_body(request.get("body"), content_type) {
-            Ok(Some(body)) => {
-                operation.insert("requestBody".into(), body);
+        let content_type = content_type(&headers);
+        // Postman itself sends no body with these methods, unless the request says so.
+        let keeps_body = item.pointer("/protocolProfileBehavior/disableBodyPruning");
+        let is_pruned =
+            ["get", "head"].contains(&method.as_str()) && keeps_body != Some(&true.into());
+        let reading = body::Reading {
+            content_type,
+            variables: &self.variables,
+        };
+        match reading.request_body(request.get("body")) {
+            Ok(Some(_)) if is_pruned => {
+                let message = "a request with this method has no body; it is left out";
+                self.lose(What::Body, &join(&request_at, "body"), message);
+            }
+            Ok(Some(read)) => {
+                for name in read.hidden {
+                    let message = format!(
+                        "the value of `{name}` in the body is left out; it may be a secret"
+                    );
+                    self.lose(What::Example, &join(&request_at, "body"), message);
+                }
+                operation.insert("requestBody".into(), read.body);
             }
             Ok(None) => {}
             Err(reason) => {
@@ -168,16 +200,15 @@ impl Rewriting {
                 return;
             }
         }
-        operation.insert("responses".into(), responses(item.get("response")));
-        for (key, what) in [("event", "its scripts are left out")] {
-            if item
-                .get(key)
-                .and_then(Value::as_array)
-                .is_some_and(|list| !list.is_empty())
-            {
-                self.lose(What::Example, &join(at, key), what);
-            }
+        operation.insert(
+            "responses".into(),
+            responses(item.get("response"), &headers),
+        );
+        let saved = self.saved(item, request, &method);
+        if !saved.is_empty() {
+            operation.insert(SAVED.to_owned(), saved.into());
         }
+        self.note_scripts(item, at);
         self.requests.push(Saved {
             name,
             method,
@@ -187,6 +218,112 @@ impl Rewriting {
             auth,
             at: at.to_owned(),
         });
+    }
+
+    /// The first saved responses, each with the values of the request that it answers.
+    fn saved(&self, item: &Value, request: &Value, method: &str) -> Vec<Value> {
+        const MOST: usize = 5;
+        let responses = item.get("response").and_then(Value::as_array);
+        let of = |response: &Value| {
+            let status = response.get("code").and_then(Value::as_u64)?;
+            let body = match text(response, "body").unwrap_or_default() {
+                "" => Value::Null,
+                body => body::saved_json(body)?,
+            };
+            let asked = response
+                .get("originalRequest")
+                .filter(|asked| asked.is_object());
+            let asked = asked.unwrap_or(request);
+            let is_same = text(asked, "method")
+                .unwrap_or("GET")
+                .eq_ignore_ascii_case(method);
+            let url = asked.get("url").filter(|_| is_same)?;
+            let target = Target::of(Some(url), &self.variables).ok()?;
+            let (path, query) = target.values(&self.variables);
+            let headers = list(asked.get("header"));
+            let reading = body::Reading {
+                content_type: content_type(&headers),
+                variables: &self.variables,
+            };
+            let sent = reading.request_body(asked.get("body")).ok()?;
+            Some(json!({
+                "name": text(response, "name").unwrap_or_default(),
+                "path": path,
+                "query": query,
+                "body": sent.map(|read| read.value()).unwrap_or_default(),
+                "response": saved::response(status, &body),
+            }))
+        };
+        responses
+            .into_iter()
+            .flatten()
+            .take(MOST)
+            .filter_map(of)
+            .collect()
+    }
+
+    /// Says that scripts are left out. A script before a request may set what the request needs.
+    fn note_scripts(&mut self, item: &Value, at: &str) {
+        let events = item.get("event").and_then(Value::as_array);
+        let is_full = |event: &&Value| {
+            let lines = event.pointer("/script/exec");
+            let is_empty = |line: &Value| line.as_str().is_none_or(|line| line.trim().is_empty());
+            match lines {
+                Some(Value::Array(lines)) => !lines.iter().all(is_empty),
+                Some(line) => !is_empty(line),
+                None => event.pointer("/script/src").is_some(),
+            }
+        };
+        let full: Vec<&Value> = events.into_iter().flatten().filter(is_full).collect();
+        let is_before = |event: &&Value| text(event, "listen") == Some("prerequest");
+        let message = match (full.iter().any(is_before), full.is_empty()) {
+            (true, _) => {
+                "a script that runs before the request is left out; give what it sets when you call the tool"
+            }
+            (false, false) => "its scripts are left out",
+            (false, true) => return,
+        };
+        self.lose(What::Example, &join(at, "event"), message);
+    }
+
+    /// Says which values are left out because they are secrets.
+    fn note_secrets(
+        &mut self,
+        at: &str,
+        headers: &[(String, String, bool)],
+        in_query: &[(&str, bool)],
+        target: &Target,
+    ) {
+        let is_written = |value: &str| !value.is_empty() && !value.contains("{{");
+        let mut names: Vec<&str> = headers
+            .iter()
+            .filter(|(name, value, is_on)| {
+                let is_secret = url::is_secret_name(name) || !url::is_shown(name, value);
+                *is_on && is_written(value) && is_secret
+            })
+            .map(|(name, ..)| name.as_str())
+            .collect();
+        names.extend(
+            in_query
+                .iter()
+                .filter(|(_, is_written)| *is_written)
+                .map(|(name, _)| *name),
+        );
+        for name in names {
+            let message = format!("the value of `{name}` is left out; it is a secret");
+            self.lose(What::Auth, at, message);
+        }
+        if target.has_user {
+            self.lose(
+                What::Auth,
+                at,
+                "the user in the URL is left out; it is a secret",
+            );
+        }
+        if target.has_secret_segment {
+            let message = "a part of the path looks like a secret; give it when you call the tool";
+            self.lose(What::Auth, at, message);
+        }
     }
 
     /// The document of all requests. The server is the one that most of them have.
@@ -209,6 +346,7 @@ impl Rewriting {
             .unwrap_or_default();
         let mut schemes = Map::new();
         let mut paths = Map::new();
+        let mut counts_of_paths: HashMap<(String, String), usize> = HashMap::new();
         for request in std::mem::take(&mut self.requests) {
             let Saved {
                 name,
@@ -224,17 +362,15 @@ impl Rewriting {
             if target.base != main {
                 operation.insert("servers".into(), json!([{ "url": target.base }]));
             }
-            let mut path = target.path.clone();
-            let mut again = 2;
-            let is_taken = |paths: &Map<String, Value>, path: &str| {
-                paths
-                    .get(path)
-                    .is_some_and(|item| item.get(&method).is_some())
+            let count = counts_of_paths
+                .entry((method.clone(), target.path.clone()))
+                .or_insert(0_usize);
+            *count += 1;
+            // Several requests with one method and path are told apart behind a `#`, which is never sent.
+            let path = match *count {
+                1 => target.path.clone(),
+                again => format!("{}#{name} {again}", target.path),
             };
-            while is_taken(&paths, &path) {
-                path = format!("{}#{name} {again}", target.path);
-                again += 1;
-            }
             let new = join(&join("/paths", &path), &method);
             self.inner.places.add(new, at);
             let item = paths.entry(path).or_insert_with(|| json!({}));
@@ -263,38 +399,66 @@ impl Rewriting {
     }
 }
 
+/// The content type among the headers of a request.
+fn content_type(headers: &[(String, String, bool)]) -> Option<&str> {
+    headers
+        .iter()
+        .find(|(key, _, is_on)| *is_on && key.eq_ignore_ascii_case("content-type"))
+        .map(|(_, value, _)| value.as_str())
+}
+
 /// The parameters for the headers of a request, without those that the body and the credential decide.
 fn header_parameters(
     headers: &[(String, String, bool)],
     auth: &Auth,
     variables: &HashMap<String, String>,
 ) -> Vec<Value> {
-    let is_own = |key: &str| {
+    let is_own = |key: &str, value: &str| {
         [
             "accept",
             "content-type",
             "content-length",
             "host",
-            "user-agent",
             "connection",
             "accept-encoding",
+            "postman-token",
         ]
         .iter()
         .any(|known| key.eq_ignore_ascii_case(known))
+            || (key.eq_ignore_ascii_case("user-agent") && value.starts_with("Postman"))
             || auth.owns_header(key)
     };
-    headers
+    let mut names: Vec<&str> = Vec::new();
+    let sent = headers
         .iter()
-        .filter(|(key, _, _)| !key.is_empty() && !is_own(key))
-        .map(|(key, value, is_on)| {
-            let schema = url::value_schema(key, value, variables);
-            json!({ "name": key, "in": "header", "required": is_on, "schema": schema })
-        })
-        .collect()
+        .filter(|(key, value, _)| !key.is_empty() && !is_own(key, value));
+    let mut parameters = Vec::new();
+    for (key, _, _) in sent.clone() {
+        if names.iter().any(|known| known.eq_ignore_ascii_case(key)) {
+            continue;
+        }
+        names.push(key);
+        let same = sent
+            .clone()
+            .filter(|(other, ..)| other.eq_ignore_ascii_case(key));
+        let values: Vec<&str> = same
+            .filter(|(_, _, is_on)| *is_on)
+            .map(|(_, value, _)| value.as_str())
+            .collect();
+        let is_on = !values.is_empty();
+        let schema = match is_on {
+            true => url::value_schema(key, &values.join(", "), variables),
+            false => json!({ "type": "string" }),
+        };
+        parameters
+            .push(json!({ "name": key, "in": "header", "required": is_on, "schema": schema }));
+    }
+    parameters
 }
 
-/// The responses that the collection has saved: their statuses and media types.
-fn responses(saved: Option<&Value>) -> Value {
+/// The responses that the collection has saved: their statuses and media types. Without one, the request says what it
+/// accepts.
+fn responses(saved: Option<&Value>, sent: &[(String, String, bool)]) -> Value {
     let mut responses = Map::new();
     for response in saved.and_then(Value::as_array).into_iter().flatten() {
         let Some(status) = response.get("code").and_then(Value::as_u64) else {
@@ -316,6 +480,16 @@ fn responses(saved: Option<&Value>) -> Value {
                 .entry(status.to_string())
                 .or_insert_with(|| json!({ "content": { media_type: {} } }));
         }
+    }
+    let accept = sent
+        .iter()
+        .find(|(key, _, is_on)| *is_on && key.eq_ignore_ascii_case("accept"))
+        .map(|(_, value, _)| value.trim());
+    let is_one = |value: &&str| !value.contains([',', '*', '{']) && value.contains('/');
+    if responses.is_empty()
+        && let Some(accept) = accept.filter(is_one)
+    {
+        responses.insert("200".to_owned(), json!({ "content": { accept: {} } }));
     }
     responses.into()
 }

@@ -8,6 +8,10 @@ use super::text;
 
 /// The most replacements of variables by their values, which may name further variables.
 const MOST_REPLACEMENTS: usize = 20;
+/// The longest text with the values of variables, in bytes: a value may stand in it often, and name others twice.
+const MOST_FILLED: usize = 1 << 20;
+/// The most parameters of a query.
+const MOST_PARAMETERS: usize = 1000;
 
 /// Where a request goes.
 #[derive(Debug, Clone)]
@@ -20,6 +24,10 @@ pub(super) struct Target {
     query: Vec<Entry>,
     /// The variables of the path.
     path_variables: Vec<Entry>,
+    /// Whether a user stands before the host.
+    pub has_user: bool,
+    /// Whether a segment of the path that looks like a secret became a variable.
+    pub has_secret_segment: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -41,7 +49,7 @@ impl Target {
     ) -> Result<Target, String> {
         let whole = match url {
             Some(Value::String(whole)) => whole.clone(),
-            Some(object) => match text(object, "raw") {
+            Some(object) => match text(object, "raw").filter(|raw| !raw.trim().is_empty()) {
                 Some(raw) => raw.to_owned(),
                 None => assembled(object),
             },
@@ -52,30 +60,74 @@ impl Target {
             return Err("it has no URL".to_owned());
         }
         let (before, query) = whole.split_once('?').unwrap_or((whole, ""));
-        let (base, path) = split_base(before, variables);
+        let (before, has_user) = without_user(before);
+        let (base, path) = split_base(&before, variables);
         let listed = url
             .and_then(|url| url.get("query"))
             .and_then(Value::as_array);
         let query = match listed {
-            Some(list) => list.iter().filter_map(entry).collect(),
+            Some(list) => list.iter().filter_map(query_entry).collect(),
             None => query_of(query),
         };
+        if query.len() > MOST_PARAMETERS {
+            return Err(format!("it has more than {MOST_PARAMETERS} parameters"));
+        }
         let listed = url
             .and_then(|url| url.get("variable"))
             .and_then(Value::as_array);
+        let (path, has_secret_segment) = without_secrets(&path_template(path));
         Ok(Target {
             base,
-            path: path_template(path),
+            path,
             query,
             path_variables: listed.into_iter().flatten().filter_map(entry).collect(),
+            has_user,
+            has_secret_segment,
         })
     }
 
-    /// A parameter of the query that carries a credential, by its name.
-    pub(super) fn secret(&self) -> Option<&str> {
-        let mut sent = self.query.iter().filter(|entry| entry.is_on);
-        sent.find(|entry| is_secret_name(&entry.name))
-            .map(|entry| entry.name.as_str())
+    /// The parameters of the query that carry a credential, by their names, and whether their values are written there.
+    pub(super) fn secrets(&self) -> Vec<(&str, bool)> {
+        let mut found: Vec<(&str, bool)> = Vec::new();
+        let sent = self.query.iter().filter(|entry| entry.is_on);
+        for entry in sent.filter(|entry| is_secret_name(&entry.name)) {
+            let is_written = !entry.value.is_empty() && !entry.value.contains("{{");
+            match found.iter_mut().find(|(name, _)| *name == entry.name) {
+                Some((_, known)) => *known |= is_written,
+                None => found.push((&entry.name, is_written)),
+            }
+        }
+        found
+    }
+
+    /// The values of the path and of the query that are known and may be shown, by name.
+    pub(super) fn values(&self, variables: &HashMap<String, String>) -> (Value, Value) {
+        let mut path = serde_json::Map::new();
+        for name in names_of(&self.path) {
+            let listed = self.path_variables.iter().find(|entry| entry.name == name);
+            let value = match listed {
+                Some(entry) => fill(&entry.value, variables),
+                None => variables.get(name).cloned().unwrap_or_default(),
+            };
+            if is_shown(name, &value) {
+                path.insert(name.to_owned(), value.into());
+            }
+        }
+        let mut query = serde_json::Map::new();
+        for entry in self.query.iter().filter(|entry| entry.is_on) {
+            let value = fill(&entry.value, variables);
+            if !is_shown(&entry.name, &value) {
+                continue;
+            }
+            match query.get_mut(&entry.name) {
+                Some(Value::Array(several)) => several.push(value.into()),
+                Some(one) => *one = json!([one, value]),
+                None => {
+                    query.insert(entry.name.clone(), value.into());
+                }
+            }
+        }
+        (path.into(), query.into())
     }
 
     /// The parameters of the path and the query.
@@ -84,10 +136,8 @@ impl Target {
             .map(|name| {
                 let listed = self.path_variables.iter().find(|entry| entry.name == name);
                 let mut schema = json!({ "type": "string" });
-                let example = listed.map(|entry| entry.value.as_str());
-                if let Some(value) =
-                    example.filter(|value| !value.is_empty() && !value.contains("{{"))
-                {
+                let example = listed.map(|entry| fill(&entry.value, variables));
+                if let Some(value) = example.filter(|value| is_shown(name, value)) {
                     schema["example"] = value.into();
                 }
                 // The value of the collection's variable is what every request sends.
@@ -109,17 +159,26 @@ impl Target {
             }
             seen.push(&entry.name);
             let same = self.query.iter().filter(|other| other.name == entry.name);
-            let values: Vec<&str> = same.map(|other| other.value.as_str()).collect();
+            let values: Vec<&str> = same
+                .filter(|other| other.is_on)
+                .map(|other| other.value.as_str())
+                .collect();
+            let is_sent = !values.is_empty();
             let schema = match values.as_slice() {
+                [] => json!({ "type": "string" }),
                 [only] => value_schema(&entry.name, only, variables),
                 several => {
-                    json!({ "type": "array", "items": { "type": "string" }, "default": several })
+                    let several: Vec<String> =
+                        several.iter().map(|value| fill(value, variables)).collect();
+                    let mut schema = json!({ "type": "array", "items": { "type": "string" } });
+                    if several
+                        .iter()
+                        .all(|value| value.is_empty() || is_shown(&entry.name, value))
+                    {
+                        schema["default"] = several.into();
+                    }
+                    schema
                 }
-            };
-            let is_sent = entry.is_on && !entry.value.is_empty();
-            let schema = match is_sent {
-                true => schema,
-                false => json!({ "type": "string" }),
             };
             let mut parameter =
                 json!({ "name": entry.name, "in": "query", "required": is_sent, "schema": schema });
@@ -134,50 +193,119 @@ impl Target {
 
 /// Whether a name says that its value is a credential.
 pub(super) fn is_secret_name(name: &str) -> bool {
+    // Words before `token` and `key` that say what else it is.
+    const HARMLESS: [&str; 15] = [
+        "page",
+        "next",
+        "prev",
+        "previous",
+        "sync",
+        "continuation",
+        "idempotency",
+        "partition",
+        "sort",
+        "primary",
+        "routing",
+        "start",
+        "resume",
+        "cursor",
+        "public",
+    ];
     let words = crate::import::openapi::words_of(name);
+    if words.iter().any(|word| HARMLESS.contains(&word.as_str())) {
+        return false;
+    }
     let last = words.last().map(String::as_str);
     let whole = words.concat();
     matches!(
         last,
-        Some("token" | "secret" | "apikey" | "password" | "auth" | "cookie" | "appid")
+        Some(
+            "token"
+                | "secret"
+                | "apikey"
+                | "password"
+                | "passwd"
+                | "pwd"
+                | "passphrase"
+                | "auth"
+                | "authorization"
+                | "cookie"
+                | "appid"
+                | "jwt"
+                | "credential"
+                | "credentials"
+        )
     ) || (last == Some("key") && words.len() > 1)
-        || whole == "sig"
+        || [
+            "sig",
+            "apitoken",
+            "accesstoken",
+            "authtoken",
+            "appkey",
+            "accesskey",
+            "secretkey",
+        ]
+        .contains(&whole.as_str())
+}
+
+/// Whether a value may stand in a file: it is known, and neither its name nor its look says that it is a credential.
+pub(super) fn is_shown(name: &str, value: &str) -> bool {
+    !value.is_empty()
+        && !value.contains("{{")
+        && !is_secret_name(name)
+        && !crate::check::looks_secret(value)
 }
 
 /// The schema of a value that the request sends: its default is that value. One that holds a variable without a value,
 /// or may be a credential, has none, so the caller gives it.
 pub(super) fn value_schema(name: &str, value: &str, variables: &HashMap<String, String>) -> Value {
     let filled = fill(value, variables);
-    let is_secret =
-        is_secret_name(name) || crate::check::mask_literal_secrets(&filled) != filled.as_str();
-    let is_known = !filled.contains("{{") && !filled.is_empty() && !is_secret;
     let mut schema = json!({ "type": "string" });
-    if is_known {
+    if is_shown(name, &filled) || (filled.is_empty() && !is_secret_name(name)) {
         schema["default"] = filled.into();
     }
     schema
 }
 
 /// A text with the values of the variables that have one.
-fn fill(text: &str, variables: &HashMap<String, String>) -> String {
+pub(super) fn fill(text: &str, variables: &HashMap<String, String>) -> String {
     let mut filled = text.to_owned();
     for _ in 0..MOST_REPLACEMENTS {
-        let found = variables_in(&filled)
-            .find_map(|name| Some((name.to_owned(), variables.get(name.trim())?)));
-        match found {
-            Some((name, value)) if filled.len() < 10_000 => {
-                filled = filled.replace(&format!("{{{{{name}}}}}"), value);
-            }
-            _ => break,
+        match replaced(&filled, variables) {
+            Some(next) => filled = next,
+            None => break,
         }
     }
     filled
 }
 
-fn variables_in(text: &str) -> impl Iterator<Item = &str> {
-    text.split("{{")
-        .skip(1)
-        .filter_map(|rest| rest.split_once("}}").map(|(name, _)| name))
+/// The text with each variable that has a value replaced once; `None` if none has, or the result would be too long.
+fn replaced(text: &str, variables: &HashMap<String, String>) -> Option<String> {
+    let mut written = String::new();
+    let mut rest = text;
+    let mut is_changed = false;
+    while let Some((before, behind)) = rest.split_once("{{") {
+        written.push_str(before);
+        let known = behind
+            .split_once("}}")
+            .and_then(|(name, after)| Some((variables.get(name.trim())?, after)));
+        match known {
+            Some((value, after)) => {
+                is_changed = true;
+                written.push_str(value);
+                rest = after;
+            }
+            None => {
+                written.push_str("{{");
+                rest = behind;
+            }
+        }
+        if written.len() > MOST_FILLED {
+            return None;
+        }
+    }
+    written.push_str(rest);
+    is_changed.then_some(written)
 }
 
 /// The server and the rest. A variable at the beginning is the server, or the first part of it.
@@ -191,6 +319,39 @@ fn split_base<'u>(url: &'u str, variables: &HashMap<String, String>) -> (String,
         filled => format!("https://{filled}"),
     };
     (base.trim_end_matches('/').to_owned(), &url[end..])
+}
+
+/// A URL without the user and the password before its host, and whether it has one.
+fn without_user(url: &str) -> (String, bool) {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url[start..].find('/').map_or(url.len(), |at| start + at);
+    match url[start..end].rfind('@') {
+        Some(at) => {
+            let host = &url[start + at + 1..];
+            (format!("{}{host}", &url[..start]), true)
+        }
+        None => (url.to_owned(), false),
+    }
+}
+
+/// A path with a variable for each segment that looks like a secret, and whether it has one.
+fn without_secrets(path: &str) -> (String, bool) {
+    let mut count = 0;
+    let segments = path.split('/').map(|segment| {
+        if segment.contains('{') || !crate::check::looks_secret(segment) {
+            return segment.to_owned();
+        }
+        count += 1;
+        // What looks random may be an id.
+        let is_known = crate::check::mask_literal_secrets(segment) != segment;
+        let name = if is_known { "secret" } else { "id" };
+        match count {
+            1 => format!("{{{name}}}"),
+            more => format!("{{{name}{more}}}"),
+        }
+    });
+    let path = segments.collect::<Vec<_>>().join("/");
+    (path, count > 0)
 }
 
 /// A path with `{name}` for `:name` and for `{{name}}`.
@@ -263,12 +424,6 @@ fn query_of(query: &str) -> Vec<Entry> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let decoded = |text: &str| {
-                let text = text.replace('+', " ");
-                percent_encoding::percent_decode_str(&text)
-                    .decode_utf8_lossy()
-                    .into_owned()
-            };
             Entry {
                 name: decoded(name),
                 value: decoded(value),
@@ -277,6 +432,24 @@ fn query_of(query: &str) -> Vec<Entry> {
             }
         })
         .collect()
+}
+
+/// A name or a value of a query, without its encoding.
+fn decoded(text: &str) -> String {
+    let text = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&text)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+/// An entry of a query, which is written as it is sent.
+fn query_entry(value: &Value) -> Option<Entry> {
+    let entry = entry(value)?;
+    Some(Entry {
+        name: decoded(&entry.name),
+        value: decoded(&entry.value),
+        ..entry
+    })
 }
 
 fn entry(entry: &Value) -> Option<Entry> {

@@ -29,6 +29,18 @@ enum Kind {
     Unsupported,
 }
 
+impl Kind {
+    /// The kind that the rewriting of another format names.
+    fn named(name: &str) -> Option<Kind> {
+        match name {
+            "json" => Some(Kind::Json),
+            "text" => Some(Kind::Text),
+            "bytes" => Some(Kind::Bytes),
+            _ => None,
+        }
+    }
+}
+
 /// An operation's body: the media type that was chosen from those in the document.
 #[derive(Debug)]
 pub(crate) struct Body<'s> {
@@ -122,7 +134,9 @@ impl<'s> Body<'s> {
             .into_iter()
             .flat_map(|content| content.members())
             .map(|(media_type, media)| {
-                let kind = kind_of(media_type, media.get("schema").as_ref(), spec);
+                let said = media.text("x-sent-as").and_then(Kind::named);
+                let kind =
+                    said.unwrap_or_else(|| kind_of(media_type, media.get("schema").as_ref(), spec));
                 (kind, media_type, media)
             })
             .collect();
