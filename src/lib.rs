@@ -51,6 +51,7 @@ mod paging;
 mod parallel;
 mod params;
 mod plan;
+mod policy;
 mod project;
 mod said;
 #[cfg(feature = "sandbox")]

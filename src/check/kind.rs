@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::format::{self, FileSchema};
+use crate::policy;
 #[cfg(feature = "sandbox")]
 use crate::sandbox;
 
@@ -16,15 +17,18 @@ pub enum Kind {
     /// `sandbox.yaml`.
     #[cfg(feature = "sandbox")]
     Sandbox,
+    /// A policy's file.
+    Policy,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; if cfg!(feature = "sandbox") { 3 } else { 2 }] = [
+    pub const ALL: [Kind; if cfg!(feature = "sandbox") { 4 } else { 3 }] = [
         Kind::Service,
         Kind::Tool,
         #[cfg(feature = "sandbox")]
         Kind::Sandbox,
+        Kind::Policy,
     ];
 
     fn file_schema(self) -> &'static FileSchema {
@@ -33,6 +37,7 @@ impl Kind {
             Kind::Tool => &format::TOOL,
             #[cfg(feature = "sandbox")]
             Kind::Sandbox => &sandbox::SANDBOX,
+            Kind::Policy => &policy::POLICY,
         }
     }
 

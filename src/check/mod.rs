@@ -15,7 +15,7 @@ pub use secret::confidential_spans;
 pub(crate) use secret::{looks_secret, mask_literal_secrets};
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::catalog::{Catalog, File, FileKind, Loaded};
 use crate::parallel;
@@ -37,7 +37,7 @@ pub struct Report {
 
 /// Checks every file of a catalog.
 pub fn catalog(catalog: &Catalog) -> Report {
-    check(&catalog.files())
+    check(&catalog.files(), Some(catalog))
 }
 
 /// Checks files, the descriptors below folders, and what globs such as `tools/**/*.yaml` match. Hidden folders and what git
@@ -46,15 +46,24 @@ pub fn catalog(catalog: &Catalog) -> Report {
 /// # Errors
 /// When a path does not exist, a folder has no descriptor, or a glob is malformed or matches nothing.
 pub fn paths(paths: &[String]) -> Result<Report, String> {
-    Ok(check(&files::at(paths)?))
+    Ok(check(&files::at(paths)?, None))
 }
 
-/// As [`paths`], with everything else in the folders of these files: a change in one file can break those beside it.
+/// As [`paths`]; policies may speak about the tools of the catalog too.
 ///
 /// # Errors
 /// As [`paths`].
-pub fn folders_of(paths: &[String]) -> Result<Report, String> {
-    Ok(check(&files::at(&files::folders_of(paths))?))
+pub(crate) fn paths_beside(paths: &[String], catalog: &Catalog) -> Result<Report, String> {
+    Ok(check(&files::at(paths)?, Some(catalog)))
+}
+
+/// As [`paths_beside`], with everything else in the folders of these files: a change in one file can break those beside
+/// it.
+///
+/// # Errors
+/// As [`paths`].
+pub(crate) fn folders_of(paths: &[String], catalog: &Catalog) -> Result<Report, String> {
+    Ok(check(&files::at(&files::folders_of(paths))?, Some(catalog)))
 }
 
 /// The tools at these paths.
@@ -123,12 +132,42 @@ fn name_in(file: &File) -> Option<String> {
     name.chars().all(is_name).then(|| name.to_owned())
 }
 
-fn check(files: &[File]) -> Report {
+/// The tools that policies may speak about: those of the catalog, and those among the files. They are loaded when the
+/// first policy is met.
+struct Known<'k> {
+    files: &'k [File],
+    catalog: Option<&'k Catalog>,
+    tools: OnceLock<Vec<Arc<Tool>>>,
+}
+
+impl Known<'_> {
+    /// `None` where no tool is known.
+    fn tools(&self) -> Option<&[Arc<Tool>]> {
+        let tools = self.tools.get_or_init(|| {
+            let named = self
+                .files
+                .iter()
+                .filter(|file| file.kind() == FileKind::Tool);
+            let named = named.filter_map(|file| crate::catalog::load(&file.entry()).ok());
+            let all = self.catalog.iter().flat_map(|catalog| catalog.load_all());
+            named.chain(all.filter_map(|(_, tool)| tool.ok())).collect()
+        });
+        (!tools.is_empty()).then_some(tools)
+    }
+}
+
+fn check(files: &[File], catalog: Option<&Catalog>) -> Report {
     let services = Services::default();
-    let mut findings: Vec<Finding> = parallel::map(files, |file| check_file(file, &services))
-        .into_iter()
-        .flatten()
-        .collect();
+    let known = Known {
+        files,
+        catalog,
+        tools: OnceLock::new(),
+    };
+    let mut findings: Vec<Finding> =
+        parallel::map(files, |file| check_file(file, &services, &known))
+            .into_iter()
+            .flatten()
+            .collect();
     findings.sort_by(|a, b| (&a.source.name, a.span.start).cmp(&(&b.source.name, b.span.start)));
     // A file of an unknown kind is not counted as checked.
     let is_checked = |file: &&File| cfg!(feature = "sandbox") || file.kind() != FileKind::Sandbox;
@@ -139,12 +178,13 @@ fn check(files: &[File]) -> Report {
 }
 
 /// All findings of one file.
-fn check_file(file: &File, services: &Services) -> Vec<Finding> {
+fn check_file(file: &File, services: &Services, known: &Known<'_>) -> Vec<Finding> {
     let (check, mut findings) = match open(file) {
         Ok(opened) => opened,
         Err(findings) => return findings,
     };
     match file.kind() {
+        FileKind::Tool if is_policy(&check) => crate::policy::check(&check, known.tools()),
         FileKind::Service => check_service(file, &check),
         FileKind::Tool => check_tool(file, &check, services),
         #[cfg(feature = "sandbox")]
@@ -183,6 +223,12 @@ fn open(file: &File) -> Result<(Check, Vec<Finding>), Vec<Finding>> {
         }
     }
     Ok((check, findings))
+}
+
+/// A policy may have any name. Its first key tells it from a tool.
+fn is_policy(check: &Check) -> bool {
+    let value = check.source().value();
+    value.get("policy").is_some() && value.get("tool").is_none()
 }
 
 fn check_service(file: &File, check: &Check) {

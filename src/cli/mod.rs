@@ -18,6 +18,7 @@ mod man;
 mod meant;
 mod new;
 mod output;
+mod policy;
 mod profile;
 mod report;
 mod sandbox;
@@ -183,6 +184,7 @@ pub fn main() -> ExitCode {
         Command::Config(config) => config.wants_json(),
         Command::List(list) => list.wants_json(),
         Command::Show(show) => show.wants_json(),
+        Command::Policy(policy) => policy.wants_json(),
         _ => false,
     };
     NOTES.hold(as_json);
@@ -213,6 +215,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
         Command::Serve(serve) => serve.run(&catalog, in_force),
+        Command::Policy(policy) => policy.run(&catalog),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::New(new) => new.run(),

@@ -1,6 +1,7 @@
 //! `toolrun serve`: gives the tools to agents, over the Model Context Protocol.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,6 @@ use super::call::{parse_setting, parse_time, roots};
 use super::config::InForce;
 use super::interrupt::unless_interrupted;
 use super::{Done, Failure, exit, note, say, usage};
-use crate::Catalog;
 use crate::catalog::LoadError;
 use crate::sandbox::Sandbox;
 use crate::serve::{
@@ -18,6 +18,7 @@ use crate::serve::{
 };
 use crate::tool::Tool;
 use crate::words::{Name, nearest};
+use crate::{Catalog, Error};
 
 /// Serve tools to agents.
 #[derive(Debug, Args)]
@@ -52,6 +53,9 @@ pub(crate) struct Serve {
     /// Trust the certificate authorities of a PEM file, or `system` for those of the operating system
     #[arg(long, value_name = "FILE")]
     cacert: Option<String>,
+    /// Let the rules of this file decide which calls run, and not the access of the tools alone
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// Say each call on standard error: its tool, rows, bytes and time
     #[arg(long, short)]
     verbose: bool,
@@ -86,13 +90,13 @@ impl Serve {
             ));
         }
         self.check_names(catalog)?;
-        let gate = Gate;
-        let mut folder = Folder::new(catalog.clone(), self.wanted(), self.direct);
-        let set = folder.load(&gate, &tell);
+        let folder = Folder::new(catalog.clone(), self.wanted(), self.direct);
+        let mut folder = folder.with_policy(self.policy.clone());
+        let (set, gate) = folder.load(&tell).map_err(Error::from)?;
         if set.len() == 0 {
             return Err(usage("there is no tool to serve"));
         }
-        let welcome = welcome(&set);
+        let welcome = welcome(&set, &gate);
         let shared = Shared::new(
             set,
             self.backends(catalog, in_force)?,
@@ -228,13 +232,19 @@ fn tell(text: &str) {
 }
 
 /// What is served.
-fn welcome(set: &ToolSet) -> String {
+fn welcome(set: &ToolSet, gate: &Gate) -> String {
     let (offered, all) = (set.offered(), set.len());
     let how = match set.searches {
         true => "found by a search",
         false => "listed one by one",
     };
     match all - offered {
+        others if let Some(policy) = gate.policy() => {
+            let rules = policy.len();
+            format!(
+                "serves {offered} tools by a policy of {rules} rules, {how}, and refuses {others},"
+            )
+        }
         0 => format!("serves {offered} tools, {how},"),
         others => {
             format!("serves {offered} tools that read, {how}, and refuses {others} that write,")

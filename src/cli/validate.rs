@@ -1,7 +1,7 @@
 //! `toolrun validate`: checks descriptors.
 
 use crate::Catalog;
-use crate::check::{catalog, folders_of, paths};
+use crate::check::{catalog, folders_of, paths_beside};
 use clap::Args;
 
 use super::report::Format;
@@ -28,8 +28,8 @@ impl Validate {
     pub(crate) fn run(self, tools: &Catalog) -> Done {
         let report = match self.paths.is_empty() {
             true => catalog(tools),
-            false if self.folders => folders_of(&self.paths).map_err(usage)?,
-            false => paths(&self.paths).map_err(usage)?,
+            false if self.folders => folders_of(&self.paths, tools).map_err(usage)?,
+            false => paths_beside(&self.paths, tools).map_err(usage)?,
         };
         let mut out = self.format.out();
         self.format.print(&mut out, &report, self.deny_warnings)?;

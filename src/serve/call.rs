@@ -57,18 +57,25 @@ impl Job {
     /// Carries out the call. `None` if the client has cancelled it.
     pub(super) async fn run(self) -> Option<CallToolResult> {
         let started = Instant::now();
-        let decision = self
-            .shared
-            .gate
-            .decide(&self.caller, &self.served.tool, &self.arguments);
-        let (result, ending) = match &decision {
-            Decision::Refuse(why) => {
-                let lesson = Lesson::new("policy", why.as_str())
-                    .advise("do not try again; tell the user what you wanted to do")
-                    .retry(false, None);
-                (Some(lesson.result()), Ending::Refused)
+        // What the call says about its result is nothing that a policy decides about.
+        let mut arguments = self.arguments.clone();
+        let wanted = self.served.options.take(&mut arguments);
+        let gate = self.shared.gate();
+        let decision = gate.decide(&self.caller, &self.served.tool, &arguments);
+        let (result, ending) = match (&decision, wanted) {
+            (Decision::Refuse(reason), _) => {
+                (Some(teach::of_refusal(reason).result()), Ending::Refused)
             }
-            Decision::Allow(access) => self.carry_out(*access, started).await,
+            (Decision::Ask(_, reason), _) => {
+                (Some(teach::of_question(reason).result()), Ending::Refused)
+            }
+            (_, Err((name, rule))) => failed(super::meta::wrong(&name, &rule)),
+            (Decision::Invalid(problems), _) => {
+                failed(teach::of_arguments(&self.served.definition.name, problems))
+            }
+            (Decision::Allow(access, _), Ok(wanted)) => {
+                self.carry_out(*access, arguments, wanted, started).await
+            }
         };
         let finished = Finished {
             caller: self.caller.clone(),
@@ -85,13 +92,10 @@ impl Job {
     async fn carry_out(
         &self,
         access: Access,
+        arguments: Map<String, Value>,
+        wanted: Wanted,
         started: Instant,
     ) -> (Option<CallToolResult>, Ending) {
-        let mut arguments = self.arguments.clone();
-        let wanted = match self.served.options.take(&mut arguments) {
-            Ok(wanted) => wanted,
-            Err((name, rule)) => return failed(super::meta::wrong(&name, &rule)),
-        };
         let turn = tokio::time::timeout(PATIENCE, self.shared.running.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
             let lesson = Lesson::new("busy", "too many calls run at once")

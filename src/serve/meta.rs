@@ -189,7 +189,7 @@ fn hit(served: &Served) -> Value {
         hit["list"] = true.into();
     }
     if !served.is_offered {
-        hit["refused"] = format!("it is a {} tool", served.tool.access).into();
+        hit["refused"] = served.refusal.as_str().into();
     }
     hit
 }
@@ -239,8 +239,7 @@ pub(super) fn describe(set: &ToolSet, arguments: &Map<String, Value>) -> Result<
     }
     .into();
     if !served.is_offered {
-        described["refused"] =
-            format!("this server does not run {} tools", served.tool.access).into();
+        described["refused"] = served.refusal.as_str().into();
     }
     Ok(described)
 }

@@ -72,7 +72,7 @@ pub(crate) struct Shared {
     /// Counts the sets that there were.
     changes: watch::Sender<u64>,
     backends: Backends,
-    gate: Gate,
+    gate: RwLock<Gate>,
     observer: Observer,
     limits: Limits,
     running: Semaphore,
@@ -96,7 +96,7 @@ impl Shared {
             set: RwLock::new(Arc::new(set)),
             changes: watch::Sender::new(0),
             backends,
-            gate,
+            gate: RwLock::new(gate),
             observer,
             running: Semaphore::new(limits.running),
             limits,
@@ -112,8 +112,15 @@ impl Shared {
         Arc::clone(&set)
     }
 
-    /// Replaces the tools. Clients are told if the list has changed.
-    pub(crate) fn replace(&self, set: ToolSet) -> bool {
+    /// What decides about calls now.
+    pub(crate) fn gate(&self) -> Gate {
+        let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        gate.clone()
+    }
+
+    /// Replaces the tools, and what decides about calls of them. Clients are told if the list has changed.
+    pub(crate) fn replace(&self, set: ToolSet, gate: Gate) -> bool {
+        *self.gate.write().unwrap_or_else(PoisonError::into_inner) = gate;
         let is_new = self.set().listing() != set.listing();
         *self.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
         if is_new {

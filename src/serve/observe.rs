@@ -71,9 +71,9 @@ impl std::fmt::Display for Finished {
                 }
                 write!(f, ") in {millis} ms")
             }
-            Ending::Refused => match &self.decision {
-                Decision::Refuse(why) => write!(f, ": refused, {why}"),
-                Decision::Allow(_) => write!(f, ": refused"),
+            Ending::Refused => match self.decision.reason() {
+                Some(reason) => write!(f, ": refused, {}", reason.why),
+                None => write!(f, ": refused"),
             },
             Ending::Cancelled => write!(f, ": cancelled after {millis} ms"),
         }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Shared, ToolSet};
+use super::{Gate, Shared, ToolSet};
 use crate::catalog::Catalog;
+use crate::policy::Policy;
 use crate::source::Finding;
 use crate::tool::Tool;
 
@@ -28,7 +29,16 @@ pub(crate) struct Folder {
     /// The tools that compiled last.
     good: BTreeMap<String, Arc<Tool>>,
     direct: usize,
+    /// The file of the policy.
+    policy: Option<PathBuf>,
+    /// The last policy that compiled.
+    gate: Gate,
+    /// What the files looked like when they were loaded last.
+    seen: u64,
 }
+
+/// The folders and the policy that are looked at.
+type Roots = (Vec<PathBuf>, Option<PathBuf>);
 
 /// Tells the operator something.
 pub(crate) type Tell = dyn Fn(&str) + Send + Sync;
@@ -45,11 +55,26 @@ impl Folder {
             wanted,
             good: BTreeMap::new(),
             direct,
+            policy: None,
+            gate: Gate::default(),
+            seen: 0,
         }
     }
 
-    /// Loads all tools, and says what is wrong. A tool that does not compile any more keeps its last form.
-    pub(crate) fn load(&mut self, gate: &super::Gate, tell: &Tell) -> ToolSet {
+    /// Lets a policy decide about calls.
+    pub(crate) fn with_policy(mut self, file: Option<PathBuf>) -> Folder {
+        self.policy = file;
+        self
+    }
+
+    /// Loads all tools and the policy, and says what is wrong. A tool that does not compile any more keeps its last form,
+    /// and so does the policy.
+    ///
+    /// # Errors
+    /// Every finding of the policy, when none has compiled before.
+    pub(crate) fn load(&mut self, tell: &Tell) -> Result<(ToolSet, Gate), Vec<Finding>> {
+        // What changes from here on is seen by the next look.
+        self.seen = fingerprint(&self.roots());
         let mut good = BTreeMap::new();
         for (entry, loaded) in self.catalog.load_all() {
             let key = entry.file.display();
@@ -67,6 +92,8 @@ impl Folder {
             }
         }
         self.good = good;
+        self.load_policy(tell)?;
+        let gate = self.gate.clone();
         let mut tools = Vec::new();
         let mut untrusted = BTreeMap::new();
         for tool in self.good.values().filter(|tool| (self.wanted)(tool)) {
@@ -81,9 +108,47 @@ impl Folder {
                 folder.display()
             ));
         }
-        let (set, problems) = ToolSet::new(tools, self.direct, gate);
+        let (set, problems) = ToolSet::new(tools, self.direct, &gate);
         problems.iter().for_each(|problem| tell(problem));
-        set
+        Ok((set, gate))
+    }
+
+    /// Loads the policy. One that is broken leaves the last good one in force.
+    fn load_policy(&mut self, tell: &Tell) -> Result<(), Vec<Finding>> {
+        let Some(file) = &self.policy else {
+            return Ok(());
+        };
+        let tools: Vec<Arc<Tool>> = self.good.values().cloned().collect();
+        let before = self.gate.policy().map(|policy| policy.version().to_owned());
+        match Policy::load(file, Some(&tools)) {
+            Ok((policy, warnings)) => {
+                let is_new = before.as_deref() != Some(policy.version());
+                if is_new && !warnings.is_empty() {
+                    tell(&format!("{}:{}", file.display(), listed(&warnings)));
+                }
+                if is_new && before.is_some() {
+                    let (file, rules) = (file.display(), policy.len());
+                    tell(&format!(
+                        "{file} has changed; its {rules} rules are in force"
+                    ));
+                }
+                self.gate = Gate::of(policy);
+                Ok(())
+            }
+            Err(findings) if before.is_none() => Err(findings),
+            Err(findings) => {
+                let (file, findings) = (file.display(), listed(&findings));
+                tell(&format!(
+                    "{file} is broken; the policy from before stays in force{findings}"
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    /// What a change of it is seen by.
+    fn roots(&self) -> Roots {
+        (self.catalog.folders(), self.policy.clone())
     }
 }
 
@@ -101,28 +166,26 @@ fn listed(findings: &[Finding]) -> String {
 
 /// Looks at the folders of a catalog until the server ends, and replaces its tools when a file has changed.
 pub(crate) async fn watch(shared: Arc<Shared>, mut folder: Folder, tell: Arc<Tell>) {
-    let roots = folder.catalog.folders();
-    if roots.is_empty() {
+    let roots = folder.roots();
+    if roots.0.is_empty() && roots.1.is_none() {
         return;
     }
-    let mut last = look(&roots).await;
     loop {
         let begun = Instant::now();
         let now = look(&roots).await;
         let pause = LOOK.max(begun.elapsed() * SHARE).min(LONGEST);
-        if now != last {
-            last = now;
-            let (again, gate) = (Arc::clone(&tell), shared.gate.clone());
+        if now != folder.seen {
+            let again = Arc::clone(&tell);
             let loaded = tokio::task::spawn_blocking(move || {
-                let set = folder.load(&gate, &*again);
-                (folder, set)
+                let loaded = folder.load(&*again);
+                (folder, loaded)
             });
-            let Ok((returned, set)) = loaded.await else {
+            let Ok((returned, Ok((set, gate)))) = loaded.await else {
                 return tell("the tools could not be reloaded; those from before stay");
             };
             folder = returned;
             let (tools, offered) = (set.len(), set.offered());
-            shared.replace(set);
+            shared.replace(set, gate);
             tell(&format!("reloaded: {tools} tools, {offered} of them run"));
         }
         tokio::select! {
@@ -132,14 +195,19 @@ pub(crate) async fn watch(shared: Arc<Shared>, mut folder: Folder, tell: Arc<Tel
     }
 }
 
-/// A fingerprint of the names, sizes and times of all descriptor files.
-async fn look(roots: &[PathBuf]) -> u64 {
-    let roots = roots.to_vec();
-    let looked = tokio::task::spawn_blocking(move || {
-        let mut hasher = DefaultHasher::new();
-        roots.iter().for_each(|root| add(root, DEPTH, &mut hasher));
-        hasher.finish()
-    });
+/// A fingerprint of the names, sizes and times of all descriptor files, and of the text of the policy.
+fn fingerprint((roots, policy): &Roots) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    // A policy is small, and a change of it must never be overlooked.
+    let policy = policy.as_ref().and_then(|file| std::fs::read(file).ok());
+    policy.hash(&mut hasher);
+    roots.iter().for_each(|root| add(root, DEPTH, &mut hasher));
+    hasher.finish()
+}
+
+async fn look(roots: &Roots) -> u64 {
+    let roots = roots.clone();
+    let looked = tokio::task::spawn_blocking(move || fingerprint(&roots));
     looked.await.unwrap_or_default()
 }
 

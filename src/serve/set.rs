@@ -25,6 +25,8 @@ pub(crate) struct Served {
     pub options: Options,
     /// Whether the gate may let a call of it through.
     pub is_offered: bool,
+    /// Why it does not, if so.
+    pub refusal: String,
     /// The schema of the results, with what we add to them.
     result_schema: Map<String, Value>,
     validator: OnceLock<Option<Validator>>,
@@ -48,6 +50,7 @@ impl Served {
         let options = Options::of(&tool, &definition);
         Served {
             is_offered: gate.offers(&tool),
+            refusal: gate.refusal(&tool),
             result_schema: result_schema(&definition, &tool, &options),
             definition,
             tool,

@@ -5,6 +5,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value, json};
 
 use super::data;
+use super::gate::Reason;
 use crate::catalog::LoadError;
 use crate::engine::error::{Error, Upstream};
 use crate::params::ArgumentProblem;
@@ -82,6 +83,43 @@ pub(super) fn of_arguments(tool: &str, problems: &[ArgumentProblem]) -> Lesson {
         Some(more @ 1..) => lesson.fact("more_problems", more.into()),
         _ => lesson,
     }
+}
+
+/// A call that the gate refuses: why, and what would run instead.
+pub(super) fn of_refusal(reason: &Reason) -> Lesson {
+    let lesson = Lesson::new("policy", reason.why.as_str()).retry(false, None);
+    let Some(ways) = &reason.ways else {
+        return lesson.advise("do not try again; tell the user what you wanted to do");
+    };
+    let ways: Vec<Value> = ways
+        .iter()
+        .map(|way| match &way.when {
+            Some(when) => json!({ "do": way.verdict, "when": when }),
+            None => json!({ "do": way.verdict }),
+        })
+        .collect();
+    let advice = match ways.is_empty() {
+        true => "do not try again; tell the user what you wanted to do",
+        false => {
+            "no other words for the same thing: only a call that `allowed` describes and no earlier rule refuses runs; else tell the user what you wanted to do"
+        }
+    };
+    lesson
+        .fact("rule", reason.rule.as_str().into())
+        .fact("allowed", ways.into())
+        .advise(advice)
+}
+
+/// A call that needs an approval, where nobody can be asked.
+pub(super) fn of_question(reason: &Reason) -> Lesson {
+    let message = format!(
+        "a person has to approve this call, and this server has no way to ask one: {}",
+        reason.why
+    );
+    Lesson::new("policy", message)
+        .fact("rule", reason.rule.as_str().into())
+        .advise("do not try again; tell the user what you wanted to do")
+        .retry(false, None)
 }
 
 /// An error of a call.

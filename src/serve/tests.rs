@@ -31,7 +31,7 @@ fn shared(deadline: Duration) -> Arc<Shared> {
     let catalog = Catalog::builtin();
     let tools = ["get-organization", "list-workspaces"];
     let tools = tools.map(|name| catalog.tool(name).expect("a tool"));
-    let (set, problems) = ToolSet::new(tools.to_vec(), 20, &Gate);
+    let (set, problems) = ToolSet::new(tools.to_vec(), 20, &Gate::default());
     assert_eq!(problems, Vec::<String>::new());
     let backends = Backends::new(Box::new(|_| {
         Engine::new().with_transport(Arc::new(Unruly)).with_secret(
@@ -43,7 +43,13 @@ fn shared(deadline: Duration) -> Arc<Shared> {
         deadline,
         ..Limits::default()
     };
-    Shared::new(set, backends, Gate, Observer::new(|_| ()), limits)
+    Shared::new(
+        set,
+        backends,
+        Gate::default(),
+        Observer::new(|_| ()),
+        limits,
+    )
 }
 
 fn request(id: i64, tool: &str) -> String {

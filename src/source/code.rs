@@ -209,6 +209,11 @@ codes! {
     wrong: "# sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 1\nnow: yesterday\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n"
     right: "# sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n"
 
+    UnreachableRule "unreachable-rule" Error
+    "A rule of a policy never decides, because an earlier rule matches every call that it could match."
+    wrong: "# policy.yaml\npolicy: 1\nrules:\n  - { tools: \"probe/*\", do: allow }\n  - { tools: probe/probe, do: deny }\n"
+    right: "# policy.yaml\npolicy: 1\nrules:\n  - { tools: probe/probe, do: deny }\n  - { tools: \"probe/*\", do: allow }\n"
+
     UndescribedParam "undescribed-param" Warning
     "A param has no description, so that neither people nor models know what to give."
     wrong: "params: { properties: { id: { type: string, default: a } } }\n"
@@ -233,6 +238,11 @@ codes! {
     "A text in a projection or a request looks like a path or an expression, but is neither, so that it stands as it is."
     wrong: "response: { output: { id: .id } }\n"
     right: "response: { output: { id: $.id, kind: { literal: .id } } }\n"
+
+    UnmetPattern "unmet-pattern" Warning
+    "A pattern or a case of a policy names tools, and no tool that is known here has such a name."
+    wrong: "# policy.yaml\npolicy: 1\nrules: [{ tools: prob/*, do: deny }]\n"
+    right: "# policy.yaml\npolicy: 1\nrules: [{ tools: probe/*, do: deny }]\n"
 
     NeedlessAllow "needless-allow" Warning
     "`allow` names a warning that does not occur, or something that is no warning."

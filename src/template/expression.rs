@@ -164,6 +164,11 @@ impl Expression {
         }
     }
 
+    /// Whether the expression asks which of two values is larger.
+    pub(crate) fn compares_sizes(&self) -> bool {
+        tokens(&self.text).any(|token| matches!(token.kind, Kind::Mark('<' | '>')))
+    }
+
     /// The names in `root["name"]`, if the expression uses `root` in no other way.
     pub fn subscripts(&self, root: &str) -> Option<Vec<String>> {
         let mut names = Vec::new();

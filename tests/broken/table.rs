@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use toolrun::internals::Code;
 use toolrun::internals::check::Kind;
 
-const TABLES: [(Kind, &str); 9] = [
+const TABLES: [(Kind, &str); 10] = [
     (Kind::Tool, include_str!("tool.txt")),
     (Kind::Tool, include_str!("params.txt")),
     (Kind::Tool, include_str!("request.txt")),
@@ -25,6 +25,7 @@ const TABLES: [(Kind, &str); 9] = [
     (Kind::Tool, include_str!("yaml.txt")),
     (Kind::Service, include_str!("service.txt")),
     (Kind::Sandbox, include_str!("sandbox.txt")),
+    (Kind::Policy, include_str!("policy.txt")),
 ];
 
 const TOOL: &str = r#"spec: 1
@@ -46,6 +47,11 @@ request_id: r
 errors: { body: {}, codes: {} }
 data: { things: { count: 2, row: { id: "{{ index }}" } } }
 routes: { probe: { from: things, body: "{{ rows }}" } }
+"#;
+
+const POLICY: &str = r#"policy: 1
+rules: [{ tools: probe/probe, when: "{{ args.id == 'a' }}", do: ask }, { tools: "probe/*", callers: [ci, "agent-*"], do: allow, why: It is. }]
+default: deny
 "#;
 
 /// A descriptor with one mistake, or with none.
@@ -79,6 +85,7 @@ impl Row {
             Kind::Tool => (TOOL, "probe.yaml"),
             Kind::Service => (SERVICE, "service.yaml"),
             Kind::Sandbox => (SANDBOX, "sandbox.yaml"),
+            Kind::Policy => (POLICY, "policy.yaml"),
         };
         Row {
             title: format!("the base of {file}"),
@@ -138,6 +145,10 @@ impl Row {
             }
             Kind::Tool => drop(write("probe/service.yaml", SERVICE)),
             Kind::Service => {}
+            Kind::Policy => {
+                write("probe.yaml", TOOL);
+                return write(&self.file, &self.text);
+            }
             Kind::Sandbox => {
                 write("probe/service.yaml", SERVICE);
                 write("probe/probe.yaml", &patched(TOOL, "service: probe\n"));

@@ -9,8 +9,15 @@ use toolrun::internals::{Code, Finding};
 
 fn findings(row: &Row) -> Vec<Finding> {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = row.write(folder.path()).display().to_string();
-    check::paths(&[path]).expect("the file is there").findings
+    let file = row.write(folder.path());
+    // A policy speaks about the tools beside it.
+    let path = match row.kind {
+        Kind::Policy => folder.path(),
+        _ => &file,
+    };
+    check::paths(&[path.display().to_string()])
+        .expect("the file is there")
+        .findings
 }
 
 /// How the findings differ from the row; `None` if they match.

@@ -33,12 +33,16 @@ fn merged(example: &str) -> String {
 
 fn codes(example: &str) -> Vec<Code> {
     let workspace = Workspace::new();
-    match example.strip_prefix("# sandbox.yaml\n") {
-        Some(_) => {
+    match example.lines().next() {
+        Some("# sandbox.yaml") => {
             workspace.service("https://probe.test", "");
             workspace.write("descriptors/probe/sandbox.yaml", example);
         }
-        None => workspace.write("descriptors/probe.yaml", merged(example)),
+        Some("# policy.yaml") => {
+            workspace.write("descriptors/probe.yaml", merged(""));
+            workspace.write("descriptors/policy.yaml", example);
+        }
+        _ => workspace.write("descriptors/probe.yaml", merged(example)),
     }
     let path = workspace.descriptors().display().to_string();
     let report = check::paths(&[path]).expect("the folder is there");

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 27] = [
+const FLOORS: [&str; 28] = [
     "words",
     "parallel",
     "address",
@@ -27,6 +27,7 @@ const FLOORS: [&str; 27] = [
     "tool",
     "definition",
     "catalog",
+    "policy",
     "engine",
     "sandbox",
     "check",

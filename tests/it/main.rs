@@ -67,6 +67,7 @@ mod new;
 mod notations;
 mod pages;
 mod plans;
+mod policy;
 #[cfg(unix)]
 mod progress;
 mod readme;

@@ -66,6 +66,7 @@ fn kind_of(path: &Path) -> Kind {
     match path.file_name().and_then(|name| name.to_str()) {
         Some("service.yaml") => Kind::Service,
         Some("sandbox.yaml") => Kind::Sandbox,
+        Some("policy.yaml") => Kind::Policy,
         _ => Kind::Tool,
     }
 }
@@ -129,8 +130,10 @@ fn good() -> Vec<Case> {
     }
     texts.extend(shown());
     for code in Code::ALL.iter().map(|code| code.meaning()) {
-        if code.right.starts_with("# sandbox.yaml") {
-            texts.push((code.name.to_owned(), Kind::Sandbox, code.right.to_owned()));
+        let first = code.right.lines().next().unwrap_or_default();
+        let kind = kind_of(Path::new(first.trim_start_matches("# ")));
+        if kind != Kind::Tool {
+            texts.push((code.name.to_owned(), kind, code.right.to_owned()));
         }
     }
     let case = |(name, kind, text): (String, Kind, String)| Case {
