@@ -82,7 +82,17 @@ pub(crate) struct Deadline {
     within: Duration,
 }
 
+/// How long after the deadline the projections of what was read by then may take. Rows that were read are given; only
+/// work without end is not.
+const PROJECTING: Duration = Duration::from_secs(5);
+
 impl Deadline {
+    /// When the projections of what was read must have ended.
+    pub(super) fn of_projections(self) -> Deadline {
+        let at = self.at.checked_add(PROJECTING).unwrap_or(self.at);
+        Deadline { at, ..self }
+    }
+
     pub(crate) fn error(self) -> Error {
         SendError::Timeout {
             within: self.within,
@@ -121,8 +131,8 @@ impl Call {
     }
 
     /// Gives up the whole call when the time `within` has passed since `since`. It covers every request with its
-    /// retries, the programs that print secrets, all pages and the wait for a job. A time too long to be counted is no
-    /// limit.
+    /// retries, the programs that print secrets, all pages and the wait for a job. What was read by then is still
+    /// projected, for five seconds at most. A time too long to be counted is no limit.
     pub fn deadline(mut self, within: Duration, since: Instant) -> Call {
         let at = since.checked_add(within);
         self.options.deadline = at.map(|at| Deadline { at, within });

@@ -9,7 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::answer::{self, Judge, Verdict};
-use super::call::{Call, Options, Watcher};
+use super::call::{Call, Deadline, Options, Watcher};
 use super::error::Error;
 use super::note::Note;
 use super::page::{Page, Received};
@@ -108,7 +108,7 @@ impl Run {
     /// Makes a page from a response.
     pub(crate) fn page(&self, received: Received, params: Value) -> Result<Page, Error> {
         let page = Page::new(&self.tool, received, params).map_err(|error| self.masked(error))?;
-        Ok(page.until(self.options.deadline))
+        Ok(page.until(self.options.deadline.map(Deadline::of_projections)))
     }
 
     /// The error with the service's secrets masked: a response may repeat one anywhere.

@@ -15,7 +15,7 @@ headers: { x-version: "1" }
 auth: { kind: bearer, secret: { env: TOKEN } }
 "#;
 
-const TOOL: &str = r#"spec: 1
+const TOOL: &str = r"spec: 1
 tool: get-thing
 service: probe
 description: Get a thing.
@@ -31,7 +31,7 @@ request:
   query: [limit]
 response: { output: { id: $.id } }
 examples: [{ name: one, args: { id: a }, response: { body: { id: a } }, output: { id: a } }]
-"#;
+";
 
 const SANDBOX: &str = r#"spec: 1
 sandbox: probe
@@ -177,15 +177,15 @@ fn each_mistake_alone_is_found() {
 fn mistakes_in_two_files_are_both_found() {
     let mut hidden = Vec::new();
     let mut pairs = 0;
-    for one in 0..FILES.len() {
-        for other in one + 1..FILES.len() {
-            for first in FILES[one].2 {
-                for second in FILES[other].2 {
+    for (one, (one_name, _, firsts)) in FILES.iter().enumerate() {
+        for (other, (other_name, _, seconds)) in FILES.iter().enumerate().skip(one + 1) {
+            for first in *firsts {
+                for second in *seconds {
                     pairs += 1;
                     let told = found(&[(one, *first), (other, *second)]);
                     let is_hidden = |file, mistake: &Mistake| !is_told(&told, file, *mistake);
                     if is_hidden(one, first) || is_hidden(other, second) {
-                        let names = (FILES[one].0, FILES[other].0);
+                        let names = (one_name, other_name);
                         hidden.push(format!("{names:?} {first:?} {second:?}: {told:?}"));
                     }
                 }

@@ -301,7 +301,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-fn is_on(entry: &&Value) -> bool {
+fn is_on(entry: &Value) -> bool {
     entry["disabled"] != true
 }
 
@@ -341,7 +341,7 @@ fn saved(request: &Value, variables: &BTreeMap<String, String>) -> Option<Sent> 
     let query = match url["query"].as_array() {
         Some(list) => list
             .iter()
-            .filter(is_on)
+            .filter(|entry| is_on(entry))
             .map(|entry| {
                 format!(
                     "{}={}",
@@ -356,7 +356,12 @@ fn saved(request: &Value, variables: &BTreeMap<String, String>) -> Option<Sent> 
     let body = &request["body"];
     let fields = |list: &Value| {
         let mut pairs: Pairs = BTreeMap::new();
-        for field in list.as_array().into_iter().flatten().filter(is_on) {
+        for field in list
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|entry| is_on(entry))
+        {
             let value = filled(&plain(&field["value"]), variables);
             pairs.entry(plain(&field["key"])).or_default().push(value);
         }

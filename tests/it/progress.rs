@@ -92,7 +92,7 @@ impl Wait {
     /// The notes on standard error, on a terminal and elsewhere.
     fn notes(self) -> &'static [&'static str] {
         match self {
-            Wait::Retry => &["the service answered 503; try 2 of 2 in 1."],
+            Wait::Retry => &["the service answered 503; try 2 of 2 in "],
             _ => &[],
         }
     }

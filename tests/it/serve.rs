@@ -158,7 +158,7 @@ fn the_five_seed_tools_take_six_kilobytes_of_a_models_context() {
     };
     let bytes: usize = tools.iter().map(seen).sum();
     let whole = json!(tools).to_string().len();
-    println!("the five seed tools: {bytes} bytes for the model, {whole} bytes in all");
+    eprintln!("the five seed tools: {bytes} bytes for the model, {whole} bytes in all");
     assert!(bytes <= 6 * 1024, "{bytes} bytes");
     assert!(whole <= 10 * 1024, "{whole} bytes");
 }

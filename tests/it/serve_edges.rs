@@ -273,7 +273,7 @@ fn requests_of_any_shape_are_answered() {
             .trim_end_matches(" kB")
             .parse()
             .expect("a number");
-        println!("the peak of memory: {kib} KiB");
+        eprintln!("the peak of memory: {kib} KiB");
         assert!(kib < 200 << 10, "{kib} KiB");
     }
 }

@@ -220,7 +220,7 @@ fn a_table_is_thrifty() {
         result["content"][0]["text"].as_str().expect("a text").len()
     };
     let (json, table) = (size(&mut mcp, "json"), size(&mut mcp, "table"));
-    println!("50 rows: {json} bytes as JSON, {table} as a table");
+    eprintln!("50 rows: {json} bytes as JSON, {table} as a table");
     assert!(table * 2 < json, "{table} of {json}");
 }
 

@@ -17,7 +17,7 @@ fn all_built_in_tools_cost_less_than_a_thousand_tokens_before_the_first_search()
     let tools = mcp.tools();
     let bytes = json!(tools).to_string().len() + instructions.len();
     let tokens = bytes as f64 / A_TOKEN;
-    println!("before the first search: {bytes} bytes, about {tokens:.0} tokens");
+    eprintln!("before the first search: {bytes} bytes, about {tokens:.0} tokens");
     assert_eq!(tools.len(), 4);
     assert!(tokens <= 1000.0, "{bytes} bytes");
     for tool in &tools {
@@ -232,7 +232,7 @@ fn nine_questions_of_ten_find_their_tool_among_a_thousand() {
             missed.push(format!("{question}: {hits:?}"));
         }
     }
-    println!(
+    eprintln!(
         "{} of {} questions are answered",
         questions.len() - missed.len(),
         questions.len()

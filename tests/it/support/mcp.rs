@@ -209,7 +209,10 @@ impl Mcp {
         match self.messages.recv_timeout(PATIENCE) {
             Ok(Ok(message)) => message,
             Ok(Err(line)) => panic!("no message of the protocol: {line:?}"),
-            Err(_) => panic!("no message; standard error is {}", self.process.said()),
+            Err(error) => panic!(
+                "no message: {error}; standard error is {}",
+                self.process.said()
+            ),
         }
     }
 
