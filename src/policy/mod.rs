@@ -15,12 +15,11 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 pub(crate) use case::{CaseResult, run_cases};
-pub(crate) use digest::{canonical, sha256};
+pub(crate) use digest::sha256;
 pub(crate) use prove::check;
 pub(crate) use rule::Matched;
 pub(crate) use schema::POLICY;
@@ -33,9 +32,6 @@ use crate::template::{Bound, Scope};
 use crate::tool::Tool;
 use rule::Rule;
 use spec::{CaseSpec, PolicySpec};
-
-/// How long an approval and the question for it hold, unless the file says it.
-const HOLDS: Duration = Duration::from_secs(600);
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +62,6 @@ impl Caller {
 pub(crate) struct Policy {
     rules: Vec<Rule>,
     default: Option<Verdict>,
-    holds: Duration,
     cases: Vec<CaseSpec>,
     /// The digest of the file.
     version: String,
@@ -147,7 +142,6 @@ impl Policy {
         Some(Policy {
             rules,
             default: spec.default,
-            holds: spec.approvals_hold.map_or(HOLDS, |time| time.0),
             cases: spec.cases,
             version: sha256(check.source().text().as_bytes()),
             source: Arc::clone(check.source()),
@@ -157,11 +151,6 @@ impl Policy {
     /// The digest of the file: another text is another policy.
     pub(crate) fn version(&self) -> &str {
         &self.version
-    }
-
-    /// How long an approval and the question for it hold.
-    pub(crate) fn holds(&self) -> Duration {
-        self.holds
     }
 
     /// How many rules there are.

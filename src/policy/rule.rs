@@ -234,7 +234,7 @@ fn compared_and_absent(when: &Expression, seen: &Seen) -> Option<String> {
     // Whoever asks whether it is there has thought of it.
     let is_asked = |dotted: &str, questions: &[&str]| {
         let asks = |question: &&str| text.contains(&format!("{dotted}{question}"));
-        questions.iter().any(|question| asks(&question))
+        questions.iter().any(asks)
     };
     let is_missing = |dotted: &String| {
         let mut parts = dotted.split('.');

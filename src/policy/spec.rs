@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::format::SpecVersion;
-use crate::words::Duration;
 
 /// Who may call which tool with which arguments.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -28,8 +27,6 @@ pub(crate) struct PolicySpec {
     pub rules: Vec<RuleSpec>,
     /// What happens to a call that no rule matches. Without it, tools with the access `read` run, and others do not.
     pub default: Option<Verdict>,
-    /// How long an approval and the question for it hold; 10 minutes when absent.
-    pub approvals_hold: Option<Duration>,
     /// Calls with what the policy must say to them; `toolrun policy test` runs them.
     #[serde(default)]
     pub cases: Vec<CaseSpec>,
@@ -72,7 +69,7 @@ pub(crate) enum Patterns {
 pub(crate) enum Verdict {
     /// It runs.
     Allow,
-    /// It waits until a person approves exactly this call.
+    /// A person has to approve it. The server cannot ask one yet, so it is refused, and that is said.
     Ask,
     /// It is refused.
     Deny,

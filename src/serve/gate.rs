@@ -35,16 +35,6 @@ pub(crate) struct Reason {
 }
 
 impl Decision {
-    /// The word for logs.
-    pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Decision::Allow(..) => "allow",
-            Decision::Ask(..) => "ask",
-            Decision::Refuse(_) => "deny",
-            Decision::Invalid(_) => "invalid",
-        }
-    }
-
     /// Why it is so; invalid arguments have no reason of the gate.
     pub(crate) fn reason(&self) -> Option<&Reason> {
         match self {
@@ -87,10 +77,7 @@ impl Gate {
     pub(crate) fn refusal(&self, tool: &Tool) -> String {
         match &self.policy {
             Some(_) => "the policy of this server refuses every call of it".to_owned(),
-            None => format!(
-                "it is a {} tool, and this server runs only tools that read",
-                tool.access
-            ),
+            None => format!("it is a {} tool", tool.access),
         }
     }
 

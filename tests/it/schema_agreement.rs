@@ -46,6 +46,11 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "bad-value: a prefix of a key in the path",
     "bad-value: an optional key in the path",
     "bad-value: an optional credential without a secret",
+    "bad-value: a pattern that is not closed",
+    "bad-value: no pattern at all",
+    "bad-value: an empty pattern",
+    "bad-value: a condition without braces",
+    "bad-value: a condition that is a text with an expression",
 ];
 
 /// A descriptor, and whether a schema must refuse it. `None` where the mistake is no mistake of shape: the schema may

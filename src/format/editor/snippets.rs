@@ -104,6 +104,21 @@ pub(super) fn sandbox() -> Value {
     )])
 }
 
+pub(super) fn policy() -> Value {
+    snippets(&[(
+        "policy",
+        "A policy that asks before anything is written",
+        json!({
+            "policy": 1,
+            "rules": [
+                { "when": "\"{{ tool.access == 'read' }}\"", "do": "allow" },
+                { "when": "\"{{ tool.access == 'write' }}\"", "do": "ask", "why": "${1:It changes data.}" },
+            ],
+            "default": "deny",
+        }),
+    )])
+}
+
 pub(super) fn paging() -> Value {
     snippets(&[
         (
