@@ -1,6 +1,7 @@
 //! Checks of a tool beyond what a call needs.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
@@ -169,7 +170,7 @@ fn report_undescribed_params(tool: &Tool, check: &Check) {
 }
 
 fn report_unused_params(tool: &Tool, check: &Check) {
-    let mut used: Vec<String> = Vec::new();
+    let mut used: BTreeSet<String> = BTreeSet::new();
     let mut all = false;
     // Without the path, it is not known which params would stand in it.
     let at = "/request/path";
@@ -180,24 +181,26 @@ fn report_unused_params(tool: &Tool, check: &Check) {
     tool.visit_requests(&mut |expression, _| {
         for dotted in expression.dotted_names() {
             match dotted.strip_prefix("params.") {
-                Some(member) => used.push(member.to_owned()),
+                Some(member) => _ = used.insert(member.to_owned()),
                 None if dotted == "params" => match expression.subscripts("params") {
                     Some(names) => used.extend(names),
                     None => all = true,
                 },
-                None => used.push(dotted.split('.').next().unwrap_or_default().to_owned()),
+                None => _ = used.insert(dotted.split('.').next().unwrap_or_default().to_owned()),
             }
         }
     });
     // A misspelt name is reported where it stands, and it probably means a param.
     let names = || tool.params.iter().map(|param| param.name);
-    let meant =
-        |used: &String| nearest_of(used, names()).filter(|_| !names().any(|name| name == used));
-    let meant: Vec<&str> = used.iter().filter_map(meant).collect();
+    let known: BTreeSet<&str> = names().collect();
+    let unknown = used.iter().filter(|name| !known.contains(name.as_str()));
+    let meant: BTreeSet<&str> = unknown
+        .filter_map(|name| nearest_of(name, names()))
+        .collect();
     for param in tool.params.iter() {
         if all
-            || used.iter().any(|name| name == param.name)
-            || meant.contains(&param.name)
+            || used.contains(param.name)
+            || meant.contains(param.name)
             || check.may_be_used(param.name, &["/params", "/examples"])
         {
             continue;
