@@ -1,5 +1,6 @@
 //! The command line: one file per command, one per output format. Only here is anything printed.
 
+mod approve;
 mod arguments;
 mod call;
 mod commands;
@@ -73,6 +74,7 @@ impl Cli {
         let is_free = match &self.command {
             Command::Config(config) => config.wants_path(),
             Command::Explain(_)
+            | Command::Approve(_)
             | Command::Trust(_)
             | Command::Untrust(_)
             | Command::New(_)
@@ -185,6 +187,7 @@ pub fn main() -> ExitCode {
         Command::List(list) => list.wants_json(),
         Command::Show(show) => show.wants_json(),
         Command::Policy(policy) => policy.wants_json(),
+        Command::Approve(approve) => approve.wants_json(),
         _ => false,
     };
     NOTES.hold(as_json);
@@ -216,6 +219,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
         Command::Serve(serve) => serve.run(&catalog, in_force),
         Command::Policy(policy) => policy.run(&catalog),
+        Command::Approve(approve) => approve.run(),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::New(new) => new.run(),

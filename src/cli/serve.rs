@@ -14,7 +14,8 @@ use super::{Done, Failure, exit, note, say, usage};
 use crate::catalog::LoadError;
 use crate::sandbox::Sandbox;
 use crate::serve::{
-    Backends, Folder, Gate, Limits, Observer, Shared, ToolSet, over_http, over_stdio, watch,
+    Approvals, Backends, Folder, Gate, Limits, Observer, Shared, ToolSet, over_http, over_stdio,
+    watch,
 };
 use crate::tool::Tool;
 use crate::words::{Name, nearest};
@@ -101,6 +102,7 @@ impl Serve {
             set,
             self.backends(catalog, in_force)?,
             gate,
+            approvals(),
             self.observer(),
             Limits {
                 result_bytes: self.max_result_bytes,
@@ -224,6 +226,15 @@ impl Serve {
             }
         })
     }
+}
+
+/// Where people approve calls.
+fn approvals() -> Approvals {
+    let desk = super::approve::desk().map_err(|failure| match failure {
+        Failure::Told(_, reason) => reason,
+        _ => "there is no folder for it".to_owned(),
+    });
+    Approvals::new(desk, super::approve::command)
 }
 
 /// What the operator is told while the server runs.

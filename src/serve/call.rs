@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rmcp::model::{
-    CallToolResult, ContentBlock, ProgressNotificationParam, ProgressToken, Resource,
+    CallToolResponse, CallToolResult, ContentBlock, ProgressNotificationParam, ProgressToken,
+    Resource,
 };
 use rmcp::{Peer, RoleServer};
 use serde_json::{Map, Value, json};
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
+use super::approval::Grant;
+use super::ask::{Client, Consent};
 use super::gate::{Caller, Decision};
 use super::observe::{Ending, Finished};
 use super::options::Wanted;
@@ -44,6 +47,32 @@ pub(super) struct Job {
     pub is_found: bool,
     pub progress: Option<(ProgressToken, Peer<RoleServer>)>,
     pub cancelled: CancellationToken,
+    /// What the client can do about a question.
+    pub client: Client,
+}
+
+/// A call that the gate lets through.
+struct Ready {
+    access: Access,
+    arguments: Map<String, Value>,
+    wanted: Wanted,
+    started: Instant,
+}
+
+impl Ready {
+    fn new(
+        access: Access,
+        arguments: Map<String, Value>,
+        wanted: Wanted,
+        started: Instant,
+    ) -> Ready {
+        Ready {
+            access,
+            arguments,
+            wanted,
+            started,
+        }
+    }
 }
 
 /// What was read so far.
@@ -55,26 +84,43 @@ struct Seen {
 
 impl Job {
     /// Carries out the call. `None` if the client has cancelled it.
-    pub(super) async fn run(self) -> Option<CallToolResult> {
+    pub(super) async fn run(self) -> Option<CallToolResponse> {
         let started = Instant::now();
         // What the call says about its result is nothing that a policy decides about.
         let mut arguments = self.arguments.clone();
         let wanted = self.served.options.take(&mut arguments);
         let gate = self.shared.gate();
         let decision = gate.decide(&self.caller, &self.served.tool, &arguments);
+        let mut approval = None;
         let (result, ending) = match (&decision, wanted) {
             (Decision::Refuse(reason), _) => {
-                (Some(teach::of_refusal(reason).result()), Ending::Refused)
+                ended((Some(teach::of_refusal(reason).result()), Ending::Refused))
             }
-            (Decision::Ask(_, reason), _) => {
-                (Some(teach::of_question(reason).result()), Ending::Refused)
-            }
-            (_, Err((name, rule))) => failed(super::meta::wrong(&name, &rule)),
+            (_, Err((name, rule))) => ended(failed(super::meta::wrong(&name, &rule))),
             (Decision::Invalid(problems), _) => {
-                failed(teach::of_arguments(&self.served.definition.name, problems))
+                let lesson = teach::of_arguments(&self.served.definition.name, problems);
+                ended(failed(lesson))
+            }
+            (Decision::Ask(access, reason), Ok(wanted)) => {
+                match self.ask(&gate, reason, *access, &arguments).await {
+                    Consent::Given(grant) => {
+                        approval = Some(grant.approval.clone());
+                        // The person's time is not the call's.
+                        let ready = Ready::new(*access, arguments, wanted, Instant::now());
+                        ended(self.carry_out(ready, Some(&grant)).await)
+                    }
+                    Consent::Open(question) => (Some(*question), Ending::Waits),
+                    Consent::Waits(lesson) => ended((Some(lesson.result()), Ending::Waits)),
+                    Consent::Refused(lesson) if lesson.kind == "policy" => {
+                        ended((Some(lesson.result()), Ending::Refused))
+                    }
+                    Consent::Refused(lesson) => ended(failed(lesson)),
+                    Consent::Cancelled => (None, Ending::Cancelled),
+                }
             }
             (Decision::Allow(access, _), Ok(wanted)) => {
-                self.carry_out(*access, arguments, wanted, started).await
+                let ready = Ready::new(*access, arguments, wanted, started);
+                ended(self.carry_out(ready, None).await)
             }
         };
         let finished = Finished {
@@ -82,6 +128,7 @@ impl Job {
             tool: self.served.tool.qualified_name(),
             arguments: self.arguments.keys().cloned().collect(),
             decision,
+            approval,
             ending,
             took: started.elapsed(),
         };
@@ -91,10 +138,8 @@ impl Job {
 
     async fn carry_out(
         &self,
-        access: Access,
-        arguments: Map<String, Value>,
-        wanted: Wanted,
-        started: Instant,
+        ready: Ready,
+        grant: Option<&Grant>,
     ) -> (Option<CallToolResult>, Ending) {
         let turn = tokio::time::timeout(PATIENCE, self.shared.running.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
@@ -103,15 +148,19 @@ impl Job {
                 .retry(true, Some(2));
             return failed(lesson);
         };
+        // Only now, so that an approval is not lost with a call that got no turn.
+        if let Some(grant) = grant
+            && let Err(lesson) = self.redeem(grant).await
+        {
+            return failed(lesson);
+        }
         let (seen, watcher) = watch::channel(Seen::default());
+        let wanted = ready.wanted.clone();
         let work = Work {
             shared: Arc::clone(&self.shared),
             served: Arc::clone(&self.served),
             caller: self.caller.clone(),
-            arguments,
-            wanted: wanted.clone(),
-            access,
-            started,
+            ready,
             seen,
         };
         // A task of its own: if it panics, only this call fails; and when the handle is dropped, the request to the service ends.
@@ -221,6 +270,10 @@ enum Waited {
     Cancelled,
 }
 
+fn ended((result, ending): (Option<CallToolResult>, Ending)) -> (Option<CallToolResponse>, Ending) {
+    (result.map(CallToolResponse::from), ending)
+}
+
 fn failed(lesson: Lesson) -> (Option<CallToolResult>, Ending) {
     let ending = Ending::Failed {
         kind: lesson.kind.clone(),
@@ -253,7 +306,7 @@ fn written(served: &Served, shaped: Shaped, uri: Option<String>) -> Result<CallT
     Ok(result)
 }
 
-fn broken() -> Lesson {
+pub(super) fn broken() -> Lesson {
     Lesson::new("internal", "the server made a mistake in this call")
         .advise("tell the user; another call may work")
         .retry(false, None)
@@ -277,17 +330,14 @@ struct Work {
     shared: Arc<Shared>,
     served: Arc<Served>,
     caller: Caller,
-    arguments: Map<String, Value>,
-    wanted: Wanted,
-    access: Access,
-    started: Instant,
+    ready: Ready,
     seen: watch::Sender<Seen>,
 }
 
 impl Work {
     async fn fetch(self) -> Result<Fetched, Lesson> {
         let name = self.served.definition.name.clone();
-        let fetched = match self.wanted.max_rows {
+        let fetched = match self.ready.wanted.max_rows {
             Some(rows) => self.walk(rows).await,
             None => self.page().await,
         };
@@ -296,10 +346,13 @@ impl Work {
 
     fn call(&self) -> Call {
         let deadline = self.shared.limits.deadline;
-        Call::new(&self.served.tool, Value::Object(self.arguments.clone()))
-            .consent(self.access)
-            .caller(self.caller.name.clone())
-            .deadline(deadline, self.started)
+        Call::new(
+            &self.served.tool,
+            Value::Object(self.ready.arguments.clone()),
+        )
+        .consent(self.ready.access)
+        .caller(self.caller.name.clone())
+        .deadline(deadline, self.ready.started)
     }
 
     async fn page(&self) -> Result<Fetched, Error> {

@@ -16,6 +16,7 @@ use rmcp::{ErrorData, RoleServer};
 use serde_json::Value;
 
 use super::Shared;
+use super::ask::Client;
 use super::call::Job;
 use super::gate::Caller;
 use super::meta::{self, Meta};
@@ -126,9 +127,15 @@ impl ServerHandler for Server {
             is_found: meta.is_some(),
             progress: token.map(|token| (token, context.peer.clone())),
             cancelled: context.ct.clone(),
+            client: Client::of(
+                &context,
+                is_modern(&context),
+                request.request_state,
+                request.input_responses,
+            ),
         };
         match self.shared.tasks.track_future(job.run()).await {
-            Some(result) => Ok(result.into()),
+            Some(response) => Ok(response),
             // Nobody gets this answer.
             None => Err(ErrorData::internal_error("the call was cancelled", None)),
         }

@@ -11,6 +11,7 @@ mod table;
 mod absent;
 mod across_files;
 mod admin_api;
+mod approvals;
 mod argument_forms;
 mod arguments;
 mod auth;
