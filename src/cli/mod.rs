@@ -2,6 +2,7 @@
 
 mod approve;
 mod arguments;
+mod audit;
 mod call;
 mod commands;
 mod completions;
@@ -75,6 +76,7 @@ impl Cli {
             Command::Config(config) => config.wants_path(),
             Command::Explain(_)
             | Command::Approve(_)
+            | Command::Audit(_)
             | Command::Trust(_)
             | Command::Untrust(_)
             | Command::New(_)
@@ -188,6 +190,7 @@ pub fn main() -> ExitCode {
         Command::Show(show) => show.wants_json(),
         Command::Policy(policy) => policy.wants_json(),
         Command::Approve(approve) => approve.wants_json(),
+        Command::Audit(audit) => audit.wants_json(),
         _ => false,
     };
     NOTES.hold(as_json);
@@ -220,6 +223,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Serve(serve) => serve.run(&catalog, in_force),
         Command::Policy(policy) => policy.run(&catalog),
         Command::Approve(approve) => approve.run(),
+        Command::Audit(audit) => audit.run(),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::New(new) => new.run(),

@@ -14,8 +14,8 @@ use super::{Done, Failure, exit, note, say, usage};
 use crate::catalog::LoadError;
 use crate::sandbox::Sandbox;
 use crate::serve::{
-    Approvals, Backends, Folder, Gate, Limits, Observer, Shared, ToolSet, over_http, over_stdio,
-    watch,
+    Approvals, Audit, Backends, Folder, Gate, Limits, Observer, Shared, ToolSet, over_http,
+    over_stdio, watch,
 };
 use crate::tool::Tool;
 use crate::words::{Name, nearest};
@@ -57,6 +57,12 @@ pub(crate) struct Serve {
     /// Let the rules of this file decide which calls run, and not the access of the tools alone
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Write a line for each call to this file, each with the hash of the line before it
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
+    /// Write the values of these arguments to the audit log too, and of no others
+    #[arg(long, value_name = "NAMES", requires = "audit", value_delimiter = ',')]
+    audit_arguments: Vec<String>,
     /// Say each call on standard error: its tool, rows, bytes and time
     #[arg(long, short)]
     verbose: bool,
@@ -103,6 +109,7 @@ impl Serve {
             self.backends(catalog, in_force)?,
             gate,
             approvals(),
+            self.audit()?,
             self.observer(),
             Limits {
                 result_bytes: self.max_result_bytes,
@@ -216,6 +223,16 @@ impl Serve {
                 }
             })),
         })
+    }
+
+    fn audit(&self) -> Result<Option<Audit>, Failure> {
+        let Some(file) = &self.audit else {
+            return Ok(None);
+        };
+        let audit = Audit::open(file, self.audit_arguments.clone(), Arc::new(tell));
+        audit
+            .map(Some)
+            .map_err(|reason| Failure::Told(exit::POLICY, reason))
     }
 
     fn observer(&self) -> Observer {

@@ -20,6 +20,7 @@ use super::ask::{Client, Consent};
 use super::gate::{Caller, Decision};
 use super::observe::{Ending, Finished};
 use super::options::Wanted;
+use super::record::Sight;
 use super::result::{self, Given, Shaped};
 use super::set::Served;
 use super::teach::{self, Lesson};
@@ -49,6 +50,9 @@ pub(super) struct Job {
     pub cancelled: CancellationToken,
     /// What the client can do about a question.
     pub client: Client,
+    /// The call's id in the audit log, and what is seen of its requests.
+    pub id: String,
+    pub sight: Arc<Sight>,
 }
 
 /// A call that the gate lets through.
@@ -86,6 +90,11 @@ impl Job {
     /// Carries out the call. `None` if the client has cancelled it.
     pub(super) async fn run(self) -> Option<CallToolResponse> {
         let started = Instant::now();
+        if let Some(audit) = &self.shared.audit
+            && audit.ready().await.is_err()
+        {
+            return Some(teach::of_audit(false).result().into());
+        }
         // What the call says about its result is nothing that a policy decides about.
         let mut arguments = self.arguments.clone();
         let wanted = self.served.options.take(&mut arguments);
@@ -107,7 +116,7 @@ impl Job {
                         approval = Some(grant.approval.clone());
                         // The person's time is not the call's.
                         let ready = Ready::new(*access, arguments, wanted, Instant::now());
-                        ended(self.carry_out(ready, Some(&grant)).await)
+                        ended(self.carry_out(ready, &decision, Some(&grant)).await)
                     }
                     Consent::Open(question) => (Some(*question), Ending::Waits),
                     Consent::Waits(lesson) => ended((Some(lesson.result()), Ending::Waits)),
@@ -120,7 +129,7 @@ impl Job {
             }
             (Decision::Allow(access, _), Ok(wanted)) => {
                 let ready = Ready::new(*access, arguments, wanted, started);
-                ended(self.carry_out(ready, None).await)
+                ended(self.carry_out(ready, &decision, None).await)
             }
         };
         let finished = Finished {
@@ -133,12 +142,18 @@ impl Job {
             took: started.elapsed(),
         };
         self.shared.observer.tell(&finished);
-        result
+        match self.record(&finished, gate.policy()).await {
+            Ok(()) => result,
+            // Nobody gets the answer to a cancelled call.
+            Err(_) if result.is_none() => None,
+            Err(lesson) => Some(lesson.result().into()),
+        }
     }
 
     async fn carry_out(
         &self,
         ready: Ready,
+        decision: &Decision,
         grant: Option<&Grant>,
     ) -> (Option<CallToolResult>, Ending) {
         let turn = tokio::time::timeout(PATIENCE, self.shared.running.acquire()).await;
@@ -154,12 +169,18 @@ impl Job {
         {
             return failed(lesson);
         }
+        if ready.access != Access::Read
+            && let Err(lesson) = self.announce(decision, grant).await
+        {
+            return failed(lesson);
+        }
         let (seen, watcher) = watch::channel(Seen::default());
         let wanted = ready.wanted.clone();
         let work = Work {
             shared: Arc::clone(&self.shared),
             served: Arc::clone(&self.served),
             caller: self.caller.clone(),
+            sight: Arc::clone(&self.sight),
             ready,
             seen,
         };
@@ -330,6 +351,7 @@ struct Work {
     shared: Arc<Shared>,
     served: Arc<Served>,
     caller: Caller,
+    sight: Arc<Sight>,
     ready: Ready,
     seen: watch::Sender<Seen>,
 }
@@ -346,13 +368,15 @@ impl Work {
 
     fn call(&self) -> Call {
         let deadline = self.shared.limits.deadline;
-        Call::new(
-            &self.served.tool,
-            Value::Object(self.ready.arguments.clone()),
-        )
-        .consent(self.ready.access)
-        .caller(self.caller.name.clone())
-        .deadline(deadline, self.ready.started)
+        let arguments = Value::Object(self.ready.arguments.clone());
+        let call = Call::new(&self.served.tool, arguments)
+            .consent(self.ready.access)
+            .caller(self.caller.name.clone())
+            .deadline(deadline, self.ready.started);
+        match &self.shared.audit {
+            Some(_) => self.sight.watch(&self.served.tool, call),
+            None => call,
+        }
     }
 
     async fn page(&self) -> Result<Fetched, Error> {

@@ -5,6 +5,7 @@
 
 mod approval;
 mod ask;
+mod audit;
 mod backend;
 mod call;
 mod data;
@@ -14,6 +15,7 @@ mod meta;
 mod observe;
 mod options;
 mod own;
+mod record;
 mod reload;
 mod resource;
 mod result;
@@ -35,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use approval::{Approvals, Desk, Question, is_id};
+pub(crate) use audit::{Audit, Verdict, verify};
 pub(crate) use backend::Backends;
 pub(crate) use gate::Gate;
 pub(crate) use http::serve as over_http;
@@ -78,6 +81,7 @@ pub(crate) struct Shared {
     backends: Backends,
     gate: RwLock<Gate>,
     approvals: Approvals,
+    audit: Option<Arc<Audit>>,
     observer: Observer,
     limits: Limits,
     running: Semaphore,
@@ -97,6 +101,7 @@ impl Shared {
         backends: Backends,
         gate: Gate,
         approvals: Approvals,
+        audit: Option<Audit>,
         observer: Observer,
         limits: Limits,
     ) -> Arc<Shared> {
@@ -106,6 +111,7 @@ impl Shared {
             backends,
             gate: RwLock::new(gate),
             approvals,
+            audit: audit.map(Arc::new),
             observer,
             running: Semaphore::new(limits.running),
             limits,

@@ -56,6 +56,11 @@ impl Lesson {
         self
     }
 
+    /// What is wrong.
+    pub(super) fn message(&self) -> &str {
+        self.error["message"].as_str().unwrap_or_default()
+    }
+
     /// Adds a fact.
     pub(super) fn fact(mut self, name: &str, value: Value) -> Lesson {
         self.error.insert(name.to_owned(), value);
@@ -188,6 +193,24 @@ pub(super) fn of_crowd() -> Lesson {
     Lesson::new("busy", NoPlace::Full.to_string())
         .advise("make no more calls that need an approval until some are answered or over")
         .retry(true, Some(60))
+}
+
+/// A call that cannot be recorded. `ran` says that something was sent to the service.
+pub(super) fn of_audit(ran: bool) -> Lesson {
+    let (message, advice) = match ran {
+        true => (
+            "the call was carried out, but this server could not record it, so its result is withheld",
+            "do not repeat it: it has run; tell the user that the server's audit log cannot be written",
+        ),
+        false => (
+            "this server cannot record the call, so nothing was sent",
+            "tell the user that the server's audit log cannot be written; its operator has to set it right",
+        ),
+    };
+    Lesson::new("audit", message)
+        .fact("ran", ran.into())
+        .advise(advice)
+        .retry(false, None)
 }
 
 /// An error of a call.

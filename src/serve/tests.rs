@@ -48,6 +48,7 @@ fn shared(deadline: Duration) -> Arc<Shared> {
         backends,
         Gate::default(),
         Approvals::new(Err("nowhere".to_owned()), str::to_owned),
+        None,
         Observer::new(|_| ()),
         limits,
     )

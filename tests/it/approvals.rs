@@ -408,7 +408,7 @@ fn a_client_of_the_newest_revision_carries_a_sealed_question() {
         let state = asked["requestState"].clone();
         let text = state.as_str().expect("a state").to_owned();
         let mut error = |params: Value| error_of(&client.result(params));
-        let changed = format!("{}x", text);
+        let changed = format!("{text}x");
         for (params, part) in [
             (stateless("b", yes(&state)), "another call"),
             (

@@ -14,6 +14,7 @@ mod admin_api;
 mod approvals;
 mod argument_forms;
 mod arguments;
+mod audit;
 mod auth;
 mod bodies;
 mod broken;

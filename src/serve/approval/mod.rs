@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use serde::Serialize;
 use tokio::sync::Semaphore;
 
 pub(crate) use desk::{Desk, is_id};
@@ -31,7 +32,7 @@ const MOST_OF_CALLER: usize = 100;
 const MOST_OPEN: usize = 100;
 
 /// How an approval came.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Approval {
     /// Its id.
     pub id: String,
@@ -287,7 +288,7 @@ impl Book {
 }
 
 /// Twelve letters and digits that are not mistaken for each other: 60 bits.
-fn new_id() -> String {
+pub(super) fn new_id() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let random = uuid::Uuid::new_v4().into_bytes();
     // The first and the last bytes of a random UUID are random as a whole.
