@@ -128,6 +128,7 @@ impl Serve {
             watching.abort();
             done
         });
+        shared.close();
         // A read of standard input cannot be given up.
         runtime.shutdown_background();
         done

@@ -150,6 +150,11 @@ impl Shared {
         self.stop.cancel();
     }
 
+    /// Takes away what is of no use without this server: the questions that wait for an answer.
+    pub(crate) fn close(&self) {
+        self.approvals.close();
+    }
+
     /// Waits until all calls have ended.
     pub(crate) async fn ended(&self) {
         self.tasks.close();

@@ -648,6 +648,40 @@ fn an_id_is_no_path_and_a_hostile_text_is_no_line() {
     assert_eq!(told[0]["approved"], Value::Null);
 }
 
+/// Over HTTP, a client of an earlier revision cannot be asked, whatever it says of itself.
+#[test]
+fn a_client_that_has_no_session_is_not_waited_for() {
+    let fake = service();
+    let workspace = asking(&fake, BOTH);
+    let http = workspace.serve_http(&FLAGS);
+    for revision in LEGACY {
+        let begun = Instant::now();
+        let result = http.result(revision, "tools/call", stateless("a", json!({})));
+        assert!(error_of(&result)["approval"]["id"].is_string(), "{result}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{revision}");
+    }
+}
+
+#[test]
+fn a_server_that_ends_takes_its_questions_with_it() {
+    let fake = service();
+    let workspace = asking(&fake, "");
+    let mut mcp = workspace.serve(&FLAGS);
+    let waits = mcp.refused("probe_delete_thing", json!({ "id": "a" }));
+    let id = waits["approval"]["id"].as_str().expect("an id");
+    workspace.run(&["approve", id, "--yes"]).expect(0);
+    mcp.close();
+    assert_eq!(mcp.process.code(), 0);
+    workspace.run(&["approve", id, "--yes"]).expect(2);
+    let folder = workspace.path().join(".state/toolrun/approvals");
+    assert_eq!(std::fs::read_dir(folder).expect("a folder").count(), 0);
+    // An approval of another server is worth nothing.
+    let mut mcp = workspace.serve(&FLAGS);
+    let waits = mcp.refused("probe_delete_thing", json!({ "id": "a" }));
+    assert_ne!(waits["approval"]["id"], id);
+    assert_eq!(fake.requests().len(), 0);
+}
+
 /// On a terminal the call is shown, and the person is asked.
 #[cfg(unix)]
 #[test]

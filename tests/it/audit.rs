@@ -516,6 +516,63 @@ fn nothing_is_done_that_cannot_be_recorded() {
     );
 }
 
+/// A client that leaves gives its call up, and a server that is asked to end finishes what runs.
+#[cfg(unix)]
+#[test]
+fn a_call_without_a_client_and_the_last_call_of_a_server_are_recorded() {
+    let fake = Fake::start(|request| {
+        if request.path.ends_with("/slow") {
+            std::thread::sleep(Duration::from_millis(700));
+        }
+        match request.path.as_str() {
+            "/things/hang" => Reply::manner(Manner::Hang),
+            _ => Reply::json(200, &json!({ "id": "a", "name": "x" })),
+        }
+    });
+    let workspace = audited(&fake);
+    let http = workspace.serve_http(&FLAGS);
+    let waits = |target: &str| {
+        while !fake.targets().iter().any(|sent| sent.ends_with(target)) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let open = |id: &str| {
+        use std::io::Write as _;
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "probe_get_thing",
+            "arguments": { "id": id } } })
+        .to_string();
+        let mut stream = std::net::TcpStream::connect(&http.address).expect("a connection");
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\nmcp-protocol-version: 2025-11-25\r\ncontent-length: {}\r\n\r\n",
+            http.address,
+            body.len()
+        );
+        stream
+            .write_all(format!("{head}{body}").as_bytes())
+            .expect("a request");
+        stream
+    };
+    let left = open("hang");
+    waits("/hang");
+    drop(left);
+    let begun = Instant::now();
+    while last(&workspace)["outcome"] != "cancelled" {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{}",
+            last(&workspace)
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let _kept = open("slow");
+    waits("/slow");
+    let mut http = http;
+    http.process.terminate();
+    http.process.code();
+    assert_eq!(last(&workspace)["outcome"], "done");
+    assert_eq!(verified(&workspace)["lines"], 3);
+}
+
 #[test]
 fn verify_says_which_line() {
     let fake = service();

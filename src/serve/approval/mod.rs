@@ -140,6 +140,15 @@ impl Approvals {
         }
     }
 
+    /// Takes all questions away: nobody can be served by an answer any more.
+    pub(super) fn close(&self) {
+        if let Ok(desk) = &self.desk {
+            for (_, waiting) in self.book().waiting.drain() {
+                desk.clear(&waiting.id);
+            }
+        }
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -260,17 +269,6 @@ impl Approvals {
         book.waiting.remove(bound);
         desk.clear(&approval.id);
         true
-    }
-}
-
-impl Drop for Approvals {
-    /// Nobody can be served by an answer any more.
-    fn drop(&mut self) {
-        if let Ok(desk) = &self.desk {
-            for waiting in self.book().waiting.values() {
-                desk.clear(&waiting.id);
-            }
-        }
     }
 }
 

@@ -271,7 +271,7 @@ fn a_hundred_thousand_waiting_calls_take_a_hundred_places() {
     let id = waits(&approvals, &asked("local", "a"));
     reply(&desk, &id, true);
     assert!(approvals.redeem(&granted(&approvals, &asked("local", "a"))));
-    drop(approvals);
+    approvals.close();
     let left = fs::read_dir(desk.folder()).expect("a folder").count();
     assert_eq!(left, 0, "a server takes its questions with it");
 }
