@@ -108,7 +108,7 @@ impl Serve {
             set,
             self.backends(catalog, in_force)?,
             gate,
-            approvals(),
+            self.approvals(),
             self.audit()?,
             self.observer(),
             Limits {
@@ -226,6 +226,20 @@ impl Serve {
         })
     }
 
+    /// Where people approve calls.
+    fn approvals(&self) -> Approvals {
+        let desk = super::approve::desk().map_err(|failure| match failure {
+            Failure::Told(_, reason) => reason,
+            _ => "there is no folder for it".to_owned(),
+        });
+        if let Err(reason) = desk.as_ref().map(|_| ())
+            && self.policy.is_some()
+        {
+            note(&format!("nobody can approve calls by a command: {reason}"));
+        }
+        Approvals::new(desk, super::approve::command)
+    }
+
     fn audit(&self) -> Result<Option<Audit>, Failure> {
         let Some(file) = &self.audit else {
             return Ok(None);
@@ -244,15 +258,6 @@ impl Serve {
             }
         })
     }
-}
-
-/// Where people approve calls.
-fn approvals() -> Approvals {
-    let desk = super::approve::desk().map_err(|failure| match failure {
-        Failure::Told(_, reason) => reason,
-        _ => "there is no folder for it".to_owned(),
-    });
-    Approvals::new(desk, super::approve::command)
 }
 
 /// What the operator is told while the server runs.
