@@ -20,6 +20,8 @@ pub use error::{FindingText, LoadError};
 pub(crate) use load::{check_name, load, load_each, load_service};
 pub(crate) use trust::read_own_file;
 pub use trust::{TrustError, TrustList};
+#[cfg(feature = "serve")]
+pub(crate) use trust::{make_folder, not_own, others_may_replace};
 
 use crate::parallel;
 use crate::source::Check;

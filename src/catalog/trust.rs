@@ -204,7 +204,8 @@ fn change(list: &Path, edit: impl FnOnce(&str) -> String) -> Result<(), TrustErr
         .map_err(|error| unusable(error.error))
 }
 
-fn make_folder(folder: &Path) -> io::Result<()> {
+/// Makes a folder, and those above it, that only the user may enter.
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -242,13 +243,8 @@ pub(crate) fn read_own_file(path: &Path) -> Result<Option<String>, String> {
     if !metadata.is_file() {
         return Err("it is no plain file".to_owned());
     }
-    if others_may_write(&metadata) {
-        let reason = "other users can write to it; make it writable only for you (mode 600)";
+    if let Some(reason) = not_own(&metadata) {
         return Err(reason.to_owned());
-    }
-    // The owner of the file can write to it, whatever its mode says.
-    if owner(&metadata).is_some_and(|owner| owner != 0 && Some(owner) != own_user()) {
-        return Err("it belongs to another user".to_owned());
     }
     let mut text = String::new();
     File::open(path)
@@ -262,6 +258,16 @@ pub(crate) fn read_own_file(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
+/// Why a file is not in the user's own hands, if so.
+pub(crate) fn not_own(metadata: &fs::Metadata) -> Option<&'static str> {
+    if others_may_write(metadata) {
+        return Some("other users can write to it; make it writable only for you (mode 600)");
+    }
+    // The owner of the file can write to it, whatever its mode says.
+    let is_foreign = owner(metadata).is_some_and(|owner| owner != 0 && Some(owner) != own_user());
+    is_foreign.then_some("it belongs to another user")
+}
+
 #[cfg(unix)]
 fn others_may_write(metadata: &fs::Metadata) -> bool {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o022 != 0
@@ -269,13 +275,13 @@ fn others_may_write(metadata: &fs::Metadata) -> bool {
 
 /// A folder is safe if everybody may write to it but nobody may remove files of others (mode 1777).
 #[cfg(unix)]
-fn others_may_replace(folder: &fs::Metadata) -> bool {
+pub(crate) fn others_may_replace(folder: &fs::Metadata) -> bool {
     let mode = std::os::unix::fs::PermissionsExt::mode(&folder.permissions());
     mode & 0o022 != 0 && mode & 0o1000 == 0
 }
 
 #[cfg(not(unix))]
-fn others_may_replace(_: &fs::Metadata) -> bool {
+pub(crate) fn others_may_replace(_: &fs::Metadata) -> bool {
     false
 }
 

@@ -5,8 +5,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    call, completions, config, docs, explain, import, list, man, new, policy, sandbox, schemas,
-    serve, show, test, trust, validate,
+    approve, audit, call, completions, config, docs, explain, import, list, man, new, policy,
+    sandbox, schemas, serve, show, test, trust, validate,
 };
 
 macro_rules! commands {
@@ -75,6 +75,8 @@ commands! {
     "test" Test(test::Test) "Run the examples of descriptors, offline"
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "serve" Serve(serve::Serve) "Serve tools to agents, over the Model Context Protocol"
+    "approve" Approve(approve::Approve) "Approve calls of agents that wait, refuse them, or list them"
+    "audit" Audit(audit::AuditCommand) "Verify an audit log"
     "policy" Policy(policy::PolicyCommand) "Run the cases of a policy, or say what it says to a call"
     "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
     "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"

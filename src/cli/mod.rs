@@ -1,6 +1,8 @@
 //! The command line: one file per command, one per output format. Only here is anything printed.
 
+mod approve;
 mod arguments;
+mod audit;
 mod call;
 mod commands;
 mod completions;
@@ -73,6 +75,8 @@ impl Cli {
         let is_free = match &self.command {
             Command::Config(config) => config.wants_path(),
             Command::Explain(_)
+            | Command::Approve(_)
+            | Command::Audit(_)
             | Command::Trust(_)
             | Command::Untrust(_)
             | Command::New(_)
@@ -185,6 +189,8 @@ pub fn main() -> ExitCode {
         Command::List(list) => list.wants_json(),
         Command::Show(show) => show.wants_json(),
         Command::Policy(policy) => policy.wants_json(),
+        Command::Approve(approve) => approve.wants_json(),
+        Command::Audit(audit) => audit.wants_json(),
         _ => false,
     };
     NOTES.hold(as_json);
@@ -216,6 +222,8 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
         Command::Serve(serve) => serve.run(&catalog, in_force),
         Command::Policy(policy) => policy.run(&catalog),
+        Command::Approve(approve) => approve.run(),
+        Command::Audit(audit) => audit.run(),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::New(new) => new.run(),

@@ -14,7 +14,8 @@ use super::{Done, Failure, exit, note, say, usage};
 use crate::catalog::LoadError;
 use crate::sandbox::Sandbox;
 use crate::serve::{
-    Backends, Folder, Gate, Limits, Observer, Shared, ToolSet, over_http, over_stdio, watch,
+    Approvals, Audit, Backends, Folder, Gate, Limits, Observer, Shared, ToolSet, over_http,
+    over_stdio, watch,
 };
 use crate::tool::Tool;
 use crate::words::{Name, nearest};
@@ -56,6 +57,12 @@ pub(crate) struct Serve {
     /// Let the rules of this file decide which calls run, and not the access of the tools alone
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Write a line for each call to this file, each with the hash of the line before it
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
+    /// Write the values of these arguments to the audit log too, and of no others
+    #[arg(long, value_name = "NAMES", requires = "audit", value_delimiter = ',')]
+    audit_arguments: Vec<String>,
     /// Say each call on standard error: its tool, rows, bytes and time
     #[arg(long, short)]
     verbose: bool,
@@ -101,6 +108,8 @@ impl Serve {
             set,
             self.backends(catalog, in_force)?,
             gate,
+            self.approvals(),
+            self.audit()?,
             self.observer(),
             Limits {
                 result_bytes: self.max_result_bytes,
@@ -119,6 +128,7 @@ impl Serve {
             watching.abort();
             done
         });
+        shared.close();
         // A read of standard input cannot be given up.
         runtime.shutdown_background();
         done
@@ -214,6 +224,30 @@ impl Serve {
                 }
             })),
         })
+    }
+
+    /// Where people approve calls.
+    fn approvals(&self) -> Approvals {
+        let desk = super::approve::desk().map_err(|failure| match failure {
+            Failure::Told(_, reason) => reason,
+            _ => "there is no folder for it".to_owned(),
+        });
+        if let Err(reason) = desk.as_ref().map(|_| ())
+            && self.policy.is_some()
+        {
+            note(&format!("nobody can approve calls by a command: {reason}"));
+        }
+        Approvals::new(desk, super::approve::command)
+    }
+
+    fn audit(&self) -> Result<Option<Audit>, Failure> {
+        let Some(file) = &self.audit else {
+            return Ok(None);
+        };
+        let audit = Audit::open(file, self.audit_arguments.clone(), Arc::new(tell));
+        audit
+            .map(Some)
+            .map_err(|reason| Failure::Told(exit::POLICY, reason))
     }
 
     fn observer(&self) -> Observer {

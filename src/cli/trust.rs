@@ -10,7 +10,7 @@ use crate::catalog::{TrustError, TrustList};
 use crate::tool::service::Service;
 use crate::{Catalog, Tool};
 use clap::Args;
-use etcetera::BaseStrategy as _;
+use etcetera::BaseStrategy as Folders;
 
 use super::terminal::{self, say};
 use super::{Done, Failure, exit, note};
@@ -116,13 +116,28 @@ fn list_file() -> Result<PathBuf, Failure> {
 
 /// A file in the user's configuration folder; `what` says what it is.
 pub(crate) fn config_file(name: &str, what: &str) -> Result<PathBuf, Failure> {
+    place(what, |strategy| {
+        strategy.config_dir().join("toolrun").join(name)
+    })
+}
+
+/// A folder for what is true for a while; `what` says what it holds.
+pub(crate) fn state_folder(name: &str, what: &str) -> Result<PathBuf, Failure> {
+    place(what, |strategy| {
+        // Not every system has a place for that alone.
+        let state = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
+        state.join("toolrun").join(name)
+    })
+}
+
+fn place(what: &str, choose: impl Fn(&dyn Folders) -> PathBuf) -> Result<PathBuf, Failure> {
     let strategy = etcetera::choose_base_strategy().map_err(|error| {
         Failure::Told(
             exit::USAGE,
             format!("there is no place for {what}: {error}"),
         )
     })?;
-    let file = strategy.config_dir().join("toolrun").join(name);
+    let file = choose(&strategy);
     // With a relative home folder, the file would depend on the current folder.
     match file.is_absolute() {
         true => Ok(file),

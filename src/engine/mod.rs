@@ -34,6 +34,8 @@ use crate::project::ResponseKind;
 use crate::send::{
     Budget, Client, Destination, HttpTransport, Limiter, LocalLimiter, Roots, Transport,
 };
+#[cfg(feature = "serve")]
+use crate::sign::Redactor;
 use crate::sign::{LeftOut, Secret, SecretStore, Secrets};
 #[cfg(feature = "cli")]
 use crate::sign::{SecretPlace, SecretRef, Whereabouts};
@@ -396,6 +398,24 @@ impl Engine {
     /// What is wrong with the `.env` file, if a secret was looked up in it. No part of the file is quoted.
     pub fn dotenv_problem(&self) -> Option<String> {
         self.setup.secrets.dotenv_problem()
+    }
+}
+
+/// What a server needs of an engine before it asks a person.
+#[cfg(feature = "serve")]
+impl Engine {
+    /// Runs every stage of a call up to its first request, and sends nothing: so a person is not asked about a call that
+    /// cannot run. Gives the request with its secrets masked, and what masks them elsewhere.
+    ///
+    /// # Errors
+    /// What the call would fail with before its first request.
+    pub(crate) async fn rehearse(&self, call: Call) -> Result<(Plan, Redactor), Error> {
+        let (run, _, plan) = Run::begin(self, call)?;
+        refuse_download(&run.tool)?;
+        let redactor = run.redactor().await?;
+        let left_out = self.left_out(&run.tool.service);
+        let plan = run.tool.service.auth.without(Cow::Owned(plan), &left_out);
+        Ok((plan.into_owned(), redactor))
     }
 }
 

@@ -377,6 +377,12 @@ impl Run {
     }
 
     /// The session of the service. The first call opens it; others wait for that, at most until their deadline.
+    /// What masks the secrets of the service that are known before the first request.
+    #[cfg(feature = "serve")]
+    pub(super) async fn redactor(&self) -> Result<crate::sign::Redactor, Error> {
+        Ok(self.session().await?.redactor())
+    }
+
     async fn session(&self) -> Result<&Session, Error> {
         if let Some(session) = self.kept.session.get() {
             return Ok(session);

@@ -123,6 +123,15 @@ impl Session {
         }
     }
 
+    /// What masks the secrets that are known now.
+    #[cfg(feature = "serve")]
+    pub(crate) fn redactor(&self) -> Redactor {
+        match self.current() {
+            Some(credentials) => credentials.redactor.clone(),
+            None => self.fixed.redactor.clone(),
+        }
+    }
+
     /// The credentials of each request; `None` if the service has an access token.
     pub(crate) fn fixed(&self) -> Option<&Arc<Credentials>> {
         self.renewal.is_none().then_some(&self.fixed)

@@ -15,15 +15,16 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 pub(crate) use case::{CaseResult, run_cases};
-pub(crate) use digest::sha256;
+pub(crate) use digest::{canonical, sha256};
 pub(crate) use prove::check;
 pub(crate) use rule::Matched;
 pub(crate) use schema::POLICY;
-pub(crate) use spec::Verdict;
+pub(crate) use spec::{Channel, Verdict};
 
 use crate::catalog::read_own_file;
 use crate::format::Access;
@@ -32,6 +33,11 @@ use crate::template::{Bound, Scope};
 use crate::tool::Tool;
 use rule::Rule;
 use spec::{CaseSpec, PolicySpec};
+
+/// How long an approval and the question for it hold, in seconds, unless the file says it.
+const APPROVAL_SECONDS: u32 = 300;
+/// The longest that a file may say: a day.
+const MOST_APPROVAL_SECONDS: u32 = 86_400;
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +68,10 @@ impl Caller {
 pub(crate) struct Policy {
     rules: Vec<Rule>,
     default: Option<Verdict>,
+    /// How a person may answer.
+    channels: Vec<Channel>,
+    /// How long an approval holds.
+    holds: Duration,
     cases: Vec<CaseSpec>,
     /// The digest of the file.
     version: String,
@@ -136,12 +146,15 @@ impl Policy {
             .map(|(at, rule)| Rule::compile(rule, at, tools, check))
             .collect();
         prove::rules(&rules, check);
+        prove::approvals(spec.approve.as_deref(), spec.approval_seconds, check);
         if let Some(tools) = tools {
             prove::cases(&spec.cases, tools, check);
         }
         Some(Policy {
             rules,
             default: spec.default,
+            channels: spec.approve.unwrap_or_else(|| vec![Channel::Command]),
+            holds: Duration::from_secs(spec.approval_seconds.unwrap_or(APPROVAL_SECONDS).into()),
             cases: spec.cases,
             version: sha256(check.source().text().as_bytes()),
             source: Arc::clone(check.source()),
@@ -151,6 +164,16 @@ impl Policy {
     /// The digest of the file: another text is another policy.
     pub(crate) fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Whether a person may approve calls in this way.
+    pub(crate) fn takes(&self, channel: Channel) -> bool {
+        self.channels.contains(&channel)
+    }
+
+    /// How long an approval and the question for it hold.
+    pub(crate) fn holds(&self) -> Duration {
+        self.holds
     }
 
     /// How many rules there are.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Policy;
 use super::rule::Rule;
-use super::spec::CaseSpec;
+use super::spec::{CaseSpec, Channel};
+use super::{MOST_APPROVAL_SECONDS, Policy};
 use crate::source::{Check, Code};
 use crate::tool::Tool;
 use crate::words::nearest;
@@ -60,5 +60,21 @@ pub(super) fn cases(cases: &[CaseSpec], tools: &[Arc<Tool>], check: &Check) {
                 None => check.error(Code::UnmetPattern, &pointer, message),
             }
         }
+    }
+}
+
+/// Reports approvals that nobody can give, and times that are none.
+pub(super) fn approvals(channels: Option<&[Channel]>, seconds: Option<u32>, check: &Check) {
+    if channels.is_some_and(<[Channel]>::is_empty) {
+        check.error_with_help(
+            Code::BadValue,
+            "/approve",
+            "no way stands here, so that nobody can approve a call",
+            "leave the key out, or let rules deny",
+        );
+    }
+    if seconds.is_some_and(|seconds| !(1..=MOST_APPROVAL_SECONDS).contains(&seconds)) {
+        let message = format!("must be from 1 to {MOST_APPROVAL_SECONDS} seconds");
+        check.error(Code::BadValue, "/approval_seconds", message);
     }
 }

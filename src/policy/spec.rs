@@ -27,6 +27,13 @@ pub(crate) struct PolicySpec {
     pub rules: Vec<RuleSpec>,
     /// What happens to a call that no rule matches. Without it, tools with the access `read` run, and others do not.
     pub default: Option<Verdict>,
+    /// The ways in which a person may answer where a rule says `ask`; `command` alone when absent. Where both count, a client
+    /// that can ask does so, and the command is for the others.
+    #[schemars(length(min = 1))]
+    pub approve: Option<Vec<Channel>>,
+    /// How many seconds an approval and the question for it hold, at most a day; 300 when absent.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub approval_seconds: Option<u32>,
     /// Calls with what the policy must say to them; `toolrun policy test` runs them.
     #[serde(default)]
     pub cases: Vec<CaseSpec>,
@@ -69,10 +76,20 @@ pub(crate) enum Patterns {
 pub(crate) enum Verdict {
     /// It runs.
     Allow,
-    /// A person has to approve it. The server cannot ask one yet, so it is refused, and that is said.
+    /// It waits until a person approves exactly this call.
     Ask,
     /// It is refused.
     Deny,
+}
+
+/// A way in which a person approves a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Channel {
+    /// The client asks its user. Whoever controls the client can answer.
+    Elicitation,
+    /// Somebody runs a command on the machine of the server.
+    Command,
 }
 
 impl fmt::Display for Verdict {

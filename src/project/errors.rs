@@ -187,6 +187,15 @@ impl ErrorFields {
         text(self.code.as_ref(), response)
     }
 
+    /// The header that holds the service's request id, if it is in a header of its own.
+    #[cfg(feature = "serve")]
+    pub(crate) fn request_id_header(&self) -> Option<&str> {
+        match &self.request_id {
+            Some(Extract::Header(name)) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The service's request id, if the response has one.
     pub(crate) fn request_id(&self, response: &ResponseView<'_>) -> Option<String> {
         text(self.request_id.as_ref(), response)

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rmcp::model::{
-    CallToolResult, ContentBlock, ProgressNotificationParam, ProgressToken, Resource,
+    CallToolResponse, CallToolResult, ContentBlock, ProgressNotificationParam, ProgressToken,
+    Resource,
 };
 use rmcp::{Peer, RoleServer};
 use serde_json::{Map, Value, json};
@@ -14,9 +15,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
+use super::approval::Grant;
+use super::ask::{Client, Consent};
 use super::gate::{Caller, Decision};
 use super::observe::{Ending, Finished};
 use super::options::Wanted;
+use super::record::Sight;
 use super::result::{self, Given, Shaped};
 use super::set::Served;
 use super::teach::{self, Lesson};
@@ -44,6 +48,35 @@ pub(super) struct Job {
     pub is_found: bool,
     pub progress: Option<(ProgressToken, Peer<RoleServer>)>,
     pub cancelled: CancellationToken,
+    /// What the client can do about a question.
+    pub client: Client,
+    /// The call's id in the audit log, and what is seen of its requests.
+    pub id: String,
+    pub sight: Arc<Sight>,
+}
+
+/// A call that the gate lets through.
+struct Ready {
+    access: Access,
+    arguments: Map<String, Value>,
+    wanted: Wanted,
+    started: Instant,
+}
+
+impl Ready {
+    fn new(
+        access: Access,
+        arguments: Map<String, Value>,
+        wanted: Wanted,
+        started: Instant,
+    ) -> Ready {
+        Ready {
+            access,
+            arguments,
+            wanted,
+            started,
+        }
+    }
 }
 
 /// What was read so far.
@@ -55,26 +88,48 @@ struct Seen {
 
 impl Job {
     /// Carries out the call. `None` if the client has cancelled it.
-    pub(super) async fn run(self) -> Option<CallToolResult> {
+    pub(super) async fn run(self) -> Option<CallToolResponse> {
         let started = Instant::now();
+        if let Some(audit) = &self.shared.audit
+            && audit.ready().await.is_err()
+        {
+            return Some(teach::of_audit(false).result().into());
+        }
         // What the call says about its result is nothing that a policy decides about.
         let mut arguments = self.arguments.clone();
         let wanted = self.served.options.take(&mut arguments);
         let gate = self.shared.gate();
         let decision = gate.decide(&self.caller, &self.served.tool, &arguments);
+        let mut approval = None;
         let (result, ending) = match (&decision, wanted) {
             (Decision::Refuse(reason), _) => {
-                (Some(teach::of_refusal(reason).result()), Ending::Refused)
+                ended((Some(teach::of_refusal(reason).result()), Ending::Refused))
             }
-            (Decision::Ask(_, reason), _) => {
-                (Some(teach::of_question(reason).result()), Ending::Refused)
-            }
-            (_, Err((name, rule))) => failed(super::meta::wrong(&name, &rule)),
+            (_, Err((name, rule))) => ended(failed(super::meta::wrong(&name, &rule))),
             (Decision::Invalid(problems), _) => {
-                failed(teach::of_arguments(&self.served.definition.name, problems))
+                let lesson = teach::of_arguments(&self.served.definition.name, problems);
+                ended(failed(lesson))
+            }
+            (Decision::Ask(access, reason), Ok(wanted)) => {
+                match self.ask(&gate, reason, *access, &arguments).await {
+                    Consent::Given(grant) => {
+                        approval = Some(grant.approval.clone());
+                        // The person's time is not the call's.
+                        let ready = Ready::new(*access, arguments, wanted, Instant::now());
+                        ended(self.carry_out(ready, &decision, Some(&grant)).await)
+                    }
+                    Consent::Open(question) => (Some(*question), Ending::Waits),
+                    Consent::Waits(lesson) => ended((Some(lesson.result()), Ending::Waits)),
+                    Consent::Refused(lesson) if lesson.kind == "policy" => {
+                        ended((Some(lesson.result()), Ending::Refused))
+                    }
+                    Consent::Refused(lesson) => ended(failed(lesson)),
+                    Consent::Cancelled => (None, Ending::Cancelled),
+                }
             }
             (Decision::Allow(access, _), Ok(wanted)) => {
-                self.carry_out(*access, arguments, wanted, started).await
+                let ready = Ready::new(*access, arguments, wanted, started);
+                ended(self.carry_out(ready, &decision, None).await)
             }
         };
         let finished = Finished {
@@ -82,19 +137,24 @@ impl Job {
             tool: self.served.tool.qualified_name(),
             arguments: self.arguments.keys().cloned().collect(),
             decision,
+            approval,
             ending,
             took: started.elapsed(),
         };
         self.shared.observer.tell(&finished);
-        result
+        match self.record(&finished, gate.policy()).await {
+            Ok(()) => result,
+            // Nobody gets the answer to a cancelled call.
+            Err(_) if result.is_none() => None,
+            Err(lesson) => Some(lesson.result().into()),
+        }
     }
 
     async fn carry_out(
         &self,
-        access: Access,
-        arguments: Map<String, Value>,
-        wanted: Wanted,
-        started: Instant,
+        ready: Ready,
+        decision: &Decision,
+        grant: Option<&Grant>,
     ) -> (Option<CallToolResult>, Ending) {
         let turn = tokio::time::timeout(PATIENCE, self.shared.running.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
@@ -103,15 +163,25 @@ impl Job {
                 .retry(true, Some(2));
             return failed(lesson);
         };
+        // Only now, so that an approval is not lost with a call that got no turn.
+        if let Some(grant) = grant
+            && let Err(lesson) = self.redeem(grant).await
+        {
+            return failed(lesson);
+        }
+        if ready.access != Access::Read
+            && let Err(lesson) = self.announce(decision, grant).await
+        {
+            return failed(lesson);
+        }
         let (seen, watcher) = watch::channel(Seen::default());
+        let wanted = ready.wanted.clone();
         let work = Work {
             shared: Arc::clone(&self.shared),
             served: Arc::clone(&self.served),
             caller: self.caller.clone(),
-            arguments,
-            wanted: wanted.clone(),
-            access,
-            started,
+            sight: Arc::clone(&self.sight),
+            ready,
             seen,
         };
         // A task of its own: if it panics, only this call fails; and when the handle is dropped, the request to the service ends.
@@ -221,6 +291,10 @@ enum Waited {
     Cancelled,
 }
 
+fn ended((result, ending): (Option<CallToolResult>, Ending)) -> (Option<CallToolResponse>, Ending) {
+    (result.map(CallToolResponse::from), ending)
+}
+
 fn failed(lesson: Lesson) -> (Option<CallToolResult>, Ending) {
     let ending = Ending::Failed {
         kind: lesson.kind.clone(),
@@ -253,7 +327,7 @@ fn written(served: &Served, shaped: Shaped, uri: Option<String>) -> Result<CallT
     Ok(result)
 }
 
-fn broken() -> Lesson {
+pub(super) fn broken() -> Lesson {
     Lesson::new("internal", "the server made a mistake in this call")
         .advise("tell the user; another call may work")
         .retry(false, None)
@@ -277,17 +351,15 @@ struct Work {
     shared: Arc<Shared>,
     served: Arc<Served>,
     caller: Caller,
-    arguments: Map<String, Value>,
-    wanted: Wanted,
-    access: Access,
-    started: Instant,
+    sight: Arc<Sight>,
+    ready: Ready,
     seen: watch::Sender<Seen>,
 }
 
 impl Work {
     async fn fetch(self) -> Result<Fetched, Lesson> {
         let name = self.served.definition.name.clone();
-        let fetched = match self.wanted.max_rows {
+        let fetched = match self.ready.wanted.max_rows {
             Some(rows) => self.walk(rows).await,
             None => self.page().await,
         };
@@ -296,10 +368,15 @@ impl Work {
 
     fn call(&self) -> Call {
         let deadline = self.shared.limits.deadline;
-        Call::new(&self.served.tool, Value::Object(self.arguments.clone()))
-            .consent(self.access)
+        let arguments = Value::Object(self.ready.arguments.clone());
+        let call = Call::new(&self.served.tool, arguments)
+            .consent(self.ready.access)
             .caller(self.caller.name.clone())
-            .deadline(deadline, self.started)
+            .deadline(deadline, self.ready.started);
+        match &self.shared.audit {
+            Some(_) => self.sight.watch(&self.served.tool, call),
+            None => call,
+        }
     }
 
     async fn page(&self) -> Result<Fetched, Error> {

@@ -3,6 +3,9 @@
 //! A set of tools is served as one value; a reload replaces it. Each call passes one gate, runs in a task of its own within a
 //! deadline, and ends as a result of bounded size. Nothing here prints: what the operator should know goes to a function.
 
+mod approval;
+mod ask;
+mod audit;
 mod backend;
 mod call;
 mod data;
@@ -11,6 +14,8 @@ mod http;
 mod meta;
 mod observe;
 mod options;
+mod own;
+mod record;
 mod reload;
 mod resource;
 mod result;
@@ -31,6 +36,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use approval::{Approvals, Desk, Question, is_id};
+pub(crate) use audit::{Audit, Verdict, verify};
 pub(crate) use backend::Backends;
 pub(crate) use gate::Gate;
 pub(crate) use http::serve as over_http;
@@ -73,6 +80,8 @@ pub(crate) struct Shared {
     changes: watch::Sender<u64>,
     backends: Backends,
     gate: RwLock<Gate>,
+    approvals: Approvals,
+    audit: Option<Arc<Audit>>,
     observer: Observer,
     limits: Limits,
     running: Semaphore,
@@ -81,6 +90,8 @@ pub(crate) struct Shared {
     tasks: TaskTracker,
     /// Cancelled when the server should end.
     stop: CancellationToken,
+    /// Cancelled when no client can say anything any more.
+    deaf: CancellationToken,
 }
 
 impl Shared {
@@ -89,6 +100,8 @@ impl Shared {
         set: ToolSet,
         backends: Backends,
         gate: Gate,
+        approvals: Approvals,
+        audit: Option<Audit>,
         observer: Observer,
         limits: Limits,
     ) -> Arc<Shared> {
@@ -97,12 +110,15 @@ impl Shared {
             changes: watch::Sender::new(0),
             backends,
             gate: RwLock::new(gate),
+            approvals,
+            audit: audit.map(Arc::new),
             observer,
             running: Semaphore::new(limits.running),
             limits,
             shelf: Shelf::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            deaf: CancellationToken::new(),
         })
     }
 
@@ -132,6 +148,11 @@ impl Shared {
     /// Ends the server: what runs is finished, and nothing new begins.
     pub(crate) fn end(&self) {
         self.stop.cancel();
+    }
+
+    /// Takes away what is of no use without this server: the questions that wait for an answer.
+    pub(crate) fn close(&self) {
+        self.approvals.close();
     }
 
     /// Waits until all calls have ended.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::approval::Approval;
 use super::gate::{Caller, Decision};
 
 /// A call that has ended.
@@ -16,6 +17,8 @@ pub(crate) struct Finished {
     pub arguments: Vec<String>,
     /// What the gate said.
     pub decision: Decision,
+    /// The approval that it had.
+    pub approval: Option<Approval>,
     /// How it ended.
     pub ending: Ending,
     /// How long it took.
@@ -31,6 +34,8 @@ pub(crate) enum Ending {
     Failed { kind: String, status: Option<u16> },
     /// The gate refused it.
     Refused,
+    /// A person has to approve it first.
+    Waits,
     /// The client gave it up.
     Cancelled,
 }
@@ -55,6 +60,9 @@ impl std::fmt::Display for Finished {
         let millis = self.took.as_millis();
         let (caller, arguments) = (&self.caller.name, self.arguments.join(", "));
         write!(f, "{caller} called {}({arguments})", self.tool)?;
+        if let Some(Approval { id, by }) = &self.approval {
+            write!(f, " with approval {id} by {by}")?;
+        }
         match &self.ending {
             Ending::Done { bytes, rows } => {
                 if let Some(rows) = rows {
@@ -75,6 +83,7 @@ impl std::fmt::Display for Finished {
                 Some(reason) => write!(f, ": refused, {}", reason.why),
                 None => write!(f, ": refused"),
             },
+            Ending::Waits => write!(f, ": waits until a person approves it"),
             Ending::Cancelled => write!(f, ": cancelled after {millis} ms"),
         }
     }

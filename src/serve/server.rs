@@ -13,9 +13,11 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Shared;
+use super::approval::new_id;
+use super::ask::Client;
 use super::call::Job;
 use super::gate::Caller;
 use super::meta::{self, Meta};
@@ -51,6 +53,38 @@ fn refuse_cursor(request: Option<&PaginatedRequestParams>) -> Result<(), ErrorDa
             "there is no page at this cursor",
             None,
         )),
+    }
+}
+
+impl Server {
+    /// Records a call that no tool of a service carries out, and gives the error if that fails.
+    async fn note(
+        &self,
+        context: &RequestContext<RoleServer>,
+        tool: Option<&str>,
+        arguments: &Map<String, Value>,
+        decision: &'static str,
+    ) -> Result<(), ErrorData> {
+        let caller = caller(context);
+        let recorded = self.shared.note(&caller, tool, arguments, decision).await;
+        recorded.map_err(|lesson| ErrorData::internal_error(lesson.message().to_owned(), None))
+    }
+
+    /// The answer of a tool of our own.
+    async fn own(
+        &self,
+        context: &RequestContext<RoleServer>,
+        name: &str,
+        arguments: &Map<String, Value>,
+        result: Result<Value, Lesson>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let decision = match &result {
+            Ok(_) => "allow",
+            Err(_) => "invalid",
+        };
+        let caller = caller(context);
+        let noted = self.shared.note(&caller, Some(name), arguments, decision);
+        Ok(answer(noted.await.and(result)))
     }
 }
 
@@ -97,17 +131,30 @@ impl ServerHandler for Server {
         let arguments = request.arguments.unwrap_or_default();
         let meta = Meta::of(&request.name).filter(|_| set.searches);
         let target = match meta {
-            Some(Meta::Search) => return Ok(answer(meta::search(&set, &arguments))),
-            Some(Meta::Describe) => return Ok(answer(meta::describe(&set, &arguments))),
+            Some(Meta::Search) => {
+                let found = meta::search(&set, &arguments);
+                return self.own(&context, "search_tools", &arguments, found).await;
+            }
+            Some(Meta::Describe) => {
+                let described = meta::describe(&set, &arguments);
+                return self
+                    .own(&context, "describe_tool", &arguments, described)
+                    .await;
+            }
             Some(calling @ (Meta::Call | Meta::CallList)) => {
                 match meta::target(&set, calling, &arguments) {
                     Ok(target) => target,
-                    Err(lesson) => return Ok(lesson.result().into()),
+                    Err(lesson) => {
+                        let name = request.name.as_ref();
+                        return self.own(&context, name, &arguments, Err(lesson)).await;
+                    }
                 }
             }
             None => match set.get(&request.name) {
                 Some(served) => (Arc::clone(served), arguments),
                 None => {
+                    self.note(&context, None, &arguments, "unknown-tool")
+                        .await?;
                     let known = set.nearest(&request.name);
                     let hint = known.map(|hint| format!("; {hint}")).unwrap_or_default();
                     let name: String = request.name.chars().take(80).collect();
@@ -126,9 +173,17 @@ impl ServerHandler for Server {
             is_found: meta.is_some(),
             progress: token.map(|token| (token, context.peer.clone())),
             cancelled: context.ct.clone(),
+            client: Client::of(
+                &context,
+                is_modern(&context),
+                request.request_state,
+                request.input_responses,
+            ),
+            id: new_id(),
+            sight: Arc::default(),
         };
         match self.shared.tasks.track_future(job.run()).await {
-            Some(result) => Ok(result.into()),
+            Some(response) => Ok(response),
             // Nobody gets this answer.
             None => Err(ErrorData::internal_error("the call was cancelled", None)),
         }
@@ -242,6 +297,9 @@ impl ServerHandler for Server {
         let method = request.method;
         // The newest revision has no `initialize`.
         let is_gone = method == "initialize" && is_modern(&context);
+        if method == "tools/call" {
+            self.note(&context, None, &Map::new(), "malformed").await?;
+        }
         Err(match KNOWN.contains(&method.as_str()) && !is_gone {
             true => {
                 let message = format!("the params of {method} are malformed: {}", needs(&method));

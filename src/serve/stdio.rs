@@ -251,7 +251,10 @@ where
                 line = self.next_line() => line,
             };
             match line {
-                Line::End => self.has_ended = true,
+                Line::End => {
+                    self.has_ended = true;
+                    self.shared.deaf.cancel();
+                }
                 Line::TooLong(id) => {
                     let most = self.shared.limits.request_bytes;
                     let message = format!("the message is longer than {most} bytes");

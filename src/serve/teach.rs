@@ -4,6 +4,7 @@
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value, json};
 
+use super::approval::NoPlace;
 use super::data;
 use super::gate::Reason;
 use crate::catalog::LoadError;
@@ -53,6 +54,11 @@ impl Lesson {
             self.error.insert("wait_seconds".to_owned(), after.into());
         }
         self
+    }
+
+    /// What is wrong.
+    pub(super) fn message(&self) -> &str {
+        self.error["message"].as_str().unwrap_or_default()
     }
 
     /// Adds a fact.
@@ -113,12 +119,97 @@ pub(super) fn of_refusal(reason: &Reason) -> Lesson {
 /// A call that needs an approval, where nobody can be asked.
 pub(super) fn of_question(reason: &Reason) -> Lesson {
     let message = format!(
-        "a person has to approve this call, and this server has no way to ask one: {}",
+        "a person has to approve this call, and your client cannot ask one: {}",
         reason.why
     );
     Lesson::new("policy", message)
         .fact("rule", reason.rule.as_str().into())
         .advise("do not try again; tell the user what you wanted to do")
+        .retry(false, None)
+}
+
+/// A call that waits until somebody approves it by a command.
+pub(super) fn of_waiting(reason: &Reason, id: &str, command: &str, until: &str) -> Lesson {
+    let message = format!(
+        "a person has to approve this call before it runs: {}",
+        reason.why
+    );
+    Lesson::new("approval", message)
+        .fact("rule", reason.rule.as_str().into())
+        .fact(
+            "approval",
+            json!({ "id": id, "command": command, "until": until }),
+        )
+        .advise("tell the user what this call does, and to run `approval.command`; then make the same call again, with the same arguments, before `approval.until`")
+        .retry(true, None)
+}
+
+/// A person has said no.
+pub(super) fn of_no() -> Lesson {
+    Lesson::new("policy", "a person has refused this call")
+        .advise("do not try again; ask the user what to do instead")
+        .retry(false, None)
+}
+
+/// Why an approval does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stale {
+    Forged,
+    OtherCall,
+    Over,
+    Used,
+}
+
+/// An approval that does not count.
+pub(super) fn of_stale(stale: Stale) -> Lesson {
+    let message = match stale {
+        Stale::Forged => "this approval was not asked for by this server, or it was changed",
+        Stale::OtherCall => {
+            "this approval is for another call: the arguments, the caller, the tool or the policy are not what they were"
+        }
+        Stale::Over => "nobody has approved this call in time",
+        Stale::Used => "this approval was used, taken back, or is over",
+    };
+    Lesson::new("approval", message)
+        .advise("nothing was sent; to ask again, make the call anew, without an approval")
+        .retry(true, None)
+}
+
+/// A call that cannot wait for an approval.
+pub(super) fn of_no_place(reason: &NoPlace) -> Lesson {
+    match reason {
+        NoPlace::Full => of_crowd(),
+        NoPlace::Desk(_) => Lesson::new(
+            "policy",
+            format!("a person has to approve this call, and cannot be asked: {reason}"),
+        )
+        .advise("nothing you can change: the operator of this server has to set it right")
+        .retry(false, None),
+    }
+}
+
+/// Too many calls wait for an approval.
+pub(super) fn of_crowd() -> Lesson {
+    Lesson::new("busy", NoPlace::Full.to_string())
+        .advise("make no more calls that need an approval until some are answered or over")
+        .retry(true, Some(60))
+}
+
+/// A call that cannot be recorded. `ran` says that something was sent to the service.
+pub(super) fn of_audit(ran: bool) -> Lesson {
+    let (message, advice) = match ran {
+        true => (
+            "the call was carried out, but this server could not record it, so its result is withheld",
+            "do not repeat it: it has run; tell the user that the server's audit log cannot be written",
+        ),
+        false => (
+            "this server cannot record the call, so nothing was sent",
+            "tell the user that the server's audit log cannot be written; its operator has to set it right",
+        ),
+    };
+    Lesson::new("audit", message)
+        .fact("ran", ran.into())
+        .advise(advice)
         .retry(false, None)
 }
 

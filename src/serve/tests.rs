@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, duplex};
 
-use super::{Backends, Gate, Limits, Observer, Shared, ToolSet, stdio};
+use super::{Approvals, Backends, Gate, Limits, Observer, Shared, ToolSet, stdio};
 use crate::catalog::Catalog;
 use crate::engine::Engine;
 use crate::send::{Request, ResponseFuture, Transport};
@@ -47,6 +47,8 @@ fn shared(deadline: Duration) -> Arc<Shared> {
         set,
         backends,
         Gate::default(),
+        Approvals::new(Err("nowhere".to_owned()), str::to_owned),
+        None,
         Observer::new(|_| ()),
         limits,
     )

@@ -1,7 +1,10 @@
 // Drives `toolrun serve` with the official TypeScript SDKs: the one of the older revisions, and the one of both eras.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createInterface } from 'node:readline';
 
@@ -14,15 +17,16 @@ const load = async (name) => import(pathToFileURL(require.resolve(name)));
 const v1 = await load('@modelcontextprotocol/sdk/client/index.js');
 const v1stdio = await load('@modelcontextprotocol/sdk/client/stdio.js');
 const v1http = await load('@modelcontextprotocol/sdk/client/streamableHttp.js');
+const v1types = await load('@modelcontextprotocol/sdk/types.js');
 const v2 = await load('@modelcontextprotocol/client');
 const v2stdio = await load('@modelcontextprotocol/client/stdio');
 
 const about = { name: 'test', version: '0' };
 const clients = [
-  ['1, legacy', () => new v1.Client(about), v1stdio.StdioClientTransport, v1http.StreamableHTTPClientTransport],
+  ['1, legacy', (can) => new v1.Client(about, can), v1stdio.StdioClientTransport, v1http.StreamableHTTPClientTransport],
   ...['legacy', 'auto', { pin: MODERN }].map((mode) => [
     `2, ${JSON.stringify(mode)}`,
-    () => new v2.Client(about, { versionNegotiation: { mode } }),
+    (can) => new v2.Client(about, { versionNegotiation: { mode }, ...can }),
     v2stdio.StdioClientTransport,
     v2.StreamableHTTPClientTransport,
   ]),
@@ -53,8 +57,29 @@ async function drive(told, client, transport) {
   }
 }
 
-async function overHttp(use) {
-  const server = spawn(program, [...FLAGS, '--http', '127.0.0.1:0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+// A person says yes, then no. A client without a session cannot be asked.
+async function ask(told, client, transport, schema, can) {
+  const asked = [];
+  client.setRequestHandler(schema, async (request) => {
+    asked.push(request.params.message);
+    return { action: 'accept', content: { approve: asked.length === 1 } };
+  });
+  await client.connect(transport);
+  try {
+    for (const yes of [true, false]) {
+      const args = { email: `${yes}@example.com`, role: 'user' };
+      const result = await client.callTool({ name: 'anthropic_admin_create_invite', arguments: args });
+      assert.equal(!result.isError, yes && can, `${told}: ${JSON.stringify(result)}`);
+    }
+    assert.equal(asked.length, can ? 2 : 0, told);
+    assert.ok(asked.every((message) => message.includes('A person answers for guests.')), told);
+  } finally {
+    await client.close();
+  }
+}
+
+async function overHttp(flags, use) {
+  const server = spawn(program, [...flags, '--http', '127.0.0.1:0'], { stdio: ['ignore', 'ignore', 'pipe'] });
   try {
     for await (const line of createInterface({ input: server.stderr })) {
       const url = line.match(/http:\S+/);
@@ -70,7 +95,21 @@ async function overHttp(use) {
 
 for (const [told, make, Piped, Http] of clients) {
   await drive(`${told}, stdio`, make(), new Piped({ command: program, args: FLAGS, stderr: 'ignore' }));
-  await overHttp((url) => drive(`${told}, http`, make(), new Http(url)));
+  await overHttp(FLAGS, (url) => drive(`${told}, http`, make(), new Http(url)));
+}
+
+const policy = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
+writeFileSync(policy, `policy: 1
+approve: [elicitation]
+rules: [{ tools: anthropic-admin/create-invite, do: ask, why: A person answers for guests. }]
+`);
+const asking = ['serve', '--sandbox', 'create-invite', '--policy', policy];
+const can = { capabilities: { elicitation: { form: {} } } };
+for (const [told, make, Piped, Http] of clients) {
+  const schema = told.startsWith('1') ? v1types.ElicitRequestSchema : 'elicitation/create';
+  const piped = new Piped({ command: program, args: asking, stderr: 'ignore' });
+  await ask(`${told}, stdio`, make(can), piped, schema, true);
+  await overHttp(asking, (url) => ask(`${told}, http`, make(can), new Http(url), schema, !told.includes('legacy')));
 }
 console.log('TypeScript: ok');
 process.exit(0);

@@ -1,8 +1,10 @@
 """Drives `toolrun serve` with the official Python SDK: over both transports and in both eras."""
 
 import asyncio
+import contextlib
 import subprocess
 import sys
+import tempfile
 
 VERSION = "2.3.0"
 
@@ -13,6 +15,7 @@ try:
         sys.exit(77)
     from mcp import Client
     from mcp.client.stdio import StdioServerParameters
+    from mcp.types import ElicitResult
 except ImportError:
     sys.exit(77)
 
@@ -23,6 +26,17 @@ FLAGS = ["serve", "--sandbox", "list-members", "get-organization", "delete-invit
 def check(condition, told):
     if not condition:
         raise SystemExit(f"{told}")
+
+
+@contextlib.contextmanager
+def served(flags):
+    server = subprocess.Popen([PROGRAM, *flags, "--http", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
+    try:
+        line = next(line for line in server.stderr if "http://" in line)
+        yield "http" + line.split("http")[1].strip()
+    finally:
+        server.terminate()
+        server.wait()
 
 
 async def drive(target, mode):
@@ -57,18 +71,43 @@ async def drive(target, mode):
         check(all(not answer.is_error for answer in await asyncio.gather(*many)), "fifty at once")
 
 
+POLICY = """policy: 1
+approve: [elicitation]
+rules: [{ tools: anthropic-admin/create-invite, do: ask, why: A person answers for guests. }]
+"""
+
+
+async def ask(target, mode, can):
+    """A person says yes, then no. A client without a session cannot be asked."""
+    asked, said = [], []
+
+    async def person(context, params):
+        asked.append(params.message)
+        return ElicitResult(action="accept", content={"approve": said[-1]})
+
+    async with Client(target, mode=mode, elicitation_callback=person) as client:
+        for yes in (True, False):
+            said.append(yes)
+            arguments = {"email": f"{yes}@example.com".lower(), "role": "user"}
+            result = await client.call_tool("anthropic_admin_create_invite", arguments)
+            check(result.is_error != (yes and can), result)
+        check(len(asked) == (2 if can else 0), asked)
+        check(all("A person answers for guests." in message for message in asked), asked)
+
+
 def main():
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as policy:
+        policy.write(POLICY)
+        policy.flush()
+        flags = ["serve", "--sandbox", "create-invite", "--policy", policy.name]
+        for mode in ("legacy", "auto", MODERN):
+            asyncio.run(ask(StdioServerParameters(command=PROGRAM, args=flags), mode, True))
+            with served(flags) as url:
+                asyncio.run(ask(url, mode, mode != "legacy"))
     for mode in ("legacy", "auto", MODERN):
         asyncio.run(drive(StdioServerParameters(command=PROGRAM, args=FLAGS), mode))
-        server = subprocess.Popen(
-            [PROGRAM, *FLAGS, "--http", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True
-        )
-        try:
-            line = next(line for line in server.stderr if "http://" in line)
-            asyncio.run(drive("http" + line.split("http")[1].strip(), mode))
-        finally:
-            server.terminate()
-            server.wait()
+        with served(FLAGS) as url:
+            asyncio.run(drive(url, mode))
     print("Python: ok")
 
 

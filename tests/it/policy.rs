@@ -208,28 +208,6 @@ fn a_server_asks_its_policy() {
 }
 
 #[test]
-fn a_call_that_needs_an_approval_does_not_run_unasked() {
-    let fake = service();
-    let workspace = probe(&fake);
-    workspace.write(
-        "policy.yaml",
-        "policy: 1\nrules: [{ tools: probe/delete-thing, do: ask, why: It is gone then. }]\n",
-    );
-    let mut mcp = serve(&workspace);
-    let error = mcp.refused("probe_delete_thing", json!({ "id": "a" }));
-    assert_eq!(
-        (error["kind"].clone(), error["rule"].clone()),
-        (json!("policy"), json!("1"))
-    );
-    let message = error["message"].as_str().expect("a text");
-    assert!(
-        message.contains("has to approve") && message.contains("It is gone then."),
-        "{message}"
-    );
-    assert_eq!(fake.requests().len(), 0);
-}
-
-#[test]
 fn a_tool_that_the_policy_never_lets_run_is_not_listed_and_says_nothing_of_its_arguments() {
     let fake = service();
     let workspace = probe(&fake);

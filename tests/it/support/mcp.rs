@@ -300,7 +300,10 @@ pub(crate) fn error(result: &Value) -> Value {
 pub(crate) fn request(revision: &str, id: i64, method: &str, mut params: Value) -> Value {
     if revision >= MODERN {
         params["_meta"]["io.modelcontextprotocol/protocolVersion"] = revision.into();
-        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        let can = &mut params["_meta"]["io.modelcontextprotocol/clientCapabilities"];
+        if can.is_null() {
+            *can = json!({});
+        }
     }
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
 }

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 pub(crate) use fake::{Fake, Manner, Reply, Request, refused_origin};
 pub(crate) use http::{Answer, get, send};
-pub(crate) use mcp::{Http, LEGACY, MODERN, Mcp};
+pub(crate) use mcp::{Http, LEGACY, MODERN, Mcp, error};
 pub(crate) use pages::{Block, DocPage, doc_page, doc_pages};
 #[cfg(unix)]
 pub(crate) use pty::{at_terminal, on_terminal, on_terminal_of};
@@ -82,6 +82,7 @@ impl Workspace {
     pub(crate) fn toolrun(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_toolrun"));
         command.env_clear().current_dir(self.path());
+        command.env("XDG_STATE_HOME", self.path().join(".state"));
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
