@@ -2,6 +2,7 @@
 
 mod arguments;
 mod call;
+mod callers;
 mod commands;
 mod completions;
 mod config;
@@ -75,6 +76,7 @@ impl Cli {
             Command::Explain(_)
             | Command::Trust(_)
             | Command::Untrust(_)
+            | Command::Callers(_)
             | Command::New(_)
             | Command::Import(_)
             | Command::Schemas(_)
@@ -185,6 +187,7 @@ pub fn main() -> ExitCode {
         Command::List(list) => list.wants_json(),
         Command::Show(show) => show.wants_json(),
         Command::Policy(policy) => policy.wants_json(),
+        Command::Callers(callers) => callers.wants_json(),
         _ => false,
     };
     NOTES.hold(as_json);
@@ -216,6 +219,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
         Command::Serve(serve) => serve.run(&catalog, in_force),
         Command::Policy(policy) => policy.run(&catalog),
+        Command::Callers(callers) => callers.run(),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::New(new) => new.run(),

@@ -9,7 +9,7 @@ use rmcp::model::{
 };
 use rmcp::{Peer, RoleServer};
 use serde_json::{Map, Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -38,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Job {
     pub shared: Arc<Shared>,
     pub caller: Caller,
+    /// The calls of the caller that may run at once; as many as the server runs, if `None`.
+    pub turns: Option<Arc<Semaphore>>,
     pub served: Arc<Served>,
     pub arguments: Map<String, Value>,
     /// Whether the tool is called by another one, so that the next call goes through that too.
@@ -96,6 +98,13 @@ impl Job {
         wanted: Wanted,
         started: Instant,
     ) -> (Option<CallToolResult>, Ending) {
+        let own = self.turns.as_ref().map(|turns| turns.try_acquire());
+        let Ok(_own) = own.transpose() else {
+            let lesson = Lesson::new("busy", "as many of your calls run as may at once")
+                .advise("wait until one of them has ended, then call again")
+                .retry(true, Some(2));
+            return failed(lesson);
+        };
         let turn = tokio::time::timeout(PATIENCE, self.shared.running.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
             let lesson = Lesson::new("busy", "too many calls run at once")

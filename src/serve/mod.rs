@@ -7,6 +7,7 @@ mod backend;
 mod call;
 mod data;
 mod gate;
+mod guests;
 mod http;
 mod meta;
 mod observe;
@@ -33,7 +34,8 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use backend::Backends;
 pub(crate) use gate::Gate;
-pub(crate) use http::serve as over_http;
+pub(crate) use guests::Guests;
+pub(crate) use http::{Access, serve as over_http};
 pub(crate) use observe::Observer;
 pub(crate) use reload::{Folder, watch};
 pub(crate) use server::Server;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use axum::http::request::Parts;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
@@ -17,7 +18,7 @@ use serde_json::Value;
 
 use super::Shared;
 use super::call::Job;
-use super::gate::Caller;
+use super::guests::Guest;
 use super::meta::{self, Meta};
 use super::resource::TEMPLATE;
 use super::teach::Lesson;
@@ -31,9 +32,17 @@ pub(crate) struct Server {
     pub(super) shared: Arc<Shared>,
 }
 
-/// Who sends a request.
-fn caller(_context: &RequestContext<RoleServer>) -> Caller {
-    Caller::local()
+/// Who sends a request: over HTTP whoever was let in, and otherwise the local user.
+fn guest(context: &RequestContext<RoleServer>) -> Result<Guest, ErrorData> {
+    match context.extensions.get::<Parts>() {
+        None => Ok(Guest::local()),
+        // Without a guest nobody knows who it is, so nobody is let in.
+        Some(parts) => {
+            parts.extensions.get::<Guest>().cloned().ok_or_else(|| {
+                ErrorData::internal_error("nobody knows who sends this request", None)
+            })
+        }
+    }
 }
 
 /// The first revision whose results say how long they may be kept.
@@ -118,9 +127,11 @@ impl ServerHandler for Server {
         };
         let (served, arguments) = target;
         let token = context.meta.get_progress_token();
+        let guest = guest(&context)?;
         let job = Job {
             shared: Arc::clone(&self.shared),
-            caller: caller(&context),
+            caller: guest.caller,
+            turns: guest.turns,
             served,
             arguments,
             is_found: meta.is_some(),
@@ -163,7 +174,7 @@ impl ServerHandler for Server {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let most = self.shared.limits.result_bytes;
         let uri = request.uri;
-        let piece = self.shared.shelf.read(&caller(&context), &uri, most);
+        let piece = self.shared.shelf.read(&guest(&context)?.caller, &uri, most);
         let piece = piece.map_err(|reason| {
             let data = Some(serde_json::json!({ "uri": uri }));
             ErrorData::resource_not_found(reason.to_string(), data)

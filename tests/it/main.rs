@@ -16,6 +16,7 @@ mod arguments;
 mod auth;
 mod bodies;
 mod broken;
+mod callers;
 mod canary;
 mod charts;
 mod ci;

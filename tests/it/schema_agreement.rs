@@ -51,6 +51,9 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "bad-value: an empty pattern",
     "bad-value: a condition without braces",
     "bad-value: a condition that is a text with an expression",
+    "duplicate-name: two callers of one name",
+    "bad-value: two callers with one token",
+    "bad-value: a day that there is not",
 ];
 
 /// A descriptor, and whether a schema must refuse it. `None` where the mistake is no mistake of shape: the schema may
@@ -72,6 +75,7 @@ fn kind_of(path: &Path) -> Kind {
         Some("service.yaml") => Kind::Service,
         Some("sandbox.yaml") => Kind::Sandbox,
         Some("policy.yaml") => Kind::Policy,
+        Some("callers.yaml") => Kind::Callers,
         _ => Kind::Tool,
     }
 }
