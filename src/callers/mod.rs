@@ -1,6 +1,7 @@
 //! Callers: who may call the tools over HTTP, and how much. A file names them; of their tokens it has only hashes.
 
 mod edit;
+mod issuer;
 mod spec;
 mod token;
 
@@ -9,6 +10,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 pub(crate) use edit::{EditError, Entry, add, remove};
+pub(crate) use issuer::{Issuer, is_safe};
 pub(crate) use spec::CALLERS;
 pub(crate) use token::{TokenHash, new_token};
 
@@ -18,7 +20,7 @@ use crate::source::{Check, Code, Finding, Severity, Source};
 use spec::{CallersSpec, TokenSpec};
 
 /// The name of whoever started the server; no caller over HTTP has it.
-const LOCAL: &str = "local";
+pub(crate) const LOCAL: &str = "local";
 /// Most characters of a caller's name.
 const LONGEST_NAME: usize = 64;
 
@@ -26,6 +28,7 @@ const LONGEST_NAME: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Callers {
     known: Vec<Known>,
+    issuer: Option<Issuer>,
     /// The digest of the file.
     version: String,
 }
@@ -41,6 +44,8 @@ pub(crate) struct Known {
     pub allowance: Allowance,
     /// From when on the token is none.
     pub expires: Option<Timestamp>,
+    /// Whether the caller may read the metrics.
+    pub reads_metrics: bool,
 }
 
 /// How much a caller may do.
@@ -81,8 +86,10 @@ impl Callers {
         let known: Vec<Known> = known
             .filter_map(|(at, token)| compile(token, at, check))
             .collect();
+        let issuer = spec.oauth.as_ref();
         Some(Callers {
             known,
+            issuer: issuer.and_then(|issuer| Issuer::compile(issuer, check)),
             version: sha256(check.source().text().as_bytes()),
         })
     }
@@ -90,11 +97,18 @@ impl Callers {
     fn none() -> Callers {
         Callers {
             known: Vec::new(),
+            issuer: None,
             version: String::new(),
         }
     }
 
-    fn named(&self, name: &str) -> Option<&Known> {
+    /// Whose access tokens are taken too.
+    pub(crate) fn issuer(&self) -> Option<&Issuer> {
+        self.issuer.as_ref()
+    }
+
+    /// The caller of this name.
+    pub(crate) fn named(&self, name: &str) -> Option<&Known> {
         self.known.iter().find(|known| known.caller.name == name)
     }
 
@@ -186,6 +200,7 @@ fn compile(spec: &TokenSpec, at: usize, check: &Check) -> Option<Known> {
             rate: spec.rate,
         },
         expires: expires.and_then(|(_, time)| time),
+        reads_metrics: spec.metrics,
     })
 }
 

@@ -34,6 +34,31 @@ pub(crate) struct CallersSpec {
     /// The callers who have a token.
     #[serde(default)]
     pub tokens: Vec<TokenSpec>,
+    /// Takes access tokens of an OAuth 2.1 issuer too: the server is a protected resource of it.
+    pub oauth: Option<IssuerSpec>,
+}
+
+/// Whose access tokens are taken: JSON Web Tokens with the signature of an issuer.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IssuerSpec {
+    /// The issuer's URL, exactly as its tokens have it.
+    pub issuer: String,
+    /// The URL of this server, as clients know it, such as https://tools.example.com/mcp.
+    pub resource: String,
+    /// What tokens must name as their audience; the resource, when absent.
+    pub audience: Option<String>,
+    /// What every token must allow.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// The URL of the issuer's keys; found by its metadata, when absent.
+    pub jwks_uri: Option<String>,
+    /// How many calls of each caller run at once, at most.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub concurrency: Option<u32>,
+    /// How many requests each caller may send in a minute.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub rate: Option<u32>,
 }
 
 /// A caller who has a token. `toolrun callers add` makes the token and writes the entry.
@@ -55,4 +80,7 @@ pub(crate) struct TokenSpec {
     pub rate: Option<u32>,
     /// When the token ends: a day, such as 2027-01-31 (it begins at midnight UTC), or a time, such as 2027-01-31T18:00:00Z.
     pub expires: Option<String>,
+    /// Whether the caller may read `/metrics`.
+    #[serde(default)]
+    pub metrics: bool,
 }

@@ -63,6 +63,9 @@ struct Add {
     /// Let the token end then: a day such as 2027-01-31, or a time such as 2027-01-31T18:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_end)]
     expires: Option<String>,
+    /// Let the caller read /metrics
+    #[arg(long)]
+    metrics: bool,
 }
 
 fn parse_claims(text: &str) -> Result<Map<String, Value>, String> {
@@ -109,6 +112,7 @@ impl Add {
             ("concurrency", self.concurrency.map(Value::from)),
             ("rate", self.rate.map(Value::from)),
             ("expires", self.expires.map(Value::from)),
+            ("metrics", self.metrics.then_some(Value::Bool(true))),
         ];
         let more = members
             .into_iter()
@@ -217,5 +221,6 @@ fn as_json(known: &Known) -> Value {
         "rate": known.allowance.rate,
         "expires": known.expires.map(|end| end.to_string()),
         "has_ended": has_ended(known),
+        "metrics": known.reads_metrics,
     })
 }

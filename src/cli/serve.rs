@@ -200,7 +200,7 @@ impl Serve {
             });
         };
         let callers = Callers::load(file).map_err(Error::from)?;
-        if callers.all().is_empty() {
+        if callers.all().is_empty() && callers.issuer().is_none() {
             note(&format!(
                 "{} names no caller, so every request is refused: `toolrun callers add NAME --callers {}` adds one",
                 file.display(),
@@ -209,7 +209,12 @@ impl Serve {
         }
         Ok(Access {
             hosts: self.allow_host.clone(),
-            guests: Some(Arc::new(Guests::new(file, callers, Arc::new(tell)))),
+            guests: Some(Arc::new(Guests::new(
+                file,
+                callers,
+                roots(self.cacert.as_deref()),
+                Arc::new(tell),
+            ))),
         })
     }
 

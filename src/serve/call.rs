@@ -59,6 +59,7 @@ impl Job {
     /// Carries out the call. `None` if the client has cancelled it.
     pub(super) async fn run(self) -> Option<CallToolResult> {
         let started = Instant::now();
+        let _in_flight = self.shared.metrics.begin();
         // What the call says about its result is nothing that a policy decides about.
         let mut arguments = self.arguments.clone();
         let wanted = self.served.options.take(&mut arguments);
@@ -87,6 +88,7 @@ impl Job {
             ending,
             took: started.elapsed(),
         };
+        self.shared.metrics.count(&finished);
         self.shared.observer.tell(&finished);
         result
     }

@@ -13,8 +13,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::gate::Caller;
+use super::oauth::{Fault, Tokens};
 use super::reload::{Tell, listed};
-use crate::callers::{Allowance, Callers, Known, TokenHash};
+use crate::callers::{Allowance, Callers, Issuer, Known, LOCAL, TokenHash};
+use crate::send::Roots;
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -22,6 +24,10 @@ const LOOK: Duration = Duration::from_millis(500);
 const QUIET: Duration = Duration::from_mins(1);
 /// Requests of one caller that are open at once, streams among them: no caller can take the room of all others.
 const OPEN: usize = 128;
+/// Callers of whom something is kept at once.
+const BOOKS: usize = 20_000;
+/// What stands before the names of those for whom an issuer vouches. No other name has it.
+const OF_ISSUER: &str = "oauth ";
 /// Most bytes of a token.
 const LONGEST: usize = 16 << 10;
 
@@ -32,6 +38,8 @@ pub(crate) struct Guest {
     pub caller: Caller,
     /// The calls that may run at once; as many as the server runs, if `None`.
     pub turns: Option<Arc<Semaphore>>,
+    /// Whether the guest may read the metrics.
+    pub reads_metrics: bool,
     book: Option<Arc<Book>>,
     until: Option<Timestamp>,
 }
@@ -45,15 +53,35 @@ pub(super) enum Refusal {
     Malformed,
     /// Its token is not, or no longer, one of a caller.
     Unknown,
+    /// Its token does not allow what it must.
+    Scope,
+    /// The keys of the issuer are not known, so that no token can be checked.
+    Unready,
     /// Its caller has sent too many requests; the next may come after so many seconds.
     TooFast(u64),
     /// Its caller has too many open requests.
     TooMany,
 }
 
+impl Refusal {
+    /// The reason in one word, for metrics.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Refusal::NoToken => "no_token",
+            Refusal::Malformed => "malformed",
+            Refusal::Unknown => "unknown_token",
+            Refusal::Scope => "scope",
+            Refusal::Unready => "unready",
+            Refusal::TooFast(_) => "too_fast",
+            Refusal::TooMany => "too_many",
+        }
+    }
+}
+
 /// What is kept of a caller between requests.
 struct Book {
-    hash: TokenHash,
+    /// `None` where an issuer vouches for the caller.
+    hash: Option<TokenHash>,
     allowance: Allowance,
     turns: Option<Arc<Semaphore>>,
     open: Arc<Semaphore>,
@@ -97,7 +125,7 @@ impl Bucket {
 }
 
 impl Book {
-    fn new(hash: TokenHash, allowance: Allowance) -> Book {
+    fn new(hash: Option<TokenHash>, allowance: Allowance) -> Book {
         let turns = |calls| Arc::new(Semaphore::new(calls as usize));
         Book {
             hash,
@@ -137,8 +165,18 @@ impl Guest {
         Guest {
             caller: Caller::local(),
             turns: None,
+            reads_metrics: true,
             book: None,
             until: None,
+        }
+    }
+
+    /// Somebody who was never let in.
+    pub(super) fn nobody() -> Guest {
+        Guest {
+            caller: Caller::named("nobody"),
+            reads_metrics: false,
+            ..Guest::local()
         }
     }
 
@@ -182,6 +220,10 @@ impl Guest {
 pub(crate) struct Guests {
     file: PathBuf,
     callers: RwLock<Arc<Callers>>,
+    /// The certificate authorities that vouch for the issuer.
+    roots: Roots,
+    /// What checks the issuer's tokens.
+    issuer: RwLock<Option<Arc<Tokens>>>,
     books: Mutex<HashMap<String, Arc<Book>>>,
     tell: Arc<Tell>,
     /// Requests that were refused since it was told last.
@@ -191,9 +233,13 @@ pub(crate) struct Guests {
 
 impl Guests {
     /// The callers of a file.
-    pub(crate) fn new(file: &Path, callers: Callers, tell: Arc<Tell>) -> Guests {
+    pub(crate) fn new(file: &Path, callers: Callers, roots: Roots, tell: Arc<Tell>) -> Guests {
+        let issuer = callers.issuer().cloned();
+        let issuer = issuer.map(|issuer| Tokens::new(issuer, roots.clone(), Arc::clone(&tell)));
         Guests {
             file: file.to_owned(),
+            roots,
+            issuer: RwLock::new(issuer),
             callers: RwLock::new(Arc::new(callers)),
             books: Mutex::default(),
             tell,
@@ -211,8 +257,14 @@ impl Guests {
     ///
     /// # Errors
     /// Why nobody is known to send it.
-    pub(super) fn know(&self, headers: &HeaderMap) -> Result<Guest, Refusal> {
+    pub(super) async fn know(&self, headers: &HeaderMap) -> Result<Guest, Refusal> {
         let token = token(headers)?;
+        // No token of ours has a dot in it, and every one of an issuer has two.
+        if token.contains('.')
+            && let Some(issuer) = self.issuer()
+        {
+            return self.know_by(&issuer, token).await;
+        }
         loop {
             let callers = self.callers();
             let known = callers.find(token).filter(|known| !has_ended(known));
@@ -221,10 +273,15 @@ impl Guests {
                 return Err(Refusal::Unknown);
             };
             // Otherwise the file was replaced just now, and who was found may be a caller no longer.
-            if let Some(book) = self.book(&callers, known) {
+            let book = self.book(&known.caller.name, || {
+                let is_now = Arc::ptr_eq(&callers, &self.callers());
+                is_now.then(|| Book::new(Some(known.hash), known.allowance))
+            });
+            if let Some(book) = book {
                 return Ok(Guest {
                     caller: known.caller.clone(),
                     turns: book.turns.clone(),
+                    reads_metrics: known.reads_metrics,
                     book: Some(book),
                     until: known.expires,
                 });
@@ -232,37 +289,99 @@ impl Guests {
         }
     }
 
-    /// The book of a caller; `None` if other callers are let in by now.
-    fn book(&self, callers: &Arc<Callers>, known: &Known) -> Option<Arc<Book>> {
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(callers, &self.callers()) {
-            return None;
+    /// Who sends a token of the issuer.
+    async fn know_by(&self, issuer: &Arc<Tokens>, token: &str) -> Result<Guest, Refusal> {
+        let named = issuer.check(token).await.map_err(|fault| match fault {
+            Fault::Scope => Refusal::Scope,
+            Fault::Unready => Refusal::Unready,
+            Fault::Invalid => {
+                self.note_refused();
+                Refusal::Unknown
+            }
+        })?;
+        // Whoever may choose a name at the issuer must not become another caller by it.
+        let name = &named.caller.name;
+        if name == LOCAL || self.callers().named(name).is_some() {
+            (self.tell)(&format!(
+                "refused a token of {}: it names `{name}`, who is somebody else here",
+                issuer.issuer.issuer
+            ));
+            return Err(Refusal::Unknown);
         }
-        let book = books.entry(known.caller.name.clone());
-        let new = || Arc::new(Book::new(known.hash, known.allowance));
-        Some(Arc::clone(book.or_insert_with(new)))
+        let book = self.book(&format!("{OF_ISSUER}{name}"), || {
+            let now = self.issuer();
+            let is_now = now.is_some_and(|now| Arc::ptr_eq(&now, issuer));
+            is_now.then(|| Book::new(None, issuer.issuer.allowance))
+        });
+        Ok(Guest {
+            turns: book.as_ref().and_then(|book| book.turns.clone()),
+            book: Some(book.ok_or(Refusal::Unknown)?),
+            until: Some(named.until),
+            reads_metrics: false,
+            caller: named.caller,
+        })
+    }
+
+    fn issuer(&self) -> Option<Arc<Tokens>> {
+        let issuer = self.issuer.read();
+        issuer.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whose access tokens are taken.
+    pub(super) fn issuer_of_tokens(&self) -> Option<Issuer> {
+        self.issuer().map(|tokens| tokens.issuer.clone())
+    }
+
+    /// The book of a caller. `new` says `None` if others are let in by now.
+    fn book(&self, key: &str, new: impl FnOnce() -> Option<Book>) -> Option<Arc<Book>> {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = new()?;
+        if let Some(book) = books.get(key) {
+            return Some(Arc::clone(book));
+        }
+        if books.len() >= BOOKS {
+            // An issuer may know many more callers than there are at a time.
+            books.retain(|key, book| !key.starts_with(OF_ISSUER) || Arc::strong_count(book) > 1);
+        }
+        let book = Arc::new(fresh);
+        books.insert(key.to_owned(), Arc::clone(&book));
+        Some(book)
     }
 
     /// Lets other callers in. Requests of those who are callers no longer end, and so do those with another token.
     fn replace(&self, callers: Callers) {
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.issuer_of_tokens();
+        let is_new = before.as_ref() != callers.issuer();
         books.retain(|name, book| {
-            let known = callers.all().iter().find(|known| {
-                known.caller.name == *name && known.hash == book.hash && !has_ended(known)
-            });
-            match known {
-                Some(known) => {
-                    if known.allowance != book.allowance {
-                        *book = Arc::new(book.allowing(known.allowance));
-                    }
-                    true
+            let allowance = match book.hash {
+                None if is_new => None,
+                None => Some(book.allowance).filter(|_| {
+                    let name = name.strip_prefix(OF_ISSUER).unwrap_or_default();
+                    callers.named(name).is_none()
+                }),
+                Some(hash) => callers
+                    .named(name)
+                    .filter(|known| known.hash == hash && !has_ended(known))
+                    .map(|known| known.allowance),
+            };
+            match allowance {
+                Some(allowance) if allowance != book.allowance => {
+                    *book = Arc::new(book.allowing(allowance));
                 }
-                None => {
-                    book.over.cancel();
-                    false
-                }
+                Some(_) => {}
+                None => book.over.cancel(),
             }
+            allowance.is_some()
         });
+        if is_new {
+            let tokens = callers
+                .issuer()
+                .cloned()
+                .map(|issuer| Tokens::new(issuer, self.roots.clone(), Arc::clone(&self.tell)));
+            let mut issuer = self.issuer.write().unwrap_or_else(PoisonError::into_inner);
+            *issuer = tokens;
+        }
         let mut present = self.callers.write().unwrap_or_else(PoisonError::into_inner);
         *present = Arc::new(callers);
     }
@@ -279,13 +398,16 @@ impl Guests {
         let (count, file) = (self.refused.swap(0, Ordering::Relaxed), self.file.display());
         let requests = if count == 1 { "request" } else { "requests" };
         (self.tell)(&format!(
-            "refused {count} {requests} whose token is that of no caller in {file}"
+            "refused {count} {requests} whose token is that of no caller of {file}"
         ));
     }
 
     /// Looks at the file until the server ends, and lets in whom it names. The last good one holds when it is broken.
     pub(crate) async fn watch(self: Arc<Guests>, stop: CancellationToken) {
         let mut seen = None;
+        if let Some(issuer) = self.issuer() {
+            tokio::spawn(issuer.prepare());
+        }
         loop {
             let own = Arc::clone(&self);
             let before = seen;

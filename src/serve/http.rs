@@ -29,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use super::guests::{Guest, Guests, Refusal};
 use super::stdio::refusals;
 use super::{Server, Shared};
+use crate::callers::Issuer;
 
 /// The path at which the protocol is spoken.
 pub(super) const PATH: &str = "/mcp";
@@ -59,8 +60,8 @@ struct Door {
     /// Origins of pages that may send requests.
     origins: Vec<String>,
     guests: Option<Arc<Guests>>,
-    request_bytes: usize,
     open: Arc<Semaphore>,
+    shared: Arc<Shared>,
 }
 
 /// Serves until the server should end. What runs is finished.
@@ -142,9 +143,12 @@ async fn connection(
 fn router(
     shared: &Arc<Shared>,
     address: SocketAddr,
-    access: Access,
+    mut access: Access,
     over: CancellationToken,
 ) -> Router {
+    let guests = access.guests.as_ref();
+    let issuer = guests.and_then(|guests| guests.issuer_of_tokens());
+    access.hosts.extend(issuer.map(|issuer| issuer.host()));
     let named: Vec<String> = access
         .hosts
         .iter()
@@ -184,7 +188,7 @@ fn router(
         hosts,
         origins,
         guests: access.guests,
-        request_bytes: shared.limits.request_bytes,
+        shared: Arc::clone(shared),
         open: Arc::new(Semaphore::new(OPEN)),
     });
     Router::new()
@@ -211,34 +215,52 @@ fn hosts(ip: IpAddr) -> Vec<String> {
 
 /// Lets a request in, or says why not.
 async fn enter(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
+    // Whoever asks whether the server lives needs no name for it, and learns nothing else.
+    if let Some(health) = door.health(request.uri().path()) {
+        return health;
+    }
     if !door.knows_host(request.headers(), request.uri().host()) {
+        door.shared.metrics.count_refused("host");
         return refuse(StatusCode::FORBIDDEN, "this host name is not served here");
     }
     if !door.knows_origin(request.headers()) {
+        door.shared.metrics.count_refused("origin");
         return refuse(StatusCode::FORBIDDEN, "pages of this origin are not served");
     }
     let guest = match &door.guests {
         None => Guest::local(),
-        Some(guests) => match guests.know(request.headers()) {
-            Ok(guest) => guest,
-            Err(refusal) => return turned_away(&refusal),
-        },
+        Some(guests) => {
+            let issuer = guests.issuer_of_tokens();
+            if let Some(issuer) = &issuer
+                && let Some(about) = metadata(issuer, request.uri().path())
+            {
+                return about;
+            }
+            match guests.know(request.headers()).await {
+                Ok(guest) => guest,
+                Err(refusal) => return door.turn_away(&refusal, issuer.as_ref()),
+            }
+        }
     };
     // From here on nobody needs the token, so that it can go nowhere.
     request.headers_mut().remove(header::AUTHORIZATION);
     let own_room = match guest.take_room() {
         Ok(room) => room,
-        Err(refusal) => return turned_away(&refusal),
+        Err(refusal) => return door.turn_away(&refusal, None),
     };
     let Ok(room) = Arc::clone(&door.open).try_acquire_owned() else {
+        door.shared.metrics.count_refused("busy");
         let message = "too many requests are open; try again";
         return later(StatusCode::SERVICE_UNAVAILABLE, message, 1);
     };
+    if request.uri().path() == "/metrics" {
+        return door.metrics(&guest);
+    }
     request.extensions_mut().insert(guest.clone());
     let mut gone: Gone = Box::pin(guest.gone());
     let response = tokio::select! {
         response = pass(&door, request, next) => response,
-        () = &mut gone => return turned_away(&Refusal::Unknown),
+        () = &mut gone => return door.turn_away(&Refusal::Unknown, None),
     };
     let held = |body| Held {
         body,
@@ -254,12 +276,17 @@ async fn pass(door: &Door, request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let Ok(body) = tokio::time::timeout(BODY, to_bytes(body, door.request_bytes)).await else {
+    let Ok(body) =
+        tokio::time::timeout(BODY, to_bytes(body, door.shared.limits.request_bytes)).await
+    else {
         let message = "the message did not come in time";
         return refuse(StatusCode::REQUEST_TIMEOUT, message);
     };
     let Ok(body) = body else {
-        let message = format!("the message is longer than {} bytes", door.request_bytes);
+        let message = format!(
+            "the message is longer than {} bytes",
+            door.shared.limits.request_bytes
+        );
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, &message);
     };
     if let Err(error) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) {
@@ -304,8 +331,36 @@ impl HttpBody for Held {
     }
 }
 
+/// Where the path of the metadata begins.
+const ABOUT: &str = "/.well-known/oauth-protected-resource";
+
+/// Where clients learn who issues the tokens (RFC 9728).
+fn about(issuer: &Issuer) -> String {
+    let mut url = issuer.resource.clone();
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&format!("{ABOUT}{path}"));
+    url.to_string()
+}
+
+/// The metadata, if that is what a request is for.
+fn metadata(issuer: &Issuer, path: &str) -> Option<Response> {
+    let own = path.strip_prefix(ABOUT)?;
+    if !own.is_empty() && own != issuer.resource.path().trim_end_matches('/') {
+        return None;
+    }
+    let mut about = json!({
+        "resource": issuer.resource.as_str(),
+        "authorization_servers": [issuer.issuer],
+        "bearer_methods_supported": ["header"],
+    });
+    if !issuer.scopes.is_empty() {
+        about["scopes_supported"] = json!(issuer.scopes);
+    }
+    Some(answer(StatusCode::OK, about.to_string()))
+}
+
 /// The answer to whoever is not let in. It never says which part of a token is wrong.
-fn turned_away(refusal: &Refusal) -> Response {
+fn turned_away(refusal: &Refusal, issuer: Option<&Issuer>) -> Response {
     let challenge = |status, message: &str, error: Option<&str>| {
         let mut response = refuse(status, message);
         let mut value = "Bearer realm=\"toolrun\"".to_owned();
@@ -313,6 +368,13 @@ fn turned_away(refusal: &Refusal) -> Response {
             value.push_str(&format!(
                 ", error=\"{error}\", error_description=\"{message}\""
             ));
+        }
+        if let Some(issuer) = issuer {
+            // Characters that would end the quotes are in none of them.
+            value.push_str(&format!(", resource_metadata=\"{}\"", about(issuer)));
+            if !issuer.scopes.is_empty() {
+                value.push_str(&format!(", scope=\"{}\"", issuer.scopes.join(" ")));
+            }
         }
         if let Ok(value) = HeaderValue::from_str(&value) {
             let headers = response.headers_mut();
@@ -336,6 +398,15 @@ fn turned_away(refusal: &Refusal) -> Response {
             "send one Authorization header with one token",
             Some("invalid_request"),
         ),
+        Refusal::Scope => challenge(
+            StatusCode::FORBIDDEN,
+            "the token does not have the scope that is needed here",
+            Some("insufficient_scope"),
+        ),
+        Refusal::Unready => {
+            let message = "the keys of the issuer are not known now; try again";
+            later(StatusCode::SERVICE_UNAVAILABLE, message, 60)
+        }
         Refusal::TooFast(seconds) => {
             let message = format!(
                 "you have sent more requests than you may in a minute; wait {seconds} seconds"
@@ -357,6 +428,33 @@ fn later(status: StatusCode, message: &str, seconds: u64) -> Response {
 }
 
 impl Door {
+    /// Whether the server lives, and whether it takes calls.
+    fn health(&self, path: &str) -> Option<Response> {
+        let is_well = match path {
+            "/healthz" => true,
+            "/readyz" => !self.shared.stop.is_cancelled(),
+            _ => return None,
+        };
+        Some(match is_well {
+            true => plain(StatusCode::OK, "ok\n".to_owned()),
+            false => plain(StatusCode::SERVICE_UNAVAILABLE, "it is ending\n".to_owned()),
+        })
+    }
+
+    fn metrics(&self, guest: &Guest) -> Response {
+        if !guest.reads_metrics {
+            let message = "this caller may not read the metrics";
+            return refuse(StatusCode::FORBIDDEN, message);
+        }
+        let text = self.shared.metrics.text(self.shared.set().len());
+        plain(StatusCode::OK, text)
+    }
+
+    fn turn_away(&self, refusal: &Refusal, issuer: Option<&Issuer>) -> Response {
+        self.shared.metrics.count_refused(refusal.word());
+        turned_away(refusal, issuer)
+    }
+
     fn knows_host(&self, headers: &HeaderMap, in_target: Option<&str>) -> bool {
         let named = headers
             .get(header::HOST)
@@ -396,4 +494,9 @@ fn refuse(status: StatusCode, message: &str) -> Response {
 
 fn answer(status: StatusCode, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn plain(status: StatusCode, body: String) -> Response {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    (status, [(header::CONTENT_TYPE, kind)], body).into_response()
 }

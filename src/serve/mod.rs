@@ -10,6 +10,8 @@ mod gate;
 mod guests;
 mod http;
 mod meta;
+mod metrics;
+mod oauth;
 mod observe;
 mod options;
 mod reload;
@@ -42,6 +44,7 @@ pub(crate) use server::Server;
 pub(crate) use set::ToolSet;
 pub(crate) use stdio::serve as over_stdio;
 
+use metrics::Metrics;
 use resource::Shelf;
 
 /// How much a server does at most.
@@ -76,6 +79,7 @@ pub(crate) struct Shared {
     backends: Backends,
     gate: RwLock<Gate>,
     observer: Observer,
+    metrics: Metrics,
     limits: Limits,
     running: Semaphore,
     shelf: Shelf,
@@ -100,6 +104,7 @@ impl Shared {
             backends,
             gate: RwLock::new(gate),
             observer,
+            metrics: Metrics::default(),
             running: Semaphore::new(limits.running),
             limits,
             shelf: Shelf::default(),

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::Shared;
 use super::call::Job;
+use super::gate::Caller;
 use super::guests::Guest;
 use super::meta::{self, Meta};
 use super::resource::TEMPLATE;
@@ -33,16 +34,20 @@ pub(crate) struct Server {
 }
 
 /// Who sends a request: over HTTP whoever was let in, and otherwise the local user.
-fn guest(context: &RequestContext<RoleServer>) -> Result<Guest, ErrorData> {
+fn guest(context: &RequestContext<RoleServer>) -> Guest {
     match context.extensions.get::<Parts>() {
-        None => Ok(Guest::local()),
-        // Without a guest nobody knows who it is, so nobody is let in.
+        None => Guest::local(),
+        // The door gives every request its guest. What has none is from nobody, and never from the local user.
         Some(parts) => {
-            parts.extensions.get::<Guest>().cloned().ok_or_else(|| {
-                ErrorData::internal_error("nobody knows who sends this request", None)
-            })
+            let guest = parts.extensions.get::<Guest>();
+            guest.cloned().unwrap_or_else(Guest::nobody)
         }
     }
+}
+
+/// The name and the claims of who sends a request.
+fn caller(context: &RequestContext<RoleServer>) -> Caller {
+    guest(context).caller
 }
 
 /// The first revision whose results say how long they may be kept.
@@ -117,6 +122,7 @@ impl ServerHandler for Server {
             None => match set.get(&request.name) {
                 Some(served) => (Arc::clone(served), arguments),
                 None => {
+                    self.shared.metrics.count_unknown_tool();
                     let known = set.nearest(&request.name);
                     let hint = known.map(|hint| format!("; {hint}")).unwrap_or_default();
                     let name: String = request.name.chars().take(80).collect();
@@ -127,7 +133,7 @@ impl ServerHandler for Server {
         };
         let (served, arguments) = target;
         let token = context.meta.get_progress_token();
-        let guest = guest(&context)?;
+        let guest = guest(&context);
         let job = Job {
             shared: Arc::clone(&self.shared),
             caller: guest.caller,
@@ -174,7 +180,7 @@ impl ServerHandler for Server {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let most = self.shared.limits.result_bytes;
         let uri = request.uri;
-        let piece = self.shared.shelf.read(&guest(&context)?.caller, &uri, most);
+        let piece = self.shared.shelf.read(&caller(&context), &uri, most);
         let piece = piece.map_err(|reason| {
             let data = Some(serde_json::json!({ "uri": uri }));
             ErrorData::resource_not_found(reason.to_string(), data)

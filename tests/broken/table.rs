@@ -56,7 +56,8 @@ default: deny
 "#;
 
 const CALLERS: &str = r#"callers: 1
-tokens: [{ name: agent-1, token: "sha256:00000000000000000000000000000000000000000000000000000000000000aa", claims: { team: data }, concurrency: 4, rate: 60, expires: 2099-01-31 }]
+tokens: [{ name: agent-1, token: "sha256:00000000000000000000000000000000000000000000000000000000000000aa", claims: { team: data }, concurrency: 4, rate: 60, expires: 2099-01-31, metrics: true }]
+oauth: { issuer: "https://id.test", resource: "https://tools.test/mcp", audience: tools, scopes: [tools], jwks_uri: "https://id.test/keys", concurrency: 4, rate: 60 }
 "#;
 
 /// A descriptor with one mistake, or with none.

@@ -119,7 +119,7 @@ fn a_token_is_shown_once_and_its_hash_is_kept() {
     assert_eq!(
         listed["callers"][1],
         json!({ "name": "agent-2", "claims": { "team": "data", "level": 3 }, "concurrency": 2, "rate": 60,
-            "expires": "2099-01-31T00:00:00Z", "has_ended": false })
+            "expires": "2099-01-31T00:00:00Z", "has_ended": false, "metrics": false })
     );
     assert!(!listed.to_string().contains("sha256"), "{listed}");
     workspace
@@ -390,7 +390,7 @@ fn only_a_token_lets_in() {
     // Many refusals are one line, without a token.
     let said = http
         .process
-        .says("whose token is that of no caller in callers.yaml");
+        .says("whose token is that of no caller of callers.yaml");
     assert_eq!(said.matches("of no caller").count(), 1, "{said}");
     for secret in [&*token, other, old] {
         assert!(!http.process.said().contains(secret), "{said}");

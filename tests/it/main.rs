@@ -66,6 +66,7 @@ mod memory;
 mod mutation;
 mod new;
 mod notations;
+mod oauth;
 mod pages;
 mod plans;
 mod policy;
@@ -94,6 +95,7 @@ mod serve_search;
 mod services;
 #[cfg(unix)]
 mod shells;
+mod sight;
 mod slips;
 mod streams;
 mod styles;

@@ -54,6 +54,8 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "duplicate-name: two callers of one name",
     "bad-value: two callers with one token",
     "bad-value: a day that there is not",
+    "bad-value: a scope with a blank",
+    "bad-value: an empty audience",
 ];
 
 /// A descriptor, and whether a schema must refuse it. `None` where the mistake is no mistake of shape: the schema may

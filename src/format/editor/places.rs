@@ -48,6 +48,9 @@ pub(super) const PLACES: &[Place] = &[
     place("TokenSpec", "/properties/name", Own(caller_name)),
     place("TokenSpec", "/properties/token", Own(token_hash)),
     place("TokenSpec", "/properties/expires", Own(day_or_time)),
+    place("IssuerSpec", "/properties/issuer", Own(safe_url)),
+    place("IssuerSpec", "/properties/resource", Own(safe_url)),
+    place("IssuerSpec", "/properties/jwks_uri", Own(safe_url)),
     place("RuleSpec", "/properties/when", A("Text")),
     place("PolicySpec", "/properties/allow", A("Warnings")),
     place("PagingSpec", "", Own(snippets::paging)),
@@ -431,6 +434,13 @@ pub(super) fn warnings_schema() -> Value {
         })
         .collect();
     json!({ "properties": known, "propertyNames": { "pattern": "^[a-z-]+$" } })
+}
+
+fn safe_url() -> Value {
+    json!({
+        "pattern": "^(https://|http://([^/@]+\\.)?localhost|http://127\\.|http://\\[::1\\])[^?#@]*$",
+        "patternErrorMessage": "Write an https URL without a query, a fragment or credentials.",
+    })
 }
 
 fn caller_name() -> Value {
