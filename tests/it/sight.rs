@@ -100,7 +100,7 @@ fn judge(text: &str) {
     assert!(output.status.success(), "{said}");
     let read = String::from_utf8_lossy(&output.stdout).into_owned();
     for family in [
-        "toolrun_calls counter 4",
+        "toolrun_calls counter 5",
         "toolrun_call_duration_seconds histogram 28",
         "toolrun_calls_in_flight gauge 1",
     ] {
