@@ -22,6 +22,9 @@ use crate::tool::Tool;
 use crate::words::{Name, nearest};
 use crate::{Catalog, Error};
 
+#[cfg(feature = "otel")]
+use crate::serve::Telemetry;
+
 /// Serve tools to agents.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -145,7 +148,22 @@ impl Serve {
             .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
         let done = runtime.block_on(async {
             let watching = tokio::spawn(watch(Arc::clone(&shared), folder, Arc::new(tell)));
+            #[cfg(not(feature = "otel"))]
+            if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_some() {
+                note("nothing is sent to $OTEL_EXPORTER_OTLP_ENDPOINT: this program was built without the feature `otel`");
+            }
+            #[cfg(feature = "otel")]
+            {
+                let telemetry =
+                    Telemetry::from_environment(roots(self.cacert.as_deref()), Arc::new(tell));
+                let telemetry = telemetry.map_err(usage)?;
+                telemetry
+                    .into_iter()
+                    .for_each(|telemetry| shared.tell_to(telemetry));
+            }
             let done = self.serve(&shared, &welcome, access).await;
+            #[cfg(feature = "otel")]
+            shared.flush().await;
             watching.abort();
             done
         });

@@ -1,7 +1,9 @@
-//! Fetching a small document of another server, such as its keys. No redirect is followed and nothing is sent but the request.
+//! Small exchanges with other servers than services: the keys of an issuer, a collector of traces. No redirect is followed and
+//! nothing is sent but the request.
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use url::Url;
 
 use super::transport::{Request, Transport as _};
@@ -17,17 +19,7 @@ pub(crate) async fn fetch(
     most: usize,
     within: Duration,
 ) -> Result<Vec<u8>, String> {
-    let policy = Policy {
-        rate_limit: None,
-        retry: RetrySpec::default(),
-        timeout: TimeoutSpec::default(),
-        limits: LimitsSpec::default(),
-        // Whoever named the URL knows where it leads.
-        allow_private_network: true,
-    };
-    let transport =
-        HttpTransport::new(&policy, url, roots, true).map_err(|error| error.to_string())?;
-    let mut headers = http::HeaderMap::new();
+    let mut headers = HeaderMap::new();
     let json = http::HeaderValue::from_static("application/json");
     headers.insert(http::header::ACCEPT, json);
     let request = Request {
@@ -36,16 +28,54 @@ pub(crate) async fn fetch(
         headers,
         body: bytes::Bytes::new(),
     };
+    let response = exchange(request, roots, most, within).await?;
+    match response.status() {
+        http::StatusCode::OK => Ok(response.into_body()),
+        status => Err(format!("it answers with status {}", status.as_u16())),
+    }
+}
+
+/// What a URL answers to data that is posted to it.
+///
+/// # Errors
+/// Why there is no answer, without the URL.
+#[cfg(feature = "otel")]
+pub(crate) async fn post(
+    url: Url,
+    headers: HeaderMap,
+    body: bytes::Bytes,
+    roots: &Roots,
+    most: usize,
+    within: Duration,
+) -> Result<http::Response<Vec<u8>>, String> {
+    let request = Request {
+        method: http::Method::POST,
+        url,
+        headers,
+        body,
+    };
+    exchange(request, roots, most, within).await
+}
+
+async fn exchange(
+    request: Request,
+    roots: &Roots,
+    most: usize,
+    within: Duration,
+) -> Result<http::Response<Vec<u8>>, String> {
+    let policy = Policy {
+        rate_limit: None,
+        retry: RetrySpec::default(),
+        timeout: TimeoutSpec::default(),
+        limits: LimitsSpec::default(),
+        // Whoever named the URL knows where it leads.
+        allow_private_network: true,
+    };
+    let transport = HttpTransport::new(&policy, &request.url, roots, true);
+    let transport = transport.map_err(|error| error.to_string())?;
     let exchange = async {
         let response = transport.send(request).await;
-        let response = response.map_err(|error| error.to_string())?;
-        if response.status() != http::StatusCode::OK {
-            return Err(format!(
-                "it answers with status {}",
-                response.status().as_u16()
-            ));
-        }
-        let mut body = response.into_body();
+        let (parts, mut body) = response.map_err(|error| error.to_string())?.into_parts();
         let mut all = Vec::new();
         while let Some(piece) = body.next().await {
             all.extend_from_slice(&piece.map_err(|error| error.to_string())?);
@@ -53,7 +83,7 @@ pub(crate) async fn fetch(
                 return Err(format!("its answer is longer than {most} bytes"));
             }
         }
-        Ok(all)
+        Ok(http::Response::from_parts(parts, all))
     };
     let late = || {
         format!(

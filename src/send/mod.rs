@@ -30,6 +30,8 @@ pub use download::Destination;
 pub(crate) use download::{Download, file_name};
 pub use error::{Limit, NoPlace, SendError};
 pub(crate) use fetch::fetch;
+#[cfg(feature = "otel")]
+pub(crate) use fetch::post;
 pub(crate) use limiter::LocalLimiter;
 pub use limiter::{Budget, Limiter, Turn, TurnFuture};
 pub(crate) use network::HttpTransport;

@@ -15,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
 use super::gate::{Caller, Decision};
+use super::metrics::Trace;
 use super::observe::{Ending, Finished};
 use super::options::Wanted;
 use super::result::{self, Given, Shaped};
@@ -40,6 +41,8 @@ pub(super) struct Job {
     pub caller: Caller,
     /// The calls of the caller that may run at once; as many as the server runs, if `None`.
     pub turns: Option<Arc<Semaphore>>,
+    /// The trace that the call is part of.
+    pub trace: Trace,
     pub served: Arc<Served>,
     pub arguments: Map<String, Value>,
     /// Whether the tool is called by another one, so that the next call goes through that too.
@@ -88,7 +91,7 @@ impl Job {
             ending,
             took: started.elapsed(),
         };
-        self.shared.metrics.count(&finished);
+        self.shared.metrics.count(&finished, &self.trace);
         self.shared.observer.tell(&finished);
         result
     }

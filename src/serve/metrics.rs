@@ -28,7 +28,13 @@ pub(super) struct Metrics {
     tools: Mutex<BTreeMap<String, Series>>,
     /// Answers of services that were errors, by their status.
     statuses: Mutex<BTreeMap<u16, u64>>,
+    /// The collector of traces, if there is one.
+    #[cfg(feature = "otel")]
+    pub(super) telemetry: std::sync::OnceLock<super::otel::Telemetry>,
 }
+
+/// What a caller says of the trace that its call is part of: `traceparent` and `tracestate` (W3C Trace Context).
+pub(super) type Trace = std::collections::HashMap<String, String>;
 
 /// The calls of one tool.
 #[derive(Default)]
@@ -59,7 +65,8 @@ impl Metrics {
     }
 
     /// A call has ended.
-    pub(super) fn count(&self, finished: &Finished) {
+    pub(super) fn count(&self, finished: &Finished, trace: &Trace) {
+        self.export(finished, trace);
         let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
         let has_own = tools.contains_key(&finished.tool) || tools.len() < TOOLS;
         let name = if has_own { &finished.tool } else { OTHER };
@@ -89,6 +96,16 @@ impl Metrics {
             _ => {}
         }
     }
+
+    #[cfg(feature = "otel")]
+    fn export(&self, finished: &Finished, trace: &Trace) {
+        if let Some(telemetry) = self.telemetry.get() {
+            telemetry.tell(finished, trace);
+        }
+    }
+
+    #[cfg(not(feature = "otel"))]
+    fn export(&self, _: &Finished, _: &Trace) {}
 
     /// A call named no tool.
     pub(super) fn count_unknown_tool(&self) {
@@ -196,7 +213,7 @@ impl Metrics {
     }
 }
 
-fn decision(decision: &Decision) -> &'static str {
+pub(super) fn decision(decision: &Decision) -> &'static str {
     match decision {
         Decision::Allow(..) => "allow",
         Decision::Ask(..) => "ask",
@@ -206,7 +223,7 @@ fn decision(decision: &Decision) -> &'static str {
 }
 
 /// How a call ended: in one word, or as the kind of its error, of which there are few.
-fn ending(ending: &Ending) -> &str {
+pub(super) fn ending(ending: &Ending) -> &str {
     match ending {
         Ending::Done { .. } => "done",
         Ending::Failed { kind, .. } => kind,
@@ -258,7 +275,10 @@ mod tests {
     fn labels_are_bounded_and_escaped() {
         let metrics = Metrics::default();
         for number in 0..TOOLS + 50 {
-            metrics.count(&finished(&format!("a/{number}"), Ending::Refused, 1));
+            metrics.count(
+                &finished(&format!("a/{number}"), Ending::Refused, 1),
+                &Trace::new(),
+            );
         }
         let text = metrics.text(3);
         assert!(text.contains("{tool=\"other\",decision=\"invalid\",ending=\"not_run\"} 50\n"));
@@ -268,7 +288,7 @@ mod tests {
         );
         assert!(!text.contains("secret_name"));
         let metrics = Metrics::default();
-        metrics.count(&finished("a\"\\\nb", Ending::Refused, 1));
+        metrics.count(&finished("a\"\\\nb", Ending::Refused, 1), &Trace::new());
         assert!(metrics.text(0).contains("{tool=\"a\\\"\\\\\\nb\","));
     }
 
@@ -280,7 +300,7 @@ mod tests {
                 bytes: 10,
                 rows: None,
             };
-            metrics.count(&finished("a/b", done, millis));
+            metrics.count(&finished("a/b", done, millis), &Trace::new());
         }
         let text = metrics.text(0);
         for (end, count) in [

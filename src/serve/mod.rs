@@ -14,6 +14,8 @@ mod metrics;
 mod oauth;
 mod observe;
 mod options;
+#[cfg(feature = "otel")]
+mod otel;
 mod reload;
 mod resource;
 mod result;
@@ -39,6 +41,8 @@ pub(crate) use gate::Gate;
 pub(crate) use guests::Guests;
 pub(crate) use http::{Access, serve as over_http};
 pub(crate) use observe::Observer;
+#[cfg(feature = "otel")]
+pub(crate) use otel::Telemetry;
 pub(crate) use reload::{Folder, watch};
 pub(crate) use server::Server;
 pub(crate) use set::ToolSet;
@@ -139,6 +143,24 @@ impl Shared {
     /// Ends the server: what runs is finished, and nothing new begins.
     pub(crate) fn end(&self) {
         self.stop.cancel();
+    }
+
+    /// Tells each call to a collector too.
+    #[cfg(feature = "otel")]
+    pub(crate) fn tell_to(&self, telemetry: Telemetry) {
+        let _ = self.metrics.telemetry.set(telemetry);
+    }
+
+    /// Sends to the collector what it has not got yet.
+    #[cfg(feature = "otel")]
+    pub(crate) async fn flush(self: &Arc<Shared>) {
+        let own = Arc::clone(self);
+        let flushing = tokio::task::spawn_blocking(move || {
+            if let Some(telemetry) = own.metrics.telemetry.get() {
+                telemetry.flush();
+            }
+        });
+        let _ = flushing.await;
     }
 
     /// Waits until all calls have ended.

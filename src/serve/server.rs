@@ -21,6 +21,7 @@ use super::call::Job;
 use super::gate::Caller;
 use super::guests::Guest;
 use super::meta::{self, Meta};
+use super::metrics::Trace;
 use super::resource::TEMPLATE;
 use super::teach::Lesson;
 
@@ -48,6 +49,23 @@ fn guest(context: &RequestContext<RoleServer>) -> Guest {
 /// The name and the claims of who sends a request.
 fn caller(context: &RequestContext<RoleServer>) -> Caller {
     guest(context).caller
+}
+
+/// What the caller says of its trace, in `_meta` or in the headers.
+fn trace(context: &RequestContext<RoleServer>) -> Trace {
+    let headers = context
+        .extensions
+        .get::<Parts>()
+        .map(|parts| &parts.headers);
+    let said = |name: &str| {
+        let in_meta = context.meta.get(name).and_then(Value::as_str);
+        let in_headers = || headers?.get(name)?.to_str().ok();
+        in_meta.or_else(in_headers).map(str::to_owned)
+    };
+    ["traceparent", "tracestate"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), said(name)?)))
+        .collect()
 }
 
 /// The first revision whose results say how long they may be kept.
@@ -138,6 +156,7 @@ impl ServerHandler for Server {
             shared: Arc::clone(&self.shared),
             caller: guest.caller,
             turns: guest.turns,
+            trace: trace(&context),
             served,
             arguments,
             is_found: meta.is_some(),

@@ -67,6 +67,8 @@ mod mutation;
 mod new;
 mod notations;
 mod oauth;
+#[cfg(all(feature = "otel", unix))]
+mod otel;
 mod pages;
 mod plans;
 mod policy;
