@@ -35,6 +35,7 @@
 
 mod address;
 mod base_url;
+mod callers;
 mod catalog;
 mod check;
 #[cfg(feature = "cli")]

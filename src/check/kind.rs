@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::callers;
 use crate::format::{self, FileSchema};
 use crate::policy;
 #[cfg(feature = "sandbox")]
@@ -19,16 +20,19 @@ pub enum Kind {
     Sandbox,
     /// A policy's file.
     Policy,
+    /// A file of callers.
+    Callers,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; if cfg!(feature = "sandbox") { 4 } else { 3 }] = [
+    pub const ALL: [Kind; if cfg!(feature = "sandbox") { 5 } else { 4 }] = [
         Kind::Service,
         Kind::Tool,
         #[cfg(feature = "sandbox")]
         Kind::Sandbox,
         Kind::Policy,
+        Kind::Callers,
     ];
 
     fn file_schema(self) -> &'static FileSchema {
@@ -38,6 +42,7 @@ impl Kind {
             #[cfg(feature = "sandbox")]
             Kind::Sandbox => &sandbox::SANDBOX,
             Kind::Policy => &policy::POLICY,
+            Kind::Callers => &callers::CALLERS,
         }
     }
 

@@ -185,6 +185,7 @@ fn check_file(file: &File, services: &Services, known: &Known<'_>) -> Vec<Findin
     };
     match file.kind() {
         FileKind::Tool if is_policy(&check) => crate::policy::check(&check, known.tools()),
+        FileKind::Tool if is_callers(&check) => crate::callers::check(&check),
         FileKind::Service => check_service(file, &check),
         FileKind::Tool => check_tool(file, &check, services),
         #[cfg(feature = "sandbox")]
@@ -229,6 +230,12 @@ fn open(file: &File) -> Result<(Check, Vec<Finding>), Vec<Finding>> {
 fn is_policy(check: &Check) -> bool {
     let value = check.source().value();
     value.get("policy").is_some() && value.get("tool").is_none()
+}
+
+/// And so may a file of callers.
+fn is_callers(check: &Check) -> bool {
+    let value = check.source().value();
+    value.get("callers").is_some() && value.get("tool").is_none()
 }
 
 fn check_service(file: &File, check: &Check) {

@@ -35,6 +35,7 @@ static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"(tvly|pplx|nvapi|xai|CFPAT|PMAK|fc|ls__|lsv2)-[A-Za-z0-9_-]{24,}",
         // Not the words of a name such as `content-key-policies-create-or-update`.
         r"key-[A-Za-z0-9_]{24,}",
+        r"toolrun_[A-Za-z0-9_-]{43}",
         r"sq0(atp|csp|idp)-[A-Za-z0-9_-]{20,}",
         r"[a-f0-9]{32}-us[0-9]{1,2}",
         r"dapi[a-f0-9]{32}",
@@ -110,13 +111,21 @@ fn collect_confidential(
             let inside = pointer.strip_prefix("/service").unwrap_or(pointer);
             let in_auth = inside.starts_with("/auth");
             let in_url = inside == "/base_url" && text.contains('@');
-            if in_url || (in_auth && !is_word_of_the_format(inside, text)) || is_credential(pointer)
+            if is_token(pointer, text)
+                || in_url
+                || (in_auth && !is_word_of_the_format(inside, text))
+                || is_credential(pointer)
             {
                 spans.push(source.value_span(pointer));
             }
         }
         _ => {}
     }
+}
+
+/// Whether a caller's token itself stands where its hash should.
+fn is_token(pointer: &str, text: &str) -> bool {
+    pointer.starts_with("/tokens/") && pointer.ends_with("/token") && !text.starts_with("sha256:")
 }
 
 const KINDS: [&str; 8] = [

@@ -4,6 +4,7 @@ mod approve;
 mod arguments;
 mod audit;
 mod call;
+mod callers;
 mod commands;
 mod completions;
 mod config;
@@ -79,6 +80,7 @@ impl Cli {
             | Command::Audit(_)
             | Command::Trust(_)
             | Command::Untrust(_)
+            | Command::Callers(_)
             | Command::New(_)
             | Command::Import(_)
             | Command::Schemas(_)
@@ -191,6 +193,7 @@ pub fn main() -> ExitCode {
         Command::Policy(policy) => policy.wants_json(),
         Command::Approve(approve) => approve.wants_json(),
         Command::Audit(audit) => audit.wants_json(),
+        Command::Callers(callers) => callers.wants_json(),
         _ => false,
     };
     NOTES.hold(as_json);
@@ -224,6 +227,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Policy(policy) => policy.run(&catalog),
         Command::Approve(approve) => approve.run(),
         Command::Audit(audit) => audit.run(),
+        Command::Callers(callers) => callers.run(),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::New(new) => new.run(),

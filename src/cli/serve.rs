@@ -11,15 +11,19 @@ use super::call::{parse_setting, parse_time, roots};
 use super::config::InForce;
 use super::interrupt::unless_interrupted;
 use super::{Done, Failure, exit, note, say, usage};
+use crate::callers::Callers;
 use crate::catalog::LoadError;
 use crate::sandbox::Sandbox;
 use crate::serve::{
-    Approvals, Audit, Backends, Folder, Gate, Limits, Observer, Shared, ToolSet, over_http,
-    over_stdio, watch,
+    Access, Approvals, Audit, Backends, Folder, Gate, Guests, Limits, Observer, Shared, ToolSet,
+    over_http, over_stdio, watch,
 };
 use crate::tool::Tool;
 use crate::words::{Name, nearest};
 use crate::{Catalog, Error};
+
+#[cfg(feature = "otel")]
+use crate::serve::Telemetry;
 
 /// Serve tools to agents.
 #[derive(Debug, Args)]
@@ -30,7 +34,8 @@ pub(crate) struct Serve {
     /// Serve only the tools of this service; may be given several times
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
-    /// Listen for HTTP at this loopback address, such as 127.0.0.1:8788, and not on standard input
+    /// Listen for HTTP at this address, such as 127.0.0.1:8788, and not on standard input; other addresses than those of this
+    /// machine need --callers
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
     /// List the tools one by one up to this many; more are found by a search
@@ -63,6 +68,12 @@ pub(crate) struct Serve {
     /// Write the values of these arguments to the audit log too, and of no others
     #[arg(long, value_name = "NAMES", requires = "audit", value_delimiter = ',')]
     audit_arguments: Vec<String>,
+    /// Let in only the callers that this file names; `toolrun callers add` adds them
+    #[arg(long, value_name = "FILE", requires = "http")]
+    callers: Option<PathBuf>,
+    /// Answer requests for this host name too, such as tools.example.com; may be given several times
+    #[arg(long, value_name = "NAME", requires = "http", value_parser = parse_host)]
+    allow_host: Vec<String>,
     /// Say each call on standard error: its tool, rows, bytes and time
     #[arg(long, short)]
     verbose: bool,
@@ -85,14 +96,34 @@ fn parse_calls(text: &str) -> Result<usize, String> {
     }
 }
 
+/// A host name, with or without a port.
+fn parse_host(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(&format!("http://{text}"));
+    let is_host = |url: &url::Url| {
+        url.host_str().is_some()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.username().is_empty()
+    };
+    match url {
+        Ok(url) if is_host(&url) && !text.contains(['/', '@', '#', '*']) => {
+            Ok(text.to_ascii_lowercase())
+        }
+        _ => {
+            Err("write a host name, such as tools.example.com or tools.example.com:8443".to_owned())
+        }
+    }
+}
+
 impl Serve {
     /// Runs the command until its client leaves, or a signal ends it.
     pub(crate) fn run(self, catalog: &Catalog, in_force: &InForce) -> Done {
-        if let Some(address) = self.http.filter(|address| !address.ip().is_loopback()) {
+        let open = self.http.filter(|address| !address.ip().is_loopback());
+        if let Some(address) = open.filter(|_| self.callers.is_none()) {
             return Err(Failure::Told(
                 exit::POLICY,
                 format!(
-                    "{address} is not a loopback address; only programs of this machine are served"
+                    "{address} is not a loopback address, so others could call the tools: name those who may with --callers FILE"
                 ),
             ));
         }
@@ -104,6 +135,7 @@ impl Serve {
             return Err(usage("there is no tool to serve"));
         }
         let welcome = welcome(&set, &gate);
+        let access = self.access()?;
         let shared = Shared::new(
             set,
             self.backends(catalog, in_force)?,
@@ -124,7 +156,22 @@ impl Serve {
             .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
         let done = runtime.block_on(async {
             let watching = tokio::spawn(watch(Arc::clone(&shared), folder, Arc::new(tell)));
-            let done = self.serve(&shared, &welcome).await;
+            #[cfg(not(feature = "otel"))]
+            if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_some() {
+                note("nothing is sent to $OTEL_EXPORTER_OTLP_ENDPOINT: this program was built without the feature `otel`");
+            }
+            #[cfg(feature = "otel")]
+            {
+                let telemetry =
+                    Telemetry::from_environment(roots(self.cacert.as_deref()), Arc::new(tell));
+                let telemetry = telemetry.map_err(usage)?;
+                telemetry
+                    .into_iter()
+                    .for_each(|telemetry| shared.tell_to(telemetry));
+            }
+            let done = self.serve(&shared, &welcome, access).await;
+            #[cfg(feature = "otel")]
+            shared.flush().await;
             watching.abort();
             done
         });
@@ -134,7 +181,7 @@ impl Serve {
         done
     }
 
-    async fn serve(&self, shared: &Arc<Shared>, welcome: &str) -> Done {
+    async fn serve(&self, shared: &Arc<Shared>, welcome: &str, access: Access) -> Done {
         let serving = async {
             match self.http {
                 None => {
@@ -153,7 +200,7 @@ impl Serve {
                     })?;
                     let address = listener.local_addr()?;
                     say(&format!("{welcome} on http://{address}/mcp"));
-                    Ok(over_http(shared, listener).await?)
+                    Ok(over_http(shared, listener, access).await?)
                 }
             }
         };
@@ -169,6 +216,33 @@ impl Serve {
                 }
             }
         }
+    }
+
+    /// Who may speak to the server over HTTP.
+    fn access(&self) -> Result<Access, Failure> {
+        let Some(file) = &self.callers else {
+            return Ok(Access {
+                hosts: self.allow_host.clone(),
+                guests: None,
+            });
+        };
+        let callers = Callers::load(file).map_err(Error::from)?;
+        if callers.all().is_empty() && callers.issuer().is_none() {
+            note(&format!(
+                "{} names no caller, so every request is refused: `toolrun callers add NAME --callers {}` adds one",
+                file.display(),
+                file.display()
+            ));
+        }
+        Ok(Access {
+            hosts: self.allow_host.clone(),
+            guests: Some(Arc::new(Guests::new(
+                file,
+                callers,
+                roots(self.cacert.as_deref()),
+                Arc::new(tell),
+            ))),
+        })
     }
 
     /// Which tools are served.

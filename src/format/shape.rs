@@ -436,6 +436,9 @@ fn report(schema: &FileSchema, error: &ValidationError<'_>, check: &Check, fault
 fn is_confidential(pointer: &str) -> bool {
     let inside = pointer.strip_prefix("/service").unwrap_or(pointer);
     let key = inside.rsplit('/').next().unwrap_or_default();
+    if inside.starts_with("/tokens/") {
+        return key == "token";
+    }
     inside.starts_with("/auth") && !PLAIN_KEYS.contains(&key) && !inside.contains("/response/")
 }
 

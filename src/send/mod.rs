@@ -4,6 +4,7 @@ mod client;
 mod decode;
 mod download;
 mod error;
+mod fetch;
 
 mod limiter;
 mod network;
@@ -28,6 +29,9 @@ pub(crate) use client::Client;
 pub use download::Destination;
 pub(crate) use download::{Download, file_name};
 pub use error::{Limit, NoPlace, SendError};
+pub(crate) use fetch::fetch;
+#[cfg(feature = "otel")]
+pub(crate) use fetch::post;
 pub(crate) use limiter::LocalLimiter;
 pub use limiter::{Budget, Limiter, Turn, TurnFuture};
 pub(crate) use network::HttpTransport;

@@ -10,7 +10,7 @@ use rmcp::model::{
 };
 use rmcp::{Peer, RoleServer};
 use serde_json::{Map, Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -18,6 +18,7 @@ use super::Shared;
 use super::approval::Grant;
 use super::ask::{Client, Consent};
 use super::gate::{Caller, Decision};
+use super::metrics::Trace;
 use super::observe::{Ending, Finished};
 use super::options::Wanted;
 use super::record::Sight;
@@ -42,6 +43,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Job {
     pub shared: Arc<Shared>,
     pub caller: Caller,
+    /// The calls of the caller that may run at once; as many as the server runs, if `None`.
+    pub turns: Option<Arc<Semaphore>>,
+    /// The trace that the call is part of.
+    pub trace: Trace,
     pub served: Arc<Served>,
     pub arguments: Map<String, Value>,
     /// Whether the tool is called by another one, so that the next call goes through that too.
@@ -95,6 +100,7 @@ impl Job {
         {
             return Some(teach::of_audit(false).result().into());
         }
+        let _in_flight = self.shared.metrics.begin();
         // What the call says about its result is nothing that a policy decides about.
         let mut arguments = self.arguments.clone();
         let wanted = self.served.options.take(&mut arguments);
@@ -141,6 +147,7 @@ impl Job {
             ending,
             took: started.elapsed(),
         };
+        self.shared.metrics.count(&finished, &self.trace);
         self.shared.observer.tell(&finished);
         match self.record(&finished, gate.policy()).await {
             Ok(()) => result,
@@ -156,6 +163,13 @@ impl Job {
         decision: &Decision,
         grant: Option<&Grant>,
     ) -> (Option<CallToolResult>, Ending) {
+        let own = self.turns.as_ref().map(|turns| turns.try_acquire());
+        let Ok(_own) = own.transpose() else {
+            let lesson = Lesson::new("busy", "as many of your calls run as may at once")
+                .advise("wait until one of them has ended, then call again")
+                .retry(true, Some(2));
+            return failed(lesson);
+        };
         let turn = tokio::time::timeout(PATIENCE, self.shared.running.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
             let lesson = Lesson::new("busy", "too many calls run at once")

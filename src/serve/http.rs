@@ -1,31 +1,57 @@
-//! HTTP: one message in each request, answered at once. Only programs of this machine are heard, and no page of a browser.
+//! HTTP: one message in each request, answered at once. Hosts and origins are known by name; where callers are named, only
+//! they are let in.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
+use http_body::{Frame, SizeHint};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use rmcp::model::ClientJsonRpcMessage;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use super::guests::{Guest, Guests, Refusal};
 use super::stdio::refusals;
 use super::{Server, Shared};
+use crate::callers::Issuer;
 
 /// The path at which the protocol is spoken.
 pub(super) const PATH: &str = "/mcp";
 /// Requests that are open at once, streams among them.
 const OPEN: usize = 512;
+/// Connections at once. Those beyond it wait until one ends.
+const CONNECTIONS: usize = 1024;
+/// How long a connection may take for the head of a request, and be idle.
+const HEAD: Duration = Duration::from_secs(30);
+/// How long a request may take for its body.
+const BODY: Duration = Duration::from_secs(30);
+/// Most bytes of the head of a request.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// Who may speak to a server over HTTP.
+#[derive(Default)]
+pub(crate) struct Access {
+    /// Names of the server beside its address: as clients call it, with a port where it has one of its own.
+    pub hosts: Vec<String>,
+    /// The callers. Without them, whoever reaches the server is the local user.
+    pub guests: Option<Arc<Guests>>,
+}
 
 /// What every request is held against.
 struct Door {
@@ -33,44 +59,115 @@ struct Door {
     hosts: Vec<String>,
     /// Origins of pages that may send requests.
     origins: Vec<String>,
-    request_bytes: usize,
-    open: Semaphore,
+    guests: Option<Arc<Guests>>,
+    open: Arc<Semaphore>,
+    shared: Arc<Shared>,
 }
 
 /// Serves until the server should end. What runs is finished.
 ///
 /// # Errors
 /// When the listener fails.
-pub(crate) async fn serve(shared: &Arc<Shared>, listener: TcpListener) -> std::io::Result<()> {
+pub(crate) async fn serve(
+    shared: &Arc<Shared>,
+    listener: TcpListener,
+    access: Access,
+) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     // What the library gives up when this is cancelled must first have had its time.
     let over = CancellationToken::new();
     let _over = over.clone().drop_guard();
-    let router = router(shared, address, over);
-    // Otherwise each event of a stream waits for the client's delayed acknowledgement.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let stop = shared.stop.clone();
-    let serving =
-        axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
+    let guests = access.guests.clone();
+    let router = router(shared, address, access, over);
+    if let Some(guests) = guests {
+        tokio::spawn(guests.watch(shared.stop.clone()));
+    }
     let patience = async {
         shared.stop.cancelled().await;
         tokio::time::sleep(shared.limits.deadline + Duration::from_secs(5)).await;
     };
     tokio::select! {
-        done = serving => done,
+        () = accept(&listener, &router, &shared.stop) => Ok(()),
         // A client that keeps its connection open does not hold up the end.
         () = patience => Ok(()),
     }
 }
 
-fn router(shared: &Arc<Shared>, address: SocketAddr, over: CancellationToken) -> Router {
-    let hosts = hosts(address.ip());
-    let origins: Vec<String> = hosts
+/// Takes connections until the server should end, and then waits for them.
+async fn accept(listener: &TcpListener, router: &Router, stop: &CancellationToken) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = async {
+                let room = Arc::clone(&room).acquire_owned().await;
+                (listener.accept().await, room)
+            } => accepted,
+        };
+        match accepted {
+            (Ok((stream, _)), Ok(room)) => {
+                connections.spawn(connection(stream, router.clone(), stop.clone(), room));
+            }
+            // The machine is out of something, such as files; a moment later it may have it again.
+            _ => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+/// Serves one connection.
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    stop: CancellationToken,
+    _room: OwnedSemaphorePermit,
+) {
+    // Otherwise each event of a stream waits for the client's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    // A client that breaks off has nobody to tell.
+    let _ = connection.await;
+}
+
+fn router(
+    shared: &Arc<Shared>,
+    address: SocketAddr,
+    mut access: Access,
+    over: CancellationToken,
+) -> Router {
+    let guests = access.guests.as_ref();
+    let issuer = guests.and_then(|guests| guests.issuer_of_tokens());
+    access.hosts.extend(issuer.map(|issuer| issuer.host()));
+    let named: Vec<String> = access
+        .hosts
+        .iter()
+        .map(|h| h.to_ascii_lowercase())
+        .collect();
+    let own = hosts(address.ip());
+    let mut origins: Vec<String> = own
         .iter()
         .map(|host| format!("http://{host}:{}", address.port()))
         .collect();
+    for host in &named {
+        // A proxy in front of the server may add TLS.
+        origins.extend([format!("https://{host}"), format!("http://{host}")]);
+        if without_port(host) == host {
+            origins.push(format!("http://{host}:{}", address.port()));
+        }
+    }
+    let mut hosts = own;
+    hosts.extend(named.iter().map(|host| without_port(host).to_owned()));
     let mut config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
@@ -90,8 +187,9 @@ fn router(shared: &Arc<Shared>, address: SocketAddr, over: CancellationToken) ->
     let door = Arc::new(Door {
         hosts,
         origins,
-        request_bytes: shared.limits.request_bytes,
-        open: Semaphore::new(OPEN),
+        guests: access.guests,
+        shared: Arc::clone(shared),
+        open: Arc::new(Semaphore::new(OPEN)),
     });
     Router::new()
         .nest_service(PATH, service)
@@ -116,28 +214,79 @@ fn hosts(ip: IpAddr) -> Vec<String> {
 }
 
 /// Lets a request in, or says why not.
-async fn enter(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+async fn enter(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
+    // Whoever asks whether the server lives needs no name for it, and learns nothing else.
+    if let Some(health) = door.health(request.uri().path()) {
+        return health;
+    }
     if !door.knows_host(request.headers(), request.uri().host()) {
+        door.shared.metrics.count_refused("host");
         return refuse(StatusCode::FORBIDDEN, "this host name is not served here");
     }
     if !door.knows_origin(request.headers()) {
+        door.shared.metrics.count_refused("origin");
         return refuse(StatusCode::FORBIDDEN, "pages of this origin are not served");
     }
-    let Ok(_turn) = door.open.try_acquire() else {
-        let mut busy = refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many requests are open; try again",
-        );
-        busy.headers_mut()
-            .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-        return busy;
+    let guest = match &door.guests {
+        None => Guest::local(),
+        Some(guests) => {
+            let issuer = guests.issuer_of_tokens();
+            if let Some(issuer) = &issuer
+                && let Some(about) = metadata(issuer, request.uri().path())
+            {
+                return about;
+            }
+            match guests.know(request.headers()).await {
+                Ok(guest) => guest,
+                Err(refusal) => return door.turn_away(&refusal, issuer.as_ref()),
+            }
+        }
     };
+    // From here on nobody needs the token, so that it can go nowhere.
+    request.headers_mut().remove(header::AUTHORIZATION);
+    let own_room = match guest.take_room() {
+        Ok(room) => room,
+        Err(refusal) => return door.turn_away(&refusal, None),
+    };
+    let Ok(room) = Arc::clone(&door.open).try_acquire_owned() else {
+        door.shared.metrics.count_refused("busy");
+        let message = "too many requests are open; try again";
+        return later(StatusCode::SERVICE_UNAVAILABLE, message, 1);
+    };
+    if request.uri().path() == "/metrics" {
+        return door.metrics(&guest);
+    }
+    request.extensions_mut().insert(guest.clone());
+    let mut gone: Gone = Box::pin(guest.gone());
+    let response = tokio::select! {
+        response = pass(&door, request, next) => response,
+        () = &mut gone => return door.turn_away(&Refusal::Unknown, None),
+    };
+    let held = |body| Held {
+        body,
+        gone,
+        _rooms: (room, own_room),
+    };
+    response.map(|body| Body::new(held(body)))
+}
+
+/// Passes a request on that has been let in.
+async fn pass(door: &Door, request: Request, next: Next) -> Response {
     if request.method() != Method::POST {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, door.request_bytes).await else {
-        let message = format!("the message is longer than {} bytes", door.request_bytes);
+    let Ok(body) =
+        tokio::time::timeout(BODY, to_bytes(body, door.shared.limits.request_bytes)).await
+    else {
+        let message = "the message did not come in time";
+        return refuse(StatusCode::REQUEST_TIMEOUT, message);
+    };
+    let Ok(body) = body else {
+        let message = format!(
+            "the message is longer than {} bytes",
+            door.shared.limits.request_bytes
+        );
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, &message);
     };
     if let Err(error) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) {
@@ -150,7 +299,162 @@ async fn enter(State(door): State<Arc<Door>>, request: Request, next: Next) -> R
     next.run(Request::from_parts(parts, Body::from(body))).await
 }
 
+type Gone = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A body that ends when its caller is one no longer. It holds the room of its request until it has been sent.
+struct Held {
+    body: Body,
+    gone: Gone,
+    _rooms: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if !self.body.is_end_stream() && self.gone.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Where the path of the metadata begins.
+const ABOUT: &str = "/.well-known/oauth-protected-resource";
+
+/// Where clients learn who issues the tokens (RFC 9728).
+fn about(issuer: &Issuer) -> String {
+    let mut url = issuer.resource.clone();
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&format!("{ABOUT}{path}"));
+    url.to_string()
+}
+
+/// The metadata, if that is what a request is for.
+fn metadata(issuer: &Issuer, path: &str) -> Option<Response> {
+    let own = path.strip_prefix(ABOUT)?;
+    if !own.is_empty() && own != issuer.resource.path().trim_end_matches('/') {
+        return None;
+    }
+    let mut about = json!({
+        "resource": issuer.resource.as_str(),
+        "authorization_servers": [issuer.issuer],
+        "bearer_methods_supported": ["header"],
+    });
+    if !issuer.scopes.is_empty() {
+        about["scopes_supported"] = json!(issuer.scopes);
+    }
+    Some(answer(StatusCode::OK, about.to_string()))
+}
+
+/// The answer to whoever is not let in. It never says which part of a token is wrong.
+fn turned_away(refusal: &Refusal, issuer: Option<&Issuer>) -> Response {
+    let challenge = |status, message: &str, error: Option<&str>| {
+        let mut response = refuse(status, message);
+        let mut value = "Bearer realm=\"toolrun\"".to_owned();
+        if let Some(error) = error {
+            value.push_str(&format!(
+                ", error=\"{error}\", error_description=\"{message}\""
+            ));
+        }
+        if let Some(issuer) = issuer {
+            // Characters that would end the quotes are in none of them.
+            value.push_str(&format!(", resource_metadata=\"{}\"", about(issuer)));
+            if !issuer.scopes.is_empty() {
+                value.push_str(&format!(", scope=\"{}\"", issuer.scopes.join(" ")));
+            }
+        }
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            let headers = response.headers_mut();
+            headers.insert(header::WWW_AUTHENTICATE, value);
+        }
+        response
+    };
+    match refusal {
+        Refusal::NoToken => challenge(
+            StatusCode::UNAUTHORIZED,
+            "send the token of a caller as `Authorization: Bearer TOKEN`",
+            None,
+        ),
+        Refusal::Unknown => challenge(
+            StatusCode::UNAUTHORIZED,
+            "the token is not that of a caller, or it has ended",
+            Some("invalid_token"),
+        ),
+        Refusal::Malformed => challenge(
+            StatusCode::BAD_REQUEST,
+            "send one Authorization header with one token",
+            Some("invalid_request"),
+        ),
+        Refusal::Scope => challenge(
+            StatusCode::FORBIDDEN,
+            "the token does not have the scope that is needed here",
+            Some("insufficient_scope"),
+        ),
+        Refusal::Unready => {
+            let message = "the keys of the issuer are not known now; try again";
+            later(StatusCode::SERVICE_UNAVAILABLE, message, 60)
+        }
+        Refusal::TooFast(seconds) => {
+            let message = format!(
+                "you have sent more requests than you may in a minute; wait {seconds} seconds"
+            );
+            later(StatusCode::TOO_MANY_REQUESTS, &message, *seconds)
+        }
+        Refusal::TooMany => {
+            let message = "too many of your requests are open; end some of them";
+            later(StatusCode::TOO_MANY_REQUESTS, message, 1)
+        }
+    }
+}
+
+fn later(status: StatusCode, message: &str, seconds: u64) -> Response {
+    let mut response = refuse(status, message);
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
 impl Door {
+    /// Whether the server lives, and whether it takes calls.
+    fn health(&self, path: &str) -> Option<Response> {
+        let is_well = match path {
+            "/healthz" => true,
+            "/readyz" => !self.shared.stop.is_cancelled(),
+            _ => return None,
+        };
+        Some(match is_well {
+            true => plain(StatusCode::OK, "ok\n".to_owned()),
+            false => plain(StatusCode::SERVICE_UNAVAILABLE, "it is ending\n".to_owned()),
+        })
+    }
+
+    fn metrics(&self, guest: &Guest) -> Response {
+        if !guest.reads_metrics {
+            let message = "this caller may not read the metrics";
+            return refuse(StatusCode::FORBIDDEN, message);
+        }
+        let text = self.shared.metrics.text(self.shared.set().len());
+        plain(StatusCode::OK, text)
+    }
+
+    fn turn_away(&self, refusal: &Refusal, issuer: Option<&Issuer>) -> Response {
+        self.shared.metrics.count_refused(refusal.word());
+        turned_away(refusal, issuer)
+    }
+
     fn knows_host(&self, headers: &HeaderMap, in_target: Option<&str>) -> bool {
         let named = headers
             .get(header::HOST)
@@ -190,4 +494,9 @@ fn refuse(status: StatusCode, message: &str) -> Response {
 
 fn answer(status: StatusCode, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn plain(status: StatusCode, body: String) -> Response {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    (status, [(header::CONTENT_TYPE, kind)], body).into_response()
 }

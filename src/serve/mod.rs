@@ -10,10 +10,15 @@ mod backend;
 mod call;
 mod data;
 mod gate;
+mod guests;
 mod http;
 mod meta;
+mod metrics;
+mod oauth;
 mod observe;
 mod options;
+#[cfg(feature = "otel")]
+mod otel;
 mod own;
 mod record;
 mod reload;
@@ -40,13 +45,17 @@ pub(crate) use approval::{Approvals, Desk, Question, is_id};
 pub(crate) use audit::{Audit, Verdict, verify};
 pub(crate) use backend::Backends;
 pub(crate) use gate::Gate;
-pub(crate) use http::serve as over_http;
+pub(crate) use guests::Guests;
+pub(crate) use http::{Access, serve as over_http};
 pub(crate) use observe::Observer;
+#[cfg(feature = "otel")]
+pub(crate) use otel::Telemetry;
 pub(crate) use reload::{Folder, watch};
 pub(crate) use server::Server;
 pub(crate) use set::ToolSet;
 pub(crate) use stdio::serve as over_stdio;
 
+use metrics::Metrics;
 use resource::Shelf;
 
 /// How much a server does at most.
@@ -83,6 +92,7 @@ pub(crate) struct Shared {
     approvals: Approvals,
     audit: Option<Arc<Audit>>,
     observer: Observer,
+    metrics: Metrics,
     limits: Limits,
     running: Semaphore,
     shelf: Shelf,
@@ -113,6 +123,7 @@ impl Shared {
             approvals,
             audit: audit.map(Arc::new),
             observer,
+            metrics: Metrics::default(),
             running: Semaphore::new(limits.running),
             limits,
             shelf: Shelf::default(),
@@ -153,6 +164,24 @@ impl Shared {
     /// Takes away what is of no use without this server: the questions that wait for an answer.
     pub(crate) fn close(&self) {
         self.approvals.close();
+    }
+
+    /// Tells each call to a collector too.
+    #[cfg(feature = "otel")]
+    pub(crate) fn tell_to(&self, telemetry: Telemetry) {
+        let _ = self.metrics.telemetry.set(telemetry);
+    }
+
+    /// Sends to the collector what it has not got yet.
+    #[cfg(feature = "otel")]
+    pub(crate) async fn flush(self: &Arc<Shared>) {
+        let own = Arc::clone(self);
+        let flushing = tokio::task::spawn_blocking(move || {
+            if let Some(telemetry) = own.metrics.telemetry.get() {
+                telemetry.flush();
+            }
+        });
+        let _ = flushing.await;
     }
 
     /// Waits until all calls have ended.

@@ -152,7 +152,7 @@ impl Folder {
     }
 }
 
-fn listed(findings: &[Finding]) -> String {
+pub(super) fn listed(findings: &[Finding]) -> String {
     let lines = findings.iter().map(|finding| {
         let position = finding.position();
         format!(

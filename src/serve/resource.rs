@@ -23,8 +23,8 @@ const MOST_BYTES: usize = 64 << 20;
 /// A result that is kept.
 struct Kept {
     id: String,
-    /// Only this caller may read it.
-    caller: Caller,
+    /// The name of the only caller who may read it. Claims change, as with each token of an issuer.
+    caller: String,
     output: Json,
     /// The member that holds the rows; `None` if the output itself is the list, or there are no rows.
     rows: Option<String>,
@@ -76,7 +76,7 @@ impl Shelf {
         let uri = format!("{SCHEME}{id}");
         let kept = Kept {
             id,
-            caller: caller.clone(),
+            caller: caller.name.clone(),
             is_list: list.is_some(),
             output: output.clone(),
             rows,
@@ -108,7 +108,7 @@ impl Shelf {
             let shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let kept = shelf
                 .iter()
-                .find(|kept| kept.id == id && kept.caller == *caller);
+                .find(|kept| kept.id == id && kept.caller == caller.name);
             let kept = kept.ok_or(NoPiece::Unknown)?;
             (kept.output.clone(), kept.rows.clone(), kept.is_list)
         };

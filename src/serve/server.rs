@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use axum::http::request::Parts;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
@@ -20,7 +21,9 @@ use super::approval::new_id;
 use super::ask::Client;
 use super::call::Job;
 use super::gate::Caller;
+use super::guests::Guest;
 use super::meta::{self, Meta};
+use super::metrics::Trace;
 use super::resource::TEMPLATE;
 use super::teach::Lesson;
 
@@ -33,9 +36,38 @@ pub(crate) struct Server {
     pub(super) shared: Arc<Shared>,
 }
 
-/// Who sends a request.
-fn caller(_context: &RequestContext<RoleServer>) -> Caller {
-    Caller::local()
+/// Who sends a request: over HTTP whoever was let in, and otherwise the local user.
+fn guest(context: &RequestContext<RoleServer>) -> Guest {
+    match context.extensions.get::<Parts>() {
+        None => Guest::local(),
+        // The door gives every request its guest. What has none is from nobody, and never from the local user.
+        Some(parts) => {
+            let guest = parts.extensions.get::<Guest>();
+            guest.cloned().unwrap_or_else(Guest::nobody)
+        }
+    }
+}
+
+/// The name and the claims of who sends a request.
+fn caller(context: &RequestContext<RoleServer>) -> Caller {
+    guest(context).caller
+}
+
+/// What the caller says of its trace, in `_meta` or in the headers.
+fn trace(context: &RequestContext<RoleServer>) -> Trace {
+    let headers = context
+        .extensions
+        .get::<Parts>()
+        .map(|parts| &parts.headers);
+    let said = |name: &str| {
+        let in_meta = context.meta.get(name).and_then(Value::as_str);
+        let in_headers = || headers?.get(name)?.to_str().ok();
+        in_meta.or_else(in_headers).map(str::to_owned)
+    };
+    ["traceparent", "tracestate"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), said(name)?)))
+        .collect()
 }
 
 /// The first revision whose results say how long they may be kept.
@@ -155,6 +187,7 @@ impl ServerHandler for Server {
                 None => {
                     self.note(&context, None, &arguments, "unknown-tool")
                         .await?;
+                    self.shared.metrics.count_unknown_tool();
                     let known = set.nearest(&request.name);
                     let hint = known.map(|hint| format!("; {hint}")).unwrap_or_default();
                     let name: String = request.name.chars().take(80).collect();
@@ -165,9 +198,12 @@ impl ServerHandler for Server {
         };
         let (served, arguments) = target;
         let token = context.meta.get_progress_token();
+        let guest = guest(&context);
         let job = Job {
             shared: Arc::clone(&self.shared),
-            caller: caller(&context),
+            caller: guest.caller,
+            turns: guest.turns,
+            trace: trace(&context),
             served,
             arguments,
             is_found: meta.is_some(),

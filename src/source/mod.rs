@@ -245,7 +245,8 @@ impl Source {
             .map_or(0..0, |spans| spans.nearest(pointer))
     }
 
-    fn key_span(&self, pointer: &str) -> Range<usize> {
+    /// The bytes of the key of a value; of the value itself, if it has none.
+    pub(crate) fn key_span(&self, pointer: &str) -> Range<usize> {
         self.spans
             .as_ref()
             .and_then(|spans| spans.key(pointer))

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use toolrun::internals::Code;
 use toolrun::internals::check::Kind;
 
-const TABLES: [(Kind, &str); 10] = [
+const TABLES: [(Kind, &str); 11] = [
     (Kind::Tool, include_str!("tool.txt")),
     (Kind::Tool, include_str!("params.txt")),
     (Kind::Tool, include_str!("request.txt")),
@@ -26,6 +26,7 @@ const TABLES: [(Kind, &str); 10] = [
     (Kind::Service, include_str!("service.txt")),
     (Kind::Sandbox, include_str!("sandbox.txt")),
     (Kind::Policy, include_str!("policy.txt")),
+    (Kind::Callers, include_str!("callers.txt")),
 ];
 
 const TOOL: &str = r#"spec: 1
@@ -52,6 +53,11 @@ routes: { probe: { from: things, body: "{{ rows }}" } }
 const POLICY: &str = r#"policy: 1
 rules: [{ tools: probe/probe, when: "{{ args.id == 'a' }}", do: ask }, { tools: "probe/*", callers: [ci, "agent-*"], do: allow, why: It is. }]
 default: deny
+"#;
+
+const CALLERS: &str = r#"callers: 1
+tokens: [{ name: agent-1, token: "sha256:00000000000000000000000000000000000000000000000000000000000000aa", claims: { team: data }, concurrency: 4, rate: 60, expires: 2099-01-31, metrics: true }]
+oauth: { issuer: "https://id.test", resource: "https://tools.test/mcp", audience: tools, scopes: [tools], jwks_uri: "https://id.test/keys", concurrency: 4, rate: 60 }
 "#;
 
 /// A descriptor with one mistake, or with none.
@@ -86,6 +92,7 @@ impl Row {
             Kind::Service => (SERVICE, "service.yaml"),
             Kind::Sandbox => (SANDBOX, "sandbox.yaml"),
             Kind::Policy => (POLICY, "policy.yaml"),
+            Kind::Callers => (CALLERS, "callers.yaml"),
         };
         Row {
             title: format!("the base of {file}"),
@@ -149,6 +156,7 @@ impl Row {
                 write("probe.yaml", TOOL);
                 return write(&self.file, &self.text);
             }
+            Kind::Callers => return write(&self.file, &self.text),
             Kind::Sandbox => {
                 write("probe/service.yaml", SERVICE);
                 write("probe/probe.yaml", &patched(TOOL, "service: probe\n"));

@@ -21,7 +21,7 @@ const MOST_OF_A_FILE: usize = 12;
 const LONGEST: usize = 12_000;
 
 /// The schemas with their validators, as the files are.
-fn validators() -> [(Kind, Validator); 4] {
+fn validators() -> [(Kind, Validator); 5] {
     Kind::ALL.map(|kind| {
         let schema = schema(kind);
         (kind, jsonschema::validator_for(&schema).expect("a schema"))
@@ -169,7 +169,7 @@ fn the_schemas_need_no_network() {
     for kind in Kind::ALL {
         let mut references = Vec::new();
         collect(&schema(kind), "$ref", &mut references);
-        assert!(references.len() > 5, "{}", kind.file_name());
+        assert!(!references.is_empty(), "{}", kind.file_name());
         for reference in references {
             let reference = reference.as_str().expect("a text");
             let target = reference

@@ -18,6 +18,7 @@ mod audit;
 mod auth;
 mod bodies;
 mod broken;
+mod callers;
 mod canary;
 mod charts;
 mod ci;
@@ -67,6 +68,9 @@ mod memory;
 mod mutation;
 mod new;
 mod notations;
+mod oauth;
+#[cfg(all(feature = "otel", unix))]
+mod otel;
 mod pages;
 mod plans;
 mod policy;
@@ -96,6 +100,7 @@ mod serve_tasks;
 mod services;
 #[cfg(unix)]
 mod shells;
+mod sight;
 mod slips;
 mod streams;
 mod styles;

@@ -51,6 +51,11 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "bad-value: an empty pattern",
     "bad-value: a condition without braces",
     "bad-value: a condition that is a text with an expression",
+    "duplicate-name: two callers of one name",
+    "bad-value: two callers with one token",
+    "bad-value: a day that there is not",
+    "bad-value: a scope with a blank",
+    "bad-value: an empty audience",
 ];
 
 /// A descriptor, and whether a schema must refuse it. `None` where the mistake is no mistake of shape: the schema may
@@ -72,6 +77,7 @@ fn kind_of(path: &Path) -> Kind {
         Some("service.yaml") => Kind::Service,
         Some("sandbox.yaml") => Kind::Sandbox,
         Some("policy.yaml") => Kind::Policy,
+        Some("callers.yaml") => Kind::Callers,
         _ => Kind::Tool,
     }
 }
@@ -127,7 +133,7 @@ fn good() -> Vec<Case> {
         for path in found.map(|path| path.expect("a path")) {
             let text = fs::read_to_string(&path).expect("UTF-8");
             // Documents to import and lists for other programs are no descriptors.
-            let is_other = ["openapi", "curl", "conformance/expected-failures"]
+            let is_other = ["openapi", "curl", "tasks", "conformance/expected-failures"]
                 .iter()
                 .any(|other| {
                     let path = path.to_string_lossy();

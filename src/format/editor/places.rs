@@ -44,6 +44,13 @@ pub(super) const PLACES: &[Place] = &[
     place("ServiceSpec", "", Own(snippets::service)),
     place("SandboxSpec", "", Own(snippets::sandbox)),
     place("PolicySpec", "", Own(snippets::policy)),
+    place("CallersSpec", "", Own(snippets::callers)),
+    place("TokenSpec", "/properties/name", Own(caller_name)),
+    place("TokenSpec", "/properties/token", Own(token_hash)),
+    place("TokenSpec", "/properties/expires", Own(day_or_time)),
+    place("IssuerSpec", "/properties/issuer", Own(safe_url)),
+    place("IssuerSpec", "/properties/resource", Own(safe_url)),
+    place("IssuerSpec", "/properties/jwks_uri", Own(safe_url)),
     place("RuleSpec", "/properties/when", A("Text")),
     place("PolicySpec", "/properties/allow", A("Warnings")),
     place("PagingSpec", "", Own(snippets::paging)),
@@ -427,4 +434,32 @@ pub(super) fn warnings_schema() -> Value {
         })
         .collect();
     json!({ "properties": known, "propertyNames": { "pattern": "^[a-z-]+$" } })
+}
+
+fn safe_url() -> Value {
+    json!({
+        "pattern": "^(https://|http://([^/@]+\\.)?localhost|http://127\\.|http://\\[::1\\])[^?#@]*$",
+        "patternErrorMessage": "Write an https URL without a query, a fragment or credentials.",
+    })
+}
+
+fn caller_name() -> Value {
+    json!({
+        "pattern": "^(?!local$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$",
+        "patternErrorMessage": "A caller's name has letters, digits, `.`, `_`, `-` and `@`, and begins with a letter or a digit.",
+    })
+}
+
+fn token_hash() -> Value {
+    json!({
+        "pattern": "^sha256:[0-9a-f]{64}$",
+        "patternErrorMessage": "The hash of a token is `sha256:` and 64 hexadecimal digits; `toolrun callers add` makes it.",
+    })
+}
+
+fn day_or_time() -> Value {
+    json!({
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9:.]+([Zz]|[+-][0-9:]+))?$",
+        "patternErrorMessage": "Write a day such as 2027-01-31, or a time such as 2027-01-31T18:00:00Z.",
+    })
 }

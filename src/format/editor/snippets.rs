@@ -119,6 +119,14 @@ pub(super) fn policy() -> Value {
     )])
 }
 
+pub(super) fn callers() -> Value {
+    snippets(&[(
+        "callers",
+        "Callers of a server: `toolrun callers add` adds those who have a token",
+        json!({ "callers": 1, "tokens": [] }),
+    )])
+}
+
 pub(super) fn paging() -> Value {
     snippets(&[
         (
