@@ -5,8 +5,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    call, completions, config, docs, explain, import, list, man, new, policy, sandbox, schemas,
-    serve, show, test, trust, validate,
+    call, completions, config, docs, explain, export, import, list, man, new, policy, sandbox,
+    schemas, serve, show, test, trust, validate,
 };
 
 macro_rules! commands {
@@ -76,6 +76,7 @@ commands! {
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "serve" Serve(serve::Serve) "Serve tools to agents, over the Model Context Protocol"
     "policy" Policy(policy::PolicyCommand) "Run the cases of a policy, or say what it says to a call"
+    "export" Export(export::Export) "Write the tools as definitions for models"
     "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
     "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"
     "new" New(new::New) "Write a tool to go on from, blank or from a curl command"

@@ -2,11 +2,13 @@
 
 mod arguments;
 mod call;
+mod chosen;
 mod commands;
 mod completions;
 mod config;
 mod docs;
 mod explain;
+mod export;
 mod form;
 mod hardening;
 mod help;
@@ -216,6 +218,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
         Command::Serve(serve) => serve.run(&catalog, in_force),
         Command::Policy(policy) => policy.run(&catalog),
+        Command::Export(export) => export.run(&catalog),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::New(new) => new.run(),

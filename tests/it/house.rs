@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 28] = [
+const FLOORS: [&str; 29] = [
     "words",
     "parallel",
     "address",
@@ -33,6 +33,7 @@ const FLOORS: [&str; 28] = [
     "check",
     "import",
     "serve",
+    "export",
     "cli",
 ];
 

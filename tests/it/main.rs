@@ -34,6 +34,8 @@ mod downloads;
 mod editors;
 mod engine;
 mod examples;
+mod export;
+mod export_judges;
 #[cfg(unix)]
 mod finding;
 mod fuzz_regressions;

@@ -1,0 +1,157 @@
+"""Judges exports by the types of the makers' own SDKs, and by the validators of formats.
+
+    export_judges.py KIND FILE_OR_FOLDER
+"""
+
+import copy
+import json
+import re
+import sys
+
+VERSIONS = {
+    "anthropic": "2.14.0",
+    "openai": "3.57.0",
+    "google-genai": "3.6.1",
+    "mcp": "2.3.0",
+    "jsonschema": "4.26.0",
+    "openapi-spec-validator": "0.9.0",
+    "skills-ref": "0.1.1",
+}
+
+try:
+    from importlib.metadata import version
+
+    for name, wanted in VERSIONS.items():
+        if version(name) != wanted:
+            sys.exit(77)
+    import jsonschema
+    import pydantic
+except ImportError:
+    sys.exit(77)
+
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def check(condition, told):
+    if not condition:
+        raise SystemExit(str(told))
+
+
+def typed(kind, value):
+    """The value is of this type, and has no key that the type does not know."""
+    pydantic.TypeAdapter(kind).validate_python(value)
+    known = set()
+    for one in kind.__mro__ if hasattr(kind, "__mro__") else [kind]:
+        known |= set(getattr(one, "__annotations__", {}))
+    check(set(value) <= known, f"{set(value) - known} of {value['name']}")
+
+
+def schema_of_arguments(name, schema):
+    jsonschema.Draft202012Validator.check_schema(schema)
+    check(schema["type"] == "object", name)
+    for rule in ["oneOf", "anyOf", "allOf", "not", "enum", "if"]:
+        check(rule not in schema, f"{name}: {rule}")
+
+
+def anthropic(tools):
+    from anthropic.types import ToolParam
+
+    for tool in tools:
+        typed(ToolParam, tool)
+        check(NAME.fullmatch(tool["name"]), tool["name"])
+        schema_of_arguments(tool["name"], tool["input_schema"])
+        for key in tool["input_schema"].get("properties", {}):
+            check(re.fullmatch(r"[a-zA-Z0-9_.-]{1,64}", key), key)
+        for example in tool.get("input_examples", []):
+            jsonschema.Draft202012Validator(tool["input_schema"]).validate(example)
+
+
+def strict(name, schema):
+    from openai.lib._pydantic import _ensure_strict_json_schema
+
+    made = _ensure_strict_json_schema(copy.deepcopy(schema), path=(), root=schema)
+    check(made == schema, f"{name} is not strict: {schema}\n{made}")
+    for inner in every(schema):
+        if inner.get("type") == "object" or "properties" in inner:
+            check(inner.get("additionalProperties") is False, f"{name}: {inner}")
+            check(list(inner["properties"]) == inner["required"] or set(inner["properties"]) == set(inner["required"]), f"{name}: {inner}")
+        for keyword in ["allOf", "not", "if", "oneOf", "default", "minLength", "uniqueItems", "dependentRequired", "patternProperties"]:
+            check(keyword not in inner, f"{name}: {keyword} in {inner}")
+
+
+def every(schema):
+    """All schemas in a schema."""
+    if isinstance(schema, dict):
+        yield schema
+        for key, inner in schema.items():
+            if key in ("properties", "$defs"):
+                for one in inner.values():
+                    yield from every(one)
+            elif key in ("items", "additionalProperties"):
+                yield from every(inner)
+            elif key in ("anyOf", "allOf", "oneOf"):
+                for one in inner:
+                    yield from every(one)
+
+
+def openai(tools):
+    from openai.types.chat import ChatCompletionFunctionToolParam
+    from openai.types.responses import FunctionToolParam
+    from openai.types.shared_params import FunctionDefinition
+
+    for tool in tools:
+        check(tool["type"] == "function", tool)
+        if "function" in tool:
+            pydantic.TypeAdapter(ChatCompletionFunctionToolParam).validate_python(tool)
+            typed(FunctionDefinition, tool["function"])
+            tool = tool["function"]
+        else:
+            typed(FunctionToolParam, tool)
+        check(NAME.fullmatch(tool["name"]), tool["name"])
+        schema_of_arguments(tool["name"], tool["parameters"])
+        if tool["strict"]:
+            strict(tool["name"], tool["parameters"])
+        for inner in every(tool["parameters"]):
+            if inner.get("type") == "array":
+                check("items" in inner, f"{tool['name']}: {inner}")
+
+
+def gemini(tools):
+    from google.genai import types
+
+    for tool in tools:
+        # The types forbid what they do not know.
+        made = types.Tool.model_validate(tool)
+        for declared in made.function_declarations:
+            check(NAME.fullmatch(declared.name), declared.name)
+            if declared.parameters:
+                check(declared.parameters.properties, declared.name)
+                fits(declared.name, declared.parameters)
+
+
+def fits(name, schema):
+    check(schema.type or schema.any_of, f"{name}: {schema}")
+    kind = schema.type.value if schema.type else None
+    if kind == "ARRAY":
+        check(schema.items, f"{name}: {schema}")
+        fits(name, schema.items)
+    if schema.format:
+        check(schema.format in ("enum", "date-time", "int32", "int64", "float", "double"), f"{name}: {schema.format}")
+    for inner in list((schema.properties or {}).values()) + list(schema.any_of or []):
+        fits(name, inner)
+
+
+def mcp(listed):
+    from mcp.types import ListToolsResult
+
+    for tool in ListToolsResult.model_validate(listed).tools:
+        check(NAME.fullmatch(tool.name), tool.name)
+        schema_of_arguments(tool.name, tool.input_schema)
+        jsonschema.Draft202012Validator.check_schema(tool.output_schema)
+
+
+JUDGES = {"anthropic": anthropic, "openai": openai, "gemini": gemini, "mcp": mcp}
+kind, path = sys.argv[1], sys.argv[2]
+with open(path, encoding="utf-8") as file:
+    JUDGES[kind](json.load(file))
+print("ok")

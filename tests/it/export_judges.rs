@@ -1,0 +1,69 @@
+//! Exports before their judges: the types of the makers' own SDKs, and the validators of formats. They are installed into
+//! `target/` by `.ci/exports`; where they are not there, the tests say so.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::export::{MODELS, hostile};
+use crate::support::{Workspace, output};
+
+/// Where it is set, the tests fail rather than being skipped.
+const NEEDED: &str = "TOOLRUN_TEST_JUDGES";
+
+/// A file below `target/`, if it is there.
+pub(crate) fn installed(path: &str) -> Option<PathBuf> {
+    let found = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("target")
+        .join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    let is_needed = std::env::var_os(NEEDED).is_some();
+    assert!(!is_needed, "{} is missing", found.display());
+    skip(path);
+    None
+}
+
+fn skip(path: &str) {
+    // Printed directly, because the test runner hides the output of a passing test.
+    let told =
+        format!("SKIPPED: {path} is not installed in the right version; .ci/exports does it");
+    writeln!(std::io::stderr(), "{told}").expect("standard error");
+}
+
+/// Lets the Python judge of `kind` look at a file or a folder.
+pub(crate) fn judge(kind: &str, path: &Path) {
+    const PYTHON: &str = "export-py/bin/python";
+    let Some(python) = installed(PYTHON) else {
+        return;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/export_judges.py");
+    let told = output(Command::new(python).arg(script).arg(kind).arg(path));
+    match told.code {
+        77 => {
+            assert!(
+                std::env::var_os(NEEDED).is_none(),
+                "the judges have other versions"
+            );
+            skip(PYTHON);
+        }
+        _ => assert!(
+            told.code == 0 && told.stdout.ends_with("ok\n"),
+            "{kind}: {told:?}"
+        ),
+    }
+}
+
+#[test]
+fn the_types_of_the_sdks_take_the_definitions() {
+    let workspace = Workspace::new();
+    hostile(&workspace);
+    for flags in MODELS {
+        let mut words = vec!["export"];
+        words.extend(flags);
+        let document = workspace.run(&words).expect(0).stdout;
+        workspace.write("document.json", document);
+        judge(flags[0], &workspace.path().join("document.json"));
+    }
+}
