@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::export::{self, Format, Loss};
+use crate::export::{self, FolderFormat, Format, Loss, Plan};
 use crate::{Catalog, Tool};
 
 use super::list::Kind;
@@ -30,6 +31,10 @@ enum To {
     Openai(Openai),
     /// Definitions for `tools` of the Gemini API
     Gemini(Chosen),
+    /// Agent Skills: a folder for each service, with a page for each tool
+    Skill(Folder),
+    /// Documentation in Markdown: a page for each service
+    Docs(Folder),
 }
 
 /// Which tools.
@@ -47,6 +52,18 @@ struct Chosen {
     /// Fail if something is left out
     #[arg(long)]
     strict: bool,
+}
+
+/// Where files go.
+#[derive(Debug, Args)]
+struct Folder {
+    /// The folder to write to
+    dir: PathBuf,
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Bring an earlier export up to date; files that were changed since are an error
+    #[arg(long)]
+    update: bool,
 }
 
 #[derive(Debug, Args)]
@@ -74,6 +91,8 @@ impl Export {
             To::Mcp(chosen) => chosen.document(catalog, Format::Mcp),
             To::Anthropic(chosen) => chosen.document(catalog, Format::Anthropic),
             To::Gemini(chosen) => chosen.document(catalog, Format::Gemini),
+            To::Skill(folder) => folder.write(catalog, FolderFormat::Skill),
+            To::Docs(folder) => folder.write(catalog, FolderFormat::Docs),
             To::Openai(openai) => {
                 let options = export::Openai {
                     api: match openai.api {
@@ -85,6 +104,62 @@ impl Export {
                 openai.chosen.document(catalog, Format::Openai(options))
             }
         }
+    }
+}
+
+impl Folder {
+    fn write(&self, catalog: &Catalog, format: FolderFormat) -> Done {
+        let (tools, broken) = self.chosen.tools(catalog)?;
+        let (bundles, lost) = export::bundles(format, &tools);
+        if bundles.iter().all(|bundle| bundle.files.is_empty()) {
+            tell(&lost);
+            return Err(usage("no tool is left to export"));
+        }
+        let failed = |error: std::io::Error| Failure::Told(exit::OUTPUT, error.to_string());
+        let plan = Plan::new(&self.dir, &bundles, self.update).map_err(failed)?;
+        if !plan.refused.is_empty() {
+            return Err(usage(self.refused(&plan)));
+        }
+        plan.carry_out().map_err(failed)?;
+        for path in &plan.kept {
+            note(&format!(
+                "{} is no longer part of the export and stays",
+                path.display()
+            ));
+        }
+        let mut counts = vec![format!("{} files written", plan.written())];
+        if plan.unchanged > 0 {
+            counts.push(format!("{} unchanged", plan.unchanged));
+        }
+        if plan.removed() > 0 {
+            counts.push(format!("{} removed", plan.removed()));
+        }
+        let mut out = terminal::words();
+        writeln!(
+            out,
+            "{}: {}",
+            line(&self.dir.display().to_string()),
+            counts.join(", ")
+        )?;
+        out.flush()?;
+        self.chosen.end(&lost, broken)
+    }
+
+    fn refused(&self, plan: &Plan) -> String {
+        const MOST: usize = 5;
+        let first = plan.refused.iter().take(MOST);
+        let first: Vec<String> = first
+            .map(|(path, reason)| format!("{}: {reason}", path.display()))
+            .collect();
+        let more = match plan.refused.len().saturating_sub(MOST) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let hint = match self.update {
+            true => "",
+            false => "; --update replaces what an export wrote",
+        };
+        format!("nothing was written: {}{more}{hint}", first.join(", "))
     }
 }
 
@@ -146,7 +221,9 @@ impl Chosen {
     /// Says what is lost. With `--strict`, that is a failure.
     fn end(&self, lost: &[Loss], broken: bool) -> Done {
         tell(lost);
-        match self.strict && (broken || !lost.is_empty()) {
+        // What is about no tool is advice.
+        let is_lossy = broken || lost.iter().any(|loss| !loss.tool.is_empty());
+        match self.strict && is_lossy {
             true => Err(Failure::Told(
                 exit::DESCRIPTOR,
                 "not everything could be exported".to_owned(),

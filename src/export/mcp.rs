@@ -12,7 +12,8 @@ pub(super) fn document(tools: Vec<Arc<Tool>>) -> Document {
     let mut losses = Losses::new();
     let (set, problems) = ToolSet::new(tools, usize::MAX, &Gate::default());
     for problem in problems {
-        losses.tell_of(String::new(), problem);
+        let tool = problem.split(' ').next().unwrap_or_default().to_owned();
+        losses.tell_of(tool, problem);
     }
     let listed: Vec<Value> = set.tools().map(|tool| json!(tool.listed())).collect();
     Document {

@@ -2,16 +2,22 @@
 //! definitions that a model sees. The same tools always give the same bytes, and nothing of this machine is in them.
 
 mod anthropic;
+mod docs;
+mod folder;
 mod gemini;
+mod markdown;
 mod mcp;
 mod openai;
 mod schema;
+mod skill;
 mod strict;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub(crate) use folder::Plan;
 pub(crate) use openai::{Api, Openai};
 
 use crate::definition::{Definition, define, take_rules};
@@ -29,6 +35,33 @@ pub(crate) enum Format {
     Openai(Openai),
     /// `tools` of the Gemini API.
     Gemini,
+}
+
+/// A format whose exports are files.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum FolderFormat {
+    /// Agent Skills, one for each service.
+    Skill,
+    /// Pages of Markdown.
+    Docs,
+}
+
+/// A file of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct File {
+    /// The path below the folder of its bundle, with `/`.
+    pub path: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Files that belong together and are updated together.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    /// The folder below the one that is written to; empty for that one itself.
+    pub folder: String,
+    /// The files.
+    pub files: Vec<File>,
 }
 
 /// Something that the format cannot say, and what became of it.
@@ -61,6 +94,49 @@ pub(crate) fn document(format: Format, tools: &[Arc<Tool>]) -> Document {
         Format::Openai(options) => openai::document(&tools, options),
         Format::Gemini => gemini::document(&tools),
     }
+}
+
+/// Exports tools as files. Their order does not matter.
+pub(crate) fn bundles(format: FolderFormat, tools: &[Arc<Tool>]) -> (Vec<Bundle>, Vec<Loss>) {
+    const NONE: Demands = Demands {
+        who: "",
+        takes: |_| true,
+        names: "",
+        description: usize::MAX,
+        most: usize::MAX,
+    };
+    let mut tools = tools.to_vec();
+    tools.sort_by_key(|tool| tool.qualified_name());
+    let mut losses = Losses::new();
+    let defined = definitions(&tools, &NONE, &mut losses);
+    let bundles = match format {
+        FolderFormat::Skill => skill::bundles(defined, &mut losses),
+        FolderFormat::Docs => docs::bundles(defined),
+    };
+    (bundles, losses.all)
+}
+
+/// The services and their tools, by name.
+fn by_service(
+    tools: Vec<(Arc<Tool>, Definition)>,
+) -> BTreeMap<String, Vec<(Arc<Tool>, Definition)>> {
+    let mut services: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for (tool, definition) in tools {
+        let service = tool.service().to_owned();
+        services
+            .entry(service)
+            .or_default()
+            .push((tool, definition));
+    }
+    services
+}
+
+/// The title of a service, else its name.
+fn title(service: &str, tools: &[(Arc<Tool>, Definition)]) -> String {
+    let title = tools
+        .first()
+        .and_then(|(tool, _)| tool.service.title.clone());
+    title.unwrap_or_else(|| service.to_owned())
 }
 
 /// The places of losses.

@@ -259,7 +259,7 @@ impl Work<'_> {
             "contentMediaType",
             "contentSchema",
         ] {
-            self.into_text(&mut members, keyword, place);
+            self.say_rule(&mut members, keyword, place);
         }
         Ok(members)
     }
@@ -308,7 +308,7 @@ impl Work<'_> {
         let inner = format!("{place}[]");
         let mut kinds = Vec::new();
         if let Some(Value::Array(first)) = members.get("prefixItems").cloned() {
-            self.into_text(members, "prefixItems", place);
+            self.say_rule(members, "prefixItems", place);
             kinds.extend(first);
         }
         kinds.extend(
@@ -327,7 +327,7 @@ impl Work<'_> {
     }
 
     /// Moves a keyword into the description.
-    fn into_text(&mut self, members: &mut Map<String, Value>, keyword: &str, place: &str) {
+    fn say_rule(&mut self, members: &mut Map<String, Value>, keyword: &str, place: &str) {
         if let Some(value) = members.shift_remove(keyword) {
             let text = told(keyword, &value);
             match text.len() <= LONGEST {

@@ -7,6 +7,7 @@ import copy
 import json
 import re
 import sys
+from pathlib import Path
 
 VERSIONS = {
     "anthropic": "2.14.0",
@@ -150,8 +151,29 @@ def mcp(listed):
         jsonschema.Draft202012Validator.check_schema(tool.output_schema)
 
 
+def skill(folder):
+    from skills_ref.parser import parse_frontmatter
+    from skills_ref.validator import validate
+
+    folders = sorted(Path(folder).iterdir())
+    check(folders, "no skill")
+    for one in folders:
+        problems = validate(one)
+        check(not problems, f"{one.name}: {problems}")
+        about, body = parse_frontmatter((one / "SKILL.md").read_text(encoding="utf-8"))
+        check(about["name"] == one.name and "<" not in about["description"], about)
+        # Three bytes for a token is less than any model needs.
+        check(len(body.encode()) / 3 < 5000, f"{one.name}: {len(body.encode())} bytes")
+        for link in re.findall(r"\]\((references/[^)]+)\)", body):
+            check((one / link).is_file(), f"{one.name}: {link}")
+
+
 JUDGES = {"anthropic": anthropic, "openai": openai, "gemini": gemini, "mcp": mcp}
+FOLDERS = {"skill": skill}
 kind, path = sys.argv[1], sys.argv[2]
-with open(path, encoding="utf-8") as file:
-    JUDGES[kind](json.load(file))
+if kind in FOLDERS:
+    FOLDERS[kind](path)
+else:
+    with open(path, encoding="utf-8") as file:
+        JUDGES[kind](json.load(file))
 print("ok")

@@ -67,3 +67,11 @@ fn the_types_of_the_sdks_take_the_definitions() {
         judge(flags[0], &workspace.path().join("document.json"));
     }
 }
+
+#[test]
+fn the_validator_of_skills_takes_every_skill() {
+    let workspace = Workspace::new();
+    hostile(&workspace);
+    workspace.run(&["export", "skill", "skills"]).expect(0);
+    judge("skill", &workspace.path().join("skills"));
+}

@@ -35,6 +35,7 @@ mod editors;
 mod engine;
 mod examples;
 mod export;
+mod export_files;
 mod export_judges;
 #[cfg(unix)]
 mod finding;
