@@ -271,6 +271,7 @@ impl Report {
             env_file: json!({
                 "path": shown_path(&env_file),
                 "exists": env_file.is_file(),
+                "others_can_read": others_can_read(&env_file),
                 "from": by.unwrap_or_else(|| "default".to_owned()),
             }),
             tools: tools(in_force, named),
@@ -334,7 +335,13 @@ impl Report {
                 "env file",
                 String::new(),
                 text(&self.env_file["path"]),
-                is_there(&self.env_file),
+                match self.env_file["others_can_read"] == true {
+                    true => format!(
+                        "{}; other users can read it: `chmod 600` keeps it yours",
+                        is_there(&self.env_file)
+                    ),
+                    false => is_there(&self.env_file),
+                },
             ),
         ];
         let others = self
@@ -401,6 +408,24 @@ impl Report {
             }
         }
         Ok(stdout.flush()?)
+    }
+}
+
+/// Whether other users of the machine may read a file; false where that is not known.
+fn others_can_read(file: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        const GROUP_AND_OTHERS: u32 = 0o044;
+        let known = std::fs::metadata(file)
+            .ok()
+            .filter(std::fs::Metadata::is_file);
+        known.is_some_and(|known| known.permissions().mode() & GROUP_AND_OTHERS != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        false
     }
 }
 

@@ -346,6 +346,16 @@ impl Reader<'_> {
             }
             return Some(home?.join(below));
         }
+        // A shell would replace these, and a file of this name is hardly meant.
+        if text.starts_with(['~', '$']) {
+            let message = format!(
+                "`{key}` is the path `{}`, whose first part only a shell understands",
+                mask_literal_secrets(&text)
+            );
+            let help = "write the whole path, or `~/` for your own home".to_owned();
+            self.flaw(item.span().start, Some("bad-value"), message, Some(help));
+            return None;
+        }
         Some(self.file.parent().unwrap_or(Path::new("/")).join(text))
     }
 

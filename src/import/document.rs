@@ -15,8 +15,11 @@ use crate::yaml::{self, depth_exceeds};
 const LIMITS: yaml::Limits = yaml::Limits {
     bytes: 128 << 20,
     depth: MOST_DEPTH,
-    nodes: 20_000_000,
+    nodes: MOST_NODES,
 };
+
+/// The most scalars and collections, keys included. The largest documents that are published have half of that.
+const MOST_NODES: usize = 8_000_000;
 
 /// The deepest nesting, in JSON and in YAML. It is small enough to walk the document by recursion.
 const MOST_DEPTH: usize = 120;
@@ -76,12 +79,33 @@ pub fn parse(text: &str) -> Result<Value, String> {
     if !text.trim_start().starts_with('{') {
         return from_yaml(text, &LIMITS);
     }
+    if has_more_nodes(text, MOST_NODES) {
+        return Err(format!("it has more than {MOST_NODES} values and keys"));
+    }
     match serde_json::from_str::<Value>(text) {
         Ok(value) if depth_exceeds(&value, MOST_DEPTH) => Err(too_deep()),
         Ok(value) => Ok(value),
         // A YAML flow mapping may begin like JSON. For a text that is neither, the error is the one of the JSON parser.
         Err(error) => from_yaml(text, &LIMITS).map_err(|_| format!("no JSON: {error}")),
     }
+}
+
+/// Whether a JSON text has more values and keys than this. It is only counted where it may: each takes two bytes.
+fn has_more_nodes(json: &str, most: usize) -> bool {
+    if json.len() / 2 <= most {
+        return false;
+    }
+    let (mut count, mut in_string, mut is_escaped) = (0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_string,
+            b'"' => in_string = !in_string,
+            b',' | b':' | b'[' | b'{' if !in_string => count += 1,
+            _ => {}
+        }
+    }
+    count > most
 }
 
 fn too_deep() -> String {
@@ -130,6 +154,25 @@ mod tests {
             parse("a: -9223372036854776000\nb: .inf\nc: !!str 5\n"),
             Ok(json!({"a": -9.223372036854776e18, "b": ".inf", "c": "5"}))
         );
+    }
+
+    #[test]
+    fn json_with_too_many_values_is_refused_before_it_is_read() {
+        for (json, nodes) in [
+            (r#"{"a":0}"#, 2),
+            (r#"{"a":[1,2,{"b":null}]}"#, 7),
+            (r#"{"a,b:[{\"":"{\\"}"#, 2),
+        ] {
+            assert!(has_more_nodes(json, 0), "{json}");
+            assert!(!has_more_nodes(json, nodes), "{json}");
+            assert!(
+                json.len() / 2 <= nodes || has_more_nodes(json, nodes - 1),
+                "{json}"
+            );
+        }
+        let many = format!("{{\"a\":[{}0]}}", "0,".repeat(MOST_NODES));
+        let error = parse(&many).unwrap_err();
+        assert_eq!(error, "it has more than 8000000 values and keys");
     }
 
     #[test]

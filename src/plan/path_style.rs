@@ -141,7 +141,7 @@ impl StyledPath {
             return Err(self.refuse(&format!("holds the control character {control:?}")));
         }
         Ok(match self.reserved {
-            true => reserved::encode(&text, reserved::IN_SEGMENT),
+            true => reserved::in_segment(&text),
             false => percent_encode(&text),
         })
     }

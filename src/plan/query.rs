@@ -217,7 +217,7 @@ fn keyed(name: &str, entry: &QueryEntry, pointer: &str, names: &Names, check: &C
 impl Entry {
     fn encoded(&self, text: Cow<'static, str>) -> Cow<'static, str> {
         match self.reserved {
-            true => Cow::Owned(reserved::encode(&text, reserved::IN_QUERY)),
+            true => Cow::Owned(reserved::in_query(&text)),
             false => percent_encoded(text),
         }
     }

@@ -1,7 +1,7 @@
 //! The transport of a service over HTTP, built when its first request is sent.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper_util::client::proxy::matcher::Matcher;
@@ -223,7 +223,7 @@ fn install_provider() {
 }
 
 /// TLS with roots from memory: loading the system's would cost more than the rest of a cold call. A plain http
-/// service gets none but those of a file.
+/// service gets none.
 fn tls(is_https: bool, roots: &Roots) -> Result<rustls::ClientConfig, ClientError> {
     let mut store = rustls::RootCertStore::empty();
     match roots {
@@ -231,12 +231,13 @@ fn tls(is_https: bool, roots: &Roots) -> Result<rustls::ClientConfig, ClientErro
         Roots::Bundled | Roots::System => {
             store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
-        // A file that cannot be used is told in any case: whoever named it counts on it.
+        // A wrong name is told in any case: whoever gave it counts on it.
+        Roots::File(path) if !is_https => {
+            let is_there = std::fs::metadata(path).map(|_| ());
+            is_there.map_err(|error| refuse(path, error.to_string()))?;
+        }
         Roots::File(path) => {
-            let refuse = |reason: String| ClientError::Roots {
-                path: path.display().to_string(),
-                reason,
-            };
+            let refuse = |reason| refuse(path, reason);
             let certificates =
                 CertificateDer::pem_file_iter(path).map_err(|error| refuse(error.to_string()))?;
             for certificate in certificates {
@@ -258,6 +259,13 @@ fn tls(is_https: bool, roots: &Roots) -> Result<rustls::ClientConfig, ClientErro
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+fn refuse(path: &Path, reason: String) -> ClientError {
+    ClientError::Roots {
+        path: path.display().to_string(),
+        reason,
+    }
 }
 
 /// What addresses the name of a service may resolve to.

@@ -12,6 +12,12 @@ const WALK: &str = "params: { properties: { page: { type: integer, description: 
 request: { method: GET, path: /probe, query: [page] }
 paging: { items: $.rows, next: { page: $.next } }
 response: { output: { rows: $.rows }, rows: rows }";
+const HINTED_WALK: &str = "params: { properties: { page: { type: integer, description: The page. } } }
+request: { method: GET, path: /probe, query: [page] }
+paging: { items: $.rows, next: { page: $.next } }
+response: { output: { rows: { each: '$.rows[*]', as: { at: $.at, n: $.n } } }, rows: rows, chart: { time: at, values: [n] } }";
+const NO_ROWS: &str = "request: { method: GET, path: /probe }
+response: { output: { first: '$.rows[0].n' } }";
 
 fn probe(rows: Value) -> (Fake, Workspace) {
     let fake = Fake::start(move |_| Reply::json(200, &json!({ "rows": rows })));
@@ -278,6 +284,75 @@ fn however_a_list_ends_what_was_read_is_drawn_and_what_is_missing_is_told() {
             let words = output.stdout.replace('\n', " ");
             assert!(words.contains(told), "{more:?}: {words}");
             assert_tells(&output, &[told]);
+        }
+    }
+}
+
+/// Each reason for which there is no chart, by each way in which a list ends: all rows that were read are printed, in a
+/// pipe and on a terminal, and the reason is told.
+#[test]
+fn what_cannot_be_drawn_is_printed_however_its_list_ends() {
+    let reasons = [
+        (json!({ "n": 1 }), WALK, "no field of the rows holds times"),
+        (
+            json!({ "at": day(0), "k": "a" }),
+            WALK,
+            "no field of the rows holds quantities",
+        ),
+        (
+            json!({ "at": "soon", "n": 1 }),
+            HINTED_WALK,
+            "no row has a time",
+        ),
+        (
+            json!({ "at": day(0), "n": 1 }),
+            NO_ROWS,
+            "the output has no rows",
+        ),
+    ];
+    let ends = [
+        (0, &["--all"][..], 2, 3, ""),
+        (0, &["--max-pages", "2"], 2, 2, "page"),
+        (3, &["--all"], 7, 2, "500"),
+        (0, &[], 2, 1, "page"),
+    ];
+    for (row, tool, why) in &reasons {
+        for (bad, more, code, pages, told) in ends {
+            if *tool == NO_ROWS && !more.is_empty() {
+                continue;
+            }
+            let row = row.clone();
+            let fake = Fake::start(move |request| {
+                let page = request.query.strip_prefix("page=").unwrap_or("1");
+                let page: usize = page.parse().expect("a page");
+                if page == bad {
+                    return Reply::json(500, &json!({ "error": "broken" }));
+                }
+                let next = (page < 3).then_some(page + 1);
+                Reply::json(200, &json!({ "rows": [row], "next": next }))
+            });
+            let workspace = Workspace::new();
+            workspace.service(&fake.origin(), "retry: { max_attempts: 1 }");
+            workspace.tool("walk", "read", tool);
+            for format in ["chart", "svg"] {
+                let at = format!("{why}, {format}, {more:?}");
+                let output = call(&workspace, "walk", format, more);
+                assert_eq!(output.code, code, "{at}: {}", output.stderr);
+                assert!(output.stderr.contains(why), "{at}: {}", output.stderr);
+                let words = format!("{}{}", output.stdout, output.stderr);
+                let told = if *tool == NO_ROWS { "" } else { told };
+                assert!(words.contains(told), "{at}: {words}");
+                let printed = output.json();
+                let rows = printed["rows"].as_array().map_or(1, Vec::len);
+                assert_eq!(rows, pages, "{at}: {printed}");
+                let mut command = workspace.toolrun();
+                command.args(["call", "walk", "-o", format]).args(more);
+                let (on_terminal, bytes) = on_terminal_of(80, command.env("NO_COLOR", "1"));
+                let screen = String::from_utf8(bytes).expect("UTF-8");
+                assert_eq!(on_terminal, code, "{at}: {screen}");
+                let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+                assert!(words.contains(why), "{at}: {screen}");
+            }
         }
     }
 }

@@ -368,6 +368,9 @@ fn mistakes_are_told_with_their_place_and_never_quoted() {
         ("[profiles.a]\noutput = \"json\"\noutput = \"csv\"".to_owned(), "3:1", "duplicate key"),
         ("[profiles.a]\nsettings = { x = [1] }".to_owned(), "2:18", "[wrong-type]"),
         ("[profiles.a]\nenv_file = \"\"".to_owned(), "2:12", "[bad-value]"),
+        ("[profiles.a]\nenv_file = \"~acme/.env\"".to_owned(), "2:12", "whose first part only a shell understands [bad-value] (write the whole path"),
+        ("[profiles.a]\ntools = [\"~\"]".to_owned(), "2:10", "[bad-value]"),
+        ("[profiles.a]\ntools = [\"$HOME/tools\"]".to_owned(), "2:10", "[bad-value]"),
         ("[profiles.a.secrets]\nprobe_key = { env = \"A\" }".to_owned(), "2:1", "[bad-name]"),
         ("[profiles.a.secrets]\nPROBE_KEY = {}".to_owned(), "2:13", "needs exactly one place"),
         ("[profiles.a.secrets]\nPROBE_KEY = { env = \"A\", keyring = { service = \"x\", account = \"y\" } }".to_owned(), "2:13", "needs exactly one place"),
@@ -642,6 +645,38 @@ fn config_shows_where_each_value_comes_from() {
     // A profile's own tools are found and trusted.
     let done = run(&workspace, &["call", "solo", "--profile=acme", "--dry-run"]).expect(0);
     assert!(done.stderr.is_empty(), "{}", done.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_of_secrets_that_others_can_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let workspace = workspace("https://api.probe.test");
+    workspace.write("named.env", "PROBE_KEY=canary");
+    let file = workspace.path().join("named.env");
+    for (mode, is_open) in [
+        (0o600, false),
+        (0o400, false),
+        (0o640, true),
+        (0o604, true),
+        (0o644, true),
+        (0o620, false),
+    ] {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&file, permissions).unwrap();
+        let shown = run(
+            &workspace,
+            &["config", "--env-file=named.env", "-o", "json"],
+        );
+        let shown = shown.expect(0).json();
+        assert_eq!(shown["env_file"]["others_can_read"], is_open, "{mode:o}");
+        let told = run(&workspace, &["config", "--env-file=named.env"]).expect(0);
+        assert_eq!(told.stdout.contains("chmod 600"), is_open, "{mode:o}");
+    }
+    // There is nothing to read where there is no file.
+    std::fs::remove_file(workspace.path().join(".env")).ok();
+    let shown = run(&workspace, &["config", "-o", "json"]).expect(0).json();
+    assert_eq!(shown["env_file"]["others_can_read"], false);
 }
 
 #[test]

@@ -425,3 +425,71 @@ fn what_cannot_be_read_in_the_folder_is_told_and_kept() {
         }
     }
 }
+
+/// A disk that is full: no file may be larger than a kilobyte, and the last tool is.
+#[cfg(unix)]
+#[test]
+fn an_import_that_cannot_be_written_leaves_nothing() {
+    let mut paths = serde_json::Map::new();
+    for (i, params) in [1, 2, 200].into_iter().enumerate() {
+        let params: Vec<Value> = (0..params)
+            .map(|i| json!({ "name": format!("p{i}"), "in": "query", "description": "One of many.", "schema": { "type": "string" } }))
+            .collect();
+        let get = json!({ "operationId": format!("get{i}"), "description": "One.", "parameters": params, "responses": {} });
+        paths.insert(format!("/p{i}"), json!({ "get": get }));
+    }
+    let document = json!({
+        "openapi": "3.0.0", "info": { "title": "D", "version": "1" },
+        "servers": [{ "url": "https://d.test" }], "paths": paths,
+    });
+    let import = |workspace: &Workspace, limit: &str| {
+        let mut command = Command::new("sh");
+        command
+            .args([
+                "-c",
+                "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"",
+                "sh",
+            ])
+            .args([limit, env!("CARGO_BIN_EXE_toolrun")])
+            .args(["import", "openapi", "api.json", "--into", "x/d", "--update"])
+            .current_dir(workspace.path());
+        crate::support::output(&mut command)
+    };
+    let files = |folder: &std::path::Path| {
+        let mut found: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.path() {
+                    path if path.is_dir() => folders.push(path),
+                    path => found.push((path.display().to_string(), fs::read(path).unwrap())),
+                }
+            }
+        }
+        found.sort();
+        found
+    };
+    let workspace = Workspace::new();
+    workspace.write("api.json", document.to_string());
+    let folder = workspace.path().join("x/d");
+    let told = import(&workspace, "4").expect(1);
+    assert!(
+        told.stderr.contains("cannot write") && told.stderr.contains("get2.yaml"),
+        "{}",
+        told.stderr
+    );
+    assert!(!folder.exists(), "{:?}", files(&folder));
+    import(&workspace, "unlimited").expect(0);
+    let before = files(&folder);
+    assert_eq!(before.len(), 8);
+    // An update that fails leaves what was there.
+    let changed = document
+        .to_string()
+        .replace("One.", "Another.")
+        .replace("Words.", "Other words.");
+    workspace.write("api.json", changed);
+    import(&workspace, "4").expect(1);
+    assert_eq!(files(&folder), before);
+    import(&workspace, "unlimited").expect(0);
+    assert_ne!(files(&folder), before);
+}

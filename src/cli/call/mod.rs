@@ -267,6 +267,8 @@ impl Call {
         let verbose = self.verbose;
         let mut call = crate::Call::new(tool, arguments)
             .observer(move |_, event| watch(&event, verbose))
+            // The only call of this process needs no random id.
+            .id("call")
             .files(Files::Any);
         if self.no_wait {
             call = call.without_waiting();

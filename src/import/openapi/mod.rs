@@ -366,7 +366,7 @@ fn tool_text(
         header.clone() + &yaml::document(members, &APART)
     };
     let (tool, warnings) = check_tool(name, write(&draft.members), Some(service))?;
-    let mut examples = saved::make(operation, &draft, &tool);
+    let mut examples = saved::make(operation, &draft, &tool, losses);
     if let Some(example) = example::make(shared.spec, &draft, &tool) {
         let is_saved = |saved: &Value| saved["request"] == example["request"];
         if !examples.iter().any(is_saved) {

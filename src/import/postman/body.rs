@@ -53,14 +53,17 @@ impl Read {
     }
 }
 
-/// The JSON of a saved response without what may be secrets; `None` if it is none.
-pub(super) fn saved_json(text: &str) -> Option<Value> {
+/// The JSON of a saved response without what may be secrets.
+///
+/// # Errors
+/// When it is none, or too long for an example.
+pub(super) fn saved_json(text: &str) -> Result<Value, String> {
     const LONGEST: usize = 4000;
     if text.len() > LONGEST {
-        return None;
+        return Err(format!("its body is longer than {LONGEST} bytes"));
     }
-    let value = serde_json::from_str(text).ok()?;
-    Some(shown(value, &mut Vec::new()))
+    let value = serde_json::from_str(text).map_err(|_| "its body is no JSON")?;
+    Ok(shown(value, &mut Vec::new()))
 }
 
 /// The key of a media type that says how its text is sent, where the name of the media type would say something else.

@@ -204,7 +204,7 @@ impl Rewriting {
             "responses".into(),
             responses(item.get("response"), &headers),
         );
-        let saved = self.saved(item, request, &method);
+        let saved = self.saved(item, request, &method, at);
         if !saved.is_empty() {
             operation.insert(SAVED.to_owned(), saved.into());
         }
@@ -220,49 +220,65 @@ impl Rewriting {
         });
     }
 
-    /// The first saved responses, each with the values of the request that it answers.
-    fn saved(&self, item: &Value, request: &Value, method: &str) -> Vec<Value> {
+    /// The first saved responses, each with the values of the request that it answers. The others are told.
+    fn saved(&mut self, item: &Value, request: &Value, method: &str, at: &str) -> Vec<Value> {
         const MOST: usize = 5;
         let responses = item.get("response").and_then(Value::as_array);
-        let of = |response: &Value| {
-            let status = response.get("code").and_then(Value::as_u64)?;
-            let body = match text(response, "body").unwrap_or_default() {
-                "" => Value::Null,
-                body => body::saved_json(body)?,
+        let mut saved = Vec::new();
+        for (i, response) in responses.into_iter().flatten().enumerate() {
+            let read = match saved.len() < MOST {
+                true => self.saved_one(response, request, method),
+                false => Err("five others are taken".to_owned()),
             };
-            let asked = response
-                .get("originalRequest")
-                .filter(|asked| asked.is_object());
-            let asked = asked.unwrap_or(request);
-            let is_same = text(asked, "method")
-                .unwrap_or("GET")
-                .eq_ignore_ascii_case(method);
-            let url = asked.get("url").filter(|_| is_same)?;
-            let target = Target::of(Some(url), &self.variables).ok()?;
-            let (path, query) = target.values(&self.variables);
-            let headers = list(asked.get("header"));
-            let reading = body::Reading {
-                content_type: content_type(&headers),
-                variables: &self.variables,
-            };
-            let sent = reading.request_body(asked.get("body")).ok()?;
-            Some(json!({
-                "name": text(response, "name").unwrap_or_default(),
-                "path": path,
-                "query": query,
-                "body": sent.map(|read| read.value()).unwrap_or_default(),
-                "response": saved::response(status, &body),
-            }))
-        };
-        responses
-            .into_iter()
-            .flatten()
-            .take(MOST)
-            .filter_map(of)
-            .collect()
+            match read {
+                Ok(read) => saved.push(read),
+                Err(reason) => {
+                    let at = join_index(&join(at, "response"), i);
+                    let message = format!("the saved response is no example: {reason}");
+                    self.lose(What::Example, &at, message);
+                }
+            }
+        }
+        saved
     }
 
-    /// Says that scripts are left out. A script before a request may set what the request needs.
+    fn saved_one(&self, response: &Value, request: &Value, method: &str) -> Result<Value, String> {
+        let status = response.get("code").and_then(Value::as_u64);
+        let status = status.ok_or("it has no status")?;
+        let body = match text(response, "body").unwrap_or_default() {
+            "" => Value::Null,
+            body => body::saved_json(body)?,
+        };
+        let asked = response
+            .get("originalRequest")
+            .filter(|asked| asked.is_object());
+        let asked = asked.unwrap_or(request);
+        if !text(asked, "method")
+            .unwrap_or("GET")
+            .eq_ignore_ascii_case(method)
+        {
+            return Err("it answers a request with another method".to_owned());
+        }
+        let url = asked
+            .get("url")
+            .ok_or("the request it answers has no URL")?;
+        let target = Target::of(Some(url), &self.variables)?;
+        let (path, query) = target.values(&self.variables);
+        let headers = list(asked.get("header"));
+        let reading = body::Reading {
+            content_type: content_type(&headers),
+            variables: &self.variables,
+        };
+        let sent = reading.request_body(asked.get("body"))?;
+        Ok(json!({
+            "name": text(response, "name").unwrap_or_default(),
+            "path": path,
+            "query": query,
+            "body": sent.map(|read| read.value()).unwrap_or_default(),
+            "response": saved::response(status, &body),
+        }))
+    }
+
     fn note_scripts(&mut self, item: &Value, at: &str) {
         let events = item.get("event").and_then(Value::as_array);
         let is_full = |event: &&Value| {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::Schemas;
 use crate::import::openapi::spec::Part;
 use crate::import::report::What;
+use crate::params::is_pattern;
 use crate::source::join;
 
 impl<'a> Schemas<'a, '_> {
@@ -31,11 +32,9 @@ impl<'a> Schemas<'a, '_> {
             "contentEncoding" | "contentMediaType" => value.as_str().map(Value::from),
             "pattern" => {
                 let pattern = value.as_str()?;
-                match regex::Regex::new(pattern) {
-                    Ok(_) => Some(pattern.into()),
-                    Err(_) => refuse(
-                        "the pattern uses something that is not supported, such as look-around; it is not checked",
-                    ),
+                match is_pattern(pattern) {
+                    true => Some(pattern.into()),
+                    false => refuse("the pattern is none that is supported; it is not checked"),
                 }
             }
             "enum" => match value.as_array() {
@@ -127,7 +126,7 @@ impl<'a> Schemas<'a, '_> {
             if hides && self.is_read_only(&property) {
                 continue;
             }
-            if keyword == "patternProperties" && regex::Regex::new(name).is_err() {
+            if keyword == "patternProperties" && !is_pattern(name) {
                 self.losses.note(
                     What::Schema,
                     &property.pointer,
