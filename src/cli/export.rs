@@ -31,6 +31,8 @@ enum To {
     Openai(Openai),
     /// Definitions for `tools` of the Gemini API
     Gemini(Chosen),
+    /// An OpenAPI 3.1 document of one service
+    Openapi(Chosen),
     /// Agent Skills: a folder for each service, with a page for each tool
     Skill(Folder),
     /// Documentation in Markdown: a page for each service
@@ -91,6 +93,7 @@ impl Export {
             To::Mcp(chosen) => chosen.document(catalog, Format::Mcp),
             To::Anthropic(chosen) => chosen.document(catalog, Format::Anthropic),
             To::Gemini(chosen) => chosen.document(catalog, Format::Gemini),
+            To::Openapi(chosen) => chosen.document(catalog, Format::Openapi),
             To::Skill(folder) => folder.write(catalog, FolderFormat::Skill),
             To::Docs(folder) => folder.write(catalog, FolderFormat::Docs),
             To::Openai(openai) => {
@@ -167,7 +170,8 @@ impl Chosen {
     /// Prints one document.
     fn document(&self, catalog: &Catalog, format: Format) -> Done {
         let (tools, broken) = self.tools(catalog)?;
-        let document = export::document(format, &tools);
+        let document = export::document(format, &tools)
+            .map_err(|reason| usage(format!("{reason}; `--service` chooses one")))?;
         if document.tools == 0 {
             tell(&document.lost);
             return Err(usage("no tool is left to export"));

@@ -73,7 +73,7 @@ impl Plan {
             match read(&path)? {
                 None => {}
                 Some(text) if update && sha256(text.as_bytes()) == *digest => {
-                    self.removes.push(path)
+                    self.removes.push(path);
                 }
                 Some(_) => self.kept.push(path),
             }

@@ -8,6 +8,7 @@ mod gemini;
 mod markdown;
 mod mcp;
 mod openai;
+mod openapi;
 mod schema;
 mod skill;
 mod strict;
@@ -35,6 +36,8 @@ pub(crate) enum Format {
     Openai(Openai),
     /// `tools` of the Gemini API.
     Gemini,
+    /// An OpenAPI 3.1 document of one service.
+    Openapi,
 }
 
 /// A format whose exports are files.
@@ -85,26 +88,23 @@ pub(crate) struct Document {
 }
 
 /// Exports tools as one document. Their order does not matter.
-pub(crate) fn document(format: Format, tools: &[Arc<Tool>]) -> Document {
+///
+/// # Errors
+/// When the format cannot hold these tools together.
+pub(crate) fn document(format: Format, tools: &[Arc<Tool>]) -> Result<Document, String> {
     let mut tools = tools.to_vec();
     tools.sort_by_key(|tool| tool.qualified_name());
-    match format {
+    Ok(match format {
         Format::Mcp => mcp::document(tools),
         Format::Anthropic => anthropic::document(&tools),
         Format::Openai(options) => openai::document(&tools, options),
         Format::Gemini => gemini::document(&tools),
-    }
+        Format::Openapi => return openapi::document(&tools),
+    })
 }
 
 /// Exports tools as files. Their order does not matter.
 pub(crate) fn bundles(format: FolderFormat, tools: &[Arc<Tool>]) -> (Vec<Bundle>, Vec<Loss>) {
-    const NONE: Demands = Demands {
-        who: "",
-        takes: |_| true,
-        names: "",
-        description: usize::MAX,
-        most: usize::MAX,
-    };
     let mut tools = tools.to_vec();
     tools.sort_by_key(|tool| tool.qualified_name());
     let mut losses = Losses::new();
@@ -199,6 +199,15 @@ struct Demands {
     /// The most definitions of one request, if it says so.
     most: usize,
 }
+
+/// No demands.
+const NONE: Demands = Demands {
+    who: "",
+    takes: |_| true,
+    names: "",
+    description: usize::MAX,
+    most: usize::MAX,
+};
 
 /// The definitions of tools, as these demands let them be.
 fn definitions(

@@ -131,9 +131,9 @@ fn body(service: &str, tools: &[Defined]) -> (String, Option<String>) {
         .iter()
         .map(|(tool, _)| format!("`{}`", tool.name))
         .collect();
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "[{INDEX}]({INDEX}) has a line for each of the {} tools. `toolrun list WORDS --service {service} --json` searches them. The page of a tool is `references/TOOL.md`.\n",
+        "[{INDEX}]({INDEX}) has a line for each of the {} tools. `toolrun list WORDS --service {service} --json` searches them. The page of a tool is `references/TOOL.md`.",
         tools.len()
     );
     let names = format!("\n{}\n", names.join(", "));

@@ -464,3 +464,117 @@ fn a_tool_is_called_by_the_name_in_its_definition() {
         .json();
     assert_eq!(plan["url"], "https://here.test/x");
 }
+
+/// A service in which everything that OpenAPI can say stands once, and some things that it cannot say.
+fn shop(workspace: &Workspace) {
+    workspace.write(
+        "descriptors/shop/service.yaml",
+        "spec: 1\nservice: shop\ntitle: Shop\nbase_url: 'https://{{ settings.region }}.shop.test/v1'\nsettings: { region: { default: eu, pattern: '^[a-z]+$' }, version: { default: '7' } }\nheaders: { x-version: '{{ settings.version }}', x-fixed: a }\nquery: { app: cli }\nauth:\n  - { kind: api_key, in: query, name: key, secret: { env: SHOP_KEY } }\n  - { kind: basic, username: me, password: { env: SHOP_PASSWORD } }\n",
+    );
+    let tool = |name: &str, rest: &str| {
+        workspace.write(
+            &format!("descriptors/shop/{name}.yaml"),
+            format!("spec: 1\ntool: {name}\nservice: shop\ndescription: A tool.\n{rest}\n"),
+        );
+    };
+    tool(
+        "find-things",
+        "access: read\nparams: { properties: { tags: { type: array, items: { type: string } }, near: { type: object, properties: { x: { type: integer } } }, ids: { type: array, items: { type: integer } }, sort: { type: string, default: name } } }\nrequest: { method: GET, path: /things, query: { tags: { value: '{{ tags }}', style: comma }, near: { value: '{{ near }}', style: deep_object }, id: { value: '{{ ids }}', style: pipe }, sort: '{{ sort }}', up: \"{{ sort | upper }}\" } }",
+    );
+    tool(
+        "put-thing",
+        "access: write\nparams: { required: [id, thing], properties: { id: { type: integer }, thing: { $ref: '#/$defs/thing' }, note: { type: string } }, $defs: { thing: { type: object, properties: { name: { type: string }, part: { $ref: '#/$defs/thing' } } } } }\nrequest: { method: PUT, path: '/things/{{ id }}', body: { json: { thing: '{{ thing }}', source: { kind: cli, note: '{{ note }}' } } } }",
+    );
+    tool(
+        "ask-graph",
+        "access: read\nrequest: { method: POST, path: /graph, body: { graphql: { query: '{ a }' } } }",
+    );
+    tool(
+        "get-part",
+        "access: read\nparams: { required: [id], properties: { id: { type: string } } }\nrequest: { method: GET, path: \"/things/{{ id | lower }}\" }",
+    );
+}
+
+#[test]
+fn an_openapi_document_says_what_requests_are_and_what_it_cannot_say_is_told() {
+    let workspace = Workspace::new();
+    shop(&workspace);
+    let output = export(&workspace, &["openapi"], &["--service", "shop"]).expect(0);
+    assert_tells(
+        &output,
+        &[
+            "shop/find-things: the query parameter `up` is computed from the arguments",
+            "shop/ask-graph: the tool is left out: it is a GraphQL operation",
+            "shop/get-part: the tool is left out: a part of its path is computed",
+        ],
+    );
+    let document = output.json();
+    assert!(!output.stdout.contains("SHOP_"), "{}", output.stdout);
+    assert_eq!(
+        document["servers"],
+        json!([{ "url": "https://{region}.shop.test/v1", "variables": { "region": { "default": "eu" } } }])
+    );
+    assert_eq!(
+        document["security"],
+        json!([{ "api_key": [], "basic2": [] }])
+    );
+    assert_eq!(
+        document["components"]["securitySchemes"],
+        json!({ "api_key": { "type": "apiKey", "in": "query", "name": "key" }, "basic2": { "type": "http", "scheme": "basic" } })
+    );
+    let parameters = &document["paths"]["/things"]["get"]["parameters"];
+    let named = |name: &str| {
+        let all = parameters.as_array().expect("parameters").iter();
+        let mut one = all.clone().filter(|one| one["name"] == name).cloned();
+        one.next().unwrap_or_else(|| panic!("{name}: {parameters}"))
+    };
+    for (name, part) in [
+        ("tags", json!({ "style": "form", "explode": false })),
+        ("near", json!({ "style": "deepObject", "explode": true })),
+        ("id", json!({ "style": "pipeDelimited" })),
+        (
+            "sort",
+            json!({ "required": true, "schema": { "type": "string", "default": "name" } }),
+        ),
+        (
+            "app",
+            json!({ "required": true, "schema": { "type": "string", "const": "cli", "default": "cli" } }),
+        ),
+        (
+            "x-version",
+            json!({ "in": "header", "required": true, "schema": { "type": "string", "default": "7" } }),
+        ),
+    ] {
+        let parameter = named(name);
+        for (key, value) in part.as_object().expect("members") {
+            assert_eq!(&parameter[key], value, "{name} {parameter}");
+        }
+    }
+    let body = &document["paths"]["/things/{id}"]["put"]["requestBody"];
+    assert_eq!(body["required"], true);
+    let schema = &body["content"]["application/json"]["schema"];
+    assert_eq!(
+        schema["properties"]["thing"],
+        json!({ "$ref": "#/components/schemas/put-thing.thing" })
+    );
+    assert_eq!(
+        schema["properties"]["source"]["properties"]["kind"]["const"],
+        "cli"
+    );
+    assert_eq!(
+        document["components"]["schemas"]["put-thing.thing"]["properties"]["part"]["$ref"],
+        "#/components/schemas/put-thing.thing"
+    );
+    assert_tells(
+        &export(&workspace, &["openapi"], &["list-workspaces", "put-thing"]).expect(2),
+        &[
+            "is of one service, and these tools are of anthropic-admin, shop; `--service` chooses one",
+        ],
+    );
+    // The document is read again by the import.
+    workspace.write("document.json", &output.stdout);
+    workspace
+        .run(&["import", "openapi", "document.json", "--into", "back/shop"])
+        .expect(0);
+    workspace.run(&["validate", "back"]).expect(0);
+}

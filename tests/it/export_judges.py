@@ -168,7 +168,15 @@ def skill(folder):
             check((one / link).is_file(), f"{one.name}: {link}")
 
 
-JUDGES = {"anthropic": anthropic, "openai": openai, "gemini": gemini, "mcp": mcp}
+def openapi(document):
+    from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+
+    validate(document, cls=OpenAPIV31SpecValidator)
+    ids = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
+    check(ids and len(ids) == len(set(ids)), ids)
+
+
+JUDGES = {"openapi": openapi, "anthropic": anthropic, "openai": openai, "gemini": gemini, "mcp": mcp}
 FOLDERS = {"skill": skill}
 kind, path = sys.argv[1], sys.argv[2]
 if kind in FOLDERS:

@@ -75,3 +75,25 @@ fn the_validator_of_skills_takes_every_skill() {
     workspace.run(&["export", "skill", "skills"]).expect(0);
     judge("skill", &workspace.path().join("skills"));
 }
+
+#[test]
+fn the_validator_of_openapi_takes_every_document() {
+    let workspace = Workspace::new();
+    hostile(&workspace);
+    for service in [
+        "probe",
+        "anthropic-admin",
+        "anthropic-admin-oauth",
+        "anthropic-api",
+        "anthropic-compliance",
+        "anthropic-enterprise",
+        "anthropic-tunnels",
+    ] {
+        let document = workspace
+            .run(&["export", "openapi", "--service", service])
+            .expect(0)
+            .stdout;
+        workspace.write("document.json", document);
+        judge("openapi", &workspace.path().join("document.json"));
+    }
+}
