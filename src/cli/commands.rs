@@ -76,7 +76,7 @@ commands! {
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "serve" Serve(serve::Serve) "Serve tools to agents, over the Model Context Protocol"
     "policy" Policy(policy::PolicyCommand) "Run the cases of a policy, or say what it says to a call"
-    "export" Export(export::Export) "Write the tools in another format: definitions for models, OpenAPI, skills, documentation"
+    "export" Export(export::Export) "Write the tools in another format: definitions for models, OpenAPI, skills, bundles, documentation"
     "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
     "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"
     "new" New(new::New) "Write a tool to go on from, blank or from a curl command"

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::export::{self, FolderFormat, Format, Loss, Plan};
+use crate::export::{self, FolderFormat, Format, Loss, Plan, ServerJson};
 use crate::{Catalog, Tool};
 
 use super::list::Kind;
@@ -37,6 +37,10 @@ enum To {
     Skill(Folder),
     /// Documentation in Markdown: a page for each service
     Docs(Folder),
+    /// An MCP bundle: its manifest, and the descriptors that are not built in
+    Mcpb(Folder),
+    /// How the registry of the Model Context Protocol describes a server of the tools: server.json
+    ServerJson(Server),
 }
 
 /// Which tools.
@@ -69,6 +73,80 @@ struct Folder {
 }
 
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("place").required(true).multiple(true).args(["bundle", "remote"])))]
+struct Server {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// The server's name in the registry, such as io.github.OWNER/NAME
+    #[arg(long, value_name = "NAME", value_parser = server_name)]
+    name: String,
+    /// The server's version; toolrun's own unless given
+    #[arg(long, value_name = "VERSION", default_value = env!("CARGO_PKG_VERSION"), value_parser = release)]
+    release: String,
+    /// Where the server's bundle can be downloaded
+    #[arg(long, value_name = "URL", value_parser = page, requires = "sha256")]
+    bundle: Option<String>,
+    /// The SHA-256 of the bundle
+    #[arg(long, value_name = "HEX", value_parser = digest, requires = "bundle")]
+    sha256: Option<String>,
+    /// Where the server answers HTTP
+    #[arg(long, value_name = "URL", value_parser = page)]
+    remote: Option<String>,
+}
+
+fn server_name(text: &str) -> Result<String, String> {
+    let is_part = |part: &str, more: &[char]| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || more.contains(&c))
+    };
+    match text.split_once('/') {
+        Some((owner, name))
+            if is_part(owner, &['.', '-'])
+                && is_part(name, &['.', '-', '_'])
+                && text.len() <= 200 =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err(
+            "write an owner in reverse DNS, a slash and a name, such as io.github.OWNER/NAME"
+                .to_owned(),
+        ),
+    }
+}
+
+fn release(text: &str) -> Result<String, String> {
+    match text {
+        "" | "latest" => Err("write a version, such as 1.0.2".to_owned()),
+        text if text.len() > 255 || text.contains(['^', '~', '*', '<', '>', '=', ' ']) => {
+            Err("write one version of 255 characters at most, and no range".to_owned())
+        }
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn page(text: &str) -> Result<String, String> {
+    match url::Url::parse(text) {
+        Ok(url) if url.scheme() == "https" && url.has_host() && url.username().is_empty() => {
+            Ok(text.to_owned())
+        }
+        _ => Err("write a URL that begins with https://, without credentials".to_owned()),
+    }
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    let is_hex = text.len() == 64
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    match is_hex {
+        true => Ok(text.to_owned()),
+        false => Err("write 64 digits of 0-9 and a-f".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
 struct Openai {
     #[command(flatten)]
     chosen: Chosen,
@@ -96,6 +174,16 @@ impl Export {
             To::Openapi(chosen) => chosen.document(catalog, Format::Openapi),
             To::Skill(folder) => folder.write(catalog, FolderFormat::Skill),
             To::Docs(folder) => folder.write(catalog, FolderFormat::Docs),
+            To::Mcpb(folder) => folder.write(catalog, FolderFormat::Mcpb),
+            To::ServerJson(server) => {
+                let about = ServerJson {
+                    name: server.name,
+                    version: server.release,
+                    bundle: server.bundle.zip(server.sha256),
+                    remote: server.remote,
+                };
+                server.chosen.document(catalog, Format::ServerJson(about))
+            }
             To::Openai(openai) => {
                 let options = export::Openai {
                     api: match openai.api {

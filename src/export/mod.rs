@@ -7,9 +7,11 @@ mod folder;
 mod gemini;
 mod markdown;
 mod mcp;
+mod mcpb;
 mod openai;
 mod openapi;
 mod schema;
+mod server_json;
 mod skill;
 mod strict;
 
@@ -20,13 +22,14 @@ use serde_json::{Map, Value};
 
 pub(crate) use folder::Plan;
 pub(crate) use openai::{Api, Openai};
+pub(crate) use server_json::ServerJson;
 
 use crate::definition::{Definition, define, take_rules};
 use crate::tool::Tool;
 use crate::words::visible;
 
 /// A format whose exports are one JSON document.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Format {
     /// The answer to `tools/list` of the Model Context Protocol.
     Mcp,
@@ -38,6 +41,8 @@ pub(crate) enum Format {
     Gemini,
     /// An OpenAPI 3.1 document of one service.
     Openapi,
+    /// `server.json` of the registry of the Model Context Protocol.
+    ServerJson(ServerJson),
 }
 
 /// A format whose exports are files.
@@ -47,6 +52,8 @@ pub(crate) enum FolderFormat {
     Skill,
     /// Pages of Markdown.
     Docs,
+    /// An MCP bundle.
+    Mcpb,
 }
 
 /// A file of an export.
@@ -99,6 +106,7 @@ pub(crate) fn document(format: Format, tools: &[Arc<Tool>]) -> Result<Document, 
         Format::Anthropic => anthropic::document(&tools),
         Format::Openai(options) => openai::document(&tools, options),
         Format::Gemini => gemini::document(&tools),
+        Format::ServerJson(about) => server_json::document(&tools, &about),
         Format::Openapi => return openapi::document(&tools),
     })
 }
@@ -112,6 +120,7 @@ pub(crate) fn bundles(format: FolderFormat, tools: &[Arc<Tool>]) -> (Vec<Bundle>
     let bundles = match format {
         FolderFormat::Skill => skill::bundles(defined, &mut losses),
         FolderFormat::Docs => docs::bundles(defined),
+        FolderFormat::Mcpb => mcpb::bundles(defined, &mut losses),
     };
     (bundles, losses.all)
 }
@@ -136,7 +145,9 @@ fn title(service: &str, tools: &[(Arc<Tool>, Definition)]) -> String {
     let title = tools
         .first()
         .and_then(|(tool, _)| tool.service.title.clone());
-    title.unwrap_or_else(|| service.to_owned())
+    let mut title = title.unwrap_or_else(|| service.to_owned());
+    show(&mut title);
+    title
 }
 
 /// The places of losses.

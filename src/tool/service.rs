@@ -210,6 +210,12 @@ impl Service {
         })
     }
 
+    /// The file that describes it: its own, or that of a tool which holds it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.source.0
+    }
+
     /// The service as its descriptor says it.
     #[cfg(feature = "cli")]
     pub(crate) fn spec(&self) -> &Value {

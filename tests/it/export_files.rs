@@ -9,7 +9,7 @@ use pretty_assertions::assert_eq;
 use crate::export::hostile;
 use crate::support::{Workspace, assert_tells};
 
-const FORMATS: [&str; 2] = ["skill", "docs"];
+const FORMATS: [&str; 3] = ["skill", "docs", "mcpb"];
 
 /// All files below a folder, by path.
 fn files(folder: &Path) -> BTreeMap<String, String> {
@@ -53,13 +53,12 @@ fn two_exports_give_the_same_files_and_nothing_of_this_machine() {
         export(&two, format, &[]).expect(0);
         let made = files(&one.path().join("out"));
         assert_eq!(made, files(&two.path().join("out")), "{format}");
-        for (name, text) in made {
-            for part in [
-                &*one.path().to_string_lossy(),
-                "PROBE_KEY",
-                "\u{202e}",
-                "\u{200b}",
-            ] {
+        // A bundle has the descriptors as they are.
+        for (name, text) in made
+            .into_iter()
+            .filter(|(name, _)| !name.starts_with("tools/"))
+        {
+            for part in [&*one.path().to_string_lossy(), "\u{202e}", "\u{200b}"] {
                 assert!(!text.contains(part), "{name}: {part}");
             }
         }
@@ -96,7 +95,7 @@ fn hostile_texts_break_out_of_nothing() {
         let workspace = probe();
         export(&workspace, format, &[]).expect(0);
         for (name, text) in files(&workspace.path().join("out")) {
-            if name.ends_with(".toolrun-export") {
+            if !name.ends_with(".md") {
                 continue;
             }
             let (lines, is_whole) = prose(&text);
@@ -218,6 +217,7 @@ fn a_service_with_a_thousand_tools_still_has_a_small_skill() {
 fn page(format: &str) -> &'static str {
     match format {
         "skill" => "out/probe/references/say-things.md",
+        "mcpb" => "out/manifest.json",
         _ => "out/probe.md",
     }
 }
@@ -318,4 +318,69 @@ fn a_record_leads_nowhere_and_links_are_not_followed() {
         }
         assert_eq!(files(&workspace.path().join("elsewhere")).len(), 1);
     }
+}
+
+#[test]
+fn a_bundle_serves_what_its_manifest_lists() {
+    let workspace = probe();
+    let told = workspace
+        .run(&[
+            "export",
+            "mcpb",
+            "out",
+            "say-things",
+            "list-members",
+            "use-keywords",
+        ])
+        .expect(0);
+    assert_tells(
+        &told,
+        &[
+            "probe/use-keywords: the tool is left out: the server of a bundle only runs tools that read",
+            "put the program toolrun at server/toolrun",
+        ],
+    );
+    let made = files(&workspace.path().join("out"));
+    let names: Vec<&String> = made.keys().collect();
+    assert_eq!(
+        names,
+        [
+            ".toolrun-export",
+            "manifest.json",
+            "tools/probe/say-things.yaml",
+            "tools/probe/service.yaml"
+        ]
+    );
+    let manifest: serde_json::Value = serde_json::from_str(&made["manifest.json"]).expect("JSON");
+    assert_eq!(manifest["user_config"]["probe_key"]["sensitive"], true);
+    let config = &manifest["server"]["mcp_config"];
+    assert_eq!(config["env"]["PROBE_KEY"], "${user_config.probe_key}");
+    assert_eq!(config["command"], "${__dirname}/server/toolrun");
+    let out = workspace.path().join("out");
+    let arguments = config["args"].as_array().expect("arguments").iter();
+    let arguments: Vec<String> = arguments
+        .map(|one| {
+            one.as_str()
+                .expect("a text")
+                .replace("${__dirname}", &out.to_string_lossy())
+        })
+        .collect();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_toolrun"));
+    command
+        .env_clear()
+        .current_dir(workspace.path())
+        .args(arguments);
+    let mut mcp = crate::support::Mcp::start(&mut command, crate::support::MODERN);
+    let served: Vec<String> = mcp
+        .tools()
+        .iter()
+        .map(|tool| tool["name"].as_str().expect("a name").to_owned())
+        .collect();
+    let listed: Vec<String> = manifest["tools"]
+        .as_array()
+        .expect("tools")
+        .iter()
+        .map(|tool| tool["name"].as_str().expect("a name").to_owned())
+        .collect();
+    assert_eq!(served, listed);
 }

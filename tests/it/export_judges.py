@@ -176,7 +176,19 @@ def openapi(document):
     check(ids and len(ids) == len(set(ids)), ids)
 
 
-JUDGES = {"openapi": openapi, "anthropic": anthropic, "openai": openai, "gemini": gemini, "mcp": mcp}
+def server_json(document):
+    """By the registry's own schema, if .ci/exports could fetch it, and by its limits in any case."""
+    schema = Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    if schema and schema.is_file():
+        jsonschema.Draft7Validator(json.loads(schema.read_text(encoding="utf-8"))).validate(document)
+    check(re.fullmatch(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+", document["name"]), document["name"])
+    check(1 <= len(document["description"]) <= 100 and 1 <= len(document["title"]) <= 100, document)
+    for package in document.get("packages", []):
+        check(re.fullmatch(r"[a-f0-9]{64}", package["fileSha256"]), package)
+        check(package["transport"] == {"type": "stdio"}, package)
+
+
+JUDGES = {"server-json": server_json, "openapi": openapi, "anthropic": anthropic, "openai": openai, "gemini": gemini, "mcp": mcp}
 FOLDERS = {"skill": skill}
 kind, path = sys.argv[1], sys.argv[2]
 if kind in FOLDERS:

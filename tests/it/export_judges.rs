@@ -39,7 +39,14 @@ pub(crate) fn judge(kind: &str, path: &Path) {
         return;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/export_judges.py");
-    let told = output(Command::new(python).arg(script).arg(kind).arg(path));
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/export-server.schema.json");
+    let told = output(
+        Command::new(python)
+            .arg(script)
+            .arg(kind)
+            .arg(path)
+            .arg(schema),
+    );
     match told.code {
         77 => {
             assert!(
@@ -95,5 +102,61 @@ fn the_validator_of_openapi_takes_every_document() {
             .stdout;
         workspace.write("document.json", document);
         judge("openapi", &workspace.path().join("document.json"));
+    }
+}
+
+/// The sets of tools that bundles and entries of the registry are made of.
+const SETS: [&[&str]; 4] = [
+    &[],
+    &["--service", "probe"],
+    &["--service", "anthropic-admin"],
+    &["list-members", "say-things"],
+];
+
+#[test]
+fn the_validator_of_bundles_takes_every_manifest() {
+    let Some(mcpb) = installed("export-js/node_modules/@anthropic-ai/mcpb/dist/cli/cli.js") else {
+        return;
+    };
+    let workspace = Workspace::new();
+    hostile(&workspace);
+    for (i, set) in SETS.iter().enumerate() {
+        let folder = format!("bundle{i}");
+        let mut words = vec!["export", "mcpb", &folder];
+        words.extend(*set);
+        workspace.run(&words).expect(0);
+        let manifest = workspace.path().join(&folder).join("manifest.json");
+        let told = output(
+            Command::new("node")
+                .arg(&mcpb)
+                .arg("validate")
+                .arg(&manifest),
+        );
+        assert_eq!(told.code, 0, "{set:?}: {told:?}");
+    }
+}
+
+#[test]
+fn the_schema_of_the_registry_takes_every_entry() {
+    let workspace = Workspace::new();
+    hostile(&workspace);
+    let digest = "0123456789abcdef".repeat(4);
+    for set in SETS {
+        for place in [
+            &["--remote", "https://tools.example.com/mcp"][..],
+            &[
+                "--bundle",
+                "https://example.com/tools.mcpb",
+                "--sha256",
+                &digest,
+            ],
+        ] {
+            let mut words = vec!["export", "server-json", "--name", "io.github.someone/tools"];
+            words.extend(place);
+            words.extend(set);
+            let entry = workspace.run(&words).expect(0).stdout;
+            workspace.write("server.json", entry);
+            judge("server-json", &workspace.path().join("server.json"));
+        }
     }
 }
