@@ -1,5 +1,7 @@
 //! The search for tools: BM25 over name, title, description, service and params.
 
+use std::collections::HashSet;
+
 use bm25::{Embedder, EmbedderBuilder, Scorer, Tokenizer};
 
 use crate::definition::Definition;
@@ -30,6 +32,8 @@ pub(super) struct Index {
     scorer: Scorer<u32, u32>,
     /// Whether each tool reads.
     reads: Vec<bool>,
+    /// The words of the names of tools that read: things, and what is done to read them.
+    readable: HashSet<String>,
 }
 
 /// How a question begins, and the verbs of whoever wants to know something.
@@ -49,8 +53,15 @@ impl std::fmt::Debug for Index {
 impl Index {
     /// Indexes tools. The place of a tool in `tools` is its number.
     pub(super) fn new<'t>(tools: impl Iterator<Item = (&'t Tool, &'t Definition)>) -> Index {
+        let mut readable = HashSet::new();
         let (texts, reads): (Vec<String>, Vec<bool>) = tools
-            .map(|(tool, definition)| (text(tool, definition), tool.access == Access::Read))
+            .map(|(tool, definition)| {
+                let reads = tool.access == Access::Read;
+                if reads {
+                    readable.extend(words(&tool.name).map(|word| singular(&word)));
+                }
+                (text(tool, definition), reads)
+            })
             .unzip();
         let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
         let embedder =
@@ -65,16 +76,17 @@ impl Index {
             embedder,
             scorer,
             reads,
+            readable,
         }
     }
 
     /// The numbers of the tools that fit, the best first. Of equal ones, the first in the list comes first.
     pub(super) fn find(&self, query: &str) -> Vec<usize> {
         let mut found = self.scorer.matches(&self.embedder.embed(query));
-        let first = query
-            .split(|c: char| !c.is_alphanumeric())
-            .find(|word| !word.is_empty());
-        let asks = first.is_some_and(|word| ASKS.contains(&word.to_lowercase().as_str()));
+        // A question, or a thing alone: `members of the organization`.
+        let asks = words(query).next().is_some_and(|first| {
+            ASKS.contains(&first.as_str()) || self.readable.contains(&singular(&first))
+        });
         for hit in found.iter_mut().filter(|_| asks) {
             if self.reads.get(hit.id as usize).is_some_and(|reads| *reads) {
                 hit.score *= ASKED;
@@ -86,6 +98,13 @@ impl Index {
         });
         found.into_iter().map(|found| found.id as usize).collect()
     }
+}
+
+/// The words of a text or of a name in lower case.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
 }
 
 /// What a tool is found by, each word as often as it counts.
@@ -149,7 +168,8 @@ impl Tokenizer for Words {
 }
 
 /// Words that mean the same when it comes to tools.
-const SAME: [(&str, &str); 26] = [
+const SAME: [(&str, &str); 27] = [
+    ("invitation", "invit"),
     ("remov", "delet"),
     ("eras", "delet"),
     ("destroy", "delet"),

@@ -408,6 +408,14 @@ fn documents_of_other_formats_are_imported_whole() {
             let Some(document) = read(&path) else {
                 continue;
             };
+            // What is left of an interface that is gone.
+            if format == "Google discovery"
+                && ["resources", "methods"]
+                    .iter()
+                    .all(|key| document.get(key).is_none())
+            {
+                continue;
+            }
             let Some(import) = import(&document) else {
                 wrong.push(format!("{} is not imported", path.display()));
                 continue;

@@ -93,6 +93,7 @@ mod serve_edges;
 mod serve_http;
 mod serve_results;
 mod serve_search;
+mod serve_tasks;
 mod services;
 #[cfg(unix)]
 mod shells;
