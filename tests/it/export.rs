@@ -578,3 +578,86 @@ fn an_openapi_document_says_what_requests_are_and_what_it_cannot_say_is_told() {
         .expect(0);
     workspace.run(&["validate", "back"]).expect(0);
 }
+
+#[test]
+fn an_entry_of_the_registry_says_where_the_server_is_and_bad_places_are_refused() {
+    let workspace = workspace();
+    let digest = "0123456789abcdef".repeat(4);
+    let entry = |more: &[&str]| {
+        let mut words = vec!["server-json", "--service", "probe"];
+        words.extend(more);
+        export(&workspace, &words, &[])
+    };
+    let name = ["--name", "io.github.someone/tools"];
+    let bundle = [
+        "--bundle",
+        "https://example.com/x.mcpb",
+        "--sha256",
+        &digest,
+    ];
+    let whole = entry(&[&name[..], &bundle].concat()).expect(0);
+    assert_tells(
+        &whole,
+        &["note: the title is cut: the registry takes 100 characters"],
+    );
+    let document = whole.json();
+    assert_eq!(
+        document["packages"][0]["environmentVariables"],
+        json!([{ "name": "PROBE_KEY", "description": "A secret of probe.", "isRequired": true, "isSecret": true }])
+    );
+    assert_eq!(document["packages"][0]["fileSha256"], digest);
+    for (more, told) in [
+        (&["--name", "io.github.someone/tools"][..], "--bundle"),
+        (
+            &["--name", "tools", "--remote", "https://a.test/mcp"],
+            "reverse DNS",
+        ),
+        (
+            &["--name", "a.b/c", "--remote", "http://a.test/mcp"],
+            "https://",
+        ),
+        (
+            &["--name", "a.b/c", "--remote", "https://me@a.test/mcp"],
+            "credentials",
+        ),
+        (
+            &["--name", "a.b/c", "--bundle", "https://a.test/x.mcpb"],
+            "--sha256",
+        ),
+        (
+            &[
+                "--name",
+                "a.b/c",
+                "--bundle",
+                "https://a.test/x.mcpb",
+                "--sha256",
+                "abc",
+            ],
+            "64 digits",
+        ),
+        (
+            &[
+                "--name",
+                "a.b/c",
+                "--remote",
+                "https://a.test/mcp",
+                "--release",
+                "latest",
+            ],
+            "such as 1.0.2",
+        ),
+        (
+            &[
+                "--name",
+                "a.b/c",
+                "--remote",
+                "https://a.test/mcp",
+                "--release",
+                "^1",
+            ],
+            "no range",
+        ),
+    ] {
+        assert_tells(&entry(more).expect(2), &[told]);
+    }
+}
