@@ -43,6 +43,8 @@ mod check;
 pub mod cli;
 mod definition;
 mod engine;
+#[cfg(feature = "cli")]
+mod export;
 mod format;
 #[cfg(feature = "import")]
 mod import;

@@ -23,6 +23,7 @@ pub use trust::{TrustError, TrustList};
 #[cfg(feature = "serve")]
 pub(crate) use trust::{make_folder, not_own, others_may_replace};
 
+use crate::definition::is_name_of;
 use crate::parallel;
 use crate::source::Check;
 use crate::tool::Tool;
@@ -91,8 +92,8 @@ impl Catalog {
         self
     }
 
-    /// Finds and compiles the tool with this name. The name may begin with the service's, as in `service/tool`. A tool
-    /// in an untrusted folder is found only when no other tool has the name.
+    /// Finds and compiles the tool with this name. The name may begin with the service's, as in `service/tool`, or be the one
+    /// that models know, as in `service_tool`. A tool in an untrusted folder is found only when no other tool has the name.
     ///
     /// # Errors
     /// When there is none, there are several, or the descriptor is not valid.
@@ -109,7 +110,14 @@ impl Catalog {
         };
         let is_name = |text: &str| Name::new(text).is_some();
         if !is_name(plain) || !service.is_none_or(is_name) {
-            return Err(self.unknown(name));
+            return match self.defined_as(name).as_slice() {
+                [] => Err(self.unknown(name)),
+                [one] => self.tool(one),
+                several => Err(LoadError::AmbiguousTool {
+                    name: name.to_owned(),
+                    candidates: several.to_vec(),
+                }),
+            };
         }
         let mut found: Vec<Entry> = Vec::new();
         for place in &self.places {
@@ -147,6 +155,25 @@ impl Catalog {
                 })
             }
         }
+    }
+
+    /// The tools that models may know by this name, as `service/name`.
+    fn defined_as(&self, name: &str) -> Vec<String> {
+        if !name.contains('_') {
+            return Vec::new();
+        }
+        let entries = self.entries().into_iter();
+        let named = entries.filter_map(|entry| match &entry.service {
+            Some(service) => Some(format!("{service}/{}", entry.name)),
+            // A file that stands alone says itself which service it is of.
+            None if name.contains(&entry.name.replace('-', "_")) => {
+                load(&entry).ok().map(|tool| tool.qualified_name())
+            }
+            None => None,
+        });
+        named
+            .filter(|qualified| is_name_of(name, qualified))
+            .collect()
     }
 
     /// The files of that name that hold their own service, when that is the service asked for.

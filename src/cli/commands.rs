@@ -5,8 +5,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, call, callers, completions, config, docs, explain, import, list, man, new,
-    policy, sandbox, schemas, serve, show, test, trust, validate,
+    approve, audit, call, callers, completions, config, docs, explain, export, import, list, man,
+    new, policy, sandbox, schemas, serve, show, test, trust, validate,
 };
 
 macro_rules! commands {
@@ -79,6 +79,7 @@ commands! {
     "audit" Audit(audit::AuditCommand) "Verify an audit log"
     "policy" Policy(policy::PolicyCommand) "Run the cases of a policy, or say what it says to a call"
     "callers" Callers(callers::CallersCommand) "Add, list and remove the callers of a server"
+    "export" Export(export::Export) "Write the tools in another format: definitions for models, OpenAPI, skills, bundles, documentation"
     "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
     "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"
     "new" New(new::New) "Write a tool to go on from, blank or from a curl command"

@@ -40,7 +40,7 @@ pub(crate) struct List {
 
 /// What a tool may do to the service's data.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
+pub(crate) enum Kind {
     Read,
     Write,
     Destructive,

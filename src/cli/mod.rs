@@ -5,11 +5,13 @@ mod arguments;
 mod audit;
 mod call;
 mod callers;
+mod chosen;
 mod commands;
 mod completions;
 mod config;
 mod docs;
 mod explain;
+mod export;
 mod form;
 mod hardening;
 mod help;
@@ -228,6 +230,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Approve(approve) => approve.run(),
         Command::Audit(audit) => audit.run(),
         Command::Callers(callers) => callers.run(),
+        Command::Export(export) => export.run(&catalog),
         Command::Trust(trust) => trust.run(),
         Command::Untrust(untrust) => untrust.run(),
         Command::New(new) => new.run(),

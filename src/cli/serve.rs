@@ -10,16 +10,14 @@ use clap::Args;
 use super::call::{parse_setting, parse_time, roots};
 use super::config::InForce;
 use super::interrupt::unless_interrupted;
-use super::{Done, Failure, exit, note, say, usage};
+use super::{Done, Failure, chosen, exit, note, say, usage};
 use crate::callers::Callers;
-use crate::catalog::LoadError;
 use crate::sandbox::Sandbox;
 use crate::serve::{
     Access, Approvals, Audit, Backends, Folder, Gate, Guests, Limits, Observer, Shared, ToolSet,
     over_http, over_stdio, watch,
 };
 use crate::tool::Tool;
-use crate::words::{Name, nearest};
 use crate::{Catalog, Error};
 
 #[cfg(feature = "otel")]
@@ -127,7 +125,7 @@ impl Serve {
                 ),
             ));
         }
-        self.check_names(catalog)?;
+        chosen::check(catalog, &self.names, &self.service)?;
         let folder = Folder::new(catalog.clone(), self.wanted(), self.direct);
         let mut folder = folder.with_policy(self.policy.clone());
         let (set, gate) = folder.load(&tell).map_err(Error::from)?;
@@ -248,34 +246,7 @@ impl Serve {
     /// Which tools are served.
     fn wanted(&self) -> Box<dyn Fn(&Tool) -> bool + Send + Sync> {
         let (names, services) = (self.names.clone(), self.service.clone());
-        Box::new(move |tool| {
-            let is_named = |name: &String| *name == tool.name || *name == tool.qualified_name();
-            (names.is_empty() || names.iter().any(is_named))
-                && (services.is_empty() || services.iter().any(|name| name == tool.service()))
-        })
-    }
-
-    /// Names that lead to nothing are mistakes.
-    fn check_names(&self, catalog: &Catalog) -> Done {
-        for name in &self.names {
-            match catalog.tool(name) {
-                Ok(_) | Err(LoadError::AmbiguousTool { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let entries = catalog.entries();
-        for service in &self.service {
-            let mut names = entries.iter().filter_map(|entry| entry.service.as_deref());
-            // A tool that stands alone has its service inside.
-            let has_alone = entries.iter().any(|entry| entry.service.is_none());
-            if Name::new(service).is_none() || (!has_alone && !names.any(|name| name == service)) {
-                let names = entries.iter().filter_map(|entry| entry.service.as_deref());
-                let hint = nearest(service, names).map(|hint| format!("; {hint}"));
-                let hint = hint.unwrap_or_default();
-                return Err(usage(format!("there is no service `{service}`{hint}")));
-            }
-        }
-        Ok(())
+        Box::new(move |tool| chosen::is_chosen(tool, &names, &services))
     }
 
     fn backends(&self, catalog: &Catalog, in_force: &InForce) -> Result<Backends, Failure> {

@@ -42,16 +42,21 @@ pub(super) fn of(tool: &Tool) -> Result<Input, Undefined> {
         }
         None => {}
     }
+    let rules = take_rules(&mut schema);
+    thin_members(&mut schema);
+    Ok(Input { schema, rules })
+}
+
+/// Takes the rules over all arguments out of a schema, and gives them as sentences.
+pub(crate) fn take_rules(schema: &mut Map<String, Value>) -> Vec<String> {
     let left_out: Vec<Value> = RULES
         .iter()
         .filter_map(|rule| schema.shift_remove(*rule))
         .collect();
-    thin_members(&mut schema);
-    let rules = match left_out.is_empty() {
+    match left_out.is_empty() {
         true => Vec::new(),
         false => told(&left_out),
-    };
-    Ok(Input { schema, rules })
+    }
 }
 
 /// Leaves out what a model need not read, since every call is checked: that a text is not empty, that items differ, and the

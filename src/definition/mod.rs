@@ -15,6 +15,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub(crate) use annotations::Annotations;
+#[cfg(feature = "cli")]
+pub(crate) use input::take_rules;
+pub(crate) use name::is_name_of;
 pub(crate) use output::Root;
 
 use crate::tool::Tool;

@@ -19,8 +19,17 @@ pub(super) fn names(tools: &[Arc<Tool>]) -> Vec<String> {
     of_qualified(tools.iter().map(|tool| tool.qualified_name()).collect())
 }
 
+/// Whether a tool, named by service and name, may have this name in a definition.
+pub(crate) fn is_name_of(name: &str, qualified: &str) -> bool {
+    let plain = plain(qualified);
+    name == plain || name == told_apart(&plain, qualified)
+}
+
+fn plain(qualified: &str) -> String {
+    qualified.replace(['/', '-'], "_")
+}
+
 fn of_qualified(qualified: Vec<String>) -> Vec<String> {
-    let plain = |name: &String| name.replace(['/', '-'], "_");
     let mut counts: HashMap<String, usize> = HashMap::new();
     for name in &qualified {
         *counts.entry(plain(name)).or_default() += 1;
@@ -79,5 +88,9 @@ mod tests {
             assert!(name.bytes().all(is_legal), "{name}");
         }
         assert!(names[0].starts_with("a_b_c_"), "{names:?}");
+        for (name, qualified) in names.iter().zip(["a-b/c", "a/b-c", &long, &longer]) {
+            assert!(is_name_of(name, qualified), "{name}");
+        }
+        assert!(is_name_of("a_b_c", "a-b/c") && !is_name_of(&names[0], "a/b-c"));
     }
 }

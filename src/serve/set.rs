@@ -81,7 +81,8 @@ impl Served {
         }
     }
 
-    fn listed(&self) -> Listed {
+    /// The tool as the protocol lists it.
+    pub(crate) fn listed(&self) -> Listed {
         let definition = &self.definition;
         let mut meta = Map::new();
         if !definition.input_examples.is_empty() {

@@ -1,5 +1,7 @@
 //! A service, compiled: the parts that all its tools share.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::base_url::{BaseUrl, Context};
@@ -9,7 +11,7 @@ use crate::plan::{HeaderTemplate, QueryTemplate};
 use crate::project::{ErrorFields, response_names};
 use crate::send::Policy;
 use crate::sign::Auth;
-use crate::source::{Check, Code, Origin, Power, Untrusted, join};
+use crate::source::{Check, Code, Origin, Power, Source, Untrusted, join};
 use crate::template::{Names, Types};
 use crate::words::scalar_text;
 
@@ -54,6 +56,8 @@ pub(crate) struct Service {
     /// Settings that cannot be read.
     pub(crate) lost_settings: Vec<String>,
     settings: Vec<(String, SettingSpec)>,
+    /// The file that describes it, and where in it.
+    source: (Arc<Source>, String),
 }
 
 /// A setting has no usable value.
@@ -202,7 +206,21 @@ impl Service {
                 .iter()
                 .map(|(n, s)| (n.clone(), s.clone()))
                 .collect(),
+            source: (Arc::clone(check.source()), pointer.to_owned()),
         })
+    }
+
+    /// The file that describes it: its own, or that of a tool which holds it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.source.0
+    }
+
+    /// The service as its descriptor says it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn spec(&self) -> &Value {
+        let (source, pointer) = &self.source;
+        source.value().pointer(pointer).unwrap_or(&Value::Null)
     }
 
     /// The settings, in the order of the descriptor.

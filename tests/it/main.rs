@@ -37,6 +37,9 @@ mod downloads;
 mod editors;
 mod engine;
 mod examples;
+mod export;
+mod export_files;
+mod export_judges;
 #[cfg(unix)]
 mod finding;
 mod fuzz_regressions;

@@ -162,7 +162,7 @@ fn each_place_is_offered_what_can_stand_there() {
         (vec!["trust", "desc"], vec!["descriptors/"]),
         (vec!["validate", "ar"], vec!["args.json"]),
         (vec!["completions", "f"], vec!["fish"]),
-        (vec!["exp"], vec!["explain"]),
+        (vec!["exp"], vec!["explain", "export"]),
     ] {
         let found = values(&workspace, &words);
         let found: Vec<&str> = found.iter().map(String::as_str).collect();
