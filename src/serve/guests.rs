@@ -90,20 +90,23 @@ struct Book {
     over: CancellationToken,
 }
 
-/// Requests that may still come: as many as a minute has at first, and then as they grow back.
+/// Requests that may still come: as many as a minute has at first, and then one at a time (the generic cell rate algorithm).
 struct Bucket {
-    per_minute: f64,
-    left: f64,
-    at: Instant,
+    /// What one request takes.
+    each: Duration,
+    /// How far a request may run ahead.
+    ahead: Duration,
+    /// When all requests so far would have had their time.
+    even: Instant,
 }
 
 impl Bucket {
     fn new(per_minute: u32, now: Instant) -> Bucket {
-        let per_minute = f64::from(per_minute);
+        let each = Duration::from_mins(1) / per_minute.max(1);
         Bucket {
-            per_minute,
-            left: per_minute,
-            at: now,
+            each,
+            ahead: each * (per_minute.max(1) - 1),
+            even: now,
         }
     }
 
@@ -112,15 +115,13 @@ impl Bucket {
     /// # Errors
     /// The seconds after which there is one.
     fn take(&mut self, now: Instant) -> Result<(), u64> {
-        let per_second = self.per_minute / 60.0;
-        let grown = now.duration_since(self.at).as_secs_f64() * per_second;
-        self.left = (self.left + grown).min(self.per_minute);
-        self.at = now;
-        if self.left >= 1.0 {
-            self.left -= 1.0;
+        let even = self.even.max(now);
+        let wait = even.duration_since(now).saturating_sub(self.ahead);
+        if wait.is_zero() {
+            self.even = even + self.each;
             return Ok(());
         }
-        Err(((1.0 - self.left) / per_second).ceil().max(1.0) as u64)
+        Err(wait.as_secs_f64().ceil() as u64)
     }
 }
 
