@@ -199,7 +199,10 @@ pub(crate) async fn watch(shared: Arc<Shared>, mut folder: Folder, tell: Arc<Tel
 fn fingerprint((roots, policy): &Roots) -> u64 {
     let mut hasher = DefaultHasher::new();
     // A policy is small, and a change of it must never be overlooked.
-    let policy = policy.as_ref().and_then(|file| std::fs::read(file).ok());
+    // Opening a pipe would wait for its writer.
+    let is_file = |file: &&PathBuf| file.metadata().is_ok_and(|facts| facts.is_file());
+    let policy = policy.as_ref().filter(is_file);
+    let policy = policy.and_then(|file| std::fs::read(file).ok());
     policy.hash(&mut hasher);
     roots.iter().for_each(|root| add(root, DEPTH, &mut hasher));
     hasher.finish()
