@@ -1,6 +1,8 @@
 //! `toolrun approve`: a person's yes or no to a call of an agent that waits for it.
 
-use std::io::Write as _;
+use std::collections::HashSet;
+use std::io::{self, Write as _};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -10,6 +12,9 @@ use super::terminal;
 use super::trust::state_folder;
 use super::{Done, Failure, exit, note, say, usage};
 use crate::serve::{Desk, Question, is_id};
+
+/// How often the terminal of a server looks for calls that wait.
+const LOOK: Duration = Duration::from_millis(300);
 
 /// Approve calls of agents that wait.
 #[derive(Debug, Args)]
@@ -128,6 +133,63 @@ impl Approve {
             )),
         }
     }
+}
+
+/// Asks a person at the terminal of a server about each call that waits, until the input ends. What was typed before a call
+/// is shown is no answer to it: an answer names the call.
+pub(crate) fn attend(desk: &Desk) {
+    let mut seen = HashSet::new();
+    loop {
+        let waiting = desk.waiting().map(|(waiting, _)| waiting);
+        let open = waiting
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|(_, answer)| answer.is_none());
+        for (question, _) in open {
+            if seen.insert(question.id.clone()) && !matches!(attend_to(desk, &question), Ok(true)) {
+                return;
+            }
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// False where nobody can answer any more.
+fn attend_to(desk: &Desk, question: &Question) -> io::Result<bool> {
+    let id = &question.id;
+    let start = &id[..4];
+    say(&format!(
+        "a call waits for an approval:\n{}",
+        described(question).trim_end()
+    ));
+    let asked = format!("Type {start} to approve this call, or no to refuse it:");
+    let Some(answer) = terminal::answer_to(&asked)? else {
+        return Ok(false);
+    };
+    let approved = match answer.trim() {
+        answer if answer == start || answer == id => true,
+        "n" | "no" => false,
+        _ => {
+            say(&format!(
+                "neither approved nor refused; {} answers later",
+                command(id)
+            ));
+            return Ok(true);
+        }
+    };
+    // Somebody may have answered elsewhere, or too much time has passed.
+    match desk.question(id)? {
+        Some(question) if !question.is_over() => desk.reply(&question, approved)?,
+        _ => {
+            say(&format!("{id} was made, answered or is over"));
+            return Ok(true);
+        }
+    }
+    match approved {
+        true => say(&format!("approved: {id}")),
+        false => say(&format!("refused: {id}")),
+    }
+    Ok(true)
 }
 
 /// A call in lines. No text of a call can make a line of its own.

@@ -10,7 +10,7 @@ use clap::Args;
 use super::call::{parse_setting, parse_time, roots};
 use super::config::InForce;
 use super::interrupt::unless_interrupted;
-use super::{Done, Failure, chosen, exit, note, say, usage};
+use super::{Done, Failure, chosen, exit, note, say, terminal, usage};
 use crate::callers::Callers;
 use crate::sandbox::Sandbox;
 use crate::serve::{
@@ -167,6 +167,7 @@ impl Serve {
                     .into_iter()
                     .for_each(|telemetry| shared.tell_to(telemetry));
             }
+            self.attend();
             let done = self.serve(&shared, &welcome, access).await;
             #[cfg(feature = "otel")]
             shared.flush().await;
@@ -283,6 +284,17 @@ impl Serve {
             note(&format!("nobody can approve calls by a command: {reason}"));
         }
         Approvals::new(desk, super::approve::command)
+    }
+
+    /// Lets the person at the terminal of a server over HTTP answer for the calls that wait. On standard input and output the
+    /// client speaks.
+    fn attend(&self) {
+        if self.http.is_none() || self.policy.is_none() || !terminal::can_ask() {
+            return;
+        }
+        if let Ok(desk) = super::approve::desk() {
+            std::thread::spawn(move || super::approve::attend(&desk));
+        }
     }
 
     fn audit(&self) -> Result<Option<Audit>, Failure> {

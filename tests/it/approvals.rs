@@ -710,3 +710,65 @@ fn a_person_at_a_terminal_sees_the_call_and_is_asked() {
     }
     assert_eq!(fake.requests().len(), 1);
 }
+
+/// At the terminal of a server over HTTP, a person answers for the calls that wait. What was typed before is no answer.
+#[cfg(unix)]
+#[test]
+fn a_person_at_the_terminal_of_a_server_answers_for_its_calls() {
+    use crate::support::Typing;
+    use crate::support::mcp::{exchange_with, request};
+
+    let fake = service();
+    let workspace = asking(&fake, "");
+    let mut command = workspace.toolrun();
+    command
+        .args(["serve", "--http", "127.0.0.1:0"])
+        .args(FLAGS)
+        .env_remove("CI");
+    let mut typing = Typing::start(200, &mut command);
+    typing.wait("the address", |shown| shown.contains("/mcp"));
+    let shown = typing.shown();
+    let rest = shown.split("http://").nth(1).expect("an address");
+    let address = rest.split("/mcp").next().expect("an address").to_owned();
+    let call = |id: &str| {
+        let params = json!({ "name": "probe_delete_thing", "arguments": { "id": id } });
+        let body = request(MODERN, 1, "tools/call", params).to_string();
+        let headers = [
+            ("mcp-protocol-version", MODERN),
+            ("mcp-method", "tools/call"),
+            ("mcp-name", "probe_delete_thing"),
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+        ];
+        exchange_with(&address, "POST", "/mcp", &headers, &body).json()["result"].clone()
+    };
+    let waits = |id: &str| {
+        let error = error_of(&call(id));
+        assert_eq!(error["kind"], "approval", "{error}");
+        error["approval"]["id"].as_str().expect("an id").to_owned()
+    };
+    // Typed before there is a question.
+    typing.keys("y\r");
+    let first = waits("a");
+    typing.wait("the call", |shown| shown.contains("/things/a?force=false"));
+    typing.wait("no answer", |shown| {
+        shown.contains("neither approved nor refused")
+    });
+    assert_eq!(waits("a"), first);
+    assert_eq!(fake.requests().len(), 0);
+    for (number, (thing, key, told)) in [("b", None, "approved: "), ("c", Some("no"), "refused: ")]
+        .into_iter()
+        .enumerate()
+    {
+        let id = waits(thing);
+        let question = format!("Type {} to approve", &id[..4]);
+        typing.wait("the question", |shown| shown.contains(&question));
+        typing.keys(&format!("{}\r", key.unwrap_or(&id[..4])));
+        typing.wait("the answer", |shown| shown.contains(&format!("{told}{id}")));
+        let result = call(thing);
+        assert_eq!(result["isError"] == json!(true), number == 1, "{result}");
+        assert_eq!(fake.requests().len(), 1);
+    }
+    // Once.
+    waits("b");
+}

@@ -185,20 +185,23 @@ fn is_attended() -> bool {
 
 /// Asks a yes-or-no question and reads the answer. Anything except a yes is a no.
 pub(crate) fn ask(question: &str) -> io::Result<bool> {
+    let answer = answer_to(&format!("{question} [y/N]"))?;
+    Ok(is_yes(answer.as_deref().unwrap_or_default()))
+}
+
+/// Asks a question and reads a line; `None` where the input has ended. Others can write to standard error meanwhile.
+pub(crate) fn answer_to(question: &str) -> io::Result<Option<String>> {
     let mut stderr = io::stderr().lock();
-    write!(
-        stderr,
-        "{} [y/N] ",
-        escaped(&folded(question), Manner::Words)
-    )?;
+    write!(stderr, "{} ", escaped(&folded(question), Manner::Words))?;
     stderr.flush()?;
+    drop(stderr);
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
+    let count = io::stdin().lock().read_line(&mut answer)?;
     // Without an answer the line of the question has no end.
     if !answer.ends_with('\n') {
-        writeln!(stderr)?;
+        writeln!(io::stderr())?;
     }
-    Ok(is_yes(&answer))
+    Ok((count > 0).then_some(answer))
 }
 
 fn is_yes(answer: &str) -> bool {
