@@ -177,7 +177,7 @@ fn compile(spec: &TokenSpec, at: usize, check: &Check) -> Option<Known> {
             Code::BadValue,
             &place("token"),
             "this is no hash of a token: `sha256:` and 64 hexadecimal digits, in small letters",
-            "`toolrun callers add` makes a token and writes its hash; a token itself stands in no file",
+            "write the hash of the token, which stands in no file itself; the command `callers add` makes both",
         );
     }
     let expires = spec.expires.as_deref().map(|text| (text, time_of(text)));

@@ -22,7 +22,7 @@ pub(crate) static CALLERS: LazyLock<FileSchema> = LazyLock::new(|| {
 #[serde(deny_unknown_fields)]
 #[schemars(
     title = "toolrun callers",
-    description = "The callers of `toolrun serve --http`: who they are, how each one proves it, and how much each one may do."
+    description = "The callers of a server over HTTP: who they are, how each one proves it, and how much each one may do."
 )]
 pub(crate) struct CallersSpec {
     /// The version of the format.

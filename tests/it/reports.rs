@@ -8,6 +8,7 @@ use crate::table::Row;
 use pretty_assertions::assert_eq;
 use serde_json::Value;
 use toolrun::internals::Code;
+use toolrun::internals::check::Kind;
 
 const FORMATS: [&str; 5] = ["human", "json", "sarif", "github", "junit"];
 
@@ -34,8 +35,11 @@ struct All {
 
 static ALL: LazyLock<All> = LazyLock::new(|| {
     let workspace = Workspace::new();
+    // What a policy's expression computes with depends on all tools of a name, of which there are hundreds here.
+    let depends = |row: &Row| row.kind == Kind::Policy && row.code == Some(Code::FailingExpression);
     let rows = crate::table::rows()
         .into_iter()
+        .filter(|row| !depends(row))
         .enumerate()
         .map(|(i, row)| {
             let path = row.write(&workspace.descriptors().join(format!("{i:03} a,b:c%d")));

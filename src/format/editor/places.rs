@@ -453,7 +453,7 @@ fn caller_name() -> Value {
 fn token_hash() -> Value {
     json!({
         "pattern": "^sha256:[0-9a-f]{64}$",
-        "patternErrorMessage": "The hash of a token is `sha256:` and 64 hexadecimal digits; `toolrun callers add` makes it.",
+        "patternErrorMessage": "The hash of a token is `sha256:` and 64 hexadecimal digits.",
     })
 }
 

@@ -122,7 +122,7 @@ pub(super) fn policy() -> Value {
 pub(super) fn callers() -> Value {
     snippets(&[(
         "callers",
-        "Callers of a server: `toolrun callers add` adds those who have a token",
+        "Callers of a server: those who have a token, and the issuer of others",
         json!({ "callers": 1, "tokens": [] }),
     )])
 }
