@@ -277,7 +277,14 @@ fn are_the_rows(
     };
     let is_named = |name: &str| nouns.last().is_some_and(|noun| names(noun, name));
     let lower = name.to_lowercase();
-    if BESIDE.iter().any(|word| lower.contains(word)) && !nouns.iter().any(|noun| names(noun, name))
+    // `suggest_items` gives `suggestedItems`.
+    let same_last = at
+        .rsplit('/')
+        .next()
+        .is_some_and(|noun| last_word(noun) == last_word(name));
+    if BESIDE.iter().any(|word| lower.contains(word))
+        && !nouns.iter().any(|noun| names(noun, name))
+        && !same_last
     {
         return Err("is called as what stands beside rows".to_owned());
     }
@@ -489,4 +496,12 @@ fn google_faults(document: &Value, import: &Import) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The last word of a name such as `suggestedItems`, `suggested_items` or `suggested-items`, in lower case.
+fn last_word(name: &str) -> String {
+    let is_mark = |c: char| !c.is_alphanumeric();
+    let word = name.rsplit(is_mark).next().unwrap_or_default();
+    let start = word.rfind(char::is_uppercase).unwrap_or(0);
+    word[start..].to_lowercase()
 }
