@@ -64,6 +64,7 @@ mod send;
 mod serve;
 mod sign;
 mod source;
+mod staged;
 mod template;
 mod tool;
 mod wait;

@@ -2,7 +2,7 @@
 //! its order.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Callers, TokenHash};
 use crate::catalog::read_own_file;
 use crate::source::{Finding, Source};
+use crate::staged;
 use crate::words::nearest;
 use crate::yaml::{Plain, classify};
 
@@ -87,12 +88,7 @@ fn change(
         None => Callers::none(),
     };
     let after = edit(before.as_deref().map(|text| (text, callers)))?;
-    let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
-    file.write_all(after.as_bytes()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(&path)
-        .map(drop)
-        .map_err(|error| failed(error.error))
+    staged::replace(&path, after.as_bytes()).map_err(failed)
 }
 
 /// One change at a time.

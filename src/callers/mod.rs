@@ -15,7 +15,8 @@ pub(crate) use spec::CALLERS;
 pub(crate) use token::{TokenHash, new_token};
 
 use crate::catalog::read_own_file;
-use crate::policy::{Caller, sha256};
+use crate::policy::Caller;
+use crate::sign::sha256;
 use crate::source::{Check, Code, Finding, Severity, Source};
 use spec::{CallersSpec, TokenSpec};
 

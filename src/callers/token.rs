@@ -5,6 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use subtle::ConstantTimeEq as _;
 
+use crate::sign::hex;
+
 /// What every token begins with, so that people and scanners know it.
 const PREFIX: &str = "toolrun_";
 /// What the hash of a token begins with.
@@ -49,8 +51,7 @@ impl TokenHash {
 
     /// The hash as files have it.
     pub(crate) fn text(&self) -> String {
-        let digits = self.0.iter().map(|byte| format!("{byte:02x}"));
-        digits.fold(KIND.to_owned(), |text, digits| text + &digits)
+        format!("{KIND}{}", hex(&self.0))
     }
 
     /// Whether both are the same, in a time that does not depend on where they differ.

@@ -1,9 +1,11 @@
 //! Trust: the folders that the user trusts, and the list that remembers them.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+
+use crate::staged;
 
 /// Trusted folders; everything below them is trusted too. Paths are canonical.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -195,13 +197,7 @@ fn change(list: &Path, edit: impl FnOnce(&str) -> String) -> Result<(), TrustErr
     if after == before {
         return Ok(());
     }
-    // Only the user can read and write a temporary file.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unusable)?;
-    file.write_all(after.as_bytes()).map_err(unusable)?;
-    file.as_file().sync_all().map_err(unusable)?;
-    file.persist(list)
-        .map(drop)
-        .map_err(|error| unusable(error.error))
+    staged::replace(list, after.as_bytes()).map_err(unusable)
 }
 
 /// Makes a folder, and those above it, that only the user may enter.

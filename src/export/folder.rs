@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::Bundle;
-use crate::policy::sha256;
+use crate::sign::sha256;
+use crate::staged;
 
 /// The record. `sha256sum --check` can read it.
 const RECORD: &str = ".toolrun-export";
@@ -122,17 +123,12 @@ impl Plan {
         self.removes.len()
     }
 
-    /// Carries it out.
+    /// Carries it out: all files are written, or none where one cannot be.
     ///
     /// # Errors
     /// When a file cannot be written or removed.
     pub(crate) fn carry_out(&self) -> io::Result<()> {
-        for (path, text) in &self.writes {
-            let told = |error: io::Error| {
-                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-            };
-            write(path, text).map_err(told)?;
-        }
+        staged::write_all(&self.writes)?;
         self.removes.iter().try_for_each(fs::remove_file)
     }
 }
@@ -204,22 +200,4 @@ fn written(files: &BTreeMap<String, String>) -> String {
         let _ = writeln!(text, "{digest}  {path}");
     }
     text
-}
-
-/// Writes a file under another name first, so that it is never half written.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let beside = PathBuf::from(name);
-    let mut file = fs::File::create_new(&beside)?;
-    let done = file
-        .write_all(text.as_bytes())
-        .and_then(|()| fs::rename(&beside, path));
-    if done.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    done
 }

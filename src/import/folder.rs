@@ -6,17 +6,17 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use tempfile::{NamedTempFile, TempPath};
 
 use super::merge::{Conflict, merge};
 use super::{File, key_of};
 use crate::check::{prove_service, prove_tool};
 use crate::source::{Check, Source};
+use crate::staged;
 use crate::tool::ServiceSource;
 use crate::tool::service::Service;
 
@@ -89,7 +89,6 @@ pub(crate) enum State {
 /// What an import does to a folder.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    folder: PathBuf,
     /// What happens to each file.
     pub changes: Vec<Change>,
     writes: Vec<(PathBuf, String)>,
@@ -128,7 +127,6 @@ impl Folder {
         in_document: impl Fn(&str) -> bool,
     ) -> Plan {
         let mut plan = Plan {
-            folder: self.path.clone(),
             changes: Vec::new(),
             writes: Vec::new(),
         };
@@ -256,56 +254,8 @@ impl Plan {
     /// # Errors
     /// When one cannot be written.
     pub(crate) fn write(&self) -> io::Result<()> {
-        let snapshots = self.folder.join(SNAPSHOTS);
-        let made: Vec<&Path> = [snapshots.as_path(), &self.folder]
-            .into_iter()
-            .filter(|folder| !folder.exists())
-            .collect();
-        fs::create_dir_all(&snapshots)?;
-        let done = self.stage().and_then(|staged| self.place(staged));
-        if done.is_err() {
-            // A folder that is not empty stays.
-            made.into_iter()
-                .for_each(|folder| drop(fs::remove_dir(folder)));
-        }
-        done
+        staged::write_all(&self.writes)
     }
-
-    /// Writes each file under another name beside its place. They are removed when they are dropped.
-    fn stage(&self) -> io::Result<Vec<TempPath>> {
-        let stage = |(path, text): &(PathBuf, String)| {
-            let folder = path.parent().unwrap_or(&self.folder);
-            let staged = new_file(folder).and_then(|mut file| {
-                file.write_all(text.as_bytes())?;
-                Ok(file.into_temp_path())
-            });
-            staged.map_err(|error| at(path, &error))
-        };
-        self.writes.iter().map(stage).collect()
-    }
-
-    fn place(&self, staged: Vec<TempPath>) -> io::Result<()> {
-        for (staged, (path, _)) in staged.into_iter().zip(&self.writes) {
-            staged.persist(path).map_err(|kept| at(path, &kept.error))?;
-        }
-        Ok(())
-    }
-}
-
-/// A file with the rights that a new one usually has.
-fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".toolrun-").suffix(".new");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
-}
-
-fn at(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// The text of a file; `None` if there is none.

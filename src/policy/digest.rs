@@ -42,21 +42,12 @@ fn write(value: &Value, out: &mut String) {
     }
 }
 
-/// The SHA-256 of some bytes, in hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    let mut text = String::with_capacity(64);
-    for byte in digest.as_ref() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::sign::sha256;
 
     #[test]
     fn the_order_of_keys_does_not_matter_and_everything_else_does() {

@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 pub(crate) use case::{CaseResult, run_cases};
-pub(crate) use digest::{canonical, sha256};
+pub(crate) use digest::canonical;
 pub(crate) use prove::check;
 pub(crate) use rule::Matched;
 pub(crate) use schema::POLICY;
@@ -28,6 +28,7 @@ pub(crate) use spec::{Channel, Verdict};
 
 use crate::catalog::read_own_file;
 use crate::format::Access;
+use crate::sign::sha256;
 use crate::source::{Check, Code, Finding, Severity, Source};
 use crate::template::{Bound, Scope};
 use crate::tool::Tool;

@@ -21,8 +21,8 @@ use super::teach::{self, Lesson, Stale};
 use crate::engine::error::Error;
 use crate::engine::{Call, Engine};
 use crate::format::Access;
-use crate::policy::{Channel, sha256};
-use crate::sign::Redactor;
+use crate::policy::Channel;
+use crate::sign::{Redactor, sha256};
 
 /// The longest arguments that a person is asked to read, in bytes.
 const READABLE: usize = 16 << 10;

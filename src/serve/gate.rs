@@ -35,6 +35,16 @@ pub(crate) struct Reason {
 }
 
 impl Decision {
+    /// What is decided, in one word.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Decision::Allow(..) => "allow",
+            Decision::Ask(..) => "ask",
+            Decision::Refuse(_) => "deny",
+            Decision::Invalid(_) => "invalid",
+        }
+    }
+
     /// Why it is so; invalid arguments have no reason of the gate.
     pub(crate) fn reason(&self) -> Option<&Reason> {
         match self {

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::gate::Decision;
 use super::observe::{Ending, Finished};
 
 /// Tools that have a label of their own; those that come later share one.
@@ -75,7 +74,7 @@ impl Metrics {
             None => tools.entry(name.to_owned()).or_default(),
         };
         let ending = ending(&finished.ending).to_owned();
-        let calls = series.calls.entry((decision(&finished.decision), ending));
+        let calls = series.calls.entry((finished.decision.word(), ending));
         *calls.or_default() += 1;
         let seconds = finished.took.as_secs_f64();
         if let Some(bucket) = BUCKETS.iter().position(|end| seconds <= *end) {
@@ -213,15 +212,6 @@ impl Metrics {
     }
 }
 
-pub(super) fn decision(decision: &Decision) -> &'static str {
-    match decision {
-        Decision::Allow(..) => "allow",
-        Decision::Ask(..) => "ask",
-        Decision::Refuse(_) => "deny",
-        Decision::Invalid(_) => "invalid",
-    }
-}
-
 /// How a call ended: in one word, or as the kind of its error, of which there are few.
 pub(super) fn ending(ending: &Ending) -> &str {
     match ending {
@@ -259,7 +249,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::serve::gate::Caller;
+    use crate::serve::gate::{Caller, Decision};
 
     fn finished(tool: &str, ending: Ending, millis: u64) -> Finished {
         Finished {

@@ -18,7 +18,7 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tokio::runtime::Handle;
 use url::Url;
 
-use super::metrics::{decision, ending};
+use super::metrics::ending;
 use super::observe::{Ending, Finished};
 use super::reload::Tell;
 use crate::send::{Roots, post};
@@ -116,7 +116,7 @@ impl Telemetry {
         let mut attributes = vec![
             tool.clone(),
             KeyValue::new("mcp.method.name", "tools/call"),
-            KeyValue::new("toolrun.decision", decision(&finished.decision)),
+            KeyValue::new("toolrun.decision", finished.decision.word()),
             KeyValue::new("toolrun.ending", ended.clone()),
         ];
         let measured = [tool.clone(), attributes[2].clone(), attributes[3].clone()];

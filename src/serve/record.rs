@@ -135,7 +135,7 @@ impl Job {
             caller: short(&self.caller.name),
             tool: Some(tool.qualified_name()),
             access: Some(tool.access.to_string()),
-            decision: decided(decision),
+            decision: decision.word(),
             rule: decision.reason().map(|reason| reason.rule.clone()),
             policy: policy.map(|policy| policy.version().to_owned()),
             ..Entry::default()
@@ -196,15 +196,6 @@ impl Shared {
         });
         let written = audit.write(Event::Call(Box::new(entry)), false).await;
         written.map_err(|_| teach::of_audit(false))
-    }
-}
-
-fn decided(decision: &Decision) -> &'static str {
-    match decision {
-        Decision::Allow(..) => "allow",
-        Decision::Ask(..) => "ask",
-        Decision::Refuse(_) => "deny",
-        Decision::Invalid(_) => "invalid",
     }
 }
 

@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use indexmap::IndexMap;
+use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::{digest, hmac};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::field::{Field, FieldSpec, Line};
-use super::{KeyPlace, SecretError, SecretRef, SecretSpec, Secrets, SignError, SignedRequest, hex};
+use super::{
+    KeyPlace, SecretError, SecretRef, SecretSpec, Secrets, SignError, SignedRequest, hex, sha256,
+};
 use crate::base_url::Context;
 use crate::plan::{RenderError, percent_encode};
 use crate::source::{Check, Code, join};
@@ -376,10 +378,7 @@ impl<'a> RequestScope<'a> {
             ("path", path.into()),
             ("query", request.query.as_str().into()),
             ("body", String::from_utf8_lossy(body).into()),
-            (
-                "body_sha256",
-                hex(digest::digest(&digest::SHA256, body).as_ref()).into(),
-            ),
+            ("body_sha256", sha256(body).into()),
             ("timestamp", now.as_second().into()),
             ("timestamp_ms", now.as_millisecond().into()),
             (

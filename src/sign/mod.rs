@@ -32,7 +32,12 @@ pub(crate) use secret::{KeyringSpec, SecretPlace, SecretRef, SecretSpec, Whereab
 pub use secret::{Secret, SecretError, SecretStore};
 pub use values::Secrets;
 
+/// The SHA-256 of some bytes, in hex.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
+}
+
 /// Bytes in hex, lower case.
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
-use ring::{digest, hmac};
+use ring::hmac;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use super::field::Line;
-use super::{SecretRef, SecretSpec, Secrets, SignError, SignedRequest, hex};
+use super::{SecretRef, SecretSpec, Secrets, SignError, SignedRequest, hex, sha256};
 use crate::base_url::Context;
 use crate::plan::{MASK, percent_encode};
 use crate::source::{Check, join};
@@ -273,10 +273,6 @@ impl Scoped<'_> {
 fn keyed(key: &[u8], text: &str) -> Vec<u8> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);
     hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 /// The path as it is sent, normalized and encoded. What is already encoded is encoded a second time.

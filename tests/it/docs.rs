@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::support::{Block, DocPage, doc_page, doc_pages};
 
 /// Where pages say that their folder is.
-const FOLDER: &str = "/srv/acme/work";
+const FOLDER: &str = "/srv/acme/app";
 /// Where pages say that a sandbox listens.
 const SANDBOX: &str = "127.0.0.1:8787";
 /// Commands that print nothing on standard output when all went well.
@@ -353,7 +353,7 @@ fn a_page_that_is_wrong_is_found() {
     for page in [
         "```sh\ntoolrun list\nexport NAME=jo\necho $NAME\n```\n",
         "```sh\ntoolrun call nothing    # exit 2\n```\n",
-        "```console\n$ printf 'one\\ntwo\\nthree\\n'\none\n...\n$ pwd\n/srv/acme/work\n```\n",
+        "```console\n$ printf 'one\\ntwo\\nthree\\n'\none\n...\n$ pwd\n/srv/acme/app\n```\n",
         "```text\nfalse\n```\n",
         "```sh\ntoolrun sandbox anthropic-admin --addr 127.0.0.1:8787\ntoolrun call list-members --sandbox=http://127.0.0.1:8787\n```\n",
     ] {

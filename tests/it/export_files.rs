@@ -266,6 +266,37 @@ fn what_an_export_did_not_write_is_never_replaced() {
     }
 }
 
+/// A disk that is full, and what a kill left behind: no half of an export stays, and the next one is not held up.
+#[cfg(unix)]
+#[test]
+fn an_export_is_written_whole_or_not_at_all() {
+    for format in FORMATS {
+        let workspace = probe();
+        let out = workspace.path().join("out");
+        let on_full_disk = || {
+            let mut command = std::process::Command::new("sh");
+            command
+                .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
+                .arg(env!("CARGO_BIN_EXE_toolrun"))
+                .args(["--tools", "descriptors", "export", format, "out"])
+                .args(["--service", "probe", "--update"])
+                .current_dir(workspace.path());
+            crate::support::output(&mut command)
+        };
+        let failed = on_full_disk();
+        assert!(failed.code != 0, "{format}: {}", failed.stdout);
+        assert!(!out.exists(), "{format}: {:?}", files(&out));
+        workspace.write(&format!("{}.new", page(format)), "left");
+        export(&workspace, format, &[]).expect(0);
+        let before = files(&out);
+        workspace.tool("say-things", "read", "request: { method: GET, path: /new }");
+        assert!(on_full_disk().code != 0, "{format}");
+        assert_eq!(files(&out), before, "{format}");
+        export(&workspace, format, &["--update"]).expect(0);
+        assert_ne!(files(&out), before, "{format}");
+    }
+}
+
 #[test]
 fn an_update_removes_the_pages_of_tools_that_are_gone_unless_they_were_changed() {
     let workspace = probe();

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 30] = [
+const FLOORS: [&str; 31] = [
     "words",
     "parallel",
+    "staged",
     "address",
     "json",
     "yaml",

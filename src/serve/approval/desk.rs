@@ -2,7 +2,7 @@
 //! is written in one step.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::question::{Bound, Question};
 use crate::catalog::{make_folder, not_own, others_may_replace};
 use crate::serve::own;
+use crate::staged;
 
 /// The longest question that is read.
 const MOST_BYTES: u64 = 256 << 10;
@@ -81,17 +82,7 @@ impl Desk {
                 self.clear(&id);
             }
         }
-        self.write(&self.path(&question.id, QUESTION), question)
-    }
-
-    /// Writes a file in one step. A link in its place is replaced, not followed.
-    fn write(&self, path: &Path, value: &impl Serialize) -> io::Result<()> {
-        // Only the user can read and write a temporary file.
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(&serde_json::to_vec(value)?)?;
-        file.as_file().sync_data()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        write(&self.path(&question.id, QUESTION), question)
     }
 
     /// What a person said to a question. An answer to something else is none.
@@ -185,8 +176,12 @@ impl Desk {
             approved,
             bound: question.bound.clone(),
         };
-        self.write(&self.path(&question.id, ANSWER), &answer)
+        write(&self.path(&question.id, ANSWER), &answer)
     }
+}
+
+fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    staged::replace(path, &serde_json::to_vec(value)?)
 }
 
 #[cfg(unix)]

@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::policy::{canonical, sha256};
+use crate::policy::canonical;
 use crate::serve::data;
+use crate::sign::sha256;
 
 /// The digest of everything that an approval is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::HEAD;
 use super::line::{self, Event, Link, NOTHING};
-use crate::policy::sha256;
 use crate::serve::own;
+use crate::sign::sha256;
 
 /// How far from the end the last whole line is looked for.
 const TAIL: u64 = 4 << 20;

@@ -18,7 +18,8 @@ pub(super) use line::{Entry, Event, Outcome};
 pub(crate) use verify::{Verdict, verify};
 
 use super::reload::Tell;
-use crate::policy::{canonical, sha256};
+use crate::policy::canonical;
+use crate::sign::sha256;
 use log::Log;
 
 /// The longest value that is recorded, in bytes.

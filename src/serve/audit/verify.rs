@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::line::{self, Link, NOTHING};
 use super::log::{Head, read_head};
-use crate::policy::sha256;
 use crate::serve::own;
+use crate::sign::sha256;
 
 /// The longest line that is read.
 const MOST_OF_LINE: u64 = 4 << 20;

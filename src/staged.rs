@@ -1,0 +1,87 @@
+//! Files that are written whole: each under another name first, and then put in its place in one step.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+#[cfg(feature = "import")]
+use tempfile::TempPath;
+
+/// The folder that a file stands in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Replaces a file, or makes it. Only the user can read and write what is written, and it survives a loss of power. A link in
+/// its place is replaced, not followed.
+///
+/// # Errors
+/// When it cannot be written; then the file is as it was.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Only the user can read and write a temporary file.
+    let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|kept| kept.error)
+}
+
+/// Writes files with the rights that new ones usually have, and makes their folders: all of them, or none where one cannot be
+/// written.
+///
+/// # Errors
+/// Which file cannot be written, and why.
+#[cfg(feature = "import")]
+pub(crate) fn write_all(files: &[(PathBuf, String)]) -> io::Result<()> {
+    let mut made = Vec::new();
+    let done = stage(files, &mut made).and_then(|staged| {
+        let mut placed = staged.into_iter().zip(files);
+        placed.try_for_each(|(staged, (path, _))| {
+            staged.persist(path).map_err(|kept| at(path, &kept.error))
+        })
+    });
+    if done.is_err() {
+        // The deepest were made last. One that is not empty stays.
+        made.iter()
+            .rev()
+            .for_each(|folder| drop(fs::remove_dir(folder)));
+    }
+    done
+}
+
+/// Writes each file under another name beside its place. They are removed when they are dropped.
+#[cfg(feature = "import")]
+fn stage(files: &[(PathBuf, String)], made: &mut Vec<PathBuf>) -> io::Result<Vec<TempPath>> {
+    let stage = |(path, text): &(PathBuf, String)| {
+        let folder = folder_of(path);
+        let missing = folder.ancestors().take_while(|folder| !folder.exists());
+        let missing: Vec<&Path> = missing.collect();
+        made.extend(missing.into_iter().rev().map(Path::to_owned));
+        let staged = fs::create_dir_all(folder).and_then(|()| {
+            let mut file = new_file(folder)?;
+            file.write_all(text.as_bytes())?;
+            Ok(file.into_temp_path())
+        });
+        staged.map_err(|error| at(path, &error))
+    };
+    files.iter().map(stage).collect()
+}
+
+#[cfg(feature = "import")]
+fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".toolrun-").suffix(".new");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+#[cfg(feature = "import")]
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
