@@ -7,6 +7,8 @@ pub(crate) mod mcp;
 mod pages;
 pub(crate) mod peak;
 #[cfg(unix)]
+mod postgres;
+#[cfg(unix)]
 mod pty;
 mod sandbox;
 #[cfg(unix)]
@@ -24,6 +26,8 @@ pub(crate) use fake::{Fake, Manner, Reply, Request, refused_origin};
 pub(crate) use http::{Answer, get, send};
 pub(crate) use mcp::{Http, LEGACY, MODERN, Mcp, error};
 pub(crate) use pages::{Block, DocPage, doc_page, doc_pages};
+#[cfg(unix)]
+pub(crate) use postgres::{Postgres, postgres};
 #[cfg(unix)]
 pub(crate) use pty::{at_terminal, on_terminal, on_terminal_of};
 pub(crate) use sandbox::{KEY, Sandbox, VERSION};
