@@ -64,6 +64,8 @@ mod send;
 mod serve;
 mod sign;
 mod source;
+#[cfg(feature = "store")]
+mod sql;
 mod staged;
 mod template;
 mod tool;

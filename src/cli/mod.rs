@@ -30,6 +30,7 @@ mod sandbox;
 mod schemas;
 mod serve;
 mod show;
+mod sql;
 mod terminal;
 mod test;
 mod trust;
@@ -196,6 +197,7 @@ pub fn main() -> ExitCode {
         Command::Approve(approve) => approve.wants_json(),
         Command::Audit(audit) => audit.wants_json(),
         Command::Callers(callers) => callers.wants_json(),
+        Command::Sql(sql) => sql.wants_json(),
         _ => false,
     };
     NOTES.hold(as_json);
@@ -203,6 +205,11 @@ pub fn main() -> ExitCode {
         if let Command::Call(call) = &mut cli.command {
             call.prefer(in_force.output());
             as_json = call.wants_json();
+            NOTES.hold(as_json);
+        }
+        if let Command::Sql(sql) = &mut cli.command {
+            sql.prefer(in_force.output());
+            as_json = sql.wants_json();
             NOTES.hold(as_json);
         }
         run(cli, &in_force)
@@ -213,6 +220,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, in_force: &InForce) -> Done {
     let trusted = match &cli.command {
         Command::Call(call) => call.trusted(),
+        Command::Sql(sql) => sql.trusted(),
         _ => &[],
     };
     let catalog = catalog(&cli.tools, trusted, in_force)?;
@@ -220,6 +228,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
         Command::Call(call) => call.run(&catalog, in_force),
+        Command::Sql(sql) => sql.run(&catalog, in_force),
         Command::Docs(docs) => docs.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Explain(explain) => explain.run(),

@@ -99,12 +99,14 @@ mod serve_edges;
 mod serve_http;
 mod serve_results;
 mod serve_search;
+mod serve_sql;
 mod serve_tasks;
 mod services;
 #[cfg(unix)]
 mod shells;
 mod sight;
 mod slips;
+mod sql;
 mod streams;
 mod styles;
 #[cfg(unix)]

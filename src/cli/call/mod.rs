@@ -24,8 +24,8 @@ use super::terminal::{self, Progress};
 use super::{Done, Failure, arguments, exit, note, trust, usage};
 
 use dry_run::{DryRun, print_plan, tell_optional};
-pub(crate) use stand_in::inject;
-use watch::watch;
+pub(crate) use stand_in::{inject, stand_in};
+pub(crate) use watch::watch;
 
 /// How many steps of work pass before the runtime looks at the clock and at signals.
 const LOOKS: u32 = 4;
@@ -102,7 +102,7 @@ pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     text.parse::<crate::words::Duration>().map(|time| time.0)
 }
 
-fn parse_count(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("write a whole number, 1 at least".to_owned()),
         Ok(count) => Ok(count),
@@ -154,7 +154,7 @@ impl Call {
     fn printer<'t>(&'t self, tool: &'t Tool) -> Printer<'t> {
         let started = self.started;
         let deadline = self.deadline.map(|within| Deadline { started, within });
-        Printer::new(self.format(), tool, &self.view).until(deadline)
+        Printer::new(self.format(), &tool.projection, &self.view).until(deadline)
     }
 
     /// Runs the command.
@@ -166,7 +166,7 @@ impl Call {
             catalog = catalog.with_trusted_folder(folder.unwrap_or(Path::new("")));
             tool = catalog.tool(&self.name)?;
         }
-        self.view.check(self.format(), &tool)?;
+        self.view.check(self.format(), &tool.projection)?;
         if self.view.jq.is_some() && self.out.as_deref() == Some(Path::new("-")) {
             return Err(usage(
                 "--jq has nothing to work on: with `--out -` only the file is printed",
@@ -376,7 +376,7 @@ impl Call {
 
 /// Reports what is wrong with the `.env` file, because it may explain why a secret is not the intended one. If the
 /// secret is missing, the error itself says it.
-fn tell_dotenv(engine: &Engine, done: &Done) {
+pub(crate) fn tell_dotenv(engine: &Engine, done: &Done) {
     let is_told = matches!(done, Err(Failure::Error(crate::Error::Secret(_))));
     if let Some(problem) = engine.dotenv_problem().filter(|_| !is_told) {
         note(&problem);

@@ -17,34 +17,45 @@ impl Call {
         tool: &Arc<Tool>,
         url: &str,
     ) -> Result<(Engine, Option<crate::sandbox::Server>), Failure> {
-        let mut engine = engine;
-        if !url.is_empty() {
-            for (name, value) in crate::sandbox::Sandbox::secrets_for(catalog, tool)? {
-                engine = engine.with_secret(name, Secret::new(value));
-            }
-            let origin = loopback(url)?;
-            if self.fault.is_some() {
-                return Err(usage(
-                    "--fault needs a sandbox that this call starts, so --sandbox must have no URL",
-                ));
-            }
-            return Ok((engine.with_stand_in(origin), None));
-        }
-        let sandbox = crate::sandbox::Sandbox::for_tool(catalog, tool)?;
-        for (name, value) in sandbox.secrets() {
+        stand_in(engine, catalog, tool, url, self.fault.as_deref()).await
+    }
+}
+
+/// The engine that calls the sandbox at a URL, or with an empty one a sandbox that is started, and gives that too.
+pub(crate) async fn stand_in(
+    engine: Engine,
+    catalog: &Catalog,
+    tool: &Arc<Tool>,
+    url: &str,
+    fault: Option<&str>,
+) -> Result<(Engine, Option<crate::sandbox::Server>), Failure> {
+    let mut engine = engine;
+    if !url.is_empty() {
+        for (name, value) in crate::sandbox::Sandbox::secrets_for(catalog, tool)? {
             engine = engine.with_secret(name, Secret::new(value));
         }
-        if let Some(fault) = &self.fault {
-            inject(&sandbox, fault)?;
+        let origin = loopback(url)?;
+        if fault.is_some() {
+            return Err(usage(
+                "--fault needs a sandbox that this call starts, so --sandbox must have no URL",
+            ));
         }
-        let server = crate::sandbox::Server::start(Arc::new(sandbox))
-            .await
-            .map_err(|error| {
-                Failure::Told(exit::NETWORK, format!("cannot start the sandbox: {error}"))
-            })?;
-        let origin = loopback(&format!("http://{}", server.address()))?;
-        Ok((engine.with_stand_in(origin), Some(server)))
+        return Ok((engine.with_stand_in(origin), None));
     }
+    let sandbox = crate::sandbox::Sandbox::for_tool(catalog, tool)?;
+    for (name, value) in sandbox.secrets() {
+        engine = engine.with_secret(name, Secret::new(value));
+    }
+    if let Some(fault) = fault {
+        inject(&sandbox, fault)?;
+    }
+    let server = crate::sandbox::Server::start(Arc::new(sandbox))
+        .await
+        .map_err(|error| {
+            Failure::Told(exit::NETWORK, format!("cannot start the sandbox: {error}"))
+        })?;
+    let origin = loopback(&format!("http://{}", server.address()))?;
+    Ok((engine.with_stand_in(origin), Some(server)))
 }
 
 /// Makes a sandbox fail as `FAULT` or `FAULT:TIMES` says.
