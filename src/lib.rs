@@ -65,6 +65,9 @@ mod serve;
 mod sign;
 mod source;
 mod staged;
+#[cfg(feature = "store")]
+#[allow(dead_code, unused_imports, reason = "its users come one by one")]
+mod table;
 mod template;
 mod tool;
 mod wait;

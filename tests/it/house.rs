@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 31] = [
+const FLOORS: [&str; 32] = [
     "words",
     "parallel",
     "staged",
     "address",
     "json",
+    "table",
     "yaml",
     "said",
     "jsonpath",
