@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 31] = [
+const FLOORS: [&str; 32] = [
     "words",
     "parallel",
     "staged",
@@ -24,6 +24,7 @@ const FLOORS: [&str; 31] = [
     "sign",
     "wait",
     "send",
+    "store",
     "format",
     "tool",
     "definition",
