@@ -25,7 +25,12 @@
 //! ```
 
 #![cfg_attr(
-    not(all(feature = "sandbox", feature = "import", feature = "serve")),
+    not(all(
+        feature = "sandbox",
+        feature = "import",
+        feature = "serve",
+        feature = "store"
+    )),
     allow(
         dead_code,
         unused_imports,
@@ -65,6 +70,8 @@ mod serve;
 mod sign;
 mod source;
 mod staged;
+#[cfg(feature = "store")]
+mod store;
 #[cfg(feature = "store")]
 #[allow(dead_code, unused_imports, reason = "its users come one by one")]
 mod table;

@@ -104,6 +104,11 @@ pub enum Event {
         /// How long.
         wait: Duration,
     },
+    /// An access token was renewed, and could not be saved for the other processes that share it.
+    TokenNotSaved {
+        /// Why, secrets masked.
+        reason: String,
+    },
     /// A job is not done and will be polled again.
     Waiting {
         /// How often it was polled.
@@ -322,6 +327,13 @@ pub(crate) async fn send<T>(
                     },
                     elapsed: started.map_or(Duration::ZERO, |started| started.elapsed()),
                 });
+                if let (429 | 503, Some(wait)) = (response.status, response.retry_after) {
+                    // A service that asks for years must not stop everybody.
+                    exchange
+                        .client
+                        .refused(wait.min(again_by.max_delay.0))
+                        .await;
+                }
                 let (again, made) = judge(&response);
                 let mut repeatable = exchange.idempotent;
                 match again {

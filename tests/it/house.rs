@@ -25,6 +25,7 @@ const FLOORS: [&str; 32] = [
     "sign",
     "wait",
     "send",
+    "store",
     "format",
     "tool",
     "definition",
