@@ -9,8 +9,9 @@ use bytes::BytesMut;
 use tokio::sync::Mutex;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Config, Statement};
+use tokio_postgres::{Client, Config, NoTls, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Database;
@@ -78,15 +79,10 @@ async fn connect(url: &str, durability: Durability) -> Result<Connection, StoreE
         config.connect_timeout(CONNECT);
     }
     config.application_name("toolrun");
-    let (client, connection) = config
-        .connect(MakeRustlsConnect::new(tls()))
-        .await
-        .map_err(|error| match error.as_db_error() {
-            Some(_) if !is_passing(&error) => StoreError::Open(told(&error)),
-            _ => StoreError::Passing(told(&error)),
-        })?;
-    // It ends with the client, or when the connection is cut, which the next statement says.
-    tokio::spawn(connection);
+    let client = match config.get_ssl_mode() {
+        SslMode::Disable => reach(&config, NoTls).await?,
+        _ => reach(&config, MakeRustlsConnect::new(tls())).await?,
+    };
     let commit = match durability {
         Durability::Machine => "on",
         Durability::Process => "off",
@@ -119,6 +115,21 @@ async fn connect(url: &str, durability: Durability) -> Result<Connection, StoreE
     })
     .await?;
     Ok(connection)
+}
+
+async fn reach<T>(config: &Config, tls: T) -> Result<Client, StoreError>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let connected = config.connect(tls).await;
+    let (client, connection) = connected.map_err(|error| match error.as_db_error() {
+        Some(_) if !is_passing(&error) => StoreError::Open(told(&error)),
+        _ => StoreError::Passing(told(&error)),
+    })?;
+    // It ends with the client, or when the connection is cut, which the next statement says.
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 /// TLS with the certificate authorities of `SSL_CERT_FILE`, else those that are built in.
