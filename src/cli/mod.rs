@@ -30,6 +30,7 @@ mod sandbox;
 mod schemas;
 mod serve;
 mod show;
+mod store;
 mod terminal;
 mod test;
 mod trust;
@@ -68,6 +69,10 @@ struct Cli {
     /// Read secrets from this file of NAME=value lines, not from .env
     #[arg(long, global = true, value_name = "FILE", display_order = LAST)]
     env_file: Option<PathBuf>,
+    /// Share rate budgets and access tokens through this store: sqlite:PATH or postgres://USER@HOST/DATABASE. $TOOLRUN_STORE
+    /// names it too
+    #[arg(long, global = true, value_name = "URL", display_order = LAST)]
+    store: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -92,7 +97,11 @@ impl Cli {
         };
         match is_free {
             true => Ok(InForce::default()),
-            false => InForce::new(self.profile.as_deref(), self.env_file.clone()),
+            false => InForce::new(
+                self.profile.as_deref(),
+                self.env_file.clone(),
+                self.store.as_deref(),
+            ),
         }
     }
 }

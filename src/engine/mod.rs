@@ -38,7 +38,9 @@ use crate::send::{
 use crate::sign::Redactor;
 use crate::sign::{LeftOut, Secret, SecretStore, Secrets, TokenShare};
 #[cfg(feature = "cli")]
-use crate::sign::{SecretPlace, SecretRef, Whereabouts};
+use crate::sign::{SecretError, SecretPlace, SecretRef, Whereabouts};
+#[cfg(feature = "cli")]
+use crate::source::Origin;
 use crate::tool::Tool;
 use crate::tool::service::Service;
 use error::Error;
@@ -424,6 +426,15 @@ impl Engine {
 /// What the command line needs of an engine.
 #[cfg(feature = "cli")]
 impl Engine {
+    /// The value of a secret of the program itself, by its variable; `None` if it is not set.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn own_secret(&self, variable: &str) -> Result<Option<Secret>, SecretError> {
+        let reference = SecretRef::own(variable, Origin::BuiltIn);
+        self.setup.secrets.resolve_optional(&reference, None)
+    }
+
     /// Keeps access tokens where other processes find them.
     #[must_use]
     pub(crate) fn with_tokens(self, tokens: Arc<dyn TokenShare>) -> Engine {

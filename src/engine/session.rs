@@ -258,10 +258,10 @@ impl Renewal {
             None => None,
             Some(share) => {
                 let held = share.hold(self.parts(service, fixed)).await;
-                Some(held.map_err(|reason| SendError::Network {
+                held.map_err(|reason| SendError::Network {
                     what: "the access token that processes share cannot be read".to_owned(),
                     reason,
-                })?)
+                })?
             }
         };
         let saved = held.as_ref().and_then(|held| held.saved());

@@ -35,6 +35,8 @@ pub(crate) use fetch::post;
 pub(crate) use limiter::LocalLimiter;
 pub use limiter::{Budget, Limiter, Turn, TurnFuture};
 pub(crate) use network::HttpTransport;
+#[cfg(feature = "postgres")]
+pub(crate) use network::tls_config;
 pub use network::{ClientError, Roots};
 use patience::{Parts, Patience};
 pub(crate) use policy::{LimitsSpec, Policy, RateLimitSpec, RetrySpec, TimeoutSpec};

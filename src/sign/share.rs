@@ -33,8 +33,9 @@ pub(crate) type TokenFuture<'s, T> = Pin<Box<dyn Future<Output = Result<T, Strin
 /// Keeps access tokens for several processes. A refresh token may be good for one use, so one process at a time may ask
 /// for a token, and reads first what the one before got.
 pub(crate) trait TokenShare: Send + Sync {
-    /// Waits for the right to ask for a token. `parts` say which: the service, the token endpoint, the secrets.
-    fn hold<'s>(&'s self, parts: Vec<String>) -> TokenFuture<'s, Box<dyn HeldToken>>;
+    /// Waits for the right to ask for a token. `parts` say which: the service, the token endpoint, the secrets. `None` if
+    /// tokens are not shared.
+    fn hold<'s>(&'s self, parts: Vec<String>) -> TokenFuture<'s, Option<Box<dyn HeldToken>>>;
 }
 
 /// The right to ask for a token. It ends when it is dropped.

@@ -74,6 +74,18 @@ fn shown(text: &str) -> Option<String> {
     Some(format!("postgres://{user}{host}{port}{}", url.path()))
 }
 
+impl Address {
+    /// Whether a password is in it.
+    pub(crate) fn holds_password(&self) -> bool {
+        match self {
+            Address::Sqlite(_) => false,
+            Address::Postgres(database) => Url::parse(&database.url).is_ok_and(|url| {
+                url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password")
+            }),
+        }
+    }
+}
+
 impl Database {
     /// The whole URL, which may hold a password.
     pub(crate) fn url(&self) -> &str {

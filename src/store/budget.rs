@@ -69,7 +69,7 @@ impl State {
             .max(1);
         let slot = (per / SLOTS).max(1);
         let counted = per + per / SPARE + slot;
-        self.forget(now, counted);
+        self.forget(now, slot, counted);
         if now < self.quiet {
             return Grant::In(self.quiet - now);
         }
@@ -118,12 +118,11 @@ impl State {
     }
 
     /// Drops what no longer counts. What lies in the future was written by a clock that was set back since.
-    fn forget(&mut self, now: i64, counted: i64) {
+    fn forget(&mut self, now: i64, slot: i64, counted: i64) {
         self.takers.retain(|_, taker| {
             for (at, _) in &mut taker.grants {
                 *at = (*at).min(now);
             }
-            let slot = counted / SLOTS;
             taker.grants.retain(|(at, _)| *at + slot + counted > now);
             taker.wants = taker.wants.min(now + counted);
             !taker.grants.is_empty() || taker.wants > now

@@ -231,7 +231,7 @@ pub(crate) struct Status {
     pub ended_lately: u64,
     /// Jobs that wait for their next try.
     pub waiting: u64,
-    /// For how long the oldest lease has been held without a sign of life, in microseconds.
+    /// For how long a worker has held the job that was claimed first, in microseconds.
     pub oldest_lease: Option<i64>,
     /// When the first waiting job may run, in microseconds from now.
     pub next_in: Option<i64>,
@@ -719,7 +719,7 @@ const GIVE_UP_LOST: &str = "update job set state = 'unknown', owner = null, fail
      error = '{\"kind\":\"lost\",\"message\":\"the worker was lost after it took this job; the call may have been carried \
      out\"}' where run = ?1 and state = 'leased' and lease < {now}";
 
-const CLAIM: &str = "update job set state = 'leased', owner = ?2, lease = {now} + ?3, fence = fence + 1 \
+const CLAIM: &str = "update job set state = 'leased', owner = ?2, at = {now}, lease = {now} + ?3, fence = fence + 1 \
      where run = ?1 and seq in (select seq from job where run = ?1 and state = 'ready' and at <= {now} \
      order by at, seq limit ?4 {locked}) returning seq, key, args, fence, failures";
 
@@ -728,7 +728,7 @@ const TIMES: &str = "select \
       and at > {now} - 60000000), \
      (select cast(count(*) as bigint) from job where run = ?1 and state = 'ready' and at > {now}), \
      (select cast(min(at) - {now} as bigint) from job where run = ?1 and state = 'ready' and at > 0), \
-     (select cast({now} - min(lease) as bigint) from job where run = ?1 and state = 'leased')";
+     (select cast({now} - min(at) as bigint) from job where run = ?1 and state = 'leased')";
 
 fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX / 4)

@@ -29,6 +29,7 @@ pub(crate) use jobs::{
 };
 pub(crate) use tokens::{StoreKey, StoredTokens};
 
+use crate::send::Roots;
 use db::{Durability, Work};
 
 /// How often work is tried again when the database is busy or a connection is cut.
@@ -57,15 +58,18 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// The store at an address. Nothing is opened yet.
+    /// The store at an address. Nothing is opened yet. A database on another machine is reached by TLS, with these
+    /// certificate authorities.
     ///
     /// # Errors
     /// When this build has no such store.
-    pub(crate) fn new(address: Address) -> Result<Store, StoreError> {
+    pub(crate) fn new(address: Address, roots: &Roots) -> Result<Store, StoreError> {
+        #[cfg(not(feature = "postgres"))]
+        let _ = roots;
         let database = match &address {
             Address::Sqlite(path) => Database::Sqlite(sqlite::Sqlite::new(path)),
             #[cfg(feature = "postgres")]
-            Address::Postgres(config) => Database::Postgres(postgres::Postgres::new(config)),
+            Address::Postgres(config) => Database::Postgres(postgres::Postgres::new(config, roots)),
             #[cfg(not(feature = "postgres"))]
             Address::Postgres(_) => return Err(StoreError::NotBuilt),
         };

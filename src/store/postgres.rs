@@ -2,20 +2,21 @@
 
 use std::collections::HashMap;
 use std::error::Error as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::sync::Mutex;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Config, Statement};
+use tokio_postgres::{Client, Config, NoTls, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Database;
 use super::db::{Answer, Durability, Param, Row, Tx, Work, fault};
 use super::{StoreError, schema};
+use crate::send::{Roots, tls_config};
 
 /// How long to wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -24,6 +25,7 @@ const AT_ONCE: usize = 500;
 
 pub(super) struct Postgres {
     url: String,
+    roots: Roots,
     /// Work whose commits must survive the machine, and work for which the process is enough, do not wait for each other.
     connections: [Mutex<Option<Connection>>; 2],
 }
@@ -34,8 +36,9 @@ struct Connection {
 }
 
 impl Postgres {
-    pub(super) fn new(database: &Database) -> Postgres {
+    pub(super) fn new(database: &Database, roots: &Roots) -> Postgres {
         Postgres {
+            roots: roots.clone(),
             url: database.url().to_owned(),
             connections: Default::default(),
         }
@@ -49,7 +52,7 @@ impl Postgres {
         let mut held = self.connections[durability as usize].lock().await;
         let mut connection = match held.take().filter(|held| !held.client.is_closed()) {
             Some(connection) => connection,
-            None => connect(&self.url, durability).await?,
+            None => connect(&self.url, &self.roots, durability).await?,
         };
         // A connection whose transaction was dropped half-way is not put back.
         let done = transaction(&mut connection, work).await;
@@ -58,7 +61,11 @@ impl Postgres {
     }
 }
 
-async fn connect(url: &str, durability: Durability) -> Result<Connection, StoreError> {
+async fn connect(
+    url: &str,
+    roots: &Roots,
+    durability: Durability,
+) -> Result<Connection, StoreError> {
     let mut config: Config = url
         .parse()
         .map_err(|error: tokio_postgres::Error| StoreError::Open(told(&error)))?;
@@ -77,16 +84,21 @@ async fn connect(url: &str, durability: Durability) -> Result<Connection, StoreE
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT);
     }
+    if config.get_password().is_none()
+        && let Some(password) = std::env::var("PGPASSWORD")
+            .ok()
+            .filter(|text| !text.is_empty())
+    {
+        config.password(password);
+    }
     config.application_name("toolrun");
-    let (client, connection) = config
-        .connect(MakeRustlsConnect::new(tls()))
-        .await
-        .map_err(|error| match error.as_db_error() {
-            Some(_) if !is_passing(&error) => StoreError::Open(told(&error)),
-            _ => StoreError::Passing(told(&error)),
-        })?;
-    // It ends with the client, or when the connection is cut, which the next statement says.
-    tokio::spawn(connection);
+    let client = match config.get_ssl_mode() {
+        SslMode::Disable => reach(&config, NoTls).await?,
+        _ => {
+            let tls = tls_config(roots).map_err(|error| StoreError::Open(error.to_string()))?;
+            reach(&config, MakeRustlsConnect::new(tls)).await?
+        }
+    };
     let commit = match durability {
         Durability::Machine => "on",
         Durability::Process => "off",
@@ -121,16 +133,19 @@ async fn connect(url: &str, durability: Durability) -> Result<Connection, StoreE
     Ok(connection)
 }
 
-/// TLS with the certificate authorities of `SSL_CERT_FILE`, else those that are built in.
-fn tls() -> rustls::ClientConfig {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider has these versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
+async fn reach<T>(config: &Config, tls: T) -> Result<Client, StoreError>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let connected = config.connect(tls).await;
+    let (client, connection) = connected.map_err(|error| match error.as_db_error() {
+        Some(_) if !is_passing(&error) => StoreError::Open(told(&error)),
+        _ => StoreError::Passing(told(&error)),
+    })?;
+    // It ends with the client, or when the connection is cut, which the next statement says.
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 async fn transaction<T>(connection: &mut Connection, work: &impl Work<T>) -> Result<T, StoreError> {

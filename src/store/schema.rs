@@ -13,7 +13,7 @@ pub(super) enum Dialect {
 
 /// Each step brings the tables from one version to the next; a step that was released is never changed.
 ///
-/// In `job`, `at` is when a ready job may run, and when an ended one ended. `fence` counts claims: whoever holds an older
+/// In `job`, `at` is when a ready job may run, when a leased one was claimed, and when another one ended. `fence` counts claims: whoever holds an older
 /// one has lost the job. Rows belong to a claim, so those of a lost one are never seen.
 const STEPS: [&[&str]; 1] = [&[
     "create table run (

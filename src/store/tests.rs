@@ -32,7 +32,7 @@ fn stores() -> Vec<Pair> {
     addresses
         .drain(..)
         .map(|address| {
-            let open = || Store::new(address.parse().unwrap()).unwrap();
+            let open = || Store::new(address.parse().unwrap(), &Roots::Bundled).unwrap();
             Pair {
                 one: open(),
                 two: open(),
@@ -413,7 +413,7 @@ fn a_file_that_is_no_store_and_a_folder_that_cannot_be_made_are_said() {
         (path.join("below/store.db"), "cannot be opened"),
         (folder.path().to_owned(), "cannot be opened"),
     ] {
-        let store = Store::new(Address::Sqlite(path.clone())).unwrap();
+        let store = Store::new(Address::Sqlite(path.clone()), &Roots::Bundled).unwrap();
         let told = run(store.runs()).unwrap_err().to_string();
         assert!(told.contains(reason) && told.contains("sqlite:"), "{told}");
     }
@@ -438,7 +438,7 @@ fn addresses_are_read_and_never_show_a_password() {
         assert_eq!(shown(text), expected.map(str::to_owned), "{text}");
         if let Ok(address) = text.parse::<Address>() {
             assert!(!format!("{address:?}").contains("canary"));
-            if let Ok(store) = Store::new(address) {
+            if let Ok(store) = Store::new(address, &Roots::Bundled) {
                 assert!(!format!("{store:?}").contains("canary"));
             }
         }
@@ -455,10 +455,10 @@ fn one_process_at_a_time_asks_for_a_token_and_the_next_finds_it() {
             let parts = || vec!["probe".to_owned(), "secret".to_owned()];
             let first = StoredTokens::new(&one, key.clone());
             let second = StoredTokens::new(&two, key.clone());
-            let held = first.hold(parts()).await.unwrap();
+            let held = first.hold(parts()).await.unwrap().unwrap();
             assert!(held.saved().is_none());
             let waits = tokio::spawn(async move {
-                let held = second.hold(parts()).await.unwrap();
+                let held = second.hold(parts()).await.unwrap().unwrap();
                 held.saved().map(|saved| saved.access.expose().to_owned())
             });
             tokio::time::sleep(Duration::from_millis(150)).await;
@@ -479,11 +479,20 @@ fn one_process_at_a_time_asks_for_a_token_and_the_next_finds_it() {
                     .hold(vec!["probe".to_owned()])
                     .await
                     .unwrap()
+                    .unwrap()
                     .saved()
                     .is_none()
             );
             let apart = StoredTokens::new(&two, other.clone());
-            assert!(apart.hold(parts()).await.unwrap().saved().is_none());
+            assert!(
+                apart
+                    .hold(parts())
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .saved()
+                    .is_none()
+            );
         });
         if let Address::Sqlite(path) = one.address() {
             drop(two);

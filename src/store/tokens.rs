@@ -126,7 +126,7 @@ impl StoredTokens {
     }
 
     /// Waits for the right to ask for a token, and reads the one that is kept.
-    async fn hold(self, parts: Vec<String>) -> Result<Held, StoreError> {
+    async fn wait(self, parts: Vec<String>) -> Result<Held, StoreError> {
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let name = self.key.name(&parts);
         let holder = uuid::Uuid::new_v4().to_string();
@@ -193,11 +193,11 @@ impl StoredTokens {
 }
 
 impl TokenShare for StoredTokens {
-    fn hold<'s>(&'s self, parts: Vec<String>) -> TokenFuture<'s, Box<dyn HeldToken>> {
+    fn hold<'s>(&'s self, parts: Vec<String>) -> TokenFuture<'s, Option<Box<dyn HeldToken>>> {
         Box::pin(async move {
-            let held = self.clone().hold(parts).await;
+            let held = self.clone().wait(parts).await;
             let held = held.map_err(|error| error.at(self.store.address()).to_string())?;
-            Ok(Box::new(held) as Box<dyn HeldToken>)
+            Ok(Some(Box::new(held) as Box<dyn HeldToken>))
         })
     }
 }

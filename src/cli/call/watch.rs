@@ -90,9 +90,7 @@ fn tell_progress(event: &Event) {
             Progress::waits("for the rate limit of the service", Some(*wait));
         }
         Event::Request { .. } => Progress::goes_on(),
-        Event::Response { .. }
-        | Event::Unauthenticated { .. }
-        | Event::TokenNotSaved { .. } => {}
+        Event::Response { .. } | Event::Unauthenticated { .. } | Event::TokenNotSaved { .. } => {}
     }
 }
 
