@@ -22,6 +22,11 @@ use crate::tool::service::Service;
 /// A token is renewed this long before it expires, or a tenth of its lifetime if that is less.
 const SKEW: Duration = Duration::from_secs(30);
 
+/// For how long a token of this lifetime is used.
+fn usable_for(lifetime: Duration) -> Duration {
+    lifetime - SKEW.min(lifetime / 10)
+}
+
 /// What the calls of one service share.
 pub(crate) struct Session {
     /// The credentials of requests, if the service has no access token.
@@ -300,9 +305,9 @@ impl Renewal {
             let saved = SavedToken {
                 access: token.access.clone(),
                 rotated: (token.rotated.clone()).or_else(|| known.rotated().cloned()),
-                expires: token
+                renewed_at: token
                     .lifetime
-                    .and_then(|lifetime| SystemTime::now().checked_add(lifetime)),
+                    .and_then(|lifetime| SystemTime::now().checked_add(usable_for(lifetime))),
                 values: token.values.clone(),
             };
             // This process can go on; the others would use a refresh token that is spent.
@@ -333,13 +338,10 @@ impl Renewal {
 
     /// A saved token that is worth a try: it has not expired, and it is not the one that this process wants to replace.
     fn usable(&self, saved: &SavedToken) -> Option<Token> {
-        let lifetime = match saved.expires {
+        let lifetime = match saved.renewed_at {
             None => None,
-            Some(expires) => Some(expires.duration_since(SystemTime::now()).ok()?),
+            Some(at) => Some(at.duration_since(SystemTime::now()).ok()?),
         };
-        if lifetime.is_some_and(|lifetime| lifetime <= SKEW) {
-            return None;
-        }
         let current = self.current();
         let known = current
             .as_ref()
@@ -380,7 +382,7 @@ impl Renewal {
         };
         let expires = token
             .lifetime
-            .and_then(|lifetime| started.checked_add(lifetime - SKEW.min(lifetime / 10)));
+            .and_then(|lifetime| started.checked_add(usable_for(lifetime)));
         let secrets = known.renewed(token);
         Ok(Arc::new(Credentials {
             client,

@@ -15,8 +15,8 @@ pub(crate) struct SavedToken {
     pub access: Secret,
     /// The refresh token that replaces the one of the descriptor.
     pub rotated: Option<Secret>,
-    /// When it expires.
-    pub expires: Option<SystemTime>,
+    /// When it is to be renewed, which is shortly before it expires.
+    pub renewed_at: Option<SystemTime>,
     /// Further values by name.
     pub values: Value,
 }

@@ -466,7 +466,7 @@ fn one_process_at_a_time_asks_for_a_token_and_the_next_finds_it() {
             let token = SavedToken {
                 access: Secret::new("canary-access"),
                 rotated: Some(Secret::new("canary-refresh")),
-                expires: None,
+                renewed_at: None,
                 values: serde_json::json!({ "a": "canary-value" }),
             };
             held.save(&token).await.unwrap();

@@ -111,7 +111,7 @@ struct Plain {
     rotated: Option<String>,
     /// Milliseconds since 1970.
     #[serde(default)]
-    expires: Option<u64>,
+    renewed_at: Option<u64>,
     #[serde(default)]
     values: Value,
 }
@@ -233,8 +233,8 @@ impl Held {
                 .rotated
                 .as_ref()
                 .map(|token| token.expose().to_owned()),
-            expires: token
-                .expires
+            renewed_at: token
+                .renewed_at
                 .map(|time| u64::try_from(since(time).as_millis()).unwrap_or(u64::MAX)),
             values: token.values.clone(),
         };
@@ -315,8 +315,8 @@ fn read(text: &[u8]) -> Result<SavedToken, StoreError> {
     Ok(SavedToken {
         access: Secret::new(plain.access),
         rotated: plain.rotated.map(Secret::new),
-        expires: plain
-            .expires
+        renewed_at: plain
+            .renewed_at
             .map(|ms| UNIX_EPOCH + Duration::from_millis(ms)),
         values: plain.values,
     })

@@ -102,6 +102,7 @@ mod serve_search;
 mod serve_tasks;
 mod services;
 #[cfg(unix)]
+mod shared;
 mod shells;
 mod sight;
 mod slips;
