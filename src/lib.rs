@@ -40,6 +40,8 @@
 
 mod address;
 mod base_url;
+#[cfg(feature = "store")]
+mod batch;
 mod callers;
 mod catalog;
 mod check;

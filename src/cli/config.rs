@@ -77,6 +77,11 @@ impl InForce {
         self.profile.as_ref().map(|(profile, _)| profile)
     }
 
+    /// The name of the profile.
+    pub(crate) fn profile_name(&self) -> Option<String> {
+        self.profile().map(|profile| profile.name.clone())
+    }
+
     /// The profile as the source of a value.
     fn origin(&self) -> String {
         self.profile()

@@ -3,6 +3,7 @@
 mod approve;
 mod arguments;
 mod audit;
+mod batch;
 mod call;
 mod callers;
 mod chosen;
@@ -25,6 +26,7 @@ mod new;
 mod output;
 mod policy;
 mod profile;
+mod reach;
 mod report;
 mod sandbox;
 mod schemas;
@@ -158,6 +160,17 @@ mod exit {
     pub(crate) const FAILED: u8 = 7;
     pub(crate) const NETWORK: u8 = 8;
     pub(crate) const RESPONSE: u8 = 9;
+    /// A part of the work failed: some jobs of a batch are dead, or nobody knows whether they were carried out.
+    pub(crate) const PARTIAL: u8 = 10;
+    /// The exit code for the name of a kind of error.
+    pub(crate) fn of_kind(name: &str) -> u8 {
+        let codes = OUTPUT..=RESPONSE;
+        codes
+            .into_iter()
+            .find(|code| super::kind_name(*code) == name)
+            .unwrap_or(PARTIAL)
+    }
+
     /// The exit code for a signal, as if the signal itself had ended the process.
     pub(crate) const SIGNAL: u8 = 128;
 }
@@ -198,6 +211,8 @@ pub fn main() -> ExitCode {
     };
     let mut as_json = match &cli.command {
         Command::Call(call) => call.wants_json(),
+        Command::Batch(batch) => batch.wants_json(),
+        Command::Worker(worker) => worker.wants_json(),
         Command::Config(config) => config.wants_json(),
         Command::List(list) => list.wants_json(),
         Command::Show(show) => show.wants_json(),
@@ -222,6 +237,8 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, in_force: &InForce) -> Done {
     let trusted = match &cli.command {
         Command::Call(call) => call.trusted(),
+        Command::Batch(batch) => batch.trusted(),
+        Command::Worker(worker) => worker.trusted(),
         _ => &[],
     };
     let catalog = catalog(&cli.tools, trusted, in_force)?;
@@ -229,6 +246,8 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
         Command::Call(call) => call.run(&catalog, in_force),
+        Command::Batch(batch) => batch.run(&catalog, in_force),
+        Command::Worker(worker) => worker.run(&catalog, in_force),
         Command::Docs(docs) => docs.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Explain(explain) => explain.run(),
@@ -392,6 +411,9 @@ fn kind_name(code: u8) -> Value {
     ];
     if code > exit::SIGNAL {
         return "interrupted".into();
+    }
+    if code == exit::PARTIAL {
+        return "partial".into();
     }
     let kind = kinds.into_iter().find(|kind| exit_code(*kind) == code);
     kind.map_or_else(|| "failed".into(), |kind| json!(kind))

@@ -88,6 +88,7 @@ impl Address {
 
 impl Database {
     /// The whole URL, which may hold a password.
+    #[cfg(feature = "postgres")]
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

@@ -174,6 +174,25 @@ impl Store {
         ))
     }
 
+    /// Whether a taker, such as a run, wants more of a budget than there is now.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub(crate) async fn waits_for_budget(&self, who: &str) -> Result<bool, StoreError> {
+        let states = self
+            .transact(Durability::Process, move |tx: &mut dyn Tx| {
+                Box::pin(async move { tx.rows("select state, {now} from budget", vec![]).await })
+            })
+            .await?;
+        for mut row in states {
+            let (state, now) = (read(&row.text(0)?), row.int(1)?);
+            if state.takers.get(who).is_some_and(|taker| taker.wants > now) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn change_budget<T: Send + 'static>(
         &self,
         name: String,

@@ -24,8 +24,7 @@ pub(crate) use address::{Address, AddressError};
 pub(crate) use budget::SharedLimiter;
 pub(crate) use error::StoreError;
 pub(crate) use jobs::{
-    Claimed, Counts, Ended, Failure, Finished, Job, JobState, NewJob, NewRun, Page, RunRecord,
-    RunState, Status,
+    Claimed, Ended, Failure, Finished, Job, JobState, NewJob, NewRun, RunRecord, RunState, Status,
 };
 pub(crate) use tokens::{StoreKey, StoredTokens};
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use pretty_assertions::assert_eq;
 use tempfile::TempDir;
 
+use super::jobs::Counts;
 use super::*;
 use crate::sign::Secret;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 32] = [
+const FLOORS: [&str; 34] = [
     "words",
     "parallel",
     "staged",
@@ -33,6 +33,7 @@ const FLOORS: [&str; 32] = [
     "policy",
     "callers",
     "engine",
+    "batch",
     "sandbox",
     "check",
     "import",

@@ -16,6 +16,8 @@ mod argument_forms;
 mod arguments;
 mod audit;
 mod auth;
+mod batch;
+mod batch_chaos;
 mod bodies;
 mod broken;
 mod callers;

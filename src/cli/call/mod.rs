@@ -24,8 +24,8 @@ use super::terminal::{self, Progress};
 use super::{Done, Failure, arguments, exit, note, trust, usage};
 
 use dry_run::{DryRun, print_plan, tell_optional};
-pub(crate) use stand_in::inject;
-use watch::watch;
+pub(crate) use stand_in::{inject, loopback, sandboxed};
+pub(crate) use watch::watch;
 
 /// How many steps of work pass before the runtime looks at the clock and at signals.
 const LOOKS: u32 = 4;
@@ -102,7 +102,7 @@ pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     text.parse::<crate::words::Duration>().map(|time| time.0)
 }
 
-fn parse_count(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("write a whole number, 1 at least".to_owned()),
         Ok(count) => Ok(count),

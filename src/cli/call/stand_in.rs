@@ -17,34 +17,45 @@ impl Call {
         tool: &Arc<Tool>,
         url: &str,
     ) -> Result<(Engine, Option<crate::sandbox::Server>), Failure> {
-        let mut engine = engine;
-        if !url.is_empty() {
-            for (name, value) in crate::sandbox::Sandbox::secrets_for(catalog, tool)? {
-                engine = engine.with_secret(name, Secret::new(value));
-            }
-            let origin = loopback(url)?;
-            if self.fault.is_some() {
-                return Err(usage(
-                    "--fault needs a sandbox that this call starts, so --sandbox must have no URL",
-                ));
-            }
-            return Ok((engine.with_stand_in(origin), None));
-        }
-        let sandbox = crate::sandbox::Sandbox::for_tool(catalog, tool)?;
-        for (name, value) in sandbox.secrets() {
+        sandboxed(engine, catalog, tool, url, self.fault.as_deref()).await
+    }
+}
+
+/// The engine that calls a sandbox: one at a URL, or one that is started here, if the URL is empty.
+pub(crate) async fn sandboxed(
+    engine: Engine,
+    catalog: &Catalog,
+    tool: &Arc<Tool>,
+    url: &str,
+    fault: Option<&str>,
+) -> Result<(Engine, Option<crate::sandbox::Server>), Failure> {
+    let mut engine = engine;
+    if !url.is_empty() {
+        for (name, value) in crate::sandbox::Sandbox::secrets_for(catalog, tool)? {
             engine = engine.with_secret(name, Secret::new(value));
         }
-        if let Some(fault) = &self.fault {
-            inject(&sandbox, fault)?;
+        let origin = loopback(url)?;
+        if fault.is_some() {
+            return Err(usage(
+                "--fault needs a sandbox that this call starts, so --sandbox must have no URL",
+            ));
         }
-        let server = crate::sandbox::Server::start(Arc::new(sandbox))
-            .await
-            .map_err(|error| {
-                Failure::Told(exit::NETWORK, format!("cannot start the sandbox: {error}"))
-            })?;
-        let origin = loopback(&format!("http://{}", server.address()))?;
-        Ok((engine.with_stand_in(origin), Some(server)))
+        return Ok((engine.with_stand_in(origin), None));
     }
+    let sandbox = crate::sandbox::Sandbox::for_tool(catalog, tool)?;
+    for (name, value) in sandbox.secrets() {
+        engine = engine.with_secret(name, Secret::new(value));
+    }
+    if let Some(fault) = fault {
+        inject(&sandbox, fault)?;
+    }
+    let server = crate::sandbox::Server::start(Arc::new(sandbox))
+        .await
+        .map_err(|error| {
+            Failure::Told(exit::NETWORK, format!("cannot start the sandbox: {error}"))
+        })?;
+    let origin = loopback(&format!("http://{}", server.address()))?;
+    Ok((engine.with_stand_in(origin), Some(server)))
 }
 
 /// Makes a sandbox fail as `FAULT` or `FAULT:TIMES` says.
@@ -63,7 +74,7 @@ pub(crate) fn inject(sandbox: &crate::sandbox::Sandbox, fault: &str) -> Done {
         .map_err(|error| usage(error.to_string()))
 }
 
-fn loopback(text: &str) -> Result<Url, Failure> {
+pub(crate) fn loopback(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text)
         .map_err(|error| usage(format!("`{text}` is no URL of a sandbox: {error}")))?;
     if !crate::address::is_loopback(&url) {
