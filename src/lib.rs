@@ -25,7 +25,12 @@
 //! ```
 
 #![cfg_attr(
-    not(all(feature = "sandbox", feature = "import", feature = "serve")),
+    not(all(
+        feature = "sandbox",
+        feature = "import",
+        feature = "serve",
+        feature = "store"
+    )),
     allow(
         dead_code,
         unused_imports,
@@ -35,6 +40,8 @@
 
 mod address;
 mod base_url;
+#[cfg(feature = "store")]
+mod batch;
 mod callers;
 mod catalog;
 mod check;
@@ -67,6 +74,11 @@ mod source;
 #[cfg(feature = "store")]
 mod sql;
 mod staged;
+#[cfg(feature = "store")]
+mod store;
+#[cfg(feature = "store")]
+#[allow(dead_code, unused_imports, reason = "its users come one by one")]
+mod table;
 mod template;
 mod tool;
 mod wait;

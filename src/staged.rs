@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
 /// The folder that a file stands in.
-fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -69,7 +69,48 @@ fn stage(files: &[(PathBuf, String)], made: &mut Vec<PathBuf>) -> io::Result<Vec
     files.iter().map(stage).collect()
 }
 
-#[cfg(feature = "import")]
+/// A file that is written under another name beside its place, and removed when it is dropped before it is placed.
+#[cfg(feature = "store")]
+pub(crate) struct Staged {
+    path: PathBuf,
+    file: tempfile::NamedTempFile,
+}
+
+#[cfg(feature = "store")]
+impl Staged {
+    /// A file for this place, with the rights that new files usually have.
+    ///
+    /// # Errors
+    /// When its folder cannot be written.
+    pub(crate) fn new(path: &Path) -> io::Result<Staged> {
+        Ok(Staged {
+            file: new_file(folder_of(path))?,
+            path: path.to_owned(),
+        })
+    }
+
+    /// The file, to write it.
+    ///
+    /// # Errors
+    /// When the process has too many files.
+    pub(crate) fn file(&self) -> io::Result<fs::File> {
+        self.file.as_file().try_clone()
+    }
+
+    /// Puts the file in its place, in one step. It survives a loss of power.
+    ///
+    /// # Errors
+    /// When it cannot be written; then the place is as it was.
+    pub(crate) fn place(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file
+            .persist(&self.path)
+            .map(drop)
+            .map_err(|kept| kept.error)
+    }
+}
+
+#[cfg(any(feature = "import", feature = "store"))]
 fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".toolrun-").suffix(".new");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::call::{parse_count, parse_setting, parse_time, roots, stand_in, tell_dotenv, watch};
+use super::call::{parse_count, parse_setting, parse_time, roots, sandboxed, tell_dotenv, watch};
 use super::config::InForce;
 use super::hints;
 use super::interrupt::{next_signal_ends, unless_interrupted};
@@ -449,7 +449,7 @@ impl Tables {
                 self.in_force.tell_overridden(&engine, &tool.service);
                 (engine, None)
             }
-            Some(url) => stand_in(engine, &self.catalog, tool, url, None).await?,
+            Some(url) => sandboxed(engine, &self.catalog, tool, url, None).await?,
         };
         kept.insert(id, (engine.clone(), server));
         Ok(engine)

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 32] = [
+const FLOORS: [&str; 35] = [
     "words",
     "parallel",
     "staged",
     "address",
     "json",
+    "table",
     "yaml",
     "said",
     "jsonpath",
@@ -24,6 +25,7 @@ const FLOORS: [&str; 32] = [
     "sign",
     "wait",
     "send",
+    "store",
     "format",
     "tool",
     "definition",
@@ -31,6 +33,7 @@ const FLOORS: [&str; 32] = [
     "policy",
     "callers",
     "engine",
+    "batch",
     "sql",
     "sandbox",
     "check",

@@ -16,6 +16,8 @@ mod argument_forms;
 mod arguments;
 mod audit;
 mod auth;
+mod batch;
+mod batch_chaos;
 mod bodies;
 mod broken;
 mod callers;
@@ -103,6 +105,7 @@ mod serve_sql;
 mod serve_tasks;
 mod services;
 #[cfg(unix)]
+mod shared;
 mod shells;
 mod sight;
 mod slips;

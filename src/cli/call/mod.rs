@@ -24,7 +24,7 @@ use super::terminal::{self, Progress};
 use super::{Done, Failure, arguments, exit, note, trust, usage};
 
 use dry_run::{DryRun, print_plan, tell_optional};
-pub(crate) use stand_in::{inject, stand_in};
+pub(crate) use stand_in::{inject, loopback, sandboxed};
 pub(crate) use watch::watch;
 
 /// How many steps of work pass before the runtime looks at the clock and at signals.

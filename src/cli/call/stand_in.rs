@@ -17,12 +17,12 @@ impl Call {
         tool: &Arc<Tool>,
         url: &str,
     ) -> Result<(Engine, Option<crate::sandbox::Server>), Failure> {
-        stand_in(engine, catalog, tool, url, self.fault.as_deref()).await
+        sandboxed(engine, catalog, tool, url, self.fault.as_deref()).await
     }
 }
 
-/// The engine that calls the sandbox at a URL, or with an empty one a sandbox that is started, and gives that too.
-pub(crate) async fn stand_in(
+/// The engine that calls a sandbox: one at a URL, or one that is started here, if the URL is empty.
+pub(crate) async fn sandboxed(
     engine: Engine,
     catalog: &Catalog,
     tool: &Arc<Tool>,
@@ -74,7 +74,7 @@ pub(crate) fn inject(sandbox: &crate::sandbox::Sandbox, fault: &str) -> Done {
         .map_err(|error| usage(error.to_string()))
 }
 
-fn loopback(text: &str) -> Result<Url, Failure> {
+pub(crate) fn loopback(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text)
         .map_err(|error| usage(format!("`{text}` is no URL of a sandbox: {error}")))?;
     if !crate::address::is_loopback(&url) {

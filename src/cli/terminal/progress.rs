@@ -31,6 +31,8 @@ struct Shown {
 struct Told {
     pages: u64,
     rows: u64,
+    /// What is said in place of what was read.
+    text: Option<String>,
     /// What is waited for, and until when, if that is known.
     waits: Option<(String, Option<Instant>)>,
 }
@@ -62,6 +64,16 @@ impl Progress {
     /// Tells how much was read so far. What was waited for has come.
     pub(crate) fn read(pages: u64, rows: u64) {
         change(|told| (told.pages, told.rows, told.waits) = (pages, rows, None));
+    }
+
+    /// Whether there is such a line.
+    pub(crate) fn is_shown() -> bool {
+        is_shown()
+    }
+
+    /// Tells how far something is that is no list of pages.
+    pub(crate) fn says(text: impl Into<String>) {
+        change(|told| told.text = Some(text.into()));
     }
 
     /// Tells what is waited for, and for how long, if that is known.
@@ -126,6 +138,13 @@ impl Told {
         }
         let at = elapsed.as_millis() / TICK.as_millis();
         let mut text = format!("{} ", MOVES[at as usize % MOVES.len()]);
+        if let Some(said) = &self.text {
+            text.push_str(&line(said));
+            if let Some((what, _)) = &self.waits {
+                let _ = write!(text, "; waiting {}", line(what));
+            }
+            return text;
+        }
         if self.pages > 0 {
             let (pages, rows) = (counted(self.pages, "page"), counted(self.rows, "row"));
             let rate = self.rows as f64 / elapsed.as_secs_f64();
@@ -208,8 +227,20 @@ mod tests {
             ),
         ] {
             let waits = waits.map(|(what, until)| (what.to_owned(), until));
-            let told = Told { pages, rows, waits };
+            let told = Told {
+                pages,
+                rows,
+                waits,
+                text: None,
+            };
             assert_eq!(told.line(Duration::from_secs(seconds), now), expected);
         }
+        let told = Told {
+            text: Some("3 of 8 jobs".to_owned()),
+            waits: Some(("for the rate limit".to_owned(), None)),
+            ..Told::default()
+        };
+        let said = "⠋ 3 of 8 jobs; waiting for the rate limit";
+        assert_eq!(told.line(Duration::from_secs(1), now), said);
     }
 }
