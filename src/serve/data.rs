@@ -2,8 +2,59 @@
 
 use serde_json::{Map, Value};
 
-use crate::json::{Kind, Part};
+use crate::json::{Kind, Part, written};
 use crate::words::visible;
+
+/// A part of an output, as a value and as compact JSON.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    pub value: Value,
+    pub text: String,
+}
+
+impl Piece {
+    /// A value with its text.
+    pub(super) fn of(value: Value) -> Piece {
+        let text = value.to_string();
+        Piece { value, text }
+    }
+
+    /// A part of an output. Most are written as they must be given, and are not written again.
+    pub(super) fn read(part: Part<'_>, changed: &mut Changed) -> Piece {
+        as_written(part.text()).unwrap_or_else(|| Piece::of(value(part, changed)))
+    }
+
+    /// The bytes of its text.
+    pub(super) fn size(&self) -> usize {
+        self.text.len()
+    }
+}
+
+/// The piece of a text in which nothing is to be changed.
+fn as_written(text: &[u8]) -> Option<Piece> {
+    let members = written(text)?;
+    let text = std::str::from_utf8(text).ok()?;
+    if !matches!(visible(text), std::borrow::Cow::Borrowed(_)) {
+        return None;
+    }
+    let value: Value = serde_json::from_str(text).ok()?;
+    // A repeated key is given once.
+    (count_members(&value) == members).then(|| Piece {
+        value,
+        text: text.to_owned(),
+    })
+}
+
+/// The members of all objects in a value.
+fn count_members(value: &Value) -> usize {
+    match value {
+        Value::Object(members) => {
+            members.len() + members.values().map(count_members).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(count_members).sum(),
+        _ => 0,
+    }
+}
 
 /// What was changed so that nothing is lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::data::{self, Changed};
+use super::data::{self, Changed, Piece};
 use super::options::{Form, Options, Wanted};
 use super::table;
 use crate::definition::Definition;
@@ -85,39 +85,98 @@ pub(super) fn shape(given: &Given<'_>) -> Result<Shaped, UnknownColumn> {
     }
     let mut changed = Changed::default();
     let (mut members, left_out) = rest(&parts, given.most, &mut changed);
-    let used = size(&Value::Object(members.clone()));
-    let room = given.most.saturating_sub(used + ASIDE);
+    let room = given.most.saturating_sub(members.size() + ASIDE);
     let taken = match rows {
         Some(rows) => Some(take(given, rows, room, &mut changed)?),
         None => None,
     };
     let keys = Keys::of(|key| parts.contains_key(key) || rows_key.as_deref() == Some(key));
-    if let (Some(taken), Some(key)) = (&taken, &rows_key) {
-        match &taken.table {
-            Some(text) => drop(members.insert(keys.table.clone(), text.clone().into())),
-            None => {
-                let place = place.unwrap_or_default().min(members.len());
-                members.shift_insert(place, key.clone(), taken.rows.clone().into());
-            }
-        }
-    }
     let more = more(given, taken.as_ref(), &left_out);
     let mut notes = notes(given, taken.as_ref(), &left_out);
     notes.extend(changed.told().map(str::to_owned));
+    let count = taken.as_ref().map(|taken| taken.rows.len() as u64);
+    let is_cut = !left_out.is_empty() || taken.as_ref().is_some_and(|taken| taken.left > 0);
+    let mut table = None;
+    if let (Some(taken), Some(key)) = (taken, &rows_key) {
+        match taken.table {
+            Some(text) => table = Some(text),
+            None => members.insert(
+                place.unwrap_or_default(),
+                key.clone(),
+                Piece {
+                    value: taken.rows.into(),
+                    text: format!("[{}]", taken.texts),
+                },
+            ),
+        }
+    }
+    let place_of_table = members.0.len();
     if let Some(more) = more {
-        members.insert(keys.more.clone(), more.into());
+        members.add(keys.more, Piece::of(more.into()));
     }
     if !notes.is_empty() {
-        members.insert(keys.note.clone(), notes.join(" ").into());
+        members.add(keys.note, Piece::of(notes.join(" ").into()));
     }
-    let text = text(&members, &keys.table);
+    let text = match &table {
+        None => members.text(),
+        Some(lines) if members.0.is_empty() => lines.clone(),
+        Some(lines) => format!("{lines}\n\n{}", members.text()),
+    };
+    let mut structured = members.into_map();
+    if let Some(lines) = table {
+        structured.shift_insert(place_of_table, keys.table, lines.into());
+    }
     Ok(Shaped {
-        rows: taken.as_ref().map(|taken| taken.rows.len() as u64),
-        is_cut: !left_out.is_empty() || taken.is_some_and(|taken| taken.left > 0),
+        rows: count,
+        is_cut,
         rows_key,
-        structured: members,
+        structured,
         text,
     })
+}
+
+/// The members of a result, in their order.
+#[derive(Default)]
+struct Members(Vec<(String, Piece)>);
+
+impl Members {
+    fn add(&mut self, key: String, piece: Piece) {
+        self.0.push((key, piece));
+    }
+
+    fn insert(&mut self, place: usize, key: String, piece: Piece) {
+        let place = place.min(self.0.len());
+        self.0.insert(place, (key, piece));
+    }
+
+    /// The bytes of its text.
+    fn size(&self) -> usize {
+        self.text().len()
+    }
+
+    fn text(&self) -> String {
+        let bytes = self
+            .0
+            .iter()
+            .map(|(key, piece)| key.len() + piece.size() + 8);
+        let mut text = String::with_capacity(bytes.sum::<usize>() + 2);
+        text.push('{');
+        for (key, piece) in &self.0 {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(&Value::from(key.as_str()).to_string());
+            text.push(':');
+            text.push_str(&piece.text);
+        }
+        text.push('}');
+        text
+    }
+
+    fn into_map(self) -> Map<String, Value> {
+        let members = self.0.into_iter();
+        members.map(|(key, piece)| (key, piece.value)).collect()
+    }
 }
 
 /// The members of the output as an object. Of a repeated key, the last one counts.
@@ -154,17 +213,17 @@ fn rest(
     parts: &IndexMap<String, Part<'_>>,
     most: usize,
     changed: &mut Changed,
-) -> (Map<String, Value>, Vec<(String, usize)>) {
+) -> (Members, Vec<(String, usize)>) {
     let mut left_out = Vec::new();
-    let mut sized: Vec<(usize, &String, Option<Value>)> = parts
+    let mut sized: Vec<(usize, &String, Option<Piece>)> = parts
         .iter()
         .map(|(key, part)| {
             let bytes = part.text().len();
             if bytes > most * HOPELESS {
                 return (bytes, key, None);
             }
-            let value = data::value(*part, changed);
-            (size(&value), key, Some(value))
+            let piece = Piece::read(*part, changed);
+            (piece.size(), key, Some(piece))
         })
         .collect();
     let room = most.saturating_sub(ASIDE);
@@ -177,22 +236,24 @@ fn rest(
             .iter_mut()
             .filter(|(bytes, ..)| *bytes > 0)
             .max_by_key(|(bytes, ..)| *bytes);
-        let Some((bytes, key, value)) = largest else {
+        let Some((bytes, key, piece)) = largest else {
             break;
         };
         left_out.push(((*key).clone(), *bytes));
         used -= *bytes + key.len() + 4;
-        (*bytes, *value) = (0, None);
+        (*bytes, *piece) = (0, None);
     }
     let kept = sized
         .into_iter()
-        .filter_map(|(_, key, value)| Some((key.clone(), value?)));
-    (kept.collect(), left_out)
+        .filter_map(|(_, key, piece)| Some((key.clone(), piece?)));
+    (Members(kept.collect()), left_out)
 }
 
 /// Rows that fit.
 struct Taken {
     rows: Vec<Value>,
+    /// Their texts, with commas between them, unless they are a table.
+    texts: String,
     table: Option<String>,
     /// All rows of the output.
     of: u64,
@@ -224,6 +285,7 @@ fn take(
     let mut text = header.as_deref().map(table::head);
     let mut taken = Taken {
         rows: Vec::new(),
+        texts: String::new(),
         table: None,
         of,
         left: of.saturating_sub(wanted.skip),
@@ -239,22 +301,32 @@ fn take(
             taken.too_large = taken.rows.is_empty().then_some(bytes);
             break;
         }
-        let mut row = data::value(row, changed);
+        let mut row = Piece::read(row, changed);
         if let Some(columns) = &columns {
-            row = table::pick(row, columns);
+            row = Piece::of(table::pick(row.value, columns));
         }
-        let line = header.as_deref().map(|header| table::line(&row, header));
-        let bytes = line.as_ref().map_or_else(|| size(&row), String::len) + 1;
+        let line = header
+            .as_deref()
+            .map(|header| table::line(&row.value, header));
+        let bytes = line.as_ref().map_or_else(|| row.size(), String::len) + 1;
         if used + bytes > room {
             taken.too_large = taken.rows.is_empty().then_some(bytes);
             break;
         }
         used += bytes;
-        if let (Some(text), Some(line)) = (&mut text, line) {
-            text.push('\n');
-            text.push_str(&line);
+        match (&mut text, line) {
+            (Some(text), Some(line)) => {
+                text.push('\n');
+                text.push_str(&line);
+            }
+            _ => {
+                if !taken.rows.is_empty() {
+                    taken.texts.push(',');
+                }
+                taken.texts.push_str(&row.text);
+            }
         }
-        taken.rows.push(row);
+        taken.rows.push(row.value);
         taken.left -= 1;
     }
     taken.table = text.filter(|_| !taken.rows.is_empty());
@@ -442,35 +514,4 @@ impl Keys {
             table: free(TABLE),
         }
     }
-}
-
-/// The text of a result: compact JSON; a table stands before it as it is.
-fn text(members: &Map<String, Value>, table: &str) -> String {
-    let Some(Value::String(lines)) = members.get(table) else {
-        return json!(members).to_string();
-    };
-    let mut rest = members.clone();
-    rest.shift_remove(table);
-    match rest.is_empty() {
-        true => lines.clone(),
-        false => format!("{lines}\n\n{}", json!(rest)),
-    }
-}
-
-/// The bytes of a value as compact JSON.
-fn size(value: &Value) -> usize {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    // Counting cannot fail.
-    let _ = serde_json::to_writer(&mut count, value);
-    count.0
 }
