@@ -2,58 +2,22 @@
 
 use serde_json::{Map, Value};
 
-use crate::json::{Kind, Part, written};
+use crate::json::{Kind, Part, is_as_written};
 use crate::words::visible;
 
-/// A part of an output, as a value and as compact JSON.
-#[derive(Debug, Clone)]
-pub(super) struct Piece {
-    pub value: Value,
-    pub text: String,
-}
-
-impl Piece {
-    /// A value with its text.
-    pub(super) fn of(value: Value) -> Piece {
-        let text = value.to_string();
-        Piece { value, text }
-    }
-
-    /// A part of an output. Most are written as they must be given, and are not written again.
-    pub(super) fn read(part: Part<'_>, changed: &mut Changed) -> Piece {
-        as_written(part.text()).unwrap_or_else(|| Piece::of(value(part, changed)))
-    }
-
-    /// The bytes of its text.
-    pub(super) fn size(&self) -> usize {
-        self.text.len()
+/// A part of an output as compact JSON. Most are written as they must be given, and are not written again.
+pub(super) fn piece(part: Part<'_>, changed: &mut Changed) -> String {
+    match as_written(part.text()) {
+        Some(text) => text.to_owned(),
+        None => value(part, changed).to_string(),
     }
 }
 
-/// The piece of a text in which nothing is to be changed.
-fn as_written(text: &[u8]) -> Option<Piece> {
-    let members = written(text)?;
+/// A text in which nothing is to be changed.
+fn as_written(text: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(text).ok()?;
-    if !matches!(visible(text), std::borrow::Cow::Borrowed(_)) {
-        return None;
-    }
-    let value: Value = serde_json::from_str(text).ok()?;
-    // A repeated key is given once.
-    (count_members(&value) == members).then(|| Piece {
-        value,
-        text: text.to_owned(),
-    })
-}
-
-/// The members of all objects in a value.
-fn count_members(value: &Value) -> usize {
-    match value {
-        Value::Object(members) => {
-            members.len() + members.values().map(count_members).sum::<usize>()
-        }
-        Value::Array(items) => items.iter().map(count_members).sum(),
-        _ => 0,
-    }
+    let is_plain = matches!(visible(text), std::borrow::Cow::Borrowed(_));
+    (is_plain && is_as_written(text.as_bytes())).then_some(text)
 }
 
 /// What was changed so that nothing is lost.

@@ -4,7 +4,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::data::{self, Changed, Piece};
+use super::data::{self, Changed};
 use super::options::{Form, Options, Wanted};
 use super::table;
 use crate::definition::Definition;
@@ -44,8 +44,10 @@ pub(super) struct Given<'g> {
 /// A result of the right size.
 #[derive(Debug)]
 pub(super) struct Shaped {
-    pub structured: Map<String, Value>,
+    /// The text for a model: JSON, unless there is a table.
     pub text: String,
+    /// The result as JSON, where its text is a table.
+    pub table: Option<String>,
     /// Rows that it has.
     pub rows: Option<u64>,
     /// The member of the output that holds the rows.
@@ -94,57 +96,55 @@ pub(super) fn shape(given: &Given<'_>) -> Result<Shaped, UnknownColumn> {
     let more = more(given, taken.as_ref(), &left_out);
     let mut notes = notes(given, taken.as_ref(), &left_out);
     notes.extend(changed.told().map(str::to_owned));
-    let count = taken.as_ref().map(|taken| taken.rows.len() as u64);
+    let count = taken.as_ref().map(|taken| taken.count);
     let is_cut = !left_out.is_empty() || taken.as_ref().is_some_and(|taken| taken.left > 0);
     let mut table = None;
     if let (Some(taken), Some(key)) = (taken, &rows_key) {
         match taken.table {
             Some(text) => table = Some(text),
-            None => members.insert(
-                place.unwrap_or_default(),
-                key.clone(),
-                Piece {
-                    value: taken.rows.into(),
-                    text: format!("[{}]", taken.texts),
-                },
-            ),
+            None => {
+                let rows = format!("[{}]", taken.texts);
+                members.insert(place.unwrap_or_default(), key.clone(), rows);
+            }
         }
     }
     let place_of_table = members.0.len();
     if let Some(more) = more {
-        members.add(keys.more, Piece::of(more.into()));
+        members.add(keys.more, Value::from(more).to_string());
     }
     if !notes.is_empty() {
-        members.add(keys.note, Piece::of(notes.join(" ").into()));
+        members.add(keys.note, Value::from(notes.join(" ")).to_string());
     }
-    let text = match &table {
-        None => members.text(),
-        Some(lines) if members.0.is_empty() => lines.clone(),
-        Some(lines) => format!("{lines}\n\n{}", members.text()),
+    let (text, table) = match table {
+        None => (members.text(), None),
+        Some(lines) => {
+            let text = match members.0.is_empty() {
+                true => lines.clone(),
+                false => format!("{lines}\n\n{}", members.text()),
+            };
+            members.insert(place_of_table, keys.table, Value::from(lines).to_string());
+            (text, Some(members.text()))
+        }
     };
-    let mut structured = members.into_map();
-    if let Some(lines) = table {
-        structured.shift_insert(place_of_table, keys.table, lines.into());
-    }
     Ok(Shaped {
         rows: count,
         is_cut,
         rows_key,
-        structured,
+        table,
         text,
     })
 }
 
-/// The members of a result, in their order.
+/// The members of a result, in their order, as JSON.
 #[derive(Default)]
-struct Members(Vec<(String, Piece)>);
+struct Members(Vec<(String, String)>);
 
 impl Members {
-    fn add(&mut self, key: String, piece: Piece) {
+    fn add(&mut self, key: String, piece: String) {
         self.0.push((key, piece));
     }
 
-    fn insert(&mut self, place: usize, key: String, piece: Piece) {
+    fn insert(&mut self, place: usize, key: String, piece: String) {
         let place = place.min(self.0.len());
         self.0.insert(place, (key, piece));
     }
@@ -158,7 +158,7 @@ impl Members {
         let bytes = self
             .0
             .iter()
-            .map(|(key, piece)| key.len() + piece.size() + 8);
+            .map(|(key, piece)| key.len() + piece.len() + 8);
         let mut text = String::with_capacity(bytes.sum::<usize>() + 2);
         text.push('{');
         for (key, piece) in &self.0 {
@@ -167,15 +167,10 @@ impl Members {
             }
             text.push_str(&Value::from(key.as_str()).to_string());
             text.push(':');
-            text.push_str(&piece.text);
+            text.push_str(piece);
         }
         text.push('}');
         text
-    }
-
-    fn into_map(self) -> Map<String, Value> {
-        let members = self.0.into_iter();
-        members.map(|(key, piece)| (key, piece.value)).collect()
     }
 }
 
@@ -215,15 +210,15 @@ fn rest(
     changed: &mut Changed,
 ) -> (Members, Vec<(String, usize)>) {
     let mut left_out = Vec::new();
-    let mut sized: Vec<(usize, &String, Option<Piece>)> = parts
+    let mut sized: Vec<(usize, &String, Option<String>)> = parts
         .iter()
         .map(|(key, part)| {
             let bytes = part.text().len();
             if bytes > most * HOPELESS {
                 return (bytes, key, None);
             }
-            let piece = Piece::read(*part, changed);
-            (piece.size(), key, Some(piece))
+            let piece = data::piece(*part, changed);
+            (piece.len(), key, Some(piece))
         })
         .collect();
     let room = most.saturating_sub(ASIDE);
@@ -251,8 +246,9 @@ fn rest(
 
 /// Rows that fit.
 struct Taken {
-    rows: Vec<Value>,
-    /// Their texts, with commas between them, unless they are a table.
+    /// How many.
+    count: u64,
+    /// Their JSON, with commas between them, unless they are a table.
     texts: String,
     table: Option<String>,
     /// All rows of the output.
@@ -284,7 +280,7 @@ fn take(
     };
     let mut text = header.as_deref().map(table::head);
     let mut taken = Taken {
-        rows: Vec::new(),
+        count: 0,
         texts: String::new(),
         table: None,
         of,
@@ -298,19 +294,23 @@ fn take(
     {
         let bytes = row.text().len();
         if columns.is_none() && bytes > room.saturating_mul(HOPELESS) {
-            taken.too_large = taken.rows.is_empty().then_some(bytes);
+            taken.too_large = (taken.count == 0).then_some(bytes);
             break;
         }
-        let mut row = Piece::read(row, changed);
-        if let Some(columns) = &columns {
-            row = Piece::of(table::pick(row.value, columns));
-        }
-        let line = header
-            .as_deref()
-            .map(|header| table::line(&row.value, header));
-        let bytes = line.as_ref().map_or_else(|| row.size(), String::len) + 1;
+        let (row, line) = match (&columns, &header) {
+            (None, None) => (data::piece(row, changed), None),
+            _ => {
+                let mut row = data::value(row, changed);
+                if let Some(columns) = &columns {
+                    row = table::pick(row, columns);
+                }
+                let line = header.as_deref().map(|header| table::line(&row, header));
+                (row.to_string(), line)
+            }
+        };
+        let bytes = line.as_ref().map_or(row.len(), String::len) + 1;
         if used + bytes > room {
-            taken.too_large = taken.rows.is_empty().then_some(bytes);
+            taken.too_large = (taken.count == 0).then_some(bytes);
             break;
         }
         used += bytes;
@@ -320,16 +320,16 @@ fn take(
                 text.push_str(&line);
             }
             _ => {
-                if !taken.rows.is_empty() {
+                if taken.count > 0 {
                     taken.texts.push(',');
                 }
-                taken.texts.push_str(&row.text);
+                taken.texts.push_str(&row);
             }
         }
-        taken.rows.push(row.value);
+        taken.count += 1;
         taken.left -= 1;
     }
-    taken.table = text.filter(|_| !taken.rows.is_empty());
+    taken.table = text.filter(|_| taken.count > 0);
     Ok(taken)
 }
 
@@ -415,7 +415,7 @@ fn next(given: &Given<'_>, taken: Option<&Taken>) -> Option<Map<String, Value>> 
     let skip_name = given.options.skip_name();
     if let (Some(taken), Some(skip)) = (taken.filter(|taken| taken.left > 0), skip_name) {
         let beyond = u64::from(taken.too_large.is_some());
-        let at = given.wanted.skip + taken.rows.len() as u64 + beyond;
+        let at = given.wanted.skip + taken.count + beyond;
         next.insert(skip.to_owned(), at.into());
         return (at < taken.of).then_some(next);
     }
@@ -447,7 +447,7 @@ fn next(given: &Given<'_>, taken: Option<&Taken>) -> Option<Map<String, Value>> 
 fn notes(given: &Given<'_>, taken: Option<&Taken>, left_out: &[(String, usize)]) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(taken) = taken {
-        let (given_rows, of) = (taken.rows.len() as u64, taken.of);
+        let (given_rows, of) = (taken.count, taken.of);
         let from = given.wanted.skip;
         match taken.too_large {
             Some(bytes) => notes.push(format!(
