@@ -266,7 +266,6 @@ fn take(
     changed: &mut Changed,
 ) -> Result<Taken, UnknownColumn> {
     let wanted = given.wanted;
-    let of = rows.elements().count() as u64;
     let columns = match &wanted.columns {
         Some(columns) => {
             check_columns(given, rows, columns)?;
@@ -283,19 +282,22 @@ fn take(
         count: 0,
         texts: String::new(),
         table: None,
-        of,
-        left: of.saturating_sub(wanted.skip),
+        of: 0,
+        left: 0,
         too_large: None,
     };
     let mut used = text.as_ref().map_or(2, String::len);
-    for row in rows
-        .elements()
-        .skip(usize::try_from(wanted.skip).unwrap_or(usize::MAX))
-    {
+    let mut is_full = false;
+    for row in rows.elements() {
+        taken.of += 1;
+        if taken.of <= wanted.skip || is_full {
+            continue;
+        }
         let bytes = row.text().len();
         if columns.is_none() && bytes > room.saturating_mul(HOPELESS) {
             taken.too_large = (taken.count == 0).then_some(bytes);
-            break;
+            is_full = true;
+            continue;
         }
         let (row, line) = match (&columns, &header) {
             (None, None) => (data::piece(row, changed), None),
@@ -311,7 +313,8 @@ fn take(
         let bytes = line.as_ref().map_or(row.len(), String::len) + 1;
         if used + bytes > room {
             taken.too_large = (taken.count == 0).then_some(bytes);
-            break;
+            is_full = true;
+            continue;
         }
         used += bytes;
         match (&mut text, line) {
@@ -327,8 +330,8 @@ fn take(
             }
         }
         taken.count += 1;
-        taken.left -= 1;
     }
+    taken.left = taken.of.saturating_sub(wanted.skip) - taken.count;
     taken.table = text.filter(|_| taken.count > 0);
     Ok(taken)
 }

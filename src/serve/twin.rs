@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 
 use axum::body::Bytes;
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use serde_json::{Value, json};
 
 use crate::json::value_end;
@@ -38,7 +38,7 @@ pub(super) fn spelled_out(message: Bytes) -> Bytes {
             let end = start + finder().needle().len();
             let mut whole = Vec::with_capacity(message.len() + text.len() + 1);
             whole.extend_from_slice(&message[..start]);
-            whole.extend_from_slice(text.as_bytes());
+            whole.extend_from_slice(&text);
             whole.extend_from_slice(&message[end..]);
             whole.into()
         }
@@ -46,12 +46,39 @@ pub(super) fn spelled_out(message: Bytes) -> Bytes {
 }
 
 /// Where the mark is, and the text that it stands for.
-fn place(message: &[u8]) -> Option<(usize, String)> {
+fn place(message: &[u8]) -> Option<(usize, Vec<u8>)> {
     // It is near the end.
     let start = memmem::rfind(message, finder().needle())?;
     let text = memmem::find(message, BEFORE_TEXT)? + BEFORE_TEXT.len();
     let text = message.get(text..value_end(message, text))?;
-    Some((start, serde_json::from_slice(text).ok()?))
+    let text = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    Some((start, unescaped(text)?))
+}
+
+/// A string without its escapes. A writer of JSON escapes each quote, so that a text of JSON is full of them.
+fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr(b'\\', rest) {
+        plain.extend_from_slice(&rest[..at]);
+        let (code, length) = match rest.get(at + 1)? {
+            b'n' => (b'\n', 2),
+            b't' => (b'\t', 2),
+            b'r' => (b'\r', 2),
+            b'b' => (8, 2),
+            b'f' => (12, 2),
+            // The writer uses it for control characters alone.
+            b'u' => {
+                let digits = std::str::from_utf8(rest.get(at + 2..at + 6)?).ok()?;
+                (u8::from_str_radix(digits, 16).ok().filter(u8::is_ascii)?, 6)
+            }
+            other => (*other, 2),
+        };
+        plain.push(code);
+        rest = &rest[at + length..];
+    }
+    plain.extend_from_slice(rest);
+    Some(plain)
 }
 
 #[cfg(test)]
@@ -79,6 +106,7 @@ mod tests {
             r#"{"a":"\"text\":\"b\"","content":[{"type":"text","text":"no"}]}"#,
             "{\"a\":\"line\\nline\\u0001\",\"é\":\"\u{1f600}\"}",
             r#"{"a":{"b":[1.5,null,true,"\\"]}}"#,
+            "{\"\\\\\":\"\\n\\t\\r\\b\\f\\u0000\\u001f\\\"\u{7f}\"}",
         ] {
             for id in ["1", "\"text\":\"x\"", "\\"] {
                 let structure: Value = serde_json::from_str(text).unwrap();
