@@ -129,7 +129,10 @@ impl Serve {
             ));
         }
         chosen::check(catalog, &self.names, &self.service)?;
-        let folder = Folder::new(catalog.clone(), self.wanted(), self.direct);
+        let (names, services) = (self.names.clone(), self.service.clone());
+        let folder = Folder::new(catalog.clone(), self.wanted(), self.direct).reading(Box::new(
+            move |entry| chosen::may_be_chosen(entry, &names, &services),
+        ));
         let mut folder = folder
             .with_policy(self.policy.clone())
             .with_queries(self.sql);
