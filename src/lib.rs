@@ -66,7 +66,8 @@ mod sign;
 mod source;
 mod staged;
 #[cfg(feature = "store")]
-#[allow(dead_code, unused_imports, reason = "its users come one by one")]
+mod sync;
+#[cfg(feature = "store")]
 mod table;
 mod template;
 mod tool;

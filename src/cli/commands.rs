@@ -6,7 +6,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
     approve, audit, call, callers, completions, config, docs, explain, export, import, list, man,
-    new, policy, sandbox, schemas, serve, show, test, trust, validate,
+    new, policy, sandbox, schemas, serve, show, sync, test, trust, validate,
 };
 
 macro_rules! commands {
@@ -69,6 +69,7 @@ commands! {
     "list" List(list::List) "List the tools"
     "show" Show(show::Show) "Show a tool: what it does, its params, examples, endpoint and secret"
     "call" Call(call::Call) "Call a tool"
+    "sync" Sync(sync::Sync) "Copy the rows of tools into a database or files, and keep them up to date"
     "docs" Docs(docs::Docs) "Print the reference of a tool, or open its documentation"
     "validate" Validate(validate::Validate) "Check descriptors"
     "explain" Explain(explain::Explain) "Explain a code of a finding"

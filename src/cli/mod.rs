@@ -30,6 +30,7 @@ mod sandbox;
 mod schemas;
 mod serve;
 mod show;
+mod sync;
 mod terminal;
 mod test;
 mod trust;
@@ -149,6 +150,8 @@ mod exit {
     pub(crate) const FAILED: u8 = 7;
     pub(crate) const NETWORK: u8 = 8;
     pub(crate) const RESPONSE: u8 = 9;
+    /// Some of the work was done, and some was not.
+    pub(crate) const PARTLY: u8 = 10;
     /// The exit code for a signal, as if the signal itself had ended the process.
     pub(crate) const SIGNAL: u8 = 128;
 }
@@ -192,6 +195,7 @@ pub fn main() -> ExitCode {
         Command::Config(config) => config.wants_json(),
         Command::List(list) => list.wants_json(),
         Command::Show(show) => show.wants_json(),
+        Command::Sync(sync) => sync.wants_json(),
         Command::Policy(policy) => policy.wants_json(),
         Command::Approve(approve) => approve.wants_json(),
         Command::Audit(audit) => audit.wants_json(),
@@ -213,6 +217,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, in_force: &InForce) -> Done {
     let trusted = match &cli.command {
         Command::Call(call) => call.trusted(),
+        Command::Sync(sync) => sync.trusted(),
         _ => &[],
     };
     let catalog = catalog(&cli.tools, trusted, in_force)?;
@@ -220,6 +225,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
         Command::Call(call) => call.run(&catalog, in_force),
+        Command::Sync(sync) => sync.run(&catalog, in_force),
         Command::Docs(docs) => docs.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Explain(explain) => explain.run(),

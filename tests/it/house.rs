@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 32] = [
+const FLOORS: [&str; 33] = [
     "words",
     "parallel",
     "staged",
@@ -32,6 +32,7 @@ const FLOORS: [&str; 32] = [
     "policy",
     "callers",
     "engine",
+    "sync",
     "sandbox",
     "check",
     "import",

@@ -107,6 +107,10 @@ mod sight;
 mod slips;
 mod streams;
 mod styles;
+mod sync;
+mod sync_columns;
+#[cfg(unix)]
+mod sync_kills;
 #[cfg(unix)]
 mod tables;
 mod terminal;

@@ -4,47 +4,44 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::Call;
 use crate::cli::{Done, Failure, exit, usage};
 use crate::{Catalog, Engine, Secret, Tool};
 
-impl Call {
-    /// The engine that calls a sandbox, and the sandbox itself if it was started for the call.
-    pub(super) async fn with_sandbox(
-        &self,
-        engine: Engine,
-        catalog: &Catalog,
-        tool: &Arc<Tool>,
-        url: &str,
-    ) -> Result<(Engine, Option<crate::sandbox::Server>), Failure> {
-        let mut engine = engine;
-        if !url.is_empty() {
-            for (name, value) in crate::sandbox::Sandbox::secrets_for(catalog, tool)? {
-                engine = engine.with_secret(name, Secret::new(value));
-            }
-            let origin = loopback(url)?;
-            if self.fault.is_some() {
-                return Err(usage(
-                    "--fault needs a sandbox that this call starts, so --sandbox must have no URL",
-                ));
-            }
-            return Ok((engine.with_stand_in(origin), None));
-        }
-        let sandbox = crate::sandbox::Sandbox::for_tool(catalog, tool)?;
-        for (name, value) in sandbox.secrets() {
+/// The engine that calls a sandbox, and the sandbox itself if it was started for the call.
+pub(crate) async fn with_sandbox(
+    engine: Engine,
+    catalog: &Catalog,
+    tool: &Arc<Tool>,
+    url: &str,
+    fault: Option<&str>,
+) -> Result<(Engine, Option<crate::sandbox::Server>), Failure> {
+    let mut engine = engine;
+    if !url.is_empty() {
+        for (name, value) in crate::sandbox::Sandbox::secrets_for(catalog, tool)? {
             engine = engine.with_secret(name, Secret::new(value));
         }
-        if let Some(fault) = &self.fault {
-            inject(&sandbox, fault)?;
+        let origin = loopback(url)?;
+        if fault.is_some() {
+            return Err(usage(
+                "--fault needs a sandbox that this call starts, so --sandbox must have no URL",
+            ));
         }
-        let server = crate::sandbox::Server::start(Arc::new(sandbox))
-            .await
-            .map_err(|error| {
-                Failure::Told(exit::NETWORK, format!("cannot start the sandbox: {error}"))
-            })?;
-        let origin = loopback(&format!("http://{}", server.address()))?;
-        Ok((engine.with_stand_in(origin), Some(server)))
+        return Ok((engine.with_stand_in(origin), None));
     }
+    let sandbox = crate::sandbox::Sandbox::for_tool(catalog, tool)?;
+    for (name, value) in sandbox.secrets() {
+        engine = engine.with_secret(name, Secret::new(value));
+    }
+    if let Some(fault) = fault {
+        inject(&sandbox, fault)?;
+    }
+    let server = crate::sandbox::Server::start(Arc::new(sandbox))
+        .await
+        .map_err(|error| {
+            Failure::Told(exit::NETWORK, format!("cannot start the sandbox: {error}"))
+        })?;
+    let origin = loopback(&format!("http://{}", server.address()))?;
+    Ok((engine.with_stand_in(origin), Some(server)))
 }
 
 /// Makes a sandbox fail as `FAULT` or `FAULT:TIMES` says.

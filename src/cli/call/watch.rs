@@ -10,7 +10,7 @@ use crate::words::seconds;
 const MOST_OF_BODY: usize = 8 << 10;
 
 /// Tells what happens, as far as a user wants to know it.
-pub(super) fn watch(event: &Event, verbose: bool) {
+pub(crate) fn watch(event: &Event, verbose: bool) {
     tell_progress(event);
     match event {
         Event::Waiting { wait, .. } if verbose => {

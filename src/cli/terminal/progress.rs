@@ -31,6 +31,8 @@ struct Shown {
 struct Told {
     pages: u64,
     rows: u64,
+    /// The table that is read, where there are several.
+    of: Option<String>,
     /// What is waited for, and until when, if that is known.
     waits: Option<(String, Option<Instant>)>,
 }
@@ -62,6 +64,14 @@ impl Progress {
     /// Tells how much was read so far. What was waited for has come.
     pub(crate) fn read(pages: u64, rows: u64) {
         change(|told| (told.pages, told.rows, told.waits) = (pages, rows, None));
+    }
+
+    /// As [`Progress::read`], of one table among several.
+    pub(crate) fn read_of(table: &str, pages: u64, rows: u64) {
+        change(|told| {
+            (told.pages, told.rows, told.waits) = (pages, rows, None);
+            told.of = Some(table.to_owned());
+        });
     }
 
     /// Tells what is waited for, and for how long, if that is known.
@@ -126,6 +136,9 @@ impl Told {
         }
         let at = elapsed.as_millis() / TICK.as_millis();
         let mut text = format!("{} ", MOVES[at as usize % MOVES.len()]);
+        if let Some(table) = &self.of {
+            let _ = write!(text, "{}: ", line(table));
+        }
         if self.pages > 0 {
             let (pages, rows) = (counted(self.pages, "page"), counted(self.rows, "row"));
             let rate = self.rows as f64 / elapsed.as_secs_f64();
@@ -208,7 +221,13 @@ mod tests {
             ),
         ] {
             let waits = waits.map(|(what, until)| (what.to_owned(), until));
-            let told = Told { pages, rows, waits };
+            let of = None;
+            let told = Told {
+                pages,
+                rows,
+                of,
+                waits,
+            };
             assert_eq!(told.line(Duration::from_secs(seconds), now), expected);
         }
     }
