@@ -25,7 +25,12 @@
 //! ```
 
 #![cfg_attr(
-    not(all(feature = "sandbox", feature = "import", feature = "serve")),
+    not(all(
+        feature = "sandbox",
+        feature = "import",
+        feature = "serve",
+        feature = "store"
+    )),
     allow(
         dead_code,
         unused_imports,
@@ -35,6 +40,8 @@
 
 mod address;
 mod base_url;
+#[cfg(feature = "store")]
+mod batch;
 mod callers;
 mod catalog;
 mod check;
@@ -65,6 +72,8 @@ mod serve;
 mod sign;
 mod source;
 mod staged;
+#[cfg(feature = "store")]
+mod store;
 #[cfg(feature = "store")]
 mod sync;
 #[cfg(feature = "store")]

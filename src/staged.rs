@@ -71,14 +71,12 @@ fn stage(files: &[(PathBuf, String)], made: &mut Vec<PathBuf>) -> io::Result<Vec
 
 /// A file that is written under another name beside its place, and removed when it is dropped before it is placed.
 #[cfg(feature = "store")]
-#[allow(dead_code, reason = "batches write their rows so")]
 pub(crate) struct Staged {
     path: PathBuf,
     file: tempfile::NamedTempFile,
 }
 
 #[cfg(feature = "store")]
-#[allow(dead_code, reason = "batches write their rows so")]
 impl Staged {
     /// A file for this place, with the rights that new files usually have.
     ///

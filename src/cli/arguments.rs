@@ -101,6 +101,12 @@ impl Arguments {
         self.value.get(name) == Some(value)
     }
 
+    /// The arguments as they are, for a part of what a call needs. Says what is sent in place of what was written.
+    pub(crate) fn unsettled(self) -> Value {
+        self.notes.iter().for_each(|text| note(text));
+        self.value
+    }
+
     /// The arguments. Says what is sent in place of what was written; where an argument is refused that may not be what
     /// was meant, the error says what to write.
     pub(crate) fn settle(self, tool: &Tool) -> Result<Value, Failure> {

@@ -5,8 +5,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, call, callers, completions, config, docs, explain, export, import, list, man,
-    new, policy, sandbox, schemas, serve, show, sync, test, trust, validate,
+    approve, audit, batch, call, callers, completions, config, docs, explain, export, import, list,
+    man, new, policy, sandbox, schemas, serve, show, sync, test, trust, validate,
 };
 
 macro_rules! commands {
@@ -69,6 +69,8 @@ commands! {
     "list" List(list::List) "List the tools"
     "show" Show(show::Show) "Show a tool: what it does, its params, examples, endpoint and secret"
     "call" Call(call::Call) "Call a tool"
+    "batch" Batch(batch::Batch) "Call a tool once for each of many lines of arguments, as a run that survives anything"
+    "worker" Worker(batch::WorkerCommand) "Work on the runs of batches in a store, beside other workers"
     "sync" Sync(sync::Sync) "Copy the rows of tools into a database or files, and keep them up to date"
     "docs" Docs(docs::Docs) "Print the reference of a tool, or open its documentation"
     "validate" Validate(validate::Validate) "Check descriptors"

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::form::Form;
 use super::output::Format;
 use super::profile::{self, Chosen, Profile};
+use super::store::NamedStore;
 use super::terminal::{self, shown};
 use super::{Done, Failure, note, paths_of, trust, usage};
 
@@ -46,6 +47,7 @@ enum What {
 pub(crate) struct InForce {
     profile: Option<(Profile, Chosen)>,
     env_file: Option<PathBuf>,
+    store: Option<NamedStore>,
 }
 
 impl InForce {
@@ -56,15 +58,28 @@ impl InForce {
     pub(crate) fn new(
         profile: Option<&str>,
         env_file: Option<PathBuf>,
+        store: Option<&str>,
     ) -> Result<InForce, Failure> {
+        let profile = profile::in_force(profile)?;
         Ok(InForce {
-            profile: profile::in_force(profile)?,
+            store: NamedStore::find(store, profile.as_ref().map(|(profile, _)| profile))?,
+            profile,
             env_file,
         })
     }
 
+    /// The store that a flag, the environment or the profile names.
+    pub(crate) fn store(&self) -> Option<&NamedStore> {
+        self.store.as_ref()
+    }
+
     fn profile(&self) -> Option<&Profile> {
         self.profile.as_ref().map(|(profile, _)| profile)
+    }
+
+    /// The name of the profile.
+    pub(crate) fn profile_name(&self) -> Option<String> {
+        self.profile().map(|profile| profile.name.clone())
     }
 
     /// The profile as the source of a value.
@@ -112,9 +127,13 @@ impl InForce {
         let engine = Engine::new().with_environment().with_env_file(file);
         let places = self.profile().map(|profile| profile.secrets.as_slice());
         let places = places.unwrap_or_default().iter();
-        Ok(places.fold(engine, |engine, (variable, place)| {
+        let engine = places.fold(engine, |engine, (variable, place)| {
             engine.with_secret_at(variable, place.clone())
-        }))
+        });
+        Ok(match &self.store {
+            None => engine,
+            Some(store) => store.share(engine),
+        })
     }
 
     /// The profile's values of a service's settings, where the environment has none. A service that is not trusted gets
@@ -189,6 +208,7 @@ struct Report {
     profiles: Vec<String>,
     output: Value,
     env_file: Value,
+    store: Value,
     tools: Vec<Value>,
     settings: Vec<Value>,
     secrets: Vec<Value>,
@@ -274,6 +294,12 @@ impl Report {
                 "others_can_read": others_can_read(&env_file),
                 "from": by.unwrap_or_else(|| "default".to_owned()),
             }),
+            store: match in_force.store() {
+                None => json!({ "address": null, "from": "default" }),
+                Some(store) => {
+                    json!({ "address": store.store().address().to_string(), "from": store.from() })
+                }
+            },
             tools: tools(in_force, named),
             settings: services
                 .iter()
@@ -293,6 +319,7 @@ impl Report {
             "profiles": self.profiles,
             "output": self.output,
             "env_file": self.env_file,
+            "store": self.store,
             "tools": self.tools,
             "settings": self.settings,
             "secrets": self.secrets,
@@ -351,6 +378,10 @@ impl Report {
         rows.extend(
             others.map(|name| row("other profile", String::new(), name.clone(), String::new())),
         );
+        if let Some(address) = self.store["address"].as_str() {
+            let from = text(&self.store["from"]);
+            rows.push(row("store", String::new(), address.to_owned(), from));
+        }
         for folder in &self.tools {
             rows.push(row(
                 "tools",

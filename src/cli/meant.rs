@@ -27,7 +27,7 @@ pub(crate) fn arguments_for_options(error: &clap::Error) -> Option<(String, bool
     let Command::Call(call) = &cli.command else {
         return None;
     };
-    let in_force = InForce::new(cli.profile.as_deref(), None).ok()?;
+    let in_force = InForce::new(cli.profile.as_deref(), None, None).ok()?;
     let catalog = catalog(&cli.tools, call.trusted(), &in_force).ok()?;
     let tool = catalog.tool(call.name()).ok()?;
     let right = options
@@ -65,7 +65,7 @@ pub(crate) fn tool_for_command(error: &clap::Error) -> Option<(String, bool)> {
     let Command::Call(call) = &cli.command else {
         return None;
     };
-    let in_force = InForce::new(cli.profile.as_deref(), None).ok()?;
+    let in_force = InForce::new(cli.profile.as_deref(), None, None).ok()?;
     let catalog = catalog(&cli.tools, call.trusted(), &in_force).ok()?;
     let tool = match catalog.tool(call.name()) {
         Ok(tool) => tool.name.clone(),

@@ -3,6 +3,7 @@
 mod approve;
 mod arguments;
 mod audit;
+mod batch;
 mod call;
 mod callers;
 mod chosen;
@@ -25,11 +26,13 @@ mod new;
 mod output;
 mod policy;
 mod profile;
+mod reach;
 mod report;
 mod sandbox;
 mod schemas;
 mod serve;
 mod show;
+mod store;
 mod sync;
 mod terminal;
 mod test;
@@ -69,6 +72,10 @@ struct Cli {
     /// Read secrets from this file of NAME=value lines, not from .env
     #[arg(long, global = true, value_name = "FILE", display_order = LAST)]
     env_file: Option<PathBuf>,
+    /// Share rate budgets and access tokens through this store: sqlite:PATH or postgres://USER@HOST/DATABASE. $TOOLRUN_STORE
+    /// names it too
+    #[arg(long, global = true, value_name = "URL", display_order = LAST)]
+    store: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -93,7 +100,11 @@ impl Cli {
         };
         match is_free {
             true => Ok(InForce::default()),
-            false => InForce::new(self.profile.as_deref(), self.env_file.clone()),
+            false => InForce::new(
+                self.profile.as_deref(),
+                self.env_file.clone(),
+                self.store.as_deref(),
+            ),
         }
     }
 }
@@ -150,10 +161,19 @@ mod exit {
     pub(crate) const FAILED: u8 = 7;
     pub(crate) const NETWORK: u8 = 8;
     pub(crate) const RESPONSE: u8 = 9;
-    /// Some of the work was done, and some was not.
-    pub(crate) const PARTLY: u8 = 10;
+    /// A part of the work failed: some jobs of a batch are dead, or nobody knows whether they were carried out.
+    pub(crate) const PARTIAL: u8 = 10;
     /// The exit code for a signal, as if the signal itself had ended the process.
     pub(crate) const SIGNAL: u8 = 128;
+
+    /// The exit code for the name of a kind of error.
+    pub(crate) fn of_kind(name: &str) -> u8 {
+        let codes = OUTPUT..=RESPONSE;
+        codes
+            .into_iter()
+            .find(|code| super::kind_name(*code) == name)
+            .unwrap_or(PARTIAL)
+    }
 }
 
 fn exit_code(kind: ErrorKind) -> u8 {
@@ -192,6 +212,8 @@ pub fn main() -> ExitCode {
     };
     let mut as_json = match &cli.command {
         Command::Call(call) => call.wants_json(),
+        Command::Batch(batch) => batch.wants_json(),
+        Command::Worker(worker) => worker.wants_json(),
         Command::Config(config) => config.wants_json(),
         Command::List(list) => list.wants_json(),
         Command::Show(show) => show.wants_json(),
@@ -217,6 +239,8 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, in_force: &InForce) -> Done {
     let trusted = match &cli.command {
         Command::Call(call) => call.trusted(),
+        Command::Batch(batch) => batch.trusted(),
+        Command::Worker(worker) => worker.trusted(),
         Command::Sync(sync) => sync.trusted(),
         _ => &[],
     };
@@ -225,6 +249,8 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
         Command::Call(call) => call.run(&catalog, in_force),
+        Command::Batch(batch) => batch.run(&catalog, in_force),
+        Command::Worker(worker) => worker.run(&catalog, in_force),
         Command::Sync(sync) => sync.run(&catalog, in_force),
         Command::Docs(docs) => docs.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
@@ -389,6 +415,9 @@ fn kind_name(code: u8) -> Value {
     ];
     if code > exit::SIGNAL {
         return "interrupted".into();
+    }
+    if code == exit::PARTIAL {
+        return "partial".into();
     }
     let kind = kinds.into_iter().find(|kind| exit_code(*kind) == code);
     kind.map_or_else(|| "failed".into(), |kind| json!(kind))

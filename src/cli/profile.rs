@@ -17,6 +17,7 @@ use toml::de::{DeTable, DeValue};
 use super::output::Format;
 use super::trust::config_file;
 use super::{Failure, exit, usage};
+use crate::store::Address;
 
 /// The file in the user's configuration folder.
 const FILE: &str = "toolrun.toml";
@@ -36,6 +37,8 @@ pub(crate) struct Profile {
     pub settings: Vec<(String, String)>,
     /// Where secrets are, by the variable that descriptors name.
     pub secrets: Vec<(String, SecretPlace)>,
+    /// The store that all commands share.
+    pub store: Option<Address>,
 }
 
 /// The configuration file.
@@ -286,7 +289,9 @@ impl Reader<'_> {
     }
 
     fn profile(&mut self, name: &str, item: &Item<'_>) -> Profile {
-        const KEYS: [&str; 5] = ["env_file", "output", "tools", "settings", "secrets"];
+        const KEYS: [&str; 6] = [
+            "env_file", "output", "tools", "settings", "secrets", "store",
+        ];
         let mut profile = Profile {
             name: name.to_owned(),
             ..Profile::default()
@@ -298,6 +303,7 @@ impl Reader<'_> {
                 "tools" => profile.tools = self.tools(item),
                 "settings" => profile.settings = self.settings(item),
                 "secrets" => profile.secrets = self.secrets(item),
+                "store" => profile.store = self.store(item),
                 other => self.unknown_key(other, key.span(), &KEYS),
             }
         }
@@ -332,6 +338,26 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// The address of a store. The file names where secrets are and holds none, so there must be no password in it.
+    fn store(&mut self, item: &Item<'_>) -> Option<Address> {
+        let text = self.text("store", item)?;
+        let at = item.span().start;
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let item = Spanned::new(item.span(), DeValue::String(path.to_owned().into()));
+            return self.path("store", &item).map(Address::Sqlite);
+        }
+        let flaw = match text.parse::<Address>() {
+            Ok(address) if !address.holds_password() => return Some(address),
+            Ok(_) => (
+                "`store` holds a password".to_owned(),
+                Some("remove it from the address, and set $PGPASSWORD".to_owned()),
+            ),
+            Err(error) => (format!("`store` is no address of a store: {error}"), None),
+        };
+        self.flaw(at, Some("bad-value"), flaw.0, flaw.1);
+        None
     }
 
     /// A path: absolute, below the user's home (`~/`), or below the folder of the file.

@@ -343,7 +343,7 @@ impl Sync {
         };
         let code = match failed.len() == reports.len() {
             true => code(first),
-            false => exit::PARTLY,
+            false => exit::PARTIAL,
         };
         let messages: Vec<String> = failed.iter().map(|report| because(report)).collect();
         if reports.len() == 1 || self.form.is_json() {
@@ -517,7 +517,7 @@ impl<'c> Caller<'c> {
         let engine = call::engine_of(tool, self.in_force, &command.set, command.cacert.as_deref())?;
         let (engine, server) = match &command.sandbox {
             Some(url) if !command.dry_run => {
-                let made = call::with_sandbox(engine, self.catalog, tool, url, None);
+                let made = call::sandboxed(engine, self.catalog, tool, url, None);
                 self.runtime.block_on(made)?
             }
             _ => (engine, None),

@@ -58,6 +58,8 @@ pub(crate) struct Options {
     pub max_pages: u64,
     /// The most items to read.
     pub max_items: Option<u64>,
+    /// The idempotency key of its first request, where the tool's requests carry one.
+    pub idempotency_key: Option<String>,
     observe: Option<Observe>,
     id: Option<String>,
     caller: Option<String>,
@@ -151,6 +153,14 @@ impl Call {
         self
     }
 
+    /// Sends this idempotency key, if the tool's requests carry one, in place of a random one: the same key for a call that
+    /// is made again after nobody knows how it ended. It must be a valid value of a header field. A second page of a list
+    /// is another request, and gets a random key.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Call {
+        self.options.idempotency_key = Some(key.into());
+        self
+    }
+
     /// Does not wait for the job that the call creates, but gives the first response.
     pub fn without_waiting(mut self) -> Call {
         self.options.waits = false;
@@ -187,6 +197,7 @@ impl Default for Options {
             deadline: None,
             max_pages: DEFAULT_MAX_PAGES,
             max_items: None,
+            idempotency_key: None,
             observe: None,
             id: None,
             caller: None,
@@ -223,6 +234,7 @@ impl fmt::Debug for Options {
             .field("deadline", &self.deadline)
             .field("max_pages", &self.max_pages)
             .field("max_items", &self.max_items)
+            .field("idempotency_key", &self.idempotency_key)
             .field("id", &self.id)
             .field("caller", &self.caller)
             .finish_non_exhaustive()

@@ -36,9 +36,11 @@ use crate::send::{
 };
 #[cfg(feature = "serve")]
 use crate::sign::Redactor;
-use crate::sign::{LeftOut, Secret, SecretStore, Secrets};
+use crate::sign::{LeftOut, Secret, SecretStore, Secrets, TokenShare};
 #[cfg(feature = "cli")]
-use crate::sign::{SecretPlace, SecretRef, Whereabouts};
+use crate::sign::{SecretError, SecretPlace, SecretRef, Whereabouts};
+#[cfg(feature = "cli")]
+use crate::source::Origin;
 use crate::tool::Tool;
 use crate::tool::service::Service;
 use error::Error;
@@ -83,6 +85,7 @@ struct Setup {
     transport: Option<Arc<dyn Transport>>,
     layer: Option<Arc<Layer>>,
     limiter: Arc<dyn Limiter>,
+    tokens: Option<Arc<dyn TokenShare>>,
 }
 
 type Layer = dyn Fn(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync;
@@ -174,6 +177,7 @@ impl Engine {
                 transport: None,
                 layer: None,
                 limiter: Arc::new(LocalLimiter::default()),
+                tokens: None,
             }),
             state: Arc::default(),
         }
@@ -422,6 +426,21 @@ impl Engine {
 /// What the command line needs of an engine.
 #[cfg(feature = "cli")]
 impl Engine {
+    /// The value of a secret of the program itself, by its variable; `None` if it is not set.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn own_secret(&self, variable: &str) -> Result<Option<Secret>, SecretError> {
+        let reference = SecretRef::own(variable, Origin::BuiltIn);
+        self.setup.secrets.resolve_optional(&reference, None)
+    }
+
+    /// Keeps access tokens where other processes find them.
+    #[must_use]
+    pub(crate) fn with_tokens(self, tokens: Arc<dyn TokenShare>) -> Engine {
+        self.change(|setup| setup.tokens = Some(tokens))
+    }
+
     /// Takes the secret of a variable from another place, and from nowhere else.
     #[must_use]
     pub(crate) fn with_secret_at(self, variable: &str, place: SecretPlace) -> Engine {
@@ -532,14 +551,15 @@ impl Setup {
             Some(layer) => layer(transport),
             None => transport,
         };
-        let turns = service.sending.rate_limit.map(|(requests, per)| {
-            let budget = Budget {
+        let budget = match service.sending.rate_limit {
+            Some((requests, per)) => Some(Budget {
                 name: budget,
                 requests,
                 per,
-            };
-            (Arc::clone(&self.limiter), budget)
-        });
+            }),
+            None => self.limiter.counts_all().then(|| Budget::unlimited(budget)),
+        };
+        let turns = budget.map(|budget| (Arc::clone(&self.limiter), budget));
         Ok(Client::new(transport, turns, base))
     }
 }

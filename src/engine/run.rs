@@ -59,7 +59,10 @@ impl Run {
         };
         run.permit_sending()?;
         let settings = run.settings()?;
-        let plan = run.render(&params, &settings)?;
+        let mut plan = run.render(&params, &settings)?;
+        if let Some(key) = &run.options.idempotency_key {
+            run.tool.request.put_idempotency_key(&mut plan, key)?;
+        }
         if run.tool.access > run.options.consent {
             return Err(Error::Consent {
                 tool: run.tool.name.clone(),

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
@@ -16,11 +16,16 @@ use super::call::Watcher;
 use super::error::Error;
 use crate::address::is_loopback;
 use crate::send::{self, Again, Client, Event, Exchange, SeenBody, SendError, tell};
-use crate::sign::{Redactor, Secrets, Token};
+use crate::sign::{ACCESS_TOKEN, Redactor, SavedToken, Secrets, Token};
 use crate::tool::service::Service;
 
 /// A token is renewed this long before it expires, or a tenth of its lifetime if that is less.
 const SKEW: Duration = Duration::from_secs(30);
+
+/// For how long a token of this lifetime is used.
+fn usable_for(lifetime: Duration) -> Duration {
+    lifetime - SKEW.min(lifetime / 10)
+}
 
 /// What the calls of one service share.
 pub(crate) struct Session {
@@ -75,6 +80,11 @@ pub(crate) struct Asking {
     pub watcher: Option<Watcher>,
 }
 
+/// The name of a service's rate budget. It is the same on every machine, wherever the descriptors are.
+fn budget_name(service: &Service, base: &Url) -> String {
+    format!("{} {}", service.name, base.origin().ascii_serialization())
+}
+
 impl Session {
     /// A session with these secrets, below this base URL. `token_url` is the token endpoint of the service's grant.
     ///
@@ -89,11 +99,15 @@ impl Session {
     ) -> Result<Session, Error> {
         let filled = service.auth.filled(base, &secrets);
         let base = filled.as_ref().unwrap_or(base);
-        let client = setup.client(service, base, service.id.clone())?;
+        let client = setup.client(service, base, budget_name(service, base))?;
         let renewal = match token_url {
             None => None,
             Some(token_url) => Some(Arc::new(Renewal {
-                client: setup.client(service, &token_url, format!("{} token", service.id))?,
+                client: setup.client(
+                    service,
+                    &token_url,
+                    format!("{} token", budget_name(service, &token_url)),
+                )?,
                 token_url,
                 setup: Arc::clone(setup),
                 current: Mutex::default(),
@@ -245,6 +259,21 @@ impl Renewal {
             return Err(Error::Response("the service has no grant".to_owned()));
         };
         let observer = asking.watcher.as_deref();
+        let held = match &self.setup.tokens {
+            None => None,
+            Some(share) => {
+                let held = share.hold(self.parts(service, fixed)).await;
+                held.map_err(|reason| SendError::Network {
+                    what: "the access token that processes share cannot be read".to_owned(),
+                    reason,
+                })?
+            }
+        };
+        let saved = held.as_ref().and_then(|held| held.saved());
+        if let Some(token) = saved.and_then(|saved| self.usable(saved)) {
+            return self.credentials_of(token, known, fixed, asking, Instant::now());
+        }
+        let known = known.with_rotated(saved.and_then(|saved| saved.rotated.clone()));
         let request = grant.request(&self.token_url, &known, &asking.settings)?;
         let known = request.credentials().fold(known, Secrets::with_sent);
         let redactor = Redactor::new(&known);
@@ -272,18 +301,88 @@ impl Renewal {
         let token = grant.token(response.status, &response.body, response.attempts, |text| {
             redactor.message(text)
         })?;
+        if let Some(held) = &held {
+            let saved = SavedToken {
+                access: token.access.clone(),
+                rotated: (token.rotated.clone()).or_else(|| known.rotated().cloned()),
+                renewed_at: token
+                    .lifetime
+                    .and_then(|lifetime| SystemTime::now().checked_add(usable_for(lifetime))),
+                values: token.values.clone(),
+            };
+            // This process can go on; the others would use a refresh token that is spent.
+            if let Err(reason) = held.save(&saved).await {
+                tell(observer, || Event::TokenNotSaved {
+                    reason: redactor.message(&reason),
+                });
+            }
+        }
+        self.credentials_of(token, known, fixed, asking, started)
+    }
+
+    /// What the token depends on: who uses other secrets has another token.
+    fn parts(&self, service: &Service, fixed: &Credentials) -> Vec<String> {
+        let mut values: Vec<String> = service
+            .auth
+            .secrets()
+            .iter()
+            .filter_map(|secret| {
+                let value = fixed.secrets.expose(&secret.name)?;
+                Some(format!("{}={value}", secret.name))
+            })
+            .collect();
+        values.sort();
+        values.insert(0, format!("{} {}", service.name, self.token_url));
+        values
+    }
+
+    /// A saved token that is worth a try: it has not expired, and it is not the one that this process wants to replace.
+    fn usable(&self, saved: &SavedToken) -> Option<Token> {
+        let lifetime = match saved.renewed_at {
+            None => None,
+            Some(at) => Some(at.duration_since(SystemTime::now()).ok()?),
+        };
+        let current = self.current();
+        let known = current
+            .as_ref()
+            .and_then(|current| current.secrets.expose(ACCESS_TOKEN));
+        if known == Some(saved.access.expose()) {
+            return None;
+        }
+        Some(Token {
+            access: saved.access.clone(),
+            rotated: saved.rotated.clone(),
+            lifetime,
+            values: saved.values.clone(),
+        })
+    }
+
+    /// Credentials with a token that is valid from `started` on.
+    fn credentials_of(
+        &self,
+        token: Token,
+        known: Secrets,
+        fixed: &Credentials,
+        asking: &Asking,
+        started: Instant,
+    ) -> Result<Arc<Credentials>, Error> {
+        let service = &*asking.service;
         let base = self.base(&token, asking)?;
         let previous = self.current();
         let client = match (&base, previous) {
             (Some(base), Some(previous)) if previous.base.as_ref() == Some(base) => {
                 Arc::clone(&previous.client)
             }
-            (Some(base), _) => Arc::new(self.setup.client(service, base, service.id.clone())?),
+            (Some(base), _) => Arc::new(self.setup.client(
+                service,
+                base,
+                budget_name(service, base),
+            )?),
             (None, _) => Arc::clone(&fixed.client),
         };
         let expires = token
             .lifetime
-            .and_then(|lifetime| started.checked_add(lifetime - SKEW.min(lifetime / 10)));
+            .and_then(|lifetime| started.checked_add(usable_for(lifetime)));
         let secrets = known.renewed(token);
         Ok(Arc::new(Credentials {
             client,

@@ -386,6 +386,28 @@ impl RequestTemplate {
         }
     }
 
+    /// Puts this idempotency key into the header field that carries one, if there is such a field.
+    ///
+    /// # Errors
+    /// When it is no value of a header field.
+    pub(crate) fn put_idempotency_key(
+        &self,
+        plan: &mut Plan,
+        key: &str,
+    ) -> Result<(), RenderError> {
+        let Some(name) = &self.idempotency_header else {
+            return Ok(());
+        };
+        if key.is_empty() || !key.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Err(RenderError::Value {
+                place: "the idempotency key".to_owned(),
+                message: "it is no text of visible ASCII characters".to_owned(),
+            });
+        }
+        header::set(&mut plan.headers, name, Text::Plain(key.to_owned().into()));
+        Ok(())
+    }
+
     /// Renders the plan for these params, below `base`, with the parts that the service adds to every request.
     ///
     /// # Errors

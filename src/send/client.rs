@@ -1,6 +1,7 @@
 //! The client of one service: its transport, its rate limit and its base URL.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
@@ -110,6 +111,13 @@ impl Client {
         match &self.turns {
             None => Ok(()),
             Some((limiter, budget)) => wait_for_turn(&**limiter, budget, observer).await,
+        }
+    }
+
+    /// Tells the rate limit that the service asked to wait so long.
+    pub(super) async fn refused(&self, wait: Duration) {
+        if let Some((limiter, budget)) = &self.turns {
+            limiter.refused(budget, wait).await;
         }
     }
 }

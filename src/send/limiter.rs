@@ -21,6 +21,31 @@ pub struct Budget {
     pub per: Duration,
 }
 
+impl Budget {
+    /// A budget of so many requests in a time.
+    pub fn new(name: impl Into<String>, requests: NonZeroU32, per: Duration) -> Budget {
+        Budget {
+            name: name.into(),
+            requests,
+            per,
+        }
+    }
+
+    /// The budget of a service that declares no limit.
+    pub(crate) fn unlimited(name: String) -> Budget {
+        Budget {
+            name,
+            requests: NonZeroU32::MAX,
+            per: Duration::from_secs(1),
+        }
+    }
+
+    /// Whether the service declares no limit. Then nothing needs to be counted, but the service may still ask for a pause.
+    pub fn is_unlimited(&self) -> bool {
+        self.requests == NonZeroU32::MAX
+    }
+}
+
 /// Whether a request may be sent now, or how long to wait before asking again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
@@ -47,6 +72,22 @@ pub trait Limiter: Send + Sync {
     fn take_at_once(&self, budget: &Budget) -> Option<Turn> {
         let _ = budget;
         None
+    }
+
+    /// Hears that the service asked to wait so long before the next request of a budget. A limiter that cannot hold the
+    /// others back says so when it is asked for the next turn.
+    fn refused<'l>(
+        &'l self,
+        budget: &'l Budget,
+        wait: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'l>> {
+        let _ = (budget, wait);
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Whether it is asked for the requests of services without a limit too, see [`Budget::is_unlimited`].
+    fn counts_all(&self) -> bool {
+        false
     }
 }
 
@@ -109,7 +150,9 @@ pub(super) async fn wait_for_turn(
                 })?,
         };
         let Turn::In(wait) = turn else { return Ok(()) };
-        tell(observer, || Event::RateLimited { wait });
+        if !wait.is_zero() {
+            tell(observer, || Event::RateLimited { wait });
+        }
         tokio::time::sleep(wait).await;
     }
 }

@@ -35,6 +35,8 @@ pub(crate) use fetch::post;
 pub(crate) use limiter::LocalLimiter;
 pub use limiter::{Budget, Limiter, Turn, TurnFuture};
 pub(crate) use network::HttpTransport;
+#[cfg(feature = "postgres")]
+pub(crate) use network::tls_config;
 pub use network::{ClientError, Roots};
 use patience::{Parts, Patience};
 pub(crate) use policy::{LimitsSpec, Policy, RateLimitSpec, RetrySpec, TimeoutSpec};
@@ -103,6 +105,11 @@ pub enum Event {
     RateLimited {
         /// How long.
         wait: Duration,
+    },
+    /// An access token was renewed, and could not be saved for the other processes that share it.
+    TokenNotSaved {
+        /// Why, secrets masked.
+        reason: String,
     },
     /// A job is not done and will be polled again.
     Waiting {
@@ -322,6 +329,13 @@ pub(crate) async fn send<T>(
                     },
                     elapsed: started.map_or(Duration::ZERO, |started| started.elapsed()),
                 });
+                if let (429 | 503, Some(wait)) = (response.status, response.retry_after) {
+                    // A service that asks for years must not stop everybody.
+                    exchange
+                        .client
+                        .refused(wait.min(again_by.max_delay.0))
+                        .await;
+                }
                 let (again, made) = judge(&response);
                 let mut repeatable = exchange.idempotent;
                 match again {

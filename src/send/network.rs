@@ -222,6 +222,17 @@ fn install_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// TLS for something else than HTTP.
+///
+/// # Errors
+/// When the certificate authorities cannot be loaded.
+#[cfg(feature = "postgres")]
+pub(crate) fn tls_config(roots: &Roots) -> Result<rustls::ClientConfig, ClientError> {
+    let mut config = tls(true, roots)?;
+    config.alpn_protocols.clear();
+    Ok(config)
+}
+
 /// TLS with roots from memory: loading the system's would cost more than the rest of a cold call. A plain http
 /// service gets none.
 fn tls(is_https: bool, roots: &Roots) -> Result<rustls::ClientConfig, ClientError> {

@@ -14,6 +14,7 @@ mod oauth;
 mod redact;
 mod request;
 mod secret;
+mod share;
 mod sigv4;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -30,6 +31,7 @@ pub use redact::Redactor;
 pub(crate) use request::{SignedRequest, sign};
 pub(crate) use secret::{KeyringSpec, SecretPlace, SecretRef, SecretSpec, Whereabouts};
 pub use secret::{Secret, SecretError, SecretStore};
+pub(crate) use share::{HeldToken, SavedToken, TokenFuture, TokenShare};
 pub use values::Secrets;
 
 /// The SHA-256 of some bytes, in hex.

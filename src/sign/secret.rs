@@ -128,6 +128,23 @@ enum SecretSource {
 }
 
 impl SecretRef {
+    /// A secret of the program itself, by the name of its variable. It need not be set.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own(variable: &str, origin: Origin) -> SecretRef {
+        SecretRef {
+            name: variable.to_owned(),
+            help: None,
+            pointer: String::new(),
+            is_optional: true,
+            group: None,
+            fit: Fit::Anywhere,
+            origin,
+            is_name: false,
+            source: SecretSource::Env(variable.to_owned()),
+            pattern: None,
+        }
+    }
+
     /// Whether requests go without it when it is not set.
     pub fn is_optional(&self) -> bool {
         self.is_optional

@@ -90,6 +90,19 @@ impl Secrets {
         self
     }
 
+    /// The same secrets, with the refresh token that a process before got, if there is one.
+    pub(crate) fn with_rotated(mut self, token: Option<Secret>) -> Secrets {
+        if let Some(token) = token {
+            self.values.insert(oauth::ROTATED_TOKEN.to_owned(), token);
+        }
+        self
+    }
+
+    /// The refresh token that the service gave last.
+    pub(crate) fn rotated(&self) -> Option<&Secret> {
+        self.values.get(oauth::ROTATED_TOKEN)
+    }
+
     /// A URL whose path shows these credentials as the mask, with the credentials in it.
     pub(super) fn fill(&self, target: &str, in_path: &[Text]) -> String {
         let mut filled = String::with_capacity(target.len());

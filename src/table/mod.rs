@@ -10,9 +10,7 @@ mod file;
 mod ndjson;
 #[cfg(feature = "parquet")]
 mod parquet;
-#[allow(dead_code, reason = "batches write their rows so")]
 mod sheet;
-#[allow(dead_code, reason = "batches write their rows so")]
 mod spool;
 
 #[cfg(test)]
@@ -22,6 +20,5 @@ pub(crate) use cell::{Cell, canonical};
 pub(crate) use columns::{Change, Column, Columns, Growth, Type, VALUE};
 
 pub(crate) use file::{Format, Writer};
-#[allow(unused_imports, reason = "batches write their rows so")]
 pub(crate) use sheet::Sheet;
 pub(crate) use spool::Spool;

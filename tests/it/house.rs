@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 33] = [
+const FLOORS: [&str; 35] = [
     "words",
     "parallel",
     "staged",
@@ -25,6 +25,7 @@ const FLOORS: [&str; 33] = [
     "sign",
     "wait",
     "send",
+    "store",
     "format",
     "tool",
     "definition",
@@ -32,6 +33,7 @@ const FLOORS: [&str; 33] = [
     "policy",
     "callers",
     "engine",
+    "batch",
     "sync",
     "sandbox",
     "check",

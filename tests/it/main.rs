@@ -16,6 +16,8 @@ mod argument_forms;
 mod arguments;
 mod audit;
 mod auth;
+mod batch;
+mod batch_chaos;
 mod bodies;
 mod broken;
 mod callers;
@@ -102,6 +104,7 @@ mod serve_search;
 mod serve_tasks;
 mod services;
 #[cfg(unix)]
+mod shared;
 mod shells;
 mod sight;
 mod slips;

@@ -25,7 +25,7 @@ use super::{Done, Failure, arguments, exit, note, trust, usage};
 
 pub(crate) use dry_run::tell_optional;
 use dry_run::{DryRun, print_plan};
-pub(crate) use stand_in::{inject, with_sandbox};
+pub(crate) use stand_in::{inject, loopback, sandboxed};
 pub(crate) use watch::watch;
 
 /// How many steps of work pass before the runtime looks at the clock and at signals.
@@ -103,7 +103,7 @@ pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     text.parse::<crate::words::Duration>().map(|time| time.0)
 }
 
-fn parse_count(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("write a whole number, 1 at least".to_owned()),
         Ok(count) => Ok(count),
@@ -236,8 +236,7 @@ impl Call {
                     // Mistakes in the arguments are reported before a sandbox is started.
                     engine.plan(&call)?;
                     let fault = self.fault.as_deref();
-                    let (engine, _server) =
-                        with_sandbox(engine, &catalog, &tool, url, fault).await?;
+                    let (engine, _server) = sandboxed(engine, &catalog, &tool, url, fault).await?;
                     self.exchange(&engine, &tool, call).await
                 }
             }

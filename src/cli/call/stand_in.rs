@@ -7,8 +7,8 @@ use url::Url;
 use crate::cli::{Done, Failure, exit, usage};
 use crate::{Catalog, Engine, Secret, Tool};
 
-/// The engine that calls a sandbox, and the sandbox itself if it was started for the call.
-pub(crate) async fn with_sandbox(
+/// The engine that calls a sandbox: one at a URL, or one that is started here, if the URL is empty.
+pub(crate) async fn sandboxed(
     engine: Engine,
     catalog: &Catalog,
     tool: &Arc<Tool>,
@@ -60,7 +60,7 @@ pub(crate) fn inject(sandbox: &crate::sandbox::Sandbox, fault: &str) -> Done {
         .map_err(|error| usage(error.to_string()))
 }
 
-fn loopback(text: &str) -> Result<Url, Failure> {
+pub(crate) fn loopback(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text)
         .map_err(|error| usage(format!("`{text}` is no URL of a sandbox: {error}")))?;
     if !crate::address::is_loopback(&url) {

@@ -29,6 +29,9 @@ pub(crate) fn watch(event: &Event, verbose: bool) {
             "the rate limit of the service delays the next request by {}",
             seconds(*wait)
         )),
+        Event::TokenNotSaved { reason } => note(&format!(
+            "the new access token was not saved for other processes: {reason}"
+        )),
         Event::Unauthenticated { secrets } if verbose => {
             say(&format!("* {}", unauthenticated(secrets)));
         }
@@ -87,7 +90,7 @@ fn tell_progress(event: &Event) {
             Progress::waits("for the rate limit of the service", Some(*wait));
         }
         Event::Request { .. } => Progress::goes_on(),
-        Event::Response { .. } | Event::Unauthenticated { .. } => {}
+        Event::Response { .. } | Event::Unauthenticated { .. } | Event::TokenNotSaved { .. } => {}
     }
 }
 

@@ -161,7 +161,7 @@ impl Place {
         let own = matches.subcommand().map(|(_, own)| own);
         let named = |id| own.and_then(|own| strings::<String>(own, id).into_iter().next());
         let profile = strings::<String>(&matches, "profile").into_iter().next();
-        let in_force = InForce::new(profile.as_deref(), None).unwrap_or_default();
+        let in_force = InForce::new(profile.as_deref(), None, None).unwrap_or_default();
         // Nothing can be said while somebody types, so what is missing is left out.
         let folders: Vec<PathBuf> = folders
             .into_iter()

@@ -33,6 +33,8 @@ struct Told {
     rows: u64,
     /// The table that is read, where there are several.
     of: Option<String>,
+    /// What is said in place of what was read.
+    text: Option<String>,
     /// What is waited for, and until when, if that is known.
     waits: Option<(String, Option<Instant>)>,
 }
@@ -72,6 +74,16 @@ impl Progress {
             (told.pages, told.rows, told.waits) = (pages, rows, None);
             told.of = Some(table.to_owned());
         });
+    }
+
+    /// Whether there is such a line.
+    pub(crate) fn is_shown() -> bool {
+        is_shown()
+    }
+
+    /// Tells how far something is that is no list of pages.
+    pub(crate) fn says(text: impl Into<String>) {
+        change(|told| told.text = Some(text.into()));
     }
 
     /// Tells what is waited for, and for how long, if that is known.
@@ -136,6 +148,13 @@ impl Told {
         }
         let at = elapsed.as_millis() / TICK.as_millis();
         let mut text = format!("{} ", MOVES[at as usize % MOVES.len()]);
+        if let Some(said) = &self.text {
+            text.push_str(&line(said));
+            if let Some((what, _)) = &self.waits {
+                let _ = write!(text, "; waiting {}", line(what));
+            }
+            return text;
+        }
         if let Some(table) = &self.of {
             let _ = write!(text, "{}: ", line(table));
         }
@@ -221,14 +240,21 @@ mod tests {
             ),
         ] {
             let waits = waits.map(|(what, until)| (what.to_owned(), until));
-            let of = None;
             let told = Told {
                 pages,
                 rows,
-                of,
+                of: None,
                 waits,
+                text: None,
             };
             assert_eq!(told.line(Duration::from_secs(seconds), now), expected);
         }
+        let told = Told {
+            text: Some("3 of 8 jobs".to_owned()),
+            waits: Some(("for the rate limit".to_owned(), None)),
+            ..Told::default()
+        };
+        let said = "⠋ 3 of 8 jobs; waiting for the rate limit";
+        assert_eq!(told.line(Duration::from_secs(1), now), said);
     }
 }

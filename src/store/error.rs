@@ -1,0 +1,69 @@
+//! Why a store cannot do what it is asked for.
+
+use super::Address;
+
+/// Why a store cannot do what it is asked for. No password is in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum StoreError {
+    /// This build has no Postgres.
+    #[error(
+        "this build has no Postgres; build it with `--features postgres`, or take a released binary"
+    )]
+    NotBuilt,
+    /// A newer program made the tables.
+    #[error(
+        "a newer toolrun made its tables (version {found}; this one knows {known}): update this one"
+    )]
+    Newer {
+        /// The version that was found.
+        found: i64,
+        /// The newest version that is known.
+        known: i64,
+    },
+    /// The file or database cannot be opened or reached.
+    #[error("it cannot be opened: {0}")]
+    Open(String),
+    /// The database is busy, or its connection was cut.
+    #[error("it does not answer: {0}")]
+    Passing(String),
+    /// The database refused a statement.
+    #[error("{0}")]
+    Refused(String),
+    /// Something in the store is not what this program wrote.
+    #[error("{0} in it is not what toolrun writes")]
+    Broken(&'static str),
+    /// What belongs to a secret cannot be read with the key that is given.
+    #[error("its tokens were encrypted with another key")]
+    OtherKey,
+    /// The same, with the address of the store.
+    #[error("the store {address}: {error}")]
+    At {
+        /// The address, without a password.
+        address: String,
+        /// What is wrong.
+        #[source]
+        error: Box<StoreError>,
+    },
+}
+
+impl StoreError {
+    /// Whether the same may work a little later.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            StoreError::Passing(_) => true,
+            StoreError::At { error, .. } => error.is_passing(),
+            _ => false,
+        }
+    }
+
+    pub(super) fn at(self, address: &Address) -> StoreError {
+        match self {
+            StoreError::At { .. } => self,
+            error => StoreError::At {
+                address: address.to_string(),
+                error: Box::new(error),
+            },
+        }
+    }
+}
