@@ -1066,6 +1066,24 @@ fn workers_share_a_run_and_refuse_one_of_another_descriptor() {
             "{store}"
         );
         assert_eq!(fake.requests().len() - before, 80, "{store}");
+        let again = run(
+            &workspace,
+            &address,
+            &["batch", "get-thing", "a.ndjson", "--enqueue-only", "--new"],
+        )
+        .expect(0);
+        let told = run(&workspace, &address, &["worker", "--progress", "json"]).expect(0);
+        let lines: Vec<Value> = told
+            .stderr
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        let last = lines.last().expect("a line");
+        assert_eq!(
+            (&last["run"], &last["done"], &last["state"]),
+            (&json!(run_of(&again)), &json!(80), &json!("ended")),
+            "{store}"
+        );
         let idle = run(&workspace, &address, &["worker"]).expect(0);
         assert_tells(&idle, &["there is no work in"]);
 

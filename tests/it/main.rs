@@ -44,6 +44,7 @@ mod export_files;
 mod export_judges;
 #[cfg(unix)]
 mod finding;
+mod fleet;
 mod fuzz_regressions;
 mod github;
 mod h2;

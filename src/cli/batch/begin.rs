@@ -357,12 +357,12 @@ impl super::Written {
     pub(super) fn check(&self) -> Done {
         let format = self.format()?;
         format.check().map_err(usage)?;
-        if format == crate::table::Format::Parquet && self.is_stdout() {
+        if format == crate::table::Format::Parquet && self.is_printed() {
             return Err(usage(
                 "Parquet is written to a file: name it with --out FILE",
             ));
         }
-        if let Some(out) = self.out.as_ref().filter(|_| !self.is_stdout()) {
+        if let Some(out) = self.out.as_ref().filter(|_| !self.is_printed()) {
             let folder = crate::staged::folder_of(out);
             if !folder.is_dir() {
                 return Err(usage(format!("there is no folder {}", folder.display())));
@@ -374,7 +374,7 @@ impl super::Written {
         Ok(())
     }
 
-    pub(super) fn is_stdout(&self) -> bool {
+    pub(super) fn is_printed(&self) -> bool {
         self.out.as_ref().is_none_or(|out| out.as_os_str() == "-")
     }
 }

@@ -16,7 +16,7 @@ use crate::table::{Format, Sheet};
 pub(super) async fn write(store: &Store, run: &str, written: &Written) -> Done {
     written.check()?;
     let format = written.format()?;
-    match (written.is_stdout(), format) {
+    match (written.is_printed(), format) {
         (true, Format::Ndjson) => print(store, run).await,
         (true, _) => {
             // The columns are known only after the last row.

@@ -53,7 +53,7 @@ fn state_of(status: &Status) -> &'static str {
 }
 
 /// Jobs that ended in a second, over the last minute.
-fn rate_of(record: &RunRecord, status: &Status) -> f64 {
+pub(super) fn rate_of(record: &RunRecord, status: &Status) -> f64 {
     let age = Timestamp::now().as_microsecond() - record.created;
     let seconds = (age as f64 / 1e6).clamp(1.0, 60.0);
     status.ended_lately as f64 / seconds

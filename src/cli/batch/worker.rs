@@ -1,6 +1,6 @@
 //! `toolrun worker`: works on the runs of a store, beside other workers on any number of machines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::follow::{self, Own, Seen};
+use super::tell::{rate_of, status_json};
 use super::{Pace, Showing, find, options_of, runtime};
 use crate::batch::{End, Worker};
 use crate::cli::config::InForce;
 use crate::cli::interrupt::unless_interrupted;
 use crate::cli::reach::{Here, Reached};
 use crate::cli::store::NamedStore;
-use crate::cli::terminal::say;
+use crate::cli::terminal::{Progress, say, say_json};
 use crate::cli::{Done, Failure, exit, note};
 use crate::store::{RunRecord, RunState, Status, Store, StoreError};
 use crate::{Catalog, Files};
@@ -71,6 +72,7 @@ impl WorkerCommand {
 
     async fn work(&self, catalog: &Catalog, in_force: &InForce) -> Done {
         let named = super::store(in_force)?;
+        let _progress = Progress::start();
         let (stop, stopped) = watch::channel(false);
         let mut all = std::pin::pin!(self.all(&named, catalog, in_force, stopped));
         match unless_interrupted(all.as_mut()).await {
@@ -96,20 +98,20 @@ impl WorkerCommand {
     ) -> Done {
         let store = named.store();
         let mut tasks: JoinSet<Ended> = JoinSet::new();
-        let (mut at_work, mut refused) = (BTreeSet::new(), BTreeSet::new());
+        let (mut at_work, mut refused) = (BTreeMap::new(), BTreeSet::new());
         let (mut done, mut begun) = (Ok(()), 0);
         loop {
             let mut found = 0;
             for record in self.open(store).await? {
                 let id = record.run.id.clone();
-                if *stop.borrow() || at_work.contains(&id) || refused.contains(&id) {
+                if *stop.borrow() || at_work.contains_key(&id) || refused.contains(&id) {
                     continue;
                 }
                 match self.one(named, &record, catalog, in_force).await {
                     Ok(one) => {
                         (found, begun) = (found + 1, begun + 1);
-                        say(&format!("run {id}: working on it"));
-                        at_work.insert(id);
+                        self.tell(&format!("run {id}: working on it"));
+                        at_work.insert(id, record.clone());
                         let stop = stop.clone();
                         tasks.spawn(async move {
                             let end = one.worker.run(stop).await;
@@ -126,7 +128,7 @@ impl WorkerCommand {
             }
             if found == 0 && tasks.is_empty() && (!self.forever || *stop.borrow()) {
                 if begun == 0 {
-                    say(&format!("there is no work in {}", store.address()));
+                    self.tell(&format!("there is no work in {}", store.address()));
                 }
                 return done;
             }
@@ -138,13 +140,49 @@ impl WorkerCommand {
                         done = Err(failure);
                     }
                 }
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(LOOK) => self.show(store, at_work.values()).await?,
                 _ = stop.changed() => {}
             }
             if *stop.borrow() && tasks.is_empty() {
                 return done;
             }
         }
+    }
+
+    /// Says something to people. A program that reads JSON learns it from there.
+    fn tell(&self, text: &str) {
+        if self.pace.progress != Showing::Json {
+            say(text);
+        }
+    }
+
+    /// Shows how far the runs are: on a line of a terminal, or as JSON.
+    async fn show(
+        &self,
+        store: &Store,
+        records: impl Iterator<Item = &RunRecord>,
+    ) -> Result<(), Failure> {
+        let is_json = self.pace.progress == Showing::Json;
+        if !is_json && (self.pace.progress == Showing::None || !Progress::is_shown()) {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        for record in records {
+            let Some(status) = store.status(&record.run.id).await? else {
+                continue;
+            };
+            match is_json {
+                true => say_json(&status_json(record, &status, false)),
+                false => {
+                    let line = follow::line(&status, rate_of(record, &status), false);
+                    lines.push(format!("run {}: {line}", record.run.id));
+                }
+            }
+        }
+        if !is_json {
+            Progress::says(lines.join("; "));
+        }
+        Ok(())
     }
 
     /// The runs that have work, the oldest first.
@@ -204,14 +242,17 @@ impl WorkerCommand {
         let id = &record.run.id;
         match end? {
             End::Ended(status) => {
-                say(&format!("run {id}: no job is left"));
+                self.tell(&format!("run {id}: no job is left"));
+                if self.pace.progress == Showing::Json {
+                    say_json(&status_json(&record, &status, false));
+                }
                 match self.run {
                     Some(_) => follow::incomplete(id, &status),
                     None => Ok(()),
                 }
             }
             End::Interrupted { back, unknown } => {
-                say(&format!("run {id}: {back} jobs were given back"));
+                self.tell(&format!("run {id}: {back} jobs were given back"));
                 match unknown {
                     0 => Ok(()),
                     _ => Err(Failure::Told(
@@ -223,7 +264,7 @@ impl WorkerCommand {
                 }
             }
             End::Cancelled => {
-                say(&format!("run {id}: cancelled"));
+                self.tell(&format!("run {id}: cancelled"));
                 Ok(())
             }
             end @ End::Tripped(_) if self.forever && self.run.is_none() => {

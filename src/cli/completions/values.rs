@@ -114,7 +114,7 @@ enum Takes {
 
 fn kind(command: &str, argument: &str) -> Option<Takes> {
     Some(match (command, argument) {
-        ("call" | "show", "name") => Takes::Tool,
+        ("call" | "show", "name") | ("batch", "tool" | "from") => Takes::Tool,
         ("docs", "name") => Takes::ToolOrService,
         ("call", "arguments") => Takes::Arguments,
         ("call", "set") => Takes::Setting,
@@ -124,7 +124,8 @@ fn kind(command: &str, argument: &str) -> Option<Takes> {
         ("sandbox", "service") => Takes::Sandbox,
         ("explain", "code") => Takes::Code,
         ("validate" | "test", "paths") => Takes::Path,
-        ("trust" | "untrust" | "man", "dir") | ("call", "trust") => Takes::Folder,
+        ("trust" | "untrust" | "man", "dir") => Takes::Folder,
+        ("call" | "batch" | "worker", "trust") => Takes::Folder,
         _ => return None,
     })
 }
