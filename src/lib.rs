@@ -77,7 +77,8 @@ mod staged;
 #[cfg(feature = "store")]
 mod store;
 #[cfg(feature = "store")]
-#[allow(dead_code, unused_imports, reason = "its users come one by one")]
+mod sync;
+#[cfg(feature = "store")]
 mod table;
 mod template;
 mod tool;

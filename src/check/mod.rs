@@ -7,6 +7,7 @@ mod kind;
 mod schema;
 mod secret;
 mod service;
+mod sync;
 mod tool;
 
 pub use kind::Kind;

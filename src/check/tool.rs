@@ -40,6 +40,7 @@ pub(crate) fn check(tool: &Tool, check: &Check) {
     report_doubled_names(tool, check);
     report_lost_braces(tool, check);
     report_named_output(check);
+    super::sync::check(tool, check);
     if let Some(schema) = &tool.output_schema {
         check_schema(schema, "/response/schema", check);
     }

@@ -6,7 +6,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
     approve, audit, batch, call, callers, completions, config, docs, explain, export, import, list,
-    man, new, policy, sandbox, schemas, serve, show, sql, test, trust, validate,
+    man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust, validate,
 };
 
 macro_rules! commands {
@@ -72,6 +72,7 @@ commands! {
     "batch" Batch(batch::Batch) "Call a tool once for each of many lines of arguments, as a run that survives anything"
     "worker" Worker(batch::WorkerCommand) "Work on the runs of batches in a store, beside other workers"
     "sql" Sql(sql::Sql) "Ask the tools that read in SQL, as tables"
+    "sync" Sync(sync::Sync) "Copy the rows of tools into a database or files, and keep them up to date"
     "docs" Docs(docs::Docs) "Print the reference of a tool, or open its documentation"
     "validate" Validate(validate::Validate) "Check descriptors"
     "explain" Explain(explain::Explain) "Explain a code of a finding"

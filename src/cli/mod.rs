@@ -34,6 +34,7 @@ mod serve;
 mod show;
 mod sql;
 mod store;
+mod sync;
 mod terminal;
 mod test;
 mod trust;
@@ -163,6 +164,9 @@ mod exit {
     pub(crate) const RESPONSE: u8 = 9;
     /// A part of the work failed: some jobs of a batch are dead, or nobody knows whether they were carried out.
     pub(crate) const PARTIAL: u8 = 10;
+    /// The exit code for a signal, as if the signal itself had ended the process.
+    pub(crate) const SIGNAL: u8 = 128;
+
     /// The exit code for the name of a kind of error.
     pub(crate) fn of_kind(name: &str) -> u8 {
         let codes = OUTPUT..=RESPONSE;
@@ -171,9 +175,6 @@ mod exit {
             .find(|code| super::kind_name(*code) == name)
             .unwrap_or(PARTIAL)
     }
-
-    /// The exit code for a signal, as if the signal itself had ended the process.
-    pub(crate) const SIGNAL: u8 = 128;
 }
 
 fn exit_code(kind: ErrorKind) -> u8 {
@@ -217,6 +218,7 @@ pub fn main() -> ExitCode {
         Command::Config(config) => config.wants_json(),
         Command::List(list) => list.wants_json(),
         Command::Show(show) => show.wants_json(),
+        Command::Sync(sync) => sync.wants_json(),
         Command::Policy(policy) => policy.wants_json(),
         Command::Approve(approve) => approve.wants_json(),
         Command::Audit(audit) => audit.wants_json(),
@@ -247,6 +249,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Sql(sql) => sql.trusted(),
         Command::Batch(batch) => batch.trusted(),
         Command::Worker(worker) => worker.trusted(),
+        Command::Sync(sync) => sync.trusted(),
         _ => &[],
     };
     let catalog = catalog(&cli.tools, trusted, in_force)?;
@@ -257,6 +260,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Sql(sql) => sql.run(&catalog, in_force),
         Command::Batch(batch) => batch.run(&catalog, in_force),
         Command::Worker(worker) => worker.run(&catalog, in_force),
+        Command::Sync(sync) => sync.run(&catalog, in_force),
         Command::Docs(docs) => docs.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Explain(explain) => explain.run(),

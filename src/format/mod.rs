@@ -7,6 +7,7 @@ mod habits;
 mod mend;
 mod schema;
 mod shape;
+mod sync;
 
 use std::fmt;
 
@@ -20,6 +21,7 @@ use serde_json::{Map, Value};
 pub(crate) use editor::unused_in;
 pub(crate) use schema::{FileSchema, SERVICE, TOOL, generate};
 pub(crate) use shape::decode;
+pub(crate) use sync::SyncSpec;
 
 pub(crate) use crate::base_url::SettingSpec;
 pub(crate) use crate::send::{LimitsSpec, RateLimitSpec, RetrySpec, TimeoutSpec};
@@ -185,6 +187,8 @@ pub(crate) struct ToolSpec {
     pub wait: Option<WaitSpec>,
     /// What the tool makes of the response. If it waits for a job, of the last response.
     pub response: Option<ResponseSpec>,
+    /// How the rows are copied into a table.
+    pub sync: Option<SyncSpec>,
     /// Calls with the request they send and the output they give. They are checked offline and shown in help.
     #[serde(default)]
     pub examples: Vec<ExampleSpec>,

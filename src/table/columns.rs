@@ -126,6 +126,7 @@ impl Columns {
     }
 
     /// Texts with this character are JSON texts, which escape it.
+    #[cfg(feature = "postgres")]
     pub(crate) fn refusing(self, refused: Option<char>) -> Columns {
         Columns { refused, ..self }
     }

@@ -1,4 +1,5 @@
-//! CSV (RFC 4180) with lines that end in `\n`. Nothing between two commas is null; `""` is the empty text.
+//! CSV (RFC 4180) with lines that end in `\n`. Nothing between two commas is null; `""` is the empty text. In a file of one
+//! column, null is `""` too: a line without anything is no record.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -23,6 +24,9 @@ impl CsvWriter {
 
 impl Writer for CsvWriter {
     fn write(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
+        if let [Cell::Null] = cells {
+            return self.out.write_all(b"\"\"\n");
+        }
         let texts: Vec<_> = cells.iter().map(Cell::text).collect();
         write_record(&mut self.out, texts.iter().map(|text| text.as_deref()))
     }
@@ -138,10 +142,12 @@ impl Reader for CsvReader {
         if fields.len() != self.kinds.len() {
             return Err(changed());
         }
+        let is_only = fields.len() == 1;
         let cells = fields
             .iter()
             .zip(&self.kinds)
             .map(|(field, kind)| match field {
+                Some(text) if is_only && text.is_empty() => Ok(Cell::Null),
                 None => Ok(Cell::Null),
                 Some(text) => Cell::read(text, *kind).ok_or_else(changed),
             });

@@ -17,7 +17,8 @@ mod spool;
 mod tests;
 
 pub(crate) use cell::{Cell, canonical};
-pub(crate) use columns::{Change, Column, Columns, Growth, REST, Type, VALUE};
-pub(crate) use file::{Format, Reader, Writer};
+pub(crate) use columns::{Change, Column, Columns, Growth, Type, VALUE};
+
+pub(crate) use file::{Format, Writer};
 pub(crate) use sheet::Sheet;
 pub(crate) use spool::Spool;

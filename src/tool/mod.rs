@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::format::{self, decode};
-use crate::format::{Access, ExampleSpec, ServiceRef, ToolSpec};
+use crate::format::{Access, ExampleSpec, ServiceRef, SyncSpec, ToolSpec};
 use crate::json::Json;
 use crate::paging::{Paging, follow_url, report_other_rows};
 use crate::params::{ArgumentProblem, Params, as_meant};
@@ -47,6 +47,8 @@ pub struct Tool {
     pub(crate) rules: ResponseRules,
     /// What the tool makes of the response.
     pub(crate) projection: Projection,
+    /// How the rows are copied into a table.
+    pub(crate) sync: Option<SyncSpec>,
     /// Calls with the request they send and the output they give.
     pub(crate) examples: Vec<ExampleSpec>,
     /// The path template, as the descriptor writes it.
@@ -193,6 +195,7 @@ impl Tool {
             wait,
             rules,
             projection,
+            sync: spec.sync,
             examples: spec.examples,
             path: spec.request.path,
             output_schema: spec.response.and_then(|response| response.schema),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 35] = [
+const FLOORS: [&str; 36] = [
     "words",
     "parallel",
     "staged",
@@ -35,6 +35,7 @@ const FLOORS: [&str; 35] = [
     "engine",
     "batch",
     "sql",
+    "sync",
     "sandbox",
     "check",
     "import",

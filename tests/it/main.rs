@@ -113,6 +113,10 @@ mod slips;
 mod sql;
 mod streams;
 mod styles;
+mod sync;
+mod sync_columns;
+#[cfg(unix)]
+mod sync_kills;
 #[cfg(unix)]
 mod tables;
 mod terminal;

@@ -56,6 +56,8 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "bad-value: a day that there is not",
     "bad-value: a scope with a blank",
     "bad-value: an empty audience",
+    "bad-value: a copy of what a tool writes",
+    "bad-value: a tool that is its own parent",
 ];
 
 /// A descriptor, and whether a schema must refuse it. `None` where the mistake is no mistake of shape: the schema may

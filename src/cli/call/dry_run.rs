@@ -19,7 +19,7 @@ pub(crate) enum DryRun {
 
 /// Says which optional credentials a plan goes without, and which of those that it has may not be set, because nobody was
 /// asked for their secret.
-pub(super) fn tell_optional(engine: &Engine, tool: &Tool) {
+pub(crate) fn tell_optional(engine: &Engine, tool: &Tool) {
     let left_out = engine.left_out(&tool.service);
     if !left_out.secrets.is_empty() {
         note(&unauthenticated(&left_out.secrets));

@@ -23,7 +23,8 @@ use super::output::{Format, Printer, View};
 use super::terminal::{self, Progress};
 use super::{Done, Failure, arguments, exit, note, trust, usage};
 
-use dry_run::{DryRun, print_plan, tell_optional};
+pub(crate) use dry_run::tell_optional;
+use dry_run::{DryRun, print_plan};
 pub(crate) use stand_in::{inject, loopback, sandboxed};
 pub(crate) use watch::watch;
 
@@ -121,6 +122,37 @@ pub(crate) fn roots(cacert: Option<&str>) -> Roots {
     }
 }
 
+/// What the futures of calls run on.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // If a service floods one task, the clock and signals must still be checked.
+        .event_interval(LOOKS)
+        .build()
+        .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))
+}
+
+/// The data of a sandbox ends at a time of its own, so words such as `yesterday` count from there.
+pub(crate) fn sandbox_clock(tool: &Arc<Tool>, catalog: &Catalog) -> Clock {
+    let (tool, catalog) = (Arc::clone(tool), catalog.clone());
+    Clock::of_sandbox(move || crate::sandbox::Sandbox::now_for(&catalog, &tool))
+}
+
+/// The engine for a tool's service. Of two values of a setting, the later counts.
+pub(crate) fn engine_of(
+    tool: &Tool,
+    in_force: &InForce,
+    set: &[(String, String)],
+    cacert: Option<&str>,
+) -> Result<Engine, Failure> {
+    let engine = in_force.engine()?.with_roots(roots(cacert));
+    let settings = in_force.settings(&tool.service);
+    let settings = settings.iter().chain(set);
+    Ok(settings.fold(engine, |engine, (name, value)| {
+        engine.with_setting(name, value)
+    }))
+}
+
 pub(crate) fn parse_setting(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -192,12 +224,7 @@ impl Call {
             call = call.consent(Access::Destructive);
         }
         let _progress = Progress::start();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            // If a service floods one task, the clock and signals must still be checked.
-            .event_interval(LOOKS)
-            .build()
-            .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
+        let runtime = runtime()?;
         let done = runtime.block_on(async {
             match &self.sandbox {
                 None => {
@@ -208,7 +235,8 @@ impl Call {
                 Some(url) => {
                     // Mistakes in the arguments are reported before a sandbox is started.
                     engine.plan(&call)?;
-                    let (engine, _server) = self.with_sandbox(engine, &catalog, &tool, url).await?;
+                    let fault = self.fault.as_deref();
+                    let (engine, _server) = sandboxed(engine, &catalog, &tool, url, fault).await?;
                     self.exchange(&engine, &tool, call).await
                 }
             }
@@ -244,23 +272,15 @@ impl Call {
         }
     }
 
-    /// The data of a sandbox ends at a time of its own, so words such as `yesterday` count from there.
     fn clock(&self, tool: &Arc<Tool>, catalog: &Catalog) -> Clock {
-        if self.sandbox.is_none() {
-            return Clock::of_system();
+        match self.sandbox {
+            None => Clock::of_system(),
+            Some(_) => sandbox_clock(tool, catalog),
         }
-        let (tool, catalog) = (Arc::clone(tool), catalog.clone());
-        Clock::of_sandbox(move || crate::sandbox::Sandbox::now_for(&catalog, &tool))
     }
 
-    /// Of two values of a setting, the later counts.
     fn engine(&self, tool: &Tool, in_force: &InForce) -> Result<Engine, Failure> {
-        let engine = in_force.engine()?.with_roots(roots(self.cacert.as_deref()));
-        let settings = in_force.settings(&tool.service);
-        let settings = settings.iter().chain(&self.set);
-        Ok(settings.fold(engine, |engine, (name, value)| {
-            engine.with_setting(name, value)
-        }))
+        engine_of(tool, in_force, &self.set, self.cacert.as_deref())
     }
 
     fn call(&self, tool: &Arc<Tool>, arguments: Value) -> crate::Call {

@@ -4,22 +4,8 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::Call;
 use crate::cli::{Done, Failure, exit, usage};
 use crate::{Catalog, Engine, Secret, Tool};
-
-impl Call {
-    /// The engine that calls a sandbox, and the sandbox itself if it was started for the call.
-    pub(super) async fn with_sandbox(
-        &self,
-        engine: Engine,
-        catalog: &Catalog,
-        tool: &Arc<Tool>,
-        url: &str,
-    ) -> Result<(Engine, Option<crate::sandbox::Server>), Failure> {
-        sandboxed(engine, catalog, tool, url, self.fault.as_deref()).await
-    }
-}
 
 /// The engine that calls a sandbox: one at a URL, or one that is started here, if the URL is empty.
 pub(crate) async fn sandboxed(

@@ -31,6 +31,8 @@ struct Shown {
 struct Told {
     pages: u64,
     rows: u64,
+    /// The table that is read, where there are several.
+    of: Option<String>,
     /// What is said in place of what was read.
     text: Option<String>,
     /// What is waited for, and until when, if that is known.
@@ -64,6 +66,14 @@ impl Progress {
     /// Tells how much was read so far. What was waited for has come.
     pub(crate) fn read(pages: u64, rows: u64) {
         change(|told| (told.pages, told.rows, told.waits) = (pages, rows, None));
+    }
+
+    /// As [`Progress::read`], of one table among several.
+    pub(crate) fn read_of(table: &str, pages: u64, rows: u64) {
+        change(|told| {
+            (told.pages, told.rows, told.waits) = (pages, rows, None);
+            told.of = Some(table.to_owned());
+        });
     }
 
     /// Whether there is such a line.
@@ -144,6 +154,9 @@ impl Told {
                 let _ = write!(text, "; waiting {}", line(what));
             }
             return text;
+        }
+        if let Some(table) = &self.of {
+            let _ = write!(text, "{}: ", line(table));
         }
         if self.pages > 0 {
             let (pages, rows) = (counted(self.pages, "page"), counted(self.rows, "row"));
@@ -230,6 +243,7 @@ mod tests {
             let told = Told {
                 pages,
                 rows,
+                of: None,
                 waits,
                 text: None,
             };

@@ -11,6 +11,7 @@ mod postgres;
 #[cfg(unix)]
 mod pty;
 mod sandbox;
+mod tables;
 #[cfg(unix)]
 mod typing;
 
@@ -31,6 +32,7 @@ pub(crate) use postgres::{Postgres, postgres};
 #[cfg(unix)]
 pub(crate) use pty::{at_terminal, on_terminal, on_terminal_of};
 pub(crate) use sandbox::{KEY, Sandbox, VERSION};
+pub(crate) use tables::{Place, Row as TableRow};
 #[cfg(unix)]
 pub(crate) use typing::{Typing, standing};
 

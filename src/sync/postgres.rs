@@ -1,0 +1,576 @@
+//! Tables in a Postgres database.
+//!
+//! Values go there as texts, which the database reads in the column's type: so no digit depends on us.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::runtime::Runtime;
+use tokio_postgres::config::{Config, Host, SslMode};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::destination::{Counts, Destination, Mode, Opening, Row};
+use super::keys::{Keys, hex, short};
+use super::names::{KEY, Naming, STAGE, STATES, quoted};
+use super::report::Trouble;
+use super::state::State;
+use crate::table::{Cell, Columns, Type};
+
+/// The most columns of a table. A row must fit a page of 8 KiB, where a long value takes 18 bytes.
+const MOST_COLUMNS: usize = 400;
+
+const NAMING: Naming = Naming {
+    longest: 63,
+    folds_case: false,
+    reserved: &["ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"],
+};
+
+/// A connection to a database.
+pub(super) struct Postgres {
+    runtime: Runtime,
+    client: Client,
+    table: Option<Open>,
+}
+
+/// The table that is written.
+struct Open {
+    table: String,
+    /// Where the rows go: the table itself, or one that waits to be shown.
+    target: String,
+    exists: bool,
+    has_key: bool,
+    mode: Mode,
+    is_keyed: bool,
+    state: State,
+    /// The columns of the table and of the target. The target is made with its first row.
+    columns: Columns,
+    target_columns: Option<Columns>,
+    is_whole: bool,
+    rows: u64,
+    lock: i64,
+}
+
+type Answer<T> = Result<T, tokio_postgres::Error>;
+
+fn declared(kind: Type) -> &'static str {
+    match kind {
+        Type::Bool => "boolean",
+        Type::Integer => "bigint",
+        Type::Float => "double precision",
+        Type::Text | Type::Json | Type::Unknown => "text",
+    }
+}
+
+fn trouble(error: tokio_postgres::Error) -> Trouble {
+    let told = match error.as_db_error() {
+        Some(said) => said.message().to_owned(),
+        None => match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
+    };
+    Trouble::Destination(format!("the database refuses: {told}"))
+}
+
+impl Postgres {
+    /// Connects to a database. A password that the URL does not have is taken from `PGPASSWORD`.
+    pub(super) fn open(url: &str) -> Result<Postgres, Trouble> {
+        let (url, authorities) = without_authorities(url);
+        // The error may quote the URL, with its password.
+        let mut config: Config = url
+            .parse()
+            .map_err(|_| Trouble::Usage("this is no URL of a Postgres database".to_owned()))?;
+        if config.get_password().is_none()
+            && let Some(password) = std::env::var_os("PGPASSWORD")
+        {
+            config.password(password.to_string_lossy().as_bytes());
+        }
+        config.application_name("toolrun");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        // A socket of this machine has no name that a certificate could have.
+        let is_local = !config
+            .get_hosts()
+            .iter()
+            .any(|host| matches!(host, Host::Tcp(_)));
+        let client = match config.get_ssl_mode() {
+            mode if mode == SslMode::Disable || is_local => runtime.block_on(async {
+                let (client, connection) = config.connect(NoTls).await?;
+                tokio::spawn(connection);
+                Ok(client)
+            }),
+            _ => {
+                let tls = MakeRustlsConnect::new(tls(authorities.as_deref())?);
+                runtime.block_on(async {
+                    let (client, connection) = config.connect(tls).await?;
+                    tokio::spawn(connection);
+                    Ok(client)
+                })
+            }
+        };
+        let client = client.map_err(|error: tokio_postgres::Error| {
+            let Trouble::Destination(told) = trouble(error) else {
+                return Trouble::Destination("cannot connect to the database".to_owned());
+            };
+            Trouble::Destination(
+                told.replace("the database refuses", "cannot connect to the database"),
+            )
+        })?;
+        let postgres = Postgres {
+            runtime,
+            client,
+            table: None,
+        };
+        // Two programs that make the table at the same time would meet.
+        postgres.run(&format!(
+            "set client_min_messages = warning;
+             begin; select pg_advisory_xact_lock(7091236412);
+             create table if not exists {STATES} (name text primary key, tool text, state text, updated timestamptz);
+             commit"
+        ))?;
+        Ok(postgres)
+    }
+
+    fn run(&self, sql: &str) -> Result<(), Trouble> {
+        self.runtime
+            .block_on(self.client.batch_execute(sql))
+            .map_err(trouble)
+    }
+
+    /// Does some work in one transaction.
+    fn whole<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&Client, &mut Open) -> Answer<T>,
+    ) -> Result<T, Trouble> {
+        let Some(mut open) = self.table.take() else {
+            return Err(Trouble::Destination("no table is open".to_owned()));
+        };
+        let client = &self.client;
+        let done = self.runtime.block_on(async {
+            client.batch_execute("begin").await?;
+            let done = work(client, &mut open).await?;
+            client.batch_execute("commit").await?;
+            Ok(done)
+        });
+        let done = done.map_err(trouble);
+        if done.is_err() {
+            let _ = self.run("rollback");
+        }
+        self.table = Some(open);
+        done
+    }
+
+    fn close(&mut self) {
+        if let Some(open) = self.table.take() {
+            let _ = self.run(&format!("select pg_advisory_unlock({})", open.lock));
+        }
+    }
+}
+
+/// The URL without the file of certificate authorities, which the client does not know, and that file.
+fn without_authorities(url: &str) -> (String, Option<String>) {
+    let Some((place, query)) = url.split_once('?') else {
+        return (url.to_owned(), None);
+    };
+    let mut authorities = None;
+    let mut kept = Vec::new();
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some(("sslrootcert", file)) => {
+                let file = percent_encoding::percent_decode_str(file);
+                authorities = Some(file.decode_utf8_lossy().into_owned());
+            }
+            // Certificates are always verified here, with the name.
+            Some(("sslmode", "verify-full" | "verify-ca")) => kept.push("sslmode=require"),
+            _ => kept.push(pair),
+        }
+    }
+    (format!("{place}?{}", kept.join("&")), authorities)
+}
+
+fn tls(authorities: Option<&str>) -> Result<rustls::ClientConfig, Trouble> {
+    let mut roots = rustls::RootCertStore::empty();
+    match authorities {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(file) => {
+            let bad = |reason: String| {
+                Trouble::Usage(format!("cannot read the certificates of {file}: {reason}"))
+            };
+            let found =
+                CertificateDer::pem_file_iter(file).map_err(|error| bad(error.to_string()))?;
+            for certificate in found {
+                let certificate = certificate.map_err(|error| bad(error.to_string()))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| bad(error.to_string()))?;
+            }
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Trouble::Destination(error.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn listed(columns: &Columns) -> Vec<String> {
+    NAMING
+        .names(columns)
+        .iter()
+        .map(|name| quoted(name))
+        .collect()
+}
+
+async fn create(client: &Client, open: &Open, columns: &Columns) -> Answer<()> {
+    let table = quoted(&open.target);
+    let kinds = columns.iter().map(|(_, column)| declared(column.kind));
+    let mut own: Vec<String> = listed(columns)
+        .iter()
+        .zip(kinds)
+        .map(|(name, kind)| format!("{name} {kind}"))
+        .collect();
+    let mut index = String::new();
+    if open.is_keyed {
+        own.push(format!("{KEY} text"));
+        index = format!("; create unique index on {table} ({KEY})");
+    }
+    let sql = format!("create table {table} ({}){index}", own.join(", "));
+    client.batch_execute(&sql).await
+}
+
+/// Brings a table from its columns to others that have grown out of them.
+async fn grow(client: &Client, name: &str, from: &Columns, to: &Columns) -> Answer<()> {
+    let mut changes = Vec::new();
+    for (at, ((_, column), own)) in to.iter().zip(listed(to)).enumerate() {
+        let kind = declared(column.kind);
+        if at >= from.len() {
+            changes.push(format!("add column {own} {kind}"));
+            continue;
+        }
+        let was = from.kind(at);
+        let using = match (was, column.kind) {
+            (was, now) if was == now => continue,
+            (Type::Unknown, Type::Text | Type::Json) => continue,
+            (Type::Unknown, _) => format!("null::{kind}"),
+            (Type::Text, Type::Json) => format!("to_json({own})::text"),
+            _ => format!("{own}::{kind}"),
+        };
+        changes.push(format!("alter column {own} type {kind} using {using}"));
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let sql = format!("alter table {} {}", quoted(name), changes.join(", "));
+    client.batch_execute(&sql).await
+}
+
+async fn save(client: &Client, table: &str, state: &State) -> Answer<()> {
+    let sql = format!(
+        "insert into {STATES} (name, tool, state, updated) values ($1, $2, $3, now())
+         on conflict (name) do update set tool = excluded.tool, state = excluded.state, updated = excluded.updated"
+    );
+    let text = state.text();
+    client
+        .execute(&sql, &[&table, &state.tool, &text])
+        .await
+        .map(drop)
+}
+
+impl Open {
+    /// Lets the target hold these columns.
+    async fn prepare(&mut self, client: &Client, columns: &Columns) -> Answer<()> {
+        match &self.target_columns {
+            None => create(client, self, columns).await?,
+            Some(own) if own == columns => return Ok(()),
+            Some(own) => grow(client, &self.target, own, columns).await?,
+        }
+        self.target_columns = Some(columns.clone());
+        if self.mode == Mode::Merge {
+            // The rows before stay, so what is known of them does too.
+            self.exists = true;
+            self.columns = columns.clone();
+            save(client, &self.table, &self.state.with_columns(columns)).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert(&mut self, client: &Client, columns: &Columns, rows: &[Row]) -> Answer<Counts> {
+        // One statement cannot write a row twice.
+        let last: HashMap<[u8; 16], usize> = rows
+            .iter()
+            .enumerate()
+            .filter_map(|(at, row)| Some((row.key?, at)))
+            .collect();
+        let is_last = |at: usize, row: &Row| row.key.is_none_or(|key| last.get(&key) == Some(&at));
+        let mut texts: Vec<Vec<Option<String>>> = vec![Vec::new(); columns.len()];
+        let mut keys: Vec<Option<String>> = Vec::new();
+        let rows = rows
+            .iter()
+            .enumerate()
+            .filter(|(at, row)| is_last(*at, row));
+        for (_, row) in rows {
+            let cells = columns.cells(row.json.part());
+            for (list, cell) in texts.iter_mut().zip(&cells) {
+                list.push(Cell::text(cell).map(std::borrow::Cow::into_owned));
+            }
+            keys.push(row.key.map(hex));
+        }
+        let count = keys.len() as u64;
+        if self.is_keyed {
+            texts.push(keys);
+        }
+        let parameters: Vec<&(dyn ToSql + Sync)> = texts
+            .iter()
+            .map(|list| list as &(dyn ToSql + Sync))
+            .collect();
+        let sql = insert_sql(&self.target, columns, self.is_keyed);
+        let mut counts = Counts::default();
+        if self.is_keyed {
+            for row in client.query(&sql, &parameters).await? {
+                match row.get::<_, bool>(0) {
+                    true => counts.added += 1,
+                    false => counts.changed += 1,
+                }
+            }
+            counts.unchanged = count - counts.added - counts.changed;
+        } else {
+            counts.added = client.execute(&sql, &parameters).await?;
+        }
+        self.rows += counts.added;
+        Ok(counts)
+    }
+}
+
+/// The statement that writes rows, given as one list of texts for each column.
+fn insert_sql(target: &str, columns: &Columns, is_keyed: bool) -> String {
+    let table = quoted(target);
+    let mut names = listed(columns);
+    let mut kinds: Vec<&str> = columns
+        .iter()
+        .map(|(_, column)| declared(column.kind))
+        .collect();
+    let own = names.clone();
+    if is_keyed {
+        names.push(KEY.to_owned());
+        kinds.push("text");
+    }
+    let numbers = 0..names.len();
+    let lists: Vec<String> = numbers
+        .clone()
+        .map(|at| format!("${}::text[]", at + 1))
+        .collect();
+    let aliases: Vec<String> = numbers.clone().map(|at| format!("c{at}")).collect();
+    let values: Vec<String> = numbers.map(|at| format!("c{at}::{}", kinds[at])).collect();
+    let mut sql = format!(
+        "insert into {table} as t ({}) select {} from unnest({}) with ordinality as u({}, place) order by place",
+        names.join(", "),
+        values.join(", "),
+        lists.join(", "),
+        aliases.join(", ")
+    );
+    if is_keyed {
+        let sets: Vec<String> = own
+            .iter()
+            .map(|name| format!("{name} = excluded.{name}"))
+            .collect();
+        let old: Vec<String> = own.iter().map(|name| format!("t.{name}")).collect();
+        let new: Vec<String> = own.iter().map(|name| format!("excluded.{name}")).collect();
+        sql.push_str(&format!(
+            " on conflict ({KEY}) do update set {} where row({}) is distinct from row({}) returning (t.xmax = 0)",
+            sets.join(", "),
+            old.join(", "),
+            new.join(", ")
+        ));
+    }
+    sql
+}
+
+/// Puts the rows that wait into their table.
+async fn show(client: &Client, open: &Open, columns: &Columns) -> Answer<()> {
+    let (table, target) = (quoted(&open.table), quoted(&open.target));
+    if !open.exists {
+        let sql = format!("alter table {target} rename to {table}");
+        return client.batch_execute(&sql).await;
+    }
+    grow(client, &open.table, &open.columns, columns).await?;
+    let mut sql = String::new();
+    if open.mode == Mode::Replace {
+        sql.push_str(&format!("delete from {table};"));
+        if open.is_keyed && !open.has_key {
+            sql.push_str(&format!(
+                "alter table {table} add column {KEY} text; create unique index on {table} ({KEY});"
+            ));
+        }
+    }
+    let mut names = listed(columns);
+    if open.is_keyed {
+        names.push(KEY.to_owned());
+    }
+    let names = names.join(", ");
+    sql.push_str(&format!(
+        "insert into {table} ({names}) select {names} from {target}; drop table {target}"
+    ));
+    client.batch_execute(&sql).await
+}
+
+impl Destination for Postgres {
+    fn columns(&self) -> Columns {
+        Columns::new(MOST_COLUMNS).refusing(Some('\0'))
+    }
+
+    fn renamed(&self, columns: &Columns) -> Vec<(String, String)> {
+        NAMING.renamed(columns)
+    }
+
+    fn open(&mut self, table: &str) -> Result<State, Trouble> {
+        self.close();
+        let digest = short(table.as_bytes());
+        // The name of a table has a limit too.
+        let target = format!("{STAGE}{}", &hex(digest)[..16]);
+        let client = &self.client;
+        let quoted_table = quoted(table);
+        let found = self.runtime.block_on(async {
+            let lock = client
+                .query_one(
+                    "select key, pg_try_advisory_lock(key) from hashtextextended(current_schema() || '.' || $1::text, 0) as key",
+                    &[&table],
+                )
+                .await?;
+            let (key, is_locked): (i64, bool) = (lock.get(0), lock.get(1));
+            if !is_locked {
+                return Ok((key, None));
+            }
+            let sql = format!("drop table if exists {}", quoted(&target));
+            client.batch_execute(&sql).await?;
+            let exists: bool = client
+                .query_one("select to_regclass($1) is not null", &[&quoted_table])
+                .await?
+                .get(0);
+            let has_key: bool = client
+                .query_one(
+                    "select exists (select 1 from pg_attribute where attrelid = to_regclass($1) and attname = $2 and not attisdropped)",
+                    &[&quoted_table, &KEY],
+                )
+                .await?
+                .get(0);
+            let sql = format!("select state from {STATES} where name = $1");
+            let state = client.query_opt(&sql, &[&table]).await?;
+            let state: Option<String> = state.map(|row| row.get(0));
+            Ok((key, Some((exists, has_key, state))))
+        });
+        let (lock, found) = found.map_err(trouble)?;
+        let Some((exists, has_key, text)) = found else {
+            return Err(Trouble::Destination(format!(
+                "another run writes the table {table} now"
+            )));
+        };
+        let unlock = |trouble: Trouble| {
+            let _ = self.run(&format!("select pg_advisory_unlock({lock})"));
+            trouble
+        };
+        let state = match text {
+            Some(text) if exists => State::read(&text).map_err(|reason| {
+                unlock(Trouble::Destination(format!(
+                    "the state of the table {table} cannot be read: {reason}"
+                )))
+            })?,
+            None if exists => {
+                return Err(unlock(Trouble::Usage(format!(
+                    "there is a table {table} that no sync has written; rename it, or name another database"
+                ))));
+            }
+            _ => State::default(),
+        };
+        let mut columns = self.columns();
+        for (name, column) in &state.columns {
+            columns.add(name, column.clone());
+        }
+        self.table = Some(Open {
+            table: table.to_owned(),
+            target,
+            exists,
+            has_key,
+            mode: Mode::Replace,
+            is_keyed: false,
+            state: State::default(),
+            columns,
+            target_columns: None,
+            is_whole: false,
+            rows: 0,
+            lock,
+        });
+        Ok(state)
+    }
+
+    fn start(&mut self, opening: &Opening<'_>) -> Result<(), Trouble> {
+        if let Some(open) = &mut self.table {
+            open.mode = opening.mode;
+            open.is_keyed = !opening.key.is_empty();
+            open.is_whole = opening.is_whole && opening.mode == Mode::Merge;
+            open.state = opening.state.clone();
+            open.state.key = opening.key.to_vec();
+            if open.mode == Mode::Merge {
+                open.target = open.table.clone();
+                open.target_columns = open.exists.then(|| open.columns.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, columns: &Columns, rows: Vec<Row>) -> Result<Counts, Trouble> {
+        self.whole(async |client, open| {
+            open.prepare(client, columns).await?;
+            let counts = open.insert(client, columns, &rows).await?;
+            Ok(match open.mode {
+                Mode::Merge => counts,
+                // They are counted when they are shown.
+                Mode::Replace | Mode::Append => Counts::default(),
+            })
+        })
+    }
+
+    fn commit(
+        &mut self,
+        columns: &Columns,
+        state: &State,
+        keys: Option<&mut Keys>,
+    ) -> Result<Counts, Trouble> {
+        let distinct = keys.map_or(0, |keys| keys.distinct());
+        if columns.len() == 0 {
+            self.close();
+            return Ok(Counts::default());
+        }
+        let counts = self.whole(async |client, open| {
+            open.prepare(client, columns).await?;
+            let mut counts = Counts::default();
+            if open.mode != Mode::Merge {
+                show(client, open, columns).await?;
+                counts.added = open.rows;
+            }
+            if open.is_whole {
+                let sql = format!("select count(*) from {}", quoted(&open.table));
+                let all: i64 = client.query_one(&sql, &[]).await?.get(0);
+                counts.kept = (all as u64).saturating_sub(distinct);
+            }
+            save(client, &open.table, state).await?;
+            Ok(counts)
+        })?;
+        self.close();
+        Ok(counts)
+    }
+
+    fn abandon(&mut self) {
+        if let Some(open) = &self.table
+            && open.mode != Mode::Merge
+        {
+            // The next run drops it, if this does not.
+            let _ = self.run(&format!("drop table if exists {}", quoted(&open.target)));
+        }
+        self.close();
+    }
+}
