@@ -1,6 +1,8 @@
 //! Loading: from a file to a compiled tool or service.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::entry::{Entry, File};
 use crate::parallel;
@@ -13,6 +15,34 @@ use crate::tool::{ServiceSource, Tool};
 /// # Errors
 /// Every finding of either file that keeps the tool from being used.
 pub(crate) fn load(entry: &Entry) -> Result<Arc<Tool>, Vec<Finding>> {
+    load_with(entry, &Services::default())
+}
+
+/// Reads and compiles several tools, as [`load`]. Tools of one service share it.
+pub(crate) fn load_many(entries: &[Entry]) -> Vec<Result<Arc<Tool>, Vec<Finding>>> {
+    let services = Services::default();
+    parallel::map(entries, |entry| load_with(entry, &services))
+}
+
+/// Services that were compiled for other tools. What one may do depends on the tool's file too.
+#[derive(Default)]
+struct Services(Mutex<HashMap<(PathBuf, Origin), Arc<OnceLock<Compiled>>>>);
+
+type Compiled = Result<Arc<Service>, Vec<Finding>>;
+
+impl Services {
+    fn get(&self, file: &File, origin: Origin) -> Compiled {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = known.entry((file.path.clone(), origin.clone()));
+        let service = Arc::clone(place.or_default());
+        drop(known);
+        service
+            .get_or_init(|| load_service_as(file, origin))
+            .clone()
+    }
+}
+
+fn load_with(entry: &Entry, services: &Services) -> Result<Arc<Tool>, Vec<Finding>> {
     let beside = entry.file.service_file();
     let has_service = beside.exists();
     let origin = match has_service {
@@ -21,7 +51,7 @@ pub(crate) fn load(entry: &Entry) -> Result<Arc<Tool>, Vec<Finding>> {
     };
     let check = Check::new(entry.file.open_as(origin.clone())?);
     let service = match has_service {
-        true => ServiceSource::Beside(load_service_as(&beside, origin)?),
+        true => ServiceSource::Beside(services.get(&beside, origin)?),
         false => ServiceSource::Absent,
     };
     let tool = Tool::load(&check, &service);
@@ -40,7 +70,7 @@ pub(crate) fn load(entry: &Entry) -> Result<Arc<Tool>, Vec<Finding>> {
 /// # Errors
 /// Every finding of the first that is not valid.
 pub(crate) fn load_each(entries: &[Entry]) -> Result<Vec<Arc<Tool>>, Vec<Finding>> {
-    parallel::map(entries, load).into_iter().collect()
+    load_many(entries).into_iter().collect()
 }
 
 /// A tool's file must have the tool's name, and its folder the service's. Mistakes go to `check`.

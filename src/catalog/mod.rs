@@ -17,14 +17,13 @@ use std::sync::Arc;
 pub use entry::Entry;
 pub(crate) use entry::{File, FileKind, Loaded};
 pub use error::{FindingText, LoadError};
-pub(crate) use load::{check_name, load, load_each, load_service};
+pub(crate) use load::{check_name, load, load_each, load_many, load_service};
 pub(crate) use trust::read_own_file;
 pub use trust::{TrustError, TrustList};
 #[cfg(feature = "serve")]
 pub(crate) use trust::{make_folder, not_own, others_may_replace};
 
 use crate::definition::is_name_of;
-use crate::parallel;
 use crate::source::Check;
 use crate::tool::Tool;
 use crate::words::{Name, nearest};
@@ -206,8 +205,14 @@ impl Catalog {
 
     /// All tools' files and what loading each gives, without those that are hidden.
     pub fn load_all(&self) -> Vec<Loaded> {
-        let entries = self.entries();
-        let tools = parallel::map(&entries, load);
+        self.load_those(|_| true)
+    }
+
+    /// The same for some of the files.
+    pub(crate) fn load_those(&self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Loaded> {
+        let mut entries = self.entries();
+        entries.retain(|entry| is_wanted(entry));
+        let tools = load_many(&entries);
         entries.into_iter().zip(tools).collect()
     }
 

@@ -1,9 +1,8 @@
 //! The tools that a command is about: those that are named, or those of services.
 
 use crate::Catalog;
-use crate::catalog::{Entry, LoadError, Loaded, load};
+use crate::catalog::{Entry, LoadError, Loaded};
 use crate::definition::is_name_of;
-use crate::parallel;
 use crate::tool::Tool;
 use crate::words::{Name, nearest};
 
@@ -51,10 +50,9 @@ pub(crate) fn load_all(
     services: &[String],
 ) -> Result<Vec<Loaded>, Failure> {
     check(catalog, names, services)?;
-    let mut entries = catalog.entries();
-    entries.retain(|entry| may_be_chosen(entry, names, services));
-    let loaded = parallel::map(&entries, load);
-    let all = entries.into_iter().zip(loaded);
+    let all = catalog
+        .load_those(|entry| may_be_chosen(entry, names, services))
+        .into_iter();
     let is_one = |(_, loaded): &Loaded| {
         let tool = loaded.as_ref().ok();
         tool.is_none_or(|tool| is_chosen(tool, names, services))
@@ -63,7 +61,7 @@ pub(crate) fn load_all(
 }
 
 /// Whether a file may hold a chosen tool, by what it is called.
-fn may_be_chosen(entry: &Entry, names: &[String], services: &[String]) -> bool {
+pub(crate) fn may_be_chosen(entry: &Entry, names: &[String], services: &[String]) -> bool {
     let is_of = |service: &str| entry.service.as_deref().is_none_or(|own| own == service);
     let is_named = |name: &String| match name.split_once('/') {
         Some((service, name)) => entry.name == name && is_of(service),

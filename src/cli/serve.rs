@@ -126,7 +126,10 @@ impl Serve {
             ));
         }
         chosen::check(catalog, &self.names, &self.service)?;
-        let folder = Folder::new(catalog.clone(), self.wanted(), self.direct);
+        let (names, services) = (self.names.clone(), self.service.clone());
+        let folder = Folder::new(catalog.clone(), self.wanted(), self.direct).reading(Box::new(
+            move |entry| chosen::may_be_chosen(entry, &names, &services),
+        ));
         let mut folder = folder.with_policy(self.policy.clone());
         let (set, gate) = folder.load(&tell).map_err(Error::from)?;
         if set.len() == 0 {

@@ -6,6 +6,7 @@ mod part;
 mod tree;
 mod unique;
 pub(crate) mod write;
+mod written;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub(crate) use part::{Cursor, value_end};
 pub(crate) use part::{Key, Kind, Part};
 pub(crate) use tree::{Budget, Inexact, Tree, is_exact as is_exact_number};
 pub(crate) use unique::{Duplicate, duplicate_key};
+#[cfg(feature = "serve")]
+pub(crate) use written::is_as_written;
 
 /// The text of one JSON value, which was checked. Clones share the text.
 #[derive(Clone)]

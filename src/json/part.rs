@@ -42,6 +42,15 @@ impl Place {
         (self.value.0 as usize, self.value.1 as usize)
     }
 
+    /// The key and the value.
+    fn member<'t>(&self, text: &'t [u8]) -> (Key<'t>, Part<'t>) {
+        let quoted = text.get(self.key.0 as usize..self.key.1 as usize);
+        let quoted = quoted.unwrap_or_default();
+        let is_escaped = quoted.contains(&b'\\');
+        let (start, end) = self.value();
+        (Key { quoted, is_escaped }, Part::between(text, start, end))
+    }
+
     /// Whether the key is this one.
     pub(crate) fn is(&self, text: &[u8], name: &str) -> bool {
         let quoted = text.get(self.key.0 as usize..self.key.1 as usize);
@@ -414,10 +423,14 @@ impl<'t> Part<'t> {
     /// The members of an object in their order. A key may occur twice; then the last one counts. Empty for any other
     /// value.
     pub(crate) fn members(&self) -> impl Iterator<Item = (Key<'t>, Part<'t>)> + use<'t> {
-        let text = self.text;
-        let mut cursor = (self.kind() == Kind::Object).then(|| Cursor::enter(text, 0));
+        let (text, mut places) = (self.text, self.places.iter());
+        let mut cursor =
+            (self.kind() == Kind::Object && self.places.is_empty()).then(|| Cursor::enter(text, 0));
         std::iter::from_fn(move || {
-            let cursor = cursor.as_mut()?;
+            // Where the members are known, nothing is read.
+            let Some(cursor) = cursor.as_mut() else {
+                return places.next().map(|place| place.member(text));
+            };
             let (key, start) = cursor.next_member()?;
             let end = value_end(text, start);
             cursor.go_on(end);

@@ -25,6 +25,7 @@ use super::record::Sight;
 use super::result::{self, Given, Shaped};
 use super::set::Served;
 use super::teach::{self, Lesson};
+use super::twin;
 use crate::engine::error::Error;
 use crate::engine::{Call, Gathered, Note};
 use crate::format::Access;
@@ -319,16 +320,23 @@ fn failed(lesson: Lesson) -> (Option<CallToolResult>, Ending) {
 
 /// The result as the protocol has it: text and structure, and a link to what did not fit.
 fn written(served: &Served, shaped: Shaped, uri: Option<String>) -> Result<CallToolResult, Lesson> {
-    let structured = Value::Object(shaped.structured);
-    if let Err(reason) = served.conforms(&structured) {
-        let lesson = Lesson::new(
-            "response",
-            format!("the output is not as the tool's schema says: {reason}"),
-        )
-        .advise("tell the user; `output` has what the service gave")
-        .retry(false, None);
-        return Err(lesson.fact("output", structured));
+    let structure = || serde_json::from_str::<Value>(shaped.table.as_ref().unwrap_or(&shaped.text));
+    if served.has_output_schema() {
+        let structured = structure().unwrap_or_default();
+        if let Err(reason) = served.conforms(&structured) {
+            let lesson = Lesson::new(
+                "response",
+                format!("the output is not as the tool's schema says: {reason}"),
+            )
+            .advise("tell the user; `output` has what the service gave")
+            .retry(false, None);
+            return Err(lesson.fact("output", structured));
+        }
     }
+    let structured = match shaped.table {
+        None => twin::mark(),
+        Some(_) => structure().unwrap_or_default(),
+    };
     let mut content = vec![ContentBlock::text(shaped.text)];
     if let Some(uri) = uri {
         let link = Resource::new(uri, "the whole result")

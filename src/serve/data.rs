@@ -2,8 +2,23 @@
 
 use serde_json::{Map, Value};
 
-use crate::json::{Kind, Part};
+use crate::json::{Kind, Part, is_as_written};
 use crate::words::visible;
+
+/// A part of an output as compact JSON. Most are written as they must be given, and are not written again.
+pub(super) fn piece(part: Part<'_>, changed: &mut Changed) -> String {
+    match as_written(part.text()) {
+        Some(text) => text.to_owned(),
+        None => value(part, changed).to_string(),
+    }
+}
+
+/// A text in which nothing is to be changed.
+fn as_written(text: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(text).ok()?;
+    let is_plain = matches!(visible(text), std::borrow::Cow::Borrowed(_));
+    (is_plain && is_as_written(text.as_bytes())).then_some(text)
+}
 
 /// What was changed so that nothing is lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

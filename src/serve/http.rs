@@ -28,6 +28,7 @@ use tokio_util::task::TaskTracker;
 
 use super::guests::{Guest, Guests, Refusal};
 use super::stdio::refusals;
+use super::twin;
 use super::{Server, Shared};
 use crate::callers::Issuer;
 
@@ -262,6 +263,16 @@ async fn enter(State(door): State<Arc<Door>>, mut request: Request, next: Next) 
         response = pass(&door, request, next) => response,
         () = &mut gone => return door.turn_away(&Refusal::Unknown, None),
     };
+    let (parts, body) = response.into_parts();
+    // A whole message keeps its length; those of a stream are spelled out one by one.
+    let body = match body.size_hint().exact() {
+        None => body,
+        Some(_) => match to_bytes(body, usize::MAX).await {
+            Ok(bytes) => Body::from(twin::spelled_out(bytes)),
+            Err(_) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost"),
+        },
+    };
+    let response = Response::from_parts(parts, body);
     let held = |body| Held {
         body,
         gone,
@@ -319,7 +330,8 @@ impl HttpBody for Held {
         if !self.body.is_end_stream() && self.gone.as_mut().poll(context).is_ready() {
             return Poll::Ready(None);
         }
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.map_data(twin::spelled_out))))
     }
 
     fn is_end_stream(&self) -> bool {

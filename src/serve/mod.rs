@@ -30,6 +30,7 @@ mod set;
 mod stdio;
 mod table;
 mod teach;
+mod twin;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Gate, Shared, ToolSet};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Entry};
 use crate::policy::Policy;
 use crate::source::Finding;
 use crate::tool::Tool;
@@ -26,6 +26,8 @@ pub(crate) struct Folder {
     catalog: Catalog,
     /// Whether a tool is served.
     wanted: Box<dyn Fn(&Tool) -> bool + Send + Sync>,
+    /// Whether a file may hold a tool that is served. Other files are not read.
+    may_be_wanted: Box<dyn Fn(&Entry) -> bool + Send + Sync>,
     /// The tools that compiled last.
     good: BTreeMap<String, Arc<Tool>>,
     direct: usize,
@@ -53,12 +55,22 @@ impl Folder {
         Folder {
             catalog,
             wanted,
+            may_be_wanted: Box::new(|_| true),
             good: BTreeMap::new(),
             direct,
             policy: None,
             gate: Gate::default(),
             seen: 0,
         }
+    }
+
+    /// Reads only files that may hold a tool that is served.
+    pub(crate) fn reading(
+        mut self,
+        may_be_wanted: Box<dyn Fn(&Entry) -> bool + Send + Sync>,
+    ) -> Folder {
+        self.may_be_wanted = may_be_wanted;
+        self
     }
 
     /// Lets a policy decide about calls.
@@ -76,7 +88,10 @@ impl Folder {
         // What changes from here on is seen by the next look.
         self.seen = fingerprint(&self.roots());
         let mut good = BTreeMap::new();
-        for (entry, loaded) in self.catalog.load_all() {
+        // A policy is held against all tools: a rule for one that does not exist is a mistake.
+        let reads_all = self.policy.is_some();
+        let is_read = |entry: &Entry| reads_all || (self.may_be_wanted)(entry);
+        for (entry, loaded) in self.catalog.load_those(is_read) {
             let key = entry.file.display();
             match loaded {
                 Ok(tool) => drop(good.insert(key, tool)),

@@ -44,8 +44,10 @@ pub(super) struct Given<'g> {
 /// A result of the right size.
 #[derive(Debug)]
 pub(super) struct Shaped {
-    pub structured: Map<String, Value>,
+    /// The text for a model: JSON, unless there is a table.
     pub text: String,
+    /// The result as JSON, where its text is a table.
+    pub table: Option<String>,
     /// Rows that it has.
     pub rows: Option<u64>,
     /// The member of the output that holds the rows.
@@ -85,39 +87,91 @@ pub(super) fn shape(given: &Given<'_>) -> Result<Shaped, UnknownColumn> {
     }
     let mut changed = Changed::default();
     let (mut members, left_out) = rest(&parts, given.most, &mut changed);
-    let used = size(&Value::Object(members.clone()));
-    let room = given.most.saturating_sub(used + ASIDE);
+    let room = given.most.saturating_sub(members.size() + ASIDE);
     let taken = match rows {
         Some(rows) => Some(take(given, rows, room, &mut changed)?),
         None => None,
     };
     let keys = Keys::of(|key| parts.contains_key(key) || rows_key.as_deref() == Some(key));
-    if let (Some(taken), Some(key)) = (&taken, &rows_key) {
-        match &taken.table {
-            Some(text) => drop(members.insert(keys.table.clone(), text.clone().into())),
-            None => {
-                let place = place.unwrap_or_default().min(members.len());
-                members.shift_insert(place, key.clone(), taken.rows.clone().into());
-            }
-        }
-    }
     let more = more(given, taken.as_ref(), &left_out);
     let mut notes = notes(given, taken.as_ref(), &left_out);
     notes.extend(changed.told().map(str::to_owned));
+    let count = taken.as_ref().map(|taken| taken.count);
+    let is_cut = !left_out.is_empty() || taken.as_ref().is_some_and(|taken| taken.left > 0);
+    let mut table = None;
+    if let (Some(taken), Some(key)) = (taken, &rows_key) {
+        match taken.table {
+            Some(text) => table = Some(text),
+            None => {
+                let rows = format!("[{}]", taken.texts);
+                members.insert(place.unwrap_or_default(), key.clone(), rows);
+            }
+        }
+    }
+    let place_of_table = members.0.len();
     if let Some(more) = more {
-        members.insert(keys.more.clone(), more.into());
+        members.add(keys.more, Value::from(more).to_string());
     }
     if !notes.is_empty() {
-        members.insert(keys.note.clone(), notes.join(" ").into());
+        members.add(keys.note, Value::from(notes.join(" ")).to_string());
     }
-    let text = text(&members, &keys.table);
+    let (text, table) = match table {
+        None => (members.text(), None),
+        Some(lines) => {
+            let text = match members.0.is_empty() {
+                true => lines.clone(),
+                false => format!("{lines}\n\n{}", members.text()),
+            };
+            members.insert(place_of_table, keys.table, Value::from(lines).to_string());
+            (text, Some(members.text()))
+        }
+    };
     Ok(Shaped {
-        rows: taken.as_ref().map(|taken| taken.rows.len() as u64),
-        is_cut: !left_out.is_empty() || taken.is_some_and(|taken| taken.left > 0),
+        rows: count,
+        is_cut,
         rows_key,
-        structured: members,
+        table,
         text,
     })
+}
+
+/// The members of a result, in their order, as JSON.
+#[derive(Default)]
+struct Members(Vec<(String, String)>);
+
+impl Members {
+    fn add(&mut self, key: String, piece: String) {
+        self.0.push((key, piece));
+    }
+
+    fn insert(&mut self, place: usize, key: String, piece: String) {
+        let place = place.min(self.0.len());
+        self.0.insert(place, (key, piece));
+    }
+
+    /// The bytes of its text.
+    fn size(&self) -> usize {
+        self.text().len()
+    }
+
+    fn text(&self) -> String {
+        let bytes = self
+            .0
+            .iter()
+            .map(|(key, piece)| key.len() + piece.len() + 8);
+        let mut text = String::with_capacity(bytes.sum::<usize>() + 2);
+        text.push('{');
+        for (key, piece) in &self.0 {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(&Value::from(key.as_str()).to_string());
+            text.push(':');
+            text.push_str(piece);
+        }
+        text.push('}');
+        text
+    }
 }
 
 /// The members of the output as an object. Of a repeated key, the last one counts.
@@ -154,17 +208,17 @@ fn rest(
     parts: &IndexMap<String, Part<'_>>,
     most: usize,
     changed: &mut Changed,
-) -> (Map<String, Value>, Vec<(String, usize)>) {
+) -> (Members, Vec<(String, usize)>) {
     let mut left_out = Vec::new();
-    let mut sized: Vec<(usize, &String, Option<Value>)> = parts
+    let mut sized: Vec<(usize, &String, Option<String>)> = parts
         .iter()
         .map(|(key, part)| {
             let bytes = part.text().len();
             if bytes > most * HOPELESS {
                 return (bytes, key, None);
             }
-            let value = data::value(*part, changed);
-            (size(&value), key, Some(value))
+            let piece = data::piece(*part, changed);
+            (piece.len(), key, Some(piece))
         })
         .collect();
     let room = most.saturating_sub(ASIDE);
@@ -177,22 +231,25 @@ fn rest(
             .iter_mut()
             .filter(|(bytes, ..)| *bytes > 0)
             .max_by_key(|(bytes, ..)| *bytes);
-        let Some((bytes, key, value)) = largest else {
+        let Some((bytes, key, piece)) = largest else {
             break;
         };
         left_out.push(((*key).clone(), *bytes));
         used -= *bytes + key.len() + 4;
-        (*bytes, *value) = (0, None);
+        (*bytes, *piece) = (0, None);
     }
     let kept = sized
         .into_iter()
-        .filter_map(|(_, key, value)| Some((key.clone(), value?)));
-    (kept.collect(), left_out)
+        .filter_map(|(_, key, piece)| Some((key.clone(), piece?)));
+    (Members(kept.collect()), left_out)
 }
 
 /// Rows that fit.
 struct Taken {
-    rows: Vec<Value>,
+    /// How many.
+    count: u64,
+    /// Their JSON, with commas between them, unless they are a table.
+    texts: String,
     table: Option<String>,
     /// All rows of the output.
     of: u64,
@@ -209,7 +266,6 @@ fn take(
     changed: &mut Changed,
 ) -> Result<Taken, UnknownColumn> {
     let wanted = given.wanted;
-    let of = rows.elements().count() as u64;
     let columns = match &wanted.columns {
         Some(columns) => {
             check_columns(given, rows, columns)?;
@@ -223,41 +279,60 @@ fn take(
     };
     let mut text = header.as_deref().map(table::head);
     let mut taken = Taken {
-        rows: Vec::new(),
+        count: 0,
+        texts: String::new(),
         table: None,
-        of,
-        left: of.saturating_sub(wanted.skip),
+        of: 0,
+        left: 0,
         too_large: None,
     };
     let mut used = text.as_ref().map_or(2, String::len);
-    for row in rows
-        .elements()
-        .skip(usize::try_from(wanted.skip).unwrap_or(usize::MAX))
-    {
+    let mut is_full = false;
+    for row in rows.elements() {
+        taken.of += 1;
+        if taken.of <= wanted.skip || is_full {
+            continue;
+        }
         let bytes = row.text().len();
         if columns.is_none() && bytes > room.saturating_mul(HOPELESS) {
-            taken.too_large = taken.rows.is_empty().then_some(bytes);
-            break;
+            taken.too_large = (taken.count == 0).then_some(bytes);
+            is_full = true;
+            continue;
         }
-        let mut row = data::value(row, changed);
-        if let Some(columns) = &columns {
-            row = table::pick(row, columns);
-        }
-        let line = header.as_deref().map(|header| table::line(&row, header));
-        let bytes = line.as_ref().map_or_else(|| size(&row), String::len) + 1;
+        let (row, line) = match (&columns, &header) {
+            (None, None) => (data::piece(row, changed), None),
+            _ => {
+                let mut row = data::value(row, changed);
+                if let Some(columns) = &columns {
+                    row = table::pick(row, columns);
+                }
+                let line = header.as_deref().map(|header| table::line(&row, header));
+                (row.to_string(), line)
+            }
+        };
+        let bytes = line.as_ref().map_or(row.len(), String::len) + 1;
         if used + bytes > room {
-            taken.too_large = taken.rows.is_empty().then_some(bytes);
-            break;
+            taken.too_large = (taken.count == 0).then_some(bytes);
+            is_full = true;
+            continue;
         }
         used += bytes;
-        if let (Some(text), Some(line)) = (&mut text, line) {
-            text.push('\n');
-            text.push_str(&line);
+        match (&mut text, line) {
+            (Some(text), Some(line)) => {
+                text.push('\n');
+                text.push_str(&line);
+            }
+            _ => {
+                if taken.count > 0 {
+                    taken.texts.push(',');
+                }
+                taken.texts.push_str(&row);
+            }
         }
-        taken.rows.push(row);
-        taken.left -= 1;
+        taken.count += 1;
     }
-    taken.table = text.filter(|_| !taken.rows.is_empty());
+    taken.left = taken.of.saturating_sub(wanted.skip) - taken.count;
+    taken.table = text.filter(|_| taken.count > 0);
     Ok(taken)
 }
 
@@ -343,7 +418,7 @@ fn next(given: &Given<'_>, taken: Option<&Taken>) -> Option<Map<String, Value>> 
     let skip_name = given.options.skip_name();
     if let (Some(taken), Some(skip)) = (taken.filter(|taken| taken.left > 0), skip_name) {
         let beyond = u64::from(taken.too_large.is_some());
-        let at = given.wanted.skip + taken.rows.len() as u64 + beyond;
+        let at = given.wanted.skip + taken.count + beyond;
         next.insert(skip.to_owned(), at.into());
         return (at < taken.of).then_some(next);
     }
@@ -375,7 +450,7 @@ fn next(given: &Given<'_>, taken: Option<&Taken>) -> Option<Map<String, Value>> 
 fn notes(given: &Given<'_>, taken: Option<&Taken>, left_out: &[(String, usize)]) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(taken) = taken {
-        let (given_rows, of) = (taken.rows.len() as u64, taken.of);
+        let (given_rows, of) = (taken.count, taken.of);
         let from = given.wanted.skip;
         match taken.too_large {
             Some(bytes) => notes.push(format!(
@@ -442,35 +517,4 @@ impl Keys {
             table: free(TABLE),
         }
     }
-}
-
-/// The text of a result: compact JSON; a table stands before it as it is.
-fn text(members: &Map<String, Value>, table: &str) -> String {
-    let Some(Value::String(lines)) = members.get(table) else {
-        return json!(members).to_string();
-    };
-    let mut rest = members.clone();
-    rest.shift_remove(table);
-    match rest.is_empty() {
-        true => lines.clone(),
-        false => format!("{lines}\n\n{}", json!(rest)),
-    }
-}
-
-/// The bytes of a value as compact JSON.
-fn size(value: &Value) -> usize {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    // Counting cannot fail.
-    let _ = serde_json::to_writer(&mut count, value);
-    count.0
 }

@@ -66,11 +66,13 @@ impl Served {
         schema
     }
 
+    /// Whether the descriptor says how a result must be.
+    pub(super) fn has_output_schema(&self) -> bool {
+        self.tool.output_schema.is_some()
+    }
+
     /// Whether a result is as the schema says. Only what a descriptor's author wrote can be wrong.
     pub(super) fn conforms(&self, result: &Value) -> Result<(), String> {
-        if self.tool.output_schema.is_none() {
-            return Ok(());
-        }
         let compile = || compile_output(&Value::Object(self.result_schema.clone())).ok();
         match self.validator.get_or_init(compile) {
             None => Ok(()),

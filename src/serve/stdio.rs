@@ -18,8 +18,10 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{Mutex, Notify};
 
-use super::{Server, Shared};
+use super::{Server, Shared, twin};
 
+/// Bytes that a message is expected to have.
+const LINE: usize = 8 << 10;
 /// Bytes at the start and the end of a line that is too long, in which its id is looked for.
 const EDGE: usize = 256;
 
@@ -283,8 +285,10 @@ async fn put<W: AsyncWrite + Unpin>(
     write: &Mutex<Option<W>>,
     message: &ServerJsonRpcMessage,
 ) -> io::Result<()> {
-    let mut line = serde_json::to_vec(message)?;
+    let mut line = Vec::with_capacity(LINE);
+    serde_json::to_writer(&mut line, message)?;
     line.push(b'\n');
+    let line = twin::spelled_out(line.into());
     let mut write = write.lock().await;
     let write = write.as_mut().ok_or(io::ErrorKind::NotConnected)?;
     write.write_all(&line).await?;

@@ -1,0 +1,158 @@
+//! Texts that are as a writer of compact JSON writes them, so that they need not be written again.
+
+use super::part::plain_end;
+
+/// The most members of an object whose keys are compared with each other.
+const MOST_MEMBERS: usize = 48;
+
+/// Whether writing the value that a checked text stands for gives this very text. False if it might give another one.
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
+pub(crate) fn is_as_written(text: &[u8]) -> bool {
+    // The keys of the objects that are open, and where those of each begin.
+    let (mut keys, mut objects): (Vec<&[u8]>, Vec<Option<usize>>) = (Vec::new(), Vec::new());
+    let mut is_key = false;
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => {
+                let Some(end) = string(text, at + 1) else {
+                    return false;
+                };
+                if is_key && let Some(Some(first)) = objects.last() {
+                    let (key, known) = (&text[at..end], &keys[*first..]);
+                    if known.len() >= MOST_MEMBERS || known.contains(&key) {
+                        return false;
+                    }
+                    keys.push(key);
+                    is_key = false;
+                }
+                at = end;
+                continue;
+            }
+            b'-' | b'0'..=b'9' => {
+                let rest = &text[at..];
+                let is_part =
+                    |byte: &u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+                let length = rest.iter().take_while(|byte| is_part(byte)).count();
+                if !is_plain_number(&rest[..length]) {
+                    return false;
+                }
+                at += length;
+                continue;
+            }
+            b' ' | b'\n' | b'\t' | b'\r' => return false,
+            b'{' => {
+                objects.push(Some(keys.len()));
+                is_key = true;
+            }
+            b'[' => objects.push(None),
+            b'}' | b']' => {
+                if let Some(Some(first)) = objects.pop() {
+                    keys.truncate(first);
+                }
+                is_key = false;
+            }
+            b',' => is_key = matches!(objects.last(), Some(Some(_))),
+            _ => {}
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Where a string ends that begins behind a quote, if its escapes are those that a writer uses.
+fn string(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at = plain_end(text, at);
+        match (text.get(at)?, text.get(at + 1)) {
+            (b'"', _) => return Some(at + 1),
+            (b'\\', Some(b'"' | b'\\' | b'n' | b't' | b'r' | b'b' | b'f')) => at += 2,
+            _ => return None,
+        }
+    }
+}
+
+/// Whether a number is written with as few characters as it needs. Long ones and those near zero are left to the writer.
+fn is_plain_number(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let is_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    let mut parts = digits.splitn(2, |byte| *byte == b'.');
+    let (whole, fraction) = (parts.next().unwrap_or_default(), parts.next());
+    match fraction {
+        None => is_digits(digits) && digits.len() <= 15 && text != b"-0",
+        Some(fraction) => {
+            is_digits(whole)
+                && is_digits(fraction)
+                && digits.len() <= 15
+                && (whole != b"0" || !fraction.starts_with(b"0"))
+                && !fraction.ends_with(b"0")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_as_written_or_it_is_not_known() {
+        for (text, expected) in [
+            (r#"{"a":1,"b":[true,false,null,{"a":"d"}]}"#, true),
+            (r#"{"a":1,"b":{},"a":2}"#, false),
+            (r#"{"a":{"b":1},"b":[{"a":1},{"a":2}],"c":"a"}"#, true),
+            (r#"[{"a":{"b":1,"b":1}}]"#, false),
+            (r#"["\n\t\r\b\f\"\\", "é"]"#, false),
+            (r#"["\n\t\r\b\f\"\\","é"]"#, true),
+            (r#"["a: b, {c}"]"#, true),
+            (r#"["\/"]"#, false),
+            (r#"["\u00e9"]"#, false),
+            (r#"["\u0001"]"#, false),
+            ("{ }", false),
+            ("[1,\n2]", false),
+            ("0", true),
+            ("-0", false),
+            ("-0.5", true),
+            ("0.05", false),
+            ("123456789012345", true),
+            ("1234567890123456", false),
+            ("1.5", true),
+            ("1.50", false),
+            ("1e3", false),
+            ("-12.25", true),
+            ("\"\"", true),
+        ] {
+            assert_eq!(is_as_written(text.as_bytes()), expected, "{text}");
+            if expected {
+                let value: Value = serde_json::from_str(text).unwrap();
+                assert_eq!(value.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_said_to_be_as_written_is() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let mut known = 0;
+        for _ in 0..20_000 {
+            let digits: String = (0..random.usize(1..18)).map(|_| random.digit(10)).collect();
+            let point = random.usize(0..digits.len());
+            let sign = ["", "-"][random.usize(0..2)];
+            let text = match random.bool() {
+                true => format!("{sign}{digits}"),
+                false => format!("{sign}{}.{}", &digits[..point], &digits[point..]),
+            };
+            let text = json!({ "k": "v" }).to_string().replace("\"v\"", &text);
+            let Ok(value) = serde_json::from_str::<Value>(&text) else {
+                continue;
+            };
+            if is_as_written(text.as_bytes()) {
+                known += 1;
+                assert_eq!(value.to_string(), text);
+            }
+        }
+        assert!(known > 1_000, "{known}");
+    }
+}

@@ -1,0 +1,129 @@
+//! Results whose structure is their text once more. The structure is not built as a tree, which would take longer than
+//! the rest of a call: the result carries a mark in its place, and whoever writes the message puts the text there.
+//!
+//! The mark is random for each process, so nothing that a service sends can be taken for it.
+
+use std::sync::OnceLock;
+
+use axum::body::Bytes;
+use memchr::{memchr, memmem};
+use serde_json::{Value, json};
+
+use crate::json::value_end;
+
+/// What stands before the text of a result in a message. No string can hold it, because quotes in strings are escaped.
+const BEFORE_TEXT: &[u8] = b"\"text\":";
+
+fn key() -> &'static str {
+    static KEY: OnceLock<String> = OnceLock::new();
+    KEY.get_or_init(|| format!("toolrun twin {}", uuid::Uuid::new_v4()))
+}
+
+/// What finds the mark in a message. It is made once.
+fn finder() -> &'static memmem::Finder<'static> {
+    static FINDER: OnceLock<memmem::Finder<'static>> = OnceLock::new();
+    FINDER.get_or_init(|| memmem::Finder::new(mark().to_string().as_bytes()).into_owned())
+}
+
+/// The mark: this structure is the text of the result once more, which is JSON.
+pub(super) fn mark() -> Value {
+    json!({ key(): true })
+}
+
+/// A message with the structure in place of the mark.
+pub(super) fn spelled_out(message: Bytes) -> Bytes {
+    match place(&message) {
+        None => message,
+        Some((start, text)) => {
+            let end = start + finder().needle().len();
+            let mut whole = Vec::with_capacity(message.len() + text.len() + 1);
+            whole.extend_from_slice(&message[..start]);
+            whole.extend_from_slice(&text);
+            whole.extend_from_slice(&message[end..]);
+            whole.into()
+        }
+    }
+}
+
+/// Where the mark is, and the text that it stands for.
+fn place(message: &[u8]) -> Option<(usize, Vec<u8>)> {
+    // It is near the end.
+    let start = memmem::rfind(message, finder().needle())?;
+    let text = memmem::find(message, BEFORE_TEXT)? + BEFORE_TEXT.len();
+    let text = message.get(text..value_end(message, text))?;
+    let text = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    Some((start, unescaped(text)?))
+}
+
+/// A string without its escapes. A writer of JSON escapes each quote, so that a text of JSON is full of them.
+fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr(b'\\', rest) {
+        plain.extend_from_slice(&rest[..at]);
+        let (code, length) = match rest.get(at + 1)? {
+            b'n' => (b'\n', 2),
+            b't' => (b'\t', 2),
+            b'r' => (b'\r', 2),
+            b'b' => (8, 2),
+            b'f' => (12, 2),
+            // The writer uses it for control characters alone.
+            b'u' => {
+                let digits = std::str::from_utf8(rest.get(at + 2..at + 6)?).ok()?;
+                (u8::from_str_radix(digits, 16).ok().filter(u8::is_ascii)?, 6)
+            }
+            other => (*other, 2),
+        };
+        plain.push(code);
+        rest = &rest[at + length..];
+    }
+    plain.extend_from_slice(rest);
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use rmcp::model::{
+        CallToolResult, ContentBlock, JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerResult,
+    };
+
+    use super::*;
+
+    fn message(id: &str, text: &str, structure: Value) -> Bytes {
+        let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+        result.structured_content = Some(structure);
+        let id = RequestId::String(id.into());
+        let message: ServerJsonRpcMessage =
+            JsonRpcMessage::response(ServerResult::CallToolResult(result), id);
+        serde_json::to_vec(&message).unwrap().into()
+    }
+
+    #[test]
+    fn the_structure_is_the_text_whatever_is_in_it() {
+        for text in [
+            "{}",
+            r#"{"a":"\"text\":\"b\"","content":[{"type":"text","text":"no"}]}"#,
+            "{\"a\":\"line\\nline\\u0001\",\"é\":\"\u{1f600}\"}",
+            r#"{"a":{"b":[1.5,null,true,"\\"]}}"#,
+            "{\"\\\\\":\"\\n\\t\\r\\b\\f\\u0000\\u001f\\\"\u{7f}\"}",
+        ] {
+            for id in ["1", "\"text\":\"x\"", "\\"] {
+                let structure: Value = serde_json::from_str(text).unwrap();
+                let whole = spelled_out(message(id, text, mark()));
+                let whole: Value = serde_json::from_slice(&whole).unwrap();
+                let expected: Value =
+                    serde_json::from_slice(&message(id, text, structure)).unwrap();
+                assert_eq!(whole, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_mark_stays() {
+        for structure in [json!({ "a": 1 }), json!({ "toolrun twin": true })] {
+            let message = message("1", "{}", structure);
+            assert_eq!(spelled_out(message.clone()), message);
+        }
+    }
+}
