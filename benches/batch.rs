@@ -17,7 +17,6 @@ mod peak;
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/it/support/postgres.rs"]
 mod postgres;
-#[allow(dead_code, reason = "each benchmark uses a part")]
 mod support;
 
 use std::fs;

@@ -108,7 +108,7 @@ struct Tokens {
 }
 
 impl TokenShare for Tokens {
-    fn hold<'s>(&'s self, parts: Vec<String>) -> TokenFuture<'s, Option<Box<dyn HeldToken>>> {
+    fn hold(&self, parts: Vec<String>) -> TokenFuture<'_, Option<Box<dyn HeldToken>>> {
         Box::pin(async move {
             let (known, secrets) = (Arc::clone(&self.key), self.secrets.clone());
             let looked_up = tokio::task::spawn_blocking(move || {

@@ -35,7 +35,7 @@ pub(crate) type TokenFuture<'s, T> = Pin<Box<dyn Future<Output = Result<T, Strin
 pub(crate) trait TokenShare: Send + Sync {
     /// Waits for the right to ask for a token. `parts` say which: the service, the token endpoint, the secrets. `None` if
     /// tokens are not shared.
-    fn hold<'s>(&'s self, parts: Vec<String>) -> TokenFuture<'s, Option<Box<dyn HeldToken>>>;
+    fn hold(&self, parts: Vec<String>) -> TokenFuture<'_, Option<Box<dyn HeldToken>>>;
 }
 
 /// The right to ask for a token. It ends when it is dropped.

@@ -193,7 +193,7 @@ impl StoredTokens {
 }
 
 impl TokenShare for StoredTokens {
-    fn hold<'s>(&'s self, parts: Vec<String>) -> TokenFuture<'s, Option<Box<dyn HeldToken>>> {
+    fn hold(&self, parts: Vec<String>) -> TokenFuture<'_, Option<Box<dyn HeldToken>>> {
         Box::pin(async move {
             let held = self.clone().wait(parts).await;
             let held = held.map_err(|error| error.at(self.store.address()).to_string())?;

@@ -85,7 +85,7 @@ impl CsvReader {
                 }
             }
             let quotes = memchr::memchr_iter(b'"', &text).count();
-            if quotes % 2 == 0 {
+            if quotes.is_multiple_of(2) {
                 break;
             }
         }

@@ -698,10 +698,12 @@ impl Service {
                     Reply::json(404, &json!({ "error": "there is no t3" }))
                         .with("request-id", "r-3")
                 }
-                Ending::FailsOnce if before == 0 && place % 3 == 0 => {
+                Ending::FailsOnce if before == 0 && place.is_multiple_of(3) => {
                     Reply::json(500, &json!({ "error": "oh" }))
                 }
-                Ending::CutOnce if before == 0 && place % 3 == 0 => Reply::manner(Manner::Drop),
+                Ending::CutOnce if before == 0 && place.is_multiple_of(3) => {
+                    Reply::manner(Manner::Drop)
+                }
                 Ending::Unauthenticated if !is_healed => {
                     Reply::json(401, &json!({ "error": "who?" }))
                 }
