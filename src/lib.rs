@@ -71,6 +71,8 @@ mod send;
 mod serve;
 mod sign;
 mod source;
+#[cfg(feature = "store")]
+mod sql;
 mod staged;
 #[cfg(feature = "store")]
 mod store;

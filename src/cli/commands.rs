@@ -6,7 +6,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
     approve, audit, batch, call, callers, completions, config, docs, explain, export, import, list,
-    man, new, policy, sandbox, schemas, serve, show, test, trust, validate,
+    man, new, policy, sandbox, schemas, serve, show, sql, test, trust, validate,
 };
 
 macro_rules! commands {
@@ -71,6 +71,7 @@ commands! {
     "call" Call(call::Call) "Call a tool"
     "batch" Batch(batch::Batch) "Call a tool once for each of many lines of arguments, as a run that survives anything"
     "worker" Worker(batch::WorkerCommand) "Work on the runs of batches in a store, beside other workers"
+    "sql" Sql(sql::Sql) "Ask the tools that read in SQL, as tables"
     "docs" Docs(docs::Docs) "Print the reference of a tool, or open its documentation"
     "validate" Validate(validate::Validate) "Check descriptors"
     "explain" Explain(explain::Explain) "Explain a code of a finding"

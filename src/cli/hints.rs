@@ -6,6 +6,7 @@ use crate::catalog::LoadError;
 use crate::import::ImportError;
 use crate::send::{NoPlace, SendError};
 use crate::sign::SecretError;
+use crate::sql::SqlError;
 use crate::tool::service::SettingError;
 use crate::words::seconds;
 use crate::{Error, Limit, Upstream};
@@ -114,6 +115,19 @@ fn upstream(answer: &Upstream) -> Option<String> {
             Some(after) => Some(format!("try again in {}", seconds(after))),
             None => (answer.status == 429).then(|| "try again later".to_owned()),
         },
+    }
+}
+
+/// What to do about a query that failed, if that is known.
+pub(crate) fn of_query(error: &SqlError) -> Option<&'static str> {
+    match error {
+        SqlError::NoTable { hint: None, .. } => Some("`toolrun sql --tables` lists the tables"),
+        SqlError::Requests { .. } => Some(
+            "`EXPLAIN` before the query lists its requests without making any, and --max-requests allows more",
+        ),
+        SqlError::Computing(_) => Some("ask for less, or for fewer tables at once"),
+        SqlError::Memory(_) => Some("ask for fewer rows or columns, such as by `where` or `limit`"),
+        _ => None,
     }
 }
 

@@ -32,6 +32,7 @@ mod sandbox;
 mod schemas;
 mod serve;
 mod show;
+mod sql;
 mod store;
 mod terminal;
 mod test;
@@ -220,6 +221,7 @@ pub fn main() -> ExitCode {
         Command::Approve(approve) => approve.wants_json(),
         Command::Audit(audit) => audit.wants_json(),
         Command::Callers(callers) => callers.wants_json(),
+        Command::Sql(sql) => sql.wants_json(),
         _ => false,
     };
     NOTES.hold(as_json);
@@ -227,6 +229,11 @@ pub fn main() -> ExitCode {
         if let Command::Call(call) = &mut cli.command {
             call.prefer(in_force.output());
             as_json = call.wants_json();
+            NOTES.hold(as_json);
+        }
+        if let Command::Sql(sql) = &mut cli.command {
+            sql.prefer(in_force.output());
+            as_json = sql.wants_json();
             NOTES.hold(as_json);
         }
         run(cli, &in_force)
@@ -237,6 +244,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, in_force: &InForce) -> Done {
     let trusted = match &cli.command {
         Command::Call(call) => call.trusted(),
+        Command::Sql(sql) => sql.trusted(),
         Command::Batch(batch) => batch.trusted(),
         Command::Worker(worker) => worker.trusted(),
         _ => &[],
@@ -246,6 +254,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
         Command::Call(call) => call.run(&catalog, in_force),
+        Command::Sql(sql) => sql.run(&catalog, in_force),
         Command::Batch(batch) => batch.run(&catalog, in_force),
         Command::Worker(worker) => worker.run(&catalog, in_force),
         Command::Docs(docs) => docs.run(&catalog),

@@ -39,6 +39,9 @@ pub(crate) struct Serve {
     /// List the tools one by one up to this many; more are found by a search
     #[arg(long, value_name = "N", default_value_t = 20)]
     direct: usize,
+    /// Let models ask the tools that read in SQL too, by the tool query_tools
+    #[arg(long)]
+    sql: bool,
     /// The most bytes of a result; whole rows are left out beyond it, and the result says how to get them
     #[arg(long, value_name = "BYTES", default_value_t = 32_000, value_parser = parse_bytes)]
     max_result_bytes: usize,
@@ -130,7 +133,9 @@ impl Serve {
         let folder = Folder::new(catalog.clone(), self.wanted(), self.direct).reading(Box::new(
             move |entry| chosen::may_be_chosen(entry, &names, &services),
         ));
-        let mut folder = folder.with_policy(self.policy.clone());
+        let mut folder = folder
+            .with_policy(self.policy.clone())
+            .with_queries(self.sql);
         let (set, gate) = folder.load(&tell).map_err(Error::from)?;
         if set.len() == 0 {
             return Err(usage("there is no tool to serve"));

@@ -160,6 +160,12 @@ impl Pages {
         }
     }
 
+    /// Whether the next page needs a request.
+    #[cfg(feature = "store")]
+    pub(crate) fn is_ahead(&self) -> bool {
+        matches!(self.ahead, Ahead::Page(_) | Ahead::Reading(_))
+    }
+
     /// Why the walk stopped before the last page, if it did and a page was read.
     pub fn note(&self) -> Option<&Note> {
         self.note.as_ref()

@@ -204,6 +204,16 @@ impl Paging {
         self.limit.as_deref()
     }
 
+    /// The params that lead from page to page.
+    #[cfg(feature = "store")]
+    pub(crate) fn next_names(&self) -> impl Iterator<Item = &str> {
+        let names = match &self.step {
+            Step::Arguments(arguments) => Some(arguments.names()),
+            Step::Url(_) => None,
+        };
+        names.into_iter().flatten()
+    }
+
     /// Whether the next page is named in a header, where no projection of the body shows it.
     pub(crate) fn leads_by_header(&self) -> bool {
         matches!(self.step, Step::Url(Extract::Header(_) | Extract::Link(..)))

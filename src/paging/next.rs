@@ -53,6 +53,12 @@ impl NextArguments {
         NextArguments(nodes)
     }
 
+    /// The arguments' names.
+    #[cfg(feature = "store")]
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Whether every argument is taken from the response and none is computed.
     pub(super) fn are_given(&self) -> bool {
         let mut nodes = self.0.iter();

@@ -526,6 +526,20 @@ impl Projection {
         projection
     }
 
+    /// What outputs look like that are lists of rows with these keys. It projects nothing.
+    #[cfg(feature = "store")]
+    pub(crate) fn of_columns(keys: &[String]) -> Projection {
+        let member = |key: &String| Member::new(key, Node::Path(JsonPath::root().into()));
+        let row = Node::Map(keys.iter().map(member).collect());
+        Projection {
+            output: Some(Projector::new(Node::Each {
+                walk: Vec::new(),
+                node: Box::new(Projector::new(row)),
+            })),
+            ..Projection::default()
+        }
+    }
+
     /// How the rows are drawn as a chart, if the descriptor says it.
     pub(crate) fn chart(&self) -> Option<&ChartSpec> {
         self.chart.as_ref()

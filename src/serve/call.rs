@@ -38,7 +38,7 @@ const TICK: Duration = Duration::from_secs(2);
 /// Least time between two notes of progress.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long a call waits for its turn when many others run.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A call to carry out.
 pub(super) struct Job {
@@ -150,7 +150,7 @@ impl Job {
         };
         self.shared.metrics.count(&finished, &self.trace);
         self.shared.observer.tell(&finished);
-        match self.record(&finished, gate.policy()).await {
+        match self.trail().record(&finished, gate.policy()).await {
             Ok(()) => result,
             // Nobody gets the answer to a cancelled call.
             Err(_) if result.is_none() => None,
@@ -185,7 +185,7 @@ impl Job {
             return failed(lesson);
         }
         if ready.access != Access::Read
-            && let Err(lesson) = self.announce(decision, grant).await
+            && let Err(lesson) = self.trail().announce(decision, grant).await
         {
             return failed(lesson);
         }

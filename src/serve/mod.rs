@@ -20,6 +20,8 @@ mod options;
 #[cfg(feature = "otel")]
 mod otel;
 mod own;
+#[cfg(feature = "store")]
+mod query;
 mod record;
 mod reload;
 mod resource;

@@ -10,6 +10,7 @@ use super::audit::{Audit, Entry, Event, Outcome};
 use super::call::Job;
 use super::gate::{Caller, Decision};
 use super::observe::{Ending, Finished};
+use super::set::Served;
 use super::teach::{self, Lesson};
 use crate::engine::Call;
 use crate::format::Access;
@@ -68,7 +69,30 @@ impl Sight {
     }
 }
 
+/// A call, as the log knows it.
+pub(super) struct Trail<'t> {
+    pub shared: &'t Shared,
+    pub id: &'t str,
+    pub caller: &'t Caller,
+    pub served: &'t Served,
+    pub arguments: &'t Map<String, Value>,
+    pub sight: &'t Sight,
+}
+
 impl Job {
+    pub(super) fn trail(&self) -> Trail<'_> {
+        Trail {
+            shared: &self.shared,
+            id: &self.id,
+            caller: &self.caller,
+            served: &self.served,
+            arguments: &self.arguments,
+            sight: &self.sight,
+        }
+    }
+}
+
+impl Trail<'_> {
     /// Writes that a call which changes something is about to be sent.
     ///
     /// # Errors
@@ -131,7 +155,7 @@ impl Job {
     fn entry(&self, audit: &Audit, decision: &Decision, policy: Option<&Policy>) -> Entry {
         let tool = &self.served.tool;
         let mut entry = Entry {
-            id: self.id.clone(),
+            id: self.id.to_owned(),
             caller: short(&self.caller.name),
             tool: Some(tool.qualified_name()),
             access: Some(tool.access.to_string()),
@@ -141,7 +165,7 @@ impl Job {
             ..Entry::default()
         };
         let options = self.served.options.names();
-        audit.arguments(&mut entry, &self.arguments, |name| {
+        audit.arguments(&mut entry, self.arguments, |name| {
             tool.params.get(name).is_some() || options.contains(&Some(name))
         });
         entry

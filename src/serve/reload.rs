@@ -31,6 +31,9 @@ pub(crate) struct Folder {
     /// The tools that compiled last.
     good: BTreeMap<String, Arc<Tool>>,
     direct: usize,
+    /// Whether models may ask the tools in SQL.
+    #[cfg(feature = "store")]
+    queries: bool,
     /// The file of the policy.
     policy: Option<PathBuf>,
     /// The last policy that compiled.
@@ -58,6 +61,8 @@ impl Folder {
             may_be_wanted: Box::new(|_| true),
             good: BTreeMap::new(),
             direct,
+            #[cfg(feature = "store")]
+            queries: false,
             policy: None,
             gate: Gate::default(),
             seen: 0,
@@ -76,6 +81,13 @@ impl Folder {
     /// Lets a policy decide about calls.
     pub(crate) fn with_policy(mut self, file: Option<PathBuf>) -> Folder {
         self.policy = file;
+        self
+    }
+
+    /// Lets models ask the tools in SQL.
+    #[cfg(feature = "store")]
+    pub(crate) fn with_queries(mut self, queries: bool) -> Folder {
+        self.queries = queries;
         self
     }
 
@@ -124,6 +136,11 @@ impl Folder {
             ));
         }
         let (set, problems) = ToolSet::new(tools, self.direct, &gate);
+        #[cfg(feature = "store")]
+        let set = match self.queries {
+            true => set.with_queries(),
+            false => set,
+        };
         problems.iter().for_each(|problem| tell(problem));
         Ok((set, gate))
     }

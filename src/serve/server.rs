@@ -24,6 +24,8 @@ use super::gate::Caller;
 use super::guests::Guest;
 use super::meta::{self, Meta};
 use super::metrics::Trace;
+#[cfg(feature = "store")]
+use super::query;
 use super::resource::TEMPLATE;
 use super::teach::Lesson;
 
@@ -161,6 +163,23 @@ impl ServerHandler for Server {
     ) -> Result<CallToolResponse, ErrorData> {
         let set = self.shared.set();
         let arguments = request.arguments.unwrap_or_default();
+        #[cfg(feature = "store")]
+        if set.queries && request.name == query::NAME {
+            let guest = guest(&context);
+            let query = query::Query {
+                shared: Arc::clone(&self.shared),
+                caller: guest.caller,
+                turns: guest.turns,
+                trace: trace(&context),
+                set,
+                arguments,
+                cancelled: context.ct.clone(),
+            };
+            return match self.shared.tasks.track_future(query.run()).await {
+                Some(result) => Ok(result.into()),
+                None => Err(ErrorData::internal_error("the call was cancelled", None)),
+            };
+        }
         let meta = Meta::of(&request.name).filter(|_| set.searches);
         let target = match meta {
             Some(Meta::Search) => {

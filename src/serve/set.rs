@@ -40,6 +40,8 @@ pub(crate) struct ToolSet {
     listing: Vec<Listed>,
     /// Whether models find the tools by a search.
     pub searches: bool,
+    /// Whether models may ask the tools in SQL.
+    pub queries: bool,
     /// What the server says about itself.
     pub instructions: String,
     index: OnceLock<(Index, Vec<Arc<Served>>)>,
@@ -173,11 +175,21 @@ impl ToolSet {
         let set = ToolSet {
             listing,
             searches,
+            queries: false,
             instructions,
             tools: served,
             index: OnceLock::new(),
         };
         (set, problems)
+    }
+
+    /// The set with a tool that asks the others in SQL.
+    #[cfg(feature = "store")]
+    pub(crate) fn with_queries(mut self) -> ToolSet {
+        self.queries = true;
+        self.listing.push(super::query::listed());
+        self.instructions.push_str(super::query::INSTRUCTIONS);
+        self
     }
 
     /// The answer to `tools/list`.

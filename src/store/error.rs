@@ -7,6 +7,7 @@ use super::Address;
 #[non_exhaustive]
 pub(crate) enum StoreError {
     /// This build has no Postgres.
+    #[cfg(not(feature = "postgres"))]
     #[error(
         "this build has no Postgres; build it with `--features postgres`, or take a released binary"
     )]

@@ -47,7 +47,7 @@ pub(crate) struct Store {
 enum Database {
     Sqlite(sqlite::Sqlite),
     #[cfg(feature = "postgres")]
-    Postgres(postgres::Postgres),
+    Postgres(Box<postgres::Postgres>),
 }
 
 impl fmt::Debug for Store {
@@ -68,7 +68,9 @@ impl Store {
         let database = match &address {
             Address::Sqlite(path) => Database::Sqlite(sqlite::Sqlite::new(path)),
             #[cfg(feature = "postgres")]
-            Address::Postgres(config) => Database::Postgres(postgres::Postgres::new(config, roots)),
+            Address::Postgres(config) => {
+                Database::Postgres(Box::new(postgres::Postgres::new(config, roots)))
+            }
             #[cfg(not(feature = "postgres"))]
             Address::Postgres(_) => return Err(StoreError::NotBuilt),
         };

@@ -12,7 +12,11 @@ use super::*;
 use crate::sign::Secret;
 
 #[cfg(feature = "postgres")]
-#[allow(dead_code, reason = "the tests of the program use the rest")]
+#[allow(
+    dead_code,
+    clippy::print_stderr,
+    reason = "the tests of the program use the rest, and say where it is left out"
+)]
 #[path = "../../tests/it/support/postgres.rs"]
 mod server;
 

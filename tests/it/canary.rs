@@ -225,6 +225,8 @@ fn an_echo_in_an_error_answer_is_masked() {
                 ["call", "get-probe", "-v", "-o", "json"].as_slice(),
                 &["call", "get-probe", "-v", "-o", "table"],
                 &["call", "do-probe", "-v", "--yes"],
+                &["sql", "select * from get_probe", "-v", "-o", "json"],
+                &["sql", "select * from get_probe", "-v", "-o", "csv"],
             ] {
                 let said = said(&workspace, arguments);
                 assert!(said.contains(&status.to_string()), "{kind}: {said}");

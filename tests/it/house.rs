@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 34] = [
+const FLOORS: [&str; 35] = [
     "words",
     "parallel",
     "staged",
@@ -34,6 +34,7 @@ const FLOORS: [&str; 34] = [
     "callers",
     "engine",
     "batch",
+    "sql",
     "sandbox",
     "check",
     "import",
@@ -178,4 +179,44 @@ fn the_facade_has_these_names_and_no_module_is_public_beside_it() {
         .filter_map(|line| line.strip_prefix("pub mod "))
         .collect();
     assert_eq!(modules, ["cli;", "error {", "openapi {", "internals {"]);
+}
+
+/// The one file with unsafe code, which says why at each place.
+const UNSAFE: &str = "sql/vtab.rs";
+
+#[test]
+fn unsafe_code_stands_in_one_file_with_its_reasons() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = 0;
+    for file in files(&root) {
+        let text = fs::read_to_string(&file).expect("a source file");
+        let below = file.strip_prefix(&root).expect("a file below src");
+        let code: Vec<&str> = text
+            .lines()
+            .map(|line| line.split("//").next().unwrap_or_default())
+            .collect();
+        for (at, line) in code.iter().enumerate() {
+            let is_unsafe = line
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .any(|word| word == "unsafe");
+            if !is_unsafe {
+                continue;
+            }
+            assert_eq!(below, Path::new(UNSAFE), "line {}: {line}", at + 1);
+            let before = text.lines().take(at).collect::<Vec<_>>();
+            let near = before[at.saturating_sub(6)..].join("\n");
+            assert!(
+                near.contains("// SAFETY:") && near.contains("reason ="),
+                "{near}"
+            );
+            found += 1;
+        }
+        let is_allowed = text.contains("allow(unsafe_code") || text.contains("expect(unsafe_code");
+        assert!(
+            !is_allowed || below == Path::new(UNSAFE),
+            "{}",
+            below.display()
+        );
+    }
+    assert_eq!(found, 3, "places");
 }

@@ -102,6 +102,7 @@ mod serve_edges;
 mod serve_http;
 mod serve_results;
 mod serve_search;
+mod serve_sql;
 mod serve_tasks;
 mod services;
 #[cfg(unix)]
@@ -109,6 +110,7 @@ mod shared;
 mod shells;
 mod sight;
 mod slips;
+mod sql;
 mod streams;
 mod styles;
 #[cfg(unix)]

@@ -15,13 +15,13 @@ const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1
 
 /// The kinds of store that this build and machine have.
 fn stores(workspace: &Workspace) -> Vec<String> {
-    let file = workspace.path().join("store.db");
-    let stores = vec![format!("sqlite:{}", file.display())];
+    #[allow(unused_mut, reason = "a build with Postgres adds one")]
+    let mut stores = vec![format!(
+        "sqlite:{}",
+        workspace.path().join("store.db").display()
+    )];
     #[cfg(feature = "postgres")]
-    let stores = stores
-        .into_iter()
-        .chain(crate::support::postgres().map(|server| server.database().1))
-        .collect();
+    stores.extend(crate::support::postgres().map(|server| server.database().1));
     stores
 }
 

@@ -154,7 +154,7 @@ impl Call {
     fn printer<'t>(&'t self, tool: &'t Tool) -> Printer<'t> {
         let started = self.started;
         let deadline = self.deadline.map(|within| Deadline { started, within });
-        Printer::new(self.format(), tool, &self.view).until(deadline)
+        Printer::new(self.format(), &tool.projection, &self.view).until(deadline)
     }
 
     /// Runs the command.
@@ -166,7 +166,7 @@ impl Call {
             catalog = catalog.with_trusted_folder(folder.unwrap_or(Path::new("")));
             tool = catalog.tool(&self.name)?;
         }
-        self.view.check(self.format(), &tool)?;
+        self.view.check(self.format(), &tool.projection)?;
         if self.view.jq.is_some() && self.out.as_deref() == Some(Path::new("-")) {
             return Err(usage(
                 "--jq has nothing to work on: with `--out -` only the file is printed",
@@ -376,7 +376,7 @@ impl Call {
 
 /// Reports what is wrong with the `.env` file, because it may explain why a secret is not the intended one. If the
 /// secret is missing, the error itself says it.
-fn tell_dotenv(engine: &Engine, done: &Done) {
+pub(crate) fn tell_dotenv(engine: &Engine, done: &Done) {
     let is_told = matches!(done, Err(Failure::Error(crate::Error::Secret(_))));
     if let Some(problem) = engine.dotenv_problem().filter(|_| !is_told) {
         note(&problem);

@@ -1,7 +1,7 @@
 //! The columns of rows: those that the user named, those that the descriptor names, or those that the rows have.
 
-use crate::Tool;
 use crate::json::{Kind, Part};
+use crate::project::Projection;
 use indexmap::IndexSet;
 
 use super::view::{VALUE, View, field};
@@ -15,9 +15,9 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// The columns of a tool's rows where they are known before any row is: the user or the descriptor names them.
-    pub(crate) fn known(view: &View, tool: &Tool) -> Option<Columns> {
+    pub(crate) fn known(view: &View, projection: &Projection) -> Option<Columns> {
         let names = match view.shown() {
-            [] => tool.projection.columns()?.into_iter().collect(),
+            [] => projection.columns()?.into_iter().collect(),
             names => names.iter().cloned().collect(),
         };
         Some(Columns {

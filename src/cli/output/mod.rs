@@ -16,8 +16,9 @@ mod yaml;
 use std::borrow::Cow;
 use std::io::Write;
 
+use crate::Note;
 use crate::json::{Json, Kind, Part, write};
-use crate::{Note, Tool};
+use crate::project::Projection;
 use clap::ValueEnum;
 use serde_json::json;
 
@@ -80,7 +81,7 @@ impl Format {
 /// Prints outputs of a tool in one format.
 pub(crate) struct Printer<'t> {
     format: Format,
-    tool: &'t Tool,
+    projection: &'t Projection,
     view: &'t View,
     out: Out,
     sheet: Option<csv::Sheet>,
@@ -90,7 +91,7 @@ pub(crate) struct Printer<'t> {
 
 impl<'t> Printer<'t> {
     /// Starts printing to standard output.
-    pub(crate) fn new(format: Format, tool: &'t Tool, view: &'t View) -> Printer<'t> {
+    pub(crate) fn new(format: Format, projection: &'t Projection, view: &'t View) -> Printer<'t> {
         let out = match format {
             // A text that is a result is data; the others are JSON.
             _ if view.jq.is_some() && format != Format::Ndjson => terminal::data(),
@@ -111,7 +112,7 @@ impl<'t> Printer<'t> {
         };
         Printer {
             format,
-            tool,
+            projection,
             view,
             out: match is_paged && !view.no_pager {
                 true => out.paged(),
@@ -140,15 +141,15 @@ impl<'t> Printer<'t> {
             let finished = self.finish();
             return done.and(finished);
         }
-        self.lookout.look(output.part(), self.tool);
-        let output = &*self.view.of(output, self.tool, self.format)?;
+        self.lookout.look(output.part(), self.projection);
+        let output = &*self.view.of(output, self.projection, self.format)?;
         match self.format {
             _ if let Some(jq) = &self.view.jq => {
                 let output = with_notes(output, notes);
                 self.runs.whole(jq, output.part(), &mut self.out)?;
             }
             Format::Chart | Format::Svg => {
-                let chart = match Chart::of(output.part(), self.tool, self.view, notes) {
+                let chart = match Chart::of(output.part(), self.projection, self.view, notes) {
                     Ok(chart) => chart,
                     // What was read is not lost with the picture.
                     Err(failure) => {
@@ -170,8 +171,8 @@ impl<'t> Printer<'t> {
             _ => {
                 let (out, part) = (&mut self.out, output.part());
                 match terminal::is_terminal() {
-                    true => table::write(out, self.tool, self.view, part, terminal::width())?,
-                    false => plain::write(out, self.tool, self.view, part)?,
+                    true => table::write(out, self.projection, self.view, part, terminal::width())?,
+                    false => plain::write(out, self.projection, self.view, part)?,
                 }
             }
         }
@@ -189,10 +190,10 @@ impl<'t> Printer<'t> {
 
     /// Prints one page of a walk, row by row.
     pub(crate) fn page(&mut self, output: &Json) -> Done {
-        self.lookout.look(output.part(), self.tool);
-        let output = self.view.of(output, self.tool, self.format)?;
+        self.lookout.look(output.part(), self.projection);
+        let output = self.view.of(output, self.projection, self.format)?;
         let output = output.part();
-        match self.tool.projection.rows(output) {
+        match self.projection.rows(output) {
             Some(rows) => self.rows(rows.elements())?,
             None => self.rows(std::iter::once(output))?,
         }
@@ -201,8 +202,8 @@ impl<'t> Printer<'t> {
 
     fn rows<'o>(&mut self, rows: impl Iterator<Item = Part<'o>> + Send) -> Done {
         if self.format == Format::Csv {
-            let (view, tool) = (self.view, self.tool);
-            let new = || csv::Sheet::new(Columns::known(view, tool), !view.no_header);
+            let (view, projection) = (self.view, self.projection);
+            let new = || csv::Sheet::new(Columns::known(view, projection), !view.no_header);
             let sheet = self.sheet.get_or_insert_with(new);
             return sheet.add(&mut self.out, rows);
         }

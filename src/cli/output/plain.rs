@@ -5,8 +5,8 @@
 
 use std::io::{self, Write};
 
-use crate::Tool;
 use crate::json::{Kind, Part};
+use crate::project::Projection;
 
 use super::cell;
 use super::columns::Columns;
@@ -17,11 +17,16 @@ use crate::cli::{Done, Failure, exit};
 const COLUMNS: usize = 1000;
 
 /// Writes the rows of an output; without rows, a line for each of its fields.
-pub(crate) fn write(out: &mut impl Write, tool: &Tool, view: &View, output: Part<'_>) -> Done {
-    let Some(rows) = tool.projection.rows(output) else {
+pub(crate) fn write(
+    out: &mut impl Write,
+    projection: &Projection,
+    view: &View,
+    output: Part<'_>,
+) -> Done {
+    let Some(rows) = projection.rows(output) else {
         return fields(out, view, output);
     };
-    let columns = match Columns::known(view, tool) {
+    let columns = match Columns::known(view, projection) {
         Some(columns) => columns,
         None => Columns::of(rows, COLUMNS).ok_or_else(too_wide)?,
     };

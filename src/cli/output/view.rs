@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::Tool;
 use crate::json::{Json, Kind, Part, write};
+use crate::project::Projection;
 use crate::words::nearest;
 use clap::Args;
 use indexmap::IndexSet;
@@ -62,7 +62,7 @@ pub(crate) fn field<'o>(row: Part<'o>, name: &str) -> Option<Part<'o>> {
 
 impl View {
     /// Refuses what does not go with a format, and names that the tool's rows surely do not have.
-    pub(crate) fn check(&self, format: Format, tool: &Tool) -> Done {
+    pub(crate) fn check(&self, format: Format, projection: &Projection) -> Done {
         if self.jq.is_some() {
             self.check_jq(format)?;
         }
@@ -86,7 +86,7 @@ impl View {
                 "a name in --columns or --select is empty; separate names by one comma",
             ));
         }
-        let Some(known) = tool.projection.columns() else {
+        let Some(known) = projection.columns() else {
             return Ok(());
         };
         let known: IndexSet<String> = known.into_iter().collect();
@@ -142,7 +142,7 @@ impl View {
     pub(crate) fn of<'o>(
         &self,
         output: &'o Json,
-        tool: &Tool,
+        projection: &Projection,
         format: Format,
     ) -> Result<Cow<'o, Json>, Failure> {
         let fields = match format {
@@ -150,7 +150,7 @@ impl View {
             _ => self.select.as_slice(),
         };
         let whole = output.part();
-        let Some(rows) = tool.projection.rows(whole) else {
+        let Some(rows) = projection.rows(whole) else {
             return match fields {
                 [] => Ok(Cow::Borrowed(output)),
                 // A row that has none of them is printed whole; the error that follows names what is there.
@@ -244,11 +244,11 @@ impl Lookout {
     }
 
     /// Looks at an output.
-    pub(crate) fn look(&mut self, output: Part<'_>, tool: &Tool) {
+    pub(crate) fn look(&mut self, output: Part<'_>, projection: &Projection) {
         if self.unseen.is_empty() {
             return;
         }
-        match tool.projection.rows(output) {
+        match projection.rows(output) {
             Some(rows) => rows.elements().for_each(|row| self.look_at(row)),
             None => self.look_at(output),
         }

@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
+use crate::Note;
 use crate::json::Part;
-use crate::{Note, Tool};
+use crate::project::Projection;
 
 use super::cell;
 use super::cells::{is_numeric, thousands};
@@ -80,16 +81,16 @@ impl Chart {
     /// The chart of an output. Fails where its rows have no times or no numbers.
     pub(crate) fn of(
         output: Part<'_>,
-        tool: &Tool,
+        projection: &Projection,
         view: &View,
         notes: &[Note],
     ) -> Result<Chart, Failure> {
         let mut chart = Chart::default();
-        let Some(rows) = tool.projection.rows(output) else {
+        let Some(rows) = projection.rows(output) else {
             return Err(cannot("the output has no rows"));
         };
         if rows.is_truthy() {
-            chart.fill(rows, tool, view)?;
+            chart.fill(rows, projection, view)?;
         }
         chart
             .notes
@@ -100,9 +101,14 @@ impl Chart {
         Ok(chart)
     }
 
-    fn fill(&mut self, rows: Part<'_>, tool: &Tool, view: &View) -> Result<(), Failure> {
+    fn fill(
+        &mut self,
+        rows: Part<'_>,
+        projection: &Projection,
+        view: &View,
+    ) -> Result<(), Failure> {
         let fields =
-            Fields::of(rows, tool.projection.chart(), &view.select).map_err(|why| cannot(&why))?;
+            Fields::of(rows, projection.chart(), &view.select).map_err(|why| cannot(&why))?;
         self.notes.extend(fields.told());
         let (groups, labels) = groups(rows, &fields);
         let mut count = Count::default();

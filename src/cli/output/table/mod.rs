@@ -9,8 +9,8 @@ mod record;
 
 use std::io::Write;
 
-use crate::Tool;
 use crate::json::{Kind, Part};
+use crate::project::Projection;
 
 use super::cells::{self, is_empty, is_numeric};
 use super::columns::Columns;
@@ -32,7 +32,7 @@ const MOST_SAME: usize = 40;
 /// Writes an output for a terminal of so many columns.
 pub(crate) fn write(
     out: &mut impl Write,
-    tool: &Tool,
+    projection: &Projection,
     view: &View,
     output: Part<'_>,
     most: usize,
@@ -43,11 +43,11 @@ pub(crate) fn write(
         most,
         left_out: LeftOut::default(),
     };
-    match tool.projection.rows(output) {
+    match projection.rows(output) {
         Some(rows) => {
-            screen.rows(rows, Columns::known(view, tool))?;
+            screen.rows(rows, Columns::known(view, projection))?;
             if output.kind() == Kind::Object {
-                screen.beside(output, tool.projection.rows_key())?;
+                screen.beside(output, projection.rows_key())?;
             }
         }
         None => screen.record(output)?,
