@@ -211,7 +211,7 @@ impl Service {
     }
 
     /// The file that describes it: its own, or that of a tool which holds it.
-    #[cfg(feature = "cli")]
+    #[cfg(any(feature = "cli", feature = "store"))]
     pub(crate) fn source(&self) -> &Arc<Source> {
         &self.source.0
     }
