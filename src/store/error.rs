@@ -9,7 +9,7 @@ pub(crate) enum StoreError {
     /// This build has no Postgres.
     #[cfg(not(feature = "postgres"))]
     #[error(
-        "this build has no Postgres; build it with `--features postgres`, or take a released binary"
+        "this build has no Postgres: it needs the Cargo feature `postgres`, which released programs have"
     )]
     NotBuilt,
     /// A newer program made the tables.

@@ -315,7 +315,7 @@ fn without_its_store_nothing_is_sent() {
         let ended = store("postgres://u:canary@localhost/d").expect(2);
         assert_tells(
             &ended,
-            &["this build has no Postgres", "--features postgres"],
+            &["this build has no Postgres", "the Cargo feature `postgres`"],
         );
         assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
     }
