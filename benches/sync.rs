@@ -1,4 +1,5 @@
-//! Copies: rows of a service on loopback into SQLite and Parquet, with rows per second and the peak of memory, beside dlt.
+//! Copies: rows of a service on loopback into SQLite and Parquet, with rows per second and the peak of memory, beside dlt and a Python
+//! script by hand.
 //!
 //! `cargo bench --bench sync --features parquet [-- ROWS]` copies so many rows, 1,000,000 unless given, in pages of 1,000. dlt is
 //! taken from `python3` with the packages `dlt[parquet]`, or from the Python that `TOOLRUN_BENCH_PYTHON` names; what is missing
@@ -57,6 +58,37 @@ rows = dlt.resource(events, name="events", columns=hints, write_disposition="rep
 pipeline.run(rows, loader_file_format="parquet" if kind == "parquet" else None)
 "#;
 
+/// What somebody would write by hand, who needs it once: no state, no types that are learnt, no second run.
+const BY_HAND: &str = r#"
+import sys, json, sqlite3, requests
+origin, kind, folder = sys.argv[1:4]
+def pages():
+    session, after = requests.Session(), None
+    while True:
+        page = session.get(origin + "/events", params={"after": after} if after else {}).json()
+        yield page["data"]
+        after = page["next"]
+        if after is None:
+            return
+if kind == "sqlite":
+    db = sqlite3.connect(folder + "/hand.db")
+    db.execute("create table events (id integer, name text, at integer, value real, is_on integer, tags text)")
+    for page in pages():
+        rows = ((r["id"], r["name"], r["at"], r["value"], r["is_on"], json.dumps(r["tags"])) for r in page)
+        db.executemany("insert into events values (?, ?, ?, ?, ?, ?)", rows)
+    db.commit()
+else:
+    import pyarrow, pyarrow.parquet
+    writer = None
+    for page in pages():
+        for row in page:
+            row["tags"] = json.dumps(row["tags"])
+        table = pyarrow.Table.from_pylist(page)
+        writer = writer or pyarrow.parquet.ParquetWriter(folder + "/hand.parquet", table.schema)
+        writer.write_table(table)
+    writer.close()
+"#;
+
 fn main() {
     let rows = support::number_argument(1_000_000);
     let origin = serve(rows);
@@ -66,14 +98,18 @@ fn main() {
         tell(&format!("toolrun, {kind}"), own.as_ref(), rows);
         let keyed = toolrun(&origin, kind, "sync: { key: [id] }\n");
         tell(&format!("toolrun with a key, {kind}"), keyed.as_ref(), rows);
-        let other = dlt(&origin, kind);
-        tell(&format!("dlt, {kind}"), other.as_ref(), rows);
-        if let (Some(own), Some(other)) = (own, other) {
-            println!(
-                "{kind}: toolrun takes {:.2} of dlt's time and {:.2} of its memory",
-                own.time.as_secs_f64() / other.time.as_secs_f64(),
-                own.peak as f64 / other.peak as f64
-            );
+        for (name, package, script) in
+            [("dlt", "dlt", DLT), ("Python by hand", "requests", BY_HAND)]
+        {
+            let other = python(package, script, &origin, kind);
+            tell(&format!("{name}, {kind}"), other.as_ref(), rows);
+            if let (Some(own), Some(other)) = (&own, other) {
+                println!(
+                    "{kind}: toolrun takes {:.2} of the time and {:.2} of the memory of {name}",
+                    own.time.as_secs_f64() / other.time.as_secs_f64(),
+                    own.peak as f64 / other.peak as f64
+                );
+            }
         }
     }
 }
@@ -120,20 +156,20 @@ fn toolrun(origin: &str, kind: &str, sync: &str) -> Option<Taken> {
     measured(command)
 }
 
-fn dlt(origin: &str, kind: &str) -> Option<Taken> {
+fn python(package: &str, script: &str, origin: &str, kind: &str) -> Option<Taken> {
     let python = std::env::var_os("TOOLRUN_BENCH_PYTHON").unwrap_or_else(|| "python3".into());
-    let has_dlt = Command::new(&python)
-        .args(["-c", "import dlt"])
+    let has_it = Command::new(&python)
+        .args(["-c", &format!("import {package}")])
         .stderr(Stdio::null())
         .status();
-    if !has_dlt.is_ok_and(|status| status.success()) {
-        eprintln!("there is no python3 with the package dlt");
+    if !has_it.is_ok_and(|status| status.success()) {
+        eprintln!("there is no python3 with the package {package}");
         return None;
     }
     let folder = TempDir::new().expect("a folder");
     let mut command = Command::new(python);
     command
-        .args(["-c", DLT, origin, kind])
+        .args(["-c", script, origin, kind])
         .arg(folder.path())
         .env("RUNTIME__DLTHUB_TELEMETRY", "false");
     measured(command)

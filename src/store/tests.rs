@@ -381,6 +381,57 @@ fn many_who_claim_at_once_get_each_job_once() {
     }
 }
 
+/// The connections of a store are cut again and again; each piece of work is still done, and no job is lost or doubled.
+#[cfg(feature = "postgres")]
+#[test]
+fn a_connection_that_is_cut_is_made_anew() {
+    let Some(server) = server::postgres() else {
+        return;
+    };
+    let (database, address) = server.database();
+    let store = Store::new(address.parse().unwrap(), &Roots::Bundled).unwrap();
+    run(async {
+        let made = open(&store, "r", true, 300).await;
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        let cutter = std::thread::spawn(move || {
+            let cut = format!(
+                "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+                 where application_name = 'toolrun' and datname = '{database}'"
+            );
+            let mut cuts = 0;
+            while receiver.recv_timeout(Duration::from_millis(40)).is_err() {
+                let (is_done, told) = server.psql("postgres", &cut);
+                assert!(is_done, "{told}");
+                cuts += told.parse::<u32>().unwrap();
+            }
+            cuts
+        });
+        let mut done = 0;
+        loop {
+            let claimed = store.claim(&made, "w", 10, SHORT * 10).await.unwrap();
+            let ends = claimed.iter().map(|job| {
+                let rows = vec![job.args.clone()];
+                end(job, Ended::Done { before: 0, rows })
+            });
+            store.finish(ends.collect()).await.unwrap();
+            let counts = store.status("r").await.unwrap().unwrap().counts;
+            assert!(counts.done >= done, "{counts:?}");
+            done = counts.done;
+            if counts.left() == 0 {
+                break;
+            }
+        }
+        let rows = all_rows(&store, "r", 100).await;
+        let expected: Vec<(String, String)> = jobs(300)
+            .into_iter()
+            .map(|job| (job.key, job.args))
+            .collect();
+        assert_eq!(rows, expected);
+        sender.send(()).unwrap();
+        assert!(cutter.join().unwrap() > 0);
+    });
+}
+
 #[test]
 fn tables_of_a_newer_program_are_refused() {
     for Pair { one, two, _folder } in stores() {
