@@ -552,11 +552,7 @@ impl Setup {
             None => transport,
         };
         let budget = match service.sending.rate_limit {
-            Some((requests, per)) => Some(Budget {
-                name: budget,
-                requests,
-                per,
-            }),
+            Some((requests, per)) => Some(Budget::new(budget, requests, per)),
             None => self.limiter.counts_all().then(|| Budget::unlimited(budget)),
         };
         let turns = budget.map(|budget| (Arc::clone(&self.limiter), budget));

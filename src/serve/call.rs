@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Shared;
 use super::approval::Grant;
 use super::ask::{Client, Consent};
+use super::data::{self, Changed};
 use super::gate::{Caller, Decision};
 use super::metrics::Trace;
 use super::observe::{Ending, Finished};
@@ -320,9 +321,13 @@ fn failed(lesson: Lesson) -> (Option<CallToolResult>, Ending) {
 
 /// The result as the protocol has it: text and structure, and a link to what did not fit.
 fn written(served: &Served, shaped: Shaped, uri: Option<String>) -> Result<CallToolResult, Lesson> {
-    let structure = || serde_json::from_str::<Value>(shaped.table.as_ref().unwrap_or(&shaped.text));
+    // Whoever reads JSON into a tree may have a bound of depth; this text has been checked, and was written by us.
+    let structure = || {
+        let text = shaped.table.as_ref().unwrap_or(&shaped.text).clone();
+        data::value(Json::made(text.into()).part(), &mut Changed::default())
+    };
     if served.has_output_schema() {
-        let structured = structure().unwrap_or_default();
+        let structured = structure();
         if let Err(reason) = served.conforms(&structured) {
             let lesson = Lesson::new(
                 "response",
@@ -335,7 +340,7 @@ fn written(served: &Served, shaped: Shaped, uri: Option<String>) -> Result<CallT
     }
     let structured = match shaped.table {
         None => twin::mark(),
-        Some(_) => structure().unwrap_or_default(),
+        Some(_) => structure(),
     };
     let mut content = vec![ContentBlock::text(shaped.text)];
     if let Some(uri) = uri {

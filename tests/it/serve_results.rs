@@ -458,6 +458,52 @@ fn digits_are_kept_and_a_result_that_contradicts_its_schema_is_an_error_with_the
     assert_eq!(error["output"]["n"], "no number");
 }
 
+/// A result that is nested deeper than a reader of JSON usually goes is held against its schema all the same.
+#[test]
+fn the_deepest_results_have_their_structure() {
+    let fake = Fake::start(|_| {
+        let deep = format!("{}1{}", "[".repeat(127), "]".repeat(127));
+        Reply::new(200, "application/json", deep)
+    });
+    let workspace = Workspace::new();
+    workspace.service(&fake.origin(), "");
+    for (name, schema) in [
+        ("deep", ""),
+        (
+            "deep-strict",
+            ", schema: { type: object, required: [data] }",
+        ),
+    ] {
+        let more = format!(
+            "request: {{ method: GET, path: /x }}\nresponse: {{ output: {{ data: $ }}{schema} }}"
+        );
+        workspace.tool(name, "read", &more);
+    }
+    let http = workspace.serve_http(&ONLY_PROBE);
+    for name in ["probe_deep", "probe_deep_strict"] {
+        let response = http.send(
+            MODERN,
+            "tools/call",
+            json!({ "name": name, "arguments": {} }),
+        );
+        let structure = format!(
+            "\"structuredContent\":{{\"data\":{}1{}}}",
+            "[".repeat(127),
+            "]".repeat(127)
+        );
+        assert!(
+            response.body.contains(&structure),
+            "{name}: {}",
+            response.body
+        );
+        assert!(
+            !response.body.contains("\"isError\":true"),
+            "{name}: {}",
+            response.body
+        );
+    }
+}
+
 /// Texts that try to break out of a result.
 fn hostile() -> Vec<String> {
     let mut texts: Vec<String> = [
