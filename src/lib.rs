@@ -62,6 +62,8 @@ mod parallel;
 mod params;
 mod plan;
 mod policy;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod project;
 mod said;
 #[cfg(feature = "sandbox")]

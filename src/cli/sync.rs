@@ -155,7 +155,7 @@ impl Sync {
 
     fn destination(&self) -> Result<Box<dyn Destination>, Failure> {
         if let Some(place) = &self.place {
-            return place.open().map_err(failure);
+            return place.open(&call::roots(None)).map_err(failure);
         }
         let state = match &self.state {
             None => None,

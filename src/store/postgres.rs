@@ -2,30 +2,28 @@
 
 use std::collections::HashMap;
 use std::error::Error as _;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
 use tokio::sync::Mutex;
-use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Config, NoTls, Socket, Statement};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{Client, Statement};
 
 use super::address::Database;
 use super::db::{Answer, Durability, Param, Row, Tx, Work, fault};
 use super::{StoreError, schema};
-use crate::send::{Roots, tls_config};
+use crate::postgres::{self, ConnectError, told};
+use crate::send::Roots;
 
-/// How long to wait for a connection.
-const CONNECT: Duration = Duration::from_secs(10);
 /// Rows of one statement that inserts many.
 const AT_ONCE: usize = 500;
 
 pub(super) struct Postgres {
     url: String,
     roots: Roots,
+    /// Whether there was a connection before.
+    was_reached: AtomicBool,
     /// Work whose commits must survive the machine, and work for which the process is enough, do not wait for each other.
     connections: [Mutex<Option<Connection>>; 2],
 }
@@ -40,6 +38,7 @@ impl Postgres {
         Postgres {
             roots: roots.clone(),
             url: database.url().to_owned(),
+            was_reached: AtomicBool::new(false),
             connections: Default::default(),
         }
     }
@@ -52,7 +51,12 @@ impl Postgres {
         let mut held = self.connections[durability as usize].lock().await;
         let mut connection = match held.take().filter(|held| !held.client.is_closed()) {
             Some(connection) => connection,
-            None => connect(&self.url, &self.roots, durability).await?,
+            None => {
+                let was_reached = self.was_reached.load(Ordering::Relaxed);
+                let made = connect(&self.url, &self.roots, durability, was_reached).await?;
+                self.was_reached.store(true, Ordering::Relaxed);
+                made
+            }
         };
         // A connection whose transaction was dropped half-way is not put back.
         let done = transaction(&mut connection, work).await;
@@ -65,40 +69,18 @@ async fn connect(
     url: &str,
     roots: &Roots,
     durability: Durability,
+    was_reached: bool,
 ) -> Result<Connection, StoreError> {
-    let mut config: Config = url
-        .parse()
-        .map_err(|error: tokio_postgres::Error| StoreError::Open(told(&error)))?;
-    let is_local = config.get_hosts().iter().all(|host| match host {
-        Host::Tcp(name) => matches!(name.as_str(), "localhost" | "127.0.0.1" | "::1"),
-        #[cfg(unix)]
-        Host::Unix(_) => true,
-    });
-    // To ask for encryption and to go without it when the server has none protects from nobody.
-    if config.get_ssl_mode() == SslMode::Prefer {
-        config.ssl_mode(match is_local {
-            true => SslMode::Disable,
-            false => SslMode::Require,
-        });
-    }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT);
-    }
-    if config.get_password().is_none()
-        && let Some(password) = std::env::var("PGPASSWORD")
-            .ok()
-            .filter(|text| !text.is_empty())
-    {
-        config.password(password);
-    }
-    config.application_name("toolrun");
-    let client = match config.get_ssl_mode() {
-        SslMode::Disable => reach(&config, NoTls).await?,
-        _ => {
-            let tls = tls_config(roots).map_err(|error| StoreError::Open(error.to_string()))?;
-            reach(&config, MakeRustlsConnect::new(tls)).await?
+    let client = postgres::connect(url, roots).await;
+    let client = client.map_err(|error| match &error {
+        // What was never reached is a wrong address, more likely than a database that is away for a while.
+        ConnectError::Database(cause)
+            if is_passing(cause) && (was_reached || cause.code().is_some()) =>
+        {
+            StoreError::Passing(error.to_string())
         }
-    };
+        _ => StoreError::Open(error.to_string()),
+    })?;
     let commit = match durability {
         Durability::Machine => "on",
         Durability::Process => "off",
@@ -131,21 +113,6 @@ async fn connect(
     })
     .await?;
     Ok(connection)
-}
-
-async fn reach<T>(config: &Config, tls: T) -> Result<Client, StoreError>
-where
-    T: MakeTlsConnect<Socket>,
-    T::Stream: Send + 'static,
-{
-    let connected = config.connect(tls).await;
-    let (client, connection) = connected.map_err(|error| match error.as_db_error() {
-        Some(_) if !is_passing(&error) => StoreError::Open(told(&error)),
-        _ => StoreError::Passing(told(&error)),
-    })?;
-    // It ends with the client, or when the connection is cut, which the next statement says.
-    tokio::spawn(connection);
-    Ok(client)
 }
 
 async fn transaction<T>(connection: &mut Connection, work: &impl Work<T>) -> Result<T, StoreError> {
@@ -329,16 +296,5 @@ fn failure(error: &tokio_postgres::Error) -> StoreError {
     match is_passing(error) {
         true => StoreError::Passing(told(error)),
         false => StoreError::Refused(told(error)),
-    }
-}
-
-/// What the server says, without values of statements.
-fn told(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(error) => error.message().to_owned(),
-        None => match error.source() {
-            Some(source) => source.to_string(),
-            None => error.to_string(),
-        },
     }
 }

@@ -11,6 +11,7 @@ use super::report::Trouble;
 use super::sqlite::Sqlite;
 use super::state::State;
 use crate::json::Json;
+use crate::send::Roots;
 use crate::table::{Columns, Format};
 
 /// How rows are written.
@@ -171,17 +172,19 @@ fn without_password(url: &str) -> String {
 }
 
 impl Into {
-    /// Opens the place.
+    /// Opens the place. A database on another machine is reached by TLS, with these certificate authorities.
     ///
     /// # Errors
     /// When it cannot be reached or written, or this build does not know it.
-    pub(crate) fn open(&self) -> Result<Box<dyn Destination>, Trouble> {
+    pub(crate) fn open(&self, roots: &Roots) -> Result<Box<dyn Destination>, Trouble> {
         self.check()?;
+        #[cfg(not(feature = "postgres"))]
+        let _ = roots;
         Ok(match self {
             Into::Sqlite(path) => Box::new(Sqlite::open(path)?),
             Into::Files(format, folder) => Box::new(Files::open(*format, folder)?),
             #[cfg(feature = "postgres")]
-            Into::Postgres(url) => Box::new(super::postgres::Postgres::open(url)?),
+            Into::Postgres(url) => Box::new(super::postgres::Postgres::open(url, roots)?),
             #[cfg(not(feature = "postgres"))]
             Into::Postgres(_) => return Err(Trouble::Usage(NO_POSTGRES.to_owned())),
         })

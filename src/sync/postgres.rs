@@ -3,21 +3,18 @@
 //! Values go there as texts, which the database reads in the column's type: so no digit depends on us.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use tokio::runtime::Runtime;
-use tokio_postgres::config::{Config, Host, SslMode};
+use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::destination::{Counts, Destination, Mode, Opening, Row};
 use super::keys::{Keys, hex, short};
 use super::names::{KEY, Naming, STAGE, STATES, quoted};
 use super::report::Trouble;
 use super::state::State;
+use crate::postgres::{ConnectError, connect, told};
+use crate::send::Roots;
 use crate::table::{Cell, Columns, Type};
 
 /// The most columns of a table. A row must fit a page of 8 KiB, where a long value takes 18 bytes.
@@ -66,60 +63,21 @@ fn declared(kind: Type) -> &'static str {
 }
 
 fn trouble(error: tokio_postgres::Error) -> Trouble {
-    let told = match error.as_db_error() {
-        Some(said) => said.message().to_owned(),
-        None => match std::error::Error::source(&error) {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        },
-    };
-    Trouble::Destination(format!("the database refuses: {told}"))
+    Trouble::Destination(format!("the database refuses: {}", told(&error)))
 }
 
 impl Postgres {
-    /// Connects to a database. A password that the URL does not have is taken from `PGPASSWORD`.
-    pub(super) fn open(url: &str) -> Result<Postgres, Trouble> {
-        let (url, authorities) = without_authorities(url);
-        // The error may quote the URL, with its password.
-        let mut config: Config = url
-            .parse()
-            .map_err(|_| Trouble::Usage("this is no URL of a Postgres database".to_owned()))?;
-        if config.get_password().is_none()
-            && let Some(password) = std::env::var_os("PGPASSWORD")
-        {
-            config.password(password.to_string_lossy().as_bytes());
-        }
-        config.application_name("toolrun");
+    /// Connects to a database.
+    pub(super) fn open(url: &str, roots: &Roots) -> Result<Postgres, Trouble> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        // A socket of this machine has no name that a certificate could have.
-        let is_local = !config
-            .get_hosts()
-            .iter()
-            .any(|host| matches!(host, Host::Tcp(_)));
-        let client = match config.get_ssl_mode() {
-            mode if mode == SslMode::Disable || is_local => runtime.block_on(async {
-                let (client, connection) = config.connect(NoTls).await?;
-                tokio::spawn(connection);
-                Ok(client)
-            }),
-            _ => {
-                let tls = MakeRustlsConnect::new(tls(authorities.as_deref())?);
-                runtime.block_on(async {
-                    let (client, connection) = config.connect(tls).await?;
-                    tokio::spawn(connection);
-                    Ok(client)
-                })
+        let client = runtime.block_on(connect(url, roots));
+        let client = client.map_err(|error| match error {
+            ConnectError::Database(_) => {
+                Trouble::Destination(format!("cannot connect to the database: {error}"))
             }
-        };
-        let client = client.map_err(|error: tokio_postgres::Error| {
-            let Trouble::Destination(told) = trouble(error) else {
-                return Trouble::Destination("cannot connect to the database".to_owned());
-            };
-            Trouble::Destination(
-                told.replace("the database refuses", "cannot connect to the database"),
-            )
+            ConnectError::Url | ConnectError::Roots(_) => Trouble::Usage(error.to_string()),
         })?;
         let postgres = Postgres {
             runtime,
@@ -170,52 +128,6 @@ impl Postgres {
             let _ = self.run(&format!("select pg_advisory_unlock({})", open.lock));
         }
     }
-}
-
-/// The URL without the file of certificate authorities, which the client does not know, and that file.
-fn without_authorities(url: &str) -> (String, Option<String>) {
-    let Some((place, query)) = url.split_once('?') else {
-        return (url.to_owned(), None);
-    };
-    let mut authorities = None;
-    let mut kept = Vec::new();
-    for pair in query.split('&') {
-        match pair.split_once('=') {
-            Some(("sslrootcert", file)) => {
-                let file = percent_encoding::percent_decode_str(file);
-                authorities = Some(file.decode_utf8_lossy().into_owned());
-            }
-            // Certificates are always verified here, with the name.
-            Some(("sslmode", "verify-full" | "verify-ca")) => kept.push("sslmode=require"),
-            _ => kept.push(pair),
-        }
-    }
-    (format!("{place}?{}", kept.join("&")), authorities)
-}
-
-fn tls(authorities: Option<&str>) -> Result<rustls::ClientConfig, Trouble> {
-    let mut roots = rustls::RootCertStore::empty();
-    match authorities {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(file) => {
-            let bad = |reason: String| {
-                Trouble::Usage(format!("cannot read the certificates of {file}: {reason}"))
-            };
-            let found =
-                CertificateDer::pem_file_iter(file).map_err(|error| bad(error.to_string()))?;
-            for certificate in found {
-                let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-                roots
-                    .add(certificate)
-                    .map_err(|error| bad(error.to_string()))?;
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Trouble::Destination(error.to_string()))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn listed(columns: &Columns) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 36] = [
+const FLOORS: [&str; 37] = [
     "words",
     "parallel",
     "staged",
@@ -25,6 +25,7 @@ const FLOORS: [&str; 36] = [
     "sign",
     "wait",
     "send",
+    "postgres",
     "store",
     "format",
     "tool",
