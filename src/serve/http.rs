@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -264,9 +265,10 @@ async fn enter(State(door): State<Arc<Door>>, mut request: Request, next: Next) 
         () = &mut gone => return door.turn_away(&Refusal::Unknown, None),
     };
     let (parts, body) = response.into_parts();
-    // A whole message keeps its length; those of a stream are spelled out one by one.
     let body = match body.size_hint().exact() {
-        None => body,
+        // The messages of a stream are spelled out one by one.
+        None => Body::new(body.map_frame(|frame| frame.map_data(twin::spelled_out))),
+        // A whole message keeps a known length.
         Some(_) => match to_bytes(body, usize::MAX).await {
             Ok(bytes) => Body::from(twin::spelled_out(bytes)),
             Err(_) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost"),
@@ -330,8 +332,7 @@ impl HttpBody for Held {
         if !self.body.is_end_stream() && self.gone.as_mut().poll(context).is_ready() {
             return Poll::Ready(None);
         }
-        let frame = Pin::new(&mut self.body).poll_frame(context);
-        frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.map_data(twin::spelled_out))))
+        Pin::new(&mut self.body).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {

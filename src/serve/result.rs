@@ -104,16 +104,16 @@ pub(super) fn shape(given: &Given<'_>) -> Result<Shaped, UnknownColumn> {
             Some(text) => table = Some(text),
             None => {
                 let rows = format!("[{}]", taken.texts);
-                members.insert(place.unwrap_or_default(), key.clone(), rows);
+                members.insert(place.unwrap_or_default(), key, rows);
             }
         }
     }
     let place_of_table = members.0.len();
     if let Some(more) = more {
-        members.add(keys.more, Value::from(more).to_string());
+        members.add(&keys.more, Value::from(more).to_string());
     }
     if !notes.is_empty() {
-        members.add(keys.note, Value::from(notes.join(" ")).to_string());
+        members.add(&keys.note, Value::from(notes.join(" ")).to_string());
     }
     let (text, table) = match table {
         None => (members.text(), None),
@@ -122,7 +122,7 @@ pub(super) fn shape(given: &Given<'_>) -> Result<Shaped, UnknownColumn> {
                 true => lines.clone(),
                 false => format!("{lines}\n\n{}", members.text()),
             };
-            members.insert(place_of_table, keys.table, Value::from(lines).to_string());
+            members.insert(place_of_table, &keys.table, Value::from(lines).to_string());
             (text, Some(members.text()))
         }
     };
@@ -135,39 +135,39 @@ pub(super) fn shape(given: &Given<'_>) -> Result<Shaped, UnknownColumn> {
     })
 }
 
-/// The members of a result, in their order, as JSON.
+/// The members of a result, in their order: keys and values as JSON.
 #[derive(Default)]
 struct Members(Vec<(String, String)>);
 
 impl Members {
-    fn add(&mut self, key: String, piece: String) {
-        self.0.push((key, piece));
+    fn add(&mut self, key: &str, piece: String) {
+        self.insert(self.0.len(), key, piece);
     }
 
-    fn insert(&mut self, place: usize, key: String, piece: String) {
+    fn insert(&mut self, place: usize, key: &str, piece: String) {
         let place = place.min(self.0.len());
-        self.0.insert(place, (key, piece));
+        self.0.insert(place, (Value::from(key).to_string(), piece));
     }
 
     /// The bytes of its text.
     fn size(&self) -> usize {
-        self.text().len()
+        let members = self
+            .0
+            .iter()
+            .map(|(key, piece)| key.len() + piece.len() + 2);
+        members.sum::<usize>().max(1) + 1
     }
 
     fn text(&self) -> String {
-        let bytes = self
-            .0
-            .iter()
-            .map(|(key, piece)| key.len() + piece.len() + 8);
-        let mut text = String::with_capacity(bytes.sum::<usize>() + 2);
-        text.push('{');
+        let mut text = String::with_capacity(self.size());
         for (key, piece) in &self.0 {
-            if text.len() > 1 {
-                text.push(',');
-            }
-            text.push_str(&Value::from(key.as_str()).to_string());
+            text.push(if text.is_empty() { '{' } else { ',' });
+            text.push_str(key);
             text.push(':');
             text.push_str(piece);
+        }
+        if text.is_empty() {
+            text.push('{');
         }
         text.push('}');
         text
@@ -238,10 +238,13 @@ fn rest(
         used -= *bytes + key.len() + 4;
         (*bytes, *piece) = (0, None);
     }
-    let kept = sized
-        .into_iter()
-        .filter_map(|(_, key, piece)| Some((key.clone(), piece?)));
-    (Members(kept.collect()), left_out)
+    let mut members = Members::default();
+    for (_, key, piece) in sized {
+        if let Some(piece) = piece {
+            members.add(key, piece);
+        }
+    }
+    (members, left_out)
 }
 
 /// Rows that fit.

@@ -14,20 +14,17 @@ use crate::json::value_end;
 /// What stands before the text of a result in a message. No string can hold it, because quotes in strings are escaped.
 const BEFORE_TEXT: &[u8] = b"\"text\":";
 
-fn key() -> &'static str {
-    static KEY: OnceLock<String> = OnceLock::new();
-    KEY.get_or_init(|| format!("toolrun twin {}", uuid::Uuid::new_v4()))
-}
-
-/// What finds the mark in a message. It is made once.
-fn finder() -> &'static memmem::Finder<'static> {
-    static FINDER: OnceLock<memmem::Finder<'static>> = OnceLock::new();
-    FINDER.get_or_init(|| memmem::Finder::new(mark().to_string().as_bytes()).into_owned())
+/// The mark as it stands in a message, and what finds it there. It is near the end.
+fn finder() -> &'static memmem::FinderRev<'static> {
+    static FINDER: OnceLock<memmem::FinderRev<'static>> = OnceLock::new();
+    FINDER.get_or_init(|| memmem::FinderRev::new(mark().to_string().as_bytes()).into_owned())
 }
 
 /// The mark: this structure is the text of the result once more, which is JSON.
 pub(super) fn mark() -> Value {
-    json!({ key(): true })
+    static KEY: OnceLock<String> = OnceLock::new();
+    let key = KEY.get_or_init(|| format!("toolrun twin {}", uuid::Uuid::new_v4()));
+    json!({ key.as_str(): true })
 }
 
 /// A message with the structure in place of the mark.
@@ -47,8 +44,7 @@ pub(super) fn spelled_out(message: Bytes) -> Bytes {
 
 /// Where the mark is, and the text that it stands for.
 fn place(message: &[u8]) -> Option<(usize, Vec<u8>)> {
-    // It is near the end.
-    let start = memmem::rfind(message, finder().needle())?;
+    let start = finder().rfind(message)?;
     let text = memmem::find(message, BEFORE_TEXT)? + BEFORE_TEXT.len();
     let text = message.get(text..value_end(message, text))?;
     let text = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
