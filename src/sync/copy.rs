@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 
 use super::cursor;
 use super::destination::{Counts, Destination, Mode, Opening, Row};
-use super::keys::{Keys, Seen, hex, key_of, short};
+use super::keys::{Keys, Seen, hex, key_of_row, short};
 use super::order::Step;
 use super::report::{CursorReport, TableReport, Trouble};
 use super::state::State;
 use crate::engine::error::{Error, ErrorKind};
 use crate::format::SyncSpec;
 use crate::json::{Json, Kind, Part, write};
-use crate::table::{Cell, Change, Column, Columns, Growth, Type, VALUE};
+use crate::table::{Change, Column, Columns, Growth, Type, VALUE};
 use crate::tool::Tool;
 
 /// Most rows with the largest cursor that are remembered where rows are only added.
@@ -318,10 +318,7 @@ impl Copy<'_> {
         mode: Mode,
         columns: Columns,
     ) -> Result<Written, Trouble> {
-        let mut columns = columns;
-        for (name, column) in &old.columns {
-            columns.add(name, column.clone());
-        }
+        let mut columns = old.columns_in(columns);
         let growth = match self.options.policy {
             Policy::Freeze | Policy::Discard if !old.is_new() => Growth::Closed,
             _ => Growth::Open,
@@ -757,8 +754,7 @@ impl Written {
         let Some(keys) = &mut self.keys else {
             return Ok((None, Seen::New));
         };
-        let cell = |name: &String| row.member(name).map_or(Cell::Null, Cell::of);
-        let own = key_of(self.key.iter().map(cell)).ok_or_else(|| {
+        let own = key_of_row(&self.key, row).ok_or_else(|| {
             let columns = self.key.join(", ");
             Trouble::Rows(format!(
                 "a row has no value for its key ({columns}): {}",

@@ -9,6 +9,7 @@ mod destination;
 mod files;
 mod keys;
 mod names;
+mod opened;
 mod order;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -64,6 +64,14 @@ impl State {
         self.version == 0
     }
 
+    /// The columns, as a destination takes them: `columns` are its own, and none yet.
+    pub(crate) fn columns_in(&self, mut columns: Columns) -> Columns {
+        for (name, column) in &self.columns {
+            columns.add(name, column.clone());
+        }
+        columns
+    }
+
     /// The state with these columns.
     pub(crate) fn with_columns(&self, columns: &Columns) -> State {
         State {
