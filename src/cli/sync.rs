@@ -381,7 +381,8 @@ fn word_of(mode: Mode) -> &'static str {
 /// What was done for a table, in lines.
 fn told(report: &TableReport) -> String {
     let counts = report.counts;
-    let mut text = line(&report.table);
+    let table = line(&report.table);
+    let mut text = table.clone();
     if report.error.is_some() {
         text.push_str(&format!(": not copied; {} rows were read\n", report.read));
         return text;
@@ -408,26 +409,26 @@ fn told(report: &TableReport) -> String {
         (&report.conflicts, "columns of JSON texts now"),
     ] {
         if !names.is_empty() {
-            text.push_str(&format!("  {word}: {}\n", names.join(", ")));
+            text.push_str(&format!("  {word}: {}\n", line(&names.join(", "))));
         }
     }
     if !report.discarded.is_empty() {
         let left = report.discarded.iter();
         let left: Vec<String> = left
-            .map(|(name, count)| format!("{name} ({count})"))
+            .map(|(name, count)| format!("{} ({count})", line(name)))
             .collect();
         text.push_str(&format!("  values left out: {}\n", left.join(", ")));
     }
     if let Some(cursor) = &report.cursor {
         let value = |value: &Value| match value {
             Value::Null => "the beginning".to_owned(),
-            Value::String(text) => text.clone(),
+            Value::String(text) => line(text),
             Value::Object(many) => format!("{} cursors", many.len()),
             other => other.to_string(),
         };
         text.push_str(&format!(
-            "  {}: from {} to {}\n",
-            cursor.column,
+            "  {table}.{}: from {} to {}\n",
+            line(&cursor.column),
             value(&cursor.from),
             match &cursor.to {
                 Value::Null => "nowhere, for want of rows".to_owned(),

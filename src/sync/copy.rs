@@ -445,6 +445,21 @@ impl Copy<'_> {
         Ok(with_large_pages(tool, arguments))
     }
 
+    /// Where reading began: at the largest value before, or at the one that was given.
+    fn beginning(&self, from: &State) -> Value {
+        if self.children.is_empty() && !from.cursors.is_empty() {
+            return largest(from);
+        }
+        let param = self.spec().and_then(|sync| sync.param.as_ref());
+        let given = param.and_then(|param| self.step.arguments.get(param));
+        self.step
+            .since
+            .as_ref()
+            .or(given)
+            .cloned()
+            .unwrap_or_default()
+    }
+
     /// Takes note of the calls of children that a row leads to.
     fn feed(&mut self, row: Part<'_>) {
         for (child, feed) in self.children.iter().zip(&mut self.feeds) {
@@ -478,15 +493,10 @@ impl Copy<'_> {
         destination: &dyn Destination,
     ) {
         if let Some(column) = &state.cursor {
-            let value = |state: &State| match state.cursors.get("") {
-                Some(value) => value.clone(),
-                None if state.cursors.is_empty() => Value::Null,
-                None => json!(state.cursors),
-            };
             self.report.cursor = Some(CursorReport {
                 column: column.clone(),
-                from: value(from),
-                to: value(state),
+                from: self.beginning(from),
+                to: largest(state),
             });
         }
         if !written.was_new {
@@ -533,6 +543,15 @@ fn name_of(driver: &Map<String, Value>) -> String {
     match driver.is_empty() {
         true => String::new(),
         false => json!(driver).to_string(),
+    }
+}
+
+/// The largest value of a table's cursor, or those of all of its calls.
+fn largest(state: &State) -> Value {
+    match state.cursors.get("") {
+        Some(value) => value.clone(),
+        None if state.cursors.is_empty() => Value::Null,
+        None => json!(state.cursors),
     }
 }
 

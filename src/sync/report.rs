@@ -46,7 +46,7 @@ pub(crate) struct TableReport {
 pub(crate) struct CursorReport {
     /// The column.
     pub column: String,
-    /// The largest value before; null at the beginning.
+    /// Where reading began: the largest value before, or the one that was given; null at the beginning.
     pub from: Value,
     /// The largest value now.
     pub to: Value,

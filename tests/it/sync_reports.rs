@@ -1,0 +1,125 @@
+//! `toolrun sync`: what the report says, and what a copy must not make up, double or lose.
+
+use serde_json::{Value, json};
+
+use crate::support::{Fake, Place, Reply, Workspace, assert_tells};
+use crate::sync::{Things, thing};
+
+#[test]
+fn the_report_says_where_reading_began_and_in_which_table() {
+    let first = [thing(1, "a", 10), thing(2, "b", 20)];
+    let things = Things::new(&first).synced("{ cursor: at, param: since }");
+    for (mode, given) in [
+        ("replace", &["--since", "7"][..]),
+        ("append", &["--since", "7"]),
+        ("append", &["--arg", "since=7"]),
+        ("append", &[]),
+    ] {
+        let folder = things
+            .workspace
+            .path()
+            .join(format!("{mode}{}", given.len()));
+        let folder = folder.with_extension(given.concat());
+        std::fs::create_dir(&folder).expect("a folder");
+        for place in Place::all(&folder) {
+            let words = [&["--mode", mode][..], given].concat();
+            let began = match given {
+                [] => json!(null),
+                _ => json!(7),
+            };
+            let cursor = |from: &Value| json!({ "column": "at", "from": from, "to": 20 });
+            let report = things.report(&place, &words);
+            assert_eq!(report["cursor"], cursor(&began), "{mode} {given:?}");
+            // The second run goes on, unless it replaces.
+            let second = match mode {
+                "append" => json!(20),
+                _ => began.clone(),
+            };
+            let report = things.report(&place, &words);
+            assert_eq!(report["cursor"], cursor(&second), "{mode} {given:?}");
+            let text = things.run(&place, &[&words[..], &["--full"]].concat());
+            let began = match given {
+                [] => "the beginning",
+                _ => "7",
+            };
+            let line = format!("  list_things.at: from {began} to 20\n");
+            let text = text.expect(0).stdout;
+            assert!(text.contains(&line), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_parent_is_read_from_its_beginning_and_the_report_says_so() {
+    let fake = Fake::start(|request| match request.path.as_str() {
+        "/teams" => Reply::json(200, &json!([{ "id": "a", "at": 3 }])),
+        _ => Reply::json(200, &json!([{ "user": 1 }])),
+    });
+    let workspace = Workspace::new();
+    workspace.service(&fake.origin(), "");
+    let since = "{ since: { type: integer, description: From here on. } }";
+    workspace.tool(
+        "list-teams",
+        "read",
+        &format!("request: {{ method: GET, path: /teams, query: [since] }}\nparams: {{ properties: {since} }}\nsync: {{ key: [id], cursor: at, param: since }}\n"),
+    );
+    workspace.tool(
+        "list-members",
+        "read",
+        "request: { method: GET, path: \"/teams/{{ team }}/members\" }
+params: { required: [team], properties: { team: { type: string, description: The team. } } }
+sync: { key: [team, user], parent: list-teams, map: { team: id } }
+",
+    );
+    let place = Place::new("sqlite", workspace.path());
+    let names = ["probe/list-teams", "probe/list-members"];
+    for since in [None, Some("2")] {
+        for _ in 0..2 {
+            let mut words = vec![
+                "sync",
+                names[0],
+                names[1],
+                "--into",
+                &place.into,
+                "-o",
+                "json",
+            ];
+            words.extend(since.into_iter().flat_map(|since| ["--since", since]));
+            let report = workspace.run(&words).expect(0).json();
+            let began = since.map(|since| since.parse::<i64>().expect("a number"));
+            assert_eq!(
+                report["tables"][0]["cursor"],
+                json!({ "column": "at", "from": began, "to": 3 })
+            );
+        }
+    }
+}
+
+#[test]
+fn no_name_and_no_value_of_a_service_looks_like_a_line_of_the_report() {
+    let forged = "a\nlist_other: 9 rows read";
+    let row = |extra: Value| json!({ "id": 1, "at": forged, forged: extra, "\u{1b}[2J": 1 });
+    let things = Things::new(&[]).synced("{ key: [id], cursor: at, param: since }");
+    let place = Place::new("sqlite", things.workspace.path());
+    things.set(&[json!({ "id": 1 })]);
+    things.run(&place, &[]).expect(0);
+    for (extra, schema) in [
+        (json!(1), "evolve"),
+        (json!([]), "evolve"),
+        (json!(2), "discard"),
+    ] {
+        let mut row = row(extra);
+        if schema == "discard" {
+            row[format!("{forged} more")] = json!(1);
+        }
+        things.set(&[row]);
+        let output = things
+            .run(&place, &["--schema", schema, "--full"])
+            .expect(0);
+        let both = format!("{}{}", output.stdout, output.stderr);
+        for line in both.lines() {
+            assert!(!line.starts_with("list_other"), "{both}");
+        }
+        assert!(!both.contains('\u{1b}'), "{both}");
+    }
+}
