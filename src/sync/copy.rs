@@ -18,7 +18,7 @@ use crate::json::{Json, Kind, Part, write};
 use crate::table::{Change, Column, Columns, Growth, Type, VALUE};
 use crate::tool::Tool;
 
-/// Most rows with the largest cursor that are remembered where rows are only added.
+/// Most rows with the largest cursor that are remembered. One more says that there are too many.
 const MOST_AT_EDGE: usize = 10_000;
 
 /// What may change about a table that exists.
@@ -171,8 +171,8 @@ struct Written {
     keys: Option<Keys>,
     duplicates: u64,
     /// Digests of the rows that the table has at its edge, and those of the edge from now on.
-    old_edge: HashSet<String>,
-    edge: BTreeMap<String, Vec<String>>,
+    old_edge: BTreeMap<String, BTreeSet<String>>,
+    edge: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Copy<'_> {
@@ -346,7 +346,7 @@ impl Copy<'_> {
             was_new: old.is_new(),
             keys,
             duplicates: 0,
-            old_edge: state.edge.values().flatten().cloned().collect(),
+            old_edge: state.edge.clone(),
             edge: state.edge.clone(),
         })
     }
@@ -758,8 +758,7 @@ impl Written {
             return Ok(true);
         };
         let value = cursor_of(row, column)?;
-        let last = self.from.get(name);
-        if self.mode == Mode::Append && self.is_known(value.as_ref(), last, row)? {
+        if self.mode == Mode::Append && self.is_known(name, value.as_ref(), row)? {
             return Ok(false);
         }
         if let Some(value) = value {
@@ -784,20 +783,16 @@ impl Written {
     }
 
     /// Where rows are only added: whether the table has this one.
-    fn is_known(
-        &self,
-        value: Option<&Value>,
-        last: Option<&Value>,
-        row: Part<'_>,
-    ) -> Result<bool, Trouble> {
-        let (Some(value), Some(last)) = (value, last) else {
+    fn is_known(&self, name: &str, value: Option<&Value>, row: Part<'_>) -> Result<bool, Trouble> {
+        let (Some(value), Some(last)) = (value, self.from.get(name)) else {
             return Ok(false);
         };
-        Ok(match compared(value, last)? {
-            Ordering::Less => true,
-            Ordering::Equal => self.old_edge.contains(&hex(short(row.text()))),
-            Ordering::Greater => false,
-        })
+        match (compared(value, last)?, self.old_edge.get(name)) {
+            (Ordering::Less, _) => Ok(true),
+            (Ordering::Equal, Some(edge)) if edge.len() > MOST_AT_EDGE => Err(too_many()),
+            (Ordering::Equal, Some(edge)) => Ok(edge.contains(&hex(short(row.text())))),
+            (Ordering::Equal, None) | (Ordering::Greater, _) => Ok(false),
+        }
     }
 
     /// Moves the cursor, and the rows at the edge with it.
@@ -810,18 +805,25 @@ impl Written {
             self.cursors.insert(name.to_owned(), value);
             self.edge.remove(name);
         }
-        if self.mode == Mode::Append && order != Ordering::Less {
+        if order != Ordering::Less {
+            // A later run may add rows, whatever this one does.
             let edge = self.edge.entry(name.to_owned()).or_default();
-            edge.push(hex(short(row.text())));
-            if edge.len() > MOST_AT_EDGE {
-                return Err(Trouble::Rows(format!(
-                    "more than {MOST_AT_EDGE} rows have the largest value of the cursor, so it is not known which ones \
-                     the next run finds again; merge or replace them"
-                )));
+            if edge.len() <= MOST_AT_EDGE {
+                edge.insert(hex(short(row.text())));
+            }
+            if self.mode == Mode::Append && edge.len() > MOST_AT_EDGE {
+                return Err(too_many());
             }
         }
         Ok(())
     }
+}
+
+fn too_many() -> Trouble {
+    Trouble::Rows(format!(
+        "more than {MOST_AT_EDGE} rows have the largest value of the cursor, so it is not known which ones \
+         the next run finds again; merge or replace them"
+    ))
 }
 
 fn compared(one: &Value, two: &Value) -> Result<Ordering, Trouble> {

@@ -123,3 +123,55 @@ fn no_name_and_no_value_of_a_service_looks_like_a_line_of_the_report() {
         assert!(!both.contains('\u{1b}'), "{both}");
     }
 }
+
+#[test]
+fn rows_at_the_edge_are_added_once_whatever_the_mode_before_was() {
+    let first = [thing(1, "a", 10), thing(2, "b", 20), thing(3, "c", 20)];
+    for (sync, before) in [
+        ("{ cursor: at, param: since }", &["--mode", "replace"][..]),
+        (
+            "{ cursor: at, param: since }",
+            &["--mode", "append", "--full"],
+        ),
+        (
+            "{ key: [id], cursor: at, param: since }",
+            &["--mode", "merge"],
+        ),
+        ("{ key: [id], cursor: at, param: since }", &["--full"]),
+    ] {
+        let things = Things::new(&first).synced(sync);
+        for place in Place::all(things.workspace.path()) {
+            things.set(&first);
+            // What is merged at the edge again and again is there once.
+            for _ in 0..2 {
+                things.report(&place, before);
+            }
+            things.set(&[&first[..], &[thing(4, "d", 20), thing(5, "e", 30)]].concat());
+            let report = things.report(&place, &["--mode", "append"]);
+            let counts = [&report["known"], &report["added"]];
+            assert_eq!(counts, [2, 2], "{before:?} {}: {report}", place.kind);
+            let rows = place.rows("list_things").expect("a table");
+            assert_eq!(rows.len(), 5, "{before:?} {}", place.kind);
+        }
+    }
+}
+
+#[test]
+fn an_edge_that_is_too_long_stops_only_what_adds_rows() {
+    let rows: Vec<Value> = (0..10_001).map(|id| thing(id, "a", 1)).collect();
+    let things = Things::in_pages_of(5_000, &rows).synced("{ cursor: at, param: since }");
+    let place = Place::new("ndjson", things.workspace.path());
+    for _ in 0..2 {
+        assert_eq!(
+            things.report(&place, &["--mode", "replace"])["added"],
+            10_001
+        );
+    }
+    let told = "more than 10000 rows have the largest value of the cursor";
+    let output = things.run(&place, &["--mode", "append"]).expect(9);
+    assert_tells(&output, &[told]);
+    assert_eq!(
+        place.rows("list_things").map(|rows| rows.len()),
+        Some(10_001)
+    );
+}
