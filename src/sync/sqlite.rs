@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, Value as Stored, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Row as Found, ToSql, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row as Found, ToSql, params};
 
 use super::destination::{self, Counts, Destination, Mode, Opening, Row};
 use super::keys::{Keys, hex};
@@ -89,7 +89,9 @@ impl Sqlite {
         let shown = path.display();
         let lock = lock(path)?;
         let is_new = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
-        let connection = Connection::open(path)
+        // Some names would be a database in memory, or a URI: here each is that of a file.
+        let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(std::path::absolute(path)?, flags)
             .map_err(|error| Trouble::Destination(format!("cannot open {shown}: {error}")))?;
         let begin = || {
             connection.busy_timeout(PATIENCE)?;

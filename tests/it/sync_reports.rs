@@ -175,3 +175,18 @@ fn an_edge_that_is_too_long_stops_only_what_adds_rows() {
         Some(10_001)
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn every_path_of_sqlite_is_a_file() {
+    let things = Things::new(&[thing(1, "a", 1)]).synced("");
+    for name in [":memory:", "file:x?mode=memory", "file::memory:"] {
+        let into = format!("sqlite:{name}");
+        things
+            .workspace
+            .run(&["sync", "list-things", "--into", &into])
+            .expect(0);
+        let file = things.workspace.path().join(name);
+        assert!(file.exists(), "{name}");
+    }
+}
