@@ -386,7 +386,7 @@ impl Copy<'_> {
                 };
                 is_first = false;
                 pages += 1;
-                let rows = rows_of(&self.step.tool, &output, driver);
+                let rows = rows_of(&self.step.tool, &output, driver)?;
                 self.report.read += rows.len() as u64;
                 self.watch.read(&self.step.table, pages, self.report.read);
                 for row in &rows {
@@ -625,15 +625,15 @@ fn type_of(schema: &Value) -> Type {
     }
 }
 
-/// The rows of an output, with the columns of the parent. An output that is no list is one row.
-fn rows_of(tool: &Tool, output: &Json, driver: &Map<String, Value>) -> Vec<Json> {
+/// The rows of an output, with the columns of the parent. An output that is no list is one row; without any output there is
+/// none.
+fn rows_of(tool: &Tool, output: &Json, driver: &Map<String, Value>) -> Result<Vec<Json>, Trouble> {
     let part = output.part();
-    let rows: Vec<Part<'_>> = match tool.projection.rows(part) {
-        Some(rows) => rows.elements().collect(),
-        None if part.is_null() => Vec::new(),
-        None => vec![part],
-    };
-    rows.into_iter().map(|row| object(row, driver)).collect()
+    if part.is_null() {
+        return Ok(Vec::new());
+    }
+    let rows = tool.projection.rows_or_one(part).map_err(Trouble::Rows)?;
+    Ok(rows.into_iter().map(|row| object(row, driver)).collect())
 }
 
 /// A row as an object without white space, with the columns of the parent that it does not have itself. One that it has

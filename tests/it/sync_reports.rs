@@ -190,3 +190,35 @@ fn every_path_of_sqlite_is_a_file() {
         assert!(file.exists(), "{name}");
     }
 }
+
+#[test]
+fn rows_that_are_null_are_none_and_rows_that_are_no_list_are_an_error() {
+    for sync in ["", "sync: { key: [id] }\n"] {
+        let body = std::sync::Arc::new(std::sync::Mutex::new(json!(null)));
+        let given = std::sync::Arc::clone(&body);
+        let fake = Fake::start(move |_| Reply::json(200, &given.lock().expect("no panic")));
+        let workspace = Workspace::new();
+        workspace.service(&fake.origin(), "");
+        workspace.tool(
+            "list-things",
+            "read",
+            &format!("request: {{ method: GET, path: /things }}\nresponse: {{ output: {{ things: $.data }}, rows: things }}\n{sync}"),
+        );
+        for place in Place::all(workspace.path()) {
+            let run = |data: Value| {
+                *body.lock().expect("no panic") = json!({ "data": data });
+                workspace.run(&["sync", "list-things", "--into", &place.into, "-o", "json"])
+            };
+            run(json!([{ "id": 1 }])).expect(0);
+            let report = run(Value::Null).expect(0).json();
+            assert_eq!(report["tables"][0]["read"], 0, "{}", place.kind);
+            let kept = place.rows("list_things").map(|rows| rows.len());
+            assert_eq!(kept, Some(usize::from(!sync.is_empty())), "{}", place.kind);
+            run(json!([{ "id": 1 }])).expect(0);
+            let output = run(json!({ "id": 2 })).expect(9);
+            let told = "`things` should be a list of rows, but is an object";
+            assert_tells(&output, &[told]);
+            assert_eq!(place.rows("list_things").map(|rows| rows.len()), Some(1));
+        }
+    }
+}
