@@ -18,8 +18,8 @@ use super::interrupt::{Signal, next_signal_ends, unless_interrupted};
 use super::terminal::{self, Progress, line, say};
 use super::{Done, Failure, exit, exit_code, hints, note, usage};
 use crate::sync::{
-    self, Destination, Fault, Into, Mode, Options, Policy, Singer, Source, Step, TableReport,
-    Trouble, Watch,
+    self, Counts, Destination, Fault, Into, Mode, Options, Policy, Singer, Source, Step,
+    TableReport, Trouble, Watch,
 };
 use crate::{Catalog, Engine, Json, Pages, Tool};
 
@@ -382,15 +382,15 @@ fn word_of(mode: Mode) -> &'static str {
 fn told(report: &TableReport) -> String {
     let counts = report.counts;
     let table = line(&report.table);
-    let mut text = table.clone();
-    if report.error.is_some() {
-        text.push_str(&format!(": not copied; {} rows were read\n", report.read));
-        return text;
+    let is_copied = report.error.is_none();
+    if !is_copied && counts == Counts::default() {
+        return format!("{table}: not copied; {} rows were read\n", report.read);
     }
-    text.push_str(&format!(
-        ": {} rows read, {} added",
+    let part = if is_copied { "" } else { "copied in part; " };
+    let mut text = format!(
+        "{table}: {part}{} rows read, {} added",
         report.read, counts.added
-    ));
+    );
     for (count, word) in [
         (counts.changed, "changed"),
         (counts.unchanged, "unchanged"),

@@ -248,6 +248,8 @@ impl Copy<'_> {
         report.lacks_beginning = self.report.lacks_beginning;
         report.notes.append(&mut self.report.notes);
         self.report = report;
+        // What was merged stays, also after an error.
+        self.report.counts = counts;
         done?;
         // A list that ended without a row has its columns anyway.
         state.cursors = std::mem::take(&mut written.cursors);

@@ -222,3 +222,53 @@ fn rows_that_are_null_are_none_and_rows_that_are_no_list_are_an_error() {
         }
     }
 }
+
+#[test]
+fn what_was_merged_before_an_error_is_counted() {
+    let failing = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let fails = std::sync::Arc::clone(&failing);
+    let fake = Fake::start(move |request| match request.query.contains("after=2") {
+        true if fails.load(std::sync::atomic::Ordering::SeqCst) => {
+            Reply::json(403, &json!({ "error": "no" }))
+        }
+        is_second => {
+            let id = if is_second { 3 } else { 1 };
+            let data = [json!({ "id": id }), json!({ "id": id + 1 })];
+            Reply::json(
+                200,
+                &json!({ "data": data, "next": "2", "more": !is_second }),
+            )
+        }
+    });
+    let workspace = Workspace::new();
+    workspace.service(&fake.origin(), "");
+    let tool = "request: { method: GET, path: /things, query: [after] }
+params: { properties: { after: { type: string, description: The cursor. } } }
+paging: { items: $.data, next: { after: $.next }, while: $.more }
+response: { output: { things: $.data }, rows: things }
+sync: { key: [id] }
+";
+    workspace.tool("list-things", "read", tool);
+    failing.store(true, std::sync::atomic::Ordering::SeqCst);
+    for mode in ["merge", "replace"] {
+        let folder = workspace.path().join(mode);
+        std::fs::create_dir(&folder).expect("a folder");
+        for place in Place::all(&folder) {
+            let words = ["sync", "list-things", "--into", &place.into, "--mode", mode];
+            let is_merged = mode == "merge" && matches!(place.kind, "sqlite" | "postgres");
+            let report = workspace
+                .run(&[&words[..], &["-o", "json"]].concat())
+                .expect(6)
+                .json();
+            let added = if is_merged { 2 } else { 0 };
+            assert_eq!(report["tables"][0]["added"], added, "{mode} {}", place.kind);
+            let rows = place.rows("list_things").map_or(0, |rows| rows.len());
+            assert_eq!(rows, added, "{mode} {}", place.kind);
+            let told = match is_merged {
+                true => "list_things: copied in part; 2 rows read, 0 added, 2 unchanged\n",
+                false => "list_things: not copied; 2 rows were read\n",
+            };
+            assert_eq!(workspace.run(&words).expect(6).stdout, told);
+        }
+    }
+}
