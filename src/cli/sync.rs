@@ -300,7 +300,7 @@ impl Sync {
             .collect();
         // Standard output has the messages.
         if self.singer {
-            let text: String = reports.iter().map(told).collect();
+            let text: String = reports.iter().map(|report| told(report, false)).collect();
             text.lines().for_each(say);
         } else if self.form.is_json() {
             let mut out = terminal::json();
@@ -309,7 +309,7 @@ impl Sync {
             out.flush()?;
         } else {
             let mut out = terminal::words();
-            let text: String = reports.iter().map(told).collect();
+            let text: String = reports.iter().map(|report| told(report, true)).collect();
             out.write_all(text.as_bytes())?;
             out.flush()?;
         }
@@ -378,8 +378,8 @@ fn word_of(mode: Mode) -> &'static str {
     }
 }
 
-/// What was done for a table, in lines.
-fn told(report: &TableReport) -> String {
+/// What was done for a table, in lines. What becomes of the rows before is known only where we write them.
+fn told(report: &TableReport, is_ours: bool) -> String {
     let counts = report.counts;
     let table = line(&report.table);
     let is_copied = report.error.is_none();
@@ -400,7 +400,7 @@ fn told(report: &TableReport) -> String {
             text.push_str(&format!(", {count} {word}"));
         }
     }
-    if report.mode == Some(Mode::Replace) {
+    if is_ours && report.mode == Some(Mode::Replace) {
         text.push_str(", in place of those before");
     }
     text.push('\n');
