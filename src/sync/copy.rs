@@ -111,7 +111,7 @@ pub(crate) fn copy_all(
         let Copy {
             feeds, mut report, ..
         } = copy;
-        let failed = done.as_ref().err().map(kind_of);
+        let failed = done.as_ref().err().map(Trouble::kind);
         if let Err(trouble) = done {
             destination.abandon();
             report.error = Some(trouble.into());
@@ -129,17 +129,6 @@ pub(crate) fn copy_all(
         }
     }
     reports
-}
-
-fn kind_of(trouble: &Trouble) -> ErrorKind {
-    match trouble {
-        Trouble::Call(error) => error.kind(),
-        Trouble::Interrupted => ErrorKind::Network,
-        Trouble::Destination(_) => ErrorKind::Output,
-        Trouble::Rows(_) => ErrorKind::Response,
-        Trouble::Usage(_) => ErrorKind::Usage,
-        Trouble::Parent(_, kind) => *kind,
-    }
 }
 
 /// The copy of one table.
