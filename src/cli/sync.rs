@@ -18,8 +18,8 @@ use super::interrupt::{Signal, next_signal_ends, unless_interrupted};
 use super::terminal::{self, Progress, line, say};
 use super::{Done, Failure, exit, exit_code, hints, note, usage};
 use crate::sync::{
-    self, Destination, Fault, Into, Mode, Options, Policy, Singer, Source, Step, TableReport,
-    Trouble, Watch,
+    self, Counts, Destination, Fault, Into, Mode, Options, Policy, Singer, Source, Step,
+    TableReport, Trouble, Watch,
 };
 use crate::{Catalog, Engine, Json, Pages, Tool};
 
@@ -300,7 +300,7 @@ impl Sync {
             .collect();
         // Standard output has the messages.
         if self.singer {
-            let text: String = reports.iter().map(told).collect();
+            let text: String = reports.iter().map(|report| told(report, false)).collect();
             text.lines().for_each(say);
         } else if self.form.is_json() {
             let mut out = terminal::json();
@@ -309,7 +309,7 @@ impl Sync {
             out.flush()?;
         } else {
             let mut out = terminal::words();
-            let text: String = reports.iter().map(told).collect();
+            let text: String = reports.iter().map(|report| told(report, true)).collect();
             out.write_all(text.as_bytes())?;
             out.flush()?;
         }
@@ -378,18 +378,19 @@ fn word_of(mode: Mode) -> &'static str {
     }
 }
 
-/// What was done for a table, in lines.
-fn told(report: &TableReport) -> String {
+/// What was done for a table, in lines. What becomes of the rows before is known only where we write them.
+fn told(report: &TableReport, is_ours: bool) -> String {
     let counts = report.counts;
-    let mut text = line(&report.table);
-    if report.error.is_some() {
-        text.push_str(&format!(": not copied; {} rows were read\n", report.read));
-        return text;
+    let table = line(&report.table);
+    let is_copied = report.error.is_none();
+    if !is_copied && counts == Counts::default() {
+        return format!("{table}: not copied; {} rows were read\n", report.read);
     }
-    text.push_str(&format!(
-        ": {} rows read, {} added",
+    let part = if is_copied { "" } else { "copied in part; " };
+    let mut text = format!(
+        "{table}: {part}{} rows read, {} added",
         report.read, counts.added
-    ));
+    );
     for (count, word) in [
         (counts.changed, "changed"),
         (counts.unchanged, "unchanged"),
@@ -399,7 +400,7 @@ fn told(report: &TableReport) -> String {
             text.push_str(&format!(", {count} {word}"));
         }
     }
-    if report.mode == Some(Mode::Replace) {
+    if is_ours && report.mode == Some(Mode::Replace) {
         text.push_str(", in place of those before");
     }
     text.push('\n');
@@ -408,26 +409,26 @@ fn told(report: &TableReport) -> String {
         (&report.conflicts, "columns of JSON texts now"),
     ] {
         if !names.is_empty() {
-            text.push_str(&format!("  {word}: {}\n", names.join(", ")));
+            text.push_str(&format!("  {word}: {}\n", line(&names.join(", "))));
         }
     }
     if !report.discarded.is_empty() {
         let left = report.discarded.iter();
         let left: Vec<String> = left
-            .map(|(name, count)| format!("{name} ({count})"))
+            .map(|(name, count)| format!("{} ({count})", line(name)))
             .collect();
         text.push_str(&format!("  values left out: {}\n", left.join(", ")));
     }
     if let Some(cursor) = &report.cursor {
         let value = |value: &Value| match value {
             Value::Null => "the beginning".to_owned(),
-            Value::String(text) => text.clone(),
+            Value::String(text) => line(text),
             Value::Object(many) => format!("{} cursors", many.len()),
             other => other.to_string(),
         };
         text.push_str(&format!(
-            "  {}: from {} to {}\n",
-            cursor.column,
+            "  {table}.{}: from {} to {}\n",
+            line(&cursor.column),
             value(&cursor.from),
             match &cursor.to {
                 Value::Null => "nowhere, for want of rows".to_owned(),

@@ -573,6 +573,27 @@ impl Projection {
         (rows.kind() == Kind::Array).then_some(rows)
     }
 
+    /// The rows of an output: none where they are null, and the output as one row where it is no list.
+    ///
+    /// # Errors
+    /// When the output has something else where its rows should be.
+    #[cfg(feature = "store")]
+    pub(crate) fn rows_or_one<'o>(&self, output: Part<'o>) -> Result<Vec<Part<'o>>, String> {
+        if let Some(rows) = self.rows(output) {
+            return Ok(rows.elements().collect());
+        }
+        let Some(key) = &self.rows else {
+            return Ok(vec![output]);
+        };
+        match output.member(key) {
+            Some(rows) if !rows.is_null() => Err(format!(
+                "`{key}` should be a list of rows, but is {}",
+                rows.kind().name()
+            )),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// The names of `let`.
     pub(crate) fn binding_names(&self) -> impl Iterator<Item = &str> {
         self.bindings.iter().map(|(name, _)| name.as_str())

@@ -278,21 +278,7 @@ impl Table {
     /// # Errors
     /// When the output has something else where its rows should be.
     pub(crate) fn rows<'o>(&self, output: Part<'o>) -> Result<Vec<Part<'o>>, String> {
-        let projection = &self.tool.projection;
-        if let Some(rows) = projection.rows(output) {
-            return Ok(rows.elements().collect());
-        }
-        match projection.rows_key() {
-            None => Ok(vec![output]),
-            Some(key) => match output.member(key) {
-                None => Ok(Vec::new()),
-                Some(rows) if rows.is_null() => Ok(Vec::new()),
-                Some(rows) => Err(format!(
-                    "`{key}` should be a list of rows, but is {}",
-                    rows.kind().name()
-                )),
-            },
-        }
+        self.tool.projection.rows_or_one(output)
     }
 
     /// Whether the table has the rows of a list, and not one row.

@@ -8,17 +8,17 @@ use serde_json::{Map, Value, json};
 
 use super::cursor;
 use super::destination::{Counts, Destination, Mode, Opening, Row};
-use super::keys::{Keys, Seen, hex, key_of, short};
+use super::keys::{Keys, Seen, hex, key_of_row, short};
 use super::order::Step;
 use super::report::{CursorReport, TableReport, Trouble};
 use super::state::State;
 use crate::engine::error::{Error, ErrorKind};
 use crate::format::SyncSpec;
 use crate::json::{Json, Kind, Part, write};
-use crate::table::{Cell, Change, Column, Columns, Growth, Type, VALUE};
+use crate::table::{Change, Column, Columns, Growth, Type, VALUE};
 use crate::tool::Tool;
 
-/// Most rows with the largest cursor that are remembered where rows are only added.
+/// Most rows with the largest cursor that are remembered. One more says that there are too many.
 const MOST_AT_EDGE: usize = 10_000;
 
 /// What may change about a table that exists.
@@ -111,7 +111,7 @@ pub(crate) fn copy_all(
         let Copy {
             feeds, mut report, ..
         } = copy;
-        let failed = done.as_ref().err().map(kind_of);
+        let failed = done.as_ref().err().map(Trouble::kind);
         if let Err(trouble) = done {
             destination.abandon();
             report.error = Some(trouble.into());
@@ -129,17 +129,6 @@ pub(crate) fn copy_all(
         }
     }
     reports
-}
-
-fn kind_of(trouble: &Trouble) -> ErrorKind {
-    match trouble {
-        Trouble::Call(error) => error.kind(),
-        Trouble::Interrupted => ErrorKind::Network,
-        Trouble::Destination(_) => ErrorKind::Output,
-        Trouble::Rows(_) => ErrorKind::Response,
-        Trouble::Usage(_) => ErrorKind::Usage,
-        Trouble::Parent(_, kind) => *kind,
-    }
 }
 
 /// The copy of one table.
@@ -171,8 +160,8 @@ struct Written {
     keys: Option<Keys>,
     duplicates: u64,
     /// Digests of the rows that the table has at its edge, and those of the edge from now on.
-    old_edge: HashSet<String>,
-    edge: BTreeMap<String, Vec<String>>,
+    old_edge: BTreeMap<String, BTreeSet<String>>,
+    edge: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Copy<'_> {
@@ -248,6 +237,8 @@ impl Copy<'_> {
         report.lacks_beginning = self.report.lacks_beginning;
         report.notes.append(&mut self.report.notes);
         self.report = report;
+        // What was merged stays, also after an error.
+        self.report.counts = counts;
         done?;
         // A list that ended without a row has its columns anyway.
         state.cursors = std::mem::take(&mut written.cursors);
@@ -318,10 +309,7 @@ impl Copy<'_> {
         mode: Mode,
         columns: Columns,
     ) -> Result<Written, Trouble> {
-        let mut columns = columns;
-        for (name, column) in &old.columns {
-            columns.add(name, column.clone());
-        }
+        let mut columns = old.columns_in(columns);
         let growth = match self.options.policy {
             Policy::Freeze | Policy::Discard if !old.is_new() => Growth::Closed,
             _ => Growth::Open,
@@ -349,7 +337,7 @@ impl Copy<'_> {
             was_new: old.is_new(),
             keys,
             duplicates: 0,
-            old_edge: state.edge.values().flatten().cloned().collect(),
+            old_edge: state.edge.clone(),
             edge: state.edge.clone(),
         })
     }
@@ -389,7 +377,7 @@ impl Copy<'_> {
                 };
                 is_first = false;
                 pages += 1;
-                let rows = rows_of(&self.step.tool, &output, driver);
+                let rows = rows_of(&self.step.tool, &output, driver)?;
                 self.report.read += rows.len() as u64;
                 self.watch.read(&self.step.table, pages, self.report.read);
                 for row in &rows {
@@ -448,6 +436,21 @@ impl Copy<'_> {
         Ok(with_large_pages(tool, arguments))
     }
 
+    /// Where reading began: at the largest value before, or at the one that was given.
+    fn beginning(&self, from: &State) -> Value {
+        if self.children.is_empty() && !from.cursors.is_empty() {
+            return largest(from);
+        }
+        let param = self.spec().and_then(|sync| sync.param.as_ref());
+        let given = param.and_then(|param| self.step.arguments.get(param));
+        self.step
+            .since
+            .as_ref()
+            .or(given)
+            .cloned()
+            .unwrap_or_default()
+    }
+
     /// Takes note of the calls of children that a row leads to.
     fn feed(&mut self, row: Part<'_>) {
         for (child, feed) in self.children.iter().zip(&mut self.feeds) {
@@ -481,15 +484,10 @@ impl Copy<'_> {
         destination: &dyn Destination,
     ) {
         if let Some(column) = &state.cursor {
-            let value = |state: &State| match state.cursors.get("") {
-                Some(value) => value.clone(),
-                None if state.cursors.is_empty() => Value::Null,
-                None => json!(state.cursors),
-            };
             self.report.cursor = Some(CursorReport {
                 column: column.clone(),
-                from: value(from),
-                to: value(state),
+                from: self.beginning(from),
+                to: largest(state),
             });
         }
         if !written.was_new {
@@ -536,6 +534,15 @@ fn name_of(driver: &Map<String, Value>) -> String {
     match driver.is_empty() {
         true => String::new(),
         false => json!(driver).to_string(),
+    }
+}
+
+/// The largest value of a table's cursor, or those of all of its calls.
+fn largest(state: &State) -> Value {
+    match state.cursors.get("") {
+        Some(value) => value.clone(),
+        None if state.cursors.is_empty() => Value::Null,
+        None => json!(state.cursors),
     }
 }
 
@@ -609,15 +616,15 @@ fn type_of(schema: &Value) -> Type {
     }
 }
 
-/// The rows of an output, with the columns of the parent. An output that is no list is one row.
-fn rows_of(tool: &Tool, output: &Json, driver: &Map<String, Value>) -> Vec<Json> {
+/// The rows of an output, with the columns of the parent. An output that is no list is one row; without any output there is
+/// none.
+fn rows_of(tool: &Tool, output: &Json, driver: &Map<String, Value>) -> Result<Vec<Json>, Trouble> {
     let part = output.part();
-    let rows: Vec<Part<'_>> = match tool.projection.rows(part) {
-        Some(rows) => rows.elements().collect(),
-        None if part.is_null() => Vec::new(),
-        None => vec![part],
-    };
-    rows.into_iter().map(|row| object(row, driver)).collect()
+    if part.is_null() {
+        return Ok(Vec::new());
+    }
+    let rows = tool.projection.rows_or_one(part).map_err(Trouble::Rows)?;
+    Ok(rows.into_iter().map(|row| object(row, driver)).collect())
 }
 
 /// A row as an object without white space, with the columns of the parent that it does not have itself. One that it has
@@ -742,8 +749,7 @@ impl Written {
             return Ok(true);
         };
         let value = cursor_of(row, column)?;
-        let last = self.from.get(name);
-        if self.mode == Mode::Append && self.is_known(value.as_ref(), last, row)? {
+        if self.mode == Mode::Append && self.is_known(name, value.as_ref(), row)? {
             return Ok(false);
         }
         if let Some(value) = value {
@@ -757,8 +763,7 @@ impl Written {
         let Some(keys) = &mut self.keys else {
             return Ok((None, Seen::New));
         };
-        let cell = |name: &String| row.member(name).map_or(Cell::Null, Cell::of);
-        let own = key_of(self.key.iter().map(cell)).ok_or_else(|| {
+        let own = key_of_row(&self.key, row).ok_or_else(|| {
             let columns = self.key.join(", ");
             Trouble::Rows(format!(
                 "a row has no value for its key ({columns}): {}",
@@ -769,20 +774,16 @@ impl Written {
     }
 
     /// Where rows are only added: whether the table has this one.
-    fn is_known(
-        &self,
-        value: Option<&Value>,
-        last: Option<&Value>,
-        row: Part<'_>,
-    ) -> Result<bool, Trouble> {
-        let (Some(value), Some(last)) = (value, last) else {
+    fn is_known(&self, name: &str, value: Option<&Value>, row: Part<'_>) -> Result<bool, Trouble> {
+        let (Some(value), Some(last)) = (value, self.from.get(name)) else {
             return Ok(false);
         };
-        Ok(match compared(value, last)? {
-            Ordering::Less => true,
-            Ordering::Equal => self.old_edge.contains(&hex(short(row.text()))),
-            Ordering::Greater => false,
-        })
+        match (compared(value, last)?, self.old_edge.get(name)) {
+            (Ordering::Less, _) => Ok(true),
+            (Ordering::Equal, Some(edge)) if edge.len() > MOST_AT_EDGE => Err(too_many()),
+            (Ordering::Equal, Some(edge)) => Ok(edge.contains(&hex(short(row.text())))),
+            (Ordering::Equal, None) | (Ordering::Greater, _) => Ok(false),
+        }
     }
 
     /// Moves the cursor, and the rows at the edge with it.
@@ -795,18 +796,25 @@ impl Written {
             self.cursors.insert(name.to_owned(), value);
             self.edge.remove(name);
         }
-        if self.mode == Mode::Append && order != Ordering::Less {
+        if order != Ordering::Less {
+            // A later run may add rows, whatever this one does.
             let edge = self.edge.entry(name.to_owned()).or_default();
-            edge.push(hex(short(row.text())));
-            if edge.len() > MOST_AT_EDGE {
-                return Err(Trouble::Rows(format!(
-                    "more than {MOST_AT_EDGE} rows have the largest value of the cursor, so it is not known which ones \
-                     the next run finds again; merge or replace them"
-                )));
+            if edge.len() <= MOST_AT_EDGE {
+                edge.insert(hex(short(row.text())));
+            }
+            if self.mode == Mode::Append && edge.len() > MOST_AT_EDGE {
+                return Err(too_many());
             }
         }
         Ok(())
     }
+}
+
+fn too_many() -> Trouble {
+    Trouble::Rows(format!(
+        "more than {MOST_AT_EDGE} rows have the largest value of the cursor, so it is not known which ones \
+         the next run finds again; merge or replace them"
+    ))
 }
 
 fn compared(one: &Value, two: &Value) -> Result<Ordering, Trouble> {

@@ -1,7 +1,9 @@
 //! Where rows go.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -107,6 +109,19 @@ pub(crate) trait Destination {
 
     /// Gives up the open table. What [`Destination::write`] did not show stays unseen.
     fn abandon(&mut self);
+}
+
+/// Keeps other runs away from a place by the lock of a file, as long as the file is open. `None` if another run has it.
+///
+/// # Errors
+/// When the file cannot be made or locked.
+pub(super) fn lock(path: &Path) -> io::Result<Option<File>> {
+    let file = File::create(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// What `--into` names.

@@ -5,18 +5,18 @@
 //! never was.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::destination::{Counts, Destination, Mode, Opening, Row};
-use super::keys::{Keys, digest_of, key_of};
+use super::destination::{Counts, Destination, Mode, Opening, Row, lock};
+use super::keys::{Keys, digest_of, key_of, key_of_row};
 use super::report::Trouble;
 use super::state::State;
 use crate::staged;
-use crate::table::{Columns, Format, Spool, Writer};
+use crate::table::{Cell, Columns, Format, Spool, Writer};
 
 /// The file of states.
 const STATES: &str = ".toolrun-sync.json";
@@ -63,16 +63,9 @@ impl Files {
         let cannot =
             |error: io::Error| Trouble::Destination(format!("cannot write in {shown}: {error}"));
         fs::create_dir_all(folder).map_err(cannot)?;
-        let lock = File::create(folder.join(LOCK)).map_err(cannot)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Trouble::Destination(format!(
-                    "another run writes in {shown} now"
-                )));
-            }
-            Err(TryLockError::Error(error)) => return Err(cannot(error)),
-        }
+        let lock = lock(&folder.join(LOCK)).map_err(cannot)?;
+        let busy = || Trouble::Destination(format!("another run writes in {shown} now"));
+        let lock = lock.ok_or_else(busy)?;
         let states = match fs::read(folder.join(STATES)) {
             Ok(text) => serde_json::from_slice(&text).map_err(|error| {
                 Trouble::Destination(format!(
@@ -145,41 +138,25 @@ impl Files {
             ..Counts::default()
         };
         let mut at = 0;
-        let mut trouble = None;
         let key = &open.key;
-        let written = open.spool.each(|row| {
+        open.spool.each(|row| {
             let cells = columns.cells(row.part());
             let number = at;
             at += 1;
-            if let Some(keys) = keys.as_deref_mut() {
-                let own = key_of(key.iter().map(|name| {
-                    row.part()
-                        .member(name)
-                        .map_or(crate::table::Cell::Null, crate::table::Cell::of)
-                }));
-                let found = own.map(|own| keys.last(&own)).transpose();
-                match found.map(Option::flatten) {
-                    Err(error) => {
-                        trouble = Some(error);
-                        return Err(io::Error::other("no key"));
-                    }
-                    // A later row has the key.
-                    Ok(Some((last, _))) if last != number => return Ok(()),
-                    Ok(Some((_, Some(old)))) => match old == digest_of(&cells) {
-                        true => counts.unchanged += 1,
-                        false => counts.changed += 1,
-                    },
-                    Ok(_) => counts.added += 1,
-                }
-            } else {
-                counts.added += 1;
+            let own = key_of_row(key, row.part());
+            let found = match (keys.as_deref_mut(), own) {
+                (Some(keys), Some(own)) => keys.last(&own)?,
+                _ => None,
+            };
+            match found {
+                // A later row has the key.
+                Some((last, _)) if last != number => return Ok(()),
+                Some((_, Some(old))) if old == digest_of(&cells) => counts.unchanged += 1,
+                Some((_, Some(_))) => counts.changed += 1,
+                _ => counts.added += 1,
             }
-            writer.write(&cells)
-        });
-        if let Some(trouble) = trouble {
-            return Err(trouble);
-        }
-        written?;
+            writer.write(&cells).map_err(Trouble::from)
+        })?;
         writer.finish()?;
         Ok(counts)
     }
@@ -194,10 +171,7 @@ impl Files {
         writer: &mut dyn Writer,
     ) -> Result<u64, Trouble> {
         let mut kept = 0;
-        let mut before = self.format.columns();
-        for (name, column) in &open.old.columns {
-            before.add(name, column.clone());
-        }
+        let before = open.old.columns_in(self.format.columns());
         let unread = |error: io::Error| {
             Trouble::Destination(format!(
                 "cannot read {} to go on with it: {error}; read in full, it is written anew",
@@ -213,7 +187,7 @@ impl Files {
                 let own = open.key.iter().map(|name| {
                     before
                         .position(name)
-                        .map_or(crate::table::Cell::Null, |at| cells[at].clone())
+                        .map_or(Cell::Null, |at| cells[at].clone())
                 });
                 let own = key_of(own);
                 let cells = columns.moved(&before, cells);

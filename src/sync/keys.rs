@@ -40,6 +40,12 @@ pub(crate) fn key_of<'c>(cells: impl Iterator<Item = Cell<'c>>) -> Option<[u8; 1
     has_value.then(|| short(text.as_bytes()))
 }
 
+/// The key of a row from the values of these columns; `None` if all of them are null.
+pub(crate) fn key_of_row(columns: &[String], row: Part<'_>) -> Option<[u8; 16]> {
+    let cell = |name: &String| row.member(name).map_or(Cell::Null, Cell::of);
+    key_of(columns.iter().map(cell))
+}
+
 /// The first 16 bytes of the SHA-256 of a text.
 pub(crate) fn short(text: &[u8]) -> [u8; 16] {
     let whole = digest(&SHA256, text);

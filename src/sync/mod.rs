@@ -9,6 +9,7 @@ mod destination;
 mod files;
 mod keys;
 mod names;
+mod opened;
 mod order;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -18,7 +19,7 @@ mod sqlite;
 mod state;
 
 pub(crate) use copy::{Options, Policy, Source, Watch, copy_all, planned};
-pub(crate) use destination::{Destination, Into, Mode};
+pub(crate) use destination::{Counts, Destination, Into, Mode};
 pub(crate) use order::{Step, order};
 pub(crate) use report::{Fault, TableReport, Trouble};
 pub(crate) use singer::Singer;

@@ -57,6 +57,13 @@ impl Naming {
         columns.names().filter_map(name).collect()
     }
 
+    /// The names of columns for a list in SQL, with that of the key.
+    pub(crate) fn listed(&self, columns: &Columns, is_keyed: bool) -> Vec<String> {
+        let names = self.names(columns).into_iter();
+        let key = is_keyed.then(|| KEY.to_owned());
+        names.map(|name| quoted(&name)).chain(key).collect()
+    }
+
     /// The columns that get another name.
     pub(crate) fn renamed(&self, columns: &Columns) -> Vec<(String, String)> {
         let names = self.names(columns);

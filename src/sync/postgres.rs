@@ -11,6 +11,7 @@ use tokio_postgres::types::ToSql;
 use super::destination::{Counts, Destination, Mode, Opening, Row};
 use super::keys::{Keys, hex, short};
 use super::names::{KEY, Naming, STAGE, STATES, quoted};
+use super::opened::Open;
 use super::report::Trouble;
 use super::state::State;
 use crate::postgres::{ConnectError, connect, told};
@@ -31,24 +32,8 @@ pub(super) struct Postgres {
     runtime: Runtime,
     client: Client,
     table: Option<Open>,
-}
-
-/// The table that is written.
-struct Open {
-    table: String,
-    /// Where the rows go: the table itself, or one that waits to be shown.
-    target: String,
-    exists: bool,
-    has_key: bool,
-    mode: Mode,
-    is_keyed: bool,
-    state: State,
-    /// The columns of the table and of the target. The target is made with its first row.
-    columns: Columns,
-    target_columns: Option<Columns>,
-    is_whole: bool,
-    rows: u64,
-    lock: i64,
+    /// The lock of the open table.
+    lock: Option<i64>,
 }
 
 type Answer<T> = Result<T, tokio_postgres::Error>;
@@ -83,6 +68,7 @@ impl Postgres {
             runtime,
             client,
             table: None,
+            lock: None,
         };
         // Two programs that make the table at the same time would meet.
         postgres.run(&format!(
@@ -124,24 +110,18 @@ impl Postgres {
     }
 
     fn close(&mut self) {
-        if let Some(open) = self.table.take() {
-            let _ = self.run(&format!("select pg_advisory_unlock({})", open.lock));
+        self.table = None;
+        if let Some(lock) = self.lock.take() {
+            let _ = self.run(&format!("select pg_advisory_unlock({lock})"));
         }
     }
-}
-
-fn listed(columns: &Columns) -> Vec<String> {
-    NAMING
-        .names(columns)
-        .iter()
-        .map(|name| quoted(name))
-        .collect()
 }
 
 async fn create(client: &Client, open: &Open, columns: &Columns) -> Answer<()> {
     let table = quoted(&open.target);
     let kinds = columns.iter().map(|(_, column)| declared(column.kind));
-    let mut own: Vec<String> = listed(columns)
+    let mut own: Vec<String> = NAMING
+        .listed(columns, false)
         .iter()
         .zip(kinds)
         .map(|(name, kind)| format!("{name} {kind}"))
@@ -158,7 +138,7 @@ async fn create(client: &Client, open: &Open, columns: &Columns) -> Answer<()> {
 /// Brings a table from its columns to others that have grown out of them.
 async fn grow(client: &Client, name: &str, from: &Columns, to: &Columns) -> Answer<()> {
     let mut changes = Vec::new();
-    for (at, ((_, column), own)) in to.iter().zip(listed(to)).enumerate() {
+    for (at, ((_, column), own)) in to.iter().zip(NAMING.listed(to, false)).enumerate() {
         let kind = declared(column.kind);
         if at >= from.len() {
             changes.push(format!("add column {own} {kind}"));
@@ -193,82 +173,73 @@ async fn save(client: &Client, table: &str, state: &State) -> Answer<()> {
         .map(drop)
 }
 
-impl Open {
-    /// Lets the target hold these columns.
-    async fn prepare(&mut self, client: &Client, columns: &Columns) -> Answer<()> {
-        match &self.target_columns {
-            None => create(client, self, columns).await?,
-            Some(own) if own == columns => return Ok(()),
-            Some(own) => grow(client, &self.target, own, columns).await?,
-        }
-        self.target_columns = Some(columns.clone());
-        if self.mode == Mode::Merge {
-            // The rows before stay, so what is known of them does too.
-            self.exists = true;
-            self.columns = columns.clone();
-            save(client, &self.table, &self.state.with_columns(columns)).await?;
-        }
-        Ok(())
+/// Lets the target hold these columns.
+async fn prepare(client: &Client, open: &mut Open, columns: &Columns) -> Answer<()> {
+    match &open.target_columns {
+        None => create(client, open, columns).await?,
+        Some(own) if own == columns => return Ok(()),
+        Some(own) => grow(client, &open.target, own, columns).await?,
     }
+    match open.grown(columns) {
+        Some(state) => save(client, &open.table, &state).await,
+        None => Ok(()),
+    }
+}
 
-    async fn insert(&mut self, client: &Client, columns: &Columns, rows: &[Row]) -> Answer<Counts> {
-        // One statement cannot write a row twice.
-        let last: HashMap<[u8; 16], usize> = rows
-            .iter()
-            .enumerate()
-            .filter_map(|(at, row)| Some((row.key?, at)))
-            .collect();
-        let is_last = |at: usize, row: &Row| row.key.is_none_or(|key| last.get(&key) == Some(&at));
-        let mut texts: Vec<Vec<Option<String>>> = vec![Vec::new(); columns.len()];
-        let mut keys: Vec<Option<String>> = Vec::new();
-        let rows = rows
-            .iter()
-            .enumerate()
-            .filter(|(at, row)| is_last(*at, row));
-        for (_, row) in rows {
-            let cells = columns.cells(row.json.part());
-            for (list, cell) in texts.iter_mut().zip(&cells) {
-                list.push(Cell::text(cell).map(std::borrow::Cow::into_owned));
-            }
-            keys.push(row.key.map(hex));
+async fn insert(client: &Client, open: &Open, columns: &Columns, rows: &[Row]) -> Answer<Counts> {
+    // One statement cannot write a row twice.
+    let last: HashMap<[u8; 16], usize> = rows
+        .iter()
+        .enumerate()
+        .filter_map(|(at, row)| Some((row.key?, at)))
+        .collect();
+    let is_last = |at: usize, row: &Row| row.key.is_none_or(|key| last.get(&key) == Some(&at));
+    let mut texts: Vec<Vec<Option<String>>> = vec![Vec::new(); columns.len()];
+    let mut keys: Vec<Option<String>> = Vec::new();
+    let rows = rows
+        .iter()
+        .enumerate()
+        .filter(|(at, row)| is_last(*at, row));
+    for (_, row) in rows {
+        let cells = columns.cells(row.json.part());
+        for (list, cell) in texts.iter_mut().zip(&cells) {
+            list.push(Cell::text(cell).map(std::borrow::Cow::into_owned));
         }
-        let count = keys.len() as u64;
-        if self.is_keyed {
-            texts.push(keys);
-        }
-        let parameters: Vec<&(dyn ToSql + Sync)> = texts
-            .iter()
-            .map(|list| list as &(dyn ToSql + Sync))
-            .collect();
-        let sql = insert_sql(&self.target, columns, self.is_keyed);
-        let mut counts = Counts::default();
-        if self.is_keyed {
-            for row in client.query(&sql, &parameters).await? {
-                match row.get::<_, bool>(0) {
-                    true => counts.added += 1,
-                    false => counts.changed += 1,
-                }
-            }
-            counts.unchanged = count - counts.added - counts.changed;
-        } else {
-            counts.added = client.execute(&sql, &parameters).await?;
-        }
-        self.rows += counts.added;
-        Ok(counts)
+        keys.push(row.key.map(hex));
     }
+    let count = keys.len() as u64;
+    if open.is_keyed {
+        texts.push(keys);
+    }
+    let parameters: Vec<&(dyn ToSql + Sync)> = texts
+        .iter()
+        .map(|list| list as &(dyn ToSql + Sync))
+        .collect();
+    let sql = insert_sql(&open.target, columns, open.is_keyed);
+    let mut counts = Counts::default();
+    if open.is_keyed {
+        for row in client.query(&sql, &parameters).await? {
+            match row.get::<_, bool>(0) {
+                true => counts.added += 1,
+                false => counts.changed += 1,
+            }
+        }
+        counts.unchanged = count - counts.added - counts.changed;
+    } else {
+        counts.added = client.execute(&sql, &parameters).await?;
+    }
+    Ok(counts)
 }
 
 /// The statement that writes rows, given as one list of texts for each column.
 fn insert_sql(target: &str, columns: &Columns, is_keyed: bool) -> String {
     let table = quoted(target);
-    let mut names = listed(columns);
+    let names = NAMING.listed(columns, is_keyed);
     let mut kinds: Vec<&str> = columns
         .iter()
         .map(|(_, column)| declared(column.kind))
         .collect();
-    let own = names.clone();
     if is_keyed {
-        names.push(KEY.to_owned());
         kinds.push("text");
     }
     let numbers = 0..names.len();
@@ -286,6 +257,7 @@ fn insert_sql(target: &str, columns: &Columns, is_keyed: bool) -> String {
         aliases.join(", ")
     );
     if is_keyed {
+        let own = &names[..columns.len()];
         let sets: Vec<String> = own
             .iter()
             .map(|name| format!("{name} = excluded.{name}"))
@@ -302,6 +274,13 @@ fn insert_sql(target: &str, columns: &Columns, is_keyed: bool) -> String {
     sql
 }
 
+/// Whether a table has the column of keys.
+async fn has_key(client: &Client, table: &str) -> Answer<bool> {
+    let sql = "select exists (select 1 from pg_attribute where attrelid = to_regclass($1) and attname = $2 and not attisdropped)";
+    let found = client.query_one(sql, &[&quoted(table), &KEY]).await?;
+    Ok(found.get(0))
+}
+
 /// Puts the rows that wait into their table.
 async fn show(client: &Client, open: &Open, columns: &Columns) -> Answer<()> {
     let (table, target) = (quoted(&open.table), quoted(&open.target));
@@ -313,17 +292,13 @@ async fn show(client: &Client, open: &Open, columns: &Columns) -> Answer<()> {
     let mut sql = String::new();
     if open.mode == Mode::Replace {
         sql.push_str(&format!("delete from {table};"));
-        if open.is_keyed && !open.has_key {
+        if open.is_keyed && !has_key(client, &open.table).await? {
             sql.push_str(&format!(
                 "alter table {table} add column {KEY} text; create unique index on {table} ({KEY});"
             ));
         }
     }
-    let mut names = listed(columns);
-    if open.is_keyed {
-        names.push(KEY.to_owned());
-    }
-    let names = names.join(", ");
+    let names = NAMING.listed(columns, open.is_keyed).join(", ");
     sql.push_str(&format!(
         "insert into {table} ({names}) select {names} from {target}; drop table {target}"
     ));
@@ -363,86 +338,35 @@ impl Destination for Postgres {
                 .query_one("select to_regclass($1) is not null", &[&quoted_table])
                 .await?
                 .get(0);
-            let has_key: bool = client
-                .query_one(
-                    "select exists (select 1 from pg_attribute where attrelid = to_regclass($1) and attname = $2 and not attisdropped)",
-                    &[&quoted_table, &KEY],
-                )
-                .await?
-                .get(0);
             let sql = format!("select state from {STATES} where name = $1");
             let state = client.query_opt(&sql, &[&table]).await?;
             let state: Option<String> = state.map(|row| row.get(0));
-            Ok((key, Some((exists, has_key, state))))
+            Ok((key, Some((exists, state))))
         });
         let (lock, found) = found.map_err(trouble)?;
-        let Some((exists, has_key, text)) = found else {
+        let Some((exists, text)) = found else {
             return Err(Trouble::Destination(format!(
                 "another run writes the table {table} now"
             )));
         };
-        let unlock = |trouble: Trouble| {
-            let _ = self.run(&format!("select pg_advisory_unlock({lock})"));
-            trouble
-        };
-        let state = match text {
-            Some(text) if exists => State::read(&text).map_err(|reason| {
-                unlock(Trouble::Destination(format!(
-                    "the state of the table {table} cannot be read: {reason}"
-                )))
-            })?,
-            None if exists => {
-                return Err(unlock(Trouble::Usage(format!(
-                    "there is a table {table} that no sync has written; rename it, or name another database"
-                ))));
-            }
-            _ => State::default(),
-        };
-        let mut columns = self.columns();
-        for (name, column) in &state.columns {
-            columns.add(name, column.clone());
-        }
-        self.table = Some(Open {
-            table: table.to_owned(),
-            target,
-            exists,
-            has_key,
-            mode: Mode::Replace,
-            is_keyed: false,
-            state: State::default(),
-            columns,
-            target_columns: None,
-            is_whole: false,
-            rows: 0,
-            lock,
-        });
+        self.lock = Some(lock);
+        let (open, state) = Open::new(table, target, exists, text, self.columns())?;
+        self.table = Some(open);
         Ok(state)
     }
 
     fn start(&mut self, opening: &Opening<'_>) -> Result<(), Trouble> {
         if let Some(open) = &mut self.table {
-            open.mode = opening.mode;
-            open.is_keyed = !opening.key.is_empty();
-            open.is_whole = opening.is_whole && opening.mode == Mode::Merge;
-            open.state = opening.state.clone();
-            open.state.key = opening.key.to_vec();
-            if open.mode == Mode::Merge {
-                open.target = open.table.clone();
-                open.target_columns = open.exists.then(|| open.columns.clone());
-            }
+            open.start(opening);
         }
         Ok(())
     }
 
     fn write(&mut self, columns: &Columns, rows: Vec<Row>) -> Result<Counts, Trouble> {
         self.whole(async |client, open| {
-            open.prepare(client, columns).await?;
-            let counts = open.insert(client, columns, &rows).await?;
-            Ok(match open.mode {
-                Mode::Merge => counts,
-                // They are counted when they are shown.
-                Mode::Replace | Mode::Append => Counts::default(),
-            })
+            prepare(client, open, columns).await?;
+            let counts = insert(client, open, columns, &rows).await?;
+            Ok(open.took(counts))
         })
     }
 
@@ -458,19 +382,17 @@ impl Destination for Postgres {
             return Ok(Counts::default());
         }
         let counts = self.whole(async |client, open| {
-            open.prepare(client, columns).await?;
-            let mut counts = Counts::default();
-            if open.mode != Mode::Merge {
+            prepare(client, open, columns).await?;
+            if open.is_staged() {
                 show(client, open, columns).await?;
-                counts.added = open.rows;
             }
-            if open.is_whole {
-                let sql = format!("select count(*) from {}", quoted(&open.table));
-                let all: i64 = client.query_one(&sql, &[]).await?.get(0);
-                counts.kept = (all as u64).saturating_sub(distinct);
-            }
+            let sql = format!("select count(*) from {}", quoted(&open.table));
+            let all = match open.is_whole {
+                true => Some(client.query_one(&sql, &[]).await?.get(0)),
+                false => None,
+            };
             save(client, &open.table, state).await?;
-            Ok(counts)
+            Ok(open.ended(all, distinct))
         })?;
         self.close();
         Ok(counts)
@@ -478,7 +400,7 @@ impl Destination for Postgres {
 
     fn abandon(&mut self) {
         if let Some(open) = &self.table
-            && open.mode != Mode::Merge
+            && open.is_staged()
         {
             // The next run drops it, if this does not.
             let _ = self.run(&format!("drop table if exists {}", quoted(&open.target)));

@@ -46,7 +46,7 @@ pub(crate) struct TableReport {
 pub(crate) struct CursorReport {
     /// The column.
     pub column: String,
-    /// The largest value before; null at the beginning.
+    /// Where reading began: the largest value before, or the one that was given; null at the beginning.
     pub from: Value,
     /// The largest value now.
     pub to: Value,
@@ -96,28 +96,36 @@ impl From<std::io::Error> for Trouble {
     }
 }
 
+impl Trouble {
+    /// The kind of the error.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Trouble::Call(error) => error.kind(),
+            Trouble::Interrupted => ErrorKind::Network,
+            Trouble::Destination(_) => ErrorKind::Output,
+            Trouble::Rows(_) => ErrorKind::Response,
+            Trouble::Usage(_) => ErrorKind::Usage,
+            Trouble::Parent(_, kind) => *kind,
+        }
+    }
+}
+
 impl From<Trouble> for Fault {
     fn from(trouble: Trouble) -> Fault {
-        let (kind, message) = match trouble {
-            Trouble::Call(error) => {
-                return Fault {
-                    kind: error.kind(),
-                    message: error.to_string(),
-                    interrupted: false,
-                    error: Some(error),
-                };
-            }
-            Trouble::Interrupted => (ErrorKind::Network, "interrupted".to_owned()),
-            Trouble::Destination(message) => (ErrorKind::Output, message),
-            Trouble::Rows(message) => (ErrorKind::Response, message),
-            Trouble::Usage(message) => (ErrorKind::Usage, message),
-            Trouble::Parent(message, kind) => (kind, message),
+        let (kind, interrupted) = (trouble.kind(), matches!(trouble, Trouble::Interrupted));
+        let (message, error) = match trouble {
+            Trouble::Call(error) => (error.to_string(), Some(error)),
+            Trouble::Interrupted => ("interrupted".to_owned(), None),
+            Trouble::Destination(message)
+            | Trouble::Rows(message)
+            | Trouble::Usage(message)
+            | Trouble::Parent(message, _) => (message, None),
         };
         Fault {
             kind,
-            interrupted: message == "interrupted",
             message,
-            error: None,
+            interrupted,
+            error,
         }
     }
 }

@@ -1,15 +1,16 @@
 //! Tables in a SQLite database.
 
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, Value as Stored, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Row as Found, ToSql, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row as Found, ToSql, params};
 
-use super::destination::{Counts, Destination, Mode, Opening, Row};
+use super::destination::{self, Counts, Destination, Mode, Opening, Row};
 use super::keys::{Keys, hex};
 use super::names::{KEY, Naming, STAGE, STATES, quoted};
+use super::opened::Open;
 use super::report::Trouble;
 use super::state::State;
 use crate::table::{Cell, Column, Columns, Type};
@@ -30,22 +31,6 @@ pub(super) struct Sqlite {
     connection: Connection,
     table: Option<Open>,
     _lock: File,
-}
-
-/// The table that is written.
-struct Open {
-    table: String,
-    /// Where the rows go: the table itself, or one that waits to be shown.
-    target: String,
-    exists: bool,
-    mode: Mode,
-    is_keyed: bool,
-    state: State,
-    /// The columns of the table and of the target. The target is made with its first row.
-    columns: Columns,
-    target_columns: Option<Columns>,
-    is_whole: bool,
-    rows: u64,
 }
 
 /// A value, as SQLite takes it.
@@ -104,7 +89,9 @@ impl Sqlite {
         let shown = path.display();
         let lock = lock(path)?;
         let is_new = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
-        let connection = Connection::open(path)
+        // Some names would be a database in memory, or a URI: here each is that of a file.
+        let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(std::path::absolute(path)?, flags)
             .map_err(|error| Trouble::Destination(format!("cannot open {shown}: {error}")))?;
         let begin = || {
             connection.busy_timeout(PATIENCE)?;
@@ -169,18 +156,12 @@ impl Sqlite {
 fn lock(path: &Path) -> Result<File, Trouble> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".toolrun-lock");
-    let beside: PathBuf = path.with_file_name(name);
-    let lock = File::create(&beside).map_err(|error| {
+    let beside = path.with_file_name(name);
+    let lock = destination::lock(&beside).map_err(|error| {
         Trouble::Destination(format!("cannot write {}: {error}", beside.display()))
     })?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(Trouble::Destination(format!(
-            "another run writes {} now",
-            path.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-    }
+    let busy = || Trouble::Destination(format!("another run writes {} now", path.display()));
+    lock.ok_or_else(busy)
 }
 
 /// The columns of a table, as they are declared.
@@ -195,19 +176,6 @@ fn definitions(columns: &Columns, is_keyed: bool) -> String {
         all.push(format!("{KEY} text"));
     }
     all.join(", ")
-}
-
-/// The names of the columns, quoted, for a list in SQL.
-fn listed(columns: &Columns, is_keyed: bool) -> Vec<String> {
-    let mut names: Vec<String> = NAMING
-        .names(columns)
-        .iter()
-        .map(|name| quoted(name))
-        .collect();
-    if is_keyed {
-        names.push(KEY.to_owned());
-    }
-    names
 }
 
 fn create(db: &Connection, name: &str, columns: &Columns, is_keyed: bool) -> rusqlite::Result<()> {
@@ -285,7 +253,7 @@ fn rebuild(
         "create table {fresh} ({})",
         definitions(to, is_keyed)
     ))?;
-    let names = listed(from, is_keyed).join(", ");
+    let names = NAMING.listed(from, is_keyed).join(", ");
     let mut select = db.prepare(&format!("select {names} from {table} order by rowid"))?;
     let mut insert = db.prepare(&insert_sql(&format!("_toolrun_grown_{name}"), to, is_keyed))?;
     let mut rows = select.query([])?;
@@ -312,7 +280,7 @@ fn cells_of(row: &Found<'_>, columns: &Columns) -> rusqlite::Result<Vec<Cell<'st
 }
 
 fn insert_sql(name: &str, columns: &Columns, is_keyed: bool) -> String {
-    let names = listed(columns, is_keyed);
+    let names = NAMING.listed(columns, is_keyed);
     let marks = vec!["?"; names.len()].join(", ");
     format!(
         "insert into {} ({}) values ({marks})",
@@ -345,53 +313,46 @@ fn save(db: &Connection, table: &str, state: &State) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-impl Open {
-    /// Lets the target hold these columns.
-    fn prepare(&mut self, db: &Connection, columns: &Columns) -> rusqlite::Result<()> {
-        match &self.target_columns {
-            None => create(db, &self.target, columns, self.is_keyed)?,
-            Some(own) if own == columns => return Ok(()),
-            Some(own) => grow(db, &self.target, own, columns, self.is_keyed)?,
-        }
-        self.target_columns = Some(columns.clone());
-        if self.mode == Mode::Merge {
-            // The rows before stay, so what is known of them does too.
-            self.exists = true;
-            self.columns = columns.clone();
-            save(db, &self.table, &self.state.with_columns(columns))?;
-        }
-        Ok(())
+/// Lets the target hold these columns.
+fn prepare(db: &Connection, open: &mut Open, columns: &Columns) -> rusqlite::Result<()> {
+    match &open.target_columns {
+        None => create(db, &open.target, columns, open.is_keyed)?,
+        Some(own) if own == columns => return Ok(()),
+        Some(own) => grow(db, &open.target, own, columns, open.is_keyed)?,
     }
+    match open.grown(columns) {
+        Some(state) => save(db, &open.table, &state),
+        None => Ok(()),
+    }
+}
 
-    fn insert(
-        &mut self,
-        db: &Connection,
-        columns: &Columns,
-        rows: &[Row],
-    ) -> rusqlite::Result<Counts> {
-        let ignore = match self.is_keyed {
-            true => format!(" on conflict ({KEY}) do nothing"),
-            false => String::new(),
-        };
-        let sql = insert_sql(&self.target, columns, self.is_keyed) + &ignore;
-        let mut insert = db.prepare_cached(&sql)?;
-        let known = Known::new(&self.target, columns);
-        let mut counts = Counts::default();
-        for row in rows {
-            let cells = columns.cells(row.json.part());
-            let key = row.key.map(hex);
-            let own = self.is_keyed.then_some(key.as_deref());
-            if insert_row(&mut insert, &cells, own)? == 1 {
-                counts.added += 1;
-            } else if known.update(db, columns, &cells, key.as_deref())? {
-                counts.changed += 1;
-            } else {
-                counts.unchanged += 1;
-            }
+fn insert(
+    db: &Connection,
+    open: &Open,
+    columns: &Columns,
+    rows: &[Row],
+) -> rusqlite::Result<Counts> {
+    let ignore = match open.is_keyed {
+        true => format!(" on conflict ({KEY}) do nothing"),
+        false => String::new(),
+    };
+    let sql = insert_sql(&open.target, columns, open.is_keyed) + &ignore;
+    let mut insert = db.prepare_cached(&sql)?;
+    let known = Known::new(&open.target, columns);
+    let mut counts = Counts::default();
+    for row in rows {
+        let cells = columns.cells(row.json.part());
+        let key = row.key.map(hex);
+        let own = open.is_keyed.then_some(key.as_deref());
+        if insert_row(&mut insert, &cells, own)? == 1 {
+            counts.added += 1;
+        } else if known.update(db, columns, &cells, key.as_deref())? {
+            counts.changed += 1;
+        } else {
+            counts.unchanged += 1;
         }
-        self.rows += counts.added;
-        Ok(counts)
     }
+    Ok(counts)
 }
 
 /// The statements for a row whose key the table has.
@@ -402,7 +363,7 @@ struct Known {
 
 impl Known {
     fn new(name: &str, columns: &Columns) -> Known {
-        let (table, names) = (quoted(name), listed(columns, false));
+        let (table, names) = (quoted(name), NAMING.listed(columns, false));
         let set: Vec<String> = names.iter().map(|name| format!("{name} = ?")).collect();
         Known {
             select: format!("select {} from {table} where {KEY} = ?1", names.join(", ")),
@@ -451,62 +412,23 @@ impl Destination for Sqlite {
             .optional()
             .map_err(trouble)?;
         let exists = self.exists(table)?;
-        let state = match text {
-            Some(text) if exists => State::read(&text).map_err(|reason| {
-                Trouble::Destination(format!(
-                    "the state of the table {table} cannot be read: {reason}"
-                ))
-            })?,
-            None if exists => {
-                return Err(Trouble::Usage(format!(
-                    "there is a table {table} that no sync has written; rename it, or name another database"
-                )));
-            }
-            _ => State::default(),
-        };
-        let mut columns = self.columns();
-        for (name, column) in &state.columns {
-            columns.add(name, column.clone());
-        }
-        self.table = Some(Open {
-            table: table.to_owned(),
-            target,
-            exists,
-            mode: Mode::Replace,
-            is_keyed: false,
-            state: State::default(),
-            columns,
-            target_columns: None,
-            is_whole: false,
-            rows: 0,
-        });
+        let (open, state) = Open::new(table, target, exists, text, self.columns())?;
+        self.table = Some(open);
         Ok(state)
     }
 
     fn start(&mut self, opening: &Opening<'_>) -> Result<(), Trouble> {
         if let Some(open) = &mut self.table {
-            open.mode = opening.mode;
-            open.is_keyed = !opening.key.is_empty();
-            open.is_whole = opening.is_whole && opening.mode == Mode::Merge;
-            open.state = opening.state.clone();
-            open.state.key = opening.key.to_vec();
-            if open.mode == Mode::Merge {
-                open.target = open.table.clone();
-                open.target_columns = open.exists.then(|| open.columns.clone());
-            }
+            open.start(opening);
         }
         Ok(())
     }
 
     fn write(&mut self, columns: &Columns, rows: Vec<Row>) -> Result<Counts, Trouble> {
         self.whole(|db, open| {
-            open.prepare(db, columns)?;
-            let counts = open.insert(db, columns, &rows)?;
-            Ok(match open.mode {
-                Mode::Merge => counts,
-                // They are counted when they are shown.
-                Mode::Replace | Mode::Append => Counts::default(),
-            })
+            prepare(db, open, columns)?;
+            let counts = insert(db, open, columns, &rows)?;
+            Ok(open.took(counts))
         })
     }
 
@@ -522,19 +444,17 @@ impl Destination for Sqlite {
             return Ok(Counts::default());
         }
         let counts = self.whole(|db, open| {
-            open.prepare(db, columns)?;
-            let mut counts = Counts::default();
-            if open.mode != Mode::Merge {
+            prepare(db, open, columns)?;
+            if open.is_staged() {
                 show(db, open, columns)?;
-                counts.added = open.rows;
             }
-            if open.is_whole {
-                let sql = format!("select count(*) from {}", quoted(&open.table));
-                let all: i64 = db.query_row(&sql, [], |row| row.get(0))?;
-                counts.kept = (all as u64).saturating_sub(distinct);
-            }
+            let sql = format!("select count(*) from {}", quoted(&open.table));
+            let all = match open.is_whole {
+                true => Some(db.query_row(&sql, [], |row| row.get(0))?),
+                false => None,
+            };
             save(db, &open.table, state)?;
-            Ok(counts)
+            Ok(open.ended(all, distinct))
         })?;
         self.table = None;
         Ok(counts)
@@ -542,7 +462,7 @@ impl Destination for Sqlite {
 
     fn abandon(&mut self) {
         if let Some(open) = self.table.take()
-            && open.mode != Mode::Merge
+            && open.is_staged()
         {
             // The next run drops it, if this does not.
             let _ = self.run(&format!("drop table if exists {}", quoted(&open.target)));
@@ -577,7 +497,7 @@ fn show(db: &Connection, open: &Open, columns: &Columns) -> rusqlite::Result<()>
             index(db, &open.table)?;
         }
     }
-    let names = listed(columns, open.is_keyed).join(", ");
+    let names = NAMING.listed(columns, open.is_keyed).join(", ");
     db.execute_batch(&format!(
         "insert into {table} ({names}) select {names} from {target} order by rowid; drop table {target}"
     ))

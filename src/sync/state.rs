@@ -1,6 +1,6 @@
 //! What is kept of a table between runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,8 +24,8 @@ pub(crate) struct State {
     pub cursor: Option<String>,
     /// The largest value of the cursor: for each parent's arguments, or for the empty text.
     pub cursors: BTreeMap<String, Value>,
-    /// Where rows are only added: digests of those with the largest cursor, named as the cursors are.
-    pub edge: BTreeMap<String, Vec<String>>,
+    /// Digests of the rows with the largest cursor, named as the cursors are.
+    pub edge: BTreeMap<String, BTreeSet<String>>,
     /// The arguments that the rows were read with.
     pub arguments: Value,
 }
@@ -62,6 +62,14 @@ impl State {
     /// Whether the table was never written.
     pub(crate) fn is_new(&self) -> bool {
         self.version == 0
+    }
+
+    /// The columns, as a destination takes them: `columns` are its own, and none yet.
+    pub(crate) fn columns_in(&self, mut columns: Columns) -> Columns {
+        for (name, column) in &self.columns {
+            columns.add(name, column.clone());
+        }
+        columns
     }
 
     /// The state with these columns.

@@ -81,14 +81,16 @@ impl CsvReader {
     fn record(&mut self) -> io::Result<Option<Vec<Option<String>>>> {
         let mut text = Vec::new();
         // A record ends at the first end of a line outside of quotes.
+        let mut quotes = 0;
         loop {
+            let before = text.len();
             if self.file.read_until(b'\n', &mut text)? == 0 {
                 match text.is_empty() {
                     true => return Ok(None),
                     false => break,
                 }
             }
-            let quotes = memchr::memchr_iter(b'"', &text).count();
+            quotes += memchr::memchr_iter(b'"', &text[before..]).count();
             if quotes.is_multiple_of(2) {
                 break;
             }

@@ -45,7 +45,10 @@ impl Spool {
     ///
     /// # Errors
     /// When a row cannot be read, or an error of `each`.
-    pub(crate) fn each(self, mut each: impl FnMut(Json) -> io::Result<()>) -> io::Result<()> {
+    pub(crate) fn each<E: From<io::Error>>(
+        self,
+        mut each: impl FnMut(Json) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut file = self.file.into_inner().map_err(|error| error.into_error())?;
         file.rewind()?;
         let mut file = BufReader::new(file);

@@ -223,3 +223,22 @@ fn a_file_that_changed_is_not_read() {
         assert!(read.is_err(), "{text:?}");
     }
 }
+
+#[test]
+fn a_value_of_many_lines_is_read_in_one_pass() {
+    let mut columns = Format::Csv.columns();
+    columns.add("a", Column::new(Type::Text));
+    let cell = Cell::Text("\n".repeat(1_000_000).into());
+    let mut file = tempfile::tempfile().unwrap();
+    let mut writer = Format::Csv
+        .writer(file.try_clone().unwrap(), &columns)
+        .unwrap();
+    writer.write(std::slice::from_ref(&cell)).unwrap();
+    writer.finish().unwrap();
+    file.rewind().unwrap();
+    let begun = std::time::Instant::now();
+    let mut reader = Format::Csv.reader(file, &columns).unwrap();
+    assert_eq!(reader.read().unwrap(), Some(vec![cell]));
+    // To look at each line again and again takes minutes.
+    assert!(begun.elapsed().as_secs() < 60);
+}

@@ -117,6 +117,7 @@ mod sync;
 mod sync_columns;
 #[cfg(unix)]
 mod sync_kills;
+mod sync_reports;
 #[cfg(unix)]
 mod tables;
 mod terminal;

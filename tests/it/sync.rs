@@ -854,6 +854,10 @@ fn singer_messages_are_what_a_target_takes() {
         .map(|message| message["type"].as_str().expect("a type"))
         .collect();
     assert_eq!(kinds, ["SCHEMA", "RECORD", "RECORD", "STATE"]);
+    // What becomes of the rows before is up to the target.
+    let whole = ["sync", "list-things", "--singer", "--mode", "replace"];
+    let told = things.workspace.run(&whole).expect(0).stderr;
+    assert!(!told.contains("in place of those before"), "{told}");
     assert_eq!(messages[0]["key_properties"], json!(["id"]));
     assert_eq!(messages[0]["bookmark_properties"], json!(["at"]));
     assert_eq!(
