@@ -1,7 +1,7 @@
 //! `toolrun sql`: a query whose tables are tools.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -118,18 +118,16 @@ impl Sql {
 
     fn read_query(&self) -> Result<String, Failure> {
         let text = self.query.as_deref().unwrap_or_default();
-        let from = |what: &str, read: std::io::Result<String>| {
-            read.map_err(|error| usage(format!("cannot read the query from {what}: {error}")))
+        let (what, file) = match text.strip_prefix('@') {
+            Some(file) => (file, Some(PathBuf::from(file))),
+            None if text == "-" => ("standard input", None),
+            None => return Ok(text.to_owned()),
         };
-        match text.strip_prefix('@') {
-            Some(file) => from(file, std::fs::read_to_string(file)),
-            None if text == "-" => {
-                let mut query = String::new();
-                let read = std::io::stdin().read_to_string(&mut query);
-                from("standard input", read.map(|_| query))
-            }
-            None => Ok(text.to_owned()),
-        }
+        let read = call::within(self.deadline, move || match file {
+            Some(file) => bounded(std::fs::File::open(file)?),
+            None => bounded(std::io::stdin().lock()),
+        })?;
+        read.map_err(|error| usage(format!("cannot read the query from {what}: {error}")))
     }
 
     /// Runs a query and prints its rows, no matter how it ends.
@@ -258,6 +256,19 @@ impl Sql {
             note("no table has such a name");
         }
         sheet.finish()
+    }
+}
+
+/// The text of a query. A device or a pipe may never end.
+fn bounded(from: impl Read) -> std::io::Result<String> {
+    let mut query = Vec::new();
+    from.take(sql::LONGEST as u64 + 1).read_to_end(&mut query)?;
+    match query.len() > sql::LONGEST {
+        true => Err(std::io::Error::other(format!(
+            "it is longer than {} KiB",
+            sql::LONGEST >> 10
+        ))),
+        false => String::from_utf8(query).map_err(std::io::Error::other),
     }
 }
 
@@ -459,17 +470,10 @@ impl Source for Tables {
 
     fn tool(&self, name: &str) -> Result<Arc<Tool>, SqlError> {
         self.catalog.tool(name).map_err(|error| match error {
-            LoadError::AmbiguousTool { candidates, .. } => {
-                let candidates: Vec<String> = candidates
-                    .iter()
-                    .map(|name| format!("\"{name}\""))
-                    .collect();
-                SqlError::Statement(format!(
-                    "`{}` is a table of several services: write {}",
-                    sql::table_name(name),
-                    candidates.join(" or ")
-                ))
-            }
+            LoadError::AmbiguousTool { candidates, .. } => SqlError::Ambiguous {
+                name: sql::table_name(name),
+                tools: candidates,
+            },
             other => SqlError::Load(Box::new(Error::from(other))),
         })
     }

@@ -120,6 +120,26 @@ pub(crate) fn roots(cacert: Option<&str>) -> Roots {
     }
 }
 
+/// Reads something that may never end, and does not wait for it beyond the deadline.
+pub(crate) fn within<T: Send + 'static>(
+    deadline: Option<Duration>,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let Some(within) = deadline else {
+        return Ok(read());
+    };
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // After the deadline, nobody receives this any more.
+        let _ = sender.send(read());
+    });
+    receiver.recv_timeout(within).map_err(|_| {
+        let limit = Limit::Deadline;
+        let late = SendError::Timeout { within, limit };
+        Failure::Error(late.into())
+    })
+}
+
 /// What the futures of calls run on.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
@@ -235,24 +255,11 @@ impl Call {
     fn read_arguments(&self, tool: &Arc<Tool>, catalog: &Catalog) -> Result<Value, Failure> {
         let (tool, words) = (Arc::clone(tool), self.arguments.clone());
         let clock = self.clock(&tool, catalog);
-        let Some(within) = self.deadline else {
-            let read = arguments::parse(&tool, &words, &clock).map_err(usage)?;
-            return read.settle(&tool);
-        };
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let within_thread = Arc::clone(&tool);
-        std::thread::spawn(move || {
-            // After the deadline, nobody receives this any more.
-            let _ = sender.send(arguments::parse(&within_thread, &words, &clock));
-        });
-        match receiver.recv_timeout(within) {
-            Ok(read) => read.map_err(usage)?.settle(&tool),
-            Err(_) => {
-                let limit = Limit::Deadline;
-                let late = SendError::Timeout { within, limit };
-                Err(Failure::Error(late.into()))
-            }
-        }
+        let own = Arc::clone(&tool);
+        let read = within(self.deadline, move || {
+            arguments::parse(&own, &words, &clock)
+        })?;
+        read.map_err(usage)?.settle(&tool)
     }
 
     fn clock(&self, tool: &Arc<Tool>, catalog: &Catalog) -> Clock {
