@@ -1,17 +1,19 @@
 //! How tools are reached by commands that call them many times: the options, and the engine that they make.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::Value;
 use url::Url;
 
-use super::call::{parse_setting, parse_time, roots, sandboxed};
+use super::call::{parse_setting, parse_time, roots, sandboxed, tell_dotenv, watch};
 use super::config::InForce;
-use super::{Failure, trust};
+use super::{Done, Failure, trust};
 use crate::sandbox::Server;
-use crate::{Catalog, Engine, Tool};
+use crate::{Call, Catalog, Engine, Tool};
 
 /// How tools are reached.
 #[derive(Debug, Clone, Default, Args)]
@@ -67,6 +69,12 @@ pub(crate) fn tool(
     Ok(catalog.tool(name)?)
 }
 
+/// Whether a tool's service has a setting.
+pub(crate) fn has_setting(tool: &Tool, name: &str) -> bool {
+    let mut known = tool.service.settings().iter();
+    known.any(|(known, _)| known == name)
+}
+
 /// The values of the settings of a tool's service: those of the profile, and then those that are given here and that the
 /// service has.
 pub(crate) fn settings(
@@ -74,11 +82,28 @@ pub(crate) fn settings(
     set: &[(String, String)],
     in_force: &InForce,
 ) -> Vec<(String, String)> {
-    let known = tool.service.settings();
-    let is_known = |name: &str| known.iter().any(|(known, _)| known == name);
     let mut settings = in_force.settings(&tool.service);
-    settings.extend(set.iter().filter(|(name, _)| is_known(name)).cloned());
+    settings.extend(
+        set.iter()
+            .filter(|(name, _)| has_setting(tool, name))
+            .cloned(),
+    );
     settings
+}
+
+/// The engine of this machine, before it has the settings of a service.
+pub(crate) fn plain(cacert: Option<&str>, in_force: &InForce) -> Result<Engine, Failure> {
+    Ok(in_force.engine()?.with_roots(roots(cacert)))
+}
+
+/// An engine with these values of settings. Of two values of a setting, the later counts.
+pub(crate) fn with_settings<'s>(
+    engine: Engine,
+    settings: impl IntoIterator<Item = &'s (String, String)>,
+) -> Engine {
+    settings.into_iter().fold(engine, |engine, (name, value)| {
+        engine.with_setting(name, value)
+    })
 }
 
 /// The engine that calls a tool, or its sandbox.
@@ -90,22 +115,111 @@ pub(crate) async fn engine(
     here: &Here,
     in_force: &InForce,
 ) -> Result<Reached, Failure> {
-    let engine = in_force.engine()?.with_roots(roots(here.cacert.as_deref()));
-    let engine = settings.iter().fold(engine, |engine, (name, value)| {
-        engine.with_setting(name, value)
-    });
-    let Some(url) = sandbox else {
-        in_force.tell_overridden(&engine, &tool.service);
-        return Ok(Reached {
-            engine,
-            _sandbox: None,
-        });
+    let engine = with_settings(plain(here.cacert.as_deref(), in_force)?, settings);
+    reached(engine, catalog, tool, sandbox, in_force).await
+}
+
+async fn reached(
+    engine: Engine,
+    catalog: &Catalog,
+    tool: &Arc<Tool>,
+    sandbox: Option<&str>,
+    in_force: &InForce,
+) -> Result<Reached, Failure> {
+    let (engine, server) = match sandbox {
+        Some(url) => sandboxed(engine, catalog, tool, url, None).await?,
+        None => {
+            in_force.tell_overridden(&engine, &tool.service);
+            (engine, None)
+        }
     };
-    let (engine, server) = sandboxed(engine, catalog, tool, url, None).await?;
     Ok(Reached {
         engine,
         _sandbox: server,
     })
+}
+
+/// A call whose requests are told as they are made.
+pub(crate) fn call(
+    tool: &Arc<Tool>,
+    arguments: Value,
+    timeout: Option<Duration>,
+    here: &Here,
+) -> Call {
+    let verbose = here.verbose;
+    let call = Call::new(tool, arguments).observer(move |_, event| watch(&event, verbose));
+    match timeout {
+        Some(timeout) => call.timeout(timeout),
+        None => call,
+    }
+}
+
+/// The engines of several services. Each is made when the first tool of its service is called.
+pub(crate) struct Engines {
+    catalog: Catalog,
+    in_force: InForce,
+    plain: Engine,
+    set: Vec<(String, String)>,
+    sandbox: Option<String>,
+    made: BTreeMap<String, Reached>,
+    /// The names of `set` that a service has.
+    used: BTreeSet<String>,
+}
+
+impl Engines {
+    pub(crate) fn new(
+        catalog: &Catalog,
+        in_force: &InForce,
+        set: &[(String, String)],
+        sandbox: Option<&str>,
+        here: &Here,
+    ) -> Result<Engines, Failure> {
+        Ok(Engines {
+            catalog: catalog.clone(),
+            in_force: in_force.clone(),
+            plain: plain(here.cacert.as_deref(), in_force)?,
+            set: set.to_vec(),
+            sandbox: sandbox.map(str::to_owned),
+            made: BTreeMap::new(),
+            used: BTreeSet::new(),
+        })
+    }
+
+    /// The engine that calls a tool, or its sandbox.
+    pub(crate) async fn of(&mut self, tool: &Arc<Tool>) -> Result<Engine, Failure> {
+        let id = &tool.service.id;
+        if let Some(reached) = self.made.get(id) {
+            return Ok(reached.engine.clone());
+        }
+        let names = self.set.iter().map(|(name, _)| name);
+        self.used
+            .extend(names.filter(|name| has_setting(tool, name)).cloned());
+        let (engine, sandbox) = (self.planning(tool), self.sandbox.as_deref());
+        let reached = reached(engine, &self.catalog, tool, sandbox, &self.in_force).await?;
+        let engine = reached.engine.clone();
+        self.made.insert(id.clone(), reached);
+        Ok(engine)
+    }
+
+    /// The engine that plans the calls of a tool, and is not to send them.
+    pub(crate) fn planning(&self, tool: &Tool) -> Engine {
+        let settings = settings(tool, &self.set, &self.in_force);
+        with_settings(self.plain.clone(), &settings)
+    }
+
+    /// The settings that were given and that no service so far has.
+    pub(crate) fn unused(&self) -> impl Iterator<Item = &str> {
+        let names = self.set.iter().map(|(name, _)| name.as_str());
+        names.filter(|name| !self.used.contains(*name))
+    }
+
+    /// As [`tell_dotenv`]: all engines read the same file.
+    pub(crate) fn tell_dotenv(&self, done: &Done) {
+        let mut engines = self.made.values().map(|reached| &reached.engine);
+        if let Some(engine) = engines.find(|engine| engine.dotenv_problem().is_some()) {
+            tell_dotenv(engine, done);
+        }
+    }
 }
 
 /// Refuses a sandbox that is not on this machine before anything else happens.

@@ -10,6 +10,7 @@ use clap::Args;
 use super::call::{parse_setting, parse_time, roots};
 use super::config::InForce;
 use super::interrupt::unless_interrupted;
+use super::reach;
 use super::{Done, Failure, chosen, exit, note, say, terminal, usage};
 use crate::callers::Callers;
 use crate::sandbox::Sandbox;
@@ -140,6 +141,7 @@ impl Serve {
         if set.len() == 0 {
             return Err(usage("there is no tool to serve"));
         }
+        self.refuse_settings(&set)?;
         let welcome = welcome(&set, &gate);
         let access = self.access()?;
         let shared = Shared::new(
@@ -258,15 +260,26 @@ impl Serve {
         Box::new(move |tool| chosen::is_chosen(tool, &names, &services))
     }
 
+    /// A setting that no service has is a mistake.
+    fn refuse_settings(&self, set: &ToolSet) -> Done {
+        let has = |name: &str| {
+            set.tools()
+                .any(|served| reach::has_setting(&served.tool, name))
+        };
+        match self.set.iter().find(|(name, _)| !has(name)) {
+            Some((name, _)) => Err(usage(format!(
+                "--set {name}: no service of the served tools has such a setting"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     fn backends(&self, catalog: &Catalog, in_force: &InForce) -> Result<Backends, Failure> {
-        let engine = in_force.engine()?.with_roots(roots(self.cacert.as_deref()));
+        let engine = reach::plain(self.cacert.as_deref(), in_force)?;
         let (in_force, set) = (in_force.clone(), self.set.clone());
         let backends = Backends::new(Box::new(move |tool| {
-            let own = in_force.settings(&tool.service);
-            let settings = own.iter().chain(&set);
-            settings.fold(engine.clone(), |engine, (name, value)| {
-                engine.with_setting(name, value)
-            })
+            let settings = reach::settings(tool, &set, &in_force);
+            reach::with_settings(engine.clone(), &settings)
         }));
         let catalog = catalog.clone();
         Ok(match self.sandbox {

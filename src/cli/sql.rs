@@ -1,7 +1,7 @@
 //! `toolrun sql`: a query whose tables are tools.
 
-use std::collections::{BTreeSet, HashMap};
-use std::io::Read as _;
+use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,27 +9,36 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::call::{parse_count, parse_setting, parse_time, roots, sandboxed, tell_dotenv, watch};
+use super::call::{self, parse_count, parse_setting, parse_time};
 use super::config::InForce;
 use super::hints;
 use super::interrupt::{next_signal_ends, unless_interrupted};
 use super::output::jq::Deadline;
 use super::output::{Format, Printer, View};
+use super::reach::{self, Engines, Here};
 use super::terminal::{Progress, say};
 use super::{Done, Failure, exit, exit_code, note, usage};
 use crate::catalog::LoadError;
 use crate::json::Json;
 use crate::project::Projection;
-use crate::sandbox::Server;
 use crate::sql::{self, Begun, Limits, Outcome, Reading, Source, SqlError, Table};
 use crate::words::Name;
-use crate::{Catalog, Engine, Error, Tool};
+use crate::{Catalog, Error, Tool};
 
 /// The most bytes of rows that wait for a format that prints all of them at once.
 const GATHERED: usize = 256 << 20;
 
+/// What the help says of `--trust` and `--verbose`.
+const TRUST: &str = "Trust a folder for this query; `toolrun trust` trusts it permanently. May be given several times";
+const VERBOSE: &str =
+    "Show what is sent and received, with secrets masked, and how many requests each table made";
+
 /// Ask tools in SQL.
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("trust", |arg| arg.help(TRUST)),
+    mut_arg("verbose", |arg| arg.help(VERBOSE))
+)]
 pub(crate) struct Sql {
     /// The query, such as 'select name from list_workspaces limit 5'; @FILE reads it from a file, - from standard input.
     /// EXPLAIN before it lists the requests that it would make, and makes none
@@ -58,15 +67,8 @@ pub(crate) struct Sql {
     /// Override a setting of the services that have it
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
-    /// Trust a folder for this query; `toolrun trust` trusts it permanently. May be given several times
-    #[arg(long, value_name = "DIR")]
-    trust: Vec<PathBuf>,
-    /// Trust the certificate authorities of a PEM file, or `system` for those of the operating system
-    #[arg(long, value_name = "FILE")]
-    cacert: Option<String>,
-    /// Show what is sent and received, with secrets masked, and how many requests each table made
-    #[arg(long, short)]
-    verbose: bool,
+    #[command(flatten)]
+    here: Here,
     /// When the command began, for its deadline
     #[arg(skip = Instant::now())]
     started: Instant,
@@ -86,7 +88,7 @@ impl Sql {
 
     /// The folders that are trusted for this query.
     pub(crate) fn trusted(&self) -> &[PathBuf] {
-        &self.trust
+        &self.here.trust
     }
 
     fn format(&self) -> Format {
@@ -107,31 +109,25 @@ impl Sql {
         let query = self.read_query()?;
         let tables = Arc::new(Tables::new(&self, catalog, in_force, &query)?);
         let _progress = Progress::start();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::Told(exit::NETWORK, format!("cannot start: {error}")))?;
+        let runtime = call::runtime()?;
         let done = runtime.block_on(self.ask(query, &tables));
-        tell_dotenv(&tables.engine, &done);
-        tables.tell_unused();
+        runtime.block_on(tables.tell_engines(&done));
         runtime.shutdown_background();
         done
     }
 
     fn read_query(&self) -> Result<String, Failure> {
         let text = self.query.as_deref().unwrap_or_default();
-        let from = |what: &str, read: std::io::Result<String>| {
-            read.map_err(|error| usage(format!("cannot read the query from {what}: {error}")))
+        let (what, file) = match text.strip_prefix('@') {
+            Some(file) => (file, Some(PathBuf::from(file))),
+            None if text == "-" => ("standard input", None),
+            None => return Ok(text.to_owned()),
         };
-        match text.strip_prefix('@') {
-            Some(file) => from(file, std::fs::read_to_string(file)),
-            None if text == "-" => {
-                let mut query = String::new();
-                let read = std::io::stdin().read_to_string(&mut query);
-                from("standard input", read.map(|_| query))
-            }
-            None => Ok(text.to_owned()),
-        }
+        let read = call::within(self.deadline, move || match file {
+            Some(file) => bounded(std::fs::File::open(file)?),
+            None => bounded(std::io::stdin().lock()),
+        })?;
+        read.map_err(|error| usage(format!("cannot read the query from {what}: {error}")))
     }
 
     /// Runs a query and prints its rows, no matter how it ends.
@@ -216,7 +212,7 @@ impl Sql {
 
     fn tell(&self, outcome: &Outcome) {
         outcome.notes.iter().for_each(|text| note(text));
-        if self.verbose {
+        if self.here.verbose {
             for (table, count) in &outcome.made {
                 let requests = match count {
                     1 => "1 request".to_owned(),
@@ -260,6 +256,19 @@ impl Sql {
             note("no table has such a name");
         }
         sheet.finish()
+    }
+}
+
+/// The text of a query. A device or a pipe may never end.
+fn bounded(from: impl Read) -> std::io::Result<String> {
+    let mut query = Vec::new();
+    from.take(sql::LONGEST as u64 + 1).read_to_end(&mut query)?;
+    match query.len() > sql::LONGEST {
+        true => Err(std::io::Error::other(format!(
+            "it is longer than {} KiB",
+            sql::LONGEST >> 10
+        ))),
+        false => String::from_utf8(query).map_err(std::io::Error::other),
     }
 }
 
@@ -365,18 +374,11 @@ impl<'s> Sheet<'s> {
 /// The tools of a catalog as tables.
 struct Tables {
     catalog: Catalog,
-    in_force: InForce,
-    engine: Engine,
     names: Vec<String>,
-    sandbox: Option<String>,
-    set: Vec<(String, String)>,
+    here: Here,
     timeout: Option<Duration>,
     deadline: Option<(Duration, Instant)>,
-    verbose: bool,
-    /// The engines of the services, with their sandboxes.
-    kept: tokio::sync::Mutex<HashMap<String, (Engine, Option<Server>)>>,
-    /// Settings that a service of the query has.
-    used: Mutex<BTreeSet<String>>,
+    engines: tokio::sync::Mutex<Engines>,
     /// A failure of the command line that ended the query.
     failure: Mutex<Option<Failure>>,
 }
@@ -404,66 +406,24 @@ impl Tables {
                 None => {}
             }
         }
+        let sandbox = sql.sandbox.as_deref();
+        let engines = Engines::new(catalog, in_force, &sql.set, sandbox, &sql.here)?;
         Ok(Tables {
             catalog: catalog.clone(),
-            engine: in_force.engine()?.with_roots(roots(sql.cacert.as_deref())),
-            in_force: in_force.clone(),
             names: names.into_iter().collect(),
-            sandbox: sql.sandbox.clone(),
-            set: sql.set.clone(),
+            here: sql.here.clone(),
             timeout: sql.timeout,
             deadline: sql.deadline.map(|within| (within, sql.started)),
-            verbose: sql.verbose,
-            kept: tokio::sync::Mutex::default(),
-            used: Mutex::default(),
+            engines: tokio::sync::Mutex::new(engines),
             failure: Mutex::default(),
         })
     }
 
-    async fn engine_of(&self, tool: &Arc<Tool>) -> Result<Engine, Failure> {
-        let id = tool.service.id.clone();
-        let mut kept = self.kept.lock().await;
-        if let Some((engine, _)) = kept.get(&id) {
-            return Ok(engine.clone());
-        }
-        let known: BTreeSet<&str> = tool
-            .service
-            .settings()
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect();
-        let own = self.in_force.settings(&tool.service);
-        let set = self
-            .set
-            .iter()
-            .filter(|(name, _)| known.contains(name.as_str()));
-        self.use_settings(set.clone().map(|(name, _)| name.clone()));
-        let engine = own
-            .iter()
-            .chain(set)
-            .fold(self.engine.clone(), |engine, (name, value)| {
-                engine.with_setting(name, value)
-            });
-        let (engine, server) = match &self.sandbox {
-            None => {
-                self.in_force.tell_overridden(&engine, &tool.service);
-                (engine, None)
-            }
-            Some(url) => sandboxed(engine, &self.catalog, tool, url, None).await?,
-        };
-        kept.insert(id, (engine.clone(), server));
-        Ok(engine)
-    }
-
-    fn use_settings(&self, names: impl Iterator<Item = String>) {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.extend(names);
-    }
-
-    /// Says which settings no service of the query has.
-    fn tell_unused(&self) {
-        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, _) in self.set.iter().filter(|(name, _)| !used.contains(name)) {
+    /// Says what there is to say about the engines: also which settings no service of the query has.
+    async fn tell_engines(&self, done: &Done) {
+        let engines = self.engines.lock().await;
+        engines.tell_dotenv(done);
+        for name in engines.unused() {
             note(&format!(
                 "no service that the query called has a setting `{name}`"
             ));
@@ -510,17 +470,10 @@ impl Source for Tables {
 
     fn tool(&self, name: &str) -> Result<Arc<Tool>, SqlError> {
         self.catalog.tool(name).map_err(|error| match error {
-            LoadError::AmbiguousTool { candidates, .. } => {
-                let candidates: Vec<String> = candidates
-                    .iter()
-                    .map(|name| format!("\"{name}\""))
-                    .collect();
-                SqlError::Statement(format!(
-                    "`{}` is a table of several services: write {}",
-                    sql::table_name(name),
-                    candidates.join(" or ")
-                ))
-            }
+            LoadError::AmbiguousTool { candidates, .. } => SqlError::Ambiguous {
+                name: sql::table_name(name),
+                tools: candidates,
+            },
             other => SqlError::Load(Box::new(Error::from(other))),
         })
     }
@@ -532,23 +485,16 @@ impl Source for Tables {
         arguments: &'s Value,
     ) -> Begun<'s> {
         Box::pin(async move {
-            let engine = self
-                .engine_of(tool)
-                .await
-                .map_err(|failure| match failure {
-                    Failure::Error(error) => SqlError::Load(Box::new(error)),
-                    other => {
-                        let mut own = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-                        *own = Some(other);
-                        SqlError::Stopped
-                    }
-                })?;
-            let verbose = self.verbose;
-            let mut call = crate::Call::new(tool, arguments.clone())
-                .observer(move |_, event| watch(&event, verbose));
-            if let Some(timeout) = self.timeout {
-                call = call.timeout(timeout);
-            }
+            let engine = self.engines.lock().await.of(tool).await;
+            let engine = engine.map_err(|failure| match failure {
+                Failure::Error(error) => SqlError::Load(Box::new(error)),
+                other => {
+                    let mut own = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                    *own = Some(other);
+                    SqlError::Stopped
+                }
+            })?;
+            let mut call = reach::call(tool, arguments.clone(), self.timeout, &self.here);
             if let Some((within, since)) = self.deadline {
                 call = call.deadline(within, since);
             }

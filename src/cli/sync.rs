@@ -1,6 +1,5 @@
 //! `toolrun sync`: copies the rows of tools into tables, and keeps them up to date.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,20 +10,22 @@ use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
 use super::arguments::{self, Clock};
-use super::call::{self, parse_setting, parse_time, tell_dotenv, watch};
+use super::call::{self, parse_setting, parse_time};
 use super::config::InForce;
 use super::form::Form;
 use super::interrupt::{Signal, next_signal_ends, unless_interrupted};
+use super::reach::{self, Engines, Here};
 use super::terminal::{self, Progress, line, say};
 use super::{Done, Failure, exit, exit_code, hints, note, usage};
 use crate::sync::{
     self, Counts, Destination, Fault, Into, Mode, Options, Policy, Singer, Source, Step,
     TableReport, Trouble, Watch,
 };
-use crate::{Catalog, Engine, Json, Pages, Tool};
+use crate::{Catalog, Json, Pages, Tool};
 
 /// Copy the rows of tools into a database or files, and keep them up to date.
 #[derive(Debug, Args)]
+#[command(mut_arg("trust", |arg| arg.help("Trust a folder for this run. May be given several times")))]
 pub(crate) struct Sync {
     /// The tools; a tool whose arguments come from another one's rows is read after it
     #[arg(value_name = "TOOL", required = true)]
@@ -68,15 +69,8 @@ pub(crate) struct Sync {
     /// Override a setting of the services
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
-    /// Trust a folder for this run. May be given several times
-    #[arg(long, value_name = "DIR")]
-    trust: Vec<PathBuf>,
-    /// Trust the certificate authorities of a PEM file, or `system` for those of the operating system
-    #[arg(long, value_name = "FILE")]
-    cacert: Option<String>,
-    /// Show what is sent and received, with secrets masked
-    #[arg(long, short)]
-    verbose: bool,
+    #[command(flatten)]
+    here: Here,
     #[command(flatten)]
     form: Form,
 }
@@ -109,7 +103,7 @@ impl Sync {
 
     /// The folders that are trusted for this run.
     pub(crate) fn trusted(&self) -> &[PathBuf] {
-        &self.trust
+        &self.here.trust
     }
 
     /// Runs the command.
@@ -124,9 +118,10 @@ impl Sync {
         }
         let mut steps = sync::order(catalog, &self.names).map_err(failure)?;
         self.give_arguments(&mut steps, catalog)?;
+        self.refuse_settings(&steps)?;
         let mut caller = Caller::new(&self, catalog, in_force)?;
         if self.dry_run {
-            return self.print_plan(&steps, &mut caller);
+            return self.print_plan(&steps, &caller.engines);
         }
         let mut destination = self.destination()?;
         let options = self.options();
@@ -135,6 +130,21 @@ impl Sync {
         let reports = sync::copy_all(&steps, &mut *destination, &options, &mut caller, &mut told);
         drop(progress);
         self.tell(&reports, &caller)
+    }
+
+    /// A setting that no service has is a mistake.
+    fn refuse_settings(&self, steps: &[Step]) -> Done {
+        let is_known = |name: &str| {
+            steps
+                .iter()
+                .any(|step| reach::has_setting(&step.tool, name))
+        };
+        match self.set.iter().find(|(name, _)| !is_known(name)) {
+            Some((name, _)) => Err(usage(format!(
+                "--set {name}: no service of this run has such a setting"
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn options(&self) -> Options {
@@ -231,7 +241,7 @@ impl Sync {
     }
 
     /// Prints what would be read and written.
-    fn print_plan(&self, steps: &[Step], caller: &mut Caller<'_>) -> Done {
+    fn print_plan(&self, steps: &[Step], engines: &Engines) -> Done {
         let place = self.place();
         let mut tables = Vec::new();
         let mut text = String::new();
@@ -244,7 +254,7 @@ impl Sync {
             for (param, column) in map.into_iter().flatten() {
                 arguments[param] = format!("({column})").into();
             }
-            let (engine, _) = caller.engine(&step.tool)?;
+            let engine = engines.planning(&step.tool);
             let call = crate::Call::new(&step.tool, arguments);
             // The first call of a table may need a value that only its state has.
             let request = match engine.plan(&call) {
@@ -332,7 +342,7 @@ impl Sync {
             }) = &first.error
         {
             let done = Err(Failure::Error((**error).clone()));
-            caller.tell_dotenv(&done);
+            caller.engines.tell_dotenv(&done);
             return done;
         }
         let code = |report: &TableReport| {
@@ -483,10 +493,8 @@ impl Watch for Told {
 /// Calls the tools, each through the engine of its service.
 struct Caller<'c> {
     command: &'c Sync,
-    catalog: &'c Catalog,
-    in_force: &'c InForce,
     runtime: Runtime,
-    engines: BTreeMap<String, (Engine, Option<crate::sandbox::Server>)>,
+    engines: Engines,
     pages: Option<Pages>,
     signal: Option<Signal>,
 }
@@ -494,60 +502,27 @@ struct Caller<'c> {
 impl<'c> Caller<'c> {
     fn new(
         command: &'c Sync,
-        catalog: &'c Catalog,
-        in_force: &'c InForce,
+        catalog: &Catalog,
+        in_force: &InForce,
     ) -> Result<Caller<'c>, Failure> {
+        let sandbox = command.sandbox.as_deref();
         Ok(Caller {
             command,
-            catalog,
-            in_force,
             runtime: call::runtime()?,
-            engines: BTreeMap::new(),
+            engines: Engines::new(catalog, in_force, &command.set, sandbox, &command.here)?,
             pages: None,
             signal: None,
         })
-    }
-
-    /// The engine of a tool's service, and whether it was made now.
-    fn engine(&mut self, tool: &Arc<Tool>) -> Result<(Engine, bool), Failure> {
-        let id = tool.service.id.clone();
-        if let Some((engine, _)) = self.engines.get(&id) {
-            return Ok((engine.clone(), false));
-        }
-        let command = self.command;
-        let engine = call::engine_of(tool, self.in_force, &command.set, command.cacert.as_deref())?;
-        let (engine, server) = match &command.sandbox {
-            Some(url) if !command.dry_run => {
-                let made = call::sandboxed(engine, self.catalog, tool, url, None);
-                self.runtime.block_on(made)?
-            }
-            _ => (engine, None),
-        };
-        if command.sandbox.is_none() {
-            self.in_force.tell_overridden(&engine, &tool.service);
-        }
-        self.engines.insert(id, (engine.clone(), server));
-        Ok((engine, true))
-    }
-
-    fn tell_dotenv(&self, done: &Done) {
-        for (engine, _) in self.engines.values() {
-            tell_dotenv(engine, done);
-        }
     }
 }
 
 impl Source for Caller<'_> {
     fn begin(&mut self, tool: &Arc<Tool>, arguments: Value) -> Result<(), Trouble> {
-        let verbose = self.command.verbose;
-        let mut call = crate::Call::new(tool, arguments)
-            .observer(move |_, event| watch(&event, verbose))
+        let call = reach::call(tool, arguments, self.command.timeout, &self.command.here)
             .id("sync")
             .max_pages(u64::MAX);
-        if let Some(timeout) = self.command.timeout {
-            call = call.timeout(timeout);
-        }
-        let (engine, _) = self.engine(tool).map_err(|failure| match failure {
+        let engine = self.runtime.block_on(self.engines.of(tool));
+        let engine = engine.map_err(|failure| match failure {
             Failure::Error(error) => Trouble::from(error),
             Failure::Told(_, message) => Trouble::Usage(message),
             Failure::Closed | Failure::Silent(_) => Trouble::Interrupted,

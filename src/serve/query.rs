@@ -1,7 +1,7 @@
 //! `query_tools`: one question in SQL in place of many calls. Each call of a tool that it makes passes the gate, and leaves its
 //! line in the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -26,6 +26,7 @@ use crate::definition::Annotations;
 use crate::engine::Call;
 use crate::engine::error::ErrorKind;
 use crate::json::Json;
+use crate::said::{MOST_OF_MESSAGE, clipped};
 use crate::sql::{
     Begun, Ended, Limits, Outcome, Reading, Running, Source, SqlError, start, table_name,
 };
@@ -115,7 +116,9 @@ impl Query {
         let noted = self
             .shared
             .note(&self.caller, Some(NAME), &self.arguments, decision);
-        Some(match noted.await.and(result) {
+        // A query that gave rows has run.
+        let noted = noted.await.map_err(|_| teach::of_audit(result.is_ok()));
+        Some(match noted.and(result) {
             Ok(result) => result,
             Err(lesson) => lesson.result(),
         })
@@ -171,7 +174,7 @@ impl Query {
         );
         let mut gathered = Gathered::new(form, self.shared.limits.result_bytes);
         let (outcome, is_cancelled) = gathered.take(running, &self.cancelled).await;
-        let recorded = source.record().await;
+        let recorded = source.record(is_cancelled).await;
         if is_cancelled {
             return Err(Cancelled);
         }
@@ -197,8 +200,8 @@ struct Gathered {
     text: String,
     changed: Changed,
     is_cut: bool,
-    /// The bytes of the first row, if it does not fit even alone.
-    too_large: Option<usize>,
+    /// What does not fit even alone, and its bytes.
+    too_large: Option<(&'static str, usize)>,
 }
 
 impl Gathered {
@@ -229,6 +232,12 @@ impl Gathered {
         self.columns = columns.unwrap_or_default();
         if self.form == Form::Table {
             self.text = table::head(&self.columns);
+            if self.text.len() > self.room {
+                self.is_cut = true;
+                self.too_large = Some(("line of column names", self.text.len()));
+                self.text.clear();
+                return (running.end().await, false);
+            }
         }
         let mut rows = Vec::new();
         loop {
@@ -270,7 +279,7 @@ impl Gathered {
 
     fn cut(&mut self, bytes: usize) -> bool {
         self.is_cut = true;
-        self.too_large = self.rows.is_empty().then_some(bytes);
+        self.too_large = self.rows.is_empty().then_some(("first row", bytes));
         false
     }
 
@@ -286,8 +295,8 @@ impl Gathered {
             }
         }
         match self.too_large {
-            Some(bytes) => notes.push(format!(
-                "The first row alone has {bytes} bytes, more than a result may have; select fewer columns."
+            Some((what, bytes)) => notes.push(format!(
+                "The {what} alone has {bytes} bytes, more than a result may have; select fewer columns."
             )),
             None if self.is_cut => notes.push(format!(
                 "These are the first {} rows; more do not fit. Use limit and offset, fewer columns, or count and group.",
@@ -296,21 +305,25 @@ impl Gathered {
             None if self.rows.is_empty() => notes.push("No row fits the query.".to_owned()),
             None => {}
         }
-        notes.extend(outcome.notes.iter().map(|note| {
-            let mut note = note.clone();
+        let mut changed = self.changed;
+        let more = outcome.notes.iter().map(|note| {
+            let mut note = data::text(note, &mut changed);
             if !note.ends_with('.') {
                 note.push('.');
             }
             note
-        }));
-        notes.extend(self.changed.told().map(str::to_owned));
+        });
+        let more: Vec<String> = more.collect();
+        notes.extend(changed.told().map(str::to_owned));
+        let room = self.room + ASIDE - self.text.len();
+        let note = joined(notes, more, room);
         let mut members = Map::new();
         match self.form {
             Form::Json => drop(members.insert("rows".to_owned(), self.rows.into())),
             Form::Table => drop(members.insert("table".to_owned(), self.text.into())),
         }
-        if !notes.is_empty() {
-            members.insert("note".to_owned(), notes.join(" ").into());
+        if !note.is_empty() {
+            members.insert("note".to_owned(), note.into());
         }
         let structured = Value::Object(members);
         let text = match (self.form, &structured["table"]) {
@@ -326,6 +339,27 @@ impl Gathered {
         result.structured_content = Some(structured);
         Ok(result)
     }
+}
+
+/// Notes as one text: all of the first, and of the others as many as there is room for.
+fn joined(first: Vec<String>, others: Vec<String>, room: usize) -> String {
+    let mut text = first.join(" ");
+    let all = others.len();
+    for (at, note) in others.into_iter().enumerate() {
+        let rest = match all - at {
+            1 => String::new(),
+            more => format!(" There are {} more notes.", more - 1),
+        };
+        if text.len() + note.len() + rest.len() + ASIDE / 3 > room {
+            text.push_str(&format!(" There are {} more notes.", all - at));
+            break;
+        }
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&note);
+    }
+    text.trim_start().to_owned()
 }
 
 /// What a model is told of a query that failed.
@@ -353,7 +387,9 @@ fn lesson(error: &SqlError) -> Lesson {
         _ => "correct the query",
     };
     let is_usage = error.kind() == ErrorKind::Usage;
-    Lesson::new(kind.as_str().unwrap_or("usage"), error.to_string())
+    // A query is quoted, and may be long.
+    let message = clipped(&error.to_string(), MOST_OF_MESSAGE);
+    Lesson::new(kind.as_str().unwrap_or("usage"), message)
         .advise(advice)
         .retry(!is_usage && matches!(error, SqlError::Computing(_)), None)
 }
@@ -365,7 +401,7 @@ struct Tables {
     gate: Gate,
     caller: Caller,
     trace: Trace,
-    /// The tools by the names that a query may use; several where a name is of several.
+    /// The tools by their qualified names and by the names of tables; several where a name is of several.
     names: BTreeMap<String, Vec<Arc<Served>>>,
     started: Instant,
     made: Mutex<Vec<Made>>,
@@ -385,13 +421,11 @@ impl Tables {
     fn new(query: &Query) -> Tables {
         let mut names: BTreeMap<String, Vec<Arc<Served>>> = BTreeMap::new();
         for served in query.set.tools() {
-            let own = [
-                served.tool.name.clone(),
+            let own = BTreeSet::from([
+                table_name(&served.tool.name),
                 served.tool.qualified_name(),
-                served.definition.name.clone(),
-            ];
-            let mut own: Vec<String> = own.to_vec();
-            own.dedup_by_key(|name| table_name(name));
+                table_name(&served.definition.name),
+            ]);
             for name in own {
                 names.entry(name).or_default().push(Arc::clone(served));
             }
@@ -418,19 +452,36 @@ impl Tables {
     ///
     /// # Errors
     /// When it cannot be written; then the result is not to be given.
-    async fn record(&self) -> Result<(), Lesson> {
+    async fn record(&self, is_cancelled: bool) -> Result<(), Lesson> {
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         let mut recorded = Ok(());
         for made in made {
-            let (ended, at) = made
-                .ended
-                .unwrap_or_else(|| (Ended::default(), Instant::now()));
-            let ending = match (&made.decision, ended.error) {
-                (Decision::Allow(..), None) => Ending::Done {
-                    bytes: ended.bytes,
-                    rows: Some(ended.rows),
+            let at = made.ended.as_ref().map_or_else(Instant::now, |(_, at)| *at);
+            let ended = made.ended.map(|(ended, _)| ended);
+            let ending = match (&made.decision, ended) {
+                // It was stopped before its engine was there.
+                (Decision::Allow(..), None) => Ending::Cancelled,
+                (Decision::Allow(..), Some(ended)) if is_cancelled && ended.is_stopped => {
+                    Ending::Cancelled
+                }
+                (
+                    Decision::Allow(..),
+                    Some(Ended {
+                        rows,
+                        bytes,
+                        error: None,
+                        ..
+                    }),
+                ) => Ending::Done {
+                    bytes,
+                    rows: Some(rows),
                 },
-                (Decision::Allow(..), Some(error)) => {
+                (
+                    Decision::Allow(..),
+                    Some(Ended {
+                        error: Some(error), ..
+                    }),
+                ) => {
                     let lesson = teach::of_error(&made.served.definition.name, &error);
                     Ending::Failed {
                         kind: lesson.kind.clone(),
@@ -466,11 +517,16 @@ impl Tables {
 
 impl Source for Tables {
     fn names(&self) -> Vec<String> {
-        self.names.keys().cloned().collect()
+        let tools = self.set.tools().map(|served| served.tool.name.clone());
+        self.names.keys().cloned().chain(tools).collect()
     }
 
     fn tool(&self, name: &str) -> Result<Arc<Tool>, SqlError> {
-        let found = self.names.get(name).map_or(&[][..], Vec::as_slice);
+        let key = match name.contains('/') {
+            true => name.to_owned(),
+            false => table_name(name),
+        };
+        let found = self.names.get(&key).map_or(&[][..], Vec::as_slice);
         match found {
             [] => Err(SqlError::NoTable {
                 name: name.to_owned(),
@@ -482,15 +538,11 @@ impl Source for Tables {
             }),
             [served] => Ok(Arc::clone(&served.tool)),
             several => {
-                let names = several
-                    .iter()
-                    .map(|served| format!("\"{}\"", served.tool.qualified_name()));
-                let names: Vec<String> = names.collect();
-                Err(SqlError::Statement(format!(
-                    "`{}` is a table of several services: write {}",
-                    table_name(name),
-                    names.join(" or ")
-                )))
+                let tools = several.iter().map(|served| served.tool.qualified_name());
+                Err(SqlError::Ambiguous {
+                    name: table_name(name),
+                    tools: tools.collect(),
+                })
             }
         }
     }
@@ -540,7 +592,14 @@ impl Source for Tables {
                 return Err(refused);
             }
             let engine = self.shared.backends.engine(tool).await;
-            let engine = engine.map_err(|error| SqlError::Load(Box::new(error)))?;
+            let engine = engine.map_err(|error| {
+                let ended = Ended {
+                    error: Some(error.clone()),
+                    ..Ended::default()
+                };
+                self.end(id, ended);
+                SqlError::Load(Box::new(error))
+            })?;
             let call = Call::new(tool, arguments.clone())
                 .caller(self.caller.name.clone())
                 .deadline(self.shared.limits.deadline, self.started);

@@ -174,7 +174,8 @@ impl Position {
         if let Some(row) = row.filter(|row| row.is_hidden) {
             let (table, row) = (&self.table.name, &row.name);
             let note = format!(
-                "the rows of {table} have fields that its schema does not name, such as `{field}`: the column `{row}` has them"
+                "the rows of {table} have fields that its schema does not name, such as `{}`: the column `{row}` has them",
+                value::short(field.to_owned())
             );
             self.session
                 .reader

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::table::quoted;
 use crate::engine::error::{Error, ErrorKind};
 use crate::words::seconds;
 
@@ -28,6 +29,13 @@ pub(crate) enum SqlError {
         name: String,
         /// A name that was probably meant, as a sentence.
         hint: Option<String>,
+    },
+    /// Several services have a tool of this name.
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// The tools, with their services.
+        tools: Vec<String>,
     },
     /// The tool of this name is no table.
     NotATable {
@@ -98,6 +106,7 @@ impl SqlError {
             }
             SqlError::Statement(_)
             | SqlError::NoTable { .. }
+            | SqlError::Ambiguous { .. }
             | SqlError::Missing { .. }
             | SqlError::Value { .. }
             | SqlError::Arguments { .. } => ErrorKind::Usage,
@@ -133,6 +142,14 @@ impl fmt::Display for SqlError {
                     Some(hint) => write!(f, "; {hint}"),
                     None => Ok(()),
                 }
+            }
+            SqlError::Ambiguous { name, tools } => {
+                let tools: Vec<String> = tools.iter().map(|tool| quoted(tool)).collect();
+                write!(
+                    f,
+                    "`{name}` is a table of several services: write {}",
+                    tools.join(" or ")
+                )
             }
             SqlError::NotATable { name, reason } => write!(f, "`{name}` is no table: {reason}"),
             SqlError::Missing {

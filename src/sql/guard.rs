@@ -17,7 +17,7 @@ pub(super) const MEMORY: u64 = 256 << 20;
 /// What SQLite gets in no case, also between two looks. Other uses of SQLite in the process share it.
 const MOST_MEMORY: u64 = 2 * MEMORY;
 /// The most bytes of a query.
-const LONGEST: usize = 256 << 10;
+pub(crate) const LONGEST: usize = 256 << 10;
 /// Steps of a query between two looks at the clock.
 const STEPS: i32 = 1_000;
 /// Functions that reach beyond the query.
@@ -135,24 +135,26 @@ pub(super) fn statement(text: &str) -> Result<(bool, &str), SqlError> {
         let reason = format!("the query is longer than {} KiB", LONGEST >> 10);
         return Err(SqlError::Statement(reason));
     }
+    let (word, rest) = first_word(without_comments(text));
+    if !word.eq_ignore_ascii_case("explain") {
+        return Ok((false, query(text)?));
+    }
+    let (first, after) = first_word(without_comments(rest));
+    let (second, after) = first_word(without_comments(after));
+    match first.eq_ignore_ascii_case("query") && second.eq_ignore_ascii_case("plan") {
+        true => Ok((true, query(after)?)),
+        false => Ok((true, query(rest)?)),
+    }
+}
+
+/// The query that a text is, without an `explain` before it.
+fn query(text: &str) -> Result<&str, SqlError> {
     let text = without_comments(text);
-    let (word, rest) = first_word(text);
-    match word.to_ascii_lowercase().as_str() {
-        "select" | "with" | "values" => Ok((false, text)),
-        "explain" => {
-            let mut rest = without_comments(rest);
-            let (query, after) = first_word(rest);
-            let (plan, after) = first_word(without_comments(after));
-            if query.eq_ignore_ascii_case("query") && plan.eq_ignore_ascii_case("plan") {
-                rest = after;
-            }
-            match statement(rest)? {
-                (false, text) => Ok((true, text)),
-                (true, _) => Err(SqlError::Statement(
-                    "`explain` stands once, before a query".to_owned(),
-                )),
-            }
-        }
+    match first_word(text).0.to_ascii_lowercase().as_str() {
+        "select" | "with" | "values" => Ok(text),
+        "explain" => Err(SqlError::Statement(
+            "`explain` stands once, before a query".to_owned(),
+        )),
         "" if text.is_empty() => Err(SqlError::Statement("there is no query".to_owned())),
         "" => Err(SqlError::Statement(
             "a query begins with `select`, `with`, `values` or `explain`".to_owned(),
@@ -212,6 +214,15 @@ mod tests {
             ("begin", None),
         ] {
             assert_eq!(statement(text).ok(), read, "{text}");
+        }
+    }
+
+    /// A thread for queries has a stack of 2 MiB.
+    #[test]
+    fn many_words_take_no_stack() {
+        for text in ["explain ", "explain query plan ", "-- \n", "/**/"] {
+            let text = format!("{}select 1", text.repeat(LONGEST / text.len() - 2));
+            let _ = statement(&text);
         }
     }
 }

@@ -22,16 +22,19 @@ mod value;
 mod vtab;
 mod words;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use indexmap::IndexSet;
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::{Batch, Connection, ErrorCode, Statement};
 use serde_json::Value;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub(crate) use error::SqlError;
+pub(crate) use guard::LONGEST;
 pub(crate) use session::Limits;
 pub(crate) use source::{Begun, Ended, Reading, Source};
 pub(crate) use table::{Table, table_name};
@@ -44,14 +47,22 @@ use value::Lost;
 
 /// Rows that wait for whoever prints them.
 const WAITING: usize = 256;
+/// Bytes of these rows; a larger row waits alone.
+const WAITING_BYTES: usize = 16 << 20;
 
 /// A query that runs.
 pub(crate) struct Running {
     columns: Option<oneshot::Receiver<Vec<String>>>,
-    rows: mpsc::Receiver<Json>,
+    rows: mpsc::Receiver<Waiting>,
     done: JoinHandle<Result<(), SqlError>>,
     stop: watch::Sender<bool>,
     session: Arc<Session>,
+}
+
+/// A row that waits, and the room that it takes.
+struct Waiting {
+    row: Json,
+    _room: OwnedSemaphorePermit,
 }
 
 /// How a query ended.
@@ -78,6 +89,7 @@ pub(crate) fn start(query: String, source: Arc<dyn Source>, limits: Limits) -> R
         let to = Receiver {
             columns: Some(columns_sender),
             rows: sender,
+            room: Arc::new(Semaphore::new(WAITING_BYTES)),
         };
         let done = run(&own, &query, to);
         own.reader.end();
@@ -100,7 +112,10 @@ impl Running {
 
     /// The next rows, one at least; none when the query has ended. A row is an object with the columns as its members.
     pub(crate) async fn rows(&mut self, into: &mut Vec<Json>) -> usize {
-        self.rows.recv_many(into, WAITING).await
+        let mut waiting = Vec::new();
+        let count = self.rows.recv_many(&mut waiting, WAITING).await;
+        into.extend(waiting.into_iter().map(|waiting| waiting.row));
+        count
     }
 
     /// Stops the query if it runs still, and says how it ended.
@@ -123,7 +138,8 @@ impl Running {
 /// Whoever wants the rows.
 struct Receiver {
     columns: Option<oneshot::Sender<Vec<String>>>,
-    rows: mpsc::Sender<Json>,
+    rows: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
 }
 
 /// Nobody wants more rows.
@@ -135,8 +151,18 @@ impl Receiver {
         sender.send(columns.to_vec()).map_err(|_| Closed)
     }
 
-    fn row(&self, row: Json) -> Result<(), Closed> {
-        self.rows.blocking_send(row).map_err(|_| Closed)
+    /// Gives a row. Whoever is slow to take it does not use up the time of the query.
+    fn row(&self, reader: &Reader, row: Json) -> Result<(), Closed> {
+        let bytes = row.bytes().len().min(WAITING_BYTES) as u32;
+        let given = reader.wait(async {
+            let room = Arc::clone(&self.room).acquire_many_owned(bytes).await;
+            let waiting = Waiting {
+                row,
+                _room: room.map_err(|_| Closed)?,
+            };
+            self.rows.send(waiting).await.map_err(|_| Closed)
+        });
+        given.unwrap_or(Err(Closed))
     }
 }
 
@@ -244,7 +270,7 @@ fn carry_out(
             }
         }
         text.push(b'}');
-        if to.row(Json::made(text)).is_err() {
+        if to.row(&session.reader, Json::made(text)).is_err() {
             return Ok(());
         }
     }
@@ -280,7 +306,7 @@ fn explain(
     }
     for request in requests {
         let row: serde_json::Map<String, Value> = names.iter().cloned().zip(request).collect();
-        if to.row(Json::of(&row.into())).is_err() {
+        if to.row(&session.reader, Json::of(&row.into())).is_err() {
             break;
         }
     }
@@ -289,17 +315,18 @@ fn explain(
 
 /// Names of which each is there once: `id`, then `id_2`.
 fn unique(names: Vec<&str>) -> Vec<String> {
-    let mut unique: Vec<String> = Vec::with_capacity(names.len());
+    let mut unique: IndexSet<String> = IndexSet::with_capacity(names.len());
+    let mut counts: HashMap<&str, usize> = HashMap::new();
     for name in names {
         let mut own = name.to_owned();
-        let mut count = 1;
+        let count = counts.entry(name).or_insert(1);
         while unique.contains(&own) {
-            count += 1;
+            *count += 1;
             own = format!("{name}_{count}");
         }
-        unique.push(own);
+        unique.insert(own);
     }
-    unique
+    unique.into_iter().collect()
 }
 
 /// An error of SQLite in our words. What a callback found is the reason behind it.

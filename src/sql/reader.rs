@@ -29,7 +29,7 @@ pub(super) struct Reader {
     most: u32,
     kept_bytes: usize,
     state: Mutex<State>,
-    /// Time that was spent waiting for services, in microseconds.
+    /// Time that was spent waiting for others, in microseconds.
     waited: AtomicU64,
 }
 
@@ -116,7 +116,7 @@ impl Reader {
         *self.stop.borrow() || self.stop.has_changed().is_err()
     }
 
-    /// Time that was spent waiting for services.
+    /// Time that was spent waiting for services, and for whoever takes the rows.
     pub(super) fn waited(&self) -> Duration {
         Duration::from_micros(self.waited.load(Ordering::Relaxed))
     }
@@ -204,8 +204,8 @@ impl Reader {
         Ok(walk)
     }
 
-    /// Does some work of the engine, unless the query is stopped.
-    fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, SqlError> {
+    /// Does some work of others, unless the query is stopped. Its time is none of the query's.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, SqlError> {
         let mut stop = self.stop.clone();
         let started = Instant::now();
         let done = self.handle.block_on(async {
@@ -268,17 +268,21 @@ impl Reader {
         if inner.pages.is_ahead() {
             self.count(&walk.table.name)?;
         }
-        let read = self.wait(inner.pages.next()).map(|read| match read {
+        // Only what is not interrupted is not stopped.
+        inner.ended.is_stopped = true;
+        let read = self.wait(inner.pages.next())?;
+        inner.ended.is_stopped = false;
+        let read = match read {
             Ok(Some(page)) => inner.pages.output(&page).map(Some),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
-        });
+        };
         let fail = |inner: &mut Inner, error: Error| {
             inner.is_done = true;
             inner.ended.error = Some(error.clone());
             failed(&walk.table.name, &walk.arguments, error)
         };
-        let output = match read? {
+        let output = match read {
             Ok(Some(output)) => output,
             Ok(None) => {
                 inner.is_done = true;

@@ -29,6 +29,8 @@ pub(crate) struct Ended {
     pub rows: u64,
     /// Bytes of their pages.
     pub bytes: usize,
+    /// Whether it was stopped while it waited for the service.
+    pub is_stopped: bool,
     /// What went wrong.
     pub error: Option<crate::engine::error::Error>,
 }

@@ -125,14 +125,18 @@ fn whole_or_real(real: f64) -> Option<Value> {
 
 /// A value as it stands in SQL, cut when it is long.
 pub(super) fn shown(value: &Sql) -> String {
-    const MOST: usize = 60;
-    let text = match value {
+    short(match value {
         Sql::Null => "null".to_owned(),
         Sql::Integer(integer) => integer.to_string(),
         Sql::Real(real) => real.to_string(),
         Sql::Text(text) => format!("'{}'", text.replace('\'', "''")),
         Sql::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
-    };
+    })
+}
+
+/// A text, cut when it is long.
+pub(super) fn short(text: String) -> String {
+    const MOST: usize = 60;
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text,

@@ -20,6 +20,7 @@ use super::arguments::Clock;
 use super::config::InForce;
 use super::output::jq::Deadline;
 use super::output::{Format, Printer, View};
+use super::reach::{self, Here};
 use super::terminal::{self, Progress};
 use super::{Done, Failure, arguments, exit, note, trust, usage};
 
@@ -31,8 +32,13 @@ pub(crate) use watch::watch;
 /// How many steps of work pass before the runtime looks at the clock and at signals.
 const LOOKS: u32 = 4;
 
+/// What the help says of `--trust`.
+const TRUST: &str = "Trust a folder for this call; `toolrun trust` trusts it permanently. May be given several times. \
+                     $TOOLRUN_TRUST lists folders too";
+
 /// Call a tool.
 #[derive(Debug, Args)]
+#[command(mut_arg("trust", |arg| arg.help(TRUST)))]
 pub(crate) struct Call {
     /// The tool, such as list-workspaces or anthropic-admin/list-workspaces
     name: String,
@@ -84,16 +90,8 @@ pub(crate) struct Call {
     /// Override a setting of the service
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
-    /// Trust a folder for this call; `toolrun trust` trusts it permanently. May be given several times. $TOOLRUN_TRUST
-    /// lists folders too.
-    #[arg(long, value_name = "DIR")]
-    trust: Vec<PathBuf>,
-    /// Trust the certificate authorities of a PEM file, or `system` for those of the operating system
-    #[arg(long, value_name = "FILE")]
-    cacert: Option<String>,
-    /// Show what is sent and received, with secrets masked
-    #[arg(long, short)]
-    verbose: bool,
+    #[command(flatten)]
+    here: Here,
     /// When the command began, for its deadline
     #[arg(skip = Instant::now())]
     started: Instant,
@@ -122,6 +120,26 @@ pub(crate) fn roots(cacert: Option<&str>) -> Roots {
     }
 }
 
+/// Reads something that may never end, and does not wait for it beyond the deadline.
+pub(crate) fn within<T: Send + 'static>(
+    deadline: Option<Duration>,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let Some(within) = deadline else {
+        return Ok(read());
+    };
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // After the deadline, nobody receives this any more.
+        let _ = sender.send(read());
+    });
+    receiver.recv_timeout(within).map_err(|_| {
+        let limit = Limit::Deadline;
+        let late = SendError::Timeout { within, limit };
+        Failure::Error(late.into())
+    })
+}
+
 /// What the futures of calls run on.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
@@ -136,21 +154,6 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(crate) fn sandbox_clock(tool: &Arc<Tool>, catalog: &Catalog) -> Clock {
     let (tool, catalog) = (Arc::clone(tool), catalog.clone());
     Clock::of_sandbox(move || crate::sandbox::Sandbox::now_for(&catalog, &tool))
-}
-
-/// The engine for a tool's service. Of two values of a setting, the later counts.
-pub(crate) fn engine_of(
-    tool: &Tool,
-    in_force: &InForce,
-    set: &[(String, String)],
-    cacert: Option<&str>,
-) -> Result<Engine, Failure> {
-    let engine = in_force.engine()?.with_roots(roots(cacert));
-    let settings = in_force.settings(&tool.service);
-    let settings = settings.iter().chain(set);
-    Ok(settings.fold(engine, |engine, (name, value)| {
-        engine.with_setting(name, value)
-    }))
 }
 
 pub(crate) fn parse_setting(text: &str) -> Result<(String, String), String> {
@@ -252,24 +255,11 @@ impl Call {
     fn read_arguments(&self, tool: &Arc<Tool>, catalog: &Catalog) -> Result<Value, Failure> {
         let (tool, words) = (Arc::clone(tool), self.arguments.clone());
         let clock = self.clock(&tool, catalog);
-        let Some(within) = self.deadline else {
-            let read = arguments::parse(&tool, &words, &clock).map_err(usage)?;
-            return read.settle(&tool);
-        };
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let within_thread = Arc::clone(&tool);
-        std::thread::spawn(move || {
-            // After the deadline, nobody receives this any more.
-            let _ = sender.send(arguments::parse(&within_thread, &words, &clock));
-        });
-        match receiver.recv_timeout(within) {
-            Ok(read) => read.map_err(usage)?.settle(&tool),
-            Err(_) => {
-                let limit = Limit::Deadline;
-                let late = SendError::Timeout { within, limit };
-                Err(Failure::Error(late.into()))
-            }
-        }
+        let own = Arc::clone(&tool);
+        let read = within(self.deadline, move || {
+            arguments::parse(&own, &words, &clock)
+        })?;
+        read.map_err(usage)?.settle(&tool)
     }
 
     fn clock(&self, tool: &Arc<Tool>, catalog: &Catalog) -> Clock {
@@ -280,21 +270,18 @@ impl Call {
     }
 
     fn engine(&self, tool: &Tool, in_force: &InForce) -> Result<Engine, Failure> {
-        engine_of(tool, in_force, &self.set, self.cacert.as_deref())
+        let engine = reach::plain(self.here.cacert.as_deref(), in_force)?;
+        let own = in_force.settings(&tool.service);
+        Ok(reach::with_settings(engine, own.iter().chain(&self.set)))
     }
 
     fn call(&self, tool: &Arc<Tool>, arguments: Value) -> crate::Call {
-        let verbose = self.verbose;
-        let mut call = crate::Call::new(tool, arguments)
-            .observer(move |_, event| watch(&event, verbose))
+        let mut call = reach::call(tool, arguments, self.timeout, &self.here)
             // The only call of this process needs no random id.
             .id("call")
             .files(Files::Any);
         if self.no_wait {
             call = call.without_waiting();
-        }
-        if let Some(timeout) = self.timeout {
-            call = call.timeout(timeout);
         }
         if let Some(deadline) = self.deadline {
             call = call.deadline(deadline, self.started);
@@ -318,7 +305,7 @@ impl Call {
 
     /// The folders that are trusted for this call.
     pub(crate) fn trusted(&self) -> &[PathBuf] {
-        &self.trust
+        &self.here.trust
     }
 
     /// Asks on a terminal whether a tool that writes may go on. Without a person to ask, the call ends for want of
