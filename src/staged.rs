@@ -15,6 +15,20 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// Whether both are of the same file, not of two that had the same name one after the other.
+#[cfg(all(unix, any(feature = "serve", feature = "store")))]
+pub(crate) fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    one.dev() == other.dev() && one.ino() == other.ino()
+}
+
+/// Elsewhere a file that is open is neither removed nor replaced.
+#[cfg(all(not(unix), any(feature = "serve", feature = "store")))]
+pub(crate) fn is_same(_: &fs::Metadata, other: &fs::Metadata) -> bool {
+    other.is_file()
+}
+
 /// Replaces a file, or makes it. Only the user can read and write what is written, and it survives a loss of power. A link in
 /// its place is replaced, not followed.
 ///

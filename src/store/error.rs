@@ -25,6 +25,12 @@ pub(crate) enum StoreError {
     /// The file or database cannot be opened or reached.
     #[error("it cannot be opened: {0}")]
     Open(String),
+    /// Tables of another program have names that this one needs.
+    #[error("it has a `{0}` that toolrun did not make: give toolrun a file or database of its own")]
+    Taken(String),
+    /// The file was removed or replaced while it was open.
+    #[error("its file was removed or replaced while it was in use")]
+    Gone,
     /// The database is busy, or its connection was cut.
     #[error("it does not answer: {0}")]
     Passing(String),

@@ -39,7 +39,7 @@ const NEWEST: i64 = STEPS.len() as i64;
 /// Makes the tables, or brings those of an older program up to date.
 ///
 /// # Errors
-/// When a newer program made them.
+/// When a newer program made them, or when another program has tables of the same names.
 pub(super) fn migrate(tx: &mut dyn Tx, dialect: Dialect) -> Answer<'_, ()> {
     Box::pin(async move {
         // A table name that nobody else's table has: the database may hold other things too.
@@ -50,6 +50,9 @@ pub(super) fn migrate(tx: &mut dyn Tx, dialect: Dialect) -> Answer<'_, ()> {
         .await?;
         let versions = tx.rows("select version from toolrun_store", vec![]).await?;
         let found = versions.first().map_or(Ok(0), |row| row.int(0))?;
+        if found < 0 {
+            return Err(StoreError::Broken("the version of its tables"));
+        }
         if found > NEWEST {
             return Err(StoreError::Newer {
                 found,
@@ -58,6 +61,12 @@ pub(super) fn migrate(tx: &mut dyn Tx, dialect: Dialect) -> Answer<'_, ()> {
         }
         if found == NEWEST {
             return Ok(());
+        }
+        if found == 0 {
+            let taken = tx.rows(&taken(dialect), vec![]).await?;
+            if let Some(mut first) = taken.into_iter().next() {
+                return Err(StoreError::Taken(first.text(0)?));
+            }
         }
         let bytes = match dialect {
             Dialect::Sqlite => "blob",
@@ -78,4 +87,19 @@ pub(super) fn migrate(tx: &mut dyn Tx, dialect: Dialect) -> Answer<'_, ()> {
         .await?;
         Ok(())
     })
+}
+
+/// Asks for what is there of the names that [`STEPS`] make.
+fn taken(dialect: Dialect) -> String {
+    let made = STEPS.iter().copied().flatten();
+    let names = made.filter_map(|statement| statement.split_whitespace().nth(2));
+    let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
+    let find = match dialect {
+        Dialect::Sqlite => "select name from sqlite_master where lower(name) in",
+        #[cfg(feature = "postgres")]
+        Dialect::Postgres => {
+            "select relname::text from pg_class where relnamespace = 'toolrun'::regnamespace and relname in"
+        }
+    };
+    format!("{find} ({}) order by 1", names.join(", "))
 }

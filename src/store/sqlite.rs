@@ -1,7 +1,9 @@
 //! A store in an SQLite file. One thread owns the connection, so waiting for another process's lock holds up nobody
 //! else.
 
+use std::fs::{self, Metadata, OpenOptions};
 use std::future::Future;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::mpsc::{self, Sender};
@@ -16,13 +18,21 @@ use tokio::sync::oneshot;
 
 use super::db::{Answer, Durability, Param, Row, Tx, Work, fault};
 use super::{StoreError, schema};
+use crate::staged::is_same;
 
 /// How long a statement waits for the lock of another process.
 const BUSY: Duration = Duration::from_secs(10);
 /// Statements that are kept ready.
 const KEPT: usize = 64;
 
-type Task = Box<dyn FnOnce(&mut Result<Connection, StoreError>) + Send>;
+type Task = Box<dyn FnOnce(&mut Result<Opened, StoreError>) + Send>;
+
+/// A connection, and the file that it has open.
+struct Opened {
+    connection: Connection,
+    path: PathBuf,
+    file: Metadata,
+}
 
 pub(super) struct Sqlite {
     path: PathBuf,
@@ -32,7 +42,8 @@ pub(super) struct Sqlite {
 impl Sqlite {
     pub(super) fn new(path: &Path) -> Sqlite {
         Sqlite {
-            path: path.to_owned(),
+            // SQLite takes some relative names, such as `:memory:`, for other things than files.
+            path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             tasks: Mutex::default(),
         }
     }
@@ -44,9 +55,11 @@ impl Sqlite {
     ) -> Result<T, StoreError> {
         let work = Arc::clone(work);
         let (sender, receiver) = oneshot::channel();
-        self.give(Box::new(move |connection| {
-            let done = match connection {
-                Ok(connection) => transaction(connection, durability, &*work),
+        self.give(Box::new(move |opened| {
+            let done = match opened {
+                Ok(opened) => opened
+                    .check()
+                    .and_then(|()| transaction(&mut opened.connection, durability, &*work)),
                 Err(error) => Err(error.clone()),
             };
             // Whoever asked may have gone.
@@ -72,12 +85,12 @@ impl Sqlite {
         thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
-                let mut connection = open(&path);
+                let mut opened = Opened::new(&path);
                 for task in receiver {
-                    if connection.is_err() {
-                        connection = open(&path);
+                    if opened.is_err() {
+                        opened = Opened::new(&path);
                     }
-                    task(&mut connection);
+                    task(&mut opened);
                 }
             })
             .map_err(|error| StoreError::Open(error.to_string()))?;
@@ -87,39 +100,68 @@ impl Sqlite {
     }
 }
 
-/// Opens the file, or makes it for this user alone, and brings its tables up to date.
-fn open(path: &Path) -> Result<Connection, StoreError> {
-    make(path).map_err(|error| StoreError::Open(error.to_string()))?;
-    let opened = || -> rusqlite::Result<Connection> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(BUSY)?;
-        connection.set_prepared_statement_cache_capacity(KEPT);
-        // Readers and the writer do not wait for each other.
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        Ok(connection)
-    };
-    let mut connection = opened().map_err(|error| match failure(&error) {
-        StoreError::Refused(reason) => StoreError::Open(reason),
-        other => other,
-    })?;
-    transaction(&mut connection, Durability::Machine, &|tx: &mut dyn Tx| {
-        schema::migrate(tx, schema::Dialect::Sqlite)
-    })?;
-    Ok(connection)
+impl Opened {
+    /// Opens the file, or makes it for this user alone, and brings its tables up to date.
+    fn new(path: &Path) -> Result<Opened, StoreError> {
+        make(path).map_err(|error| StoreError::Open(error.to_string()))?;
+        let opened = || -> rusqlite::Result<Connection> {
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(BUSY)?;
+            connection.set_prepared_statement_cache_capacity(KEPT);
+            Ok(connection)
+        };
+        let mut connection = opened().map_err(|error| cannot_open(&error))?;
+        let file = fs::metadata(path).map_err(|error| StoreError::Open(error.to_string()))?;
+        transaction(&mut connection, Durability::Machine, &|tx: &mut dyn Tx| {
+            schema::migrate(tx, schema::Dialect::Sqlite)
+        })?;
+        // Readers and the writer do not wait for each other. A file that is refused stays as it is.
+        connection
+            .pragma_update(None, "journal_mode", "wal")
+            .map_err(|error| cannot_open(&error))?;
+        Ok(Opened {
+            connection,
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    /// Refuses to go on with a file that nobody finds any more: what is written to it would be lost without a word.
+    fn check(&self) -> Result<(), StoreError> {
+        match fs::metadata(&self.path) {
+            Ok(there) if is_same(&self.file, &there) => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::Open(error.to_string()))
+            }
+            _ => Err(StoreError::Gone),
+        }
+    }
 }
 
-fn make(path: &Path) -> std::io::Result<()> {
+/// Makes the file and its folder unless they are there. A file that is there is not opened: to close it would drop the locks
+/// that other connections of this process hold.
+fn make(path: &Path) -> io::Result<()> {
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
     {
-        std::fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder)?;
     }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn cannot_open(error: &rusqlite::Error) -> StoreError {
+    match failure(error) {
+        StoreError::Refused(reason) => StoreError::Open(reason),
+        other => other,
+    }
 }
 
 fn transaction<T>(
@@ -261,6 +303,9 @@ fn failure(error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::CannotOpen) => StoreError::Open(error.to_string()),
         Some(ErrorCode::NotADatabase) => {
             StoreError::Open("the file is no SQLite database".to_owned())
+        }
+        Some(ErrorCode::ReadOnly) => {
+            StoreError::Refused("the file or its folder cannot be written".to_owned())
         }
         Some(ErrorCode::DiskFull) => StoreError::Refused("the disk is full".to_owned()),
         _ => StoreError::Refused(error.to_string()),

@@ -616,3 +616,135 @@ fn processes_share_a_budget_exactly() {
         });
     }
 }
+
+/// The tables and indexes of an SQLite file, and how it keeps its journal.
+fn shape_of(path: &std::path::Path) -> (Vec<String>, String) {
+    let file = rusqlite::Connection::open(path).unwrap();
+    let mut names = file
+        .prepare("select name from sqlite_master order by 1")
+        .unwrap();
+    let names = names.query_map([], |row| row.get(0)).unwrap();
+    let journal = file.query_row("pragma journal_mode", [], |row| row.get(0));
+    (names.map(Result::unwrap).collect(), journal.unwrap())
+}
+
+#[test]
+fn a_file_of_another_program_is_refused_and_left_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    for (at, name) in ["job", "Run", "job_state", "token"].iter().enumerate() {
+        let path = folder.path().join(format!("{at}.db"));
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other
+            .execute_batch(&format!("create table {name} (x)"))
+            .unwrap();
+        drop(other);
+        let before = std::fs::read(&path).unwrap();
+        let address = Address::Sqlite(path.clone());
+        let refused = run(Store::new(address, &Roots::Bundled).unwrap().runs()).unwrap_err();
+        let expected = format!("it has a `{name}` that toolrun did not make");
+        assert!(refused.to_string().contains(&expected), "{refused}");
+        assert!(!refused.is_passing());
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
+        assert_eq!(
+            shape_of(&path),
+            (vec![(*name).to_owned()], "delete".to_owned())
+        );
+    }
+    // Beside tables with other names there is room.
+    let path = folder.path().join("shared.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("create table members (x)").unwrap();
+    let store = Store::new(Address::Sqlite(path.clone()), &Roots::Bundled).unwrap();
+    assert_eq!(run(store.runs()), Ok(Vec::new()));
+    assert_eq!(shape_of(&path).1, "wal");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn tables_of_another_program_in_our_schema_are_refused_and_those_elsewhere_are_left_alone() {
+    let Some(server) = server::postgres() else {
+        return;
+    };
+    let (database, address) = server.database();
+    let open = || Store::new(address.parse().unwrap(), &Roots::Bundled).unwrap();
+    let psql = |sql: &str| {
+        let (is_done, told) = server.psql(&database, sql);
+        assert!(is_done, "{told}");
+        told
+    };
+    psql("create table job (x int); create schema toolrun; create table toolrun.job (x int)");
+    let refused = run(open().runs()).unwrap_err().to_string();
+    assert!(refused.contains("it has a `job` that"), "{refused}");
+    let count = "select count(*) from pg_tables where schemaname = 'toolrun'";
+    assert_eq!(psql(count).trim(), "1");
+    psql("drop table toolrun.job");
+    run(async {
+        super::tests::open(&open(), "r", true, 2).await;
+    });
+    assert_eq!(psql("select count(*) from public.job").trim(), "0");
+}
+
+#[test]
+fn a_version_that_no_program_made_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.db");
+    let open = || Store::new(Address::Sqlite(path.clone()), &Roots::Bundled).unwrap();
+    assert_eq!(run(open().runs()), Ok(Vec::new()));
+    let other = rusqlite::Connection::open(&path).unwrap();
+    for (version, expected) in [(-1, "is not what toolrun writes"), (99, "a newer toolrun")] {
+        other
+            .execute("update toolrun_store set version = ?1", [version])
+            .unwrap();
+        let refused = run(open().runs()).unwrap_err();
+        assert!(refused.to_string().contains(expected), "{refused}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_removed_or_replaced_is_not_written_to_any_more() {
+    use std::fs;
+    let folder = TempDir::new().unwrap();
+    let aside = folder.path().join("aside.db");
+    let replaced = |path: &std::path::Path| fs::copy(&aside, path).map(drop);
+    for (name, is_replaced) in [("removed", false), ("replaced", true)] {
+        let path = folder.path().join(format!("{name}.db"));
+        let store = Store::new(Address::Sqlite(path.clone()), &Roots::Bundled).unwrap();
+        run(async {
+            let made = open(&store, "r", true, 2).await;
+            assert_eq!(store.claim(&made, "w", 1, LEASE).await.unwrap().len(), 1);
+            fs::rename(&path, &aside).unwrap();
+            if is_replaced {
+                replaced(&path).unwrap();
+            }
+            // It stays so: who looks in between must not take the error from who works.
+            for _ in 0..2 {
+                let refused = store.claim(&made, "w", 1, LEASE).await.unwrap_err();
+                let told = refused.to_string();
+                assert!(told.contains("was removed or replaced"), "{name}: {told}");
+                assert!(!refused.is_passing());
+            }
+            assert_eq!(path.exists(), is_replaced, "{name}");
+            // Back in its place, it is the same file.
+            fs::rename(&aside, &path).unwrap();
+            assert_eq!(store.claim(&made, "w", 1, LEASE).await.unwrap().len(), 1);
+        });
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_is_not_opened_a_second_time_by_name() {
+    // To close it would drop the locks that another connection of this process holds.
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let store = Store::new(Address::Sqlite(path), &Roots::Bundled).unwrap();
+    let told = run(async {
+        tokio::time::timeout(Duration::from_secs(20), store.runs())
+            .await
+            .expect("no wait for somebody at the other end of the pipe")
+    });
+    assert!(told.is_err(), "{told:?}");
+}

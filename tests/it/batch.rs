@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -56,7 +56,7 @@ response: { output: { things: $.things }, rows: things }",
 }
 
 /// What the fake answers about a thing.
-fn thing(request: &Request) -> Reply {
+pub(crate) fn thing(request: &Request) -> Reply {
     let id = request.path.rsplit('/').next().unwrap_or_default();
     let n = request.query.strip_prefix("n=").unwrap_or("1");
     Reply::json(
@@ -72,7 +72,7 @@ pub(crate) fn toolrun(workspace: &Workspace, store: &str) -> Command {
     command
 }
 
-fn run(workspace: &Workspace, store: &str, words: &[&str]) -> Output {
+pub(crate) fn run(workspace: &Workspace, store: &str, words: &[&str]) -> Output {
     output(toolrun(workspace, store).args(words).stdin(Stdio::null()))
 }
 
@@ -112,7 +112,15 @@ pub(crate) fn lines(count: usize) -> String {
         .collect()
 }
 
-fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+/// A service that answers about things, and a folder with so many lines for it in `a.ndjson`.
+pub(crate) fn things(count: usize) -> (Fake, Workspace) {
+    let fake = Fake::start(thing);
+    let workspace = probe(&fake.origin(), "");
+    workspace.write("a.ndjson", lines(count));
+    (fake, workspace)
+}
+
+pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(
@@ -440,9 +448,7 @@ fn the_same_lines_again_are_the_same_run() {
 
 #[test]
 fn shards_share_the_lines_of_a_file_between_machines_without_a_common_store() {
-    let fake = Fake::start(thing);
-    let workspace = probe(&fake.origin(), "");
-    workspace.write("a.ndjson", lines(60));
+    let (_fake, workspace) = things(60);
     let mut ids = BTreeSet::new();
     for index in 0..3 {
         let store = format!(
@@ -514,9 +520,7 @@ fn all_pages_of_a_list_are_rows() {
 
 #[test]
 fn rows_are_written_in_each_format_whole() {
-    let fake = Fake::start(thing);
-    let workspace = probe(&fake.origin(), "");
-    workspace.write("a.ndjson", lines(3));
+    let (_fake, workspace) = things(3);
     let read = |name: &str| fs::read_to_string(workspace.path().join(name)).expect("the file");
     for (store, address) in stores(&workspace) {
         let all = ["batch", "get-thing", "a.ndjson", "--key", "id", "--new"];
@@ -802,6 +806,11 @@ fn end(
             assert_tells(&told, &["cancelled"]);
         }
     }
+    ended(child)
+}
+
+/// Waits for the end of a program that was started.
+pub(crate) fn ended(child: Child) -> Output {
     let ended = child.wait_with_output().expect("it ends");
     Output {
         code: ended.status.code().unwrap_or(137),
@@ -964,9 +973,7 @@ fn a_write_that_may_have_been_carried_out_is_sent_again_only_when_somebody_says_
 
 #[test]
 fn writes_need_one_consent_for_the_run() {
-    let fake = Fake::start(thing);
-    let workspace = probe(&fake.origin(), "");
-    workspace.write("a.ndjson", lines(5));
+    let (fake, workspace) = things(5);
     let store = stores(&workspace).remove(0).1;
     let refused = run(&workspace, &store, &["batch", "put-thing", "a.ndjson"]).expect(5);
     assert_tells(
@@ -1126,9 +1133,7 @@ fn workers_share_a_run_and_refuse_one_of_another_descriptor() {
 
 #[test]
 fn a_worker_that_waits_takes_new_runs_and_ends_at_a_signal() {
-    let fake = Fake::start(thing);
-    let workspace = probe(&fake.origin(), "");
-    workspace.write("a.ndjson", lines(10));
+    let (fake, workspace) = things(10);
     for (store, address) in stores(&workspace) {
         let before = fake.requests().len();
         let mut command = toolrun(&workspace, &address);
@@ -1335,9 +1340,7 @@ pub(crate) fn most_in_a_window(times: &[Instant], window: Duration) -> usize {
 
 #[test]
 fn the_status_is_words_for_people_and_facts_for_scripts() {
-    let fake = Fake::start(thing);
-    let workspace = probe(&fake.origin(), "");
-    workspace.write("a.ndjson", lines(3));
+    let (_fake, workspace) = things(3);
     for (store, address) in stores(&workspace) {
         let ran = run(
             &workspace,

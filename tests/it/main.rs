@@ -18,6 +18,7 @@ mod audit;
 mod auth;
 mod batch;
 mod batch_chaos;
+mod batch_harm;
 mod bodies;
 mod broken;
 mod callers;

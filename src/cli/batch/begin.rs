@@ -370,6 +370,12 @@ impl super::Written {
             if out.is_dir() {
                 return Err(usage(format!("{} is a folder", out.display())));
             }
+            if out.exists() && !out.is_file() {
+                return Err(usage(format!(
+                    "{} is a device or a pipe, and a file would take its place; `--out -` writes to standard output",
+                    out.display()
+                )));
+            }
         }
         Ok(())
     }

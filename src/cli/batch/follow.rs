@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::tell::{counted, left_words, status_json, time_words};
+use super::tell::{counted, held_words, left_words, status_json};
 use super::{Pace, Showing, Written, options_of, rows};
 use crate::batch::{End, Options, Paced, Rate, Told, Tripped, Work, Worker, digest_of, taker};
 use crate::cli::call::watch as show;
@@ -26,6 +26,8 @@ use crate::{Catalog, Event, Files, Tool};
 const MOST_TOLD: u64 = 5;
 /// How often progress is looked up.
 const LOOK: Duration = Duration::from_secs(1);
+/// From this time on a job in flight is worth a word, in microseconds.
+const LONG: i64 = 60_000_000;
 /// Looking up progress may take this part of the time.
 const SHARE: u32 = 20;
 
@@ -470,9 +472,8 @@ pub(super) fn line(status: &Status, rate: f64, waits: bool) -> String {
     if waits {
         text.push_str(", waiting for the rate limit");
     }
-    if let Some(lease) = status.oldest_lease.filter(|age| *age > 0) {
-        let age = Duration::from_micros(lease as u64);
-        text.push_str(&format!(", a lease ran out {} ago", time_words(age)));
+    if let Some(age) = status.oldest_lease.filter(|age| *age >= LONG) {
+        text.push_str(&format!(", the oldest in flight for {}", held_words(age)));
     }
     text
 }

@@ -37,6 +37,11 @@ pub(super) fn time_words(time: Duration) -> String {
     }
 }
 
+/// The same of microseconds by the clock of the store, which may have been set back.
+pub(super) fn held_words(micros: i64) -> String {
+    time_words(Duration::from_micros(micros.max(0) as u64))
+}
+
 /// How long the rest takes at this rate.
 pub(super) fn left_words(left: u64, rate: f64) -> Option<String> {
     let seconds = left as f64 / rate;
@@ -164,12 +169,11 @@ async fn follow(store: &Store, record: &RunRecord, as_json: bool) -> Done {
 
 fn print_status(record: &RunRecord, status: &Status, waits: bool) -> Done {
     let counts = &status.counts;
-    let micros = |micros: i64| time_words(Duration::from_micros(micros.max(0) as u64));
     let mut stdout = terminal::words();
     let run = &record.run;
-    writeln!(stdout, "run      {}", run.id)?;
-    writeln!(stdout, "tool     {}", run.tool)?;
-    writeln!(stdout, "source   {}", run.source)?;
+    writeln!(stdout, "run      {}", terminal::line(&run.id))?;
+    writeln!(stdout, "tool     {}", terminal::line(&run.tool))?;
+    writeln!(stdout, "source   {}", terminal::line(&run.source))?;
     writeln!(
         stdout,
         "state    {}, made {}",
@@ -192,15 +196,12 @@ fn print_status(record: &RunRecord, status: &Status, waits: bool) -> Done {
         (waiting, Some(next)) => format!(
             "; {} wait for their next try, the first for {}",
             number(waiting),
-            micros(next)
+            held_words(next)
         ),
     };
     writeln!(stdout, "ready    {}{next}", number(counts.ready))?;
     let lease = status.oldest_lease.filter(|_| counts.leased > 0);
-    let lease = lease.map(|age| match age {
-        ..=0 => "; all workers are alive".to_owned(),
-        age => format!("; the oldest lease ran out {} ago", micros(age)),
-    });
+    let lease = lease.map(|age| format!("; the oldest for {}", held_words(age)));
     writeln!(
         stdout,
         "leased   {}{}",
@@ -273,13 +274,13 @@ pub(super) async fn jobs(
                 );
             }
             let message = job.failure.as_ref().map(|failure| failure.message.as_str());
-            let message = terminal::line(message.unwrap_or_default());
-            writeln!(
-                stdout,
-                "{}  [{}]  {message}",
-                terminal::line(&job.key),
-                facts.join(", ")
-            )?;
+            let line = format!(
+                "{}  [{}]  {}",
+                job.key,
+                facts.join(", "),
+                message.unwrap_or_default()
+            );
+            writeln!(stdout, "{}", terminal::line(&line))?;
         }
     }
     stdout.flush()?;
@@ -364,16 +365,16 @@ pub(super) async fn list(store: &Store, as_json: bool) -> Done {
     let mut stdout = terminal::words();
     for (record, status) in &all {
         let run = &record.run;
-        writeln!(
-            stdout,
+        let told = format!(
             "{}  {:<9}  {}  {}, from {}: {}",
             run.id,
             state_of(status),
             created(record),
             run.tool,
-            terminal::line(&run.source),
+            run.source,
             line(status, 0.0, false)
-        )?;
+        );
+        writeln!(stdout, "{}", terminal::line(&told))?;
     }
     Ok(stdout.flush()?)
 }

@@ -11,6 +11,7 @@ use super::HEAD;
 use super::line::{self, Event, Link, NOTHING};
 use crate::serve::own;
 use crate::sign::sha256;
+use crate::staged::is_same;
 
 /// How far from the end the last whole line is looked for.
 const TAIL: u64 = 4 << 20;
@@ -254,16 +255,4 @@ fn beside(log: &Path, ending: &str) -> PathBuf {
     let mut name = log.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
-}
-
-#[cfg(unix)]
-fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-
-    one.dev() == other.dev() && one.ino() == other.ino()
-}
-
-#[cfg(not(unix))]
-fn is_same(_: &fs::Metadata, other: &fs::Metadata) -> bool {
-    other.is_file()
 }
