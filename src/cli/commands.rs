@@ -5,7 +5,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, batch, call, callers, completions, config, docs, explain, export, import, list,
+    approve, audit, batch, call, callers, ci, completions, config, docs, explain, export, import, list,
     man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust, validate,
 };
 
@@ -77,6 +77,7 @@ commands! {
     "validate" Validate(validate::Validate) "Check descriptors"
     "explain" Explain(explain::Explain) "Explain a code of a finding"
     "test" Test(test::Test) "Run the examples of descriptors, offline"
+    "ci" Ci(ci::Ci) "Check descriptors in every way that a CI job needs, with one summary"
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "serve" Serve(serve::Serve) "Serve tools to agents, over the Model Context Protocol"
     "approve" Approve(approve::Approve) "Approve calls of agents that wait, refuse them, or list them"

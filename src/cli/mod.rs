@@ -7,6 +7,7 @@ mod batch;
 mod call;
 mod callers;
 mod chosen;
+mod ci;
 mod commands;
 mod completions;
 mod config;
@@ -264,6 +265,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Sync(sync) => sync.run(&catalog, in_force),
         Command::Docs(docs) => docs.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
+        Command::Ci(ci) => ci.run(&catalog),
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),

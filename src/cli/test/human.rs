@@ -60,7 +60,7 @@ fn print_update(out: &mut impl Write, file: &Tested) -> io::Result<()> {
     }
 }
 
-fn summary(results: &Results) -> String {
+pub(super) fn summary(results: &Results) -> String {
     let mut summary = format!(
         "{} passed, {} failed",
         results.count(Verdict::Passed),

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use crate::Catalog;
+use crate::catalog::Loaded;
 use crate::check::examples::{Failure as ExampleFailure, expects, run_all};
 use crate::check::tools_at;
 use crate::source::{Finding, Position};
@@ -45,7 +46,7 @@ enum Format {
 
 /// What the examples of some files gave.
 #[derive(Debug, Default)]
-struct Results {
+pub(crate) struct Results {
     files: Vec<Tested>,
 }
 
@@ -116,6 +117,46 @@ impl Examples {
 }
 
 impl Results {
+    /// Runs the examples of the tools at these paths.
+    ///
+    /// # Errors
+    /// When a path does not exist, or there is no tool.
+    pub(crate) fn at(paths: &[String]) -> Result<Results, String> {
+        Ok(Results::of(tools_at(paths)?, false))
+    }
+
+    fn of(tools: Vec<Loaded>, update: bool) -> Results {
+        let files = tools.into_iter().map(|(entry, tool)| {
+            let mut tested = Tested {
+                file: entry.file.display(),
+                outcome: tool.map(Examples::of),
+                updated: None,
+            };
+            if update {
+                update::update(&entry, &mut tested);
+            }
+            tested
+        });
+        Results {
+            files: files.collect(),
+        }
+    }
+
+    /// The files.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.files.iter().map(|tested| tested.file.clone()).collect()
+    }
+
+    /// Such as `12 passed, 1 failed`.
+    pub(crate) fn told(&self) -> String {
+        human::summary(self)
+    }
+
+    /// Whether all of them hold. A run without a single example has shown nothing.
+    pub(crate) fn hold(&self) -> bool {
+        self.failed() == 0 && self.cases().next().is_some()
+    }
+
     fn cases(&self) -> impl Iterator<Item = &Case> {
         let sound = self
             .files
@@ -179,23 +220,11 @@ impl Test {
             true => catalog.load_all(),
             false => tools_at(&self.paths).map_err(usage)?,
         };
-        let mut results = Results::default();
-        for (entry, tool) in tools {
-            let mut tested = Tested {
-                file: entry.file.display(),
-                outcome: tool.map(Examples::of),
-                updated: None,
-            };
-            if self.update {
-                update::update(&entry, &mut tested);
-            }
-            results.files.push(tested);
-        }
+        let results = Results::of(tools, self.update);
         let mut out = self.format.out();
         self.format.print(&mut out, &results)?;
         out.flush()?;
-        // A run without a single example has shown nothing.
-        match results.failed() == 0 && results.cases().next().is_some() {
+        match results.hold() {
             true => Ok(()),
             false => Err(Failure::Silent(exit::DESCRIPTOR)),
         }
