@@ -5,8 +5,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, batch, call, callers, ci, completions, config, docs, explain, export, import, list,
-    man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust, validate,
+    approve, audit, batch, call, callers, ci, completions, config, docs, explain, export, import,
+    list, man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust, validate,
 };
 
 macro_rules! commands {

@@ -25,6 +25,7 @@ mod callers;
 mod canary;
 mod charts;
 mod ci;
+mod ci_jobs;
 mod cli;
 mod codes;
 #[cfg(unix)]

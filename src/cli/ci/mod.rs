@@ -125,7 +125,7 @@ impl Ci {
                 Name::Diff => step::compared(&self.paths, self.base.as_deref())?,
                 Name::Drift => step::held(&self.paths, &self.recordings)?,
             };
-            step.took = begun.elapsed();
+            step.took += begun.elapsed();
             steps.push(step);
         }
         Ok(Ran {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Ci, Name};
+use super::Name;
 use crate::Catalog;
 use crate::check::{self, Report};
 use crate::cli::test::Results;
@@ -67,7 +67,9 @@ impl Step {
             findings.any(|finding| finding.severity == severity)
         };
         match self {
-            Step { is_skipped: true, .. } => Verdict::Skipped,
+            Step {
+                is_skipped: true, ..
+            } => Verdict::Skipped,
             Step { fails: true, .. } => Verdict::Failed,
             _ if has(Severity::Error) => Verdict::Failed,
             _ if deny_warnings && has(Severity::Warning) => Verdict::Failed,
@@ -106,7 +108,10 @@ impl Checked {
             findings: self.findings.clone(),
         };
         let told = counted(self.files.len(), "file");
-        Step::new(Name::Validate, report, told)
+        Step {
+            took: self.took,
+            ..Step::new(Name::Validate, report, told)
+        }
     }
 
     pub(super) fn tested(&self, paths: &[String]) -> Result<Step, Failure> {

@@ -144,7 +144,10 @@ impl Results {
 
     /// The files.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.files.iter().map(|tested| tested.file.clone()).collect()
+        self.files
+            .iter()
+            .map(|tested| tested.file.clone())
+            .collect()
     }
 
     /// Such as `12 passed, 1 failed`.
