@@ -216,8 +216,8 @@ codes! {
 
     NotFormatted "not-formatted" Error
     "The file is not in the one layout that `fmt` gives. Only `fmt --check` finds it."
-    wrong: "title:   A probe\n"
-    right: "title: A probe\n"
+    wrong: "allow:   {}\n"
+    right: "allow: {}\n"
 
     UndescribedParam "undescribed-param" Warning
     "A param has no description, so that neither people nor models know what to give."

@@ -29,9 +29,8 @@ enum Found {
 pub(super) fn gather(text: &str, root: &Node, value: &Json) -> Result<Whole, Refusal> {
     let mut gather = Gather { text, at: 0 };
     let (before, begin) = gather.beginning(root.span.start);
-    let mut many = match gather.value(root, value, 0, false)? {
-        (Value::Many(many), _) => many,
-        _ => return Err(Refusal::NoCollection),
+    let (Value::Many(mut many), _) = gather.value(root, value, 0, false)? else {
+        return Err(Refusal::NoCollection);
     };
     let head = many.parts.first_mut().map(|first| header(&mut first.lead));
     let rest = gather.rest(&mut many.foot);

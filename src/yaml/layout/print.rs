@@ -36,7 +36,7 @@ pub(super) fn print(whole: &mut Whole, order: &impl Order) -> String {
 /// Brings the keys of each map into their order.
 fn arrange(many: &mut Many, order: &impl Order) {
     if many.is_map {
-        let names: Vec<&str> = many.parts.iter().map(|part| name_of(part)).collect();
+        let names: Vec<&str> = many.parts.iter().map(name_of).collect();
         if let Some(ranks) = order.ranks(&names) {
             let mut ranked: Vec<(usize, Part)> =
                 ranks.into_iter().zip(many.parts.drain(..)).collect();
