@@ -29,6 +29,7 @@ mod policy;
 mod profile;
 mod reach;
 mod report;
+mod roots;
 mod sandbox;
 mod schemas;
 mod serve;
