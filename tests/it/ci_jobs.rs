@@ -258,7 +258,7 @@ fn reports_are_written_in_each_form() {
             .args(["--format", format]);
         let told = output(&mut command).expect(3);
         let read = |name: &str| fs::read_to_string(repository.checkout().join(name)).expect(name);
-        for code in ["example-fails", "unformatted"] {
+        for code in ["example-fails", "not-formatted"] {
             assert!(
                 told.stdout.contains(code),
                 "{format}: {code}: {}",

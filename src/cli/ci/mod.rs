@@ -121,7 +121,7 @@ impl Ci {
                 name if !runs(*name) => Step::skipped(*name, "left out"),
                 Name::Validate => checked.validated(),
                 Name::Test => checked.tested(&self.paths)?,
-                Name::Fmt => step::formatted(&self.paths)?,
+                Name::Fmt => step::formatted(&self.paths, catalog)?,
                 Name::Diff => step::compared(&self.paths, self.base.as_deref())?,
                 Name::Drift => step::held(&self.paths, &self.recordings)?,
             };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Name;
 use crate::Catalog;
-use crate::check::{self, Report};
+use crate::check::{self, Formatted, Outcome, Report};
 use crate::cli::test::Results;
 use crate::cli::{Failure, usage};
 use crate::source::{Code, Finding, Severity};
@@ -132,9 +132,23 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-pub(super) fn formatted(_: &[String]) -> Result<Step, Failure> {
-    Ok(Step::skipped(Name::Fmt, "later"))
+/// Holds the files against their one layout. What is broken is told by the step that checks the files.
+pub(super) fn formatted(paths: &[String], catalog: &Catalog) -> Result<Step, Failure> {
+    let mut report = Report::default();
+    for Formatted { name, outcome } in check::formatted(paths, catalog).map_err(usage)? {
+        match outcome {
+            Outcome::Kept | Outcome::Broken(_) => report.files.push(name),
+            Outcome::Changed(source, text) => {
+                report.findings.push(check::difference(&source, &text));
+                report.files.push(name);
+            }
+            Outcome::Foreign => {}
+        }
+    }
+    let told = counted(report.files.len(), "file");
+    Ok(Step::new(Name::Fmt, report, told))
 }
+
 pub(super) fn compared(_: &[String], _: Option<&str>) -> Result<Step, Failure> {
     Ok(Step::skipped(Name::Diff, "later"))
 }
