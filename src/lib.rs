@@ -53,7 +53,6 @@ mod engine;
 #[cfg(feature = "cli")]
 mod export;
 mod format;
-#[cfg(feature = "cli")]
 #[allow(
     dead_code,
     unused_imports,
@@ -72,6 +71,7 @@ mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod project;
+mod recording;
 mod said;
 #[cfg(feature = "sandbox")]
 mod sandbox;

@@ -27,6 +27,7 @@ mod output;
 mod policy;
 mod profile;
 mod reach;
+mod record;
 mod report;
 mod sandbox;
 mod schemas;
@@ -35,6 +36,7 @@ mod show;
 mod sql;
 mod store;
 mod sync;
+mod tape;
 mod terminal;
 mod test;
 mod trust;
@@ -240,6 +242,7 @@ pub fn main() -> ExitCode {
         }
         run(cli, &in_force)
     });
+    let done = tape::finish(done);
     ended(done, as_json)
 }
 
@@ -277,6 +280,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::New(new) => new.run(),
         Command::Import(import) => import.run(),
         Command::Config(config) => config.run(&catalog, in_force, &cli.tools),
+        Command::Record(record) => record.run(&catalog),
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

@@ -131,8 +131,7 @@ impl Body {
                 }
             },
             Inner::Heard(body, listener) => {
-                let next: NextPiece<'_> = Box::pin(body.next());
-                let next = next.await;
+                let next = body.boxed_next().await;
                 match &next {
                     Some(Ok(piece)) => listener.piece(piece),
                     Some(Err(error)) => listener.end(Some(error)),
@@ -145,6 +144,10 @@ impl Body {
                 Some(next.await?.map(Bytes::from))
             }
         }
+    }
+
+    fn boxed_next(&mut self) -> NextPiece<'_> {
+        Box::pin(self.next())
     }
 
     /// How many bytes there are, if that is known.
