@@ -43,16 +43,15 @@ impl Shelf {
             }
             let texts = hidden_in(entry);
             let group = known.iter().position(|other| *other == texts).unwrap_or_else(|| {
-                let rules = Rules::parse(texts.iter().map(String::as_str)).unwrap_or_default();
                 shelf.0.push(Group {
-                    rules,
+                    rules: rules_of(entry),
                     entries: HashMap::new(),
                 });
                 known.push(texts);
                 known.len() - 1
             });
             let group = &mut shelf.0[group];
-            let body = with_media_type(entry);
+            let body = body_of(entry);
             let key = keys.key(&entry.request.method, url, body.as_ref(), &group.rules);
             group.entries.entry(key).or_default().push(i);
         }
@@ -91,6 +90,11 @@ pub(super) fn is_of_token(entry: &Entry) -> bool {
     entry.own.as_ref().is_some_and(|own| own.kind == Kind::Token)
 }
 
+/// The rules by which fields of an entry are hidden.
+pub(super) fn rules_of(entry: &Entry) -> Rules {
+    Rules::parse(hidden_in(entry).iter().map(String::as_str)).unwrap_or_default()
+}
+
 fn hidden_in(entry: &Entry) -> Vec<String> {
     let own = entry.own.as_ref();
     let texts = own.and_then(|own| own.more.get(REDACTED)?.as_array());
@@ -99,7 +103,7 @@ fn hidden_in(entry: &Entry) -> Vec<String> {
 }
 
 /// The body of a request. Some write its type only among the header fields.
-fn with_media_type(entry: &Entry) -> Option<Body> {
+pub(super) fn body_of(entry: &Entry) -> Option<Body> {
     let mut body = entry.request.body.clone()?;
     if body.media_type.is_empty() {
         body.media_type = entry.request.header("content-type").unwrap_or_default().to_owned();
