@@ -49,6 +49,13 @@ pub(crate) struct Here {
     pub tape: Tape,
 }
 
+impl Reach {
+    /// Whether a sandbox or a recording stands in for each service.
+    pub(crate) fn asks_no_service(&self) -> bool {
+        self.sandbox.is_some() || self.here.tape.plays_alone()
+    }
+}
+
 /// An engine, and the sandbox that runs as long as this is kept.
 pub(crate) struct Reached {
     pub engine: Engine,
@@ -122,7 +129,10 @@ pub(crate) async fn engine(
     here: &Here,
     in_force: &InForce,
 ) -> Result<Reached, Failure> {
-    let engine = with_settings(plain(here.cacert.as_deref(), &here.tape, in_force)?, settings);
+    let engine = with_settings(
+        plain(here.cacert.as_deref(), &here.tape, in_force)?,
+        settings,
+    );
     reached(engine, catalog, tool, sandbox, &here.tape, in_force).await
 }
 
@@ -208,7 +218,15 @@ impl Engines {
         self.used
             .extend(names.filter(|name| has_setting(tool, name)).cloned());
         let (engine, sandbox) = (self.planning(tool), self.sandbox.as_deref());
-        let reached = reached(engine, &self.catalog, tool, sandbox, &self.tape, &self.in_force).await?;
+        let reached = reached(
+            engine,
+            &self.catalog,
+            tool,
+            sandbox,
+            &self.tape,
+            &self.in_force,
+        )
+        .await?;
         let engine = reached.engine.clone();
         self.made.insert(id.clone(), reached);
         Ok(engine)

@@ -49,6 +49,11 @@ struct Tapes {
 static TAPES: Mutex<Option<Tapes>> = Mutex::new(None);
 
 impl Tape {
+    /// Whether a recording answers what it can.
+    pub(crate) fn plays(&self) -> bool {
+        self.replay.is_some()
+    }
+
     /// Whether only a recording answers.
     pub(crate) fn plays_alone(&self) -> bool {
         self.replay.is_some() && self.replay_missing != Some(Missing::Live)
@@ -78,8 +83,13 @@ impl Tape {
         let tapes = tapes.get_or_insert_default();
         if tapes.sessions.is_none() {
             let folders = sessions.unwrap_or_default();
-            let folders = std::env::split_paths(&folders).filter(|path| !path.as_os_str().is_empty());
-            tapes.sessions = Some(folders.map(|folder| of_session(&folder)).collect::<Result<_, _>>()?);
+            let folders =
+                std::env::split_paths(&folders).filter(|path| !path.as_os_str().is_empty());
+            tapes.sessions = Some(
+                folders
+                    .map(|folder| of_session(&folder))
+                    .collect::<Result<_, _>>()?,
+            );
         }
         if let (Some(file), None) = (&self.replay, &tapes.play) {
             let is_live = self.replay_missing == Some(Missing::Live);
@@ -102,18 +112,22 @@ impl Tape {
 
 fn of_session(folder: &Path) -> Result<Arc<Recorder>, Failure> {
     let recorder = Recorder::of_session(folder).map_err(|error| {
-        usage(format!("the recording that ${VARIABLE} names is not going on: {error}"))
+        usage(format!(
+            "the recording that ${VARIABLE} names is not going on: {error}"
+        ))
     })?;
     Ok(Arc::new(recorder))
 }
 
 /// The rules of `--redact`.
 pub(super) fn rules(texts: &[String]) -> Result<Rules, Failure> {
-    Rules::parse(texts.iter().map(String::as_str)).map_err(|reason| usage(format!("--redact: {reason}")))
+    Rules::parse(texts.iter().map(String::as_str))
+        .map_err(|reason| usage(format!("--redact: {reason}")))
 }
 
 pub(super) fn pseudonyms() -> Result<Pseudonyms, Failure> {
-    Pseudonyms::new().ok_or_else(|| Failure::Told(exit::OUTPUT, "this machine has no randomness".to_owned()))
+    Pseudonyms::new()
+        .ok_or_else(|| Failure::Told(exit::OUTPUT, "this machine has no randomness".to_owned()))
 }
 
 /// Takes the place of a recording.
@@ -143,9 +157,14 @@ pub(crate) fn finish(done: Done) -> Done {
         let path = place.path().to_owned();
         done = written(recorder.finish(place), &path, done);
     }
-    let broken = tapes.sessions.iter().flatten().filter_map(|recorder| recorder.broken());
+    let broken = tapes
+        .sessions
+        .iter()
+        .flatten()
+        .filter_map(|recorder| recorder.broken());
     for reason in broken {
-        let told = format!("the recording that ${VARIABLE} names lacks calls of this command: {reason}");
+        let told =
+            format!("the recording that ${VARIABLE} names lacks calls of this command: {reason}");
         done = failed(done, exit::OUTPUT, told);
     }
     done
@@ -157,7 +176,10 @@ pub(super) fn written(recorded: Result<Recorded, RecordingError>, path: &Path, d
         Ok(recorded) => {
             recorded.notes.iter().for_each(|text| note(text));
             if recorded.entries == 0 && recorded.notes.is_empty() {
-                note(&format!("nothing was sent, so {} was not written", path.display()));
+                note(&format!(
+                    "nothing was sent, so {} was not written",
+                    path.display()
+                ));
             }
             done
         }

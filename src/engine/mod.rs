@@ -32,11 +32,11 @@ use crate::base_url::BaseUrl;
 use crate::json::Json;
 use crate::plan::Plan;
 use crate::project::ResponseKind;
+#[cfg(feature = "cli")]
+use crate::recording::{Play, Recorder};
 use crate::send::{
     Budget, Client, Destination, HttpTransport, Limiter, LocalLimiter, Roots, SendError, Transport,
 };
-#[cfg(feature = "cli")]
-use crate::recording::{Play, Recorder};
 #[cfg(feature = "serve")]
 use crate::sign::Redactor;
 use crate::sign::{LeftOut, Secret, SecretStore, Secrets, TokenShare};

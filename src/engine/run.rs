@@ -151,7 +151,11 @@ impl Run {
     pub(crate) fn current_base(&self, settings: &Value) -> Result<Cow<'_, Url>, Error> {
         let service = &self.tool.service;
         let told = || {
-            let current = self.kept.session.get().and_then(|session| session.current());
+            let current = self
+                .kept
+                .session
+                .get()
+                .and_then(|session| session.current());
             let played = self.kept.played.get().map(Arc::clone);
             current.or(played)?.base.clone()
         };
@@ -472,7 +476,10 @@ impl Run {
         let service = &self.tool.service;
         let base = match &credentials.base {
             Some(base) => base.to_string(),
-            None => self.engine.service_base(service, &*self.settings()?)?.to_string(),
+            None => self
+                .engine
+                .service_base(service, &*self.settings()?)?
+                .to_string(),
         };
         Ok(Unsigned {
             method: plan.method,

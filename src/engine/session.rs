@@ -51,7 +51,11 @@ pub(crate) struct Credentials {
 
 impl Credentials {
     /// None: a recording answers. `base` is the base URL, if it came with an access token.
-    pub(super) fn without_secrets(client: Client, secrets: Secrets, base: Option<Url>) -> Credentials {
+    pub(super) fn without_secrets(
+        client: Client,
+        secrets: Secrets,
+        base: Option<Url>,
+    ) -> Credentials {
         Credentials {
             client: Arc::new(client),
             redactor: Redactor::default(),

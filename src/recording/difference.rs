@@ -20,7 +20,11 @@ pub(super) fn nearness(asked: &Key, there: &Key) -> usize {
         false if asked.path.len() == there.path.len() => 100 + same_segments * 20,
         false => same_segments * 20,
     };
-    let query = asked.query.iter().filter(|pair| there.query.contains(pair)).count();
+    let query = asked
+        .query
+        .iter()
+        .filter(|pair| there.query.contains(pair))
+        .count();
     let others = asked.query.len() + there.query.len() - 2 * query.min(there.query.len());
     let method = if asked.method == there.method { 300 } else { 0 };
     let body = match asked.body == there.body {
@@ -34,7 +38,10 @@ pub(super) fn nearness(asked: &Key, there: &Key) -> usize {
 pub(super) fn differences(asked: &Key, there: &Key) -> Vec<String> {
     let mut told = Vec::new();
     if asked.method != there.method {
-        told.push(format!("the method is {} there and {} here", there.method, asked.method));
+        told.push(format!(
+            "the method is {} there and {} here",
+            there.method, asked.method
+        ));
     }
     if asked.path != there.path {
         told.push(format!("the path is /{} there", there.path.join("/")));
@@ -49,11 +56,7 @@ pub(super) fn differences(asked: &Key, there: &Key) -> Vec<String> {
     told
 }
 
-fn of_pairs(
-    what: &str,
-    asked: &[(String, String)],
-    there: &[(String, String)],
-) -> Vec<String> {
+fn of_pairs(what: &str, asked: &[(String, String)], there: &[(String, String)]) -> Vec<String> {
     let mut names: Vec<&String> = asked.iter().chain(there).map(|(name, _)| name).collect();
     names.sort();
     names.dedup();
@@ -70,7 +73,10 @@ fn of_pairs(
                 Some(format!("{what} `{name}` is {there} there and {here} here"))
             }
             (Some(_), None) => Some(format!("{what} `{name}` is only there")),
-            (None, here) => Some(format!("{what} `{name}` is only here, {}", here.unwrap_or_default())),
+            (None, here) => Some(format!(
+                "{what} `{name}` is only here, {}",
+                here.unwrap_or_default()
+            )),
         })
         .collect()
 }

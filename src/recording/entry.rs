@@ -9,8 +9,8 @@ use url::form_urlencoded;
 
 use super::pseudonym::Pseudonyms;
 use super::redact::Rules;
-use crate::json::Json;
 use crate::har::{self, Body, Content, Entry, Kind, Own};
+use crate::json::Json;
 use crate::plan::MASK;
 use crate::send::{Purpose, TransportError, TransportErrorKind, Unsigned, decoded};
 use crate::sign::Redactor;
@@ -104,8 +104,12 @@ pub(super) fn entry(
     let response = match heard.head {
         None => {
             failure = Some(match heard.end {
-                End::Broken(kind, reason) => json!({ "kind": kind, "reason": redactor.message(&reason) }),
-                _ => json!({ "kind": "given_up", "reason": "the call gave up before an answer came" }),
+                End::Broken(kind, reason) => {
+                    json!({ "kind": kind, "reason": redactor.message(&reason) })
+                }
+                _ => {
+                    json!({ "kind": "given_up", "reason": "the call gave up before an answer came" })
+                }
             });
             None
         }
@@ -125,7 +129,11 @@ pub(super) fn entry(
             hide(&mut body, hiding, &mut remarks);
             Some(har::Response {
                 status: head.status.as_u16(),
-                status_text: head.status.canonical_reason().unwrap_or_default().to_owned(),
+                status_text: head
+                    .status
+                    .canonical_reason()
+                    .unwrap_or_default()
+                    .to_owned(),
                 http_version: version.to_owned(),
                 redirect_url: header(&headers, "location").unwrap_or_default(),
                 headers,
@@ -135,10 +143,13 @@ pub(super) fn entry(
     };
     let mut arguments = masked_value(redactor, &unsigned.about.arguments);
     let pseudonym = |value: &Value| hiding.pseudonyms.of_value(value);
-    remarks.hits.extend(hiding.rules.apply(&mut arguments, &pseudonym));
+    remarks
+        .hits
+        .extend(hiding.rules.apply(&mut arguments, &pseudonym));
     own.arguments = arguments;
     if !hiding.rules.is_empty() {
-        own.more.insert(REDACTED.to_owned(), hiding.rules.texts().into());
+        own.more
+            .insert(REDACTED.to_owned(), hiding.rules.texts().into());
     }
     if let Some(failure) = failure {
         own.more.insert(FAILURE.to_owned(), failure);
@@ -298,8 +309,12 @@ fn body(
         End::Whole => None,
         // Nobody reads the body of a redirect.
         End::Left if head.status.is_redirection() && raw.is_empty() => None,
-        End::Left => Some(json!({ "kind": "given_up", "reason": "the rest of the answer was not read" })),
-        End::Broken(kind, reason) => Some(json!({ "kind": kind, "reason": redactor.message(reason) })),
+        End::Left => {
+            Some(json!({ "kind": "given_up", "reason": "the rest of the answer was not read" }))
+        }
+        End::Broken(kind, reason) => {
+            Some(json!({ "kind": kind, "reason": redactor.message(reason) }))
+        }
     };
     if unsigned.method == crate::plan::Method::Head {
         return (Some(Vec::new()), lost);
@@ -308,7 +323,10 @@ fn body(
     match decoded(&head.headers, raw, most) {
         // A secret in packed bytes cannot be seen, so they are not kept.
         Err(_) if lost.is_some() && has_coding => (None, lost),
-        Err(error) => (None, Some(json!({ "kind": "packed", "reason": error.to_string() }))),
+        Err(error) => (
+            None,
+            Some(json!({ "kind": "packed", "reason": error.to_string() })),
+        ),
         Ok(bytes) => {
             let bytes = match unsigned.purpose {
                 Purpose::Token => of_token(&bytes, redactor),

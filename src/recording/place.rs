@@ -35,7 +35,11 @@ impl fmt::Display for Taken {
         match self {
             Taken::File(path) => write!(f, "{} is there already", path.display()),
             Taken::Recording(path) => {
-                write!(f, "another recording is being written to {}", path.display())
+                write!(
+                    f,
+                    "another recording is being written to {}",
+                    path.display()
+                )
             }
             Taken::Io(path, error) => write!(f, "cannot write {}: {error}", path.display()),
         }
@@ -80,7 +84,10 @@ impl Place {
         let mut file = File::open(path).map_err(|_| there())?;
         let mut text = Vec::new();
         let most = pending_text().len() as u64 + 1;
-        (&mut file).take(most).read_to_end(&mut text).map_err(|_| there())?;
+        (&mut file)
+            .take(most)
+            .read_to_end(&mut text)
+            .map_err(|_| there())?;
         // One that was killed at once left an empty file.
         if !(text.is_empty() || text == pending_text()) {
             return Err(there());

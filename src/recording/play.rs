@@ -82,14 +82,20 @@ impl Play {
     /// The base URL that a service's requests are compared below. A recording of a stand-in has another origin, and all that
     /// its answers say has it too.
     pub(crate) fn base_of(&self, service: &str, real: Url) -> Url {
-        let urls = || self.entries.iter().filter_map(|(entry, url)| Some((entry, url.as_ref()?)));
+        let urls = || {
+            self.entries
+                .iter()
+                .filter_map(|(entry, url)| Some((entry, url.as_ref()?)))
+        };
         if urls().any(|(_, url)| url.origin() == real.origin()) {
             return real;
         }
         let own = urls().find(|(entry, _)| is_own(entry, service) && !is_of_token(entry));
         let only = || {
             let (_, first) = urls().next()?;
-            urls().all(|(_, url)| url.origin() == first.origin()).then_some(first)
+            urls()
+                .all(|(_, url)| url.origin() == first.origin())
+                .then_some(first)
         };
         match own.map(|(_, url)| url).or_else(only) {
             Some(url) => at_origin(url, &real),
@@ -116,7 +122,8 @@ impl Play {
         query: impl Iterator<Item = &'q str>,
     ) -> Stage {
         let keys = Keys::new(query, base);
-        let fits = |entry: &Entry, url: &Url| is_own(entry, service) || url.origin() == base.origin();
+        let fits =
+            |entry: &Entry, url: &Url| is_own(entry, service) || url.origin() == base.origin();
         Stage {
             shelf: Shelf::new(&self.entries, &keys, fits),
             keys,
@@ -151,7 +158,9 @@ impl Transport for Stage {
     fn send(&self, request: Request) -> ResponseFuture<'_> {
         let answer = match request.unsigned() {
             Some(unsigned) => self.answer(unsigned),
-            None => Err(unrecorded("a request has no plan that could be compared".to_owned())),
+            None => Err(unrecorded(
+                "a request has no plan that could be compared".to_owned(),
+            )),
         };
         Box::pin(std::future::ready(answer))
     }
@@ -185,18 +194,30 @@ impl Stage {
         let request = format!("{} {}", asked.method, unsigned.url);
         match found.len() {
             0 => {}
-            1 => return format!("{file} answers {request} once, and that answer was given already"),
-            more => return format!("{file} answers {request} {more} times, and all of these answers were given already"),
+            1 => {
+                return format!("{file} answers {request} once, and that answer was given already");
+            }
+            more => {
+                return format!(
+                    "{file} answers {request} {more} times, and all of these answers were given already"
+                );
+            }
         }
         let Some((at, key, there)) = self.shelf.nearest(asked, &self.keys) else {
             return format!("{file} holds no request of the service, and so none like {request}");
         };
         let number = self.play.entries[at].0.number;
         let told = differences(&key, there).join("; ");
-        format!("{file} has no answer to {request}; the nearest request is that of entry {number}: {told}")
+        format!(
+            "{file} has no answer to {request}; the nearest request is that of entry {number}: {told}"
+        )
     }
 
-    fn response(&self, entry: &Entry, asked: &Asked<'_>) -> Result<http::Response<Body>, TransportError> {
+    fn response(
+        &self,
+        entry: &Entry,
+        asked: &Asked<'_>,
+    ) -> Result<http::Response<Body>, TransportError> {
         let failure = entry.own.as_ref().and_then(|own| own.more.get(FAILURE));
         let Some(recorded) = &entry.response else {
             return Err(failed(failure));
@@ -211,7 +232,9 @@ impl Stage {
             Content::Text(text) => match &other {
                 Some(other) => {
                     let escaped = |origin: &str| origin.replace('/', "\\/");
-                    own(text).replace(&escaped(other), &escaped(&self.origin)).into_bytes()
+                    own(text)
+                        .replace(&escaped(other), &escaped(&self.origin))
+                        .into_bytes()
                 }
                 None => text.clone().into_bytes(),
             },
@@ -237,8 +260,8 @@ impl Stage {
             ]))),
         };
         let mut response = http::Response::new(body);
-        *response.status_mut() = http::StatusCode::from_u16(recorded.status)
-            .map_err(|_| failed(failure))?;
+        *response.status_mut() =
+            http::StatusCode::from_u16(recorded.status).map_err(|_| failed(failure))?;
         for (name, value) in &recorded.headers {
             let Ok(name) = HeaderName::try_from(name.as_str()) else {
                 continue;

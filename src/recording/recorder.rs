@@ -138,7 +138,14 @@ impl Recorder {
         self.write(&Line::Forgotten { id });
     }
 
-    pub(super) fn end(&self, id: String, unsigned: &Unsigned, heard: Heard, rules: &Rules, most: u64) {
+    pub(super) fn end(
+        &self,
+        id: String,
+        unsigned: &Unsigned,
+        heard: Heard,
+        rules: &Rules,
+        most: u64,
+    ) {
         let hiding = Hiding {
             rules,
             pseudonyms: &self.pseudonyms,
@@ -153,7 +160,11 @@ impl Recorder {
         if remarks.rounded {
             self.write(&Line::Rounded);
         }
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         self.write(&match secret_in(&entry, &known) {
             Some(part) => Line::Refused { id, part },
             None => Line::Ended { id, entry },
@@ -168,7 +179,10 @@ impl Recorder {
     }
 
     fn write(&self, line: &Line) {
-        self.spool.lock().unwrap_or_else(PoisonError::into_inner).write(line);
+        self.spool
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(line);
     }
 
     /// Why the session of other processes lacks a part of what this one called, if it does.
@@ -193,7 +207,11 @@ impl Recorder {
             }
             spool.reopened()?
         };
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         assemble(&mut spools, place, &self.rules, &known)
     }
 }
@@ -228,7 +246,9 @@ fn assemble(
     for (number, at) in content.entries.iter().enumerate() {
         let entry = entry_at(spools, at)?;
         if let Some(part) = secret_in(&entry, known) {
-            let masked = known.iter().fold(request_of(&entry), |text, redactor| redactor.text(&text));
+            let masked = known
+                .iter()
+                .fold(request_of(&entry), |text, redactor| redactor.text(&text));
             return Err(RecordingError::Secret {
                 entry: Some(number + 1),
                 request: masked,
@@ -237,7 +257,10 @@ fn assemble(
         }
     }
     let lost = lost(&content);
-    let mut notes: Vec<String> = lost.iter().map(|lost| format!("the recording is {lost}")).collect();
+    let mut notes: Vec<String> = lost
+        .iter()
+        .map(|lost| format!("the recording is {lost}"))
+        .collect();
     notes.extend(remarks(&content, rules));
     let entries = content.entries.len();
     if entries == 0 && lost.is_none() {
@@ -286,7 +309,9 @@ fn remarks(content: &Content, rules: &Rules) -> Vec<String> {
         ));
     }
     if content.rounded {
-        notes.push("numbers with many digits were rounded in bodies in which fields are hidden".to_owned());
+        notes.push(
+            "numbers with many digits were rounded in bodies in which fields are hidden".to_owned(),
+        );
     }
     notes
 }

@@ -42,14 +42,17 @@ impl Shelf {
                 continue;
             }
             let texts = hidden_in(entry);
-            let group = known.iter().position(|other| *other == texts).unwrap_or_else(|| {
-                shelf.0.push(Group {
-                    rules: rules_of(entry),
-                    entries: HashMap::new(),
+            let group = known
+                .iter()
+                .position(|other| *other == texts)
+                .unwrap_or_else(|| {
+                    shelf.0.push(Group {
+                        rules: rules_of(entry),
+                        entries: HashMap::new(),
+                    });
+                    known.push(texts);
+                    known.len() - 1
                 });
-                known.push(texts);
-                known.len() - 1
-            });
             let group = &mut shelf.0[group];
             let body = body_of(entry);
             let key = keys.key(&entry.request.method, url, body.as_ref(), &group.rules);
@@ -87,7 +90,10 @@ impl Shelf {
 
 /// Whether an entry is about an access token.
 pub(super) fn is_of_token(entry: &Entry) -> bool {
-    entry.own.as_ref().is_some_and(|own| own.kind == Kind::Token)
+    entry
+        .own
+        .as_ref()
+        .is_some_and(|own| own.kind == Kind::Token)
 }
 
 /// The rules by which fields of an entry are hidden.
@@ -99,14 +105,20 @@ fn hidden_in(entry: &Entry) -> Vec<String> {
     let own = entry.own.as_ref();
     let texts = own.and_then(|own| own.more.get(REDACTED)?.as_array());
     let texts = texts.into_iter().flatten();
-    texts.filter_map(|text| Some(text.as_str()?.to_owned())).collect()
+    texts
+        .filter_map(|text| Some(text.as_str()?.to_owned()))
+        .collect()
 }
 
 /// The body of a request. Some write its type only among the header fields.
 pub(super) fn body_of(entry: &Entry) -> Option<Body> {
     let mut body = entry.request.body.clone()?;
     if body.media_type.is_empty() {
-        body.media_type = entry.request.header("content-type").unwrap_or_default().to_owned();
+        body.media_type = entry
+            .request
+            .header("content-type")
+            .unwrap_or_default()
+            .to_owned();
     }
     Some(body)
 }

@@ -66,14 +66,8 @@ impl Session {
             key: pseudonyms.key(),
             redact: rules.texts(),
         };
-        crate::staged::replace(
-            &folder.path().join(SETUP),
-            &serde_json::to_vec(&setup)?,
-        )?;
-        Ok(Session {
-            folder,
-            rules,
-        })
+        crate::staged::replace(&folder.path().join(SETUP), &serde_json::to_vec(&setup)?)?;
+        Ok(Session { folder, rules })
     }
 
     /// The folder, for [`VARIABLE`].
@@ -165,7 +159,9 @@ impl Spool {
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             self.file = Some(options.open(folder.join(name))?);
         }
-        self.file.as_mut().ok_or_else(|| io::Error::other("there is no spool"))
+        self.file
+            .as_mut()
+            .ok_or_else(|| io::Error::other("there is no spool"))
     }
 
     /// Why a line could not be written, if one could not.
@@ -219,7 +215,9 @@ impl Content {
             content.take(number, file)?;
         }
         // Those that began in the same millisecond stay in the order in which they ended.
-        content.entries.sort_by(|one, other| one.started.cmp(&other.started));
+        content
+            .entries
+            .sort_by(|one, other| one.started.cmp(&other.started));
         Ok(content)
     }
 
@@ -234,7 +232,9 @@ impl Content {
             if length == 0 {
                 break;
             }
-            let line = text.ends_with(b"\n").then(|| serde_json::from_slice::<Line>(&text));
+            let line = text
+                .ends_with(b"\n")
+                .then(|| serde_json::from_slice::<Line>(&text));
             let close = |open: &mut Vec<(String, String)>, id: &str| {
                 let at = open.iter().position(|(known, _)| known == id)?;
                 Some(open.remove(at).1)
@@ -263,7 +263,8 @@ impl Content {
             }
             offset += length as u64;
         }
-        self.open.extend(open.into_iter().map(|(_, request)| request));
+        self.open
+            .extend(open.into_iter().map(|(_, request)| request));
         Ok(())
     }
 }

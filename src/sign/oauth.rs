@@ -367,7 +367,11 @@ impl Grant {
         let mut masked = form_urlencoded::Serializer::new(String::new());
         for (name, value) in form_urlencoded::parse(body.map_or(b"", |body| body)) {
             let is_param = self.is_secret_param(&name);
-            let shown = if is_secret(&name) || is_param { MASK } else { &value };
+            let shown = if is_secret(&name) || is_param {
+                MASK
+            } else {
+                &value
+            };
             masked.append_pair(&name, shown);
         }
         masked.finish().into()

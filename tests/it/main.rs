@@ -84,7 +84,11 @@ mod policy;
 #[cfg(unix)]
 mod progress;
 mod readme;
+mod recorded_examples;
+mod recorded_secrets;
+mod recordings;
 mod reference;
+mod replays;
 mod reports;
 mod responses;
 mod rows;

@@ -83,7 +83,11 @@ pub(super) fn add(file: &Path, only: Option<&str>, catalog: &Catalog) -> Done {
             ..Told::default()
         });
         if told.added > 0 {
-            let noun = if told.added == 1 { "example" } else { "examples" };
+            let noun = if told.added == 1 {
+                "example"
+            } else {
+                "examples"
+            };
             writeln!(out, "{shown}: {} {noun} added", told.added)?;
         }
         if told.known > 0 {
@@ -106,7 +110,8 @@ type Calls = BTreeMap<(String, String), Vec<Call>>;
 /// The calls of each tool, in their order.
 fn calls(file: &Path, only: Option<&str>) -> Result<Calls, Failure> {
     let shown = file.display();
-    let opened = File::open(file).map_err(|error| usage(format!("cannot read {shown}: {error}")))?;
+    let opened =
+        File::open(file).map_err(|error| usage(format!("cannot read {shown}: {error}")))?;
     let mut calls = Calls::new();
     let mut others = 0;
     for read in Reader::new(BufReader::new(opened)) {
@@ -122,16 +127,19 @@ fn calls(file: &Path, only: Option<&str>) -> Result<Calls, Failure> {
             others += 1;
             continue;
         };
-        let is_wanted = only.is_none_or(|name| {
-            name == own.tool || name == format!("{}/{}", own.service, own.tool)
-        });
+        let is_wanted = only
+            .is_none_or(|name| name == own.tool || name == format!("{}/{}", own.service, own.tool));
         if own.kind != Kind::Token && own.kind != Kind::Cancel && is_wanted {
-            let of_tool = calls.entry((own.service.clone(), own.tool.clone())).or_default();
+            let of_tool = calls
+                .entry((own.service.clone(), own.tool.clone()))
+                .or_default();
             sort_in(of_tool, &own, entry);
         }
     }
     if others > 0 {
-        note(&format!("{others} entries of {shown} are not of toolrun, and are of no tool"));
+        note(&format!(
+            "{others} entries of {shown} are not of toolrun, and are of no tool"
+        ));
     }
     Ok(calls)
 }
@@ -175,7 +183,10 @@ fn sort_in(calls: &mut Vec<Call>, own: &Own, entry: Entry) {
 
 /// Adds calls to a tool's file. Those that would not pass are refused.
 fn add_to(entry: &ToolEntry, tool: &Arc<Tool>, calls: &[Call]) -> Result<Told, String> {
-    let path = tool.source.path().ok_or("a built-in file cannot be changed")?;
+    let path = tool
+        .source
+        .path()
+        .ok_or("a built-in file cannot be changed")?;
     let mut told = Told::default();
     let mut all = match tool.source.value().get("examples") {
         Some(Value::Array(examples)) => examples.clone(),
@@ -200,11 +211,17 @@ fn add_to(entry: &ToolEntry, tool: &Arc<Tool>, calls: &[Call]) -> Result<Told, S
     // The new file counts only if it loads and all of its new examples hold.
     let again = tool_with(entry, text.clone()).map_err(|findings| {
         let first = findings.first().map(ToString::to_string);
-        format!("the new file would not be valid: {}", first.unwrap_or_default())
+        format!(
+            "the new file would not be valid: {}",
+            first.unwrap_or_default()
+        )
     })?;
     for example in again.examples.iter().skip(before) {
         if let Some(failure) = examples::run(&again, example).first() {
-            return Err(format!("the example `{}` would fail: {}", example.name, failure.message));
+            return Err(format!(
+                "the example `{}` would fail: {}",
+                example.name, failure.message
+            ));
         }
     }
     write(path, &text).map_err(|error| format!("cannot write the file: {error}"))?;
@@ -218,10 +235,17 @@ fn with_examples(text: &str, all: Vec<Value>, before: usize) -> Result<String, S
     let mut text = text.to_owned();
     if before == 0 {
         // A list that is written in lines can be read better than one in brackets.
-        let line = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
+        let line = if text.ends_with('\n') || text.is_empty() {
+            ""
+        } else {
+            "\n"
+        };
         let is_there = with_values(&text, &[("/examples".to_owned(), json!([]))]);
         if is_there.as_deref() != Ok(text.as_str()) {
-            let list: String = added.clone().map(|i| format!("  - name: {}\n", place(i))).collect();
+            let list: String = added
+                .clone()
+                .map(|i| format!("  - name: {}\n", place(i)))
+                .collect();
             text = format!("{text}{line}\nexamples:\n{list}");
         }
     } else {
@@ -249,7 +273,9 @@ fn is_same(one: &Value, other: &Value) -> bool {
                 let args = |value: &Value| value.get("args").cloned().unwrap_or_else(|| json!({}));
                 args(one) == args(other)
             }
-            part => without_defaults(empty(one.get(part))) == without_defaults(empty(other.get(part))),
+            part => {
+                without_defaults(empty(one.get(part))) == without_defaults(empty(other.get(part)))
+            }
         }
     })
 }
@@ -282,18 +308,27 @@ fn named(mut example: Value, others: &[Value]) -> Value {
 /// # Errors
 /// Why it would not pass.
 fn example(tool: &Arc<Tool>, call: &Call) -> Result<Value, String> {
-    let first = call.first.as_ref().ok_or("its first request is not in the recording")?;
+    let first = call
+        .first
+        .as_ref()
+        .ok_or("its first request is not in the recording")?;
     let arguments = short(tool, &call.arguments)?;
     let mut example = Map::new();
     example.insert("name".to_owned(), name_of(&arguments).into());
     example.insert("args".to_owned(), arguments.clone().into());
     let request = request(tool, &arguments, &first.request)?;
-    let is_error = first.answer.response.as_ref().is_some_and(|answer| answer.status >= 400);
+    let is_error = first
+        .answer
+        .response
+        .as_ref()
+        .is_some_and(|answer| answer.status >= 400);
     let responses = |with_headers: bool| -> Result<Map<String, Value>, String> {
         let mut parts = Map::new();
-        let response = |pair: &Pair, is_json: bool| response(tool, &pair.answer, is_json, with_headers);
+        let response =
+            |pair: &Pair, is_json: bool| response(tool, &pair.answer, is_json, with_headers);
         if !call.pages.is_empty() && !is_error {
-            let mut pages = vec![json!({ "request": request.clone(), "response": response(first, false)? })];
+            let mut pages =
+                vec![json!({ "request": request.clone(), "response": response(first, false)? })];
             for page in &call.pages {
                 pages.push(json!({ "response": response(page, false)? }));
             }
@@ -328,9 +363,15 @@ fn example(tool: &Arc<Tool>, call: &Call) -> Result<Value, String> {
 }
 
 /// The example with what the descriptor makes of it.
-fn completed(tool: &Tool, mut example: Map<String, Value>, is_error: bool) -> Result<Value, String> {
+fn completed(
+    tool: &Tool,
+    mut example: Map<String, Value>,
+    is_error: bool,
+) -> Result<Value, String> {
     if is_error {
-        let status = example.get("response").and_then(|response| response.get("status"));
+        let status = example
+            .get("response")
+            .and_then(|response| response.get("status"));
         let status = status.cloned().unwrap_or_default();
         example.insert("error".to_owned(), json!({ "status": status }));
     } else if example.contains_key("response") || example.contains_key("pages") {
@@ -371,7 +412,10 @@ fn short(tool: &Tool, arguments: &Value) -> Result<Map<String, Value>, String> {
         let accepted = tool.accept(Value::Object(arguments.clone()));
         accepted.map_err(|problems| {
             let first = problems.first().map(ToString::to_string);
-            format!("the tool does not take its arguments: {}", first.unwrap_or_default())
+            format!(
+                "the tool does not take its arguments: {}",
+                first.unwrap_or_default()
+            )
         })
     };
     let whole = accept(all)?;
@@ -387,10 +431,12 @@ fn short(tool: &Tool, arguments: &Value) -> Result<Map<String, Value>, String> {
 }
 
 fn name_of(arguments: &Map<String, Value>) -> String {
-    let words = arguments.iter().map(|(name, value)| match scalar_text(value) {
-        Some(text) => format!("{name} {text}"),
-        None => name.clone(),
-    });
+    let words = arguments
+        .iter()
+        .map(|(name, value)| match scalar_text(value) {
+            Some(text) => format!("{name} {text}"),
+            None => name.clone(),
+        });
     let name = words.collect::<Vec<_>>().join(", ");
     let name: String = name.chars().filter(|c| !c.is_control()).collect();
     match name.chars().count() {
@@ -407,8 +453,13 @@ fn name_of(arguments: &Map<String, Value>) -> String {
 fn request(tool: &Tool, arguments: &Map<String, Value>, recorded: &Entry) -> Result<Value, String> {
     let params = tool.accept(Value::Object(arguments.clone()));
     let params = params.map_err(|_| "the tool does not take its arguments".to_owned())?;
-    let settings = tool.service.default_settings().map_err(|error| error.to_string())?;
-    let plan = tool.render(&params, &settings).map_err(|error| error.to_string())?;
+    let settings = tool
+        .service
+        .default_settings()
+        .map_err(|error| error.to_string())?;
+    let plan = tool
+        .render(&params, &settings)
+        .map_err(|error| error.to_string())?;
     // The bytes of a file are not known here.
     if let Ok(settled) = plan.settle(&Files::Denied) {
         let headers = settled.plan.masked_headers();
@@ -435,7 +486,12 @@ fn request(tool: &Tool, arguments: &Map<String, Value>, recorded: &Entry) -> Res
 }
 
 /// An answer, as examples write it.
-fn response(tool: &Tool, entry: &Entry, is_json: bool, with_headers: bool) -> Result<Value, String> {
+fn response(
+    tool: &Tool,
+    entry: &Entry,
+    is_json: bool,
+    with_headers: bool,
+) -> Result<Value, String> {
     let recorded = entry.response.as_ref().ok_or("no answer came")?;
     let mut response = Map::new();
     if recorded.status != 200 {
@@ -443,14 +499,24 @@ fn response(tool: &Tool, entry: &Entry, is_json: bool, with_headers: bool) -> Re
     }
     if with_headers {
         let kept = recorded.headers.iter().filter(|(name, _)| {
-            !["date", "content-length", "content-encoding", "transfer-encoding", "set-cookie"]
-                .contains(&name.as_str())
+            ![
+                "date",
+                "content-length",
+                "content-encoding",
+                "transfer-encoding",
+                "set-cookie",
+            ]
+            .contains(&name.as_str())
         });
-        let headers: Map<String, Value> =
-            kept.map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        let headers: Map<String, Value> = kept
+            .map(|(name, value)| (name.clone(), value.as_str().into()))
+            .collect();
         response.insert("headers".to_owned(), headers.into());
     }
-    let bytes = recorded.body.bytes().ok_or("the recording does not hold the body of its answer")?;
+    let bytes = recorded
+        .body
+        .bytes()
+        .ok_or("the recording does not hold the body of its answer")?;
     if bytes.len() > MOST_OF_BODY {
         return Err(format!(
             "its answer has {} bytes; an example may have {MOST_OF_BODY}",

@@ -33,7 +33,11 @@ pub(crate) struct Record {
     #[arg(long, value_name = "PATH")]
     redact: Vec<String>,
     /// The command with its arguments, behind --
-    #[arg(last = true, value_name = "COMMAND", required_unless_present = "into_examples")]
+    #[arg(
+        last = true,
+        value_name = "COMMAND",
+        required_unless_present = "into_examples"
+    )]
     command: Vec<OsString>,
 }
 
@@ -51,13 +55,22 @@ impl Record {
         let session = Session::begin(rules, &tape::pseudonyms()?)?;
         let others = std::env::var_os(VARIABLE).unwrap_or_default();
         let others: Vec<PathBuf> = std::env::split_paths(&others).collect();
-        let folders = std::env::join_paths(others.iter().map(PathBuf::as_path).chain([session.folder()]))
-            .map_err(|error| usage(format!("the folder for temporary files cannot be used: {error}")))?;
+        let folders = std::env::join_paths(
+            others
+                .iter()
+                .map(PathBuf::as_path)
+                .chain([session.folder()]),
+        )
+        .map_err(|error| {
+            usage(format!(
+                "the folder for temporary files cannot be used: {error}"
+            ))
+        })?;
         let mut command = std::process::Command::new(program);
         command.args(arguments).env(VARIABLE, folders);
-        let child = command.spawn().map_err(|error| {
-            usage(format!("cannot run {}: {error}", program.to_string_lossy()))
-        })?;
+        let child = command
+            .spawn()
+            .map_err(|error| usage(format!("cannot run {}: {error}", program.to_string_lossy())))?;
         let status = wait(child)?;
         tape::written(session.finish(place), &self.file, done(status))
     }
