@@ -254,9 +254,9 @@ fn content(part: Part<'_>, below: &str, flaws: &mut Flaws) -> Content {
         );
         return Content::Text(String::from_utf8_lossy(text.text()).into_owned());
     };
-    let encoding = ["encoding", "_encoding"].into_iter();
-    let encoding = encoding.filter_map(|name| part.member(name)?.string());
-    let encoding = encoding.last().unwrap_or_default();
+    let encoding = ["_encoding", "encoding"].into_iter();
+    let mut encoding = encoding.filter_map(|name| part.member(name)?.string());
+    let encoding = encoding.next().unwrap_or_default();
     match encoding.as_ref() {
         "" | "utf8" | "utf-8" | "UTF-8" => Content::Text(text.into_owned()),
         "base64" => match BASE64.decode(without_space(&text)) {

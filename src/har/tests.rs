@@ -307,7 +307,7 @@ fn what_is_written_is_read_as_it_was() {
             more: json!({ "page": 2 }).as_object().expect("a map").clone(),
         }),
     };
-    let entries = vec![
+    let entries = [
         entry(1, Content::Text("line\n\"two\"\u{0}".to_owned()), true),
         entry(2, Content::Bytes(vec![0xC0, 0x80]), false),
         entry(3, Content::Unknown, true),
