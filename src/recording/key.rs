@@ -117,7 +117,7 @@ fn canon(body: &Body, rules: &Rules) -> Canon {
         return Canon::Form(sorted(pairs(text)));
     }
     if essence.starts_with("multipart/") {
-        return Canon::Bytes(without_boundary(bytes, &body.media_type));
+        return Canon::Bytes(parts(bytes, &body.media_type));
     }
     match text {
         Some(text) => canonical(&text).map_or_else(|| Canon::Bytes(text.into_bytes()), Canon::Json),
@@ -140,8 +140,8 @@ fn sorted(mut pairs: Vec<(String, String)>) -> Vec<(String, String)> {
     pairs
 }
 
-/// A body in parts with another boundary: each request has a random one.
-fn without_boundary(bytes: &[u8], media_type: &str) -> Vec<u8> {
+/// A body in parts without its boundary, which is random, and with the names of header fields in lower case.
+fn parts(bytes: &[u8], media_type: &str) -> Vec<u8> {
     let parameters = media_type.split(';').skip(1);
     let boundary = parameters.filter_map(|parameter| {
         let (name, value) = parameter.trim().split_once('=')?;
@@ -151,15 +151,33 @@ fn without_boundary(bytes: &[u8], media_type: &str) -> Vec<u8> {
     let Some(boundary) = boundary.last().filter(|text| !text.is_empty()) else {
         return bytes.to_vec();
     };
+    let line = format!("--{boundary}");
     let mut plain = Vec::with_capacity(bytes.len());
     let mut from = 0;
-    for at in memchr::memmem::find_iter(bytes, boundary.as_bytes()) {
-        plain.extend_from_slice(&bytes[from..at]);
-        plain.extend_from_slice(b"boundary");
-        from = at + boundary.len();
+    let ends = memchr::memmem::find_iter(bytes, line.as_bytes());
+    for end in ends.chain([bytes.len()]) {
+        add_part(&bytes[from.min(end)..end], &mut plain);
+        plain.extend_from_slice(b"--boundary");
+        from = end + line.len();
     }
-    plain.extend_from_slice(&bytes[from..]);
     plain
+}
+
+fn add_part(part: &[u8], plain: &mut Vec<u8>) {
+    let Some(end) = memchr::memmem::find(part, b"\r\n\r\n") else {
+        return plain.extend_from_slice(part);
+    };
+    let (head, content) = part.split_at(end);
+    for line in String::from_utf8_lossy(head)
+        .split("\r\n")
+        .filter(|line| !line.is_empty())
+    {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        plain.extend_from_slice(
+            format!("{}:{}\r\n", name.to_ascii_lowercase(), value.trim()).as_bytes(),
+        );
+    }
+    plain.extend_from_slice(content);
 }
 
 /// JSON in one notation; `None` if the text is no JSON, or an object has two members of one name.

@@ -105,12 +105,9 @@ impl Play {
 
     /// The base URL that came with an access token when the recording was made; `None` if it does not say.
     pub(crate) fn told_base_of(&self, service: &str) -> Option<Url> {
-        let own = self.entries.iter().filter_map(|(entry, _)| {
-            let own = entry.own.as_ref().filter(|own| own.service == service)?;
-            own.more.get("base")?.as_str()?.parse().ok()
-        });
-        let mut own = own;
-        own.next()
+        let entries = self.entries.iter().map(|(entry, _)| entry);
+        let mut own = entries.filter(|entry| is_own(entry, service) && !is_of_token(entry));
+        own.find_map(|entry| entry.own.as_ref()?.more.get("base")?.as_str()?.parse().ok())
     }
 
     /// The recording as the transport of a service below a base URL, whose path shows the mask where it has credentials.

@@ -213,7 +213,11 @@ fn each_place_of_a_short_key_is_written_as_a_place() {
             "request: { method: GET, path: /probe }",
         );
         // In a path, only a long key is taken.
-        let secret = if path.is_empty() { "Zq7" } else { "Zq7-Zq7-Zq7-Zq7" };
+        let secret = if path.is_empty() {
+            "Zq7"
+        } else {
+            "Zq7-Zq7-Zq7-Zq7"
+        };
         let call = |arguments: &[&str]| {
             let mut command = workspace.toolrun();
             output(command.env("SHORT", secret).args(arguments))

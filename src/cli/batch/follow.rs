@@ -123,7 +123,10 @@ pub(super) async fn reach_run(
             true => ("with", "give the recording again"),
             false => ("without", "leave it out"),
         };
-        return Err(usage(format!("the run {} was made {was} --replay; {is}", record.run.id)));
+        return Err(usage(format!(
+            "the run {} was made {was} --replay; {is}",
+            record.run.id
+        )));
     }
     let asks_no_service = sandbox.is_some() || here.tape.plays_alone();
     let tool = reach::tool(&mut catalog, &record.run.tool, asks_no_service)?;
