@@ -69,7 +69,7 @@ impl Place {
             path: path.to_owned(),
             held: Some(file),
         };
-        let written = place.held.as_ref().map(|file| pending(file));
+        let written = place.held.as_ref().map(pending);
         written.transpose().map_err(io)?;
         Ok(place)
     }

@@ -41,7 +41,7 @@ fn an_exchange_becomes_an_example_and_everything_else_stays() {
             format!("{TOOL}\nexamples:\n  # the first\n  - name: one\n    args: {{ x: 9 }}   # nine\n\nallow: {{ TR0001: a reason }}\n").replace("\nallow: { TR0001: a reason }\n", ""),
             "  - name: x 5\n    args: { x: 5 }\n",
         ),
-        ("in brackets", format!("{TOOL}examples: []\n"), "name: x 5"),
+        ("in brackets", format!("{TOOL}examples: []\n"), "name: \"x 5\""),
         ("Windows", TOOL.replace('\n', "\r\n"), "name: x 5"),
     ] {
         let fake = Fake::start(|request| {
