@@ -13,13 +13,13 @@ use crate::catalog::Entry as ToolEntry;
 use crate::check::examples::{self, Failure as ExampleFailure};
 use crate::check::tool_with;
 use crate::cli::terminal;
-use crate::cli::test::write;
 use crate::cli::{Done, Failure, exit, note, usage};
 use crate::format::ExampleSpec;
 use crate::har::{self, Entry, Kind, Own, Read, Reader};
 use crate::plan::Files;
 use crate::project::ResponseKind;
 use crate::recording::compare;
+use crate::staged::rewrite;
 use crate::tool::Tool;
 use crate::words::scalar_text;
 use crate::yaml::with_values;
@@ -224,7 +224,7 @@ fn add_to(entry: &ToolEntry, tool: &Arc<Tool>, calls: &[Call]) -> Result<Told, S
             ));
         }
     }
-    write(path, &text).map_err(|error| format!("cannot write the file: {error}"))?;
+    rewrite(path, &text).map_err(|error| format!("cannot write the file: {error}"))?;
     Ok(told)
 }
 
