@@ -57,6 +57,8 @@ mod format;
 mod import;
 mod json;
 mod jsonpath;
+#[cfg(feature = "cli")]
+mod lsp;
 mod paging;
 mod parallel;
 mod params;

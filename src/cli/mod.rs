@@ -20,6 +20,7 @@ mod hints;
 mod import;
 mod interrupt;
 mod list;
+mod lsp;
 mod man;
 mod meant;
 mod new;
@@ -92,6 +93,7 @@ impl Cli {
             | Command::Trust(_)
             | Command::Untrust(_)
             | Command::Callers(_)
+            | Command::Lsp(_)
             | Command::New(_)
             | Command::Import(_)
             | Command::Schemas(_)
@@ -263,6 +265,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Sync(sync) => sync.run(&catalog, in_force),
         Command::Docs(docs) => docs.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
+        Command::Lsp(lsp) => lsp.run(),
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
