@@ -5,8 +5,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, batch, call, callers, completions, config, docs, explain, export, import, list,
-    lsp, man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust, validate,
+    approve, audit, batch, call, callers, completions, config, docs, explain, export, fmt, import,
+    list, lsp, man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust, validate,
 };
 
 macro_rules! commands {
@@ -77,6 +77,7 @@ commands! {
     "validate" Validate(validate::Validate) "Check descriptors"
     "lsp" Lsp(lsp::Lsp) "Check and complete descriptors in an editor: a language server"
     "explain" Explain(explain::Explain) "Explain a code of a finding"
+    "fmt" Fmt(fmt::Fmt) "Give descriptors their one layout"
     "test" Test(test::Test) "Run the examples of descriptors, offline"
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "serve" Serve(serve::Serve) "Serve tools to agents, over the Model Context Protocol"

@@ -68,7 +68,8 @@ pub(super) struct Document {
 }
 
 impl Document {
-    fn name(&self) -> String {
+    /// The name of the file in messages.
+    pub(super) fn name(&self) -> String {
         match &self.path {
             Some(path) => path.display().to_string(),
             None => self.uri.clone(),

@@ -21,6 +21,7 @@ use super::hover::hover;
 use super::jump::{Target, definition, outline, references};
 use super::text::{Position, Span, Text};
 use super::wire::{Read, read, write};
+use crate::check;
 use crate::source::Finding;
 
 /// How many messages wait.
@@ -38,6 +39,7 @@ mod code {
     pub(super) const INVALID_PARAMS: i64 = -32602;
     pub(super) const INTERNAL: i64 = -32603;
     pub(super) const NOT_INITIALIZED: i64 = -32002;
+    pub(super) const FAILED: i64 = -32803;
     pub(super) const CANCELLED: i64 = -32800;
 }
 
@@ -254,6 +256,7 @@ impl<W: Write> Server<W> {
                 "definitionProvider": true,
                 "referencesProvider": true,
                 "documentSymbolProvider": true,
+                "documentFormattingProvider": true,
                 "codeActionProvider": { "codeActionKinds": ["quickfix"] },
                 "workspace": { "workspaceFolders": { "supported": true, "changeNotifications": true } },
             },
@@ -364,6 +367,7 @@ impl<W: Write> Server<W> {
             "textDocument/references" => Server::references,
             "textDocument/documentSymbol" => Server::outline,
             "textDocument/codeAction" => Server::fixes,
+            "textDocument/formatting" => Server::format,
             _ => {
                 return Err((
                     code::METHOD_NOT_FOUND,
@@ -454,6 +458,22 @@ impl<W: Write> Server<W> {
         Ok(fixes(facts, &document.text, &document.uri, part, &findings, told).into())
     }
 
+    /// The changes that give a document the one layout.
+    fn format(&mut self, document: &Document, _: &Facts, _: &Value) -> Answer {
+        if document.path.is_some() && self.desk.descriptor(document).is_none() {
+            return Ok(Value::Null);
+        }
+        let text = document.text.as_str();
+        match check::of_text(&document.name(), text.to_owned()) {
+            check::Outcome::Kept | check::Outcome::Foreign => Ok(json!([])),
+            check::Outcome::Changed(_, laid_out) => Ok(changes(&document.text, &laid_out)),
+            check::Outcome::Broken(findings) => {
+                let first = findings.first().map(ToString::to_string);
+                Err((code::FAILED, first.unwrap_or_default()))
+            }
+        }
+    }
+
     /// The findings of a document as it is now.
     fn findings(&mut self, document: &Document) -> Arc<Vec<Finding>> {
         if let Some(known) = &document.findings {
@@ -522,6 +542,33 @@ fn cursor(text: &Text, params: &Value) -> Result<usize, (i64, String)> {
 
 fn place(uri: &str, text: &Text, span: Range<usize>) -> Value {
     json!({ "uri": uri, "range": text.span(span) })
+}
+
+/// The lines that another text has changed.
+fn changes(text: &Text, new: &str) -> Value {
+    let old = text.as_str();
+    let diff = similar::TextDiff::from_lines(old, new);
+    let ends = |lines: &[&str]| -> Vec<usize> {
+        let mut end = 0;
+        let ends = lines.iter().map(|line| {
+            end += line.len();
+            end
+        });
+        std::iter::once(0).chain(ends).collect()
+    };
+    let (before, after) = (ends(diff.old_slices()), ends(diff.new_slices()));
+    let changed = diff
+        .ops()
+        .iter()
+        .filter(|op| op.tag() != similar::DiffTag::Equal);
+    let edits = changed.map(|op| {
+        let (from, to) = (op.old_range(), op.new_range());
+        json!({
+            "range": text.span(before[from.start]..before[from.end]),
+            "newText": &new[after[to.start]..after[to.end]],
+        })
+    });
+    edits.collect()
 }
 
 /// Tells when the process of the editor is gone. The pipe may stay open, if others have it too.

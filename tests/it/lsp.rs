@@ -844,3 +844,36 @@ fn findings_have_fixes() {
     let actions = editor.result("textDocument/codeAction", params);
     assert_eq!(actions.as_array().map(Vec::len), Some(1), "{actions}");
 }
+
+#[test]
+fn a_document_gets_the_one_layout() {
+    let workspace = workspace();
+    let mut editor = Editor::in_folder(&workspace);
+    let uri = path_of(&workspace, "list-things.yaml");
+    let params = json!({ "textDocument": { "uri": uri }, "options": { "tabSize": 2, "insertSpaces": true } });
+    let text = "spec: 1\n# é\naccess:   read\ntool:   list-things\ndescription: 'It is 😀.'   # why\nservice: probe\nrequest: { path: /x, method: GET }\n";
+    editor.open(&uri, text);
+    let edits = editor.result("textDocument/formatting", params.clone());
+    let laid_out = edited(text, edits.as_array().expect("a list"));
+    workspace.write("descriptors/probe/list-things.yaml", text);
+    let told = workspace.run(&[
+        "fmt",
+        &workspace
+            .descriptors()
+            .join("probe/list-things.yaml")
+            .display()
+            .to_string(),
+    ]);
+    assert_eq!(told.code, 0, "{told:?}");
+    let expected =
+        fs::read_to_string(workspace.descriptors().join("probe/list-things.yaml")).expect("a file");
+    assert_eq!(laid_out, expected);
+    assert_ne!(laid_out, text);
+    editor.change(&uri, json!([{ "text": laid_out }]));
+    let edits = editor.result("textDocument/formatting", params.clone());
+    assert_eq!(edits, json!([]));
+    // What does not parse stays, and the editor is told why.
+    editor.change(&uri, json!([{ "text": "spec: 1\ntool: [\n" }]));
+    let answer = editor.request("textDocument/formatting", params);
+    assert_eq!(answer["error"]["code"], -32803, "{answer}");
+}
