@@ -5,8 +5,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, batch, call, callers, completions, config, docs, explain, export, import, list,
-    man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust, validate,
+    approve, audit, batch, call, callers, completions, config, diff, docs, explain, export, import,
+    list, man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust, validate,
 };
 
 macro_rules! commands {
@@ -75,6 +75,7 @@ commands! {
     "sync" Sync(sync::Sync) "Copy the rows of tools into a database or files, and keep them up to date"
     "docs" Docs(docs::Docs) "Print the reference of a tool, or open its documentation"
     "validate" Validate(validate::Validate) "Check descriptors"
+    "diff" Diff(diff::Diff) "Say what changes between two versions of descriptors, and for whom"
     "explain" Explain(explain::Explain) "Explain a code of a finding"
     "test" Test(test::Test) "Run the examples of descriptors, offline"
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"

@@ -10,6 +10,7 @@ mod chosen;
 mod commands;
 mod completions;
 mod config;
+mod diff;
 mod docs;
 mod explain;
 mod export;
@@ -94,6 +95,7 @@ impl Cli {
             | Command::Callers(_)
             | Command::New(_)
             | Command::Import(_)
+            | Command::Diff(_)
             | Command::Schemas(_)
             | Command::Completions(_)
             | Command::Man(_) => self.profile.is_none(),
@@ -263,6 +265,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Sync(sync) => sync.run(&catalog, in_force),
         Command::Docs(docs) => docs.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
+        Command::Diff(diff) => diff.run(),
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),

@@ -426,14 +426,16 @@ pub(super) fn warnings_schema() -> Value {
     let warnings = Code::ALL
         .iter()
         .map(|code| code.meaning())
-        .filter(|meaning| meaning.severity == Severity::Warning);
+        .filter(|meaning| {
+            meaning.severity == Severity::Warning || meaning.wrong.starts_with("# old")
+        });
     let known: Map<String, Value> = warnings
         .map(|meaning| {
             let rules = json!({ "type": "string", "description": meaning.summary });
             (meaning.name.to_owned(), rules)
         })
         .collect();
-    json!({ "properties": known, "propertyNames": { "pattern": "^[a-z-]+$" } })
+    json!({ "properties": known, "propertyNames": { "pattern": "^[a-z-]+( .+)?$" } })
 }
 
 fn safe_url() -> Value {
