@@ -5,8 +5,9 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, batch, call, callers, completions, config, diff, docs, explain, export, import,
-    list, man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust, validate,
+    approve, audit, batch, call, callers, completions, config, diff, docs, explain, export, fmt,
+    import, list, man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust,
+    validate,
 };
 
 macro_rules! commands {
@@ -77,6 +78,7 @@ commands! {
     "validate" Validate(validate::Validate) "Check descriptors"
     "diff" Diff(diff::Diff) "Say what changes between two versions of descriptors, and for whom"
     "explain" Explain(explain::Explain) "Explain a code of a finding"
+    "fmt" Fmt(fmt::Fmt) "Give descriptors their one layout"
     "test" Test(test::Test) "Run the examples of descriptors, offline"
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "serve" Serve(serve::Serve) "Serve tools to agents, over the Model Context Protocol"

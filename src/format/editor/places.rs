@@ -426,9 +426,7 @@ pub(super) fn warnings_schema() -> Value {
     let warnings = Code::ALL
         .iter()
         .map(|code| code.meaning())
-        .filter(|meaning| {
-            meaning.severity == Severity::Warning || meaning.wrong.starts_with("# old")
-        });
+        .filter(|meaning| meaning.severity == Severity::Warning);
     let known: Map<String, Value> = warnings
         .map(|meaning| {
             let rules = json!({ "type": "string", "description": meaning.summary });
