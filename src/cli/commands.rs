@@ -5,9 +5,9 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, batch, call, callers, completions, config, docs, explain, export, fmt, import,
-    list, lsp, man, new, policy, record, sandbox, schemas, serve, show, sql, sync, test, trust,
-    validate,
+    approve, audit, batch, call, callers, completions, config, diff, docs, explain, export, fmt,
+    import, list, lsp, man, new, policy, record, sandbox, schemas, serve, show, sql, sync, test,
+    trust, validate,
 };
 
 macro_rules! commands {
@@ -78,6 +78,7 @@ commands! {
     "docs" Docs(docs::Docs) "Print the reference of a tool, or open its documentation"
     "validate" Validate(validate::Validate) "Check descriptors"
     "lsp" Lsp(lsp::Lsp) "Check and complete descriptors in an editor: a language server"
+    "diff" Diff(diff::Diff) "Say what changes between two versions of descriptors, and for whom"
     "explain" Explain(explain::Explain) "Explain a code of a finding"
     "fmt" Fmt(fmt::Fmt) "Give descriptors their one layout"
     "test" Test(test::Test) "Run the examples of descriptors, offline"

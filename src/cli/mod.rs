@@ -10,6 +10,7 @@ mod chosen;
 mod commands;
 mod completions;
 mod config;
+mod diff;
 mod docs;
 mod explain;
 mod export;
@@ -100,6 +101,7 @@ impl Cli {
             | Command::Lsp(_)
             | Command::New(_)
             | Command::Import(_)
+            | Command::Diff(_)
             | Command::Schemas(_)
             | Command::Completions(_)
             | Command::Man(_) => self.profile.is_none(),
@@ -272,6 +274,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Fmt(fmt) => fmt.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Lsp(lsp) => lsp.run(),
+        Command::Diff(diff) => diff.run(),
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),

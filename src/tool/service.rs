@@ -227,6 +227,12 @@ impl Service {
         source.value().pointer(pointer).unwrap_or(&Value::Null)
     }
 
+    /// Where it stands in its file, as a JSON Pointer.
+    #[cfg(feature = "cli")]
+    pub(crate) fn pointer(&self) -> &str {
+        &self.source.1
+    }
+
     /// The settings, in the order of the descriptor.
     pub(crate) fn settings(&self) -> &[(String, SettingSpec)] {
         &self.settings

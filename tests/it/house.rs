@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 40] = [
+const FLOORS: [&str; 41] = [
     "words",
     "parallel",
     "staged",
@@ -42,6 +42,7 @@ const FLOORS: [&str; 40] = [
     "sandbox",
     "check",
     "lsp",
+    "diff",
     "import",
     "serve",
     "export",
