@@ -397,6 +397,11 @@ codes! {
     wrong: "# old\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n# new\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 50, per: 1m } }\n"
     right: "# old\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n# new\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n"
 
+    RedactChanged "redact-changed" Error
+    "Recordings hide other fields, or hide them in another way."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test, redact: [$.email] }\n# new\nservice: { service: probe, base_url: https://probe.test }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test, redact: [$.email] }\n# new\nservice: { service: probe, base_url: https://probe.test, redact: [$.email] }\n"
+
     SyncChanged "sync-changed" Error
     "The rows of a tool are copied in another way, or not any more."
     wrong: "# old\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [id] }\n# new\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [at] }\n"
