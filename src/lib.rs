@@ -63,6 +63,8 @@ mod har;
 mod import;
 mod json;
 mod jsonpath;
+#[cfg(feature = "cli")]
+mod lsp;
 mod paging;
 mod parallel;
 mod params;

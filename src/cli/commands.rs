@@ -6,7 +6,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
     approve, audit, batch, call, callers, completions, config, docs, explain, export, fmt, import,
-    list, man, new, policy, record, sandbox, schemas, serve, show, sql, sync, test, trust,
+    list, lsp, man, new, policy, record, sandbox, schemas, serve, show, sql, sync, test, trust,
     validate,
 };
 
@@ -77,6 +77,7 @@ commands! {
     "record" Record(record::Record) "Record the calls that a command makes, or make examples of a recording"
     "docs" Docs(docs::Docs) "Print the reference of a tool, or open its documentation"
     "validate" Validate(validate::Validate) "Check descriptors"
+    "lsp" Lsp(lsp::Lsp) "Check and complete descriptors in an editor: a language server"
     "explain" Explain(explain::Explain) "Explain a code of a finding"
     "fmt" Fmt(fmt::Fmt) "Give descriptors their one layout"
     "test" Test(test::Test) "Run the examples of descriptors, offline"

@@ -21,6 +21,7 @@ mod hints;
 mod import;
 mod interrupt;
 mod list;
+mod lsp;
 mod man;
 mod meant;
 mod new;
@@ -96,6 +97,7 @@ impl Cli {
             | Command::Trust(_)
             | Command::Untrust(_)
             | Command::Callers(_)
+            | Command::Lsp(_)
             | Command::New(_)
             | Command::Import(_)
             | Command::Schemas(_)
@@ -269,6 +271,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Docs(docs) => docs.run(&catalog),
         Command::Fmt(fmt) => fmt.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
+        Command::Lsp(lsp) => lsp.run(),
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),

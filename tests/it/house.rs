@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 39] = [
+const FLOORS: [&str; 40] = [
     "words",
     "parallel",
     "staged",
@@ -41,6 +41,7 @@ const FLOORS: [&str; 39] = [
     "sync",
     "sandbox",
     "check",
+    "lsp",
     "import",
     "serve",
     "export",

@@ -70,6 +70,9 @@ mod jq_limits;
 mod jsonpath_compliance;
 mod library;
 mod licences;
+mod lsp;
+#[cfg(unix)]
+mod lsp_edges;
 mod mask;
 mod mcp_sdk;
 mod memory;
