@@ -49,6 +49,8 @@ mod check;
 #[doc(hidden)]
 pub mod cli;
 mod definition;
+#[cfg(feature = "cli")]
+mod drift;
 mod engine;
 #[cfg(feature = "cli")]
 mod export;

@@ -5,8 +5,9 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, batch, call, callers, completions, config, docs, explain, export, import, list,
-    man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust, validate,
+    approve, audit, batch, call, callers, completions, config, docs, drift, explain, export,
+    import, list, man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust,
+    validate,
 };
 
 macro_rules! commands {
@@ -77,6 +78,7 @@ commands! {
     "validate" Validate(validate::Validate) "Check descriptors"
     "explain" Explain(explain::Explain) "Explain a code of a finding"
     "test" Test(test::Test) "Run the examples of descriptors, offline"
+    "drift" Drift(drift::Drift) "Hold recordings of what services do against the descriptors"
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "serve" Serve(serve::Serve) "Serve tools to agents, over the Model Context Protocol"
     "approve" Approve(approve::Approve) "Approve calls of agents that wait, refuse them, or list them"

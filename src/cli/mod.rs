@@ -11,6 +11,7 @@ mod commands;
 mod completions;
 mod config;
 mod docs;
+mod drift;
 mod explain;
 mod export;
 mod form;
@@ -264,6 +265,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Docs(docs) => docs.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Explain(explain) => explain.run(),
+        Command::Drift(drift) => drift.run(&catalog),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
         Command::Serve(serve) => serve.run(&catalog, in_force),

@@ -397,7 +397,10 @@ impl Check {
                 .retain(|finding| !is_meant(finding));
             let is_warning = Code::from_name(name)
                 .is_some_and(|code| code.meaning().severity == Severity::Warning);
-            if self.count() < before || (is_warning && !judge) {
+            let is_elsewhere = Code::from_name(name).is_some_and(|code| {
+                code.is_of_recordings() && code.meaning().severity != Severity::Error
+            });
+            if self.count() < before || (is_warning && !judge) || is_elsewhere {
                 continue;
             }
             let message = match Code::from_name(name) {

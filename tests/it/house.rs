@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 38] = [
+const FLOORS: [&str; 39] = [
     "words",
     "parallel",
     "staged",
@@ -40,6 +40,7 @@ const FLOORS: [&str; 38] = [
     "sync",
     "sandbox",
     "check",
+    "drift",
     "import",
     "serve",
     "export",

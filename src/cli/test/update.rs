@@ -79,7 +79,7 @@ fn changes_of(index: usize, case: &Case) -> Result<Vec<(String, serde_json::Valu
 }
 
 /// Replaces the file at once: nobody ever sees a part of it. A link stays a link.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let path = path.canonicalize()?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = NamedTempFile::new_in(folder)?;

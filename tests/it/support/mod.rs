@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 
 mod fake;
+mod har;
 mod http;
 pub(crate) mod mcp;
 mod pages;
@@ -24,6 +25,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use fake::{Fake, Manner, Reply, Request, refused_origin};
+pub(crate) use har::Har;
 pub(crate) use http::{Answer, get, send};
 pub(crate) use mcp::{Http, LEGACY, MODERN, Mcp, error};
 pub(crate) use pages::{Block, DocPage, doc_page, doc_pages};
