@@ -42,6 +42,21 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.persist(path).map(drop).map_err(|kept| kept.error)
 }
 
+/// Replaces the text of a file at once: nobody ever sees a part of it. Its rights stay, and a link stays a link.
+///
+/// # Errors
+/// When it cannot be written; then the file is as it was.
+#[cfg(feature = "cli")]
+pub(crate) fn rewrite(path: &Path, text: &str) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    let mut file = tempfile::NamedTempFile::new_in(folder_of(&path))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file()
+        .set_permissions(fs::metadata(&path)?.permissions())?;
+    file.as_file().sync_all()?;
+    file.persist(&path).map(drop).map_err(|kept| kept.error)
+}
+
 /// Writes files with the rights that new ones usually have, and makes their folders: all of them, or none where one cannot be
 /// written.
 ///

@@ -219,6 +219,12 @@ impl File {
             .collect()
     }
 
+    /// Whether it is a file on disk, not one that is built in.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_on_disk(&self) -> bool {
+        !matches!(self.place, Place::Embedded)
+    }
+
     /// Whether the file is there.
     pub fn exists(&self) -> bool {
         match &self.place {

@@ -4,6 +4,8 @@ mod defaults;
 pub mod examples;
 mod files;
 mod kind;
+#[cfg(feature = "cli")]
+mod layout;
 mod schema;
 mod secret;
 mod service;
@@ -11,6 +13,8 @@ mod sync;
 mod tool;
 
 pub use kind::Kind;
+#[cfg(feature = "cli")]
+pub(crate) use layout::{Formatted, Outcome, difference, formatted, of_text};
 pub(crate) use schema::KEYWORDS;
 pub use secret::confidential_spans;
 pub(crate) use secret::{looks_secret, mask_literal_secrets};

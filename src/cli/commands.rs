@@ -5,7 +5,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, batch, call, callers, completions, config, docs, drift, explain, export,
+    approve, audit, batch, call, callers, completions, config, docs, drift, explain, export, fmt,
     import, list, man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust,
     validate,
 };
@@ -77,6 +77,7 @@ commands! {
     "docs" Docs(docs::Docs) "Print the reference of a tool, or open its documentation"
     "validate" Validate(validate::Validate) "Check descriptors"
     "explain" Explain(explain::Explain) "Explain a code of a finding"
+    "fmt" Fmt(fmt::Fmt) "Give descriptors their one layout"
     "test" Test(test::Test) "Run the examples of descriptors, offline"
     "drift" Drift(drift::Drift) "Hold recordings of what services do against the descriptors"
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"

@@ -333,7 +333,7 @@ fn write_patches(outcome: &Outcome, entries: &[Entry]) {
             if now != patch.before {
                 return Err("it changed meanwhile".to_owned());
             }
-            let done = super::test::replace(path, after);
+            let done = crate::staged::rewrite(path, after);
             done.map_err(|error| format!("cannot write the file: {error}"))
         });
         match written {

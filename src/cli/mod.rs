@@ -14,6 +14,7 @@ mod docs;
 mod drift;
 mod explain;
 mod export;
+mod fmt;
 mod form;
 mod hardening;
 mod help;
@@ -29,6 +30,7 @@ mod policy;
 mod profile;
 mod reach;
 mod report;
+mod roots;
 mod sandbox;
 mod schemas;
 mod serve;
@@ -263,6 +265,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Worker(worker) => worker.run(&catalog, in_force),
         Command::Sync(sync) => sync.run(&catalog, in_force),
         Command::Docs(docs) => docs.run(&catalog),
+        Command::Fmt(fmt) => fmt.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Explain(explain) => explain.run(),
         Command::Drift(drift) => drift.run(&catalog),

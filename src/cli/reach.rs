@@ -9,8 +9,9 @@ use clap::Args;
 use serde_json::Value;
 use url::Url;
 
-use super::call::{parse_setting, parse_time, roots, sandboxed, tell_dotenv, watch};
+use super::call::{parse_setting, parse_time, sandboxed, tell_dotenv, watch};
 use super::config::InForce;
+use super::roots::roots;
 use super::{Done, Failure, trust};
 use crate::sandbox::Server;
 use crate::{Call, Catalog, Engine, Tool};

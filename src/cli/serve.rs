@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::call::{parse_setting, parse_time, roots};
+use super::call::{parse_setting, parse_time};
 use super::config::InForce;
 use super::interrupt::unless_interrupted;
 use super::reach;
+use super::roots::roots;
 use super::{Done, Failure, chosen, exit, note, say, terminal, usage};
 use crate::callers::Callers;
 use crate::sandbox::Sandbox;

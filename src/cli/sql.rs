@@ -265,7 +265,7 @@ fn bounded(from: impl Read) -> std::io::Result<String> {
     from.take(sql::LONGEST as u64 + 1).read_to_end(&mut query)?;
     match query.len() > sql::LONGEST {
         true => Err(std::io::Error::other(format!(
-            "it is longer than {} KiB",
+            "the query is longer than {} KiB",
             sql::LONGEST >> 10
         ))),
         false => String::from_utf8(query).map_err(std::io::Error::other),

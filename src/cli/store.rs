@@ -6,8 +6,8 @@ use crate::Engine;
 use crate::sign::{HeldToken, Secret, TokenFuture, TokenShare};
 use crate::store::{Address, AddressError, SharedLimiter, Store, StoreKey, StoredTokens};
 
-use super::call::roots;
 use super::profile::Profile;
+use super::roots::roots;
 use super::trust::state_folder;
 use super::{Failure, exit, note, usage};
 

@@ -15,6 +15,7 @@ use super::config::InForce;
 use super::form::Form;
 use super::interrupt::{Signal, next_signal_ends, unless_interrupted};
 use super::reach::{self, Engines, Here};
+use super::roots::roots;
 use super::terminal::{self, Progress, line, say};
 use super::{Done, Failure, exit, exit_code, hints, note, usage};
 use crate::sync::{
@@ -165,7 +166,7 @@ impl Sync {
 
     fn destination(&self) -> Result<Box<dyn Destination>, Failure> {
         if let Some(place) = &self.place {
-            return place.open(&call::roots(None)).map_err(failure);
+            return place.open(&roots(None)).map_err(failure);
         }
         let state = match &self.state {
             None => None,

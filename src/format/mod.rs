@@ -5,6 +5,8 @@ mod editor;
 mod excess;
 mod habits;
 mod mend;
+#[cfg(feature = "cli")]
+mod order;
 mod schema;
 mod shape;
 mod sync;
@@ -19,6 +21,8 @@ use serde_json::{Map, Value};
 
 #[cfg(test)]
 pub(crate) use editor::unused_in;
+#[cfg(feature = "cli")]
+pub(crate) use order::KeyOrder;
 pub(crate) use schema::{FileSchema, SERVICE, TOOL, generate};
 pub(crate) use shape::decode;
 pub(crate) use sync::SyncSpec;

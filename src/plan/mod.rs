@@ -131,12 +131,12 @@ pub(crate) struct RequestSpec {
     /// a scalar.
     #[serde(default)]
     pub path_styles: IndexMap<String, PathStyleSpec>,
-    /// Query parameters: a list of param names, or a map from the name on the wire to a value.
-    #[serde(default)]
-    pub query: QuerySpec,
     /// Request headers, added to the service's own.
     #[serde(default)]
     pub headers: IndexMap<String, Scalar>,
+    /// Query parameters: a list of param names, or a map from the name on the wire to a value.
+    #[serde(default)]
+    pub query: QuerySpec,
     /// The request body.
     pub body: Option<BodySpec>,
     /// Whether the request may be sent again after a failure. The default depends on the method: yes for every method

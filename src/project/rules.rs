@@ -32,10 +32,10 @@ pub(crate) struct ErrorRuleSpec {
     /// With `retry`: the answer means that the service did nothing, so any request may be sent again.
     #[serde(default)]
     pub safe: bool,
-    /// The message of the error, instead of the service's own: text, a JSONPath or an expression.
-    pub message: Option<String>,
     /// The code of the error, instead of the service's own: text, a JSONPath or an expression.
     pub code: Option<String>,
+    /// The message of the error, instead of the service's own: text, a JSONPath or an expression.
+    pub message: Option<String>,
 }
 
 /// One status or several.

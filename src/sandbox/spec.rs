@@ -124,6 +124,18 @@ pub(crate) struct TimesSpec {
 pub(crate) struct RouteSpec {
     /// The one row that the request concerns.
     pub find: Option<FindSpec>,
+    /// The collection that the answer lists.
+    pub from: Option<String>,
+    /// Exact filters: from a field of the row to the argument that the field must equal, or be one of. An absent
+    /// argument does not filter.
+    #[serde(rename = "match", default)]
+    pub matching: IndexMap<String, String>,
+    /// Other filters: expressions over `row`, all of which must be true.
+    #[serde(default, rename = "where")]
+    pub filters: Vec<String>,
+    /// Refusals. The first whose condition holds is the answer, and nothing is written.
+    #[serde(default)]
+    pub refuse: Vec<RefusalSpec>,
     /// A row to add. It comes before all other rows of its collection.
     pub insert: Option<InsertSpec>,
     /// Fields of the found row to replace, with a template for each. An absent value leaves the field unchanged; null
@@ -142,15 +154,6 @@ pub(crate) struct RouteSpec {
     /// The HTTP status of a success; 200 when absent.
     #[schemars(range(min = 200, max = 299))]
     pub status: Option<u16>,
-    /// The collection that the answer lists.
-    pub from: Option<String>,
-    /// Exact filters: from a field of the row to the argument that the field must equal, or be one of. An absent
-    /// argument does not filter.
-    #[serde(rename = "match", default)]
-    pub matching: IndexMap<String, String>,
-    /// Other filters: expressions over `row`, all of which must be true.
-    #[serde(default, rename = "where")]
-    pub filters: Vec<String>,
     /// How each row is shown: a template over `row`. Without it, the collection's `show` decides.
     pub item: Option<Value>,
     /// The order of the rows, if it differs from the collection's own.
@@ -162,9 +165,6 @@ pub(crate) struct RouteSpec {
     /// The body: a template. With `from` it also knows `rows`, `first`, `last`, `has_more` and `next_page`. With the
     /// status 204 there is no body.
     pub body: Value,
-    /// Refusals. The first whose condition holds is the answer, and nothing is written.
-    #[serde(default)]
-    pub refuse: Vec<RefusalSpec>,
 }
 
 impl RouteSpec {

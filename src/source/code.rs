@@ -214,6 +214,11 @@ codes! {
     wrong: "# policy.yaml\npolicy: 1\nrules:\n  - { tools: \"probe/*\", do: allow }\n  - { tools: probe/probe, do: deny }\n"
     right: "# policy.yaml\npolicy: 1\nrules:\n  - { tools: probe/probe, do: deny }\n  - { tools: \"probe/*\", do: allow }\n"
 
+    NotFormatted "not-formatted" Error
+    "The file is not in the one layout that `fmt` gives. Only the command `fmt` finds it."
+    wrong: "allow:   {}\n"
+    right: "allow: {}\n"
+
     UndescribedParam "undescribed-param" Warning
     "A param has no description, so that neither people nor models know what to give."
     wrong: "params: { properties: { id: { type: string, default: a } } }\n"
@@ -352,6 +357,7 @@ impl Code {
                     | Code::DuplicateName
                     | Code::BadName
                     | Code::ExampleFails
+                    | Code::NotFormatted
             )
     }
 

@@ -12,12 +12,16 @@
 #[cfg(feature = "cli")]
 mod edit;
 mod foreign;
+#[cfg(feature = "cli")]
+pub(crate) mod layout;
 mod lines;
 mod partial;
 mod reader;
 mod scalar;
 mod source;
 mod spans;
+#[cfg(feature = "import")]
+pub(crate) mod style;
 mod syntax;
 #[cfg(test)]
 mod tests;

@@ -566,7 +566,10 @@ impl<'t> Reader<'t> {
             return ControlFlow::Continue(());
         };
         let is_closed = !span.is_empty() && self.source.at(span.start) == Some(bracket);
-        let end = if is_closed { span.start + 1 } else { open.end };
+        let end = match is_closed {
+            true => span.start + 1,
+            false => self.after_comma(open.start, open.end, bracket),
+        };
         self.cursor = self.cursor.max(end);
         let span = open.start..end;
         let (value, kind) = match open.body {
@@ -592,6 +595,20 @@ impl<'t> Reader<'t> {
             self.complete(value, Node { span, kind });
         }
         ControlFlow::Continue(())
+    }
+
+    /// The end of a collection whose last part ends at `end`. If a comma follows that part, the parser places the end of
+    /// the collection there, and not at its bracket.
+    fn after_comma(&self, start: usize, end: usize, bracket: u8) -> usize {
+        let opens = match bracket {
+            b']' => b'[',
+            _ => b'{',
+        };
+        let comma = self.source.after_indicator(end, b",");
+        let closes = comma.and_then(|comma| self.source.after_indicator(comma, &[bracket]));
+        closes
+            .filter(|_| self.source.at(start) == Some(opens))
+            .unwrap_or(end)
     }
 
     /// Puts a node in its place in the collection around it.

@@ -31,7 +31,8 @@ fn merged(example: &str) -> String {
     text
 }
 
-fn codes(example: &str) -> Vec<Code> {
+/// The codes of an example, found by what finds `code`.
+fn codes(code: &Code, example: &str) -> Vec<Code> {
     let workspace = Workspace::new();
     match example.lines().next() {
         Some("# sandbox.yaml") => {
@@ -48,6 +49,23 @@ fn codes(example: &str) -> Vec<Code> {
         return recorded_codes(&workspace, example);
     }
     let path = workspace.descriptors().display().to_string();
+    if *code == Code::NotFormatted {
+        let told = workspace.run(&[
+            "fmt",
+            "--check",
+            "descriptors/probe.yaml",
+            "--format",
+            "json",
+        ]);
+        let told: Vec<_> = told.json()["findings"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let names = told
+            .iter()
+            .filter_map(|finding| Code::from_name(finding["code"].as_str()?));
+        return names.collect();
+    }
     let report = check::paths(&[path]).expect("the folder is there");
     report.findings.iter().map(|finding| finding.code).collect()
 }
@@ -87,7 +105,8 @@ fn recorded_codes(workspace: &Workspace, example: &str) -> Vec<Code> {
 
 #[test]
 fn the_base_is_sound() {
-    assert_eq!(codes(""), []);
+    assert_eq!(codes(&Code::UnknownKey, ""), []);
+    assert_eq!(codes(&Code::NotFormatted, ""), []);
 }
 
 #[test]
@@ -97,12 +116,12 @@ fn every_wrong_example_gives_its_code_and_every_right_one_nothing() {
         .filter(|code| **code != Code::UnreadableFile)
     {
         let meaning = code.meaning();
-        let found = codes(meaning.wrong);
+        let found = codes(code, meaning.wrong);
         assert!(
             !found.is_empty() && found.iter().all(|f| f == code),
             "{code}: {found:?}"
         );
-        assert_eq!(codes(meaning.right), [], "{code}: the right example");
+        assert_eq!(codes(code, meaning.right), [], "{code}: the right example");
     }
 }
 

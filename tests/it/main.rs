@@ -48,6 +48,7 @@ mod export_judges;
 #[cfg(unix)]
 mod finding;
 mod fleet;
+mod fmt;
 mod fuzz_regressions;
 mod github;
 mod h2;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::tell::{counted, held_words, left_words, status_json};
+use super::tell::{counted, line, status_json};
 use super::{Pace, Showing, Written, options_of, rows};
 use crate::batch::{End, Options, Paced, Rate, Told, Tripped, Work, Worker, digest_of, taker};
 use crate::cli::call::watch as show;
@@ -26,8 +26,6 @@ use crate::{Catalog, Event, Files, Tool};
 const MOST_TOLD: u64 = 5;
 /// How often progress is looked up.
 const LOOK: Duration = Duration::from_secs(1);
-/// From this time on a job in flight is worth a word, in microseconds.
-const LONG: i64 = 60_000_000;
 /// Looking up progress may take this part of the time.
 const SHARE: u32 = 20;
 
@@ -446,34 +444,4 @@ async fn follow(store: &Store, record: &RunRecord, showing: Showing, seen: &Seen
         let took = began.elapsed();
         tokio::time::sleep(LOOK.max(took * SHARE)).await;
     }
-}
-
-/// One line of progress.
-pub(super) fn line(status: &Status, rate: f64, waits: bool) -> String {
-    let counts = &status.counts;
-    let mut text = format!("{} of {} done", counts.done, counted(counts.all(), "job"));
-    for (count, what) in [(counts.dead, "dead"), (counts.unknown, "unknown")] {
-        if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
-        }
-    }
-    if rate > 0.0 {
-        text.push_str(&format!(", {rate:.1}/s"));
-        let left = left_words(counts.left(), rate);
-        text.push_str(
-            &left
-                .map(|left| format!(", {left} left"))
-                .unwrap_or_default(),
-        );
-    }
-    if status.waiting > 0 {
-        text.push_str(&format!(", {} wait for their next try", status.waiting));
-    }
-    if waits {
-        text.push_str(", waiting for the rate limit");
-    }
-    if let Some(age) = status.oldest_lease.filter(|age| *age >= LONG) {
-        text.push_str(&format!(", the oldest in flight for {}", held_words(age)));
-    }
-    text
 }

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::find;
-use super::follow::line;
 use crate::batch::taker;
 use crate::cli::interrupt::unless_interrupted;
 use crate::cli::output::cells::thousands;
@@ -19,6 +18,8 @@ use crate::store::{Job, JobState, RunRecord, RunState, Status, Store};
 const AT_ONCE: usize = 500;
 /// How often a watched run is looked at.
 const LOOK: Duration = Duration::from_secs(2);
+/// From this time on a job in flight is worth a word, in microseconds.
+const LONG: i64 = 60_000_000;
 
 /// Such as `1,234 jobs`.
 pub(super) fn counted(count: u64, name: &str) -> String {
@@ -47,6 +48,36 @@ pub(super) fn left_words(left: u64, rate: f64) -> Option<String> {
     let seconds = left as f64 / rate;
     let time = Duration::try_from_secs_f64(seconds).ok()?;
     (left > 0).then(|| time_words(time))
+}
+
+/// One line of progress.
+pub(super) fn line(status: &Status, rate: f64, waits: bool) -> String {
+    let counts = &status.counts;
+    let mut text = format!("{} of {} done", counts.done, counted(counts.all(), "job"));
+    for (count, what) in [(counts.dead, "dead"), (counts.unknown, "unknown")] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    if rate > 0.0 {
+        text.push_str(&format!(", {rate:.1}/s"));
+        let left = left_words(counts.left(), rate);
+        text.push_str(
+            &left
+                .map(|left| format!(", {left} left"))
+                .unwrap_or_default(),
+        );
+    }
+    if status.waiting > 0 {
+        text.push_str(&format!(", {} wait for their next try", status.waiting));
+    }
+    if waits {
+        text.push_str(", waiting for the rate limit");
+    }
+    if let Some(age) = status.oldest_lease.filter(|age| *age >= LONG) {
+        text.push_str(&format!(", the oldest in flight for {}", held_words(age)));
+    }
+    text
 }
 
 /// The state of a run for people and scripts.

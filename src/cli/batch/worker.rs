@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::follow::{self, Own, Seen};
-use super::tell::{rate_of, status_json};
+use super::tell::{line, rate_of, status_json};
 use super::{Pace, Showing, find, options_of, runtime};
 use crate::batch::{End, Worker};
 use crate::cli::config::InForce;
@@ -174,7 +174,7 @@ impl WorkerCommand {
             match is_json {
                 true => say_json(&status_json(record, &status, false)),
                 false => {
-                    let line = follow::line(&status, rate_of(record, &status), false);
+                    let line = line(&status, rate_of(record, &status), false);
                     lines.push(format!("run {}: {line}", record.run.id));
                 }
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::send::SendError;
-use crate::{Access, Catalog, Engine, Files, Limit, Roots, Tool};
+use crate::{Access, Catalog, Engine, Files, Limit, Tool};
 use clap::Args;
 use serde_json::Value;
 
@@ -105,18 +105,6 @@ pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("write a whole number, 1 at least".to_owned()),
         Ok(count) => Ok(count),
-    }
-}
-
-/// The certificate authorities: those that a flag names, else those of $SSL_CERT_FILE, else those that are built in.
-pub(crate) fn roots(cacert: Option<&str>) -> Roots {
-    match cacert {
-        Some("system") => Roots::System,
-        Some(file) => Roots::File(file.into()),
-        None => match std::env::var_os("SSL_CERT_FILE") {
-            Some(file) if !file.is_empty() => Roots::File(file.into()),
-            _ => Roots::Bundled,
-        },
     }
 }
 

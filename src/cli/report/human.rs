@@ -88,7 +88,7 @@ impl Excerpts {
         Excerpts {
             source: Arc::clone(source),
             starts: starts.collect(),
-            text: is_shown.then(|| blanked(text, crate::check::confidential_spans(source))),
+            text: is_shown.then(|| without_secrets(source)),
         }
     }
 
@@ -109,6 +109,11 @@ impl Excerpts {
         let (shown, inside) = shown_with_span(lines, inside);
         Some((shown, inside, first))
     }
+}
+
+/// The text of a file with stars for what is confidential.
+pub(crate) fn without_secrets(source: &Source) -> String {
+    blanked(source.text(), crate::check::confidential_spans(source))
 }
 
 /// The text with stars for each of these spans, one for each byte, so that places stay correct.

@@ -18,7 +18,6 @@ use clap::{Args, ValueEnum};
 use super::terminal::{self, Out};
 use super::{Done, Failure, exit, usage};
 use update::Updated;
-pub(crate) use update::write as replace;
 
 /// Run the examples of descriptors.
 #[derive(Debug, Args)]

@@ -1,14 +1,9 @@
 //! `--update`: what the descriptor gives takes the place of what the examples expect, in the file itself.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::Path;
-
-use tempfile::NamedTempFile;
-
 use super::{Case, Examples, Tested};
 use crate::catalog::Entry;
 use crate::check::tool_with;
+use crate::staged::rewrite;
 use crate::yaml::with_values;
 
 /// What became of a file whose examples did not hold.
@@ -57,7 +52,7 @@ fn updated(entry: &Entry, examples: &Examples) -> Result<(usize, Examples), Stri
     if let Some(case) = again.cases.iter().find(|case| !case.failures.is_empty()) {
         return Err(format!("the example `{}` would still fail", case.name));
     }
-    write(path, &text).map_err(|error| format!("cannot write the file: {error}"))?;
+    rewrite(path, &text).map_err(|error| format!("cannot write the file: {error}"))?;
     Ok((changes.len(), again))
 }
 
@@ -76,17 +71,4 @@ fn changes_of(index: usize, case: &Case) -> Result<Vec<(String, serde_json::Valu
             )),
         })
         .collect()
-}
-
-/// Replaces the file at once: nobody ever sees a part of it. A link stays a link.
-pub(crate) fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let path = path.canonicalize()?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file()
-        .set_permissions(fs::metadata(&path)?.permissions())?;
-    file.as_file().sync_all()?;
-    file.persist(&path)?;
-    Ok(())
 }

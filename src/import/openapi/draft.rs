@@ -225,15 +225,15 @@ fn request_section(method: Method, request: &Request, success: &Success<'_>) -> 
     if !request.path_styles.is_empty() {
         section.insert("path_styles".into(), request.path_styles.clone().into());
     }
-    if let Some(query) = request.query() {
-        section.insert("query".into(), query);
-    }
     let mut headers = request.headers.clone();
     if let Some(accept) = success.accept() {
         headers.insert("accept".into(), accept.into());
     }
     if !headers.is_empty() {
         section.insert("headers".into(), headers.into());
+    }
+    if let Some(query) = request.query() {
+        section.insert("query".into(), query);
     }
     if let Some(body) = &request.body {
         section.insert("body".into(), body.clone());

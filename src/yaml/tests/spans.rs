@@ -55,6 +55,15 @@ const TABLE: &[(&str, &str, Option<&str>, &str)] = &[
     // Bracketed collections.
     ("a: [1, {b: c}]  # c\n", "/a", Some("a"), "[1, {b: c}]"),
     ("a: [1, {b: c}]  # c\n", "/a/1", None, "{b: c}"),
+    // A comma may follow the last part.
+    ("a: { b: c, }  # c\n", "/a", Some("a"), "{ b: c, }"),
+    (
+        "a: [ [1 , ], # c\n  {b: c\n  , # d\n }, ]\n",
+        "/a",
+        Some("a"),
+        "[ [1 , ], # c\n  {b: c\n  , # d\n }, ]",
+    ),
+    ("a: [ [1 , ], {b: c,} ]\n", "/a/1", None, "{b: c,}"),
     (
         "a: [ # x\n  1,\n  2 # y\n]\nb: 1\n",
         "/a",
