@@ -51,7 +51,7 @@ pub(crate) struct Options {
 
 /// Holds recordings against tools, exchange by exchange.
 pub(crate) struct Drift {
-    tools: Vec<Arc<Tool>>,
+    tools: Arc<[Arc<Tool>]>,
     watched: Vec<Watched>,
     matcher: Matcher,
     notes: Notes,
@@ -103,7 +103,7 @@ impl Drift {
             files: Vec::new(),
             counts: Counts::default(),
             unmatched: IndexMap::new(),
-            tools,
+            tools: tools.into(),
         }
     }
 
@@ -131,7 +131,7 @@ impl Drift {
         };
         let _bound = Bound::of_many();
         let hidden = Hidden::of(&entry.request, &url);
-        let tools = self.tools.clone();
+        let tools = Arc::clone(&self.tools);
         let found = self.matcher.find(&tools, &entry.request.method, &url);
         let candidates = match found {
             Found::Elsewhere => {
@@ -244,7 +244,7 @@ impl Drift {
         });
         let unseen = self.watched.iter().filter(|watched| watched.exchanges == 0);
         let mut files: Vec<String> = Vec::new();
-        for tool in &self.tools {
+        for tool in self.tools.iter() {
             for source in [tool.service.source(), &tool.source] {
                 if !files.contains(&source.name) {
                     files.push(source.name.clone());
@@ -262,14 +262,25 @@ impl Drift {
         }
     }
 
-    fn finding(&self, note: &Note) -> Finding {
-        let watched = note.tool.map(|index| &self.watched[index]);
-        let total = match (note.of, watched) {
-            (Of::Requests, Some(watched)) => Some((watched.requests, "requests")),
-            (Of::Answers, Some(watched)) => Some((watched.answers, "answers")),
-            (Of::Errors, Some(watched)) => Some((watched.errors, "error answers")),
-            _ => None,
+    /// Of how many a note is a part: of those of its tool, or of all tools of the service that it is about.
+    fn total(&self, note: &Note, index: usize) -> Option<(usize, &'static str)> {
+        let own = &self.watched[index];
+        let is_own = Arc::ptr_eq(&note.place.source, &own.tool.source);
+        let is_meant = |watched: &&Watched| match is_own {
+            true => watched.index == index,
+            false => Arc::ptr_eq(watched.tool.service.source(), &note.place.source),
         };
+        let among = self.watched.iter().filter(is_meant);
+        Some(match note.of {
+            Of::Requests => (among.map(|one| one.requests).sum(), "requests"),
+            Of::Answers => (among.map(|one| one.answers).sum(), "answers"),
+            Of::Errors => (among.map(|one| one.errors).sum(), "error answers"),
+            Of::Nothing => return None,
+        })
+    }
+
+    fn finding(&self, note: &Note) -> Finding {
+        let total = note.tool.and_then(|index| self.total(note, index));
         let shown = note.seen.shown(&self.files);
         let counted = match total {
             Some((total, what)) if total > 0 => {

@@ -85,11 +85,12 @@ impl Reading<'_> {
             Some(_) => None,
             None => {
                 let text = expression.text().trim();
-                let is_one = text.starts_with("params[")
-                    && text.ends_with(']')
-                    && text.matches(['[', '|', '+', '~']).count() == 1;
-                let names = expression.subscripts("params").filter(|_| is_one);
-                names.and_then(|names| names.into_iter().next())
+                let names = expression.subscripts("params").unwrap_or_default();
+                let is_all = |name: &String| {
+                    let quoted = [format!("params[\"{name}\"]"), format!("params['{name}']")];
+                    quoted.iter().any(|quoted| quoted == text)
+                };
+                names.into_iter().find(is_all)
             }
         };
         name.filter(|name| self.tool.params.get(name).is_some())

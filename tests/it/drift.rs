@@ -736,3 +736,42 @@ fn recordings_that_cannot_be_read_are_told() {
         output.stderr
     );
 }
+
+#[test]
+fn params_with_odd_names_are_read_back() {
+    let workspace = Workspace::new();
+    workspace.write(
+        "descriptors/odd.yaml",
+        "spec: 1\ntool: odd\ndescription: An odd one.\naccess: write\nservice: { service: odd, base_url: https://odd.example.com }\n\
+         params:\n  required: [\"a[]\", \"b[0]\", x-y]\n  properties:\n    \"a[]\": { type: string, description: A. }\n    \"b[0]\": { type: integer, description: B. }\n    x-y: { type: string, description: C. }\n\
+         request:\n  method: POST\n  path: /odd\n  query: [x-y]\n  body: { form: { \"a[]\": \"{{ params['a[]'] }}\", \"b[0]\": \"{{ params['b[0]'] }}\" } }\n",
+    );
+    workspace.run(&["validate", "descriptors"]).expect(0);
+    let form = |text| {
+        (
+            "POST",
+            "https://odd.example.com/odd?x-y=1",
+            Some(("application/x-www-form-urlencoded", text)),
+        )
+    };
+    let codes = |har: Har| {
+        let report = drift(&workspace, &har, &["--format", "json"]).stdout;
+        let report: Value = serde_json::from_str(&report).expect("a report");
+        let findings = report["findings"].as_array().expect("findings").iter();
+        findings
+            .map(|one| one["code"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        codes(Har::new().exchange(form("a%5B%5D=x&b%5B0%5D=2"), (200, "{}"))),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        codes(Har::new().exchange(form("a%5B%5D=x&b%5B0%5D=z"), (200, "{}"))),
+        ["refused-value"]
+    );
+    assert_eq!(
+        codes(Har::new().exchange(form("b%5B0%5D=2"), (200, "{}"))),
+        ["missing-part"]
+    );
+}
