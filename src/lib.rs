@@ -55,7 +55,6 @@ mod engine;
 #[cfg(feature = "cli")]
 mod export;
 mod format;
-#[cfg(feature = "cli")]
 #[allow(
     dead_code,
     unused_imports,
@@ -66,6 +65,8 @@ mod har;
 mod import;
 mod json;
 mod jsonpath;
+#[cfg(feature = "cli")]
+mod lsp;
 mod paging;
 mod parallel;
 mod params;
@@ -74,6 +75,7 @@ mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod project;
+mod recording;
 mod said;
 #[cfg(feature = "sandbox")]
 mod sandbox;

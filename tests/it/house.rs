@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 39] = [
+const FLOORS: [&str; 41] = [
     "words",
     "parallel",
     "staged",
@@ -26,6 +26,7 @@ const FLOORS: [&str; 39] = [
     "sign",
     "wait",
     "send",
+    "recording",
     "postgres",
     "store",
     "format",
@@ -41,6 +42,7 @@ const FLOORS: [&str; 39] = [
     "sandbox",
     "check",
     "drift",
+    "lsp",
     "import",
     "serve",
     "export",
