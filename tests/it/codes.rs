@@ -32,7 +32,7 @@ fn merged(example: &str) -> String {
 }
 
 /// The codes of an example, found by what finds `code`.
-fn codes(code: &Code, example: &str) -> Vec<Code> {
+fn codes(code: Code, example: &str) -> Vec<Code> {
     let workspace = Workspace::new();
     match example.lines().next() {
         Some("# sandbox.yaml") => {
@@ -46,7 +46,7 @@ fn codes(code: &Code, example: &str) -> Vec<Code> {
         _ => workspace.write("descriptors/probe.yaml", merged(example)),
     }
     let path = workspace.descriptors().display().to_string();
-    if *code == Code::NotFormatted {
+    if code == Code::NotFormatted {
         let told = workspace.run(&[
             "fmt",
             "--check",
@@ -69,8 +69,8 @@ fn codes(code: &Code, example: &str) -> Vec<Code> {
 
 #[test]
 fn the_base_is_sound() {
-    assert_eq!(codes(&Code::UnknownKey, ""), []);
-    assert_eq!(codes(&Code::NotFormatted, ""), []);
+    assert_eq!(codes(Code::UnknownKey, ""), []);
+    assert_eq!(codes(Code::NotFormatted, ""), []);
 }
 
 #[test]
@@ -80,12 +80,12 @@ fn every_wrong_example_gives_its_code_and_every_right_one_nothing() {
         .filter(|code| **code != Code::UnreadableFile)
     {
         let meaning = code.meaning();
-        let found = codes(code, meaning.wrong);
+        let found = codes(*code, meaning.wrong);
         assert!(
             !found.is_empty() && found.iter().all(|f| f == code),
             "{code}: {found:?}"
         );
-        assert_eq!(codes(code, meaning.right), [], "{code}: the right example");
+        assert_eq!(codes(*code, meaning.right), [], "{code}: the right example");
     }
 }
 
