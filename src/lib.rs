@@ -53,6 +53,13 @@ mod engine;
 #[cfg(feature = "cli")]
 mod export;
 mod format;
+#[cfg(feature = "cli")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the commands that read and write recordings"
+)]
+mod har;
 #[cfg(feature = "import")]
 mod import;
 mod json;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 37] = [
+const FLOORS: [&str; 38] = [
     "words",
     "parallel",
     "staged",
@@ -14,6 +14,7 @@ const FLOORS: [&str; 37] = [
     "table",
     "yaml",
     "said",
+    "har",
     "jsonpath",
     "source",
     "template",
