@@ -70,11 +70,13 @@ mod jq_limits;
 mod jsonpath_compliance;
 mod library;
 mod licences;
+mod lints;
 mod mask;
 mod mcp_sdk;
 mod memory;
 mod mutation;
 mod new;
+mod new_recorded;
 mod notations;
 mod oauth;
 #[cfg(all(feature = "otel", unix))]
