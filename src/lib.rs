@@ -53,7 +53,6 @@ mod engine;
 #[cfg(feature = "cli")]
 mod export;
 mod format;
-#[cfg(feature = "cli")]
 #[allow(
     dead_code,
     unused_imports,
@@ -64,6 +63,8 @@ mod har;
 mod import;
 mod json;
 mod jsonpath;
+#[cfg(feature = "cli")]
+mod lsp;
 mod paging;
 mod parallel;
 mod params;
@@ -72,6 +73,7 @@ mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod project;
+mod recording;
 mod said;
 #[cfg(feature = "sandbox")]
 mod sandbox;

@@ -1,6 +1,7 @@
 //! A file of a catalog, and the entry of a tool's file.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +18,18 @@ pub struct File {
     pub(super) place: Place,
     pub(super) path: PathBuf,
     trust: Trust,
+    /// Texts that count in place of what is on disk.
+    unsaved: Option<Arc<Unsaved>>,
+}
+
+/// The texts of files that are open in an editor, by their paths. They count in place of what is on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Unsaved(HashMap<PathBuf, String>);
+
+impl FromIterator<(PathBuf, String)> for Unsaved {
+    fn from_iter<I: IntoIterator<Item = (PathBuf, String)>>(texts: I) -> Unsaved {
+        Unsaved(texts.into_iter().collect())
+    }
 }
 
 /// What a descriptor file describes.
@@ -46,7 +59,35 @@ pub(crate) type Loaded = (Entry, Result<Arc<Tool>, Vec<Finding>>);
 
 impl File {
     pub(super) fn new(place: Place, path: PathBuf, trust: Trust) -> File {
-        File { place, path, trust }
+        File {
+            place,
+            path,
+            trust,
+            unsaved: None,
+        }
+    }
+
+    /// A file in a folder that is open in an editor, which nobody trusts by that. Of it and of the files beside it, the
+    /// unsaved texts count.
+    #[cfg(feature = "cli")]
+    pub(crate) fn in_editor(path: PathBuf, unsaved: Arc<Unsaved>) -> File {
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        File {
+            unsaved: Some(unsaved),
+            ..File::new(Place::Local(folder), path, Trust::default())
+        }
+    }
+
+    /// The text of the file in an editor.
+    fn unsaved(&self) -> Option<&str> {
+        let text = self.unsaved.as_ref()?.0.get(&self.path)?;
+        Some(text.as_str())
+    }
+
+    /// Where the file is on disk.
+    #[cfg(feature = "cli")]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The file's name, for people.
@@ -67,6 +108,9 @@ impl File {
 
     /// Reads the file, and gives its descriptor this origin.
     pub(super) fn open_as(&self, origin: Origin) -> Result<Arc<Source>, Vec<Finding>> {
+        if let Some(text) = self.unsaved() {
+            return Source::of_text(&self.path, text.to_owned(), origin);
+        }
         match &self.place {
             Place::Folder(root) | Place::Local(root) => {
                 let fence = (origin != Origin::Trusted).then(|| self.fence(root));
@@ -91,6 +135,7 @@ impl File {
         let holds =
             |text: &str| text.contains('\\') || values.iter().any(|value| text.contains(value));
         let text = match &self.place {
+            _ if self.unsaved().is_some() => self.unsaved().map(Cow::Borrowed),
             Place::Embedded => embedded(&self.path.to_string_lossy()).map(Cow::Borrowed),
             Place::Folder(_) | Place::Local(_) => read_text(&self.path).ok().map(Cow::Owned),
         };
@@ -202,11 +247,14 @@ impl File {
                     Some(folder) if folder != Path::new("") => folder,
                     _ => Path::new("."),
                 };
-                read_names(folder)
-                    .into_iter()
-                    .filter(|(_, d)| !d)
-                    .map(|(name, _)| name)
-                    .collect()
+                let files = read_names(folder).into_iter().filter(|(_, d)| !d);
+                let mut names: Vec<String> = files.map(|(name, _)| name).collect();
+                for name in self.unsaved_beside() {
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
+                names
             }
             Place::Embedded => embedded_names(self.path.parent()),
         };
@@ -219,6 +267,15 @@ impl File {
             .collect()
     }
 
+    /// The names of the files in the same folder that are open in an editor.
+    fn unsaved_beside(&self) -> Vec<String> {
+        let open = self.unsaved.iter().flat_map(|unsaved| unsaved.0.keys());
+        let beside = open.filter(|path| path.parent() == self.path.parent());
+        beside
+            .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+            .collect()
+    }
+
     /// Whether it is a file on disk, not one that is built in.
     #[cfg(feature = "cli")]
     pub(crate) fn is_on_disk(&self) -> bool {
@@ -228,6 +285,7 @@ impl File {
     /// Whether the file is there.
     pub fn exists(&self) -> bool {
         match &self.place {
+            _ if self.unsaved().is_some() => true,
             Place::Folder(_) | Place::Local(_) => self.path.is_file(),
             Place::Embedded => embedded(&self.path.to_string_lossy()).is_some(),
         }

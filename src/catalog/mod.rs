@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use entry::Entry;
+#[cfg(feature = "cli")]
+pub(crate) use entry::Unsaved;
 pub(crate) use entry::{File, FileKind, Loaded};
 pub use error::{FindingText, LoadError};
 pub(crate) use load::{check_name, load, load_each, load_many, load_service};

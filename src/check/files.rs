@@ -71,7 +71,7 @@ fn matching(pattern: &str) -> Result<Vec<File>, String> {
 }
 
 /// The descriptors below a folder. Links to folders are not followed, so that cycles of links cannot loop forever.
-fn below(folder: &Path) -> Result<Vec<File>, String> {
+pub(super) fn below(folder: &Path) -> Result<Vec<File>, String> {
     let walk = WalkBuilder::new(folder)
         .ignore(false)
         .follow_links(false)

@@ -21,6 +21,8 @@ pub use secret::confidential_spans;
 pub(crate) use secret::{looks_secret, mask_literal_secrets};
 
 use std::collections::HashMap;
+#[cfg(feature = "cli")]
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::catalog::{Catalog, File, FileKind, Loaded};
@@ -138,6 +140,33 @@ pub(crate) fn tool_with(
     let service = Services::default().of(&entry.file);
     let tool = Tool::load(&check, &service).filter(|_| !check.failed());
     tool.map(Arc::new).ok_or_else(|| check.into_findings())
+}
+
+/// The findings of a file as it stands in an editor. A policy may speak about the tools among `others`.
+#[cfg(feature = "cli")]
+pub(crate) fn of_file(file: &File, others: &[File]) -> Vec<Finding> {
+    let known = Known {
+        files: others,
+        catalog: None,
+        tools: OnceLock::new(),
+        lints: Lints::Off,
+        neighbours: lint::Neighbours::default(),
+    };
+    let mut findings = check_file(file, &Services::default(), &known);
+    findings.sort_by_key(|finding| finding.span.start);
+    findings
+}
+
+/// What can be read of a file, also if it is not YAML as a whole; `None` if nothing can.
+#[cfg(feature = "cli")]
+pub(crate) fn readable(file: &File) -> Option<Arc<Source>> {
+    open(file).ok().map(|(check, _)| Arc::clone(check.source()))
+}
+
+/// The files of all descriptors below a folder. Hidden folders and what git ignores do not count.
+#[cfg(feature = "cli")]
+pub(crate) fn files_below(folder: &Path) -> Vec<File> {
+    files::below(folder).unwrap_or_default()
 }
 
 /// Services by their file; of a broken one, its name. Each is loaded once.

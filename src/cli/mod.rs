@@ -21,6 +21,7 @@ mod hints;
 mod import;
 mod interrupt;
 mod list;
+mod lsp;
 mod man;
 mod meant;
 mod new;
@@ -28,6 +29,7 @@ mod output;
 mod policy;
 mod profile;
 mod reach;
+mod record;
 mod report;
 mod roots;
 mod sandbox;
@@ -37,6 +39,7 @@ mod show;
 mod sql;
 mod store;
 mod sync;
+mod tape;
 mod terminal;
 mod test;
 mod trust;
@@ -94,6 +97,7 @@ impl Cli {
             | Command::Trust(_)
             | Command::Untrust(_)
             | Command::Callers(_)
+            | Command::Lsp(_)
             | Command::New(_)
             | Command::Import(_)
             | Command::Schemas(_)
@@ -242,6 +246,7 @@ pub fn main() -> ExitCode {
         }
         run(cli, &in_force)
     });
+    let done = tape::finish(done);
     ended(done, as_json)
 }
 
@@ -266,6 +271,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Docs(docs) => docs.run(&catalog),
         Command::Fmt(fmt) => fmt.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
+        Command::Lsp(lsp) => lsp.run(),
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
@@ -280,6 +286,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::New(new) => new.run(),
         Command::Import(import) => import.run(),
         Command::Config(config) => config.run(&catalog, in_force, &cli.tools),
+        Command::Record(record) => record.run(&catalog),
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

@@ -9,7 +9,7 @@ mod write;
 
 pub(crate) use exchange::{Body, Content, Entry, Kind, Own, Param, Request, Response};
 pub(crate) use read::{Flaw, HarError, Read, Reader};
-pub(crate) use write::Writer;
+pub(crate) use write::{Writer, entry_json};
 
 #[cfg(test)]
 mod tests;

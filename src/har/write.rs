@@ -21,11 +21,21 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn start(mut out: W) -> io::Result<Writer<W>> {
+    pub(crate) fn start(out: W) -> io::Result<Writer<W>> {
+        Writer::start_with(out, None)
+    }
+
+    /// Writes the head of the file, with a comment on the whole of it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn start_with(mut out: W, comment: Option<&str>) -> io::Result<Writer<W>> {
         let creator = json!({ "name": "toolrun", "version": env!("CARGO_PKG_VERSION") });
+        let comment = comment.map(|text| format!("\n    \"comment\": {},", json!(text)));
+        let comment = comment.unwrap_or_default();
         write!(
             out,
-            "{{\n  \"log\": {{\n    \"version\": \"1.2\",\n    \"creator\": {creator},\n    \"entries\": ["
+            "{{\n  \"log\": {{\n    \"version\": \"1.2\",\n    \"creator\": {creator},{comment}\n    \"entries\": ["
         )?;
         Ok(Writer { out, count: 0 })
     }
@@ -35,7 +45,15 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn entry(&mut self, entry: &Entry) -> io::Result<()> {
-        let text = serde_json::to_string_pretty(&entry_json(entry))?;
+        self.value(&entry_json(entry))
+    }
+
+    /// Writes an entry that is JSON already.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn value(&mut self, entry: &Value) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(entry)?;
         if self.count > 0 {
             self.out.write_all(b",")?;
         }
@@ -58,7 +76,8 @@ impl<W: Write> Writer<W> {
     }
 }
 
-fn entry_json(entry: &Entry) -> Value {
+/// An entry as JSON.
+pub(crate) fn entry_json(entry: &Entry) -> Value {
     let mut json = json!({
         "startedDateTime": entry.started,
         "time": entry.time,

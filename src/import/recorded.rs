@@ -1,6 +1,7 @@
 //! One recorded exchange: its request is read as the curl command that sends it, and its answer becomes an example. Nothing
 //! that is a credential comes along.
 
+use base64::Engine as _;
 use serde_json::{Map, Value};
 
 use super::curl;
@@ -244,7 +245,7 @@ pub(super) fn credentials(entry: &Entry) -> Vec<String> {
         match name.to_ascii_lowercase().as_str() {
             "authorization" | "proxy-authorization" => {
                 found.push(value.clone());
-                found.extend(value.split_whitespace().skip(1).map(str::to_owned));
+                of_authorization(value, &mut found);
             }
             "cookie" => {
                 let cookies = value.split(';').filter_map(|cookie| cookie.split_once('='));
@@ -276,6 +277,23 @@ pub(super) fn credentials(entry: &Entry) -> Vec<String> {
     }
     found.retain(|value| value.len() >= SHORTEST);
     found
+}
+
+/// The parts of such a header: behind the scheme, between commas, and the values of `name=value`; of `Basic`, what is
+/// encoded.
+fn of_authorization(value: &str, found: &mut Vec<String>) {
+    let parts = value.split([' ', ',', ';']).skip(1);
+    for part in parts {
+        found.push(part.to_owned());
+        if let Some((_, value)) = part.split_once('=') {
+            found.push(value.trim_matches('"').to_owned());
+        }
+        let decoded = base64::engine::general_purpose::STANDARD.decode(part).ok();
+        let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+        if let Some((_, password)) = decoded.as_deref().and_then(|text| text.split_once(':')) {
+            found.push(password.to_owned());
+        }
+    }
 }
 
 fn of_members(members: &Map<String, Value>, found: &mut Vec<String>) {

@@ -215,7 +215,7 @@ codes! {
     right: "# policy.yaml\npolicy: 1\nrules:\n  - { tools: probe/probe, do: deny }\n  - { tools: \"probe/*\", do: allow }\n"
 
     NotFormatted "not-formatted" Error
-    "The file is not in the one layout that `fmt` gives. Only `fmt --check` finds it."
+    "The file is not in the one layout that `fmt` gives. Only the command `fmt` finds it."
     wrong: "allow:   {}\n"
     right: "allow: {}\n"
 

@@ -20,6 +20,8 @@ pub use code::Code;
 pub use finding::{Finding, Position, Severity};
 pub(crate) use origin::Origin;
 pub use origin::{Power, Untrusted};
+#[cfg(feature = "cli")]
+pub(crate) use pointer::pointer;
 pub(crate) use pointer::{join, join_index, place_order};
 
 use crate::yaml::{self, LineIndex, Lines, Spans};
@@ -102,6 +104,19 @@ impl Source {
     /// The findings, all of them, when the text is not one plain YAML document.
     pub fn parse(name: String, text: Cow<'static, str>) -> Result<Arc<Source>, Vec<Finding>> {
         Source::parse_from(name, text, None, Origin::BuiltIn, None)
+    }
+
+    /// Reads the text that a file has in an editor.
+    ///
+    /// # Errors
+    /// As [`Source::parse`].
+    pub(crate) fn of_text(
+        path: &Path,
+        text: String,
+        origin: Origin,
+    ) -> Result<Arc<Source>, Vec<Finding>> {
+        let name = path.display().to_string();
+        Source::parse_from(name, text.into(), Some(path.to_owned()), origin, None)
     }
 
     fn parse_from(

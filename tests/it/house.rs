@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 38] = [
+const FLOORS: [&str; 40] = [
     "words",
     "parallel",
     "staged",
@@ -26,6 +26,7 @@ const FLOORS: [&str; 38] = [
     "sign",
     "wait",
     "send",
+    "recording",
     "postgres",
     "store",
     "format",
@@ -40,6 +41,7 @@ const FLOORS: [&str; 38] = [
     "sync",
     "sandbox",
     "check",
+    "lsp",
     "import",
     "serve",
     "export",

@@ -71,6 +71,9 @@ mod jsonpath_compliance;
 mod library;
 mod licences;
 mod lints;
+mod lsp;
+#[cfg(unix)]
+mod lsp_edges;
 mod mask;
 mod mcp_sdk;
 mod memory;
@@ -87,7 +90,11 @@ mod policy;
 #[cfg(unix)]
 mod progress;
 mod readme;
+mod recorded_examples;
+mod recorded_secrets;
+mod recordings;
 mod reference;
+mod replays;
 mod reports;
 mod responses;
 mod rows;

@@ -1,6 +1,7 @@
 //! What the integration tests share: a fake service on loopback, a folder to work in, and the program under test.
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 
+pub(crate) mod editor;
 mod fake;
 mod http;
 pub(crate) mod mcp;
