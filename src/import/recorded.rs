@@ -131,7 +131,7 @@ fn body_words(body: &Body, words: &mut Vec<String>) -> Result<(), String> {
     match (body.text(), &body.content) {
         (Some(text), _) => words.extend(["--data-raw".to_owned(), text.to_owned()]),
         (None, Content::Bytes(_)) => {
-            words.extend(["--data-binary".to_owned(), "@body.bin".to_owned()])
+            words.extend(["--data-binary".to_owned(), "@body.bin".to_owned()]);
         }
         (None, _) if !body.params.is_empty() => {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -171,7 +171,7 @@ fn answer(entry: &Entry, notes: &mut Vec<String>) -> Option<(u16, Value)> {
         masked: 0,
         cut: 0,
     };
-    made.make(&mut value, 0);
+    made.make(&mut value);
     if value.to_string().len() > MOST_BYTES {
         return leave_out("it is long");
     }
@@ -201,15 +201,15 @@ struct Made {
 }
 
 impl Made {
-    fn make(&mut self, value: &mut Value, depth: usize) {
+    fn make(&mut self, value: &mut Value) {
         match value {
             Value::Object(members) => {
                 for (name, member) in members.iter_mut() {
                     match member {
                         Value::String(text) if is_secret_name(name) && !text.is_empty() => {
-                            self.mask(member)
+                            self.mask(member);
                         }
-                        _ => self.make(member, depth + 1),
+                        _ => self.make(member),
                     }
                 }
             }
@@ -218,7 +218,7 @@ impl Made {
                     items.truncate(MOST_ITEMS);
                     self.cut += 1;
                 }
-                items.iter_mut().for_each(|item| self.make(item, depth + 1));
+                items.iter_mut().for_each(|item| self.make(item));
             }
             Value::String(text) => {
                 let is_known = self.secrets.iter().any(|secret| text.contains(secret));
