@@ -92,7 +92,7 @@ commands! {
     "export" Export(export::Export) "Write the tools in another format: definitions for models, OpenAPI, skills, bundles, documentation"
     "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
     "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"
-    "new" New(new::New) "Write a tool to go on from, blank or from a curl command"
+    "new" New(new::New) "Write a tool to go on from: blank, from a curl command or from a recording"
     "import" Import(import::Import) "Make descriptors of a document that describes a service"
     "config" Config(config::Config) "Show what is in force, and where it comes from"
     "schemas" Schemas(schemas::Schemas) "Write the JSON Schemas of the descriptor format"

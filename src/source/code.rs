@@ -247,6 +247,41 @@ codes! {
     wrong: "response: { output: { id: .id } }\n"
     right: "response: { output: { id: $.id, kind: { literal: .id } } }\n"
 
+    ShortDescription "short-description" Warning
+    "The description is too short to choose the tool by, or says no more than its name. Only `validate --lint` finds it."
+    wrong: "description: A probe.\n"
+    right: "description: Tell the weight of one thing.\n"
+
+    SimilarDescriptions "similar-descriptions" Warning
+    "Two tools of a service have nearly the same description, so that a model cannot tell them apart. Only `validate --lint` finds it."
+    wrong: "description: Tell the colour of a thing.\n"
+    right: "description: Tell the weight of a thing.\n"
+
+    ShadowedName "shadowed-name" Warning
+    "A tool of another service has the same name, so that the name alone is ambiguous. Only `validate --lint` finds it."
+    wrong: "description: Tell the weight of one thing.\ntitle: Shared\n"
+    right: "description: Tell the weight of one thing.\n"
+
+    NoExample "no-example" Warning
+    "The tool has no example, so that nothing shows or tests what it sends. Only `validate --lint` finds it."
+    wrong: "examples: []\n"
+    right: "examples: [{ name: one, args: { id: a }, request: { method: GET, url: https://probe.test/things/a } }]\n"
+
+    UnpagedList "unpaged-list" Warning
+    "A param seems to choose a page, but there is no `paging`. Only `validate --lint` finds it."
+    wrong: "params: { properties: { cursor: { type: string, description: The page. } } }\nrequest: { method: GET, path: /things, query: [cursor] }\nexamples: [{ name: one, request: { method: GET, url: https://probe.test/things } }]\n"
+    right: "params: { properties: { cursor: { type: string, description: The page. } } }\nrequest: { method: GET, path: /things, query: [cursor] }\npaging: { items: $.data, next: { cursor: $.next } }\nresponse: { rows: data }\nexamples: [{ name: one, request: { method: GET, url: https://probe.test/things } }]\n"
+
+    NoRows "no-rows" Warning
+    "The output has a list, but no `rows` says that it is the table. Only `validate --lint` finds it."
+    wrong: "response: { output: { things: { each: \"$.data[*]\", as: { id: $.id } } } }\n"
+    right: "response: { output: { things: { each: \"$.data[*]\", as: { id: $.id } } }, rows: things }\n"
+
+    NoIdempotency "no-idempotency" Warning
+    "A POST or PATCH writes, and nothing says whether it may be sent again after a failure. Only `validate --lint` finds it."
+    wrong: "access: write\nrequest: { method: POST, path: \"/things/{{ id }}\" }\nexamples: [{ name: one, request: { method: POST, url: https://probe.test/things/a } }]\n"
+    right: "access: write\nrequest: { method: POST, path: \"/things/{{ id }}\", idempotent: false }\nexamples: [{ name: one, request: { method: POST, url: https://probe.test/things/a } }]\n"
+
     UnmetPattern "unmet-pattern" Warning
     "A pattern or a case of a policy names tools, and no tool that is known here has such a name."
     wrong: "# policy.yaml\npolicy: 1\nrules: [{ tools: prob/*, do: deny }]\n"
@@ -560,6 +595,20 @@ impl Code {
                 | Code::StaleExample
                 | Code::UnknownError
                 | Code::UnknownStatus
+        )
+    }
+
+    /// Whether the finding is only looked for where lints are asked for.
+    pub fn is_lint(self) -> bool {
+        matches!(
+            self,
+            Code::ShortDescription
+                | Code::SimilarDescriptions
+                | Code::ShadowedName
+                | Code::NoExample
+                | Code::UnpagedList
+                | Code::NoRows
+                | Code::NoIdempotency
         )
     }
 

@@ -85,6 +85,9 @@ fn codes(code: Code, example: &str) -> Vec<Code> {
         return recorded_codes(&workspace, example);
     }
     let path = workspace.descriptors().display().to_string();
+    if code.is_lint() {
+        return lints(&workspace, code, example);
+    }
     if code == Code::NotFormatted {
         let told = workspace.run(&[
             "fmt",
@@ -137,6 +140,47 @@ fn recorded_codes(workspace: &Workspace, example: &str) -> Vec<Code> {
     let findings = report["findings"].as_array().expect("findings");
     let code = |finding: &serde_json::Value| Code::from_name(finding["code"].as_str()?);
     findings.iter().filter_map(code).collect()
+}
+
+/// What no lint finds anything in, beside the base.
+const FREE_OF_LINTS: [&str; 2] = [
+    "description: Tell the weight of one thing.",
+    "examples: [{ name: one, args: { id: a }, request: { method: GET, url: https://probe.test/things/a } }]",
+];
+
+/// The lints of an example, beside another tool of its service; for a name that is shared, beside another service.
+fn lints(workspace: &Workspace, code: Code, example: &str) -> Vec<Code> {
+    let mut text = example.to_owned();
+    for line in FREE_OF_LINTS {
+        let key = line.split(':').next().unwrap_or_default();
+        if !example
+            .lines()
+            .any(|own| own.starts_with(&format!("{key}:")))
+        {
+            text.push_str(&format!("{line}\n"));
+        }
+    }
+    workspace.write("descriptors/probe.yaml", merged(&text));
+    let other =
+        merged("description: Tell the colour of a thing.\n").replace("tool: probe", "tool: other");
+    workspace.write("descriptors/other.yaml", other + FREE_OF_LINTS[1] + "\n");
+    if example == Code::ShadowedName.meaning().wrong {
+        let second =
+            merged(&FREE_OF_LINTS.join("\n")).replace("service: probe,", "service: second,");
+        workspace.write("descriptors/second/probe.yaml", second);
+    }
+    let told = workspace
+        .run(&["validate", "--lint", "descriptors", "--format", "json"])
+        .json();
+    let found = told["findings"].as_array().cloned().unwrap_or_default();
+    let named = found
+        .iter()
+        .filter_map(|finding| Code::from_name(finding["code"].as_str()?));
+    let mut named: Vec<Code> = named.collect();
+    // Of a shared name, both tools have the finding.
+    named.dedup();
+    assert!(named.is_empty() || named == [code], "{told:#}");
+    named
 }
 
 #[test]

@@ -76,6 +76,7 @@ mod jq_limits;
 mod jsonpath_compliance;
 mod library;
 mod licences;
+mod lints;
 mod lsp;
 #[cfg(unix)]
 mod lsp_edges;
@@ -84,6 +85,7 @@ mod mcp_sdk;
 mod memory;
 mod mutation;
 mod new;
+mod new_recorded;
 mod notations;
 mod oauth;
 #[cfg(all(feature = "otel", unix))]

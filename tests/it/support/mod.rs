@@ -11,7 +11,7 @@ pub(crate) mod peak;
 #[cfg(unix)]
 mod postgres;
 #[cfg(unix)]
-mod pty;
+pub(crate) mod pty;
 mod sandbox;
 mod tables;
 #[cfg(unix)]
