@@ -73,6 +73,7 @@ mod licences;
 mod lsp;
 #[cfg(unix)]
 mod lsp_edges;
+mod lsp_judge;
 mod mask;
 mod mcp_sdk;
 mod memory;
