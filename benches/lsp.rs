@@ -43,7 +43,7 @@ fn main() {
     let keystrokes = support::number_argument(200);
     let folder = TempDir::new().expect("a folder");
     let files = write_files(folder.path());
-    println!("{} files, {OPEN} of them open", files);
+    println!("{files} files, {OPEN} of them open");
     let begun = Instant::now();
     let mut editor = Editor::start(folder.path());
     println!("start: {:.1} ms", millis(begun.elapsed()));

@@ -381,7 +381,7 @@ fn huge_and_deep_documents_are_answered() {
         editor.open(&path, &text);
         let lines = text.lines().count();
         for line in [0, 4, 6, 7, lines - 1] {
-            for character in [0, 3, 20, 50, 100, 165, 100_000] {
+            for character in [3, 50, 165, 100_000] {
                 for method in ["completion", "hover", "definition"] {
                     editor.at(method, &path, line, character);
                 }
