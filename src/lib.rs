@@ -49,10 +49,18 @@ mod check;
 #[doc(hidden)]
 pub mod cli;
 mod definition;
+#[cfg(feature = "cli")]
+mod diff;
 mod engine;
 #[cfg(feature = "cli")]
 mod export;
 mod format;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the commands that read and write recordings"
+)]
+mod har;
 #[cfg(feature = "import")]
 mod import;
 mod json;
@@ -67,6 +75,7 @@ mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod project;
+mod recording;
 mod said;
 #[cfg(feature = "sandbox")]
 mod sandbox;

@@ -92,9 +92,10 @@ impl File {
 
     /// The file's name, for people.
     pub fn display(&self) -> String {
-        match self.place {
+        match &self.place {
             Place::Embedded => format!("built-in:{}", self.path.display()),
             Place::Folder(_) | Place::Local(_) => self.path.display().to_string(),
+            Place::Memory(texts) => texts.display(&self.path),
         }
     }
 
@@ -121,6 +122,13 @@ impl File {
                 let text = embedded(&name).unwrap_or_default();
                 Source::parse(self.display(), Cow::Borrowed(text))
             }
+            Place::Memory(texts) => {
+                let absent = || Err("there is no such file".to_owned());
+                match texts.get(&self.path).cloned().unwrap_or_else(absent) {
+                    Ok(text) => Source::parse(self.display(), Cow::Owned(text)),
+                    Err(reason) => Err(vec![Source::unreadable(self.display(), reason)]),
+                }
+            }
         }
     }
 
@@ -138,6 +146,10 @@ impl File {
             _ if self.unsaved().is_some() => self.unsaved().map(Cow::Borrowed),
             Place::Embedded => embedded(&self.path.to_string_lossy()).map(Cow::Borrowed),
             Place::Folder(_) | Place::Local(_) => read_text(&self.path).ok().map(Cow::Owned),
+            Place::Memory(texts) => {
+                let text = texts.get(&self.path).and_then(|text| text.as_ref().ok());
+                text.map(|text| Cow::Borrowed(text.as_str()))
+            }
         };
         !values.iter().all(is_plain) || text.is_none_or(|text| holds(&text))
     }
@@ -157,6 +169,10 @@ impl File {
         }
     }
 
+    pub(super) fn in_place(place: Place, path: PathBuf) -> File {
+        File::new(place, path, Trust::default())
+    }
+
     /// A file on disk that the user named.
     pub fn at(path: PathBuf) -> File {
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -165,8 +181,11 @@ impl File {
 
     /// Where the file comes from. For a link, its target counts: a link carries no trust out of a folder.
     pub fn origin(&self) -> Origin {
-        if self.place == Place::Embedded {
-            return Origin::BuiltIn;
+        match self.place {
+            Place::Embedded => return Origin::BuiltIn,
+            // It is never called.
+            Place::Memory(_) => return Origin::Named,
+            Place::Folder(_) | Place::Local(_) => {}
         }
         match (self.trust.covers(&self.path), &self.place) {
             (true, _) => Origin::Trusted,
@@ -190,6 +209,11 @@ impl File {
             (Some(folder), Some(root)) if !folder.starts_with(&root) => folder.to_owned(),
             (_, root) => root.unwrap_or_else(|| self.path.clone()),
         }
+    }
+
+    /// The file's path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What the file describes. Its name decides.
@@ -223,7 +247,7 @@ impl File {
     /// The name of the folder that the file stands in.
     pub fn folder_name(&self) -> Option<String> {
         let folder = match &self.place {
-            Place::Embedded => self.path.clone(),
+            Place::Embedded | Place::Memory(_) => self.path.clone(),
             Place::Folder(_) | Place::Local(_) => self.path.canonicalize().ok()?,
         };
         Some(folder.parent()?.file_name()?.to_str()?.to_owned())
@@ -257,6 +281,7 @@ impl File {
                 names
             }
             Place::Embedded => embedded_names(self.path.parent()),
+            Place::Memory(texts) => texts.names_in(self.path.parent()),
         };
         names
             .iter()
@@ -288,6 +313,7 @@ impl File {
             _ if self.unsaved().is_some() => true,
             Place::Folder(_) | Place::Local(_) => self.path.is_file(),
             Place::Embedded => embedded(&self.path.to_string_lossy()).is_some(),
+            Place::Memory(texts) => texts.get(&self.path).is_some(),
         }
     }
 

@@ -75,6 +75,15 @@ pub(crate) fn folders_of(paths: &[String], catalog: &Catalog) -> Result<Report, 
     Ok(check(&files::at(&files::folders_of(paths))?, Some(catalog)))
 }
 
+/// The files at these paths, as they are checked.
+///
+/// # Errors
+/// As [`paths`].
+#[cfg(feature = "cli")]
+pub(crate) fn files_at(paths: &[String]) -> Result<Vec<File>, String> {
+    files::at(paths)
+}
+
 /// The tools at these paths.
 ///
 /// # Errors

@@ -5,8 +5,9 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, batch, call, callers, completions, config, docs, explain, export, fmt, import,
-    list, lsp, man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust, validate,
+    approve, audit, batch, call, callers, completions, config, diff, docs, explain, export, fmt,
+    import, list, lsp, man, new, policy, record, sandbox, schemas, serve, show, sql, sync, test,
+    trust, validate,
 };
 
 macro_rules! commands {
@@ -73,9 +74,11 @@ commands! {
     "worker" Worker(batch::WorkerCommand) "Work on the runs of batches in a store, beside other workers"
     "sql" Sql(sql::Sql) "Ask the tools that read in SQL, as tables"
     "sync" Sync(sync::Sync) "Copy the rows of tools into a database or files, and keep them up to date"
+    "record" Record(record::Record) "Record the calls that a command makes, or make examples of a recording"
     "docs" Docs(docs::Docs) "Print the reference of a tool, or open its documentation"
     "validate" Validate(validate::Validate) "Check descriptors"
     "lsp" Lsp(lsp::Lsp) "Check and complete descriptors in an editor: a language server"
+    "diff" Diff(diff::Diff) "Say what changes between two versions of descriptors, and for whom"
     "explain" Explain(explain::Explain) "Explain a code of a finding"
     "fmt" Fmt(fmt::Fmt) "Give descriptors their one layout"
     "test" Test(test::Test) "Run the examples of descriptors, offline"

@@ -10,6 +10,7 @@ mod chosen;
 mod commands;
 mod completions;
 mod config;
+mod diff;
 mod docs;
 mod explain;
 mod export;
@@ -29,6 +30,7 @@ mod output;
 mod policy;
 mod profile;
 mod reach;
+mod record;
 mod report;
 mod roots;
 mod sandbox;
@@ -38,6 +40,7 @@ mod show;
 mod sql;
 mod store;
 mod sync;
+mod tape;
 mod terminal;
 mod test;
 mod trust;
@@ -98,6 +101,7 @@ impl Cli {
             | Command::Lsp(_)
             | Command::New(_)
             | Command::Import(_)
+            | Command::Diff(_)
             | Command::Schemas(_)
             | Command::Completions(_)
             | Command::Man(_) => self.profile.is_none(),
@@ -244,6 +248,7 @@ pub fn main() -> ExitCode {
         }
         run(cli, &in_force)
     });
+    let done = tape::finish(done);
     ended(done, as_json)
 }
 
@@ -269,6 +274,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Fmt(fmt) => fmt.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Lsp(lsp) => lsp.run(),
+        Command::Diff(diff) => diff.run(),
         Command::Explain(explain) => explain.run(),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
@@ -283,6 +289,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::New(new) => new.run(),
         Command::Import(import) => import.run(),
         Command::Config(config) => config.run(&catalog, in_force, &cli.tools),
+        Command::Record(record) => record.run(&catalog),
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

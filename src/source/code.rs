@@ -1,5 +1,8 @@
 //! The kinds of findings: one stable code each, with a wrong and a right example.
 //!
+//! The example of a change is two versions, each behind a line `# old` or `# new`. A file's name may follow, or `-` where there
+//! is none.
+//!
 //! `toolrun explain CODE` prints an entry, the table in `docs/ci.md` is made of them, and a test proves that every wrong
 //! example gives its code and every right one nothing.
 
@@ -253,12 +256,187 @@ codes! {
     "`allow` names a warning that does not occur, or something that is no warning."
     wrong: "allow: { unused-name: The value is for later. }\n"
     right: "description: A probe.\n"
+
+    ToolGone "tool-gone" Error
+    "A tool is gone, or has another name, so that calls of it fail."
+    wrong: "# old\ntool: probe\n# new -\n"
+    right: "# old\ntool: probe\n# new\ntool: probe\n"
+
+    ToolAdded "tool-added" Note
+    "A tool is new."
+    wrong: "# old -\n# new\ntool: probe\n"
+    right: "# old\ntool: probe\n# new\ntool: probe\n"
+
+    ServiceGone "service-gone" Error
+    "A service is gone, or has another name."
+    wrong: "# old things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n# new -\n"
+    right: "# old things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n# new things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n"
+
+    ServiceAdded "service-added" Note
+    "A service is new."
+    wrong: "# old -\n# new things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n"
+    right: "# old things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n# new things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n"
+
+    ParamGone "param-gone" Error
+    "A param is gone, or has another name, so that calls that give it fail."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    ParamRequired "param-required" Error
+    "A param must be given now, so that calls without it fail."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { required: [limit], properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    ParamAdded "param-added" Note
+    "A param is new, and may be left out."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n"
+
+    ParamOptional "param-optional" Note
+    "A param may be left out now."
+    wrong: "# old\nparams: { required: [limit], properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { required: [limit], properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { required: [limit], properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    ParamNarrowed "param-narrowed" Error
+    "A param takes fewer values than before."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 100, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, enum: [1], description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, const: 1, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    ParamWidened "param-widened" Note
+    "A param takes more values than before."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 100, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    ParamChanged "param-changed" Error
+    "A param takes other values than before, or its schemas are such that nobody can tell."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: string, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    DefaultChanged "default-changed" Error
+    "A param that is left out has another value than before."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n# new\nparams: { properties: { id: { type: string, default: b, description: The id. } } }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n"
+
+    OutputGone "output-gone" Error
+    "A part of the output is gone, or may be absent now."
+    wrong: "# old\nresponse: { output: { id: $.id, name: $.name } }\n# new\nresponse: { output: { id: $.id } }\n"
+    right: "# old\nresponse: { output: { id: $.id, name: $.name } }\n# new\nresponse: { output: { id: $.id, name: $.name } }\n"
+
+    OutputChanged "output-changed" Error
+    "A part of the output may have values that it never had, or is taken from elsewhere."
+    wrong: "# old\nresponse: { output: { id: $.id } }\n# new\nresponse: { output: { id: $.uuid } }\n"
+    right: "# old\nresponse: { output: { id: $.id } }\n# new\nresponse: { output: { id: \"$['id']\" } }\n"
+
+    OutputAdded "output-added" Note
+    "A part of the output is new."
+    wrong: "# old\nresponse: { output: { id: $.id } }\n# new\nresponse: { output: { id: $.id, name: $.name } }\n"
+    right: "# old\nresponse: { output: { id: $.id } }\n# new\nresponse: { output: { id: $.id } }\n"
+
+    OutputNarrowed "output-narrowed" Note
+    "More is known of a part of the output than before."
+    wrong: "# old\nresponse: { schema: { type: object, properties: { id: { type: [string, \"null\"] } } } }\n# new\nresponse: { schema: { type: object, properties: { id: { type: string } } } }\n"
+    right: "# old\nresponse: { schema: { type: object, properties: { id: { type: [string, \"null\"] } } } }\n# new\nresponse: { schema: { type: object, properties: { id: { type: [string, \"null\"] } } } }\n"
+
+    RowsChanged "rows-changed" Error
+    "The rows of a table are another part of the output."
+    wrong: "# old\nresponse: { output: { a: \"$.a[*]\", b: \"$.b[*]\" }, rows: a }\n# new\nresponse: { output: { a: \"$.a[*]\", b: \"$.b[*]\" }, rows: b }\n"
+    right: "# old\nresponse: { output: { a: \"$.a[*]\", b: \"$.b[*]\" }, rows: a }\n# new\nresponse: { output: { a: \"$.a[*]\", b: \"$.b[*]\" }, rows: a }\n"
+
+    PagingChanged "paging-changed" Error
+    "The pages of a list follow each other in another way."
+    wrong: "# old\npaging: { items: $.data, next: { id: $.next } }\n# new\npaging: { items: $.data, next: { id: $.cursor } }\n"
+    right: "# old\npaging: { items: $.data, next: { id: $.next } }\n# new\npaging: { items: $.data, next: { id: $.next } }\n"
+
+    AccessChanged "access-changed" Error
+    "A tool needs consent that it did not need, or none any more."
+    wrong: "# old\naccess: read\n# new\naccess: write\nallow: { unusual-access: It counts. }\n"
+    right: "# old\naccess: read\n# new\naccess: read\n"
+
+    RequestChanged "request-changed" Error
+    "The same arguments send another request."
+    wrong: "# old\nrequest: { method: GET, path: \"/things/{{ id }}\" }\n# new\nrequest: { method: GET, path: \"/v2/things/{{ id }}\" }\n"
+    right: "# old\nrequest: { method: GET, path: \"/things/{{ id }}\" }\n# new\nrequest: { method: GET, path: \"/things/{{id}}\", query: {} }\n"
+
+    RepeatChanged "repeat-changed" Error
+    "A request that failed is sent again, or is not sent again any more."
+    wrong: "# old\nrequest: { method: GET, path: \"/things/{{ id }}\", idempotent: false }\n# new\nrequest: { method: GET, path: \"/things/{{ id }}\" }\n"
+    right: "# old\nrequest: { method: GET, path: \"/things/{{ id }}\", idempotent: false }\n# new\nrequest: { method: GET, path: \"/things/{{ id }}\", idempotent: false }\n"
+
+    WaitChanged "wait-changed" Error
+    "A job is waited for in another way, or not any more."
+    wrong: "# old\nwait: { path: \"/jobs/{{ created.id }}\", until: $.done }\n# new\nwait: { path: \"/jobs/{{ created.id }}\", until: $.ready }\n"
+    right: "# old\nwait: { path: \"/jobs/{{ created.id }}\", until: $.done }\n# new\nwait: { path: \"/jobs/{{ created.id }}\", until: $.done }\n"
+
+    ErrorsChanged "errors-changed" Error
+    "Answers of the service are taken for other errors, or for none any more."
+    wrong: "# old\nresponse: { errors: [{ status: 404, action: empty }] }\n# new\nresponse: { errors: [{ status: 404, action: fail, message: There is none. }] }\n"
+    right: "# old\nresponse: { errors: [{ status: 404, action: empty }] }\n# new\nresponse: { errors: [{ status: 404, action: empty }] }\n"
+
+    OriginChanged "origin-changed" Error
+    "Requests go to another origin, or may go to other addresses."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test }\n# new\nservice: { service: probe, base_url: https://other.test }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test }\n# new\nservice: { service: probe, base_url: https://probe.test }\n"
+
+    SecretChanged "secret-changed" Error
+    "A secret comes from elsewhere, is new, or must have another form."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n# new\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_KEY } } }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n# new\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n"
+
+    AuthChanged "auth-changed" Error
+    "Requests prove in another way who sends them."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n# new\nservice: { service: probe, base_url: https://probe.test, auth: { kind: api_key, in: header, name: x-key, secret: { env: PROBE_TOKEN } } }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n# new\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n"
+
+    SettingChanged "setting-changed" Error
+    "A setting is gone, is new without a default, or has another default, variable or pattern."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test, settings: { v: { default: a } }, headers: { x-v: \"{{ settings.v }}\" } }\n# new\nservice: { service: probe, base_url: https://probe.test, settings: { v: { default: b } }, headers: { x-v: \"{{ settings.v }}\" } }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test, settings: { v: { default: a } }, headers: { x-v: \"{{ settings.v }}\" } }\n# new\nservice: { service: probe, base_url: https://probe.test, settings: { v: { default: a } }, headers: { x-v: \"{{ settings.v }}\" } }\n"
+
+    LimitsChanged "limits-changed" Note
+    "Rates, retries, timeouts or limits of a service are others."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n# new\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 50, per: 1m } }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n# new\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n"
+
+    SyncChanged "sync-changed" Error
+    "The rows of a tool are copied in another way, or not any more."
+    wrong: "# old\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [id] }\n# new\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [at] }\n"
+    right: "# old\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [id] }\n# new\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [id] }\n"
+
+    PolicyChanged "policy-changed" Error
+    "A policy says something else."
+    wrong: "# old policy.yaml\npolicy: 1\nrules: [{ tools: probe/probe, do: ask }]\n# new policy.yaml\npolicy: 1\nrules: [{ tools: probe/probe, do: deny }]\n"
+    right: "# old policy.yaml\npolicy: 1\nrules: [{ tools: probe/probe, do: ask }]\n# new policy.yaml\npolicy: 1\nrules: [{ tools: probe/probe, do: ask }]\n"
+
+    CallersChanged "callers-changed" Error
+    "Other callers are known, or they may do something else."
+    wrong: "# old callers.yaml\ncallers: 1\ntokens: [{ name: agent, token: \"sha256:00000000000000000000000000000000000000000000000000000000000000aa\", rate: 60 }]\n# new callers.yaml\ncallers: 1\ntokens: [{ name: agent, token: \"sha256:00000000000000000000000000000000000000000000000000000000000000aa\", rate: 30 }]\n"
+    right: "# old callers.yaml\ncallers: 1\ntokens: [{ name: agent, token: \"sha256:00000000000000000000000000000000000000000000000000000000000000aa\", rate: 60 }]\n# new callers.yaml\ncallers: 1\ntokens: [{ name: agent, token: \"sha256:00000000000000000000000000000000000000000000000000000000000000aa\", rate: 60 }]\n"
+
+    SandboxChanged "sandbox-changed" Note
+    "The sandbox of a service answers in another way."
+    wrong: "# old sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n# new sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 2\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n"
+    right: "# old sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n# new sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n"
+
+    DocsChanged "docs-changed" Note
+    "Descriptions, titles, links, examples or the look of charts are others."
+    wrong: "# old\ndescription: A probe.\n# new\ndescription: Another probe.\n"
+    right: "# old\ndescription: A probe.\n# new\ndescription: A probe.\n"
+
+    NotCompared "not-compared" Error
+    "What changed cannot be told, because the old version is not valid, or no request can be compared."
+    wrong: "# old\nreqest: {}\n\n# new\ntitle: A probe\n"
+    right: "# old\ntitle: A probe\n# new\ntitle: A probe\n"
 }
 
 impl Code {
     /// The name that users see, such as `unknown-key`.
     pub fn name(self) -> &'static str {
         self.meaning().name
+    }
+
+    /// Whether it tells a change between two versions, and not a mistake in one.
+    pub fn is_change(self) -> bool {
+        self.meaning().wrong.starts_with("# old")
     }
 
     /// Whether the finding is certain even if other parts of the file are broken. Other findings may only be a

@@ -77,17 +77,7 @@ impl Source {
         let name = path.display().to_string();
         let text = match read_text(path) {
             Ok(text) => text,
-            Err(message) => {
-                let source = Arc::new(Source::bare(name, Cow::Borrowed("")));
-                return Err(vec![Finding {
-                    code: Code::UnreadableFile,
-                    severity: Severity::Error,
-                    message,
-                    help: None,
-                    span: 0..0,
-                    source,
-                }]);
-            }
+            Err(message) => return Err(vec![Source::unreadable(name, message)]),
         };
         Source::parse_from(
             name,
@@ -178,6 +168,18 @@ impl Source {
             .map(|problem| finding_of(problem, &source))
             .collect();
         Some((source, partial.unread, more))
+    }
+
+    /// The finding that a file cannot be read.
+    pub(crate) fn unreadable(name: String, message: String) -> Finding {
+        Finding {
+            code: Code::UnreadableFile,
+            severity: Severity::Error,
+            message,
+            help: None,
+            span: 0..0,
+            source: Arc::new(Source::bare(name, Cow::Borrowed(""))),
+        }
     }
 
     fn bare(name: String, text: Cow<'static, str>) -> Source {
@@ -307,7 +309,7 @@ fn finding_of(problem: yaml::Problem, source: &Arc<Source>) -> Finding {
 }
 
 /// Largest descriptor file that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = 1 << 20;
 
 fn is_made_by_shell(path: &Path) -> bool {
     path.starts_with("/dev/fd") || path == Path::new("/dev/stdin")

@@ -31,8 +31,44 @@ fn merged(example: &str) -> String {
     text
 }
 
+/// The changes between the two versions of an example.
+fn changes(example: &str) -> Vec<Code> {
+    let workspace = Workspace::new();
+    for side in ["old", "new"] {
+        // A version without any file would be a mistake.
+        let keep = merged("tool: keep\n");
+        workspace.write(&format!("{side}/keep.yaml"), keep);
+    }
+    let (old, new) = example.split_once("\n# new").expect("a new version");
+    for (side, text) in [
+        ("old", old.strip_prefix("# old").expect("an old version")),
+        ("new", new),
+    ] {
+        let (file, text) = text.split_once('\n').unwrap_or((text, ""));
+        match file.trim() {
+            "-" => {}
+            "" => workspace.write(&format!("{side}/probe.yaml"), merged(text)),
+            file => workspace.write(&format!("{side}/{file}"), text),
+        }
+    }
+    let told = workspace.run(&["diff", "old", "new", "--format", "json"]);
+    let json = told.json();
+    assert_eq!(
+        json["findings"].as_array().map(Vec::len),
+        Some(0),
+        "{json:#}"
+    );
+    let changes = json["changes"].as_array().expect("a list").iter();
+    changes
+        .map(|change| Code::from_name(change["code"].as_str().expect("a code")).expect("a code"))
+        .collect()
+}
+
 /// The codes of an example, found by what finds `code`.
 fn codes(code: &Code, example: &str) -> Vec<Code> {
+    if example.starts_with("# old") {
+        return changes(example);
+    }
     let workspace = Workspace::new();
     match example.lines().next() {
         Some("# sandbox.yaml") => {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 38] = [
+const FLOORS: [&str; 41] = [
     "words",
     "parallel",
     "staged",
@@ -14,6 +14,7 @@ const FLOORS: [&str; 38] = [
     "table",
     "yaml",
     "said",
+    "har",
     "jsonpath",
     "source",
     "template",
@@ -25,6 +26,7 @@ const FLOORS: [&str; 38] = [
     "sign",
     "wait",
     "send",
+    "recording",
     "postgres",
     "store",
     "format",
@@ -40,6 +42,7 @@ const FLOORS: [&str; 38] = [
     "sandbox",
     "check",
     "lsp",
+    "diff",
     "import",
     "serve",
     "export",

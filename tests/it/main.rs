@@ -33,6 +33,9 @@ mod cookbook;
 mod credentials;
 mod curl_commands;
 mod deadline;
+mod diff;
+#[cfg(unix)]
+mod diff_git;
 mod digits;
 #[cfg(unix)]
 mod docs;
@@ -57,6 +60,7 @@ mod hostile_files;
 mod house;
 mod import;
 mod import_agreement;
+mod import_check;
 mod import_documents;
 mod import_formats;
 #[cfg(target_os = "linux")]
@@ -89,7 +93,11 @@ mod policy;
 #[cfg(unix)]
 mod progress;
 mod readme;
+mod recorded_examples;
+mod recorded_secrets;
+mod recordings;
 mod reference;
+mod replays;
 mod reports;
 mod responses;
 mod rows;
