@@ -84,12 +84,6 @@ impl File {
         Some(text.as_str())
     }
 
-    /// Where the file is on disk.
-    #[cfg(feature = "cli")]
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The file's name, for people.
     pub fn display(&self) -> String {
         match &self.place {

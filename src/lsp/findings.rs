@@ -40,6 +40,7 @@ fn diagnostic(finding: &Finding, text: &Text, uri: &str, related: &[Related]) ->
         "severity": match finding.severity {
             Severity::Error => 1,
             Severity::Warning => 2,
+            Severity::Note => 3,
         },
         "code": finding.code.name(),
         "source": "toolrun",
