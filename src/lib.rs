@@ -51,6 +51,8 @@ pub mod cli;
 mod definition;
 #[cfg(feature = "cli")]
 mod diff;
+#[cfg(feature = "cli")]
+mod drift;
 mod engine;
 #[cfg(feature = "cli")]
 mod export;

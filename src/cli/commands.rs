@@ -5,9 +5,9 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::{
-    approve, audit, batch, call, callers, completions, config, diff, docs, explain, export, fmt,
-    import, list, lsp, man, new, policy, record, sandbox, schemas, serve, show, sql, sync, test,
-    trust, validate,
+    approve, audit, batch, call, callers, completions, config, diff, docs, drift, explain, export,
+    fmt, import, list, lsp, man, new, policy, record, sandbox, schemas, serve, show, sql, sync,
+    test, trust, validate,
 };
 
 macro_rules! commands {
@@ -82,6 +82,7 @@ commands! {
     "explain" Explain(explain::Explain) "Explain a code of a finding"
     "fmt" Fmt(fmt::Fmt) "Give descriptors their one layout"
     "test" Test(test::Test) "Run the examples of descriptors, offline"
+    "drift" Drift(drift::Drift) "Hold recordings of what services do against the descriptors"
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "serve" Serve(serve::Serve) "Serve tools to agents, over the Model Context Protocol"
     "approve" Approve(approve::Approve) "Approve calls of agents that wait, refuse them, or list them"

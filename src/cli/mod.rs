@@ -12,6 +12,7 @@ mod completions;
 mod config;
 mod diff;
 mod docs;
+mod drift;
 mod explain;
 mod export;
 mod fmt;
@@ -276,6 +277,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Lsp(lsp) => lsp.run(),
         Command::Diff(diff) => diff.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Drift(drift) => drift.run(&catalog),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
         Command::Serve(serve) => serve.run(&catalog, in_force),

@@ -18,6 +18,7 @@ pub(super) fn compare(old: &Service, new: &Service, record: &mut Record) {
     compare_auth(record);
     compare_secrets(old, new, record);
     compare_sending(old, new, record);
+    compare_redact(record);
     rules::compare_fields(record);
     compare_words(record);
 }
@@ -447,6 +448,61 @@ fn compare_sending(old: &Service, new: &Service, record: &mut Record) {
         };
         let message = format!("`{name}` was {before} and is {now}");
         record.at(Code::LimitsChanged, classes, at, name, message);
+    }
+}
+
+/// A field that recordings no longer hide may be one that nobody should see.
+fn compare_redact(record: &mut Record) {
+    const AT: &str = "/redact";
+    let rules = |value: Option<&Value>| -> Vec<(String, String)> {
+        let rules = value.and_then(Value::as_array).into_iter().flatten();
+        let both = rules.filter_map(|rule| match rule {
+            Value::String(path) => Some((path.clone(), "pseudonym".to_owned())),
+            rule => {
+                let path = rule.get("path")?.as_str()?.to_owned();
+                let by = rule.get("as").and_then(Value::as_str);
+                Some((path, by.unwrap_or("pseudonym").to_owned()))
+            }
+        });
+        both.collect()
+    };
+    let (before, now) = record.both(AT);
+    let (before, now) = (rules(before), rules(now));
+    let by = |rules: &[(String, String)], path: &str| {
+        let mut rules = rules.iter();
+        rules.find(|rule| rule.0 == path).map(|rule| rule.1.clone())
+    };
+    for (at, (path, was)) in before.iter().enumerate() {
+        let at = join_index(AT, at);
+        match by(&now, path) {
+            None => {
+                let message = format!("recordings no longer hide `{path}`");
+                let classes = BREAKS(Class::Breaking);
+                record.old_at(Code::RedactChanged, classes, &at, path, message);
+            }
+            Some(is) if is != *was => {
+                let class = match is == "removed" {
+                    true => Class::Compatible,
+                    false => Class::Breaking,
+                };
+                let message = format!("`{path}` was hidden as {was}, and is as {is}");
+                record.old_at(Code::RedactChanged, BREAKS(class), &at, path, message);
+            }
+            Some(_) => {}
+        }
+    }
+    for (at, (path, _)) in now.iter().enumerate() {
+        if by(&before, path).is_none() {
+            let message = format!("recordings hide `{path}` now");
+            let classes = BREAKS(Class::Compatible);
+            record.new_at(
+                Code::RedactChanged,
+                classes,
+                &join_index(AT, at),
+                path,
+                message,
+            );
+        }
     }
 }
 

@@ -402,7 +402,10 @@ impl Check {
             }
             let is_warning = Code::from_name(name)
                 .is_some_and(|code| code.meaning().severity == Severity::Warning);
-            if self.count() < before || (is_warning && !judge) {
+            let is_elsewhere = Code::from_name(name).is_some_and(|code| {
+                code.is_of_recordings() && code.meaning().severity != Severity::Error
+            });
+            if self.count() < before || (is_warning && !judge) || is_elsewhere {
                 continue;
             }
             let message = match Code::from_name(name) {

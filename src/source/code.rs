@@ -397,6 +397,11 @@ codes! {
     wrong: "# old\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n# new\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 50, per: 1m } }\n"
     right: "# old\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n# new\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n"
 
+    RedactChanged "redact-changed" Error
+    "Recordings hide other fields, or hide them in another way."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test, redact: [$.email] }\n# new\nservice: { service: probe, base_url: https://probe.test }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test, redact: [$.email] }\n# new\nservice: { service: probe, base_url: https://probe.test, redact: [$.email] }\n"
+
     SyncChanged "sync-changed" Error
     "The rows of a tool are copied in another way, or not any more."
     wrong: "# old\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [id] }\n# new\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [at] }\n"
@@ -426,6 +431,70 @@ codes! {
     "What changed cannot be told, because the old version is not valid, or no request can be compared."
     wrong: "# old\nreqest: {}\n\n# new\ntitle: A probe\n"
     right: "# old\ntitle: A probe\n# new\ntitle: A probe\n"
+    UnmatchedRequest "unmatched-request" Warning
+    "Recordings have a request of the service that no tool makes."
+    wrong: "# recorded: GET /thing/a -> 200 {}\n"
+    right: "# recorded: GET /things/a -> 200 {}\n"
+
+    UnknownPart "unknown-part" Warning
+    "Recorded requests have a query parameter, a field or a body that the tool does not have."
+    wrong: "# recorded: GET /things/a?full=true -> 200 {}\n"
+    right: "# recorded: GET /things/a?full=true -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id }}\", query: { full: true } }\n"
+
+    MissingPart "missing-part" Warning
+    "Recorded requests lack something that the tool requires or always sends, and the service took them."
+    wrong: "# recorded: GET /things/a -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id }}\", query: { full: true } }\n"
+    right: "# recorded: GET /things/a -> 200 {}\n"
+
+    OtherConstant "other-constant" Warning
+    "Recorded requests have another value, or another kind of body, than the one that the tool always sends."
+    wrong: "# recorded: GET /things/a?v=2 -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id }}\", query: { v: 1 } }\n"
+    right: "# recorded: GET /things/a?v=2 -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id }}\", query: { v: 2 } }\n"
+
+    RefusedValue "refused-value" Warning
+    "The service took recorded values that the params schema refuses."
+    wrong: "# recorded: GET /things/abc -> 200 {}\nparams: { properties: { id: { type: string, maxLength: 2, default: a, description: The id. } } }\n"
+    right: "# recorded: GET /things/abc -> 200 {}\nparams: { properties: { id: { type: string, maxLength: 3, default: a, description: The id. } } }\n"
+
+    UnreadValue "unread-value" Note
+    "An expression computes this part of the request, so that recorded values cannot be read back and are not checked."
+    wrong: "# recorded: GET /things/a -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id | lower }}\" }\n"
+    right: "# recorded: GET /things/a -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id }}\" }\n"
+
+    LostPath "lost-path" Warning
+    "A path of the projection or the paging finds nothing in any recorded answer."
+    wrong: "# recorded: GET /things/a -> 200 {}\nresponse: { output: { name: $.name } }\n"
+    right: "# recorded: GET /things/a -> 200 {\"title\": \"A\"}\nresponse: { output: { name: $.title } }\n"
+
+    ChangedShape "changed-shape" Error
+    "Recorded answers have something else where the tool reads a list or an object, so that a call would fail."
+    wrong: "# recorded: GET /things/a -> 200 {\"size\": 3}\nresponse: { output: { width: $.size.width } }\n"
+    right: "# recorded: GET /things/a -> 200 {\"size\": 3}\nresponse: { output: { size: $.size } }\n"
+
+    UnlikeSchema "unlike-schema" Error
+    "Recorded answers give an output that `response.schema` does not allow: another type, a new value, or a member that is missing."
+    wrong: "# recorded: GET /things/a -> 200 {\"id\": 1}\nresponse: { output: { id: $.id }, schema: { type: object, properties: { id: { type: string } } } }\n"
+    right: "# recorded: GET /things/a -> 200 {\"id\": 1}\nresponse: { output: { id: $.id }, schema: { type: object, properties: { id: { type: integer } } } }\n"
+
+    NewField "new-field" Note
+    "Most recorded answers have a member that nothing reads and no example has."
+    wrong: "# recorded: GET /things/a -> 200 {\"id\": \"a\", \"size\": 3}\nresponse: { output: { id: $.id } }\n"
+    right: "# recorded: GET /things/a -> 200 {\"id\": \"a\", \"size\": 3}\nresponse: { output: { id: $.id, size: $.size } }\n"
+
+    StaleExample "stale-example" Warning
+    "An example's response has another shape than all recorded ones."
+    wrong: "# recorded: GET /things/a -> 200 {\"id\": 1}\nresponse: { output: { id: $.id } }\nexamples: [{ name: one, args: { id: a }, response: { body: { id: a } }, output: { id: a } }]\n"
+    right: "# recorded: GET /things/a -> 200 {\"id\": 1}\nresponse: { output: { id: $.id } }\nexamples: [{ name: one, args: { id: a }, response: { body: { id: 1 } }, output: { id: 1 } }]\n"
+
+    UnknownError "unknown-error" Warning
+    "Recorded error answers do not have their message or code where the service's `errors` look for it."
+    wrong: "# recorded: GET /things/a -> 404 {\"error\": \"gone\"}\nservice: { service: probe, base_url: https://probe.test, errors: { message: $.message } }\n"
+    right: "# recorded: GET /things/a -> 404 {\"error\": \"gone\"}\nservice: { service: probe, base_url: https://probe.test, errors: { message: $.error } }\n"
+
+    UnknownStatus "unknown-status" Warning
+    "The service answers with a status that no rule knows."
+    wrong: "# recorded: GET /things/a -> 529 {\"message\": \"busy\"}\n"
+    right: "# recorded: GET /things/a -> 529 {\"message\": \"busy\"}\nservice: { service: probe, base_url: https://probe.test, retry: { statuses: [429, 529] } }\n"
 }
 
 impl Code {
@@ -472,6 +541,26 @@ impl Code {
                     | Code::ExampleFails
                     | Code::NotFormatted
             )
+    }
+
+    /// Whether it is found in recordings, and never in a file alone.
+    pub fn is_of_recordings(self) -> bool {
+        matches!(
+            self,
+            Code::UnmatchedRequest
+                | Code::UnknownPart
+                | Code::MissingPart
+                | Code::OtherConstant
+                | Code::RefusedValue
+                | Code::UnreadValue
+                | Code::LostPath
+                | Code::ChangedShape
+                | Code::UnlikeSchema
+                | Code::NewField
+                | Code::StaleExample
+                | Code::UnknownError
+                | Code::UnknownStatus
+        )
     }
 
     /// The code of this name.

@@ -1,7 +1,7 @@
 //! Every code of a finding: its wrong example gives it, its right example gives nothing, and `explain` and `docs/ci.md`
 //! show it.
 
-use crate::support::Workspace;
+use crate::support::{Har, Workspace};
 use pretty_assertions::assert_eq;
 use toolrun::internals::Code;
 use toolrun::internals::check;
@@ -65,7 +65,7 @@ fn changes(example: &str) -> Vec<Code> {
 }
 
 /// The codes of an example, found by what finds `code`.
-fn codes(code: &Code, example: &str) -> Vec<Code> {
+fn codes(code: Code, example: &str) -> Vec<Code> {
     if example.starts_with("# old") {
         return changes(example);
     }
@@ -81,8 +81,11 @@ fn codes(code: &Code, example: &str) -> Vec<Code> {
         }
         _ => workspace.write("descriptors/probe.yaml", merged(example)),
     }
+    if example.starts_with(RECORDED) {
+        return recorded_codes(&workspace, example);
+    }
     let path = workspace.descriptors().display().to_string();
-    if *code == Code::NotFormatted {
+    if code == Code::NotFormatted {
         let told = workspace.run(&[
             "fmt",
             "--check",
@@ -103,10 +106,43 @@ fn codes(code: &Code, example: &str) -> Vec<Code> {
     report.findings.iter().map(|finding| finding.code).collect()
 }
 
+/// How the example of a code begins that is found in recordings: `# recorded: GET /things/a -> 200 {}`.
+const RECORDED: &str = "# recorded: ";
+
+/// The codes that `drift` finds with the recording in the first line.
+fn recorded_codes(workspace: &Workspace, example: &str) -> Vec<Code> {
+    let line = example
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix(RECORDED));
+    let (request, answer) = line
+        .and_then(|line| line.split_once(" -> "))
+        .expect("an arrow");
+    let (method, path) = request.split_once(' ').expect("a path");
+    let (status, body) = answer.split_once(' ').expect("a body");
+    let har = Har::new().exchange(
+        (method, &format!("https://probe.test{path}"), None),
+        (status.parse().expect("a status"), body),
+    );
+    workspace.write("recorded.har", har.text());
+    let report = workspace.run(&[
+        "drift",
+        "recorded.har",
+        "--against",
+        "descriptors",
+        "--format",
+        "json",
+    ]);
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).expect("a report");
+    let findings = report["findings"].as_array().expect("findings");
+    let code = |finding: &serde_json::Value| Code::from_name(finding["code"].as_str()?);
+    findings.iter().filter_map(code).collect()
+}
+
 #[test]
 fn the_base_is_sound() {
-    assert_eq!(codes(&Code::UnknownKey, ""), []);
-    assert_eq!(codes(&Code::NotFormatted, ""), []);
+    assert_eq!(codes(Code::UnknownKey, ""), []);
+    assert_eq!(codes(Code::NotFormatted, ""), []);
 }
 
 #[test]
@@ -116,12 +152,12 @@ fn every_wrong_example_gives_its_code_and_every_right_one_nothing() {
         .filter(|code| **code != Code::UnreadableFile)
     {
         let meaning = code.meaning();
-        let found = codes(code, meaning.wrong);
+        let found = codes(*code, meaning.wrong);
         assert!(
             !found.is_empty() && found.iter().all(|f| f == code),
             "{code}: {found:?}"
         );
-        assert_eq!(codes(code, meaning.right), [], "{code}: the right example");
+        assert_eq!(codes(*code, meaning.right), [], "{code}: the right example");
     }
 }
 

@@ -41,6 +41,7 @@ const FLOORS: [&str; 41] = [
     "sync",
     "sandbox",
     "check",
+    "drift",
     "lsp",
     "diff",
     "import",

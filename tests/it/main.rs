@@ -40,6 +40,8 @@ mod digits;
 #[cfg(unix)]
 mod docs;
 mod downloads;
+mod drift;
+mod drift_seeds;
 mod editors;
 mod engine;
 mod examples;

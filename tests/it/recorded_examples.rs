@@ -58,7 +58,7 @@ fn an_exchange_becomes_an_example_and_everything_else_stays() {
         let new = text(&workspace);
         assert!(new.starts_with(tool.trim_end_matches("examples: []\n").trim_end()), "{name}: {new}");
         assert!(new.contains(begins), "{name}: {new}");
-        assert!(new.contains("name: without arguments"), "{name}: {new}");
+        assert!(new.contains("without arguments"), "{name}: {new}");
         assert!(new.contains("error: { status: 404 }"), "{name}: {new}");
         let done = workspace.run(&["test", "descriptors"]).expect(0);
         assert!(done.stdout.contains("3 passed") || name == "some", "{}", done.stdout);

@@ -5,7 +5,9 @@ use std::io::Write as _;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::support::{Fake, Manner, Output, Reply, Request, Workspace, assert_tells, output};
+use crate::support::{
+    Fake, MODERN, Manner, Mcp, Output, Reply, Request, Workspace, assert_tells, output,
+};
 use toolrun::Catalog;
 
 /// Replays without any secret, with a proxy that would hear of each request.
@@ -852,4 +854,80 @@ fn options_that_contradict_each_other_are_refused() {
         assert_tells(&done, &[told]);
     }
     assert!(!workspace.path().join("b.har").exists());
+}
+
+/// A server whose calls are recorded gives the same results from the recording, without the service.
+#[test]
+fn a_server_records_and_plays() {
+    let fake = Fake::start(|request| Reply::json(200, &json!({ "a": request.path })));
+    let workspace = probe(&fake.origin(), "", LIST);
+    let command = |arguments: &[&str]| {
+        let mut command = workspace.toolrun();
+        command
+            .args(["serve", "--service", "probe"])
+            .args(arguments);
+        command
+    };
+    let mut served = command(&["--record", "a.har"]);
+    served.env("KEY", "made-up-key-of-a-test");
+    let mut mcp = Mcp::start(&mut served, MODERN);
+    let live = mcp.ok("probe_get_probe", json!({}));
+    mcp.close();
+    assert_eq!(mcp.process.code(), 0);
+    let mut mcp = Mcp::start(&mut command(&["--replay", "a.har"]), MODERN);
+    assert_eq!(mcp.ok("probe_get_probe", json!({})), live);
+    let told = mcp.refused("probe_get_probe", json!({}));
+    assert_eq!(
+        (&told["kind"], &told["retry"]),
+        (&json!("policy"), &json!(false))
+    );
+    assert!(
+        told["message"]
+            .to_string()
+            .contains("that answer was given already"),
+        "{told}"
+    );
+    assert_eq!(fake.requests().len(), 1);
+}
+
+/// Tables and copies of rows are made of the recording too.
+#[test]
+fn queries_and_copies_are_played() {
+    let fake = Fake::start(|request| {
+        Reply::json(
+            200,
+            &json!({ "rows": [{ "id": request.query.len(), "name": "a" }] }),
+        )
+    });
+    let tool = "params: { properties: { x: { type: integer, description: A. } } }\nrequest: { method: GET, path: /probe, query: [x] }\n\
+                response: { output: { rows: { each: '$.rows[*]', as: { id: $.id, name: $.name } } }, rows: rows }";
+    let workspace = probe(&fake.origin(), "", tool);
+    for (name, arguments) in [
+        (
+            "sql",
+            &[
+                "sql",
+                "select p.id, q.name from get_probe p, get_probe q where p.x = 1 and q.x = 22",
+                "-o",
+                "json",
+            ][..],
+        ),
+        ("sync", &["sync", "get-probe", "--into", "ndjson:out"]),
+    ] {
+        let file = format!("{name}.har");
+        let live = record(&workspace, &[arguments, &["--record", &file]].concat()).expect(0);
+        let sent = fake.requests().len();
+        let copied = std::fs::read_to_string(workspace.path().join("out/get_probe.ndjson")).ok();
+        drop(std::fs::remove_dir_all(workspace.path().join("out")));
+        let again = replay(
+            &workspace,
+            &[arguments, &["--replay", &file]].concat(),
+            &no_proxy(),
+        )
+        .expect(0);
+        assert_eq!(again.stdout, live.stdout, "{name}");
+        let again = std::fs::read_to_string(workspace.path().join("out/get_probe.ndjson")).ok();
+        assert_eq!((again.is_some(), again), (name == "sync", copied), "{name}");
+        assert_eq!(fake.requests().len(), sent, "{name}");
+    }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod editor;
 mod fake;
+mod har;
 mod http;
 pub(crate) mod mcp;
 mod pages;
@@ -25,6 +26,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use fake::{Fake, Manner, Reply, Request, refused_origin};
+pub(crate) use har::Har;
 pub(crate) use http::{Answer, get, send};
 pub(crate) use mcp::{Http, LEGACY, MODERN, Mcp, error};
 pub(crate) use pages::{Block, DocPage, doc_page, doc_pages};
