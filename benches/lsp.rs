@@ -36,7 +36,7 @@ const PLACES: [(&str, &str, &str); 6] = [
     ("\"{{ limit }}\"", "\"{{ ", "after_id"),
     ("$.has_more", "$.", "last_id"),
     ("id: $.id", "id: $.", "created_at"),
-    ("    limit: \"{{ limit }}\"", "    ", "before_id"),
+    ("    limit: \"{{ limit }}\"", "    ", "limit"),
 ];
 
 fn main() {

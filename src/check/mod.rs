@@ -24,6 +24,8 @@ use std::collections::HashMap;
 #[cfg(feature = "cli")]
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+#[cfg(feature = "cli")]
+use std::time::Duration;
 
 use crate::catalog::{Catalog, File, FileKind, Loaded};
 use crate::parallel;
@@ -172,10 +174,11 @@ pub(crate) fn readable(file: &File) -> Option<Arc<Source>> {
     open(file).ok().map(|(check, _)| Arc::clone(check.source()))
 }
 
-/// The files of all descriptors below a folder. Hidden folders and what git ignores do not count.
+/// The files of all descriptors below a folder. Hidden folders and what git ignores do not count. `None` if they are
+/// not found in this time.
 #[cfg(feature = "cli")]
-pub(crate) fn files_below(folder: &Path) -> Vec<File> {
-    files::below(folder).unwrap_or_default()
+pub(crate) fn files_below(folder: &Path, patience: Duration) -> Option<Vec<File>> {
+    files::below_within(folder, patience)
 }
 
 /// Services by their file; of a broken one, its name. Each is loaded once.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::desk::{Desk, Document};
 use super::server::Event;
+use crate::catalog::File;
 use crate::check;
 use crate::source::Finding;
 
@@ -14,6 +15,9 @@ use crate::source::Finding;
 const PAUSE: Duration = Duration::from_millis(40);
 /// How long a check waits at most.
 const PATIENCE: Duration = Duration::from_millis(400);
+
+/// How long the descriptors in the folders of the editor are looked for. Somebody may have opened all of a disk.
+const LONGEST_WALK: Duration = Duration::from_secs(1);
 
 /// What is to be checked, as everything is at that moment.
 struct Job {
@@ -104,14 +108,23 @@ pub(super) fn findings_of(desk: &Desk, document: &Document) -> Vec<Finding> {
     let Some(file) = desk.descriptor(document) else {
         return Vec::new();
     };
-    // Only a policy speaks about other tools.
-    let others = match document.text.as_str().contains("policy:") {
-        true => {
-            let folders = desk.folders.iter();
-            let below = folders.flat_map(|folder| check::files_below(folder));
-            below.map(|file| desk.file(file.path())).collect()
+    check::of_file(&file, &tools_around(desk, document))
+}
+
+/// The files whose tools a policy may speak about; none, if it is no policy, or if they are not found in time: then
+/// nothing is known about them.
+fn tools_around(desk: &Desk, document: &Document) -> Vec<File> {
+    if !document.text.as_str().contains("policy:") {
+        return Vec::new();
+    }
+    let begun = Instant::now();
+    let mut files = Vec::new();
+    for folder in &desk.folders {
+        let left = LONGEST_WALK.saturating_sub(begun.elapsed());
+        match check::files_below(folder, left) {
+            Some(found) => files.extend(found.iter().map(|file| desk.file(file.path()))),
+            None => return Vec::new(),
         }
-        false => Vec::new(),
-    };
-    check::of_file(&file, &others)
+    }
+    files
 }

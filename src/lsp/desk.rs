@@ -83,12 +83,15 @@ pub(super) struct Desk {
     pub documents: HashMap<String, Document>,
     pub folders: Vec<PathBuf>,
     unsaved: Arc<Unsaved>,
-    /// What was known last, of which document, and when.
+    /// What was known last, of which document, and until when it counts.
     known: Option<(String, Instant, Arc<Facts>)>,
 }
 
-/// How long what is known of a document that nobody changes is kept: the files beside it may change on disk.
+/// How long what is known of a document that nobody changes is kept: the files beside it may change on disk. What took
+/// long to find is kept longer.
 const KEPT: Duration = Duration::from_secs(1);
+/// How many times as long as it took.
+const KEPT_FOR: u32 = 10;
 
 impl Desk {
     pub(super) fn open(&mut self, uri: &str, version: i64, text: String, encoding: Encoding) {
@@ -150,9 +153,10 @@ impl Desk {
 
     /// What is known about a document.
     pub(super) fn facts(&mut self, document: &Document) -> Arc<Facts> {
-        if let Some((uri, when, facts)) = &self.known
+        let begun = Instant::now();
+        if let Some((uri, until, facts)) = &self.known
             && *uri == document.uri
-            && when.elapsed() < KEPT
+            && begun < *until
         {
             return Arc::clone(facts);
         }
@@ -163,7 +167,9 @@ impl Desk {
         if let (Some(own), Some(source)) = (self.documents.get_mut(&document.uri), &facts.source) {
             own.before = Some(Arc::clone(source));
         }
-        self.known = Some((document.uri.clone(), Instant::now(), Arc::clone(&facts)));
+        let kept = KEPT.max(begun.elapsed() * KEPT_FOR);
+        let until = Instant::now() + kept;
+        self.known = Some((document.uri.clone(), until, Arc::clone(&facts)));
         facts
     }
 

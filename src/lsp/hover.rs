@@ -261,6 +261,9 @@ fn about_path(facts: &Facts, path: &str, at: &[String], words: &mut Words) {
         words.say("This is no JSONPath:");
         return words.show("text", &error.to_string());
     }
+    if !members::is_quick(path) {
+        return words.say("This path may take long, and is not followed here.");
+    }
     members::visit(facts, at, &mut |roots| {
         if roots.values.is_empty() {
             return words.say("No example has a response in which this path could be looked for.");

@@ -130,14 +130,31 @@ fn inwards<'v>(
 
 /// What a path leads to from these values. A path that may take long is not followed.
 pub(super) fn reached<'v>(path: &str, from: &[&'v Value]) -> Vec<&'v Value> {
-    if path.matches("..").count() > 1 {
-        return Vec::new();
+    let mut found = Vec::new();
+    if !is_quick(path) {
+        return found;
     }
     let Ok(path) = JsonPath::parse(path) else {
-        return Vec::new();
+        return found;
     };
-    let all = from.iter().flat_map(|value| path.all(value));
-    all.take(MOST_VALUES).collect()
+    for value in from {
+        if found.len() < MOST_VALUES {
+            found.extend(path.some(value, MOST_VALUES - found.len()));
+        }
+    }
+    found
+}
+
+/// Whether following a path takes time in line with the size of the value. Descriptors of others are open in an editor
+/// too, and nobody waits for an answer.
+pub(super) fn is_quick(path: &str) -> bool {
+    const LONGEST: usize = 500;
+    let count = |part: &str| path.matches(part).count();
+    path.len() <= LONGEST
+        && count("..") <= 1
+        && count("?") <= 1
+        && count(",") <= 3
+        && (count("?") == 0 || count("$") == 1)
 }
 
 /// A part of a path that somebody writes.
@@ -270,6 +287,21 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
+
+    #[test]
+    fn paths_that_may_take_long_are_not_followed() {
+        for (path, expected) in [
+            ("$.data[*].id", true),
+            ("$..id", true),
+            ("$.data[?@.size > 3].id", true),
+            ("$..*..*", false),
+            ("$[?@[?@.a]]", false),
+            ("$.a[*][?count($.a[*]) > 0]", false),
+            ("$[*,*,*,*,*][*,*,*,*,*]", false),
+        ] {
+            assert_eq!(is_quick(path), expected, "{path}");
+        }
+    }
 
     #[test]
     fn the_end_of_a_path_is_what_somebody_writes() {

@@ -36,6 +36,7 @@ pub(super) fn find(text: &str, cursor: usize) -> Option<Place> {
         text,
         cursor,
         frames: Vec::new(),
+        line_end: 0,
     };
     let found = scan.document().flatten();
     found.filter(|place| place.path.len() <= DEEPEST)
@@ -67,6 +68,8 @@ struct Scan<'t> {
     text: &'t str,
     cursor: usize,
     frames: Vec<Frame>,
+    /// The end of the line that is read within brackets. To look for it at each word would take long in a long line.
+    line_end: usize,
 }
 
 impl Scan<'_> {
@@ -295,18 +298,15 @@ impl Scan<'_> {
             at = token;
             match first {
                 '{' if !self.text[at..].starts_with("{{") => {
-                    self.open(
-                        at,
-                        Kind::Map {
-                            keys: Vec::new(),
-                            has_value: false,
-                        },
-                    );
+                    self.open(Kind::Map {
+                        keys: Vec::new(),
+                        has_value: false,
+                    });
                     (awaits, has_key) = (true, false);
                     at += 1;
                 }
                 '[' => {
-                    self.open(at, Kind::List { index: 0 });
+                    self.open(Kind::List { index: 0 });
                     (awaits, has_key) = (true, false);
                     at += 1;
                 }
@@ -355,10 +355,9 @@ impl Scan<'_> {
         }
     }
 
-    fn open(&mut self, at: usize, kind: Kind) {
-        let line = self.text[..at].rfind('\n').map_or(0, |found| found + 1);
+    fn open(&mut self, kind: Kind) {
         self.frames.push(Frame {
-            column: at - line,
+            column: 0,
             is_flow: true,
             kind,
         });
@@ -666,8 +665,11 @@ impl Scan<'_> {
     }
 
     /// The end of a scalar within brackets.
-    fn flow_scalar_end(&self, at: usize, is_key: bool) -> usize {
-        let end = self.line_end(at);
+    fn flow_scalar_end(&mut self, at: usize, is_key: bool) -> usize {
+        if at >= self.line_end {
+            self.line_end = self.line_end(at);
+        }
+        let end = self.line_end;
         let rest = &self.text[at..end];
         let first = rest.chars().next().unwrap_or(' ');
         if matches!(first, '"' | '\'') {

@@ -362,9 +362,10 @@ fn huge_and_deep_documents_are_answered() {
     let braces = format!("{TOOL}x: \"{}\"\n", "{{ a ".repeat(80_000));
     let huge = format!("{TOOL}x: {}\n", "y".repeat(8 << 20));
     let nested = format!("{TOOL}x: {}\"$.", "{ a: ".repeat(50_000));
+    let selectors = "[*,*,*,*,*,*,*,*]".repeat(12);
+    let body = json!(vec![vec![vec![1; 10]; 40]; 40]);
     let paths = format!(
-        "{TOOL}response: {{ output: \"$..*..*..*\" }}\nexamples: [{{ name: a, response: {{ body: {} }} }}]\n",
-        json!(vec![vec![vec![1; 10]; 40]; 40])
+        "{TOOL}response:\n  output: {{ a: \"$..*..*..*\", b: \"${selectors}\", c: \"$[?@[?@[?@[?@ > 1]]]]\" }}\nexamples: [{{ name: a, response: {{ body: {body} }} }}]\n"
     );
     for (name, text) in [
         ("deep", deep),
@@ -379,8 +380,8 @@ fn huge_and_deep_documents_are_answered() {
         let begun = Instant::now();
         editor.open(&path, &text);
         let lines = text.lines().count();
-        for line in [0, 4, 6, lines - 1] {
-            for character in [0, 3, 20, 100_000] {
+        for line in [0, 4, 6, 7, lines - 1] {
+            for character in [3, 50, 165, 100_000] {
                 for method in ["completion", "hover", "definition"] {
                     editor.at(method, &path, line, character);
                 }

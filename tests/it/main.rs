@@ -80,6 +80,7 @@ mod lints;
 mod lsp;
 #[cfg(unix)]
 mod lsp_edges;
+mod lsp_judge;
 mod mask;
 mod mcp_sdk;
 mod memory;
