@@ -9,6 +9,9 @@ use crate::har::{Body, Content};
 use crate::json::{Json, Kind, Part};
 use crate::plan::MASK;
 
+/// What stands between parts in place of their boundary, which is another one in each request.
+const DELIMITER: &[u8] = b"--=boundary";
+
 /// A request, as far as it is compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
@@ -157,7 +160,7 @@ fn parts(bytes: &[u8], media_type: &str) -> Vec<u8> {
     let ends = memchr::memmem::find_iter(bytes, line.as_bytes());
     for end in ends.chain([bytes.len()]) {
         add_part(&bytes[from.min(end)..end], &mut plain);
-        plain.extend_from_slice(b"--boundary");
+        plain.extend_from_slice(DELIMITER);
         from = end + line.len();
     }
     plain

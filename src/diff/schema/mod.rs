@@ -4,6 +4,11 @@
 //! proved on these (`within`). That some do not is shown by a value that does not (`samples`, `accept`). Where neither
 //! succeeds, the answer is not known, and nobody pretends that it is.
 
+#![allow(
+    clippy::float_cmp,
+    reason = "bounds are compared as they are written, and none is computed"
+)]
+
 mod accept;
 mod canonical;
 mod facts;
