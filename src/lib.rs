@@ -49,14 +49,26 @@ mod check;
 #[doc(hidden)]
 pub mod cli;
 mod definition;
+#[cfg(feature = "cli")]
+mod diff;
+#[cfg(feature = "cli")]
+mod drift;
 mod engine;
 #[cfg(feature = "cli")]
 mod export;
 mod format;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the commands that read and write recordings"
+)]
+mod har;
 #[cfg(feature = "import")]
 mod import;
 mod json;
 mod jsonpath;
+#[cfg(feature = "cli")]
+mod lsp;
 mod paging;
 mod parallel;
 mod params;
@@ -65,6 +77,7 @@ mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod project;
+mod recording;
 mod said;
 #[cfg(feature = "sandbox")]
 mod sandbox;

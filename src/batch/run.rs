@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// URL.
     #[serde(default)]
     pub sandbox: Option<String>,
+    /// Whether a recording answers in place of the service.
+    #[serde(default)]
+    pub played: bool,
     /// The profile that the run was made with.
     #[serde(default)]
     pub profile: Option<String>,
@@ -202,6 +205,7 @@ mod tests {
             nonce: nonce.to_owned(),
             settings: Vec::new(),
             sandbox: None,
+            played: false,
             profile: None,
             rate: None,
             max_attempts: 1,

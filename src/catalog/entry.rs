@@ -1,6 +1,7 @@
 //! A file of a catalog, and the entry of a tool's file.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +18,18 @@ pub struct File {
     pub(super) place: Place,
     pub(super) path: PathBuf,
     trust: Trust,
+    /// Texts that count in place of what is on disk.
+    unsaved: Option<Arc<Unsaved>>,
+}
+
+/// The texts of files that are open in an editor, by their paths. They count in place of what is on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Unsaved(HashMap<PathBuf, String>);
+
+impl FromIterator<(PathBuf, String)> for Unsaved {
+    fn from_iter<I: IntoIterator<Item = (PathBuf, String)>>(texts: I) -> Unsaved {
+        Unsaved(texts.into_iter().collect())
+    }
 }
 
 /// What a descriptor file describes.
@@ -46,14 +59,37 @@ pub(crate) type Loaded = (Entry, Result<Arc<Tool>, Vec<Finding>>);
 
 impl File {
     pub(super) fn new(place: Place, path: PathBuf, trust: Trust) -> File {
-        File { place, path, trust }
+        File {
+            place,
+            path,
+            trust,
+            unsaved: None,
+        }
+    }
+
+    /// A file in a folder that is open in an editor, which nobody trusts by that. Of it and of the files beside it, the
+    /// unsaved texts count.
+    #[cfg(feature = "cli")]
+    pub(crate) fn in_editor(path: PathBuf, unsaved: Arc<Unsaved>) -> File {
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        File {
+            unsaved: Some(unsaved),
+            ..File::new(Place::Local(folder), path, Trust::default())
+        }
+    }
+
+    /// The text of the file in an editor.
+    fn unsaved(&self) -> Option<&str> {
+        let text = self.unsaved.as_ref()?.0.get(&self.path)?;
+        Some(text.as_str())
     }
 
     /// The file's name, for people.
     pub fn display(&self) -> String {
-        match self.place {
+        match &self.place {
             Place::Embedded => format!("built-in:{}", self.path.display()),
             Place::Folder(_) | Place::Local(_) => self.path.display().to_string(),
+            Place::Memory(texts) => texts.display(&self.path),
         }
     }
 
@@ -67,6 +103,9 @@ impl File {
 
     /// Reads the file, and gives its descriptor this origin.
     pub(super) fn open_as(&self, origin: Origin) -> Result<Arc<Source>, Vec<Finding>> {
+        if let Some(text) = self.unsaved() {
+            return Source::of_text(&self.path, text.to_owned(), origin);
+        }
         match &self.place {
             Place::Folder(root) | Place::Local(root) => {
                 let fence = (origin != Origin::Trusted).then(|| self.fence(root));
@@ -76,6 +115,13 @@ impl File {
                 let name = self.path.to_string_lossy();
                 let text = embedded(&name).unwrap_or_default();
                 Source::parse(self.display(), Cow::Borrowed(text))
+            }
+            Place::Memory(texts) => {
+                let absent = || Err("there is no such file".to_owned());
+                match texts.get(&self.path).cloned().unwrap_or_else(absent) {
+                    Ok(text) => Source::parse(self.display(), Cow::Owned(text)),
+                    Err(reason) => Err(vec![Source::unreadable(self.display(), reason)]),
+                }
             }
         }
     }
@@ -91,8 +137,13 @@ impl File {
         let holds =
             |text: &str| text.contains('\\') || values.iter().any(|value| text.contains(value));
         let text = match &self.place {
+            _ if self.unsaved().is_some() => self.unsaved().map(Cow::Borrowed),
             Place::Embedded => embedded(&self.path.to_string_lossy()).map(Cow::Borrowed),
             Place::Folder(_) | Place::Local(_) => read_text(&self.path).ok().map(Cow::Owned),
+            Place::Memory(texts) => {
+                let text = texts.get(&self.path).and_then(|text| text.as_ref().ok());
+                text.map(|text| Cow::Borrowed(text.as_str()))
+            }
         };
         !values.iter().all(is_plain) || text.is_none_or(|text| holds(&text))
     }
@@ -112,6 +163,10 @@ impl File {
         }
     }
 
+    pub(super) fn in_place(place: Place, path: PathBuf) -> File {
+        File::new(place, path, Trust::default())
+    }
+
     /// A file on disk that the user named.
     pub fn at(path: PathBuf) -> File {
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -120,8 +175,11 @@ impl File {
 
     /// Where the file comes from. For a link, its target counts: a link carries no trust out of a folder.
     pub fn origin(&self) -> Origin {
-        if self.place == Place::Embedded {
-            return Origin::BuiltIn;
+        match self.place {
+            Place::Embedded => return Origin::BuiltIn,
+            // It is never called.
+            Place::Memory(_) => return Origin::Named,
+            Place::Folder(_) | Place::Local(_) => {}
         }
         match (self.trust.covers(&self.path), &self.place) {
             (true, _) => Origin::Trusted,
@@ -145,6 +203,11 @@ impl File {
             (Some(folder), Some(root)) if !folder.starts_with(&root) => folder.to_owned(),
             (_, root) => root.unwrap_or_else(|| self.path.clone()),
         }
+    }
+
+    /// The file's path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What the file describes. Its name decides.
@@ -178,7 +241,7 @@ impl File {
     /// The name of the folder that the file stands in.
     pub fn folder_name(&self) -> Option<String> {
         let folder = match &self.place {
-            Place::Embedded => self.path.clone(),
+            Place::Embedded | Place::Memory(_) => self.path.clone(),
             Place::Folder(_) | Place::Local(_) => self.path.canonicalize().ok()?,
         };
         Some(folder.parent()?.file_name()?.to_str()?.to_owned())
@@ -202,13 +265,17 @@ impl File {
                     Some(folder) if folder != Path::new("") => folder,
                     _ => Path::new("."),
                 };
-                read_names(folder)
-                    .into_iter()
-                    .filter(|(_, d)| !d)
-                    .map(|(name, _)| name)
-                    .collect()
+                let files = read_names(folder).into_iter().filter(|(_, d)| !d);
+                let mut names: Vec<String> = files.map(|(name, _)| name).collect();
+                for name in self.unsaved_beside() {
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
+                names
             }
             Place::Embedded => embedded_names(self.path.parent()),
+            Place::Memory(texts) => texts.names_in(self.path.parent()),
         };
         names
             .iter()
@@ -216,6 +283,15 @@ impl File {
             .map(|name| self.sibling(name))
             .filter(|file| file.kind() == FileKind::Tool)
             .map(|file| file.entry())
+            .collect()
+    }
+
+    /// The names of the files in the same folder that are open in an editor.
+    fn unsaved_beside(&self) -> Vec<String> {
+        let open = self.unsaved.iter().flat_map(|unsaved| unsaved.0.keys());
+        let beside = open.filter(|path| path.parent() == self.path.parent());
+        beside
+            .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
             .collect()
     }
 
@@ -228,8 +304,10 @@ impl File {
     /// Whether the file is there.
     pub fn exists(&self) -> bool {
         match &self.place {
+            _ if self.unsaved().is_some() => true,
             Place::Folder(_) | Place::Local(_) => self.path.is_file(),
             Place::Embedded => embedded(&self.path.to_string_lossy()).is_some(),
+            Place::Memory(texts) => texts.get(&self.path).is_some(),
         }
     }
 

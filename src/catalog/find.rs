@@ -10,7 +10,7 @@ impl Place {
     fn root(&self) -> Option<&Path> {
         match self {
             Place::Folder(root) | Place::Local(root) => Some(root),
-            Place::Embedded => None,
+            Place::Embedded | Place::Memory(_) => None,
         }
     }
 
@@ -68,7 +68,7 @@ impl Place {
         };
         let path = match self {
             Place::Folder(root) | Place::Local(root) => root.join(below),
-            Place::Embedded => below,
+            Place::Embedded | Place::Memory(_) => below,
         };
         File::new(self.clone(), path, trust.clone())
     }
@@ -95,6 +95,8 @@ impl Place {
                 .filter(|(_, is_folder)| *is_folder)
                 .map(|(name, _)| name)
                 .collect(),
+            // Its files are named one by one.
+            Place::Memory(_) => Vec::new(),
         };
         folders.sort();
         folders.dedup();
@@ -120,6 +122,7 @@ impl Place {
                         .filter(|(_, is_folder)| !is_folder);
                     files.map(|(name, _)| name).collect()
                 }
+                Place::Memory(_) => Vec::new(),
             };
             for name in names {
                 if let Some(tool) = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending))

@@ -7,6 +7,7 @@ mod entry;
 mod error;
 mod find;
 mod load;
+mod memory;
 mod place;
 mod trust;
 
@@ -15,9 +16,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use entry::Entry;
+#[cfg(feature = "cli")]
+pub(crate) use entry::Unsaved;
 pub(crate) use entry::{File, FileKind, Loaded};
 pub use error::{FindingText, LoadError};
 pub(crate) use load::{check_name, load, load_each, load_many, load_service};
+pub(crate) use memory::Texts;
 pub(crate) use trust::read_own_file;
 pub use trust::{TrustError, TrustList};
 #[cfg(feature = "serve")]
@@ -281,7 +285,7 @@ impl Catalog {
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let folders = self.places.iter().filter_map(|place| match place {
             Place::Folder(folder) | Place::Local(folder) => Some(folder.clone()),
-            Place::Embedded => None,
+            Place::Embedded | Place::Memory(_) => None,
         });
         folders.collect()
     }

@@ -1,6 +1,9 @@
 //! The places that hold descriptor files: folders, and the program itself.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::memory::Texts;
 
 /// How the names of descriptor files end.
 pub(super) const ENDINGS: [&str; 2] = [".yaml", ".yml"];
@@ -21,6 +24,8 @@ pub(super) enum Place {
     Local(PathBuf),
     /// The program itself.
     Embedded,
+    /// The memory: an older version, or one that is not written yet.
+    Memory(Arc<Texts>),
 }
 
 /// The text of a built-in file.

@@ -71,20 +71,39 @@ fn matching(pattern: &str) -> Result<Vec<File>, String> {
 }
 
 /// The descriptors below a folder. Links to folders are not followed, so that cycles of links cannot loop forever.
-fn below(folder: &Path) -> Result<Vec<File>, String> {
-    let walk = WalkBuilder::new(folder)
+pub(super) fn below(folder: &Path) -> Result<Vec<File>, String> {
+    let mut files = Vec::new();
+    for entry in walk(folder) {
+        let entry = entry.map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
+        files.extend(descriptor(&entry));
+    }
+    Ok(files)
+}
+
+/// As [`below`], without what cannot be read; `None` if it takes longer than this.
+#[cfg(feature = "cli")]
+pub(super) fn below_within(folder: &Path, patience: std::time::Duration) -> Option<Vec<File>> {
+    let begun = std::time::Instant::now();
+    let mut files = Vec::new();
+    for entry in walk(folder) {
+        if begun.elapsed() > patience {
+            return None;
+        }
+        files.extend(entry.ok().as_ref().and_then(descriptor));
+    }
+    Some(files)
+}
+
+fn walk(folder: &Path) -> ignore::Walk {
+    WalkBuilder::new(folder)
         .ignore(false)
         .follow_links(false)
         .sort_by_file_name(std::ffi::OsStr::cmp)
-        .build();
-    let mut files = Vec::new();
-    for entry in walk {
-        let entry = entry.map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
-        let path = entry.path();
-        let is_descriptor = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-        if is_descriptor && !path.is_dir() {
-            files.push(File::at(path.to_path_buf()));
-        }
-    }
-    Ok(files)
+        .build()
+}
+
+fn descriptor(entry: &ignore::DirEntry) -> Option<File> {
+    let path = entry.path();
+    let is_descriptor = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    (is_descriptor && !path.is_dir()).then(|| File::at(path.to_path_buf()))
 }

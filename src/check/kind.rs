@@ -56,6 +56,12 @@ impl Kind {
         self.file_schema().schema()
     }
 
+    /// The schema with what helps an editor, as it is under `schemas/`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn schema_for_editors(self) -> Value {
+        self.file_schema().for_editors()
+    }
+
     /// The text of its file under `schemas/`: the schema, with what helps an editor.
     pub fn file_text(self) -> String {
         self.file_schema().file_text()

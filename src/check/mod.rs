@@ -6,6 +6,7 @@ mod files;
 mod kind;
 #[cfg(feature = "cli")]
 mod layout;
+mod lint;
 mod schema;
 mod secret;
 mod service;
@@ -20,7 +21,11 @@ pub use secret::confidential_spans;
 pub(crate) use secret::{looks_secret, mask_literal_secrets};
 
 use std::collections::HashMap;
+#[cfg(feature = "cli")]
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+#[cfg(feature = "cli")]
+use std::time::Duration;
 
 use crate::catalog::{Catalog, File, FileKind, Loaded};
 use crate::parallel;
@@ -40,9 +45,28 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
+/// Whether lints are looked for too: what works, but what people or models will miss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lints {
+    /// They are not.
+    Off,
+    /// They are.
+    #[cfg_attr(
+        not(feature = "cli"),
+        allow(dead_code, reason = "the command line asks")
+    )]
+    On,
+}
+
 /// Checks every file of a catalog.
 pub fn catalog(catalog: &Catalog) -> Report {
-    check(&catalog.files(), Some(catalog))
+    check(&catalog.files(), Some(catalog), Lints::Off)
+}
+
+/// As [`catalog`], with lints.
+#[cfg(feature = "cli")]
+pub(crate) fn catalog_with(catalog: &Catalog, lints: Lints) -> Report {
+    check(&catalog.files(), Some(catalog), lints)
 }
 
 /// Checks files, the descriptors below folders, and what globs such as `tools/**/*.yaml` match. Hidden folders and what git
@@ -51,15 +75,19 @@ pub fn catalog(catalog: &Catalog) -> Report {
 /// # Errors
 /// When a path does not exist, a folder has no descriptor, or a glob is malformed or matches nothing.
 pub fn paths(paths: &[String]) -> Result<Report, String> {
-    Ok(check(&files::at(paths)?, None))
+    Ok(check(&files::at(paths)?, None, Lints::Off))
 }
 
 /// As [`paths`]; policies may speak about the tools of the catalog too.
 ///
 /// # Errors
 /// As [`paths`].
-pub(crate) fn paths_beside(paths: &[String], catalog: &Catalog) -> Result<Report, String> {
-    Ok(check(&files::at(paths)?, Some(catalog)))
+pub(crate) fn paths_beside(
+    paths: &[String],
+    catalog: &Catalog,
+    lints: Lints,
+) -> Result<Report, String> {
+    Ok(check(&files::at(paths)?, Some(catalog), lints))
 }
 
 /// As [`paths_beside`], with everything else in the folders of these files: a change in one file can break those beside
@@ -67,8 +95,25 @@ pub(crate) fn paths_beside(paths: &[String], catalog: &Catalog) -> Result<Report
 ///
 /// # Errors
 /// As [`paths`].
-pub(crate) fn folders_of(paths: &[String], catalog: &Catalog) -> Result<Report, String> {
-    Ok(check(&files::at(&files::folders_of(paths))?, Some(catalog)))
+pub(crate) fn folders_of(
+    paths: &[String],
+    catalog: &Catalog,
+    lints: Lints,
+) -> Result<Report, String> {
+    Ok(check(
+        &files::at(&files::folders_of(paths))?,
+        Some(catalog),
+        lints,
+    ))
+}
+
+/// The files at these paths, as they are checked.
+///
+/// # Errors
+/// As [`paths`].
+#[cfg(feature = "cli")]
+pub(crate) fn files_at(paths: &[String]) -> Result<Vec<File>, String> {
+    files::at(paths)
 }
 
 /// The tools at these paths.
@@ -108,6 +153,34 @@ pub(crate) fn tool_with(
     tool.map(Arc::new).ok_or_else(|| check.into_findings())
 }
 
+/// The findings of a file as it stands in an editor. A policy may speak about the tools among `others`.
+#[cfg(feature = "cli")]
+pub(crate) fn of_file(file: &File, others: &[File]) -> Vec<Finding> {
+    let known = Known {
+        files: others,
+        catalog: None,
+        tools: OnceLock::new(),
+        lints: Lints::Off,
+        neighbours: lint::Neighbours::default(),
+    };
+    let mut findings = check_file(file, &Services::default(), &known);
+    findings.sort_by_key(|finding| finding.span.start);
+    findings
+}
+
+/// What can be read of a file, also if it is not YAML as a whole; `None` if nothing can.
+#[cfg(feature = "cli")]
+pub(crate) fn readable(file: &File) -> Option<Arc<Source>> {
+    open(file).ok().map(|(check, _)| Arc::clone(check.source()))
+}
+
+/// The files of all descriptors below a folder. Hidden folders and what git ignores do not count. `None` if they are
+/// not found in this time.
+#[cfg(feature = "cli")]
+pub(crate) fn files_below(folder: &Path, patience: Duration) -> Option<Vec<File>> {
+    files::below_within(folder, patience)
+}
+
 /// Services by their file; of a broken one, its name. Each is loaded once.
 #[derive(Default)]
 struct Services(Mutex<HashMap<String, Result<Arc<Service>, Option<String>>>>);
@@ -143,6 +216,8 @@ struct Known<'k> {
     files: &'k [File],
     catalog: Option<&'k Catalog>,
     tools: OnceLock<Vec<Arc<Tool>>>,
+    lints: Lints,
+    neighbours: lint::Neighbours,
 }
 
 impl Known<'_> {
@@ -161,12 +236,14 @@ impl Known<'_> {
     }
 }
 
-fn check(files: &[File], catalog: Option<&Catalog>) -> Report {
+fn check(files: &[File], catalog: Option<&Catalog>, lints: Lints) -> Report {
     let services = Services::default();
     let known = Known {
         files,
         catalog,
         tools: OnceLock::new(),
+        lints,
+        neighbours: lint::Neighbours::default(),
     };
     let mut findings: Vec<Finding> =
         parallel::map(files, |file| check_file(file, &services, &known))
@@ -188,11 +265,12 @@ fn check_file(file: &File, services: &Services, known: &Known<'_>) -> Vec<Findin
         Ok(opened) => opened,
         Err(findings) => return findings,
     };
+    let check = check.with_lints(known.lints == Lints::On);
     match file.kind() {
         FileKind::Tool if is_policy(&check) => crate::policy::check(&check, known.tools()),
         FileKind::Tool if is_callers(&check) => crate::callers::check(&check),
         FileKind::Service => check_service(file, &check),
-        FileKind::Tool => check_tool(file, &check, services),
+        FileKind::Tool => check_tool(file, &check, services, known),
         #[cfg(feature = "sandbox")]
         FileKind::Sandbox => check_sandbox(file, &check),
         #[cfg(not(feature = "sandbox"))]
@@ -264,11 +342,15 @@ pub(crate) fn prove_service(check: &Check) -> Option<Service> {
     examine_service(check).filter(|_| !check.failed())
 }
 
-fn check_tool(file: &File, check: &Check, services: &Services) {
+fn check_tool(file: &File, check: &Check, services: &Services, known: &Known<'_>) {
     if let Some(tool) = examine_tool(check, &services.of(file))
         && !check.is_broken("/tool")
     {
         crate::catalog::check_name(&tool, &file.entry(), check);
+        if known.lints == Lints::On && tool.is_whole() && !check.failed() {
+            let tools = known.tools().unwrap_or_default();
+            lint::lint(&tool, check, tools, &known.neighbours);
+        }
     }
 }
 

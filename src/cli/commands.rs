@@ -4,11 +4,7 @@
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
-use super::{
-    approve, audit, batch, call, callers, ci, completions, config, docs, explain, export, fmt,
-    import, list, man, new, policy, sandbox, schemas, serve, show, sql, sync, test, trust,
-    validate,
-};
+use super::{approve, audit, batch, call, callers, ci, completions, config, diff, docs, drift, explain, export, fmt, import, list, lsp, man, new, policy, record, sandbox, schemas, serve, show, sql, sync, test, trust, validate};
 
 macro_rules! commands {
     ($($name:literal $variant:ident($arguments:ty) $about:literal)*) => {
@@ -74,12 +70,16 @@ commands! {
     "worker" Worker(batch::WorkerCommand) "Work on the runs of batches in a store, beside other workers"
     "sql" Sql(sql::Sql) "Ask the tools that read in SQL, as tables"
     "sync" Sync(sync::Sync) "Copy the rows of tools into a database or files, and keep them up to date"
+    "record" Record(record::Record) "Record the calls that a command makes, or make examples of a recording"
     "docs" Docs(docs::Docs) "Print the reference of a tool, or open its documentation"
     "validate" Validate(validate::Validate) "Check descriptors"
+    "lsp" Lsp(lsp::Lsp) "Check and complete descriptors in an editor: a language server"
+    "diff" Diff(diff::Diff) "Say what changes between two versions of descriptors, and for whom"
     "explain" Explain(explain::Explain) "Explain a code of a finding"
     "fmt" Fmt(fmt::Fmt) "Give descriptors their one layout"
     "test" Test(test::Test) "Run the examples of descriptors, offline"
     "ci" Ci(ci::Ci) "Check descriptors in every way that a CI job needs, with one summary"
+    "drift" Drift(drift::Drift) "Hold recordings of what services do against the descriptors"
     "sandbox" Sandbox(sandbox::Sandbox) "Serve a service's sandbox: a made-up stand-in on this machine"
     "serve" Serve(serve::Serve) "Serve tools to agents, over the Model Context Protocol"
     "approve" Approve(approve::Approve) "Approve calls of agents that wait, refuse them, or list them"
@@ -89,7 +89,7 @@ commands! {
     "export" Export(export::Export) "Write the tools in another format: definitions for models, OpenAPI, skills, bundles, documentation"
     "trust" Trust(trust::Trust) "Trust the tools of a folder: let them use secrets, variables and files, and send requests"
     "untrust" Untrust(trust::Untrust) "Stop trusting the tools of a folder"
-    "new" New(new::New) "Write a tool to go on from, blank or from a curl command"
+    "new" New(new::New) "Write a tool to go on from: blank, from a curl command or from a recording"
     "import" Import(import::Import) "Make descriptors of a document that describes a service"
     "config" Config(config::Config) "Show what is in force, and where it comes from"
     "schemas" Schemas(schemas::Schemas) "Write the JSON Schemas of the descriptor format"

@@ -61,6 +61,7 @@ fn send(error: &SendError) -> Option<String> {
             Limit::Deadline => "`--deadline` sets another limit",
             _ => return None,
         },
+        SendError::Unrecorded(_) => "`--replay-missing live` asks the service for it",
         SendError::Destination {
             reason: NoPlace::Taken,
             ..

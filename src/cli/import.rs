@@ -1,5 +1,7 @@
 //! `toolrun import`: makes descriptors of a document that describes a service in another format.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -59,6 +61,9 @@ struct Document {
     /// Write nothing; print what would be written
     #[arg(long)]
     dry_run: bool,
+    /// Write nothing; say what changed in the document since the import, and fail if tools changed with it
+    #[arg(long, conflicts_with_all = ["update", "dry_run", "strict"])]
+    check: bool,
     /// Fail if an operation did not become a tool
     #[arg(long)]
     strict: bool,
@@ -74,6 +79,10 @@ enum ReportFormat {
     Human,
     /// One JSON object
     Json,
+    /// SARIF 2.1.0, for code scanning; of a check alone
+    Sarif,
+    /// Annotations of a GitHub workflow; of a check alone
+    Github,
 }
 
 fn name(text: &str) -> Result<Name, String> {
@@ -157,6 +166,14 @@ impl Document {
             known_names: folder.known_names(),
         };
         let import = openapi::import_inner(inner, &original, &options).map_err(refuse)?;
+        if self.check {
+            return check::run(&self.document, self.format, &path, &folder, &import);
+        }
+        if matches!(self.format, ReportFormat::Sarif | ReportFormat::Github) {
+            return Err(usage(
+                "the formats sarif and github tell what --check finds",
+            ));
+        }
         let update = if self.update {
             Update::Merge
         } else {
@@ -172,7 +189,7 @@ impl Document {
         }
         let mut out = match self.format {
             ReportFormat::Json => terminal::json(),
-            ReportFormat::Human => terminal::words(),
+            _ => terminal::words(),
         };
         match self.format {
             ReportFormat::Json => {
@@ -181,7 +198,7 @@ impl Document {
                 });
                 writeln!(out, "{whole:#}")?;
             }
-            ReportFormat::Human => {
+            _ => {
                 let text = human(&import.report, &plan, &path, self.dry_run);
                 out.write_all(text.as_bytes())?;
             }

@@ -11,7 +11,9 @@ mod ci;
 mod commands;
 mod completions;
 mod config;
+mod diff;
 mod docs;
+mod drift;
 mod explain;
 mod export;
 mod fmt;
@@ -22,6 +24,7 @@ mod hints;
 mod import;
 mod interrupt;
 mod list;
+mod lsp;
 mod man;
 mod meant;
 mod new;
@@ -29,6 +32,7 @@ mod output;
 mod policy;
 mod profile;
 mod reach;
+mod record;
 mod report;
 mod roots;
 mod sandbox;
@@ -38,6 +42,7 @@ mod show;
 mod sql;
 mod store;
 mod sync;
+mod tape;
 mod terminal;
 mod test;
 mod trust;
@@ -95,8 +100,10 @@ impl Cli {
             | Command::Trust(_)
             | Command::Untrust(_)
             | Command::Callers(_)
+            | Command::Lsp(_)
             | Command::New(_)
             | Command::Import(_)
+            | Command::Diff(_)
             | Command::Schemas(_)
             | Command::Completions(_)
             | Command::Man(_) => self.profile.is_none(),
@@ -243,6 +250,7 @@ pub fn main() -> ExitCode {
         }
         run(cli, &in_force)
     });
+    let done = tape::finish(done);
     ended(done, as_json)
 }
 
@@ -268,7 +276,10 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Fmt(fmt) => fmt.run(&catalog),
         Command::Validate(validate) => validate.run(&catalog),
         Command::Ci(ci) => ci.run(&catalog),
+        Command::Lsp(lsp) => lsp.run(),
+        Command::Diff(diff) => diff.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Drift(drift) => drift.run(&catalog),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
         Command::Serve(serve) => serve.run(&catalog, in_force),
@@ -282,6 +293,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::New(new) => new.run(),
         Command::Import(import) => import.run(),
         Command::Config(config) => config.run(&catalog, in_force, &cli.tools),
+        Command::Record(record) => record.run(&catalog),
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

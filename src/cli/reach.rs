@@ -12,6 +12,7 @@ use url::Url;
 use super::call::{parse_setting, parse_time, sandboxed, tell_dotenv, watch};
 use super::config::InForce;
 use super::roots::roots;
+use super::tape::Tape;
 use super::{Done, Failure, trust};
 use crate::sandbox::Server;
 use crate::{Call, Catalog, Engine, Tool};
@@ -45,6 +46,15 @@ pub(crate) struct Here {
     /// Show what is sent and received, with secrets masked
     #[arg(long, short)]
     pub verbose: bool,
+    #[command(flatten)]
+    pub tape: Tape,
+}
+
+impl Reach {
+    /// Whether a sandbox or a recording stands in for each service.
+    pub(crate) fn asks_no_service(&self) -> bool {
+        self.sandbox.is_some() || self.here.tape.plays_alone()
+    }
 }
 
 /// An engine, and the sandbox that runs as long as this is kept.
@@ -93,8 +103,12 @@ pub(crate) fn settings(
 }
 
 /// The engine of this machine, before it has the settings of a service.
-pub(crate) fn plain(cacert: Option<&str>, in_force: &InForce) -> Result<Engine, Failure> {
-    Ok(in_force.engine()?.with_roots(roots(cacert)))
+pub(crate) fn plain(
+    cacert: Option<&str>,
+    tape: &Tape,
+    in_force: &InForce,
+) -> Result<Engine, Failure> {
+    tape.engine(in_force.engine()?.with_roots(roots(cacert)))
 }
 
 /// An engine with these values of settings. Of two values of a setting, the later counts.
@@ -116,8 +130,11 @@ pub(crate) async fn engine(
     here: &Here,
     in_force: &InForce,
 ) -> Result<Reached, Failure> {
-    let engine = with_settings(plain(here.cacert.as_deref(), in_force)?, settings);
-    reached(engine, catalog, tool, sandbox, in_force).await
+    let engine = with_settings(
+        plain(here.cacert.as_deref(), &here.tape, in_force)?,
+        settings,
+    );
+    reached(engine, catalog, tool, sandbox, &here.tape, in_force).await
 }
 
 async fn reached(
@@ -125,12 +142,16 @@ async fn reached(
     catalog: &Catalog,
     tool: &Arc<Tool>,
     sandbox: Option<&str>,
+    tape: &Tape,
     in_force: &InForce,
 ) -> Result<Reached, Failure> {
+    tape.check(sandbox.is_some())?;
     let (engine, server) = match sandbox {
         Some(url) => sandboxed(engine, catalog, tool, url, None).await?,
         None => {
-            in_force.tell_overridden(&engine, &tool.service);
+            if !tape.plays_alone() {
+                in_force.tell_overridden(&engine, &tool.service);
+            }
             (engine, None)
         }
     };
@@ -162,6 +183,7 @@ pub(crate) struct Engines {
     plain: Engine,
     set: Vec<(String, String)>,
     sandbox: Option<String>,
+    tape: Tape,
     made: BTreeMap<String, Reached>,
     /// The names of `set` that a service has.
     used: BTreeSet<String>,
@@ -178,9 +200,10 @@ impl Engines {
         Ok(Engines {
             catalog: catalog.clone(),
             in_force: in_force.clone(),
-            plain: plain(here.cacert.as_deref(), in_force)?,
+            plain: plain(here.cacert.as_deref(), &here.tape, in_force)?,
             set: set.to_vec(),
             sandbox: sandbox.map(str::to_owned),
+            tape: here.tape.clone(),
             made: BTreeMap::new(),
             used: BTreeSet::new(),
         })
@@ -196,7 +219,15 @@ impl Engines {
         self.used
             .extend(names.filter(|name| has_setting(tool, name)).cloned());
         let (engine, sandbox) = (self.planning(tool), self.sandbox.as_deref());
-        let reached = reached(engine, &self.catalog, tool, sandbox, &self.in_force).await?;
+        let reached = reached(
+            engine,
+            &self.catalog,
+            tool,
+            sandbox,
+            &self.tape,
+            &self.in_force,
+        )
+        .await?;
         let engine = reached.engine.clone();
         self.made.insert(id.clone(), reached);
         Ok(engine)

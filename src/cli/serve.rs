@@ -12,6 +12,7 @@ use super::config::InForce;
 use super::interrupt::unless_interrupted;
 use super::reach;
 use super::roots::roots;
+use super::tape::Tape;
 use super::{Done, Failure, chosen, exit, note, say, terminal, usage};
 use crate::callers::Callers;
 use crate::sandbox::Sandbox;
@@ -62,6 +63,8 @@ pub(crate) struct Serve {
     /// Trust the certificate authorities of a PEM file, or `system` for those of the operating system
     #[arg(long, value_name = "FILE")]
     cacert: Option<String>,
+    #[command(flatten)]
+    tape: Tape,
     /// Let the rules of this file decide which calls run, and not the access of the tools alone
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -131,6 +134,7 @@ impl Serve {
             ));
         }
         chosen::check(catalog, &self.names, &self.service)?;
+        self.tape.check(self.sandbox)?;
         let (names, services) = (self.names.clone(), self.service.clone());
         let folder = Folder::new(catalog.clone(), self.wanted(), self.direct).reading(Box::new(
             move |entry| chosen::may_be_chosen(entry, &names, &services),
@@ -276,7 +280,7 @@ impl Serve {
     }
 
     fn backends(&self, catalog: &Catalog, in_force: &InForce) -> Result<Backends, Failure> {
-        let engine = reach::plain(self.cacert.as_deref(), in_force)?;
+        let engine = reach::plain(self.cacert.as_deref(), &self.tape, in_force)?;
         let (in_force, set) = (in_force.clone(), self.set.clone());
         let backends = Backends::new(Box::new(move |tool| {
             let settings = reach::settings(tool, &set, &in_force);

@@ -1,7 +1,7 @@
 //! `toolrun validate`: checks descriptors.
 
 use crate::Catalog;
-use crate::check::{catalog, folders_of, paths_beside};
+use crate::check::{Lints, catalog_with, folders_of, paths_beside};
 use clap::Args;
 
 use super::report::Format;
@@ -18,6 +18,10 @@ pub(crate) struct Validate {
     /// Fail on warnings too
     #[arg(long)]
     deny_warnings: bool,
+    /// Look for what works, but what people or models will miss: short or similar descriptions, missing examples, lists
+    /// without paging
+    #[arg(long)]
+    lint: bool,
     /// Check everything in the folders of these files: a change in one can break those beside it
     #[arg(long, requires = "paths")]
     folders: bool,
@@ -26,10 +30,14 @@ pub(crate) struct Validate {
 impl Validate {
     /// Runs the command.
     pub(crate) fn run(self, tools: &Catalog) -> Done {
+        let lints = match self.lint {
+            true => Lints::On,
+            false => Lints::Off,
+        };
         let report = match self.paths.is_empty() {
-            true => catalog(tools),
-            false if self.folders => folders_of(&self.paths, tools).map_err(usage)?,
-            false => paths_beside(&self.paths, tools).map_err(usage)?,
+            true => catalog_with(tools, lints),
+            false if self.folders => folders_of(&self.paths, tools, lints).map_err(usage)?,
+            false => paths_beside(&self.paths, tools, lints).map_err(usage)?,
         };
         let mut out = self.format.out();
         self.format.print(&mut out, &report, self.deny_warnings)?;

@@ -392,7 +392,9 @@ fn kind_of_sending(error: &SendError) -> ErrorKind {
         | SendError::Destination { .. } => ErrorKind::Usage,
         SendError::Sign(SignError::Secret(_)) => ErrorKind::Secret,
         SendError::Sign(SignError::Render(_)) => ErrorKind::Usage,
-        SendError::Sign(SignError::Target) | SendError::Policy(_) => ErrorKind::Policy,
+        SendError::Sign(SignError::Target) | SendError::Policy(_) | SendError::Unrecorded(_) => {
+            ErrorKind::Policy
+        }
         SendError::Client(ClientError::Setup(_))
         | SendError::Network { .. }
         | SendError::Timeout { .. } => ErrorKind::Network,

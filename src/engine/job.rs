@@ -13,7 +13,7 @@ use super::run::Run;
 use crate::json::Json;
 use crate::plan::Plan;
 use crate::project::ResponseKind;
-use crate::send::{Event, Limit, SendError};
+use crate::send::{Event, Limit, Purpose, SendError};
 
 /// The shortest wait that a service may ask for: a service that always says 0 would be polled without a pause.
 const LEAST_ASKED: Duration = Duration::from_millis(100);
@@ -107,8 +107,10 @@ impl Job {
                 elapsed: self.started.elapsed(),
                 wait: pause,
             });
-            tokio::time::sleep(pause).await;
-            let page = match self.ask(plan).await {
+            if !self.run.is_played() {
+                tokio::time::sleep(pause).await;
+            }
+            let page = match self.ask(plan, polls + 1).await {
                 Err(Error::Send(SendError::Timeout {
                     limit: Limit::Deadline,
                     ..
@@ -144,10 +146,11 @@ impl Job {
         }))
     }
 
-    async fn ask(&self, plan: &Plan) -> Result<Page, Error> {
+    async fn ask(&self, plan: &Plan, number: u32) -> Result<Page, Error> {
         let params = &self.first.params;
         let kind = self.run.tool.rules.kind;
-        let received = self.run.exchange(plan, params, kind, None);
+        let run = self.run.for_purpose(Purpose::Poll(number));
+        let received = run.exchange(plan, params, kind, None);
         let mut page = self.run.page(received.await?, params.clone())?;
         page.created = Some(self.first.body.clone());
         Ok(page)
@@ -168,7 +171,8 @@ impl Job {
             return Ok(false);
         };
         let kind = ResponseKind::Empty;
-        let cancelled = self.run.exchange(&plan, &self.first.params, kind, None);
+        let run = self.run.for_purpose(Purpose::Cancel);
+        let cancelled = run.exchange(&plan, &self.first.params, kind, None);
         cancelled.await.map(|_| true)
     }
 }

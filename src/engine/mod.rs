@@ -10,6 +10,7 @@ mod page;
 mod pages;
 mod run;
 mod session;
+mod tape;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -31,8 +32,10 @@ use crate::base_url::BaseUrl;
 use crate::json::Json;
 use crate::plan::Plan;
 use crate::project::ResponseKind;
+#[cfg(feature = "cli")]
+use crate::recording::{Play, Recorder};
 use crate::send::{
-    Budget, Client, Destination, HttpTransport, Limiter, LocalLimiter, Roots, Transport,
+    Budget, Client, Destination, HttpTransport, Limiter, LocalLimiter, Roots, SendError, Transport,
 };
 #[cfg(feature = "serve")]
 use crate::sign::Redactor;
@@ -45,7 +48,8 @@ use crate::tool::Tool;
 use crate::tool::service::Service;
 use error::Error;
 use run::{Run, accept};
-use session::Session;
+use session::{Credentials, Session};
+use tape::Tape;
 
 /// Runs tools. One engine serves any number of tools and calls, also at the same time. It keeps connections, rate
 /// limits, secrets and access tokens for each service. A clone is the same engine.
@@ -86,6 +90,7 @@ struct Setup {
     layer: Option<Arc<Layer>>,
     limiter: Arc<dyn Limiter>,
     tokens: Option<Arc<dyn TokenShare>>,
+    tape: Tape,
 }
 
 type Layer = dyn Fn(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync;
@@ -101,6 +106,8 @@ struct State {
 struct Kept {
     settings: OnceLock<Arc<Value>>,
     session: OnceLock<Session>,
+    /// What requests are sent with that a recording answers.
+    played: OnceLock<Arc<Credentials>>,
     /// Held while the session is opened. So a service has one session, and a slow secret of one service does not hold up
     /// another service.
     opening: tokio::sync::Mutex<()>,
@@ -178,6 +185,7 @@ impl Engine {
                 layer: None,
                 limiter: Arc::new(LocalLimiter::default()),
                 tokens: None,
+                tape: Tape::default(),
             }),
             state: Arc::default(),
         }
@@ -435,6 +443,19 @@ impl Engine {
         self.setup.secrets.resolve_optional(&reference, None)
     }
 
+    /// Writes down what is sent and received.
+    #[must_use]
+    pub(crate) fn with_recorder(self, recorder: Arc<Recorder>) -> Engine {
+        self.change(|setup| setup.tape.record(recorder))
+    }
+
+    /// Lets a recording answer in place of services. No secret is looked up, and nothing is sent, unless it lets services be
+    /// asked for what is missing.
+    #[must_use]
+    pub(crate) fn with_recording(self, play: Arc<Play>) -> Engine {
+        self.change(|setup| setup.tape.play(play))
+    }
+
     /// Keeps access tokens where other processes find them.
     #[must_use]
     pub(crate) fn with_tokens(self, tokens: Arc<dyn TokenShare>) -> Engine {
@@ -468,8 +489,12 @@ impl Engine {
         self.setup.stand_in.is_some()
     }
 
+    fn tape(&self) -> &Tape {
+        &self.setup.tape
+    }
+
     fn render(&self, tool: &Tool, params: &Value, settings: &Value) -> Result<Plan, Error> {
-        let base = self.base_of(&tool.service.base, settings)?;
+        let base = self.service_base(&tool.service, settings)?;
         Ok(tool.render_at(&base, params, settings)?)
     }
 
@@ -484,6 +509,54 @@ impl Engine {
                 Ok(Cow::Owned(base))
             }
         }
+    }
+
+    /// The base URL of a service. A recording that answers may be of another origin.
+    fn service_base<'s>(
+        &self,
+        service: &'s Service,
+        settings: &Value,
+    ) -> Result<Cow<'s, Url>, Error> {
+        let base = self.base_of(&service.base, settings)?;
+        Ok(match self.tape().playing() {
+            Some(play) if !self.has_stand_in() && !service.base.reads_token() => {
+                Cow::Owned(play.base_of(&service.name, base.into_owned()))
+            }
+            _ => base,
+        })
+    }
+
+    /// What requests of a service are sent with that a recording answers.
+    ///
+    /// # Errors
+    /// When the base URL is not known.
+    fn played<'k>(
+        &self,
+        kept: &'k Kept,
+        service: &Service,
+    ) -> Result<Option<&'k Arc<Credentials>>, Error> {
+        let Some(play) = self.tape().playing() else {
+            return Ok(None);
+        };
+        if let Some(played) = kept.played.get() {
+            return Ok(Some(played));
+        }
+        let settings = self.settings_of(kept, service)?;
+        let told = match service.base.reads_token() && !self.has_stand_in() {
+            true => Some(play.told_base_of(&service.name).ok_or_else(|| {
+                SendError::Unrecorded(format!(
+                    "the base URL of {} comes with an access token, and the recording does not say it",
+                    service.name
+                ))
+            })?),
+            false => None,
+        };
+        let base = match &told {
+            Some(told) => Cow::Borrowed(told),
+            None => self.service_base(service, &settings)?,
+        };
+        let played = self.tape().credentials(play, service, &base, told.clone());
+        Ok(Some(kept.played.get_or_init(|| Arc::new(played))))
     }
 
     fn resolve_settings(&self, service: &Service) -> Result<Value, Error> {
@@ -522,7 +595,7 @@ impl Engine {
         secrets: Secrets,
     ) -> Result<&'k Session, Error> {
         let settings = self.settings_of(kept, service)?;
-        let base = self.base_of(&service.base, &settings)?;
+        let base = self.service_base(service, &settings)?;
         let token_url = match service.auth.grant_with(&secrets) {
             Some(grant) => Some(self.base_of(grant.token_url(), &settings)?.into_owned()),
             None => None,
@@ -551,6 +624,7 @@ impl Setup {
             Some(layer) => layer(transport),
             None => transport,
         };
+        let transport = self.tape.heard(transport, service);
         let budget = match service.sending.rate_limit {
             Some((requests, per)) => Some(Budget::new(budget, requests, per)),
             None => self.limiter.counts_all().then(|| Budget::unlimited(budget)),

@@ -14,6 +14,7 @@ use super::run::Run;
 use crate::json::{Json, Part};
 use crate::paging::{Followed, Next, Paging};
 use crate::plan::Plan;
+use crate::send::Purpose;
 
 /// A walk over the pages of a list.
 ///
@@ -122,7 +123,10 @@ impl Pages {
             plan,
             resume,
         } = *upcoming;
-        let run = self.run.clone();
+        let run = match self.count {
+            0 => self.run.clone(),
+            before => self.run.for_purpose(Purpose::Page(before + 1)),
+        };
         let work = async move {
             let (params, plan) = smaller?.unwrap_or((params, plan));
             let page = run.fetch(&plan, params).await?;

@@ -19,8 +19,10 @@ use crate::base_url::BaseUrl;
 use crate::paging::{Next, Paging};
 use crate::plan::{FileError, Files, Plan, Settled};
 use crate::project::ResponseKind;
-use crate::send::{self, Destination, Event, Limit, Response, SeenBody, SendError, tell};
-use crate::sign::{Secrets, sign};
+use crate::send::{
+    self, About, Destination, Event, Limit, Purpose, Response, SeenBody, SendError, Unsigned, tell,
+};
+use crate::sign::{LeftOut, Secrets, sign};
 use crate::source::Power;
 use crate::tool::Tool;
 
@@ -36,6 +38,8 @@ pub(crate) struct Run {
     pub(super) tool: Arc<Tool>,
     pub(super) options: Arc<Options>,
     watcher: Option<Watcher>,
+    /// What its next request is for.
+    purpose: Purpose,
 }
 
 /// How to read a response.
@@ -56,6 +60,7 @@ impl Run {
             watcher: call.options.watcher(&call.tool),
             tool: call.tool,
             options: Arc::new(call.options),
+            purpose: Purpose::default(),
         };
         run.permit_sending()?;
         let settings = run.settings()?;
@@ -70,6 +75,20 @@ impl Run {
             });
         }
         Ok((run, params, plan))
+    }
+
+    /// The same call, with a next request for this purpose.
+    pub(crate) fn for_purpose(&self, purpose: Purpose) -> Run {
+        Run {
+            purpose,
+            ..self.clone()
+        }
+    }
+
+    /// Whether only a recording answers, so that there is nothing to wait for.
+    pub(crate) fn is_played(&self) -> bool {
+        let play = self.engine.tape().playing();
+        play.is_some_and(|play| !play.is_live())
     }
 
     /// The values of the service's settings.
@@ -131,10 +150,18 @@ impl Run {
     /// The current base URL of the service.
     pub(crate) fn current_base(&self, settings: &Value) -> Result<Cow<'_, Url>, Error> {
         let service = &self.tool.service;
-        let told = || self.kept.session.get()?.current()?.base.clone();
+        let told = || {
+            let current = self
+                .kept
+                .session
+                .get()
+                .and_then(|session| session.current());
+            let played = self.kept.played.get().map(Arc::clone);
+            current.or(played)?.base.clone()
+        };
         match service.base.reads_token().then(told).flatten() {
             Some(base) => Ok(Cow::Owned(base)),
-            None => self.engine.base_of(&service.base, settings),
+            None => self.engine.service_base(service, settings),
         }
     }
 
@@ -164,12 +191,17 @@ impl Run {
         // A missing file is reported before a missing secret.
         let settled = self.settle(plan)?;
         self.refuse_late()?;
-        let session = self.session().await?;
         let taking = Taking {
             params,
             kind,
             destination,
         };
+        if let Some(played) = self.engine.played(&self.kept, &self.tool.service)?
+            && let Some(received) = Box::pin(self.play(played, &settled, taking)).await?
+        {
+            return Ok(received);
+        }
+        let session = self.session().await?;
         // Pinned here, so that it is not moved from one future into the next.
         let sending = pin!(self.authenticate(session, &settled, taking));
         let Some(timeout) = self.options.timeout else {
@@ -188,8 +220,47 @@ impl Run {
         .await
     }
 
+    /// The answer of a recording. `None` if it has none, and the service is to be asked.
+    #[cold]
+    async fn play(
+        &self,
+        played: &Credentials,
+        settled: &Settled<'_>,
+        taking: Taking<'_>,
+    ) -> Result<Option<Received>, Error> {
+        let mut is_renewed = false;
+        loop {
+            let deadline = self.request_deadline();
+            let answer = self.transmit(settled, played, None, deadline, taking).await;
+            let (response, verdict) = match answer {
+                Err(Error::Send(SendError::Unrecorded(reason))) if self.is_played() => {
+                    return Err(SendError::Unrecorded(reason).into());
+                }
+                Err(Error::Send(SendError::Unrecorded(_))) => {
+                    self.permit_asking()?;
+                    return Ok(None);
+                }
+                answer => answer?,
+            };
+            // The access token was renewed between the two.
+            let renews = self.tool.service.auth.grant().is_some();
+            match verdict {
+                Verdict::Stale(_) if renews && !is_renewed => is_renewed = true,
+                verdict => return self.received(response, verdict, taking).map(Some),
+            }
+        }
+    }
+
     /// Nothing is sent to a service that is not trusted, only to its own sandbox.
     fn permit_sending(&self) -> Result<(), Error> {
+        match self.engine.tape().playing() {
+            // Nothing may have to be sent.
+            Some(_) => Ok(()),
+            None => self.permit_asking(),
+        }
+    }
+
+    fn permit_asking(&self) -> Result<(), Error> {
         match self.engine.has_stand_in() {
             true => Ok(()),
             false => Ok(self.tool.service.origin.permit(|| Power::Send)?),
@@ -269,50 +340,53 @@ impl Run {
             let (response, verdict) = self
                 .transmit(settled, credentials, settings.as_ref(), deadline, taking)
                 .await?;
-            let body = match verdict {
-                Verdict::Success(body) => body,
-                Verdict::Empty => {
-                    return Ok(Received {
-                        response,
-                        kind: taking.kind,
-                        body: Some(self.tool.empty_body(taking.kind)),
-                        is_empty: true,
-                    });
-                }
-                Verdict::Failed(error) => return Err(error),
+            match verdict {
                 Verdict::Stale(error)
                     if is_renewed
                         || !session.renew(credentials, &self.asking(deadline)?).await? =>
                 {
                     return Err(error);
                 }
-                Verdict::Stale(_) => {
-                    is_renewed = true;
-                    continue;
-                }
-            };
-            let body = match (body, taking.destination) {
-                (None, Some(_)) => Some(answer::body_of(
-                    &self.tool,
-                    taking.kind,
-                    taking.destination,
-                    &response,
-                )?),
-                (body, _) => body,
-            };
-            return Ok(Received {
-                response,
-                kind: taking.kind,
-                body,
-                is_empty: false,
-            });
+                Verdict::Stale(_) => is_renewed = true,
+                verdict => return self.received(response, verdict, taking),
+            }
         }
+    }
+
+    /// What was received, if it is no error.
+    fn received(
+        &self,
+        response: Box<Response>,
+        verdict: Verdict,
+        taking: Taking<'_>,
+    ) -> Result<Received, Error> {
+        let (body, is_empty) = match verdict {
+            Verdict::Success(body) => (body, false),
+            Verdict::Empty => (Some(self.tool.empty_body(taking.kind)), true),
+            Verdict::Failed(error) | Verdict::Stale(error) => return Err(error),
+        };
+        let body = match (body, taking.destination) {
+            (None, Some(_)) => Some(answer::body_of(
+                &self.tool,
+                taking.kind,
+                taking.destination,
+                &response,
+            )?),
+            (body, _) => body,
+        };
+        Ok(Received {
+            response,
+            kind: taking.kind,
+            body,
+            is_empty,
+        })
     }
 
     /// For whom an access token is requested.
     fn asking(&self, deadline: Option<Instant>) -> Result<Asking, Error> {
         Ok(Asking {
             service: Arc::clone(&self.tool.service),
+            tool: self.tool.name.clone(),
             settings: self.settings()?,
             is_stand_in: self.engine.has_stand_in(),
             deadline,
@@ -335,7 +409,11 @@ impl Run {
             None => Cow::Borrowed(&*settled.plan),
             Some(base) => at_told_base(&settled.plan, base)?,
         };
-        let left_out = service.auth.left_out_of(&credentials.secrets);
+        let left_out = match credentials.client.plays() {
+            // A recording needs no credential.
+            true => LeftOut::default(),
+            false => service.auth.left_out_of(&credentials.secrets),
+        };
         if !left_out.secrets.is_empty() {
             tell(observer, || Event::Unauthenticated {
                 secrets: left_out.secrets.clone(),
@@ -344,7 +422,10 @@ impl Run {
         let plan = service.auth.without(plan, &left_out);
         let stamper =
             settings.and_then(|settings| service.auth.stamper(&credentials.secrets, settings));
-        let request = sign(&plan, settled.body.as_ref(), &credentials.secrets, stamper);
+        let mut request = sign(&plan, settled.body.as_ref(), &credentials.secrets, stamper);
+        if credentials.client.plays() {
+            request.follows_redirects = !service.auth.signs_requests();
+        }
         tell(observer, || Event::Request {
             method: plan.method,
             url: plan.masked_url(),
@@ -370,6 +451,10 @@ impl Run {
             deadline,
             destination: taking.destination,
             observer,
+            unsigned: match self.engine.tape().is_on() {
+                true => Some(self.unsigned(&plan, settled, credentials, taking.params)?),
+                false => None,
+            },
         };
         let (response, verdict) = send::send(&exchange, |response| judge.judge(response))
             .await
@@ -379,11 +464,49 @@ impl Run {
         Ok((response, verdict.without(left_out.secrets)))
     }
 
+    /// What recordings may know of a request.
+    #[cold]
+    fn unsigned(
+        &self,
+        plan: &Plan,
+        settled: &Settled<'_>,
+        credentials: &Credentials,
+        params: &Value,
+    ) -> Result<Unsigned, Error> {
+        let service = &self.tool.service;
+        let base = match &credentials.base {
+            Some(base) => base.to_string(),
+            None => self
+                .engine
+                .service_base(service, &*self.settings()?)?
+                .to_string(),
+        };
+        Ok(Unsigned {
+            method: plan.method,
+            url: plan.masked_url(),
+            headers: plan.masked_headers(),
+            body: settled.body.clone().unwrap_or_default(),
+            purpose: self.purpose,
+            attempt: 1,
+            redirects: 0,
+            about: Arc::new(About {
+                service: service.name.clone(),
+                tool: self.tool.name.clone(),
+                arguments: params.clone(),
+                base,
+                redactor: credentials.redactor.clone(),
+            }),
+        })
+    }
+
     /// The session of the service. The first call opens it; others wait for that, at most until their deadline.
     /// What masks the secrets of the service that are known before the first request.
     #[cfg(feature = "serve")]
     pub(super) async fn redactor(&self) -> Result<crate::sign::Redactor, Error> {
-        Ok(self.session().await?.redactor())
+        match self.is_played() {
+            true => Ok(crate::sign::Redactor::default()),
+            false => Ok(self.session().await?.redactor()),
+        }
     }
 
     async fn session(&self) -> Result<&Session, Error> {

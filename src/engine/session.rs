@@ -15,7 +15,9 @@ use super::Setup;
 use super::call::Watcher;
 use super::error::Error;
 use crate::address::is_loopback;
-use crate::send::{self, Again, Client, Event, Exchange, SeenBody, SendError, tell};
+use crate::send::{
+    self, About, Again, Client, Event, Exchange, Purpose, SeenBody, SendError, Unsigned, tell,
+};
 use crate::sign::{ACCESS_TOKEN, Redactor, SavedToken, Secrets, Token};
 use crate::tool::service::Service;
 
@@ -47,6 +49,23 @@ pub(crate) struct Credentials {
     expires: Option<Instant>,
 }
 
+impl Credentials {
+    /// None: a recording answers. `base` is the base URL, if it came with an access token.
+    pub(super) fn without_secrets(
+        client: Client,
+        secrets: Secrets,
+        base: Option<Url>,
+    ) -> Credentials {
+        Credentials {
+            client: Arc::new(client),
+            redactor: Redactor::default(),
+            secrets,
+            base,
+            expires: None,
+        }
+    }
+}
+
 /// What is needed to renew the access token.
 struct Renewal {
     client: Client,
@@ -70,6 +89,8 @@ struct Flight {
 pub(crate) struct Asking {
     /// The service.
     pub service: Arc<Service>,
+    /// The tool that is called.
+    pub tool: String,
     /// Its settings.
     pub settings: Arc<Value>,
     /// Whether all requests go to a stand-in, so that a base URL of the token is ignored.
@@ -294,6 +315,22 @@ impl Renewal {
             deadline: asking.deadline,
             destination: None,
             observer,
+            unsigned: self.setup.tape.is_on().then(|| Unsigned {
+                method: request.method,
+                url: redactor.message(&request.target),
+                headers: request.masked_headers(),
+                body: grant.masked_body(request.body.as_ref()),
+                purpose: Purpose::Token,
+                attempt: 1,
+                redirects: 0,
+                about: Arc::new(About {
+                    service: service.name.clone(),
+                    tool: asking.tool.clone(),
+                    arguments: Value::Null,
+                    base: redactor.message(self.token_url.as_str()),
+                    redactor: redactor.clone(),
+                }),
+            }),
         };
         let (response, ()) = send::send(&exchange, |_| (Again::ByPolicy, ()))
             .await

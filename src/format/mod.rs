@@ -34,6 +34,7 @@ use crate::base_url::UrlSpec;
 use crate::paging::PagingSpec;
 use crate::plan::{QuerySpec, RequestSpec, Scalar};
 use crate::project::{ErrorsSpec, ResponseSpec};
+use crate::recording::RedactSpec;
 use crate::sign::AuthList;
 use crate::wait::WaitSpec;
 use crate::words::Name;
@@ -112,6 +113,10 @@ pub(crate) struct ServiceSpec {
     pub limits: LimitsSpec,
     /// Where error responses say what went wrong.
     pub errors: Option<ErrorsSpec>,
+    /// Fields that recordings do not show: JSONPaths into the bodies of requests and responses and into the arguments. A
+    /// pseudonym stands in the place of each, the same one for the same value, or it is removed.
+    #[serde(default)]
+    pub redact: Vec<RedactSpec>,
     /// Whether the service may stand at a private or link-local address.
     #[serde(default)]
     pub allow_private_network: bool,

@@ -79,7 +79,12 @@ impl FileSchema {
 
     /// The text of its file under `schemas/`: the schema for editors.
     pub(crate) fn file_text(&self) -> String {
-        format!("{:#}\n", for_editors(&self.schema, self.root))
+        format!("{:#}\n", self.for_editors())
+    }
+
+    /// The schema for editors.
+    pub(crate) fn for_editors(&self) -> Value {
+        for_editors(&self.schema, self.root)
     }
 }
 

@@ -107,6 +107,18 @@ impl Folder {
         })
     }
 
+    /// The files that an import made, as they are now: the operation (`None` for the service), the name and the text.
+    #[cfg(feature = "cli")]
+    pub(crate) fn imported(&self) -> impl Iterator<Item = (Option<&str>, &str, &str)> {
+        texts(&self.files)
+    }
+
+    /// The same files as they were imported.
+    #[cfg(feature = "cli")]
+    pub(crate) fn as_imported(&self) -> impl Iterator<Item = (Option<&str>, &str, &str)> {
+        texts(&self.snapshots)
+    }
+
     /// The names of the tools that an import made, by operation.
     pub(crate) fn known_names(&self) -> HashMap<String, String> {
         // A file that was removed by hand keeps its name, so that no other tool gets it.
@@ -227,6 +239,12 @@ impl Folder {
             Err(conflicts) => is(State::Conflict, Some(describe_conflicts(&conflicts)), None),
         }
     }
+}
+
+#[cfg(feature = "cli")]
+fn texts(files: &HashMap<Key, Present>) -> impl Iterator<Item = (Option<&str>, &str, &str)> {
+    let files = files.iter();
+    files.map(|(key, file)| (key.as_deref(), file.name.as_str(), file.text.as_str()))
 }
 
 /// What to do with files that exist already.

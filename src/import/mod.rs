@@ -25,6 +25,7 @@ pub(crate) mod inner;
 mod merge;
 pub(crate) mod openapi;
 mod postman;
+mod recorded;
 pub(crate) mod report;
 mod select;
 pub(crate) mod start;

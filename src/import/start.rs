@@ -9,10 +9,12 @@ use url::Url;
 use super::inner::Inner;
 use super::openapi::{self, Options};
 use super::report::What;
-use super::{ImportError, document, yaml};
+use super::{ImportError, document, recorded, yaml};
 use crate::check::prove_service;
+use crate::har::Entry;
 use crate::plan::Method;
 use crate::source::{Check, Source, join};
+use crate::tool::Tool;
 use crate::tool::service::Service;
 use crate::words::Name;
 
@@ -58,6 +60,14 @@ pub(crate) struct Started {
     pub notes: Vec<String>,
 }
 
+/// The example of a tool.
+enum Example<'e> {
+    /// A call with these arguments.
+    Arguments(Value),
+    /// The one that was made, under this name; a call with made-up arguments where none was.
+    Named(&'e str),
+}
+
 impl Start {
     /// A blank tool. Without a service's name, the service stands in the tool's own file.
     ///
@@ -89,7 +99,12 @@ impl Start {
         };
         let beside = self.present.as_deref().or(service_text.as_deref());
         let beside = beside.map(loaded).transpose()?;
-        let tool_text = self.finished(members, Some(arguments), beside.as_ref(), &HINTS)?;
+        let tool_text = self.finished(
+            members,
+            Example::Arguments(arguments),
+            beside.as_ref(),
+            &HINTS,
+        )?;
         Ok(Started {
             service,
             service_text,
@@ -111,7 +126,42 @@ impl Start {
     /// there.
     pub(crate) fn of_command(&self, command: &str) -> Result<Started, ImportError> {
         let original = Value::String(command.to_owned());
-        let mut inner = Inner::read(original.clone())?;
+        let inner = Inner::read(original.clone())?;
+        self.of_request(inner, &original, "as in the command")
+    }
+
+    /// A tool that sends what a recorded request sent, with its answer as an example.
+    ///
+    /// # Errors
+    /// As [`Start::of_command`], and when a credential of the request would stand in a file.
+    pub(crate) fn of_exchange(&self, entry: &Entry) -> Result<Started, ImportError> {
+        let inner = recorded::rewrite(entry)?;
+        let started = self.of_request(inner, &Value::Null, "as recorded")?;
+        let texts = [Some(&started.tool_text), started.service_text.as_ref()];
+        let credentials = recorded::credentials(entry);
+        let is_written = |value: &String| {
+            texts
+                .iter()
+                .flatten()
+                .any(|text| text.contains(value.as_str()))
+        };
+        match credentials.iter().any(is_written) {
+            true => Err(
+                "a credential of the request would stand in the file; nothing is written"
+                    .to_owned()
+                    .into(),
+            ),
+            false => Ok(started),
+        }
+    }
+
+    /// The one request of a document that was rewritten. `name` is that of its example.
+    fn of_request(
+        &self,
+        mut inner: Inner,
+        original: &Value,
+        name: &str,
+    ) -> Result<Started, ImportError> {
         if let Some(skipped) = inner.skipped.first() {
             return Err(format!("{}: {}", skipped.operation.trim(), skipped.reason).into());
         }
@@ -135,7 +185,7 @@ impl Start {
             known_names: [(key, self.tool.to_string())].into(),
             ..Options::default()
         };
-        let import = openapi::import_inner(inner, &original, &options)?;
+        let import = openapi::import_inner(inner, original, &options)?;
         let mut files = import.files.into_iter();
         let (Some(made_service), Some(made_tool)) = (files.next(), files.next()) else {
             return Err("the command makes no tool".to_owned().into());
@@ -166,7 +216,7 @@ impl Start {
         let beside = self.present.as_deref().or(service_text.as_deref());
         let beside = beside.map(loaded).transpose()?;
         let secrets = variables(beside_text(self, service_text.as_deref()), &members)?;
-        let tool_text = self.finished(members, None, beside.as_ref(), &[])?;
+        let tool_text = self.finished(members, Example::Named(name), beside.as_ref(), &[])?;
         Ok(Started {
             service,
             service_text,
@@ -199,7 +249,7 @@ impl Start {
     fn finished(
         &self,
         mut members: Map<String, Value>,
-        arguments: Option<Value>,
+        example: Example<'_>,
         service: Option<&Arc<Service>>,
         hints: &[(&str, &str)],
     ) -> Result<String, ImportError> {
@@ -207,14 +257,21 @@ impl Start {
         let write = |members: &Map<String, Value>| {
             hinted(commented(&sectioned(members), &TOOL_COMMENTS), hints)
         };
+        // The service that is there may send more than the request did, so the example is rendered again.
+        let made = members.shift_remove("examples");
+        let made = made.as_ref().and_then(|list| list.get(0));
         let (tool, _) = openapi::check_tool(self.tool.as_str(), write(&members), service)?;
-        if let Some(example) = members.get_mut("examples").and_then(|list| list.get_mut(0)) {
-            example["name"] = "as in the command".into();
-        } else {
-            let arguments = arguments.unwrap_or_else(|| placeholders(&members));
-            if let Some(example) = openapi::rendered_example("a first call", arguments, &tool) {
-                members.insert("examples".into(), json!([example]));
+        let example = match (made, example) {
+            (Some(made), Example::Named(name)) => with_answer(name, made, &tool),
+            (None, Example::Named(_)) => None,
+            (_, Example::Arguments(arguments)) => {
+                openapi::rendered_example("a first call", arguments, &tool)
             }
+        };
+        let placeholder =
+            || openapi::rendered_example("a first call", placeholders(&members), &tool);
+        if let Some(example) = example.or_else(placeholder) {
+            members.insert("examples".into(), json!([example]));
         }
         let (_, warnings) = openapi::check_tool(self.tool.as_str(), write(&members), service)?;
         if !warnings.is_empty() {
@@ -224,6 +281,17 @@ impl Start {
         }
         Ok(write(&members))
     }
+}
+
+/// An example that was made before, as the tool renders it now, with its answer.
+fn with_answer(name: &str, made: &Value, tool: &Tool) -> Option<Value> {
+    let mut example = openapi::rendered_example(name, made["args"].clone(), tool)?;
+    for key in ["response", "output"] {
+        if let Some(value) = made.get(key) {
+            example[key] = value.clone();
+        }
+    }
+    Some(example)
 }
 
 impl Blank {

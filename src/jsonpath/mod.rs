@@ -168,6 +168,20 @@ impl JsonPath {
         nodes
     }
 
+    /// The first nodes of the nodelist, at most so many.
+    #[cfg(feature = "cli")]
+    pub(crate) fn some<'v>(&self, root: &'v Value, most: usize) -> Vec<&'v Value> {
+        let mut nodes = Vec::new();
+        self.visit(root, &mut |node| {
+            nodes.push(node);
+            match nodes.len() < most {
+                true => Ok(()),
+                false => Err(Stop::Enough),
+            }
+        });
+        nodes
+    }
+
     fn visit<'v>(&self, root: &'v Value, visitor: &mut Visitor<'_, &'v Value>) {
         let run = Run::new(&self.absolute, root);
         let Ok::<_, Infallible>(_) = run.and_then(|run| run.search(&self.path, root, visitor));

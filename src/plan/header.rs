@@ -62,6 +62,12 @@ impl HeaderTemplate {
         self.fields.iter().map(|(name, _)| &**name)
     }
 
+    /// The lower-case name and the value of each field.
+    #[cfg(feature = "cli")]
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &Template)> {
+        self.fields.iter().map(|(name, value)| (&**name, value))
+    }
+
     /// Like [`HeaderTemplate::visit`], for one of the fields.
     pub(crate) fn visit_one(&self, index: usize, visit: &mut dyn FnMut(&Expression, bool)) {
         if let Some((_, value)) = self.fields.get(index) {

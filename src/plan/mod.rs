@@ -38,6 +38,8 @@ pub(crate) use path_style::{PathStyleSpec, StyledPath};
 pub use query::{QuerySpec, QueryTemplate};
 pub(crate) use settle::{Generated, Settled};
 pub(crate) use style::Style;
+#[cfg(feature = "cli")]
+pub(crate) use view::PlanView;
 
 use crate::source::{Check, Code, join};
 use crate::template::{CallScope, EvalError, Names};

@@ -130,6 +130,13 @@ impl QueryTemplate {
         })
     }
 
+    /// Each parameter: its name, its value, its style, and whether each item is a parameter of its own.
+    #[cfg(feature = "cli")]
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &Template, Style, bool)> {
+        let entries = self.entries.iter();
+        entries.map(|entry| (&*entry.name, &entry.value, entry.style, entry.explode))
+    }
+
     /// Appends the rendered parameters to `query`.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ pub(crate) struct Client {
     /// The header fields of the last request, ready to be sent, without the values of credentials: most calls send the
     /// same.
     fields: Mutex<Vec<(HeaderName, HeaderValue)>>,
+    /// Whether a recording answers.
+    plays: bool,
 }
 
 impl Client {
@@ -35,7 +37,21 @@ impl Client {
             base: base.clone(),
             last: Mutex::default(),
             fields: Mutex::default(),
+            plays: false,
         }
+    }
+
+    /// A client that a recording answers. It has no limit and waits for nothing.
+    pub(crate) fn of_recording(transport: Arc<dyn Transport>, base: &Url) -> Client {
+        Client {
+            plays: true,
+            ..Client::new(transport, None, base)
+        }
+    }
+
+    /// Whether a recording answers.
+    pub(crate) fn plays(&self) -> bool {
+        self.plays
     }
 
     /// The header fields of a request. One that is as it was in the request before is not read again.

@@ -19,6 +19,9 @@ pub enum SendError {
     /// A safety rule forbids the request or the answer.
     #[error("{0}")]
     Policy(String),
+    /// A recording answers in place of the service, and has no answer. Nothing was sent.
+    #[error("{0}")]
+    Unrecorded(String),
     /// The network failed.
     #[error("{what}: {reason}")]
     Network {

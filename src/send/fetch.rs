@@ -27,6 +27,7 @@ pub(crate) async fn fetch(
         url: url.clone(),
         headers,
         body: bytes::Bytes::new(),
+        unsigned: None,
     };
     let response = exchange(request, roots, most, within).await?;
     match response.status() {
@@ -53,6 +54,7 @@ pub(crate) async fn post(
         url,
         headers,
         body,
+        unsigned: None,
     };
     exchange(request, roots, most, within).await
 }

@@ -15,6 +15,7 @@ mod redirect;
 mod retry;
 mod seen;
 mod transport;
+mod unsigned;
 
 use std::pin::pin;
 use std::sync::OnceLock;
@@ -42,9 +43,12 @@ use patience::{Parts, Patience};
 pub(crate) use policy::{LimitsSpec, Policy, RateLimitSpec, RetrySpec, TimeoutSpec};
 use receive::Receiver;
 pub use seen::{SeenBody, Shown};
+pub(crate) use transport::Listener;
 pub use transport::{
     Body, Request, ResponseFuture, Scripted, Sent, Transport, TransportError, TransportErrorKind,
 };
+
+pub(crate) use unsigned::{About, Purpose, Unsigned};
 
 use crate::plan::Method;
 use crate::project::HeaderFields;
@@ -245,6 +249,24 @@ pub(crate) enum Notation {
     Text,
 }
 
+/// A body without the content codings that these header fields name.
+///
+/// # Errors
+/// When it is broken, or larger than `most` bytes.
+pub(crate) fn decoded(headers: &HeaderMap, body: Vec<u8>, most: u64) -> Result<Vec<u8>, SendError> {
+    let by = "the service's limits.response_bytes";
+    let most = decode::Most { bytes: most, by };
+    let Some(mut decoder) = decode::Decoder::of(headers, most)? else {
+        return Ok(body);
+    };
+    let mut whole = Vec::new();
+    decoder.push(&body, &mut |piece| {
+        whole.extend_from_slice(piece);
+        Ok(())
+    })?;
+    decoder.finish().map(|()| whole)
+}
+
 /// A request and what is needed to send it.
 pub(crate) struct Exchange<'e> {
     /// The client of the service.
@@ -266,6 +288,8 @@ pub(crate) struct Exchange<'e> {
     pub destination: Option<&'e Destination>,
     /// The observer.
     pub observer: Observer<'e>,
+    /// The request without its credentials, where somebody records or plays recordings.
+    pub unsigned: Option<Unsigned>,
 }
 
 /// Whether to send the request again after a response.
@@ -304,7 +328,7 @@ pub(crate) async fn send<T>(
         // Only whoever watches asks for the time.
         let started = exchange.observer.map(|_| Instant::now());
         let request = exchange.request.stamped()?;
-        let outcome = match once(exchange, &request).await {
+        let outcome = match once(exchange, &request, attempt).await {
             Ok(mut response) => {
                 (response.attempts, response.may_be_done) = (attempt, may_be_done);
                 Ok(response)
@@ -388,7 +412,10 @@ pub(crate) async fn send<T>(
                     attempt,
                     of: most,
                 });
-                tokio::time::sleep(wait).await;
+                // A recording has nothing to wait for.
+                if !exchange.client.plays() {
+                    tokio::time::sleep(wait).await;
+                }
             }
             _ => return outcome,
         }
@@ -476,6 +503,7 @@ impl From<SendError> for Failure {
 async fn once(
     exchange: &Exchange<'_>,
     request: &SignedRequest<'_>,
+    attempt: u32,
 ) -> Result<Box<Response>, Failure> {
     let (total, read) = (
         exchange.policy.timeout.total.0,
@@ -495,7 +523,7 @@ async fn once(
         parts: &parts,
     };
     // Pinned here, so that it is not moved from one future into the next.
-    let following = pin!(follow(exchange, request, until, &parts));
+    let following = pin!(follow(exchange, request, attempt, until, &parts));
     patience
         .wait_for(following, began)
         .await
@@ -505,6 +533,7 @@ async fn once(
 async fn follow(
     exchange: &Exchange<'_>,
     request: &SignedRequest<'_>,
+    attempt: u32,
     until: Instant,
     parts: &Parts,
 ) -> Result<Box<Response>, Failure> {
@@ -515,9 +544,14 @@ async fn follow(
             .map_err(|_| SendError::Policy("the request's URL cannot be parsed".to_owned()))
     };
     let mut redirected: Option<Url> = None;
-    for _ in 0..=MAX_REDIRECTS {
+    for redirects in 0..=MAX_REDIRECTS {
         let url = redirected.clone().map_or_else(first, Ok)?;
-        let sending = client.transport().send(build(client, request, url)?);
+        let mut built = build(client, request, url)?;
+        if let Some(unsigned) = &exchange.unsigned {
+            let at = redirected.as_ref();
+            built.unsigned = Some(unsigned.sent(attempt, redirects, at, exchange.redactor));
+        }
+        let sending = client.transport().send(built);
         let response = sending.await.map_err(|error| Failure {
             is_sent: error.is_sent(),
             error: network_error(error, policy, client.base()),
@@ -574,6 +608,7 @@ fn build(client: &Client, request: &SignedRequest<'_>, url: Url) -> Result<Reque
         url,
         headers,
         body,
+        unsigned: None,
     })
 }
 
@@ -586,6 +621,7 @@ fn network_error(error: TransportError, policy: &Policy, base: &Url) -> SendErro
     }
     let what = match error.kind {
         TransportErrorKind::Refused => return SendError::Policy(error.reason),
+        TransportErrorKind::Unrecorded => return SendError::Unrecorded(error.reason),
         TransportErrorKind::ReadTimeout => {
             return SendError::Timeout {
                 within: policy.timeout.read.0,

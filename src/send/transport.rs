@@ -4,13 +4,15 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use url::Url;
+
+use super::unsigned::Unsigned;
 
 /// Sends requests and gives responses. The engine's own transport is an HTTP client; recordings, stand-ins and tests
 /// use other ones.
@@ -39,9 +41,16 @@ pub struct Request {
     /// Header fields.
     pub headers: http::HeaderMap,
     pub(super) body: Bytes,
+    /// The same without credentials, where somebody records or plays recordings.
+    pub(super) unsigned: Option<Arc<Unsigned>>,
 }
 
 impl Request {
+    /// The request without its credentials, where somebody records or plays recordings.
+    pub(crate) fn unsigned(&self) -> Option<&Arc<Unsigned>> {
+        self.unsigned.as_ref()
+    }
+
     /// The body; empty if there is none.
     pub fn body(&self) -> &[u8] {
         &self.body
@@ -70,7 +79,21 @@ enum Inner {
     Whole(Bytes),
     Client(reqwest::Body),
     Stream(Pin<Box<dyn Stream<Item = Result<Vec<u8>, TransportError>> + Send>>),
+    Heard(Box<Body>, Box<dyn Listener>),
 }
+
+/// Hears the body of a response while it is read. It is dropped with the body, also when that is not read to its end.
+pub(crate) trait Listener: Send {
+    /// A piece came.
+    fn piece(&mut self, piece: &[u8]);
+
+    /// The body ended, or broke off.
+    fn end(&mut self, broken: Option<&TransportError>);
+}
+
+/// A future of a body.
+type NextPiece<'b> =
+    Pin<Box<dyn Future<Output = Option<Result<Bytes, TransportError>>> + Send + 'b>>;
 
 impl Body {
     /// A body that comes in pieces.
@@ -78,6 +101,11 @@ impl Body {
         pieces: impl Stream<Item = Result<Vec<u8>, TransportError>> + Send + 'static,
     ) -> Body {
         Body(Inner::Stream(Box::pin(pieces)))
+    }
+
+    /// The same body, and somebody who hears it.
+    pub(crate) fn heard_by(self, listener: Box<dyn Listener>) -> Body {
+        Body(Inner::Heard(Box::new(self), listener))
     }
 
     pub(super) fn of_client(body: reqwest::Body) -> Body {
@@ -102,6 +130,15 @@ impl Body {
                     }
                 }
             },
+            Inner::Heard(body, listener) => {
+                let next = body.boxed_next().await;
+                match &next {
+                    Some(Ok(piece)) => listener.piece(piece),
+                    Some(Err(error)) => listener.end(Some(error)),
+                    None => listener.end(None),
+                }
+                next
+            }
             Inner::Stream(pieces) => {
                 let next = std::future::poll_fn(|context| pieces.as_mut().poll_next(context));
                 Some(next.await?.map(Bytes::from))
@@ -109,11 +146,16 @@ impl Body {
         }
     }
 
+    fn boxed_next(&mut self) -> NextPiece<'_> {
+        Box::pin(self.next())
+    }
+
     /// How many bytes there are, if that is known.
     pub(super) fn exact_size(&self) -> Option<u64> {
         match &self.0 {
             Inner::Whole(bytes) => Some(bytes.len() as u64),
             Inner::Client(body) => body.size_hint().exact(),
+            Inner::Heard(body, _) => body.exact_size(),
             Inner::Stream(_) => None,
         }
     }
@@ -123,6 +165,7 @@ impl Body {
         match &self.0 {
             Inner::Whole(bytes) => bytes.is_empty(),
             Inner::Client(body) => body.is_end_stream(),
+            Inner::Heard(body, _) => body.has_ended(),
             Inner::Stream(_) => true,
         }
     }
@@ -189,7 +232,8 @@ impl TransportError {
         match self.kind {
             TransportErrorKind::Connect
             | TransportErrorKind::ConnectTimeout
-            | TransportErrorKind::Refused => false,
+            | TransportErrorKind::Refused
+            | TransportErrorKind::Unrecorded => false,
             TransportErrorKind::ReadTimeout | TransportErrorKind::Exchange => true,
         }
     }
@@ -209,6 +253,8 @@ pub enum TransportErrorKind {
     Exchange,
     /// A safety rule forbids connecting there; nothing was sent.
     Refused,
+    /// A recording answers in place of the service, and has no answer; nothing was sent.
+    Unrecorded,
 }
 
 /// A transport that gives prepared responses in their order and keeps what was sent: for tests, without a server.

@@ -252,7 +252,7 @@ pub(super) fn of_error(tool: &str, error: &Error) -> Lesson {
         Error::Send(SendError::Timeout { .. }) => lesson
             .advise("the service was too slow; ask for less at once, or try again later")
             .retry(true, Some(5)),
-        Error::Send(SendError::Policy(_)) => lesson
+        Error::Send(SendError::Policy(_) | SendError::Unrecorded(_)) => lesson
             .advise("do not try again; tell the user")
             .retry(false, None),
         Error::Send(_) => lesson

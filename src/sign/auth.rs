@@ -642,6 +642,11 @@ impl Auth {
         })
     }
 
+    /// Whether an auth kind signs the whole request, so that it is valid for one URL only.
+    pub(crate) fn signs_requests(&self) -> bool {
+        !self.signers.is_empty()
+    }
+
     /// Whether signing needs the settings.
     pub(crate) fn reads_settings(&self) -> bool {
         self.grant.is_some() || !self.signers.is_empty()

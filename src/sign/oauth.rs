@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +16,7 @@ use super::field::{Field, FieldSpec, Line};
 use super::{Secret, SecretError, SecretRef, SecretSpec, Secrets, SignedRequest, TokenError};
 use crate::base_url::{BaseUrl, Context, UrlSpec};
 use crate::jsonpath::JsonPath;
-use crate::plan::{HeaderTemplate, Label, Method, RenderError, Scalar, Text, USER_AGENT};
+use crate::plan::{HeaderTemplate, Label, MASK, Method, RenderError, Scalar, Text, USER_AGENT};
 use crate::project::compile_plain_path;
 use crate::said::{MOST_OF_CODE, MOST_OF_MESSAGE, clipped, one_line};
 use crate::source::{Check, Code, join};
@@ -354,6 +355,31 @@ impl Grant {
             stamper: None,
             follows_redirects: false,
         })
+    }
+
+    /// The body of a request for a token with its secrets masked.
+    pub(crate) fn masked_body(&self, body: Option<&Bytes>) -> Bytes {
+        let is_secret = |name: &str| match name {
+            "refresh_token" | "client_secret" => true,
+            "client_id" => matches!(self.client_id, Field::Secret(_)),
+            _ => false,
+        };
+        let mut masked = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(body.map_or(b"", |body| body)) {
+            let is_param = self.is_secret_param(&name);
+            let shown = if is_secret(&name) || is_param {
+                MASK
+            } else {
+                &value
+            };
+            masked.append_pair(&name, shown);
+        }
+        masked.finish().into()
+    }
+
+    fn is_secret_param(&self, name: &str) -> bool {
+        let mut params = self.params.iter();
+        params.any(|(own, field)| own == name && matches!(field, Field::Secret(_)))
     }
 
     /// Reads the token from an answer. `mask` hides the secrets in what the endpoint says.

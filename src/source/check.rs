@@ -16,6 +16,8 @@ pub struct Check {
     source: Arc<Source>,
     findings: RefCell<Vec<Finding>>,
     proves: bool,
+    /// Whether lints are asked for.
+    lints: bool,
     /// The units of the file that lost a part: the pointer of an entry that concerns nothing else, or an empty text for
     /// what may concern everything.
     gaps: RefCell<Vec<String>>,
@@ -34,6 +36,7 @@ impl Check {
             source,
             findings: RefCell::default(),
             proves: false,
+            lints: false,
             gaps: RefCell::default(),
             alone: Cell::default(),
             broken: RefCell::default(),
@@ -47,6 +50,12 @@ impl Check {
             proves: true,
             ..Check::new(source)
         }
+    }
+
+    /// Asks for lints too.
+    #[must_use]
+    pub(crate) fn with_lints(self, lints: bool) -> Check {
+        Check { lints, ..self }
     }
 
     /// Whether every check is asked for.
@@ -395,9 +404,20 @@ impl Check {
             self.findings
                 .borrow_mut()
                 .retain(|finding| !is_meant(finding));
+            // It accepts a change between versions, which one version does not show.
+            let first = name.split(' ').next().unwrap_or_default();
+            if Code::from_name(first).is_some_and(Code::is_change) {
+                continue;
+            }
             let is_warning = Code::from_name(name)
                 .is_some_and(|code| code.meaning().severity == Severity::Warning);
-            if self.count() < before || (is_warning && !judge) {
+            let is_elsewhere = Code::from_name(name).is_some_and(|code| {
+                code.is_of_recordings() && code.meaning().severity != Severity::Error
+            });
+            // Without lints nobody knows whether one occurs.
+            let is_unasked = !self.lints && Code::from_name(name).is_some_and(Code::is_lint);
+            let is_open = is_elsewhere || is_unasked;
+            if self.count() < before || (is_warning && !judge) || is_open {
                 continue;
             }
             let message = match Code::from_name(name) {

@@ -1,5 +1,8 @@
 //! The kinds of findings: one stable code each, with a wrong and a right example.
 //!
+//! The example of a change is two versions, each behind a line `# old` or `# new`. A file's name may follow, or `-` where there
+//! is none.
+//!
 //! `toolrun explain CODE` prints an entry, the table in `docs/ci.md` is made of them, and a test proves that every wrong
 //! example gives its code and every right one nothing.
 
@@ -244,6 +247,41 @@ codes! {
     wrong: "response: { output: { id: .id } }\n"
     right: "response: { output: { id: $.id, kind: { literal: .id } } }\n"
 
+    ShortDescription "short-description" Warning
+    "The description is too short to choose the tool by, or says no more than its name. Only `validate --lint` finds it."
+    wrong: "description: A probe.\n"
+    right: "description: Tell the weight of one thing.\n"
+
+    SimilarDescriptions "similar-descriptions" Warning
+    "Two tools of a service have nearly the same description, so that a model cannot tell them apart. Only `validate --lint` finds it."
+    wrong: "description: Tell the colour of a thing.\n"
+    right: "description: Tell the weight of a thing.\n"
+
+    ShadowedName "shadowed-name" Warning
+    "A tool of another service has the same name, so that the name alone is ambiguous. Only `validate --lint` finds it."
+    wrong: "description: Tell the weight of one thing.\ntitle: Shared\n"
+    right: "description: Tell the weight of one thing.\n"
+
+    NoExample "no-example" Warning
+    "The tool has no example, so that nothing shows or tests what it sends. Only `validate --lint` finds it."
+    wrong: "examples: []\n"
+    right: "examples: [{ name: one, args: { id: a }, request: { method: GET, url: https://probe.test/things/a } }]\n"
+
+    UnpagedList "unpaged-list" Warning
+    "A param seems to choose a page, but there is no `paging`. Only `validate --lint` finds it."
+    wrong: "params: { properties: { cursor: { type: string, description: The page. } } }\nrequest: { method: GET, path: /things, query: [cursor] }\nexamples: [{ name: one, request: { method: GET, url: https://probe.test/things } }]\n"
+    right: "params: { properties: { cursor: { type: string, description: The page. } } }\nrequest: { method: GET, path: /things, query: [cursor] }\npaging: { items: $.data, next: { cursor: $.next } }\nresponse: { rows: data }\nexamples: [{ name: one, request: { method: GET, url: https://probe.test/things } }]\n"
+
+    NoRows "no-rows" Warning
+    "The output has a list, but no `rows` says that it is the table. Only `validate --lint` finds it."
+    wrong: "response: { output: { things: { each: \"$.data[*]\", as: { id: $.id } } } }\n"
+    right: "response: { output: { things: { each: \"$.data[*]\", as: { id: $.id } } }, rows: things }\n"
+
+    NoIdempotency "no-idempotency" Warning
+    "A POST or PATCH writes, and nothing says whether it may be sent again after a failure. Only `validate --lint` finds it."
+    wrong: "access: write\nrequest: { method: POST, path: \"/things/{{ id }}\" }\nexamples: [{ name: one, request: { method: POST, url: https://probe.test/things/a } }]\n"
+    right: "access: write\nrequest: { method: POST, path: \"/things/{{ id }}\", idempotent: false }\nexamples: [{ name: one, request: { method: POST, url: https://probe.test/things/a } }]\n"
+
     UnmetPattern "unmet-pattern" Warning
     "A pattern or a case of a policy names tools, and no tool that is known here has such a name."
     wrong: "# policy.yaml\npolicy: 1\nrules: [{ tools: prob/*, do: deny }]\n"
@@ -253,12 +291,256 @@ codes! {
     "`allow` names a warning that does not occur, or something that is no warning."
     wrong: "allow: { unused-name: The value is for later. }\n"
     right: "description: A probe.\n"
+
+    ToolGone "tool-gone" Error
+    "A tool is gone, or has another name, so that calls of it fail."
+    wrong: "# old\ntool: probe\n# new -\n"
+    right: "# old\ntool: probe\n# new\ntool: probe\n"
+
+    ToolAdded "tool-added" Note
+    "A tool is new."
+    wrong: "# old -\n# new\ntool: probe\n"
+    right: "# old\ntool: probe\n# new\ntool: probe\n"
+
+    ServiceGone "service-gone" Error
+    "A service is gone, or has another name."
+    wrong: "# old things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n# new -\n"
+    right: "# old things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n# new things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n"
+
+    ServiceAdded "service-added" Note
+    "A service is new."
+    wrong: "# old -\n# new things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n"
+    right: "# old things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n# new things/service.yaml\nspec: 1\nservice: things\nbase_url: https://things.test\n"
+
+    ParamGone "param-gone" Error
+    "A param is gone, or has another name, so that calls that give it fail."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    ParamRequired "param-required" Error
+    "A param must be given now, so that calls without it fail."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { required: [limit], properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    ParamAdded "param-added" Note
+    "A param is new, and may be left out."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n"
+
+    ParamOptional "param-optional" Note
+    "A param may be left out now."
+    wrong: "# old\nparams: { required: [limit], properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { required: [limit], properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { required: [limit], properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    ParamNarrowed "param-narrowed" Error
+    "A param takes fewer values than before."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 100, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, enum: [1], description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, const: 1, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    ParamWidened "param-widened" Note
+    "A param takes more values than before."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 100, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    ParamChanged "param-changed" Error
+    "A param takes other values than before, or its schemas are such that nobody can tell."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: string, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. }, limit: { type: integer, maximum: 50, description: How many. } } }\nrequest: { method: GET, path: \"/things/{{ id }}\", query: [limit] }\n"
+
+    DefaultChanged "default-changed" Error
+    "A param that is left out has another value than before."
+    wrong: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n# new\nparams: { properties: { id: { type: string, default: b, description: The id. } } }\n"
+    right: "# old\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n# new\nparams: { properties: { id: { type: string, default: a, description: The id. } } }\n"
+
+    OutputGone "output-gone" Error
+    "A part of the output is gone, or may be absent now."
+    wrong: "# old\nresponse: { output: { id: $.id, name: $.name } }\n# new\nresponse: { output: { id: $.id } }\n"
+    right: "# old\nresponse: { output: { id: $.id, name: $.name } }\n# new\nresponse: { output: { id: $.id, name: $.name } }\n"
+
+    OutputChanged "output-changed" Error
+    "A part of the output may have values that it never had, or is taken from elsewhere."
+    wrong: "# old\nresponse: { output: { id: $.id } }\n# new\nresponse: { output: { id: $.uuid } }\n"
+    right: "# old\nresponse: { output: { id: $.id } }\n# new\nresponse: { output: { id: \"$['id']\" } }\n"
+
+    OutputAdded "output-added" Note
+    "A part of the output is new."
+    wrong: "# old\nresponse: { output: { id: $.id } }\n# new\nresponse: { output: { id: $.id, name: $.name } }\n"
+    right: "# old\nresponse: { output: { id: $.id } }\n# new\nresponse: { output: { id: $.id } }\n"
+
+    OutputNarrowed "output-narrowed" Note
+    "More is known of a part of the output than before."
+    wrong: "# old\nresponse: { schema: { type: object, properties: { id: { type: [string, \"null\"] } } } }\n# new\nresponse: { schema: { type: object, properties: { id: { type: string } } } }\n"
+    right: "# old\nresponse: { schema: { type: object, properties: { id: { type: [string, \"null\"] } } } }\n# new\nresponse: { schema: { type: object, properties: { id: { type: [string, \"null\"] } } } }\n"
+
+    RowsChanged "rows-changed" Error
+    "The rows of a table are another part of the output."
+    wrong: "# old\nresponse: { output: { a: \"$.a[*]\", b: \"$.b[*]\" }, rows: a }\n# new\nresponse: { output: { a: \"$.a[*]\", b: \"$.b[*]\" }, rows: b }\n"
+    right: "# old\nresponse: { output: { a: \"$.a[*]\", b: \"$.b[*]\" }, rows: a }\n# new\nresponse: { output: { a: \"$.a[*]\", b: \"$.b[*]\" }, rows: a }\n"
+
+    PagingChanged "paging-changed" Error
+    "The pages of a list follow each other in another way."
+    wrong: "# old\npaging: { items: $.data, next: { id: $.next } }\n# new\npaging: { items: $.data, next: { id: $.cursor } }\n"
+    right: "# old\npaging: { items: $.data, next: { id: $.next } }\n# new\npaging: { items: $.data, next: { id: $.next } }\n"
+
+    AccessChanged "access-changed" Error
+    "A tool needs consent that it did not need, or none any more."
+    wrong: "# old\naccess: read\n# new\naccess: write\nallow: { unusual-access: It counts. }\n"
+    right: "# old\naccess: read\n# new\naccess: read\n"
+
+    RequestChanged "request-changed" Error
+    "The same arguments send another request."
+    wrong: "# old\nrequest: { method: GET, path: \"/things/{{ id }}\" }\n# new\nrequest: { method: GET, path: \"/v2/things/{{ id }}\" }\n"
+    right: "# old\nrequest: { method: GET, path: \"/things/{{ id }}\" }\n# new\nrequest: { method: GET, path: \"/things/{{id}}\", query: {} }\n"
+
+    RepeatChanged "repeat-changed" Error
+    "A request that failed is sent again, or is not sent again any more."
+    wrong: "# old\nrequest: { method: GET, path: \"/things/{{ id }}\", idempotent: false }\n# new\nrequest: { method: GET, path: \"/things/{{ id }}\" }\n"
+    right: "# old\nrequest: { method: GET, path: \"/things/{{ id }}\", idempotent: false }\n# new\nrequest: { method: GET, path: \"/things/{{ id }}\", idempotent: false }\n"
+
+    WaitChanged "wait-changed" Error
+    "A job is waited for in another way, or not any more."
+    wrong: "# old\nwait: { path: \"/jobs/{{ created.id }}\", until: $.done }\n# new\nwait: { path: \"/jobs/{{ created.id }}\", until: $.ready }\n"
+    right: "# old\nwait: { path: \"/jobs/{{ created.id }}\", until: $.done }\n# new\nwait: { path: \"/jobs/{{ created.id }}\", until: $.done }\n"
+
+    ErrorsChanged "errors-changed" Error
+    "Answers of the service are taken for other errors, or for none any more."
+    wrong: "# old\nresponse: { errors: [{ status: 404, action: empty }] }\n# new\nresponse: { errors: [{ status: 404, action: fail, message: There is none. }] }\n"
+    right: "# old\nresponse: { errors: [{ status: 404, action: empty }] }\n# new\nresponse: { errors: [{ status: 404, action: empty }] }\n"
+
+    OriginChanged "origin-changed" Error
+    "Requests go to another origin, or may go to other addresses."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test }\n# new\nservice: { service: probe, base_url: https://other.test }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test }\n# new\nservice: { service: probe, base_url: https://probe.test }\n"
+
+    SecretChanged "secret-changed" Error
+    "A secret comes from elsewhere, is new, or must have another form."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n# new\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_KEY } } }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n# new\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n"
+
+    AuthChanged "auth-changed" Error
+    "Requests prove in another way who sends them."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n# new\nservice: { service: probe, base_url: https://probe.test, auth: { kind: api_key, in: header, name: x-key, secret: { env: PROBE_TOKEN } } }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n# new\nservice: { service: probe, base_url: https://probe.test, auth: { kind: bearer, secret: { env: PROBE_TOKEN } } }\n"
+
+    SettingChanged "setting-changed" Error
+    "A setting is gone, is new without a default, or has another default, variable or pattern."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test, settings: { v: { default: a } }, headers: { x-v: \"{{ settings.v }}\" } }\n# new\nservice: { service: probe, base_url: https://probe.test, settings: { v: { default: b } }, headers: { x-v: \"{{ settings.v }}\" } }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test, settings: { v: { default: a } }, headers: { x-v: \"{{ settings.v }}\" } }\n# new\nservice: { service: probe, base_url: https://probe.test, settings: { v: { default: a } }, headers: { x-v: \"{{ settings.v }}\" } }\n"
+
+    LimitsChanged "limits-changed" Note
+    "Rates, retries, timeouts or limits of a service are others."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n# new\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 50, per: 1m } }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n# new\nservice: { service: probe, base_url: https://probe.test, rate_limit: { requests: 100, per: 1m } }\n"
+
+    RedactChanged "redact-changed" Error
+    "Recordings hide other fields, or hide them in another way."
+    wrong: "# old\nservice: { service: probe, base_url: https://probe.test, redact: [$.email] }\n# new\nservice: { service: probe, base_url: https://probe.test }\n"
+    right: "# old\nservice: { service: probe, base_url: https://probe.test, redact: [$.email] }\n# new\nservice: { service: probe, base_url: https://probe.test, redact: [$.email] }\n"
+
+    SyncChanged "sync-changed" Error
+    "The rows of a tool are copied in another way, or not any more."
+    wrong: "# old\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [id] }\n# new\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [at] }\n"
+    right: "# old\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [id] }\n# new\nresponse: { output: { rows: { each: \"$[*]\", as: { id: $.id, at: $.at } } }, rows: rows }\nsync: { key: [id] }\n"
+
+    PolicyChanged "policy-changed" Error
+    "A policy says something else."
+    wrong: "# old policy.yaml\npolicy: 1\nrules: [{ tools: probe/probe, do: ask }]\n# new policy.yaml\npolicy: 1\nrules: [{ tools: probe/probe, do: deny }]\n"
+    right: "# old policy.yaml\npolicy: 1\nrules: [{ tools: probe/probe, do: ask }]\n# new policy.yaml\npolicy: 1\nrules: [{ tools: probe/probe, do: ask }]\n"
+
+    CallersChanged "callers-changed" Error
+    "Other callers are known, or they may do something else."
+    wrong: "# old callers.yaml\ncallers: 1\ntokens: [{ name: agent, token: \"sha256:00000000000000000000000000000000000000000000000000000000000000aa\", rate: 60 }]\n# new callers.yaml\ncallers: 1\ntokens: [{ name: agent, token: \"sha256:00000000000000000000000000000000000000000000000000000000000000aa\", rate: 30 }]\n"
+    right: "# old callers.yaml\ncallers: 1\ntokens: [{ name: agent, token: \"sha256:00000000000000000000000000000000000000000000000000000000000000aa\", rate: 60 }]\n# new callers.yaml\ncallers: 1\ntokens: [{ name: agent, token: \"sha256:00000000000000000000000000000000000000000000000000000000000000aa\", rate: 60 }]\n"
+
+    SandboxChanged "sandbox-changed" Note
+    "The sandbox of a service answers in another way."
+    wrong: "# old sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n# new sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 2\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n"
+    right: "# old sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n# new sandbox.yaml\nspec: 1\nsandbox: probe\nseed: 1\nnow: \"2026-01-01T00:00:00Z\"\nrequest_id: r\nerrors: { body: {}, codes: {} }\nroutes: {}\n"
+
+    DocsChanged "docs-changed" Note
+    "Descriptions, titles, links, examples or the look of charts are others."
+    wrong: "# old\ndescription: A probe.\n# new\ndescription: Another probe.\n"
+    right: "# old\ndescription: A probe.\n# new\ndescription: A probe.\n"
+
+    NotCompared "not-compared" Error
+    "What changed cannot be told, because the old version is not valid, or no request can be compared."
+    wrong: "# old\nreqest: {}\n\n# new\ntitle: A probe\n"
+    right: "# old\ntitle: A probe\n# new\ntitle: A probe\n"
+    UnmatchedRequest "unmatched-request" Warning
+    "Recordings have a request of the service that no tool makes."
+    wrong: "# recorded: GET /thing/a -> 200 {}\n"
+    right: "# recorded: GET /things/a -> 200 {}\n"
+
+    UnknownPart "unknown-part" Warning
+    "Recorded requests have a query parameter, a field or a body that the tool does not have."
+    wrong: "# recorded: GET /things/a?full=true -> 200 {}\n"
+    right: "# recorded: GET /things/a?full=true -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id }}\", query: { full: true } }\n"
+
+    MissingPart "missing-part" Warning
+    "Recorded requests lack something that the tool requires or always sends, and the service took them."
+    wrong: "# recorded: GET /things/a -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id }}\", query: { full: true } }\n"
+    right: "# recorded: GET /things/a -> 200 {}\n"
+
+    OtherConstant "other-constant" Warning
+    "Recorded requests have another value, or another kind of body, than the one that the tool always sends."
+    wrong: "# recorded: GET /things/a?v=2 -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id }}\", query: { v: 1 } }\n"
+    right: "# recorded: GET /things/a?v=2 -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id }}\", query: { v: 2 } }\n"
+
+    RefusedValue "refused-value" Warning
+    "The service took recorded values that the params schema refuses."
+    wrong: "# recorded: GET /things/abc -> 200 {}\nparams: { properties: { id: { type: string, maxLength: 2, default: a, description: The id. } } }\n"
+    right: "# recorded: GET /things/abc -> 200 {}\nparams: { properties: { id: { type: string, maxLength: 3, default: a, description: The id. } } }\n"
+
+    UnreadValue "unread-value" Note
+    "An expression computes this part of the request, so that recorded values cannot be read back and are not checked."
+    wrong: "# recorded: GET /things/a -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id | lower }}\" }\n"
+    right: "# recorded: GET /things/a -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id }}\" }\n"
+
+    LostPath "lost-path" Warning
+    "A path of the projection or the paging finds nothing in any recorded answer."
+    wrong: "# recorded: GET /things/a -> 200 {}\nresponse: { output: { name: $.name } }\n"
+    right: "# recorded: GET /things/a -> 200 {\"title\": \"A\"}\nresponse: { output: { name: $.title } }\n"
+
+    ChangedShape "changed-shape" Error
+    "Recorded answers have something else where the tool reads a list or an object, so that a call would fail."
+    wrong: "# recorded: GET /things/a -> 200 {\"size\": 3}\nresponse: { output: { width: $.size.width } }\n"
+    right: "# recorded: GET /things/a -> 200 {\"size\": 3}\nresponse: { output: { size: $.size } }\n"
+
+    UnlikeSchema "unlike-schema" Error
+    "Recorded answers give an output that `response.schema` does not allow: another type, a new value, or a member that is missing."
+    wrong: "# recorded: GET /things/a -> 200 {\"id\": 1}\nresponse: { output: { id: $.id }, schema: { type: object, properties: { id: { type: string } } } }\n"
+    right: "# recorded: GET /things/a -> 200 {\"id\": 1}\nresponse: { output: { id: $.id }, schema: { type: object, properties: { id: { type: integer } } } }\n"
+
+    NewField "new-field" Note
+    "Most recorded answers have a member that nothing reads and no example has."
+    wrong: "# recorded: GET /things/a -> 200 {\"id\": \"a\", \"size\": 3}\nresponse: { output: { id: $.id } }\n"
+    right: "# recorded: GET /things/a -> 200 {\"id\": \"a\", \"size\": 3}\nresponse: { output: { id: $.id, size: $.size } }\n"
+
+    StaleExample "stale-example" Warning
+    "An example's response has another shape than all recorded ones."
+    wrong: "# recorded: GET /things/a -> 200 {\"id\": 1}\nresponse: { output: { id: $.id } }\nexamples: [{ name: one, args: { id: a }, response: { body: { id: a } }, output: { id: a } }]\n"
+    right: "# recorded: GET /things/a -> 200 {\"id\": 1}\nresponse: { output: { id: $.id } }\nexamples: [{ name: one, args: { id: a }, response: { body: { id: 1 } }, output: { id: 1 } }]\n"
+
+    UnknownError "unknown-error" Warning
+    "Recorded error answers do not have their message or code where the service's `errors` look for it."
+    wrong: "# recorded: GET /things/a -> 404 {\"error\": \"gone\"}\nservice: { service: probe, base_url: https://probe.test, errors: { message: $.message } }\n"
+    right: "# recorded: GET /things/a -> 404 {\"error\": \"gone\"}\nservice: { service: probe, base_url: https://probe.test, errors: { message: $.error } }\n"
+
+    UnknownStatus "unknown-status" Warning
+    "The service answers with a status that no rule knows."
+    wrong: "# recorded: GET /things/a -> 529 {\"message\": \"busy\"}\n"
+    right: "# recorded: GET /things/a -> 529 {\"message\": \"busy\"}\nservice: { service: probe, base_url: https://probe.test, retry: { statuses: [429, 529] } }\n"
 }
 
 impl Code {
     /// The name that users see, such as `unknown-key`.
     pub fn name(self) -> &'static str {
         self.meaning().name
+    }
+
+    /// Whether it tells a change between two versions, and not a mistake in one.
+    pub fn is_change(self) -> bool {
+        self.meaning().wrong.starts_with("# old")
     }
 
     /// Whether the finding is certain even if other parts of the file are broken. Other findings may only be a
@@ -294,6 +576,40 @@ impl Code {
                     | Code::ExampleFails
                     | Code::NotFormatted
             )
+    }
+
+    /// Whether it is found in recordings, and never in a file alone.
+    pub fn is_of_recordings(self) -> bool {
+        matches!(
+            self,
+            Code::UnmatchedRequest
+                | Code::UnknownPart
+                | Code::MissingPart
+                | Code::OtherConstant
+                | Code::RefusedValue
+                | Code::UnreadValue
+                | Code::LostPath
+                | Code::ChangedShape
+                | Code::UnlikeSchema
+                | Code::NewField
+                | Code::StaleExample
+                | Code::UnknownError
+                | Code::UnknownStatus
+        )
+    }
+
+    /// Whether the finding is only looked for where lints are asked for.
+    pub fn is_lint(self) -> bool {
+        matches!(
+            self,
+            Code::ShortDescription
+                | Code::SimilarDescriptions
+                | Code::ShadowedName
+                | Code::NoExample
+                | Code::UnpagedList
+                | Code::NoRows
+                | Code::NoIdempotency
+        )
     }
 
     /// The code of this name.

@@ -9,10 +9,12 @@ use serde::Serialize;
 use super::Source;
 use super::code::Code;
 
-/// How bad a finding is. A descriptor with an error cannot be called; a warning is advice.
+/// How bad a finding is. A descriptor with an error cannot be called; a warning is advice; a note is nothing bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// Something to know, such as a change that breaks nothing.
+    Note,
     /// Advice. The descriptor works.
     Warning,
     /// The descriptor cannot be used as it is.
@@ -22,6 +24,7 @@ pub enum Severity {
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Severity::Note => "note",
             Severity::Warning => "warning",
             Severity::Error => "error",
         })

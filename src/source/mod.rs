@@ -20,6 +20,8 @@ pub use code::Code;
 pub use finding::{Finding, Position, Severity};
 pub(crate) use origin::Origin;
 pub use origin::{Power, Untrusted};
+#[cfg(feature = "cli")]
+pub(crate) use pointer::pointer;
 pub(crate) use pointer::{join, join_index, place_order};
 
 use crate::yaml::{self, LineIndex, Lines, Spans};
@@ -75,17 +77,7 @@ impl Source {
         let name = path.display().to_string();
         let text = match read_text(path) {
             Ok(text) => text,
-            Err(message) => {
-                let source = Arc::new(Source::bare(name, Cow::Borrowed("")));
-                return Err(vec![Finding {
-                    code: Code::UnreadableFile,
-                    severity: Severity::Error,
-                    message,
-                    help: None,
-                    span: 0..0,
-                    source,
-                }]);
-            }
+            Err(message) => return Err(vec![Source::unreadable(name, message)]),
         };
         Source::parse_from(
             name,
@@ -102,6 +94,19 @@ impl Source {
     /// The findings, all of them, when the text is not one plain YAML document.
     pub fn parse(name: String, text: Cow<'static, str>) -> Result<Arc<Source>, Vec<Finding>> {
         Source::parse_from(name, text, None, Origin::BuiltIn, None)
+    }
+
+    /// Reads the text that a file has in an editor.
+    ///
+    /// # Errors
+    /// As [`Source::parse`].
+    pub(crate) fn of_text(
+        path: &Path,
+        text: String,
+        origin: Origin,
+    ) -> Result<Arc<Source>, Vec<Finding>> {
+        let name = path.display().to_string();
+        Source::parse_from(name, text.into(), Some(path.to_owned()), origin, None)
     }
 
     fn parse_from(
@@ -163,6 +168,18 @@ impl Source {
             .map(|problem| finding_of(problem, &source))
             .collect();
         Some((source, partial.unread, more))
+    }
+
+    /// The finding that a file cannot be read.
+    pub(crate) fn unreadable(name: String, message: String) -> Finding {
+        Finding {
+            code: Code::UnreadableFile,
+            severity: Severity::Error,
+            message,
+            help: None,
+            span: 0..0,
+            source: Arc::new(Source::bare(name, Cow::Borrowed(""))),
+        }
     }
 
     fn bare(name: String, text: Cow<'static, str>) -> Source {
@@ -292,7 +309,7 @@ fn finding_of(problem: yaml::Problem, source: &Arc<Source>) -> Finding {
 }
 
 /// Largest descriptor file that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = 1 << 20;
 
 fn is_made_by_shell(path: &Path) -> bool {
     path.starts_with("/dev/fd") || path == Path::new("/dev/stdin")

@@ -15,6 +15,14 @@ pub(crate) fn join(pointer: &str, token: &str) -> String {
     joined
 }
 
+/// The JSON Pointer of these tokens.
+#[cfg(feature = "cli")]
+pub(crate) fn pointer(tokens: &[String]) -> String {
+    tokens
+        .iter()
+        .fold(String::new(), |pointer, token| join(&pointer, token))
+}
+
 /// Appends an array index to a JSON Pointer.
 pub(crate) fn join_index(pointer: &str, index: usize) -> String {
     format!("{pointer}/{index}")

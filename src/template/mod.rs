@@ -21,6 +21,8 @@ pub use expression::{EvalError, Expression};
 pub use names::Names;
 pub(crate) use names::is_identifier;
 pub(crate) use operations::filter_names;
+#[cfg(feature = "cli")]
+pub(crate) use operations::{function_names, test_names};
 pub use scope::CallScope;
 pub(crate) use scope::Scope;
 pub(crate) use types::{Can, Types};

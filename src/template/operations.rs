@@ -120,6 +120,20 @@ pub(crate) fn filter_names() -> Vec<&'static str> {
     names
 }
 
+/// The names of all tests, which stand behind `is`.
+#[cfg(feature = "cli")]
+pub(crate) fn test_names() -> Vec<&'static str> {
+    let all = OPERATIONS.into_iter();
+    all.filter(|name| Operation::Test.knows(name)).collect()
+}
+
+/// The names of all functions.
+#[cfg(feature = "cli")]
+pub(crate) fn function_names() -> Vec<String> {
+    let globals = ENVIRONMENT.globals();
+    globals.map(|(name, _)| name.to_owned()).collect()
+}
+
 #[derive(Clone, Copy)]
 enum Operation {
     Filter,

@@ -9,6 +9,7 @@ use crate::format::{self, decode};
 use crate::format::{ServiceSpec, SettingSpec};
 use crate::plan::{HeaderTemplate, QueryTemplate};
 use crate::project::{ErrorFields, response_names};
+use crate::recording::Rules;
 use crate::send::Policy;
 use crate::sign::Auth;
 use crate::source::{Check, Code, Origin, Power, Source, Untrusted, join};
@@ -49,6 +50,8 @@ pub(crate) struct Service {
     pub sending: Policy,
     /// Where error responses say what went wrong.
     pub errors: ErrorFields,
+    /// The fields that recordings do not show.
+    pub redact: Rules,
     /// Whether it replaces a service that cannot be used, so that its tools can be checked.
     pub(crate) is_stand_in: bool,
     /// Whether its settings cannot be read, so that any name may be one.
@@ -198,6 +201,7 @@ impl Service {
                 allow_private_network: spec.allow_private_network,
             },
             errors,
+            redact: Rules::compile(&spec.redact, &join(pointer, "redact"), check),
             is_stand_in: false,
             has_unknown_settings: check.is_unreadable(&settings_pointer),
             lost_settings: lost,
@@ -221,6 +225,12 @@ impl Service {
     pub(crate) fn spec(&self) -> &Value {
         let (source, pointer) = &self.source;
         source.value().pointer(pointer).unwrap_or(&Value::Null)
+    }
+
+    /// Where it stands in its file, as a JSON Pointer.
+    #[cfg(feature = "cli")]
+    pub(crate) fn pointer(&self) -> &str {
+        &self.source.1
     }
 
     /// The settings, in the order of the descriptor.

@@ -22,6 +22,12 @@ pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> O
     nearest_of(name, known).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
+/// The name in a question of [`nearest`].
+#[cfg(feature = "cli")]
+pub(crate) fn meant_in(question: &str) -> Option<&str> {
+    question.strip_prefix("did you mean `")?.strip_suffix("`?")
+}
+
 /// The known name that was probably meant; whether letters are capital makes no difference.
 pub(crate) fn nearest_of<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let small = name.to_lowercase();

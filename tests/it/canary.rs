@@ -11,11 +11,11 @@ use toolrun::internals::{AuthList, SecretStore};
 use toolrun::{Call, Catalog, Engine, Secret};
 
 /// What is looked for: a part of the secret that most encodings leave whole.
-const CANARY: &str = "CANARY7f3b9c";
+pub(crate) const CANARY: &str = "CANARY7f3b9c";
 /// The secret.
-const SECRET: &str = "sk-ant-admin01-CANARY7f3b9c/+=\"x<y>&z";
+pub(crate) const SECRET: &str = "sk-ant-admin01-CANARY7f3b9c/+=\"x<y>&z";
 
-const AUTH: [(&str, &str); 8] = [
+pub(crate) const AUTH: [(&str, &str); 8] = [
     (
         "header",
         "{ kind: api_key, in: header, name: x-api-key, secret: { env: SECRET } }",
@@ -69,7 +69,7 @@ fn forms() -> Vec<String> {
 }
 
 /// The first place of the canary in a text, in any case of letters.
-fn leak(text: &str) -> Option<String> {
+pub(crate) fn leak(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let found = forms()
         .into_iter()
@@ -81,16 +81,16 @@ fn leak(text: &str) -> Option<String> {
 }
 
 #[track_caller]
-fn assert_clean(what: &str, text: &str) {
+pub(crate) fn assert_clean(what: &str, text: &str) {
     let leak = leak(text);
     assert!(leak.is_none(), "{what}: {}", leak.unwrap_or_default());
 }
 
-fn probe(origin: &str, auth: &str) -> Workspace {
+pub(crate) fn probe(origin: &str, auth: &str) -> Workspace {
     probe_with(origin, auth, "")
 }
 
-fn probe_with(origin: &str, auth: &str, more: &str) -> Workspace {
+pub(crate) fn probe_with(origin: &str, auth: &str, more: &str) -> Workspace {
     let workspace = Workspace::new();
     let service = format!(
         "
@@ -125,7 +125,7 @@ fn said(workspace: &Workspace, arguments: &[&str]) -> String {
 }
 
 /// What the service got, and the secret in many forms.
-fn heard(request: &Request) -> String {
+pub(crate) fn heard(request: &Request) -> String {
     let mut heard: Vec<String> = request
         .headers
         .iter()
@@ -148,7 +148,7 @@ fn heard(request: &Request) -> String {
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986).
-fn percent(text: &str) -> String {
+pub(crate) fn percent(text: &str) -> String {
     let encode = |byte: u8| match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
         true => char::from(byte).to_string(),
         false => format!("%{byte:02X}"),
@@ -157,7 +157,7 @@ fn percent(text: &str) -> String {
 }
 
 /// A service that repeats the request wherever it can. In a success it is no key, because keys are data and stay.
-fn echo(status: u16) -> Fake {
+pub(crate) fn echo(status: u16) -> Fake {
     match status {
         200 => echo_with_key(status, |_| "key".to_owned()),
         _ => echo_with_key(status, str::to_owned),
@@ -165,7 +165,7 @@ fn echo(status: u16) -> Fake {
 }
 
 /// A service that repeats the request wherever it can; with `key`, also as a key.
-fn echo_with_key(status: u16, key: fn(&str) -> String) -> Fake {
+pub(crate) fn echo_with_key(status: u16, key: fn(&str) -> String) -> Fake {
     Fake::start(move |request| {
         let heard = heard(request);
         let body = json!({
@@ -237,9 +237,9 @@ fn an_echo_in_an_error_answer_is_masked() {
 }
 
 /// What the program prints for a service that answers in this way.
-type Case = (&'static str, fn(&Request) -> Reply, &'static str);
+pub(crate) type Case = (&'static str, fn(&Request) -> Reply, &'static str);
 
-const BROKEN: [Case; 13] = [
+pub(crate) const BROKEN: [Case; 13] = [
     (
         "a redirect to another origin",
         |request| {
@@ -330,7 +330,7 @@ const BROKEN: [Case; 13] = [
 ];
 
 /// A service whose token endpoint gives the secret as the access token. All its answers repeat the request.
-fn tokens(status: u16) -> Fake {
+pub(crate) fn tokens(status: u16) -> Fake {
     Fake::start(move |request| {
         let body = String::from_utf8_lossy(&request.body);
         let heard = format!("{} {body}", heard(request));
@@ -634,6 +634,10 @@ fn assert_masked(forms: &[(&str, String)]) {
             let said = said(&workspace, &["call", "get-probe", "-v", "-o", format]);
             leaks.extend(leak(&said).map(|leak| format!("{name}, {format}: {leak}")));
         }
+        said(&workspace, &["call", "get-probe", "--record", "probe.har"]);
+        let recorded = std::fs::read_to_string(workspace.path().join("probe.har"));
+        let recorded = recorded.expect("a recording");
+        leaks.extend(leak(&recorded).map(|leak| format!("{name}, recorded: {leak}")));
     }
     assert!(leaks.is_empty(), "{leaks:#?}");
 }

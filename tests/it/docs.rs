@@ -77,7 +77,7 @@ impl Folder {
         let toolrun = env!("CARGO_BIN_EXE_toolrun");
         let real = r#"
 case "$REFUSED $1 $*" in
-    yes*|*--sandbox*|*--dry-run*|*--help*) ;;
+    yes*|*--sandbox*|*--replay*|*--dry-run*|*--help*) ;;
     "no call "*) set -- "$@" --sandbox ;;
 esac"#;
         self.program("toolrun", &format!("{real}\nexec {toolrun:?} \"$@\"\n"));

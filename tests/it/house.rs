@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest floor first. A room may only use those before it.
-const FLOORS: [&str; 37] = [
+const FLOORS: [&str; 42] = [
     "words",
     "parallel",
     "staged",
@@ -14,6 +14,7 @@ const FLOORS: [&str; 37] = [
     "table",
     "yaml",
     "said",
+    "har",
     "jsonpath",
     "source",
     "template",
@@ -25,6 +26,7 @@ const FLOORS: [&str; 37] = [
     "sign",
     "wait",
     "send",
+    "recording",
     "postgres",
     "store",
     "format",
@@ -39,6 +41,9 @@ const FLOORS: [&str; 37] = [
     "sync",
     "sandbox",
     "check",
+    "drift",
+    "lsp",
+    "diff",
     "import",
     "serve",
     "export",

@@ -34,10 +34,15 @@ mod cookbook;
 mod credentials;
 mod curl_commands;
 mod deadline;
+mod diff;
+#[cfg(unix)]
+mod diff_git;
 mod digits;
 #[cfg(unix)]
 mod docs;
 mod downloads;
+mod drift;
+mod drift_seeds;
 mod editors;
 mod engine;
 mod examples;
@@ -58,6 +63,7 @@ mod hostile_files;
 mod house;
 mod import;
 mod import_agreement;
+mod import_check;
 mod import_documents;
 mod import_formats;
 #[cfg(target_os = "linux")]
@@ -71,11 +77,17 @@ mod jq_limits;
 mod jsonpath_compliance;
 mod library;
 mod licences;
+mod lints;
+mod lsp;
+#[cfg(unix)]
+mod lsp_edges;
+mod lsp_judge;
 mod mask;
 mod mcp_sdk;
 mod memory;
 mod mutation;
 mod new;
+mod new_recorded;
 mod notations;
 mod oauth;
 #[cfg(all(feature = "otel", unix))]
@@ -86,7 +98,11 @@ mod policy;
 #[cfg(unix)]
 mod progress;
 mod readme;
+mod recorded_examples;
+mod recorded_secrets;
+mod recordings;
 mod reference;
+mod replays;
 mod reports;
 mod responses;
 mod rows;

@@ -150,6 +150,10 @@ fn good() -> Vec<Case> {
     texts.extend(shown());
     for code in Code::ALL.iter().map(|code| code.meaning()) {
         let first = code.right.lines().next().unwrap_or_default();
+        // Two versions are no file.
+        if first.starts_with("# old") {
+            continue;
+        }
         let kind = kind_of(Path::new(first.trim_start_matches("# ")));
         if kind != Kind::Tool {
             texts.push((code.name.to_owned(), kind, code.right.to_owned()));

@@ -7,7 +7,7 @@ mod pages;
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::engine::answer::find_rule;
@@ -93,6 +93,24 @@ pub fn run(tool: &Tool, example: &ExampleSpec) -> Vec<Failure> {
         None => check_output(call, example, &mut failures),
     }
     failures
+}
+
+/// The request of an example.
+///
+/// # Errors
+/// Why there is none, in words.
+#[cfg(feature = "cli")]
+pub(crate) fn plan(tool: &Tool, arguments: &Map<String, Value>) -> Result<Plan, String> {
+    let _bound = Bound::of_one();
+    let params = tool.accept(Value::Object(arguments.clone()));
+    let params = params.map_err(|problems| {
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        told.join("; ")
+    })?;
+    let settings = tool.service.default_settings();
+    let settings = settings.map_err(|error| error.to_string())?;
+    tool.render(&params, &settings)
+        .map_err(|error| error.to_string())
 }
 
 /// A call that an example makes: the tool, its arguments, and the request that they give.

@@ -26,7 +26,7 @@ impl Begin {
         self.written.check()?;
         reach::check_sandbox(self.reach.sandbox.as_deref())?;
         let mut catalog = catalog.clone();
-        let tool = reach::tool(&mut catalog, name, self.reach.sandbox.is_some())?;
+        let tool = reach::tool(&mut catalog, name, self.reach.asks_no_service())?;
         refuse_downloads(&tool)?;
         let settings = reach::settings(&tool, &self.reach.set, in_force);
         self.refuse_settings(&tool)?;
@@ -200,6 +200,7 @@ impl Begin {
         }
         let service = tool.service.title.as_ref().unwrap_or(&tool.service.name);
         let place = match self.reach.sandbox {
+            None if self.reach.asks_no_service() => format!("in the recording of {service}"),
             Some(_) => format!("in the sandbox of {service}"),
             None => format!("at {service}"),
         };
@@ -230,7 +231,7 @@ impl Begin {
         in_force: &InForce,
     ) -> Result<(NewRun, Options), Failure> {
         let nonce = uuid::Uuid::new_v4().to_string();
-        let about = json!([
+        let mut about = json!([
             tool.qualified_name(),
             spool.digest,
             settings,
@@ -238,12 +239,17 @@ impl Begin {
             self.shard.map(|shard| shard.to_string()),
             self.new.then_some(&nonce),
         ]);
+        let played = self.reach.here.tape.plays();
+        if let Some(about) = about.as_array_mut().filter(|_| played) {
+            about.push("played".into());
+        }
         let format = self.written.format()?;
         let options = Options {
             fingerprint: sha256(about.to_string().as_bytes()),
             nonce,
             settings,
             sandbox: self.reach.sandbox.clone(),
+            played,
             profile: in_force.profile_name(),
             rate: self.rate,
             max_attempts: self.max_attempts,

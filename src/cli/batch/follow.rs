@@ -17,7 +17,7 @@ use crate::cli::interrupt::unless_interrupted;
 use crate::cli::reach::{self, Here, Reached};
 use crate::cli::store::NamedStore;
 use crate::cli::terminal::{self, Progress, say};
-use crate::cli::{Done, Failure, exit, note};
+use crate::cli::{Done, Failure, exit, note, usage};
 use crate::store::{Ended, RunRecord, RunState, SharedLimiter, Status, Store};
 use crate::words::seconds;
 use crate::{Catalog, Event, Files, Tool};
@@ -116,7 +116,18 @@ pub(super) async fn reach_run(
 ) -> Result<(Arc<Tool>, Reached), Failure> {
     let mut catalog = catalog.clone();
     let sandbox = options.sandbox.as_deref();
-    let tool = reach::tool(&mut catalog, &record.run.tool, sandbox.is_some())?;
+    if options.played != here.tape.plays() {
+        let (was, is) = match options.played {
+            true => ("with", "give the recording again"),
+            false => ("without", "leave it out"),
+        };
+        return Err(usage(format!(
+            "the run {} was made {was} --replay; {is}",
+            record.run.id
+        )));
+    }
+    let asks_no_service = sandbox.is_some() || here.tape.plays_alone();
+    let tool = reach::tool(&mut catalog, &record.run.tool, asks_no_service)?;
     if digest_of(&tool) != record.run.digest {
         return Err(other_descriptor(record));
     }

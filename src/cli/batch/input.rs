@@ -184,7 +184,7 @@ impl Begin {
         reached: &Reached,
     ) -> Result<Spool, Failure> {
         let mut catalog = catalog.clone();
-        let source = reach::tool(&mut catalog, from, self.reach.sandbox.is_some())?;
+        let source = reach::tool(&mut catalog, from, self.reach.asks_no_service())?;
         if source.access != Access::Read {
             return Err(usage(format!(
                 "--from: {from} is no tool that reads, but a {} tool",

@@ -184,7 +184,10 @@ impl Call {
     pub(crate) fn run(self, catalog: &Catalog, in_force: &InForce) -> Done {
         let mut catalog = catalog.clone();
         let mut tool = catalog.tool(&self.name)?;
-        if self.dry_run.is_none() && self.sandbox.is_none() && trust::ask(&tool)? {
+        let tape = &self.here.tape;
+        tape.check(self.sandbox.is_some())?;
+        let is_sent = self.dry_run.is_none() && self.sandbox.is_none() && !tape.plays_alone();
+        if is_sent && trust::ask(&tool)? {
             let folder = tool.service.origin.untrusted_folder();
             catalog = catalog.with_trusted_folder(folder.unwrap_or(Path::new("")));
             tool = catalog.tool(&self.name)?;
@@ -208,7 +211,7 @@ impl Call {
             }
             return print_plan(&plan, form);
         }
-        if self.sandbox.is_none() {
+        if self.sandbox.is_none() && !tape.plays_alone() {
             in_force.tell_overridden(&engine, &tool.service);
         }
         if self.is_agreed(&engine, &tool, &call)? {
@@ -258,7 +261,7 @@ impl Call {
     }
 
     fn engine(&self, tool: &Tool, in_force: &InForce) -> Result<Engine, Failure> {
-        let engine = reach::plain(self.here.cacert.as_deref(), in_force)?;
+        let engine = reach::plain(self.here.cacert.as_deref(), &self.here.tape, in_force)?;
         let own = in_force.settings(&tool.service);
         Ok(reach::with_settings(engine, own.iter().chain(&self.set)))
     }
@@ -299,7 +302,8 @@ impl Call {
     /// Asks on a terminal whether a tool that writes may go on. Without a person to ask, the call ends for want of
     /// consent; a no is an error here.
     fn is_agreed(&self, engine: &Engine, tool: &Tool, call: &crate::Call) -> Result<bool, Failure> {
-        let may_send = tool.service.origin.is_trusted() || self.sandbox.is_some();
+        let is_played = self.here.tape.plays_alone();
+        let may_send = tool.service.origin.is_trusted() || self.sandbox.is_some() || is_played;
         if tool.access == Access::Read || self.yes || !may_send || !terminal::can_ask() {
             return Ok(false);
         }
@@ -311,6 +315,7 @@ impl Call {
             _ => "This may change data",
         };
         let place = match self.sandbox {
+            None if is_played => format!("in the recording of {service}"),
             Some(_) => format!("in the sandbox of {service}"),
             None => format!("at {service}"),
         };

@@ -3,17 +3,24 @@
 use std::io::{self, Write};
 
 use crate::check::Report;
-use crate::source::Severity;
+use crate::source::{Finding, Severity};
 
 use crate::cli::terminal::shown;
 
 /// Prints one workflow command for each finding, and a summary.
 pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    for finding in &report.findings {
+    print_all(out, &report.findings)?;
+    writeln!(out, "{}", super::summary(report))
+}
+
+/// Prints one workflow command for each finding.
+pub(crate) fn print_all(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+    for finding in findings {
         let place = finding.position();
         let level = match finding.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Note => "notice",
         };
         let help = finding
             .help
@@ -32,7 +39,7 @@ pub(crate) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
             data(&format!("{}{help}", finding.message)),
         )?;
     }
-    writeln!(out, "{}", super::summary(report))
+    Ok(())
 }
 
 fn data(text: &str) -> String {

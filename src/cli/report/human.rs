@@ -36,6 +36,7 @@ fn finding_in(finding: &Finding, excerpts: &Excerpts, color: bool) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let message = shown(&finding.message);
     let title = level.primary_title(&*message).id(finding.code.name());

@@ -15,7 +15,11 @@ pub(crate) fn print(out: &mut impl Write, report: &Report, deny_warnings: bool) 
         of.entry(&finding.source.name).or_default().push(finding);
     }
     let of = |file: &str| of.get(file).into_iter().flatten().copied();
-    let fails = |finding: &Finding| finding.severity == Severity::Error || deny_warnings;
+    let fails = |finding: &Finding| match finding.severity {
+        Severity::Error => true,
+        Severity::Warning => deny_warnings,
+        Severity::Note => false,
+    };
     let files = report.files.iter();
     let failing = files.filter(|file| of(file).any(fails)).count();
     writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;

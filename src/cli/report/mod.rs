@@ -13,6 +13,7 @@ use clap::ValueEnum;
 
 use super::terminal::{self, Out};
 
+pub(crate) use github::print_all as print_annotations;
 pub(crate) use human::{print_all as print_findings, without_secrets};
 pub(crate) use json::finding as as_json;
 pub(crate) use junit::escaped as xml_text;

@@ -433,7 +433,7 @@ pub(super) fn warnings_schema() -> Value {
             (meaning.name.to_owned(), rules)
         })
         .collect();
-    json!({ "properties": known, "propertyNames": { "pattern": "^[a-z-]+$" } })
+    json!({ "properties": known, "propertyNames": { "pattern": "^[a-z-]+( .+)?$" } })
 }
 
 fn safe_url() -> Value {

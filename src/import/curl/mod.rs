@@ -7,11 +7,51 @@ mod options;
 mod target;
 mod words;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::inner::{Format, Inner};
 use super::postman;
 use command::Command;
+use words::Words;
+
+/// Rewrites one command with these words, and the answer that is known to it: its status and its body.
+///
+/// # Errors
+/// When a tool cannot say what it sends.
+pub(super) fn rewrite_words(
+    words: Vec<String>,
+    answer: Option<(u16, Value)>,
+) -> Result<Inner, String> {
+    let words = Words {
+        line: 1,
+        words,
+        stdin: None,
+    };
+    let (request, notes) = Command::read(words)?;
+    let title = request["url"].as_str().and_then(host);
+    let mut item = json!({ "name": "", "request": request, "protocolProfileBehavior": { "disableBodyPruning": true } });
+    if let Some((status, body)) = answer {
+        let text = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let media_type = json!([{ "key": "content-type", "value": "application/json" }]);
+        item["response"] =
+            json!([{ "name": "as recorded", "code": status, "header": media_type, "body": text }]);
+    }
+    let collection = json!({
+        "info": { "name": title.unwrap_or_default(), "_postman_id": "" },
+        "item": [item],
+    });
+    let mut inner = postman::rewrite(&collection)?;
+    let lost = notes
+        .into_iter()
+        .map(|(what, message)| (what, String::new(), message));
+    inner.lost.extend(lost);
+    inner.format = Format::Curl;
+    inner.version = String::new();
+    Ok(inner)
+}
 
 /// Rewrites a text with curl commands.
 ///

@@ -192,7 +192,7 @@ impl Target {
 }
 
 /// Whether a name says that its value is a credential.
-pub(super) fn is_secret_name(name: &str) -> bool {
+pub(in crate::import) fn is_secret_name(name: &str) -> bool {
     // Words before `token` and `key` that say what else it is.
     const HARMLESS: [&str; 15] = [
         "page",

@@ -105,7 +105,8 @@ pub(crate) struct Field {
     pub value: Template,
     /// How arrays and objects are written.
     pub style: Style,
-    explode: bool,
+    /// Whether each item is a field of its own.
+    pub(crate) explode: bool,
     is_styled: bool,
 }
 

@@ -90,6 +90,20 @@ impl Redactor {
             .collect()
     }
 
+    /// Whether there is a secret in a text of bytes.
+    pub(crate) fn finds(&self, text: &[u8]) -> bool {
+        !self.ranges(text).is_empty()
+    }
+
+    /// Whether both mask the same secrets, as far as that is known without a comparison.
+    pub(crate) fn is_same(&self, other: &Redactor) -> bool {
+        match (&self.search, &other.search) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     fn ranges(&self, text: &[u8]) -> Vec<Range<usize>> {
         match &self.search {
             Some(search) => search.ranges(text),

@@ -1,7 +1,9 @@
 //! What the integration tests share: a fake service on loopback, a folder to work in, and the program under test.
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 
+pub(crate) mod editor;
 mod fake;
+mod har;
 mod http;
 pub(crate) mod mcp;
 mod pages;
@@ -9,7 +11,7 @@ pub(crate) mod peak;
 #[cfg(unix)]
 mod postgres;
 #[cfg(unix)]
-mod pty;
+pub(crate) mod pty;
 mod sandbox;
 mod tables;
 #[cfg(unix)]
@@ -24,6 +26,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use fake::{Fake, Manner, Reply, Request, refused_origin};
+pub(crate) use har::Har;
 pub(crate) use http::{Answer, get, send};
 pub(crate) use mcp::{Http, LEGACY, MODERN, Mcp, error};
 pub(crate) use pages::{Block, DocPage, doc_page, doc_pages};

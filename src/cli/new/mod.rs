@@ -1,12 +1,17 @@
 //! `toolrun new`: writes the files of a first tool.
 
-use std::fs::OpenOptions;
+mod questions;
+mod recorded;
+
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::check::{Outcome, of_text};
+use crate::har::Entry;
 use crate::import::ImportError;
-use crate::import::start::{Blank, Start, Started};
+use crate::import::start::{BASE_URL, Blank, Start, Started};
 use crate::plan::Method;
+use crate::staged::write_all;
 use crate::words::Name;
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -20,9 +25,10 @@ const MOST_BYTES: u64 = 1 << 20;
 /// Write a tool to go on from.
 #[derive(Debug, Args)]
 pub(crate) struct New {
-    /// The tool's name, or SERVICE/NAME. Without a service, one file holds both
+    /// The tool's name, or SERVICE/NAME. Without a service, one file holds both. On a terminal, what is not given is
+    /// asked
     #[arg(value_name = "NAME", value_parser = names)]
-    name: (Option<Name>, Name),
+    name: Option<(Option<Name>, Name)>,
     /// The service: its folder is written unless it is there
     #[arg(long, value_name = "NAME", value_parser = one_name)]
     service: Option<Name>,
@@ -33,9 +39,24 @@ pub(crate) struct New {
     /// Its secrets are not written to the files
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true, conflicts_with_all = ["method", "path"])]
     from_curl: Option<String>,
+    /// What the tool sends: one exchange of a recording (HAR), such as the one that a browser saves. Its answer becomes an
+    /// example. Its secrets are not written to the files
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "path", "from_curl"])]
+    from_har: Option<PathBuf>,
+    /// The exchange of the recording, by its number
+    #[arg(long, value_name = "N", requires = "from_har")]
+    entry: Option<usize>,
+    /// The exchange of the recording, by a part of its URL
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "from_har",
+        conflicts_with = "entry"
+    )]
+    url: Option<String>,
     /// The method of the request
-    #[arg(long, value_enum, ignore_case = true, default_value = "get")]
-    method: MethodName,
+    #[arg(long, value_enum, ignore_case = true)]
+    method: Option<MethodName>,
     /// The path of the request; `{name}` in it is a param
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
@@ -86,6 +107,34 @@ fn names(text: &str) -> Result<(Option<Name>, Name), String> {
     }
 }
 
+fn base_url(text: &str) -> Result<String, String> {
+    let is_one = url::Url::parse(text)
+        .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
+    match is_one {
+        true => Ok(text.to_owned()),
+        false => Err(format!("a base URL is like {BASE_URL}")),
+    }
+}
+
+/// The text in the one layout of descriptors.
+fn tidy(name: &str, text: String) -> Result<String, Failure> {
+    match of_text(name, text.clone()) {
+        Outcome::Changed(_, text) => Ok(text),
+        Outcome::Kept | Outcome::Foreign => Ok(text),
+        Outcome::Broken(findings) => {
+            let reason = findings.first().map(ToString::to_string);
+            Err(usage(reason.unwrap_or_default()))
+        }
+    }
+}
+
+/// What a tool is made of.
+enum Given {
+    Nothing,
+    Command(String),
+    Exchange(Box<Entry>),
+}
+
 /// A file to write.
 struct Written<'s> {
     path: PathBuf,
@@ -94,8 +143,11 @@ struct Written<'s> {
 
 impl New {
     /// Runs the command.
-    pub(crate) fn run(self) -> Done {
-        let (named, tool) = self.name.clone();
+    pub(crate) fn run(mut self) -> Done {
+        let (named, tool) = match self.name.clone() {
+            Some(name) => name,
+            None => self.ask()?,
+        };
         let service = match (&self.service, named) {
             (Some(given), Some(named)) if *given != named => {
                 let message = format!("`{named}` and --service {given} are two services");
@@ -103,7 +155,7 @@ impl New {
             }
             (given, named) => given.clone().or(named),
         };
-        let command = self.command()?;
+        let given = self.given()?;
         let start = |service: Option<Name>| -> Result<Start, Failure> {
             let present = match &service {
                 Some(service) => present(&self.into.join(service.as_str()))?,
@@ -122,37 +174,117 @@ impl New {
             usage(format!("{error}{}", hint.unwrap_or_default()))
         };
         let mut own = start(service.clone())?;
-        let started = match &command {
-            Some(command) => {
-                let started = own.of_command(command).map_err(refuse)?;
+        let of_request = |own: &Start| match &given {
+            Given::Command(command) => own.of_command(command),
+            Given::Exchange(entry) => own.of_exchange(entry),
+            Given::Nothing => own.blank(&self.blank(&tool)),
+        };
+        let mut started = match &given {
+            Given::Command(_) | Given::Exchange(_) => {
+                let started = of_request(&own).map_err(refuse)?;
                 // The command names the service, which may be there already.
                 match service.is_none() && self.into.join(started.service.as_str()).is_dir() {
                     true => {
                         own = start(Some(started.service.clone()))?;
-                        own.of_command(command).map_err(refuse)?
+                        of_request(&own).map_err(refuse)?
                     }
                     false => started,
                 }
             }
-            None => {
-                let blank = Blank {
-                    method: self.method.method(),
-                    path: self.path.clone().unwrap_or_else(|| format!("/{tool}")),
-                };
-                own.blank(&blank).map_err(refuse)?
-            }
+            Given::Nothing => of_request(&own).map_err(refuse)?,
+        };
+        started.tool_text = tidy("tool.yaml", started.tool_text)?;
+        started.service_text = match started.service_text {
+            Some(text) => Some(tidy("service.yaml", text)?),
+            None => None,
         };
         if own.present.is_some() && self.base_url.is_some() {
             let message = "the service is there already; change its base URL in its service.yaml";
             return Err(usage(message.to_owned()));
         }
-        let is_alone = service.is_none() && command.is_none();
+        let is_alone = service.is_none() && matches!(given, Given::Nothing);
         let files = self.files(&started, &tool, is_alone);
         refuse_present(&files)?;
         if !self.dry_run {
-            files.iter().try_for_each(write)?;
+            let texts: Vec<(PathBuf, String)> = files
+                .iter()
+                .map(|file| (file.path.clone(), file.text.to_owned()))
+                .collect();
+            write_all(&texts).map_err(|error| Failure::Told(1, format!("cannot write {error}")))?;
         }
         self.report(&started, &tool, &files)
+    }
+
+    /// Asks for what is not given.
+    fn ask(&mut self) -> Result<(Option<Name>, Name), Failure> {
+        if !terminal::can_ask() {
+            let message = "NAME is missing; on a terminal, `toolrun new` asks for it";
+            return Err(usage(message.to_owned()));
+        }
+        if self.from_curl.is_some() || self.from_har.is_some() {
+            return Ok((
+                None,
+                questions::name("The tool's name, such as list-orders")?,
+            ));
+        }
+        let service = match &self.service {
+            Some(service) => service.clone(),
+            None => questions::name("The service's name, such as shop")?,
+        };
+        let is_there = self
+            .into
+            .join(service.as_str())
+            .join("service.yaml")
+            .exists();
+        if !is_there && self.base_url.is_none() {
+            let url = questions::asked("Its base URL", Some(BASE_URL), base_url)?;
+            self.base_url = Some(url);
+        }
+        let tool = questions::name("The tool's name, such as list-orders")?;
+        if self.description.is_none() {
+            let words = questions::asked("What it does, in a sentence", Some(""), |text| {
+                Ok(text.to_owned())
+            })?;
+            self.description = Some(words).filter(|words| !words.is_empty());
+        }
+        if self.method.is_none() {
+            self.method = Some(questions::asked(
+                "The method of its request",
+                Some("GET"),
+                |text| {
+                    MethodName::from_str(text, true)
+                        .map_err(|_| "a method is GET, POST, PUT, PATCH, DELETE or HEAD".to_owned())
+                },
+            )?);
+        }
+        if self.path.is_none() {
+            let path = format!("/{tool}");
+            let path =
+                questions::asked("The path, with {name} for a param", Some(&path), |text| {
+                    Ok(text.to_owned())
+                })?;
+            self.path = Some(path);
+        }
+        Ok((Some(service), tool))
+    }
+
+    fn blank(&self, tool: &Name) -> Blank {
+        Blank {
+            method: self.method.unwrap_or(MethodName::Get).method(),
+            path: self.path.clone().unwrap_or_else(|| format!("/{tool}")),
+        }
+    }
+
+    /// What the tool is made of.
+    fn given(&self) -> Result<Given, Failure> {
+        if let Some(path) = &self.from_har {
+            let entry = recorded::chosen(path, self.entry, self.url.as_deref())?;
+            return Ok(Given::Exchange(entry));
+        }
+        Ok(match self.command()? {
+            Some(command) => Given::Command(command),
+            None => Given::Nothing,
+        })
     }
 
     /// The curl command to start from.
@@ -296,21 +428,4 @@ fn refuse_present(files: &[Written<'_>]) -> Done {
         ))),
         None => Ok(()),
     }
-}
-
-/// Writes a file that must be new.
-fn write(file: &Written<'_>) -> Done {
-    let create = || {
-        if let Some(folder) = file.path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut created = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&file.path)?;
-        created.write_all(file.text.as_bytes())
-    };
-    create().map_err(|error: std::io::Error| {
-        Failure::Told(1, format!("cannot write {}: {error}", file.path.display()))
-    })
 }

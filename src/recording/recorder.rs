@@ -1,0 +1,366 @@
+//! The recorder of one process: it hears exchanges and makes a file of them.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::entry::{Heard, Hiding, entry};
+use super::layer::Recording;
+use super::place::Place;
+use super::pseudonym::Pseudonyms;
+use super::redact::Rules;
+use super::spool::{Content, Line, Session, Spool, entry_at, setup_of};
+use crate::har::Writer;
+use crate::send::{Transport, Unsigned};
+use crate::sign::Redactor;
+
+/// Writes down what is sent and received.
+pub(crate) struct Recorder {
+    spool: Mutex<Spool>,
+    rules: Rules,
+    pseudonyms: Pseudonyms,
+    /// What masks the secrets that were known at some time.
+    known: Mutex<Vec<Redactor>>,
+    /// The folder of the session, if the file is made by another process.
+    session: Option<PathBuf>,
+}
+
+/// A recording that was written.
+#[derive(Debug, Default)]
+pub(crate) struct Recorded {
+    /// How many exchanges it holds. If there is none, no file was written.
+    pub entries: usize,
+    /// What is to be said of it.
+    pub notes: Vec<String>,
+}
+
+/// A recording that was not written.
+#[derive(Debug)]
+pub(crate) enum RecordingError {
+    /// There is a secret in it.
+    Secret {
+        /// The number of the entry, if the others could be counted.
+        entry: Option<usize>,
+        /// The request of the entry, secrets masked.
+        request: String,
+        /// The part of the entry.
+        part: String,
+    },
+    /// It cannot be written or read again.
+    Io(String),
+}
+
+impl fmt::Display for RecordingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RecordingError::Secret {
+                entry,
+                request,
+                part,
+            } => {
+                let number = entry.map(|number| format!(" of entry {number}"));
+                write!(
+                    f,
+                    "the recording was not written: there is a secret in {part}{}, {request}",
+                    number.unwrap_or_default()
+                )
+            }
+            RecordingError::Io(reason) => write!(f, "the recording was not written: {reason}"),
+        }
+    }
+}
+
+impl From<io::Error> for RecordingError {
+    fn from(error: io::Error) -> RecordingError {
+        RecordingError::Io(error.to_string())
+    }
+}
+
+impl Recorder {
+    /// Records what this process calls.
+    ///
+    /// # Errors
+    /// When there is no place for what is heard.
+    pub(crate) fn new(rules: Rules, pseudonyms: Pseudonyms) -> io::Result<Recorder> {
+        Ok(Recorder {
+            spool: Mutex::new(Spool::own()?),
+            rules,
+            pseudonyms,
+            known: Mutex::default(),
+            session: None,
+        })
+    }
+
+    /// Records what this process calls for the session of a folder.
+    ///
+    /// # Errors
+    /// When there is no such session any more.
+    pub(crate) fn of_session(folder: &Path) -> io::Result<Recorder> {
+        let (rules, pseudonyms) = setup_of(folder)?;
+        Ok(Recorder {
+            spool: Mutex::new(Spool::of_session(folder)),
+            rules,
+            pseudonyms,
+            known: Mutex::default(),
+            session: Some(folder.to_owned()),
+        })
+    }
+
+    /// A transport that does what another does, and is recorded. `rules` are those of the service, `most` is its limit for
+    /// bytes of a body.
+    pub(crate) fn layer(
+        self: &Arc<Self>,
+        transport: Arc<dyn Transport>,
+        rules: &Rules,
+        most: u64,
+    ) -> Arc<dyn Transport> {
+        let rules = self.rules.and(rules);
+        Arc::new(Recording::new(transport, Arc::clone(self), rules, most))
+    }
+
+    pub(super) fn begin(&self, unsigned: &Unsigned) -> String {
+        let id = uuid::Uuid::new_v4().to_string();
+        self.know(&unsigned.about.redactor);
+        let request = format!("{} {}", unsigned.method, unsigned.url);
+        self.write(&Line::Begun {
+            id: id.clone(),
+            request: unsigned.about.redactor.text(&request),
+        });
+        id
+    }
+
+    /// Nothing came of an exchange that began.
+    pub(super) fn forget(&self, id: String) {
+        self.write(&Line::Forgotten { id });
+    }
+
+    pub(super) fn end(
+        &self,
+        id: String,
+        unsigned: &Unsigned,
+        heard: Heard,
+        rules: &Rules,
+        most: u64,
+    ) {
+        let hiding = Hiding {
+            rules,
+            pseudonyms: &self.pseudonyms,
+        };
+        let (entry, remarks) = entry(unsigned, heard, most, &hiding);
+        for rule in remarks.hits {
+            self.write(&Line::Hit(rule));
+        }
+        for kind in remarks.unreached {
+            self.write(&Line::Unreached(kind));
+        }
+        if remarks.rounded {
+            self.write(&Line::Rounded);
+        }
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        self.write(&match secret_in(&entry, &known) {
+            Some(part) => Line::Refused { id, part },
+            None => Line::Ended { id, entry },
+        });
+    }
+
+    fn know(&self, redactor: &Redactor) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.iter().any(|other| other.is_same(redactor)) {
+            known.push(redactor.clone());
+        }
+    }
+
+    fn write(&self, line: &Line) {
+        self.spool
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(line);
+    }
+
+    /// Why the session of other processes lacks a part of what this one called, if it does.
+    pub(crate) fn broken(&self) -> Option<String> {
+        let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_ended = self.session.as_ref().is_some_and(|folder| !folder.exists());
+        match spool.broken() {
+            None if has_ended && spool.has_begun() => Some("it had ended before".to_owned()),
+            reason => reason.map(str::to_owned),
+        }
+    }
+
+    /// Makes the file. Without an exchange, there is none.
+    ///
+    /// # Errors
+    /// When there is a secret in it, or it cannot be written. Then there is no file.
+    pub(crate) fn finish(&self, place: Place) -> Result<Recorded, RecordingError> {
+        let mut spools = {
+            let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(reason) = spool.broken() {
+                return Err(RecordingError::Io(reason.to_owned()));
+            }
+            spool.reopened()?
+        };
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        assemble(&mut spools, place, &self.rules, &known)
+    }
+}
+
+impl Session {
+    /// Makes the file of all that the processes recorded. Without an exchange, there is none.
+    ///
+    /// # Errors
+    /// When there is a secret in it, or it cannot be written. Then there is no file.
+    pub(crate) fn finish(self, place: Place) -> Result<Recorded, RecordingError> {
+        let mut spools = self.spools()?;
+        assemble(&mut spools, place, self.rules(), &[])
+    }
+}
+
+/// Makes one file of spools.
+fn assemble(
+    spools: &mut [File],
+    place: Place,
+    rules: &Rules,
+    known: &[Redactor],
+) -> Result<Recorded, RecordingError> {
+    let content = Content::read(spools)?;
+    if let Some((request, part)) = content.refused {
+        return Err(RecordingError::Secret {
+            entry: None,
+            request,
+            part,
+        });
+    }
+    // A secret that was learned late may stand in an entry that was written early.
+    for (number, at) in content.entries.iter().enumerate() {
+        let entry = entry_at(spools, at)?;
+        if let Some(part) = secret_in(&entry, known) {
+            let masked = known
+                .iter()
+                .fold(request_of(&entry), |text, redactor| redactor.text(&text));
+            return Err(RecordingError::Secret {
+                entry: Some(number + 1),
+                request: masked,
+                part,
+            });
+        }
+    }
+    let lost = lost(&content);
+    let mut notes: Vec<String> = lost
+        .iter()
+        .map(|lost| format!("the recording is {lost}"))
+        .collect();
+    notes.extend(remarks(&content, rules));
+    let entries = content.entries.len();
+    if entries == 0 && lost.is_none() {
+        return Ok(Recorded { entries, notes });
+    }
+    place.fill(|out| {
+        let mut writer = Writer::start_with(out, lost.as_deref())?;
+        for at in &content.entries {
+            writer.value(&entry_at(spools, at)?)?;
+        }
+        writer.finish().map(drop)
+    })?;
+    Ok(Recorded { entries, notes })
+}
+
+fn request_of(entry: &Value) -> String {
+    let text = |name: &str| entry["request"][name].as_str().unwrap_or_default();
+    format!("{} {}", text("method"), text("url"))
+}
+
+/// What a recording lacks.
+fn lost(content: &Content) -> Option<String> {
+    let mut lost = Vec::new();
+    if let Some(first) = content.open.first() {
+        lost.push(match content.open.len() {
+            1 => format!("the end of an exchange is missing: {first}"),
+            more => format!("the ends of {more} exchanges are missing, such as {first}"),
+        });
+    }
+    if content.cut > 0 {
+        lost.push("a process ended while it wrote".to_owned());
+    }
+    (!lost.is_empty()).then(|| format!("incomplete: {}", lost.join("; ")))
+}
+
+fn remarks(content: &Content, rules: &Rules) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    let texts = rules.texts().into_iter();
+    for rule in texts.filter(|rule| !content.hits.contains(rule)) {
+        notes.push(format!("`{rule}` found nothing in the recording"));
+    }
+    if let Some(kind) = content.unreached.first() {
+        notes.push(format!(
+            "no field is hidden in {} bodies that are no JSON and no form, such as one of {kind}",
+            content.unreached.len()
+        ));
+    }
+    if content.rounded {
+        notes.push(
+            "numbers with many digits were rounded in bodies in which fields are hidden".to_owned(),
+        );
+    }
+    notes
+}
+
+/// The part of an entry that holds a secret, in any notation.
+pub(super) fn secret_in(entry: &Value, known: &[Redactor]) -> Option<String> {
+    let finds = |text: &[u8]| known.iter().any(|redactor| redactor.finds(text));
+    part_with(entry, &mut Vec::new(), &finds)
+}
+
+fn part_with<'e>(
+    value: &'e Value,
+    path: &mut Vec<std::borrow::Cow<'e, str>>,
+    finds: &dyn Fn(&[u8]) -> bool,
+) -> Option<String> {
+    use base64::Engine as _;
+
+    match value {
+        Value::String(text) => {
+            let is_packed = path.last().is_some_and(|name| name == "text");
+            let packed = is_packed.then(|| base64::engine::general_purpose::STANDARD.decode(text));
+            let found = finds(text.as_bytes())
+                || packed.is_some_and(|bytes| bytes.is_ok_and(|bytes| finds(&bytes)));
+            found.then(|| named(path))
+        }
+        Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| {
+            path.push(i.to_string().into());
+            let found = part_with(item, path, finds);
+            path.pop();
+            found
+        }),
+        Value::Object(members) => members.iter().find_map(|(name, member)| {
+            if finds(name.as_bytes()) {
+                return Some(format!("the name of a member of {}", named(path)));
+            }
+            path.push(name.as_str().into());
+            let found = part_with(member, path, finds);
+            path.pop();
+            found
+        }),
+        // A number of so many digits may be one.
+        Value::Number(number) => finds(number.to_string().as_bytes()).then(|| named(path)),
+        Value::Bool(_) | Value::Null => None,
+    }
+}
+
+fn named(path: &[std::borrow::Cow<'_, str>]) -> String {
+    match path.is_empty() {
+        true => "the entry".to_owned(),
+        false => format!("`{}`", path.join(".")),
+    }
+}

@@ -1,0 +1,182 @@
+//! Tests of what cannot be seen from outside.
+
+use pretty_assertions::assert_eq;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::key::{Canon, Keys};
+use super::recorder::secret_in;
+use super::redact::Rules;
+use crate::har::Body;
+use crate::sign::{Redactor, Secret, SecretRef, SecretStore, Secrets};
+use crate::source::{Check, Source};
+
+const SECRET: &str = "canary-0123456789";
+
+fn redactor(secret: &str) -> Redactor {
+    let check = Check::new(Source::parse("t".into(), "a: 1".into()).expect("YAML"));
+    let spec = serde_json::from_value(json!({ "env": "K" })).expect("a reference");
+    let reference = SecretRef::compile(&spec, "", &check).expect("a reference");
+    let mut store = SecretStore::default();
+    store.give("K", Secret::new(secret));
+    Redactor::new(&Secrets::resolve(&[reference], &store, None).expect("a secret"))
+}
+
+/// Whatever part of an entry it is in, and however it is written there.
+#[test]
+fn a_secret_is_found_wherever_it_stands() {
+    use base64::Engine as _;
+    let base64 = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    for (entry, part) in [
+        (
+            json!({ "request": { "url": format!("https://a.test/{SECRET}") } }),
+            "`request.url`",
+        ),
+        (
+            json!({ "request": { "headers": [{ "name": "x", "value": "a" }, { "name": "y", "value": SECRET }] } }),
+            "`request.headers.1.value`",
+        ),
+        (
+            json!({ "request": { "headers": [{ "name": SECRET, "value": "a" }] } }),
+            "`request.headers.0.name`",
+        ),
+        (
+            json!({ "response": { "content": { "text": json!({ "a": SECRET }).to_string() } } }),
+            "`response.content.text`",
+        ),
+        (
+            json!({ "response": { "content": { "text": base64(&format!("x{SECRET}")), "encoding": "base64" } } }),
+            "`response.content.text`",
+        ),
+        (
+            json!({ "response": { "content": { "text": base64(&format!("\u{1}{}", base64(SECRET))), "encoding": "base64" } } }),
+            "`response.content.text`",
+        ),
+        (
+            json!({ "_toolrun": { "arguments": { SECRET: 1 } } }),
+            "the name of a member of `_toolrun.arguments`",
+        ),
+        (json!({ "comment": SECRET.to_uppercase() }), "`comment`"),
+    ] {
+        let found = secret_in(
+            &entry,
+            &[redactor("another-secret-of-a-test"), redactor(SECRET)],
+        );
+        assert_eq!(found.as_deref(), Some(part), "{entry}");
+        assert_eq!(
+            secret_in(&entry, &[redactor("another-secret-of-a-test")]),
+            None
+        );
+    }
+    let digits = json!({ "_toolrun": { "arguments": { "n": 123456789012345_u64 } } });
+    assert!(secret_in(&digits, &[redactor("123456789012345")]).is_some());
+}
+
+#[test]
+fn rules_replace_and_remove_what_they_find() {
+    let apply = |rules: &[&str], mut value: Value| {
+        let rules = Rules::parse(rules.iter().copied()).expect("rules");
+        let hits = rules.apply(&mut value, &|value| json!(format!("<{value}>")));
+        (value, hits.len())
+    };
+    for (rules, value, expected, hits) in [
+        (
+            &["$.a"][..],
+            json!({ "a": 1, "b": 2 }),
+            json!({ "a": "<1>", "b": 2 }),
+            1,
+        ),
+        (
+            &["remove:$.a"],
+            json!({ "a": 1, "b": 2 }),
+            json!({ "b": 2 }),
+            1,
+        ),
+        (
+            &["$..a"],
+            json!({ "a": { "a": 1 }, "l": [{ "a": 2 }] }),
+            json!({ "a": "<{\"a\":1}>", "l": [{ "a": "<2>" }] }),
+            1,
+        ),
+        (&["remove:$[0]"], json!([1, 2]), json!([null, 2]), 1),
+        (&["$"], json!("x"), json!("<\"x\">"), 1),
+        (&["remove:$"], json!({ "a": 1 }), Value::Null, 1),
+        (&["$.c", "$.a.b"], json!({ "a": 1 }), json!({ "a": 1 }), 0),
+        (
+            &["$[?@.k == 1].v"],
+            json!([{ "k": 1, "v": 2 }, { "k": 2, "v": 2 }]),
+            json!([{ "k": 1, "v": "<2>" }, { "k": 2, "v": 2 }]),
+            1,
+        ),
+        (
+            &["remove:$.a", "$.b"],
+            json!({ "a": 1, "b": 1 }),
+            json!({ "b": "<1>" }),
+            2,
+        ),
+    ] {
+        assert_eq!(
+            apply(rules, value.clone()),
+            (expected, hits),
+            "{rules:?} {value}"
+        );
+    }
+    for bad in ["a", "", "remove:", "$.[", "remove:remove:$.a"] {
+        assert!(Rules::parse([bad]).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn fields_of_a_query_are_an_object() {
+    let rules = Rules::parse(["$.a[1]", "$.b", "remove:$.c"]).expect("rules");
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut pairs = vec![
+        pair("a", "1"),
+        pair("b", "2"),
+        pair("a", "3"),
+        pair("c", "4"),
+        pair("c", "5"),
+    ];
+    rules.apply_to_pairs(&mut pairs, &|_| json!("*"));
+    assert_eq!(pairs, [pair("a", "1"), pair("b", "*"), pair("a", "*")]);
+}
+
+#[test]
+fn a_number_has_one_notation() {
+    let url = Url::parse("https://a.test/").expect("a URL");
+    let canon = |text: &str| {
+        let body = Body::of_bytes("application/json", text.as_bytes().to_vec());
+        Keys::default()
+            .key("POST", &url, Some(&body), &Rules::default())
+            .body
+    };
+    for (one, other) in [
+        ("1", "1.0"),
+        ("100", "1e2"),
+        ("0.5", "5E-1"),
+        ("-0", "0"),
+        ("-0.0e7", "0"),
+        ("1200", "1.2e+3"),
+        ("12345678901234567890123", "1234567890123456789012.3e1"),
+        (
+            "[1,{\"b\":2,\"a\":\"\\u0041\"}]",
+            " [1.0, {\"a\":\"A\" , \"b\":2}]",
+        ),
+    ] {
+        assert_eq!(canon(one), canon(other), "{one} {other}");
+    }
+    for (one, other) in [
+        ("1", "10"),
+        ("1", "-1"),
+        ("0.1", "0.01"),
+        ("12345678901234567890123", "12345678901234567890124"),
+        ("1", "\"1\""),
+        ("null", "{}"),
+        ("[1,2]", "[2,1]"),
+        ("1e99999999999999999999", "1e99999999999999999998"),
+    ] {
+        assert_ne!(canon(one), canon(other), "{one} {other}");
+    }
+    // Which of two members of one name counts is not said, so such a body is compared by its bytes.
+    assert!(matches!(canon("{\"a\":1,\"a\":2}"), Canon::Bytes(_)));
+}

@@ -1,0 +1,284 @@
+//! `toolrun diff` with revisions of git: what is read, and that nothing of a hostile repository runs.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Output, Workspace, output};
+use pretty_assertions::assert_eq;
+
+const SERVICE: &str = "spec: 1\nservice: shop\nbase_url: https://shop.test\n";
+
+fn tool(name: &str, path: &str) -> String {
+    format!(
+        "spec: 1\ntool: {name}\nservice: shop\ndescription: A tool.\naccess: read\nrequest: {{ method: GET, path: {path} }}\n"
+    )
+}
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let told = Command::new("git")
+        .args([
+            "-c",
+            "user.name=Ada",
+            "-c",
+            "user.email=ada@example.com",
+            "-c",
+            "commit.gpgsign=false",
+        ])
+        .args(arguments)
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .output()
+        .expect("git");
+    assert!(
+        told.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&told.stderr)
+    );
+}
+
+/// A repository with a tool, and a changed one on disk.
+fn repository() -> Workspace {
+    let workspace = Workspace::new();
+    git(workspace.path(), &["init", "-q", "-b", "main"]);
+    workspace.write("tools/shop/service.yaml", SERVICE);
+    workspace.write("tools/shop/list.yaml", tool("list", "/orders"));
+    workspace.write("tools/shop/gone.yaml", tool("gone", "/gone"));
+    workspace.write("tools/.hidden/x.yaml", "not: a descriptor\n");
+    git(workspace.path(), &["add", "-A"]);
+    git(workspace.path(), &["commit", "-q", "-m", "First"]);
+    workspace.write("tools/shop/list.yaml", tool("list", "/v2/orders"));
+    workspace.write("tools/shop/more.yaml", tool("more", "/more"));
+    fs::remove_file(workspace.path().join("tools/shop/gone.yaml")).expect("a file");
+    workspace
+}
+
+fn run(workspace: &Workspace, arguments: &[&str]) -> Output {
+    let mut command = workspace.toolrun();
+    command
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null");
+    output(
+        command
+            .arg("diff")
+            .args(arguments)
+            .args(["--format", "json"]),
+    )
+}
+
+/// Code and file of each change.
+fn told(output: &Output) -> Vec<(String, String)> {
+    let json = output.json();
+    assert_eq!(json["findings"], serde_json::json!([]), "{json:#}");
+    let changes = json["changes"].as_array().expect("a list").iter();
+    let mut told: Vec<(String, String)> = changes
+        .map(|change| {
+            let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+            (text(&change["code"]), text(&change["place"]["file"]))
+        })
+        .collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn a_revision_is_compared_with_what_is_on_disk() {
+    let workspace = repository();
+    let expected = |old: &str, new: &str| {
+        [
+            ("request-changed", format!("{new}/shop/list.yaml")),
+            ("tool-added", format!("{new}/shop/more.yaml")),
+            ("tool-gone", format!("{old}/shop/gone.yaml")),
+        ]
+        .map(|(code, file)| (code.to_owned(), file))
+    };
+    for arguments in [
+        &["--since", "HEAD"][..],
+        &["--since", "main", "tools"],
+        &["HEAD:tools", "tools"],
+        &["HEAD", "tools"],
+        &["HEAD:./tools", "tools"],
+    ] {
+        let revision = if arguments.contains(&"main") {
+            "main:tools"
+        } else {
+            "HEAD:tools"
+        };
+        let output = run(&workspace, arguments).expect(3);
+        assert_eq!(told(&output), expected(revision, "tools"), "{arguments:?}");
+    }
+    // From a folder inside, and with a file alone.
+    let mut inside = workspace.toolrun();
+    inside.current_dir(workspace.path().join("tools"));
+    let output = output(inside.args(["diff", "--since", "HEAD", "shop", "--format", "json"]));
+    assert_eq!(told(&output.expect(3)).len(), 3);
+    let output = run(&workspace, &["--since", "HEAD", "tools/shop/list.yaml"]).expect(3);
+    assert_eq!(
+        told(&output),
+        [(
+            "request-changed".to_owned(),
+            "tools/shop/list.yaml".to_owned()
+        )]
+    );
+    let output = run(
+        &workspace,
+        &["HEAD:tools/shop/list.yaml", "tools/shop/list.yaml"],
+    )
+    .expect(3);
+    assert_eq!(told(&output).len(), 1);
+    // A folder that is gone, and one that is new.
+    fs::remove_dir_all(workspace.path().join("tools")).expect("a folder");
+    let output = run(&workspace, &["--since", "HEAD"]).expect(3);
+    let codes: Vec<String> = told(&output).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, ["service-gone", "tool-gone", "tool-gone"]);
+    workspace.write("others/service.yaml", SERVICE.replace("shop", "others"));
+    run(&workspace, &["--since", "HEAD", "others"]).expect(0);
+    // Nothing was checked out, and nothing left behind.
+    assert!(!workspace.path().join("tools").exists());
+}
+
+#[test]
+fn two_revisions_are_compared() {
+    let workspace = repository();
+    git(workspace.path(), &["add", "-A"]);
+    git(workspace.path(), &["commit", "-q", "-m", "Second"]);
+    git(workspace.path(), &["tag", "v2"]);
+    let output = run(&workspace, &["HEAD~1", "v2"]).expect(3);
+    assert_eq!(told(&output).len(), 3);
+    let output = run(&workspace, &["HEAD~1:tools/shop", "v2:tools/shop"]).expect(3);
+    assert_eq!(told(&output).len(), 3);
+    let output = run(&workspace, &["v2", "v2"]).expect(0);
+    assert_eq!(told(&output), []);
+}
+
+#[test]
+fn what_cannot_be_read_is_said() {
+    let workspace = repository();
+    for (arguments, part) in [
+        (
+            &["--since=--upload-pack=touch it"][..],
+            "cannot be a git revision",
+        ),
+        (&["--since", "nowhere"], "does not know the revision"),
+        (&["nowhere", "tools"], "git knows no such revision"),
+        (&["HEAD:nowhere", "tools"], "has no nowhere"),
+        (&["HEAD:../x", "tools"], "has no ../x"),
+        (&["--since", "HEAD", "nowhere"], "neither here nor in HEAD"),
+        (&["--since", ""], "cannot be a git revision"),
+        (&["--since", "HEAD:tools"], "does not know the revision"),
+    ] {
+        let told = run(&workspace, arguments).expect(2);
+        assert!(told.stderr.contains(part), "{arguments:?}: {}", told.stderr);
+    }
+    let outside = Workspace::new();
+    outside.write("tools/service.yaml", SERVICE);
+    let told = run(&outside, &["--since", "HEAD"]).expect(2);
+    assert!(
+        told.stderr.contains("in no git repository"),
+        "{}",
+        told.stderr
+    );
+    let mut command = workspace.toolrun();
+    command.env("PATH", "/nowhere");
+    let told = output(command.args(["diff", "--since", "HEAD"])).expect(2);
+    assert!(
+        told.stderr.contains("there is no program `git`"),
+        "{}",
+        told.stderr
+    );
+}
+
+#[test]
+fn links_large_files_and_bytes_of_a_revision_are_findings() {
+    let workspace = repository();
+    std::os::unix::fs::symlink("/etc/passwd", workspace.path().join("tools/shop/link.yaml"))
+        .expect("a link");
+    workspace.write("tools/shop/large.yaml", "# ".repeat(1 << 20));
+    workspace.write("tools/shop/bytes.yaml", b"\xff\xfe");
+    git(workspace.path(), &["add", "-A"]);
+    git(workspace.path(), &["commit", "-q", "-m", "Second"]);
+    let told = run(&workspace, &["HEAD~1", "HEAD"]).expect(3);
+    let json = told.json();
+    let findings = json["findings"].as_array().expect("a list");
+    let codes: Vec<&str> = findings.iter().filter_map(|f| f["code"].as_str()).collect();
+    assert_eq!(codes, ["unreadable-file"; 3], "{json:#}");
+    assert!(!told.stdout.contains("root:"));
+}
+
+#[test]
+fn nothing_of_a_hostile_repository_runs() {
+    let workspace = repository();
+    let marker = workspace.path().join("ran");
+    let script = workspace.path().join("script");
+    fs::write(&script, format!("#!/bin/sh\ntouch {}\n", marker.display())).expect("a script");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let path = script.display().to_string();
+    let hooks = workspace.path().join(".git/hooks");
+    fs::create_dir_all(&hooks).expect("a folder");
+    for hook in [
+        "post-checkout",
+        "reference-transaction",
+        "fsmonitor-watchman",
+        "post-index-change",
+    ] {
+        fs::copy(&script, hooks.join(hook)).expect("a hook");
+    }
+    for (key, value) in [
+        ("core.fsmonitor", path.as_str()),
+        ("core.pager", &path),
+        ("pager.ls-tree", &path),
+        ("core.sshCommand", &path),
+        ("core.editor", &path),
+        ("core.askPass", &path),
+        ("core.alternateRefsCommand", &path),
+        ("core.gitProxy", &path),
+        ("diff.external", &path),
+        ("filter.evil.smudge", &path),
+        ("filter.evil.process", &path),
+        ("credential.helper", &format!("!{path}")),
+        ("alias.ls-tree", &format!("!{path}")),
+        ("alias.cat-file", &format!("!{path}")),
+        ("uploadpack.packObjectsHook", &path),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", &format!("ext::{path}")),
+        ("protocol.ext.allow", "always"),
+    ] {
+        git(workspace.path(), &["config", key, value]);
+    }
+    workspace.write(".gitattributes", "*.yaml filter=evil diff=evil\n");
+    let _ = fs::remove_file(&marker);
+    run(&workspace, &["--since", "HEAD"]).expect(3);
+    assert!(!marker.exists());
+    // An object that is missing would be fetched from the promisor.
+    let objects = workspace.path().join(".git/objects");
+    for folder in fs::read_dir(objects).expect("objects") {
+        let folder = folder.expect("an entry").path();
+        let is_loose = folder.file_name().is_some_and(|name| name.len() == 2);
+        if is_loose {
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+    let told = run(&workspace, &["--since", "HEAD"]);
+    assert!(
+        told.code == 2 || told.code == 1,
+        "{} {}",
+        told.code,
+        told.stderr
+    );
+    assert!(!marker.exists(), "{}", told.stderr);
+}
+
+#[test]
+fn a_repository_of_somebody_else_is_left_to_gits_own_rule() {
+    let workspace = repository();
+    // Git refuses such a repository unless `safe.directory` names it.
+    let mut command = workspace.toolrun();
+    command
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
+    let told = output(command.args(["diff", "--since", "HEAD"])).expect(2);
+    assert!(told.stderr.contains("dubious ownership"), "{}", told.stderr);
+}
