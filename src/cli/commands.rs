@@ -4,7 +4,11 @@
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
-use super::{approve, audit, batch, call, callers, ci, completions, config, diff, docs, drift, explain, export, fmt, import, list, lsp, man, new, policy, record, sandbox, schemas, serve, show, sql, sync, test, trust, validate};
+use super::{
+    approve, audit, batch, call, callers, ci, completions, config, diff, docs, drift, explain,
+    export, fmt, import, list, lsp, man, new, policy, record, sandbox, schemas, serve, show, sql,
+    sync, test, trust, validate,
+};
 
 macro_rules! commands {
     ($($name:literal $variant:ident($arguments:ty) $about:literal)*) => {

@@ -13,7 +13,7 @@ use super::report::Format;
 use super::{Done, Failure, exit, note, terminal, usage};
 use crate::Catalog;
 use crate::catalog::Entry;
-use crate::check::{tool_with, tools_at};
+use crate::check::{Report, tool_with, tools_at};
 use crate::drift::{Counts, Options, Outcome, Patch};
 use crate::har::{HarError, Read, Reader};
 use crate::source::{Finding, Severity};
@@ -111,6 +111,37 @@ impl Drift {
             false => Ok(()),
         }
     }
+}
+
+/// Recordings that were held against the tools at some paths.
+pub(crate) struct Held {
+    pub report: Report,
+    /// What became of the exchanges.
+    pub told: String,
+    /// Why a recording could not be read to its end.
+    pub unread: Option<String>,
+}
+
+/// Holds recordings against the tools at these paths. What is broken in descriptors is not told.
+///
+/// # Errors
+/// When a path does not exist.
+pub(crate) fn held(recordings: &[String], against: &[String]) -> Result<Held, Failure> {
+    let tools = tools_at(against).map_err(usage)?;
+    let tools = tools.into_iter().filter_map(|(_, tool)| tool.ok());
+    let mut drift = crate::drift::Drift::new(tools.collect(), &Options::default());
+    let mut unread = None;
+    for file in files(recordings)? {
+        if let Err(message) = take(&mut drift, &file) {
+            unread.get_or_insert(message);
+        }
+    }
+    let outcome = drift.finish();
+    Ok(Held {
+        told: summary(&outcome.counts),
+        report: outcome.report,
+        unread,
+    })
 }
 
 /// Adds what keeps descriptors from being used. The tools of a service all tell what is wrong with it.

@@ -1,12 +1,13 @@
 //! One step: what was found, and how it ended.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::Name;
 use crate::Catalog;
-use crate::check::{self, Formatted, Outcome, Report};
+use crate::check::{self, Formatted, Lints, Outcome, Report};
 use crate::cli::test::Results;
-use crate::cli::{Failure, usage};
+use crate::cli::{Failure, diff, drift, usage};
 use crate::source::{Code, Finding, Severity};
 
 /// How a step ended.
@@ -35,6 +36,8 @@ pub(super) struct Step {
     pub report: Report,
     /// What there was, in words.
     pub told: String,
+    /// What changed, in Markdown.
+    pub changelog: Option<String>,
     /// Whether it did not run.
     is_skipped: bool,
     /// Whether it failed for another reason than a finding.
@@ -48,6 +51,7 @@ impl Step {
             name,
             report,
             told,
+            changelog: None,
             is_skipped: false,
             fails: false,
             took: Duration::ZERO,
@@ -91,7 +95,7 @@ pub(super) struct Checked {
 impl Checked {
     pub(super) fn of(paths: &[String], catalog: &Catalog) -> Result<Checked, Failure> {
         let begun = Instant::now();
-        let report = check::paths_beside(paths, catalog).map_err(usage)?;
+        let report = check::paths_beside(paths, catalog, Lints::On).map_err(usage)?;
         let is_example = |finding: &Finding| finding.code == Code::ExampleFails;
         let (failing, findings) = report.findings.into_iter().partition(is_example);
         Ok(Checked {
@@ -149,9 +153,51 @@ pub(super) fn formatted(paths: &[String], catalog: &Catalog) -> Result<Step, Fai
     Ok(Step::new(Name::Fmt, report, told))
 }
 
-pub(super) fn compared(_: &[String], _: Option<&str>) -> Result<Step, Failure> {
-    Ok(Step::skipped(Name::Diff, "later"))
+/// Compares the files with those of the base.
+pub(super) fn compared(paths: &[String], base: Option<&str>) -> Result<Step, Failure> {
+    let Some(base) = base else {
+        let why = "name a revision to compare with: --base";
+        return Ok(Step::skipped(Name::Diff, why));
+    };
+    let told = diff::since(paths, base)?;
+    let mut step = Step::new(Name::Diff, told.report(), told.summary());
+    step.changelog = Some(told.markdown());
+    Ok(step)
 }
-pub(super) fn held(_: &[String], _: &[String]) -> Result<Step, Failure> {
-    Ok(Step::skipped(Name::Drift, "later"))
+
+/// Holds recordings against the files.
+pub(super) fn held(paths: &[String], recordings: &[String]) -> Result<Step, Failure> {
+    if recordings.is_empty() {
+        let why = "name recordings to hold the descriptors against: --recordings";
+        return Ok(Step::skipped(Name::Drift, why));
+    }
+    let held = drift::held(&named(recordings)?, paths)?;
+    let mut step = Step::new(Name::Drift, held.report, held.told);
+    if let Some(reason) = held.unread {
+        step.fails = true;
+        step.told.push_str(&format!("; {reason}"));
+    }
+    Ok(step)
+}
+
+/// The files and folders that these words name, some of which may be globs.
+fn named(words: &[String]) -> Result<Vec<String>, Failure> {
+    let mut all = Vec::new();
+    for word in words {
+        if Path::new(word).exists() {
+            all.push(word.clone());
+            continue;
+        }
+        let bad = |reason: String| usage(format!("--recordings {word}: {reason}"));
+        let found = glob::glob(word).map_err(|error| bad(error.to_string()))?;
+        let before = all.len();
+        for file in found {
+            let file = file.map_err(|error| bad(error.to_string()))?;
+            all.push(file.display().to_string());
+        }
+        if all.len() == before {
+            return Err(bad("there is no such file".to_owned()));
+        }
+    }
+    Ok(all)
 }

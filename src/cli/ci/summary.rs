@@ -110,6 +110,15 @@ pub(super) fn markdown(out: &mut impl Write, ran: &Ran) -> io::Result<()> {
         if findings.is_empty() {
             continue;
         }
+        if let Some(changelog) = &step.changelog {
+            // Its headings stand below those of this page.
+            writeln!(out)?;
+            for line in changelog.lines() {
+                let deeper = if line.starts_with('#') { "##" } else { "" };
+                writeln!(out, "{deeper}{line}")?;
+            }
+            continue;
+        }
         writeln!(out, "\n### {}\n", step.name.as_str())?;
         for finding in findings.iter().take(MOST_SHOWN) {
             writeln!(

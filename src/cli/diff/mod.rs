@@ -118,6 +118,19 @@ impl Diff {
     }
 }
 
+/// What is on disk at these paths beside a git revision.
+///
+/// # Errors
+/// When there is no such path or revision, or git fails.
+pub(crate) fn since(paths: &[String], revision: &str) -> Result<Told, Failure> {
+    let (old, new) = sides::read(paths, Some(revision))?;
+    Ok(Told {
+        comparison: compare(&old, &new, &[]),
+        names: (old.name, new.name),
+        all: false,
+    })
+}
+
 /// Leaves out what concerns others.
 fn keep_only(names: &[&str], comparison: &mut Comparison) {
     for change in &mut comparison.changes {
@@ -178,6 +191,19 @@ impl Told {
         }
     }
 
+    /// The changes as findings, without those of words.
+    pub(crate) fn report(&self) -> Report {
+        Report {
+            files: self.comparison.files.clone(),
+            findings: self.findings(false),
+        }
+    }
+
+    /// The changelog.
+    pub(crate) fn markdown(&self) -> String {
+        markdown::of(self)
+    }
+
     /// All findings, by file and place.
     fn findings(&self, with_words: bool) -> Vec<Finding> {
         let changes = self.comparison.changes.iter();
@@ -211,7 +237,7 @@ impl Told {
     }
 
     /// How many changes there are, in words.
-    fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let cosmetic = self.count(Class::Cosmetic);
         let hidden = match cosmetic > 0 && !self.all {
             true => " (not shown; --all shows them)",

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
+use indexmap::IndexSet;
+
 use crate::check::Report;
 use crate::cli::xml;
 use crate::source::{Finding, Severity};
@@ -20,15 +22,17 @@ pub(crate) fn print(out: &mut impl Write, report: &Report, deny_warnings: bool) 
         Severity::Warning => deny_warnings,
         Severity::Note => false,
     };
-    let files = report.files.iter();
-    let failing = files.filter(|file| of(file).any(fails)).count();
+    // A finding may stand in a file that is there no more, such as one of an older version.
+    let mut files: IndexSet<&str> = report.files.iter().map(String::as_str).collect();
+    files.extend(report.findings.iter().map(|one| one.source.name.as_str()));
+    let failing = files.iter().filter(|file| of(file).any(fails)).count();
     writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
     writeln!(
         out,
         r#"<testsuite name="toolrun validate" tests="{}" failures="{failing}">"#,
-        report.files.len()
+        files.len()
     )?;
-    for file in &report.files {
+    for file in files {
         writeln!(
             out,
             r#"  <testcase classname="descriptor" name="{}">"#,
@@ -49,7 +53,8 @@ pub(crate) fn print(out: &mut impl Write, report: &Report, deny_warnings: bool) 
                 false => {
                     writeln!(
                         out,
-                        "    <system-out>warning: {}</system-out>",
+                        "    <system-out>{}: {}</system-out>",
+                        finding.severity,
                         escaped(&text)
                     )?;
                 }
