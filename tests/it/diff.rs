@@ -267,7 +267,7 @@ fn people_see_each_change_at_its_line() {
         .run(&["diff", "old", "new", "--all"])
         .expect(3)
         .stdout;
-    let expected = r#"note[docs-changed]: changed: description (cosmetic for callers)
+    let expected = r"note[docs-changed]: changed: description (cosmetic for callers)
  --> new/shop/get-order.yaml:4:1
   |
 4 | description: Get one order.
@@ -286,7 +286,7 @@ error[param-gone]: the param `limit` is gone (breaking for callers)
   |                                                                                     ^^^^^
 
 1 breaking, 1 compatible, 1 cosmetic
-"#;
+";
     assert_eq!(told, expected.replace(":6:93", ":6:85"));
     let told = two_versions().run(&["diff", "old", "new"]).expect(3).stdout;
     assert!(
