@@ -106,6 +106,9 @@ fn refused(source: &Arc<Source>, refusal: Refusal) -> Finding {
         Refusal::Unread | Refusal::Unknown => {
             "the layout of this text is not understood, so it stays as it is"
         }
+        Refusal::Large => {
+            "in the one layout this text would be larger than a descriptor may be, so it stays as it is"
+        }
         Refusal::Meaning => {
             "in the one layout this text would mean something else, so it stays as it is"
         }

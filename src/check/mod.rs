@@ -18,6 +18,8 @@ pub use kind::Kind;
 pub(crate) use layout::{Formatted, Outcome, difference, formatted, of_text};
 pub(crate) use schema::KEYWORDS;
 pub use secret::confidential_spans;
+#[cfg(feature = "cli")]
+pub(crate) use secret::literal_secrets;
 pub(crate) use secret::{looks_secret, mask_literal_secrets};
 
 use std::collections::HashMap;

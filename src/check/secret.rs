@@ -174,6 +174,26 @@ pub(crate) fn looks_secret(text: &str) -> bool {
     !shapes_in(text).is_empty() || random_in(text).next().is_some()
 }
 
+/// The literal secrets of a file, each as far as it is a secret: the key in a text around it, and all of a value whose name
+/// says that it is a credential.
+#[cfg(feature = "cli")]
+pub(crate) fn literal_secrets(source: &Source) -> Vec<String> {
+    let secrets_of = |place: Place| match place {
+        Place::Text(span) => vec![source.text().get(span).unwrap_or_default().to_owned()],
+        Place::Value(pointer) => {
+            let text = source.value().pointer(&pointer).and_then(Value::as_str);
+            let text = text.unwrap_or_default();
+            let parts = shapes_in(text).into_iter().chain(random_in(text));
+            let parts: Vec<String> = parts.map(|span| text[span].to_owned()).collect();
+            match parts.is_empty() || is_credential(&pointer) {
+                true => vec![text.to_owned()],
+                false => parts,
+            }
+        }
+    };
+    found(source).into_iter().flat_map(secrets_of).collect()
+}
+
 /// Where a secret is written.
 enum Place {
     /// In the value at this pointer.

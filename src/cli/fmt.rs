@@ -1,5 +1,6 @@
 //! `toolrun fmt`: gives descriptors their one layout.
 
+use std::fs;
 use std::io::{self, Read as _, Write};
 
 use crate::Catalog;
@@ -52,6 +53,7 @@ impl Fmt {
         let files = formatted(&self.paths, tools).map_err(usage)?;
         let mut report = Report::default();
         let mut changed = Vec::new();
+        let mut unwritten = Vec::new();
         for Formatted { name, outcome } in files {
             match outcome {
                 Outcome::Foreign => {
@@ -69,14 +71,22 @@ impl Fmt {
                     }
                     changed.push((name.clone(), diff(&source, &text)));
                 }
-                Outcome::Changed(source, text) => {
-                    write(&source, &text)?;
-                    changed.push((name.clone(), String::new()));
-                }
+                Outcome::Changed(source, text) => match write(&source, &text) {
+                    Ok(()) => changed.push((name.clone(), String::new())),
+                    Err(reason) => {
+                        unwritten.push(format!("cannot write {}: {reason}", line(&name)));
+                        continue;
+                    }
+                },
             }
             report.files.push(name);
         }
-        self.print(&report, &changed)
+        let printed = self.print(&report, &changed);
+        match unwritten.is_empty() {
+            true => printed,
+            // What else was found is printed by now.
+            false => Err(Failure::Told(exit::OUTPUT, unwritten.join("\n"))),
+        }
     }
 
     fn print(&self, report: &Report, changed: &[(String, String)]) -> Done {
@@ -172,17 +182,22 @@ fn files_of(findings: &[Finding]) -> usize {
     names.len()
 }
 
-fn write(source: &Source, text: &str) -> Result<(), Failure> {
-    let told = |reason: String| {
-        Failure::Told(
-            exit::OUTPUT,
-            format!("cannot write {}: {reason}", source.name),
-        )
-    };
-    let path = source
-        .path()
-        .ok_or_else(|| told("it is no file".to_owned()))?;
-    rewrite(path, text).map_err(|error| told(error.to_string()))
+/// Writes a file anew, unless somebody protected it, or changed it since it was read.
+fn write(source: &Source, text: &str) -> Result<(), String> {
+    let path = source.path().ok_or("it is no file")?;
+    let told = |error: io::Error| error.to_string();
+    if fs::metadata(path).map_err(told)?.permissions().readonly() {
+        return Err("it is read-only".to_owned());
+    }
+    let now = fs::read(path).map_err(told)?;
+    // Another program may have formatted it too.
+    if now == text.as_bytes() {
+        return Ok(());
+    }
+    if now != source.text().as_bytes() {
+        return Err("it was changed meanwhile".to_owned());
+    }
+    rewrite(path, text).map_err(told)
 }
 
 /// The changes, as a patch. Secrets are stars in it.

@@ -13,6 +13,8 @@ use super::side::Side;
 use crate::catalog::{File, Texts};
 use crate::source::MAX_FILE_BYTES;
 
+/// How the entry of a submodule begins.
+const SUBMODULE: &str = "160000 ";
 /// The most descriptors of a revision.
 const MOST_FILES: usize = 100_000;
 /// The most bytes that they have together.
@@ -29,6 +31,12 @@ pub(crate) enum GitError {
     NoRevision { revision: String, said: String },
     #[error("the revision `{revision}` has no {path}")]
     NoPath { revision: String, path: String },
+    #[error(
+        "`{0}` is a range of revisions; name its two ends apart, as the old version and the new one"
+    )]
+    Range(String),
+    #[error("{0} is a submodule, whose files are in another repository")]
+    Submodule(String),
     #[error("{0} is in no git repository that may be read: {1}")]
     NoRepository(String, String),
     #[error(
@@ -107,10 +115,23 @@ impl Repository {
             },
         };
         let label = format!("{revision}:");
+        // The commit of a submodule is no object of this repository.
+        let entry = match below.is_empty() {
+            true => String::new(),
+            false => self.ask(&["ls-tree", "--full-tree", &tree, "--", &below])?,
+        };
+        if entry.starts_with(SUBMODULE) {
+            return Err(GitError::Submodule(name));
+        }
         let kind = self.ask(&["cat-file", "-t", &object])?;
         match kind.trim() {
             "tree" => {
-                let listed = self.list(&object, revision)?;
+                let (listed, modules) = self.list(&object, revision)?;
+                let modules = modules.into_iter().map(|own| {
+                    let place = path.join(own);
+                    format!("{label}{}", place.display())
+                });
+                let modules = modules.collect();
                 let texts = self.read(listed)?;
                 let named = texts.into_iter().map(|(own, text)| (path.join(own), text));
                 let texts = Texts::new(&label, named);
@@ -119,7 +140,7 @@ impl Repository {
                     let own = own.to_path_buf();
                     (file, own)
                 });
-                Ok(Some(Side::new(&name, files.collect())))
+                Ok(Some(Side::new(&name, files.collect()).without(modules)))
             }
             "blob" => self.one(&tree, path, &label, &name).map(Some),
             other => Err(GitError::Failed(format!("{name} is a {other}"))),
@@ -161,14 +182,35 @@ impl Repository {
         if !is_name {
             return Err(GitError::NoName(revision.to_owned()));
         }
-        let found = self.object(&format!("{revision}^{{tree}}"));
+        // In two steps, because what follows the text of `:/text` would be a part of it.
+        let found = self
+            .object(revision)
+            .and_then(|object| self.object(&format!("{object}^{{commit}}^{{tree}}")))
+            .or_else(|_| self.object(&format!("{revision}^{{tree}}")));
         found.map_err(|error| match error {
+            GitError::Failed(_) if is_range(revision) => GitError::Range(revision.to_owned()),
             GitError::Failed(said) => GitError::NoRevision {
                 revision: revision.to_owned(),
-                said,
+                said: match self.is_shallow() {
+                    true => format!(
+                        "{said}; this clone is shallow, so that the revision must be fetched first"
+                    ),
+                    false => said,
+                },
             },
             other => other,
         })
+    }
+
+    /// Whether the repository has no more than the newest part of its history.
+    fn is_shallow(&self) -> bool {
+        self.ask(&["rev-parse", "--is-shallow-repository"])
+            .is_ok_and(|told| told.trim() == "true")
+    }
+
+    /// Whether git knows a revision of this name.
+    pub(crate) fn knows(&self, revision: &str) -> bool {
+        self.tree(revision).is_ok()
     }
 
     /// The id of the object that an expression names.
@@ -181,14 +223,14 @@ impl Repository {
         }
     }
 
-    /// The descriptors in a tree, without those in hidden folders.
-    fn list(&self, tree: &str, revision: &str) -> Result<Vec<Listed>, GitError> {
+    /// The descriptors in a tree, without those in hidden folders, and the places of its submodules.
+    fn list(&self, tree: &str, revision: &str) -> Result<(Vec<Listed>, Vec<PathBuf>), GitError> {
         let mut child = self
             .git(&["ls-tree", "-r", "-z", "-l", "--full-tree", tree])
             .spawn()
             .map_err(failed)?;
         let mut out = BufReader::new(child.stdout.take().ok_or_else(no_stream)?);
-        let mut listed = Vec::new();
+        let (mut listed, mut modules) = (Vec::new(), Vec::new());
         let mut sum = 0_u64;
         let mut entry = Vec::new();
         loop {
@@ -196,7 +238,11 @@ impl Repository {
             if out.read_until(0, &mut entry).map_err(failed)? == 0 {
                 break;
             }
-            let Some(file) = listed_of(entry.strip_suffix(&[0]).unwrap_or(&entry)) else {
+            let entry = entry.strip_suffix(&[0]).unwrap_or(&entry);
+            if entry.starts_with(SUBMODULE.as_bytes()) {
+                modules.extend(path_of_entry(entry).map(|(_, path)| path));
+            }
+            let Some(file) = listed_of(entry) else {
                 continue;
             };
             if file.bytes <= MAX_FILE_BYTES {
@@ -211,7 +257,7 @@ impl Repository {
         }
         drop(out);
         ended(child)?;
-        Ok(listed)
+        Ok((listed, modules))
     }
 
     /// The texts of files.
@@ -303,7 +349,7 @@ impl Repository {
             "GIT_TRACE2_EVENT",
         ];
         let mut command = Command::new("git");
-        command.args(["--no-pager", "--no-replace-objects"]);
+        command.args(["--no-pager", "--no-replace-objects", "--literal-pathspecs"]);
         for setting in OFF {
             command.args(["-c", setting]);
         }
@@ -370,9 +416,7 @@ fn in_git(path: &Path) -> Option<String> {
 
 /// An entry of `ls-tree -l`, if it is a descriptor.
 fn listed_of(entry: &[u8]) -> Option<Listed> {
-    let tab = entry.iter().position(|byte| *byte == b'\t')?;
-    let head = std::str::from_utf8(&entry[..tab]).ok()?;
-    let path = PathBuf::from(String::from_utf8_lossy(&entry[tab + 1..]).into_owned());
+    let (head, path) = path_of_entry(entry)?;
     let mut words = head.split_ascii_whitespace();
     let (mode, kind, object, bytes) = (words.next()?, words.next()?, words.next()?, words.next()?);
     let is_descriptor = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
@@ -386,6 +430,21 @@ fn listed_of(entry: &[u8]) -> Option<Listed> {
         bytes: bytes.parse().unwrap_or(u64::MAX),
         is_link: mode == "120000",
     })
+}
+
+/// An entry in two: what is said of it, and its path.
+fn path_of_entry(entry: &[u8]) -> Option<(&str, PathBuf)> {
+    let tab = entry.iter().position(|byte| *byte == b'\t')?;
+    let head = std::str::from_utf8(&entry[..tab]).ok()?;
+    let path = String::from_utf8_lossy(&entry[tab + 1..]).into_owned();
+    Some((head, PathBuf::from(path)))
+}
+
+/// Whether a name is that of a range, such as `a..b`. A path or a text may have two dots too.
+fn is_range(revision: &str) -> bool {
+    let is_end = |start: &str| !start.is_empty() && !start.ends_with(['/', '.']);
+    let ends = revision.split_once("..");
+    ends.is_some_and(|(start, _)| is_end(start) && !revision.contains(':'))
 }
 
 /// The next object that `cat-file --batch` writes.

@@ -16,6 +16,7 @@ mod schema;
 mod service;
 mod side;
 mod tool;
+mod veil;
 mod wire;
 mod written;
 
@@ -81,6 +82,7 @@ pub(crate) fn compare(old: &Side, new: &Side, accepted: &[Accepted]) -> Comparis
         .changes
         .sort_by(|a, b| (&a.source.name, a.span.start).cmp(&(&b.source.name, b.span.start)));
     comparison.needless = accept::apply(&mut comparison.changes, &before, &now, accepted);
+    veil::hide_secrets(&mut comparison.changes, &before, &now);
     comparison
 }
 

@@ -16,6 +16,8 @@ use crate::tool::service::Service;
 pub(crate) struct Side {
     /// Its name for people, such as `main:tools`.
     pub name: String,
+    /// The places of submodules, whose files it does not have.
+    pub left_out: Vec<String>,
     files: Vec<(File, PathBuf)>,
 }
 
@@ -24,13 +26,20 @@ impl Side {
     pub(crate) fn new(name: &str, files: Vec<(File, PathBuf)>) -> Side {
         Side {
             name: name.to_owned(),
+            left_out: Vec::new(),
             files,
         }
+    }
+
+    /// The same, without the files of these submodules.
+    pub(crate) fn without(self, left_out: Vec<String>) -> Side {
+        Side { left_out, ..self }
     }
 
     /// Adds the files of another root.
     pub(crate) fn add(&mut self, other: Side) {
         self.files.extend(other.files);
+        self.left_out.extend(other.left_out);
     }
 
     /// The same with all paths below a folder.

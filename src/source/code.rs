@@ -248,37 +248,37 @@ codes! {
     right: "response: { output: { id: $.id, kind: { literal: .id } } }\n"
 
     ShortDescription "short-description" Warning
-    "The description is too short to choose the tool by, or says no more than its name. Only the lints find it."
+    "The description is too short to choose the tool by, or says no more than its name. Only the lints of `validate` find it."
     wrong: "description: A probe.\n"
     right: "description: Tell the weight of one thing.\n"
 
     SimilarDescriptions "similar-descriptions" Warning
-    "Two tools of a service have nearly the same description, so that a model cannot tell them apart. Only the lints find it."
+    "Two tools of a service have nearly the same description, so that a model cannot tell them apart. Only the lints of `validate` find it."
     wrong: "description: Tell the colour of a thing.\n"
     right: "description: Tell the weight of a thing.\n"
 
     ShadowedName "shadowed-name" Warning
-    "A tool of another service has the same name, so that the name alone is ambiguous. Only the lints find it."
+    "A tool of another service has the same name, so that the name alone is ambiguous. Only the lints of `validate` find it."
     wrong: "description: Tell the weight of one thing.\ntitle: Shared\n"
     right: "description: Tell the weight of one thing.\n"
 
     NoExample "no-example" Warning
-    "The tool has no example, so that nothing shows or tests what it sends. Only the lints find it."
+    "The tool has no example, so that nothing shows or tests what it sends. Only the lints of `validate` find it."
     wrong: "examples: []\n"
     right: "examples: [{ name: one, args: { id: a }, request: { method: GET, url: https://probe.test/things/a } }]\n"
 
     UnpagedList "unpaged-list" Warning
-    "A param seems to choose a page, but there is no `paging`. Only the lints find it."
+    "A param seems to choose a page, but there is no `paging`. Only the lints of `validate` find it."
     wrong: "params: { properties: { cursor: { type: string, description: The page. } } }\nrequest: { method: GET, path: /things, query: [cursor] }\nexamples: [{ name: one, request: { method: GET, url: https://probe.test/things } }]\n"
     right: "params: { properties: { cursor: { type: string, description: The page. } } }\nrequest: { method: GET, path: /things, query: [cursor] }\npaging: { items: $.data, next: { cursor: $.next } }\nresponse: { rows: data }\nexamples: [{ name: one, request: { method: GET, url: https://probe.test/things } }]\n"
 
     NoRows "no-rows" Warning
-    "The output has a list, but no `rows` says that it is the table. Only the lints find it."
+    "The output has a list, but no `rows` says that it is the table. Only the lints of `validate` find it."
     wrong: "response: { output: { things: { each: \"$.data[*]\", as: { id: $.id } } } }\n"
     right: "response: { output: { things: { each: \"$.data[*]\", as: { id: $.id } } }, rows: things }\n"
 
     NoIdempotency "no-idempotency" Warning
-    "A POST or PATCH writes, and nothing says whether it may be sent again after a failure. Only the lints find it."
+    "A POST or PATCH writes, and nothing says whether it may be sent again after a failure. Only the lints of `validate` find it."
     wrong: "access: write\nrequest: { method: POST, path: \"/things/{{ id }}\" }\nexamples: [{ name: one, request: { method: POST, url: https://probe.test/things/a } }]\n"
     right: "access: write\nrequest: { method: POST, path: \"/things/{{ id }}\", idempotent: false }\nexamples: [{ name: one, request: { method: POST, url: https://probe.test/things/a } }]\n"
 

@@ -526,3 +526,46 @@ fn output_that_cannot_be_written_is_an_error() {
         );
     }
 }
+
+#[test]
+fn no_form_tells_a_secret_that_stands_in_a_descriptor() {
+    let workspace = Workspace::new();
+    let key = |name: &str, side: &str| format!("sk-ant-{name}-{side}abcdefghijklmnopqrstuvwxyz");
+    // Letters as random as those of a key without a known prefix.
+    let random = |side: &str| format!("Zk3Jq9Xw2Lp8Vb5Nm7Rt4Yc6{side}");
+    for side in ["old", "new"] {
+        let long = format!("{} {}", "x".repeat(80), key("long", side));
+        let service = format!(
+            "spec: 1\nservice: shop\nbase_url: https://shop.test/v1\nheaders: {{ x-key: {}, x-api-key: '{side} + pear', x-long: {long} }}\n",
+            key("header", side),
+        );
+        let text = format!(
+            "params: {{ required: [id], properties: {{ id: {{ type: string, description: The id. }}, limit: {{ type: string, default: {}, description: How many. }} }} }}
+request: {{ method: POST, path: '/orders/{}/{{{{ id }}}}', query: {{ limit: '{{{{ limit }}}}', password: '{side} & apple', q: {} }}, body: {{ json: {{ k: {}, long: {long} }} }} }}
+response: {{ output: {{ id: $.id, a: {{ literal: {} }}, lines: {{ each: '$.lines[*]', as: {{ sku: $.sku }} }} }}, rows: lines }}
+",
+            key("default", side),
+            key("path", side),
+            random(side),
+            key("body", side),
+            key("output", side),
+        );
+        write(
+            &workspace.path().join(side),
+            &BTreeMap::from([
+                (TOOL_FILE.to_owned(), merged(TOOL, &text)),
+                (SERVICE_FILE.to_owned(), service),
+            ]),
+        );
+    }
+    for format in ["human", "json", "markdown", "github", "sarif"] {
+        let told = workspace.run(&["diff", "old", "new", "--all", "--format", format]);
+        let told = told.expect(3).stdout;
+        for part in ["sk-ant-", "abcdefgh", "pear", "apple", "Zk3Jq9", "qrstuvw"] {
+            assert!(!told.contains(part), "{format} {part}: {told}");
+        }
+        for part in ["x-key", "x-api-key", "password", "limit", "path"] {
+            assert!(told.contains(part), "{format} {part}: {told}");
+        }
+    }
+}

@@ -168,6 +168,11 @@ fn what_cannot_be_read_is_said() {
         (&["--since", "HEAD", "nowhere"], "neither here nor in HEAD"),
         (&["--since", ""], "cannot be a git revision"),
         (&["--since", "HEAD:tools"], "does not know the revision"),
+        (&["--since", ":/no such text"], "does not know the revision"),
+        (&["--since", "HEAD~1..HEAD"], "is a range of revisions"),
+        (&["origin/main...HEAD", "tools"], "is a range of revisions"),
+        (&[":tools", "tools"], "git knows no such revision"),
+        (&["notes.txt", "tools"], "no file or folder notes.txt"),
     ] {
         let told = run(&workspace, arguments).expect(2);
         assert!(told.stderr.contains(part), "{arguments:?}: {}", told.stderr);
@@ -205,6 +210,84 @@ fn links_large_files_and_bytes_of_a_revision_are_findings() {
     let codes: Vec<&str> = findings.iter().filter_map(|f| f["code"].as_str()).collect();
     assert_eq!(codes, ["unreadable-file"; 3], "{json:#}");
     assert!(!told.stdout.contains("root:"));
+}
+
+#[test]
+fn revisions_are_named_by_the_text_of_their_commits_too() {
+    let workspace = repository();
+    let told = run(&workspace, &["--since", ":/First"]);
+    assert_eq!(
+        told.code,
+        run(&workspace, &["--since", "HEAD"]).code,
+        "{}",
+        told.stderr
+    );
+    assert!(told.stderr.is_empty(), "{}", told.stderr);
+    run(&workspace, &[":/First", "HEAD"]).expect(0);
+}
+
+#[test]
+fn a_bare_repository_has_revisions_alone() {
+    let workspace = repository();
+    git(workspace.path(), &["clone", "-q", "--bare", ".", "bare"]);
+    let bare = |arguments: &[&str]| {
+        let mut command = workspace.toolrun();
+        command.current_dir(workspace.path().join("bare"));
+        output(command.arg("diff").args(arguments))
+    };
+    // There a file has the name of the revision.
+    bare(&["HEAD", "HEAD"]).expect(0);
+    bare(&["HEAD:tools", "HEAD:tools"]).expect(0);
+    let told = bare(&["--since", "HEAD"]).expect(2);
+    assert!(
+        told.stderr.contains("in no git repository"),
+        "{}",
+        told.stderr
+    );
+}
+
+#[test]
+fn what_a_shallow_clone_lacks_is_to_be_fetched() {
+    let workspace = repository();
+    workspace.write("tools/shop/other.yaml", tool("other", "/other"));
+    git(workspace.path(), &["add", "-A"]);
+    git(workspace.path(), &["commit", "-q", "-m", "Second"]);
+    let from = format!("file://{}", workspace.path().display());
+    git(
+        workspace.path(),
+        &["clone", "-q", "--depth=1", &from, "shallow"],
+    );
+    for revision in ["HEAD~1", "origin/feature"] {
+        let mut command = workspace.toolrun();
+        command.current_dir(workspace.path().join("shallow"));
+        let told = output(command.args(["diff", "--since", revision])).expect(2);
+        assert!(
+            told.stderr.contains("must be fetched first"),
+            "{}",
+            told.stderr
+        );
+    }
+}
+
+#[test]
+fn a_submodule_that_is_left_out_is_said() {
+    let workspace = repository();
+    let module = workspace.path().join("module");
+    fs::create_dir(&module).expect("a folder");
+    git(&module, &["init", "-q", "."]);
+    git(&module, &["commit", "-q", "--allow-empty", "-m", "Its own"]);
+    fs::rename(&module, workspace.path().join("tools/module")).expect("a move");
+    git(workspace.path(), &["add", "-A"]);
+    git(workspace.path(), &["commit", "-q", "-m", "Second"]);
+    let told = run(&workspace, &["HEAD~1", "HEAD"]).expect(3);
+    let expected = "note: HEAD:tools/module is a submodule, and its files are not compared";
+    assert!(told.stderr.contains(expected), "{}", told.stderr);
+    let told = run(&workspace, &["HEAD:tools/module", "tools"]).expect(2);
+    assert!(
+        told.stderr.contains("is a submodule, whose files"),
+        "{}",
+        told.stderr
+    );
 }
 
 #[test]

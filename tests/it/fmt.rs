@@ -274,6 +274,29 @@ fn rights_and_links_stay() {
     assert_eq!(left, 2);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_written_is_said_and_the_rest_is_formatted() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let workspace = untidy();
+    workspace.write("descriptors/a.yaml", UNTIDY);
+    let file = workspace.path().join("descriptors/a.yaml");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).expect("rights");
+    let told = workspace.run(&["fmt", "descriptors"]).expect(1);
+    assert_eq!(
+        told.stdout,
+        "formatted descriptors/probe.yaml\n1 file formatted, 0 unchanged\n"
+    );
+    assert_tells(&told, &["cannot write descriptors/a.yaml: it is read-only"]);
+    assert_eq!(fs::read_to_string(&file).expect("the file"), UNTIDY);
+    assert_eq!(text_of(&workspace), TIDY);
+    // To look is allowed.
+    workspace
+        .run(&["fmt", "--check", "descriptors/a.yaml"])
+        .expect(3);
+}
+
 #[test]
 fn the_files_of_the_repository_have_the_layout() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -75,6 +75,7 @@ mod jq;
 #[cfg(unix)]
 mod jq_limits;
 mod jsonpath_compliance;
+mod layouts;
 mod library;
 mod licences;
 mod lints;

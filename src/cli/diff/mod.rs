@@ -91,6 +91,12 @@ impl Diff {
     /// Runs the command.
     pub(crate) fn run(self) -> Done {
         let (old, new) = sides::read(&self.versions, self.since.as_deref())?;
+        for place in old.left_out.iter().chain(&new.left_out) {
+            terminal::say(&format!(
+                "note: {} is a submodule, and its files are not compared",
+                terminal::line(place)
+            ));
+        }
         let mut comparison = compare(&old, &new, &self.allow);
         if !self.whom.is_empty() {
             let names: Vec<&str> = self.whom.iter().map(|whom| whom.name()).collect();

@@ -85,12 +85,11 @@ fn below_root(repository: &Repository, place: &Path) -> Result<PathBuf, Failure>
 
 /// One version by its name. `other` is the name of the other one.
 fn one(name: &str, other: &str) -> Result<Side, Failure> {
-    let place = Path::new(name);
-    if place.symlink_metadata().is_ok() {
-        return on_disk(place, true);
+    let here = Repository::around(Path::new("."));
+    if is_on_disk(name, &here) {
+        return on_disk(Path::new(name), true);
     }
     let (revision, path) = split(name);
-    let here = Repository::around(Path::new("."));
     let path = match path {
         Some(path) => match path.strip_prefix("./") {
             Some(rest) => below_root(&here, Path::new("."))?.join(rest),
@@ -98,9 +97,9 @@ fn one(name: &str, other: &str) -> Result<Side, Failure> {
         },
         // A revision alone is compared at the place of the other version.
         None => {
-            let other = match Path::new(other).symlink_metadata() {
-                Ok(_) => other,
-                Err(_) => split(other).1.unwrap_or(TOOLS),
+            let other = match is_on_disk(other, &here) {
+                true => other,
+                false => split(other).1.unwrap_or(TOOLS),
             };
             match Path::new(other).symlink_metadata() {
                 Ok(_) => below_root(&here, Path::new(other))?,
@@ -121,8 +120,23 @@ fn one(name: &str, other: &str) -> Result<Side, Failure> {
     })
 }
 
-/// `REV:PATH` in its parts. A colon inside of braces, as in `HEAD@{12:00}`, belongs to the revision.
+/// Whether a name is that of a file or a folder. A file that cannot be a descriptor may have the name of a revision, as `HEAD`
+/// in a bare repository.
+fn is_on_disk(name: &str, here: &Repository) -> bool {
+    let place = Path::new(name);
+    let is_descriptor = || {
+        let ending = place.extension();
+        place.is_dir() || ending.is_some_and(|ending| ending == "yaml" || ending == "yml")
+    };
+    place.symlink_metadata().is_ok() && (is_descriptor() || !here.knows(name))
+}
+
+/// `REV:PATH` in its parts. A colon inside of braces, as in `HEAD@{12:00}`, belongs to the revision, and so does the one that
+/// `:/text` begins with.
 fn split(name: &str) -> (&str, Option<&str>) {
+    if name.starts_with(':') {
+        return (name, None);
+    }
     let mut depth = 0_usize;
     for (at, c) in name.char_indices() {
         match c {

@@ -31,6 +31,8 @@ pub(crate) enum Refusal {
     LineEnds,
     /// It cannot be read.
     Unread,
+    /// It would be larger than what may be read.
+    Large,
     /// The value would be another one.
     Meaning,
     /// A comment would be lost.
@@ -59,6 +61,9 @@ pub(crate) fn layout(text: &str, order: &impl Order) -> Result<String, Refusal> 
     let old = read_body(&body)?;
     let mut whole = gather::gather(&body, &old.spans.root, &old.value)?;
     let laid_out = print::print(&mut whole, order);
+    if laid_out.len() > Limits::default().bytes {
+        return Err(Refusal::Large);
+    }
     let new = read_body(&laid_out).map_err(|_| Refusal::Meaning)?;
     if !is_same(&old.value, &new.value, order) {
         return Err(Refusal::Meaning);

@@ -231,6 +231,14 @@ fn what_is_not_understood_stays() {
     }
 }
 
+#[test]
+fn what_would_be_too_large_to_be_read_stays() {
+    let items = vec!["\"1\""; 90_000].join(", ");
+    let text = format!("a: {{ b: {{ c: {{ d: [{items}] }} }} }}\n");
+    assert!(text.len() < 1 << 19);
+    assert_eq!(layout(&text, &Alphabet(true)), Err(Refusal::Large));
+}
+
 /// Writes texts with any layout, with comments and blank lines in all places.
 struct Author {
     random: fastrand::Rng,
