@@ -261,6 +261,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Batch(batch) => batch.trusted(),
         Command::Worker(worker) => worker.trusted(),
         Command::Sync(sync) => sync.trusted(),
+        Command::Drift(drift) => drift.trusted(),
         _ => &[],
     };
     let catalog = catalog(&cli.tools, trusted, in_force)?;
@@ -279,7 +280,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Lsp(lsp) => lsp.run(),
         Command::Diff(diff) => diff.run(),
         Command::Explain(explain) => explain.run(),
-        Command::Drift(drift) => drift.run(&catalog),
+        Command::Drift(drift) => drift.run(&catalog, in_force),
         Command::Test(test) => test.run(&catalog),
         Command::Sandbox(sandbox) => sandbox.run(&catalog),
         Command::Serve(serve) => serve.run(&catalog, in_force),

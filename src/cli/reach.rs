@@ -209,6 +209,12 @@ impl Engines {
         })
     }
 
+    /// Changes all engines that are made from here on.
+    pub(crate) fn with(mut self, change: impl FnOnce(Engine) -> Engine) -> Engines {
+        self.plain = change(self.plain);
+        self
+    }
+
     /// The engine that calls a tool, or its sandbox.
     pub(crate) async fn of(&mut self, tool: &Arc<Tool>) -> Result<Engine, Failure> {
         let id = &tool.service.id;

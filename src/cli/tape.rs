@@ -54,6 +54,11 @@ impl Tape {
         self.replay.is_some()
     }
 
+    /// The file that is recorded.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.record.as_deref()
+    }
+
     /// Whether only a recording answers.
     pub(crate) fn plays_alone(&self) -> bool {
         self.replay.is_some() && self.replay_missing != Some(Missing::Live)

@@ -9,6 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::shown::Hidden;
+use crate::har::{Kind, Own};
 use crate::plan::{MASK, PathTemplate, RequestTemplate, Segment};
 use crate::template::{Expression, Piece};
 use crate::tool::Tool;
@@ -34,6 +35,8 @@ pub(super) struct Candidate<'t> {
     pub tool: &'t Arc<Tool>,
     pub role: Role,
     pub captured: Vec<Captured<'t>>,
+    /// Whether its request can be read back: no other one led to its URL.
+    pub is_written: bool,
 }
 
 /// What was found for a request.
@@ -208,7 +211,37 @@ fn candidate<'t>(route: &Route, tools: &'t [Arc<Tool>], path: &[String]) -> Opti
         tool,
         role: route.role,
         captured,
+        is_written: true,
     })
+}
+
+/// The tool that says itself that it made a request, below the base URL that it had then. `None` if it has another path now.
+pub(super) fn own<'t>(own: &Own, tools: &'t [Arc<Tool>], url: &Url) -> Option<Candidate<'t>> {
+    let is_it = |tool: &Arc<Tool>| tool.name == own.tool && tool.service.name == own.service;
+    let tool = tools.iter().position(is_it)?;
+    let base = Url::parse(own.more.get("base")?.as_str()?).ok()?;
+    let base = segments(base.path().trim_end_matches('/'));
+    let role = match (&own.kind, own.more.contains_key("poll")) {
+        (Kind::Poll, _) | (Kind::Retry, true) => Role::Poll,
+        _ => Role::Call,
+    };
+    // The answer before it gave this URL.
+    let is_led = own.more.contains_key("redirects") || own.more.contains_key("page");
+    let path = segments(url.path());
+    let route = Route { tool, role, base };
+    let found = match is_below(&path, &route.base) {
+        true => candidate(&route, tools, &path),
+        false => None,
+    };
+    let is_moved = || Candidate {
+        index: tool,
+        tool: &tools[tool],
+        role,
+        captured: Vec::new(),
+        is_written: false,
+    };
+    let found = found.filter(|_| !own.more.contains_key("redirects"));
+    found.or_else(|| is_led.then(is_moved))
 }
 
 /// In a segment, at most one expression can be read back, because the text around it must be fixed.

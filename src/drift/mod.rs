@@ -6,6 +6,7 @@
 
 mod answer;
 mod arguments;
+mod calls;
 mod matching;
 mod mend;
 mod notes;
@@ -38,6 +39,7 @@ use crate::template::Bound;
 use crate::tool::Tool;
 use crate::words::nearest_of;
 
+pub(crate) use calls::cheapest;
 pub(crate) use mend::Patch;
 
 /// How recordings are held against tools.
@@ -130,9 +132,14 @@ impl Drift {
             return;
         };
         let _bound = Bound::of_many();
-        let hidden = Hidden::of(&entry.request, &url);
+        let mut hidden = Hidden::of(&entry.request, &url);
         let tools = Arc::clone(&self.tools);
-        let found = self.matcher.find(&tools, &entry.request.method, &url);
+        let own = entry.own.as_ref();
+        let own = own.and_then(|own| matching::own(own, &tools, &url));
+        let found = match own {
+            Some(own) => Found::Tools(vec![own]),
+            None => self.matcher.find(&tools, &entry.request.method, &url),
+        };
         let candidates = match found {
             Found::Elsewhere => {
                 let host = url.host_str().unwrap_or_default().to_owned();
@@ -144,9 +151,13 @@ impl Drift {
             }
             Found::Tools(candidates) => candidates,
         };
+        let mut services = candidates.iter().map(|one| &one.tool.service);
+        if services.any(|service| !service.redact.is_empty()) {
+            hidden.hide_values();
+        }
         let among: Vec<usize> = candidates.iter().map(|one| one.index).collect();
         match choose(candidates, entry, &url, &hidden) {
-            Some((candidate, reading)) => self.matched(entry, candidate, reading, at),
+            Some((candidate, reading)) => self.matched(entry, candidate, reading, &hidden, at),
             None => self.unmatched(&entry.request, &url, among, &hidden, at),
         }
     }
@@ -181,6 +192,7 @@ impl Drift {
         entry: &Entry,
         candidate: Candidate<'_>,
         reading: Option<Reading<'_>>,
+        hidden: &Hidden,
         at: Where,
     ) {
         self.counts.matched += 1;
@@ -193,17 +205,16 @@ impl Drift {
             .as_ref()
             .is_some_and(|one| one.body.bytes().is_some());
         self.counts.without_body += usize::from(!has_body);
-        let hidden_here = Hidden::default();
-        let (mut notes, arguments, hidden) = match &reading {
+        let (mut notes, arguments) = match &reading {
             // What the service refused says nothing about what it takes.
             Some(reading) if status.is_some_and(|status| status < 400) => {
                 watched.requests += 1;
                 let mut notes = reading.notes.clone();
                 notes.extend(arguments::check(reading));
-                (notes, reading.arguments.clone(), reading.hidden)
+                (notes, reading.arguments.clone())
             }
-            Some(reading) => (Vec::new(), reading.arguments.clone(), reading.hidden),
-            None => (Vec::new(), serde_json::Map::new(), &hidden_here),
+            Some(reading) => (Vec::new(), reading.arguments.clone()),
+            None => (Vec::new(), own_arguments(entry)),
         };
         if let Some(response) = &entry.response {
             notes.extend(watched.answer(candidate.role, response, &arguments, hidden, at));
@@ -411,9 +422,9 @@ fn choose<'t>(
                 continue;
             }
         }
-        let reading = match candidate.role {
-            Role::Call => Some(reading::read(&candidate, &entry.request, url, hidden)),
-            Role::Poll => None,
+        let reading = match (candidate.role, candidate.is_written) {
+            (Role::Call, true) => Some(reading::read(&candidate, &entry.request, url, hidden)),
+            _ => None,
         };
         let is_own = own.is_some_and(|own| {
             own.tool == candidate.tool.name && own.service == candidate.tool.service.name
@@ -428,6 +439,12 @@ fn choose<'t>(
         }
     }
     best.map(|(_, candidate, reading)| (candidate, reading))
+}
+
+/// The arguments that stand beside an exchange, if its request is not read.
+fn own_arguments(entry: &Entry) -> serde_json::Map<String, Value> {
+    let own = entry.own.as_ref().map(|own| &own.arguments);
+    own.and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 /// What is wrong with a path.

@@ -56,7 +56,12 @@ const SHORTEST_SECRET: usize = 4;
 
 /// What must not be shown of one exchange.
 #[derive(Debug, Default)]
-pub(super) struct Hidden(Vec<String>);
+pub(super) struct Hidden {
+    /// What may be a credential.
+    credentials: Vec<String>,
+    /// Whether no value is shown.
+    all_values: bool,
+}
 
 impl Hidden {
     /// Takes the values of all headers and query parameters that may be credentials.
@@ -79,11 +84,19 @@ impl Hidden {
         }
         values.extend([url.username(), url.password().unwrap_or_default()].map(str::to_owned));
         values.retain(|value| value.len() >= SHORTEST_SECRET);
-        Hidden(values)
+        Hidden {
+            credentials: values,
+            all_values: false,
+        }
+    }
+
+    /// Hides all values too: the service has fields that are not to be shown, and a value may have come from one.
+    pub(super) fn hide_values(&mut self) {
+        self.all_values = true;
     }
 
     fn holds(&self, text: &str) -> bool {
-        let mut values = self.0.iter();
+        let mut values = self.credentials.iter();
         values.any(|value| text.contains(value.as_str()))
     }
 
@@ -105,7 +118,7 @@ impl Hidden {
 
     /// A value of the place with this name, if it is a short word or a small number and the place is not secret.
     pub(super) fn value(&self, place: &str, value: &Value) -> Option<String> {
-        if is_secret_name(place) {
+        if self.all_values || is_secret_name(place) {
             return None;
         }
         let text = match value {

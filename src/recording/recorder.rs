@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,6 +27,8 @@ pub(crate) struct Recorder {
     known: Mutex<Vec<Redactor>>,
     /// The folder of the session, if the file is made by another process.
     session: Option<PathBuf>,
+    /// Whether fields that services want hidden are hidden.
+    hides: bool,
 }
 
 /// A recording that was written.
@@ -92,6 +94,21 @@ impl Recorder {
             pseudonyms,
             known: Mutex::default(),
             session: None,
+            hides: true,
+        })
+    }
+
+    /// Records what is held against descriptors at once, and not kept. Secrets are masked as everywhere, but no other field is
+    /// hidden: a pseudonym would not be what the service sends.
+    ///
+    /// # Errors
+    /// When there is no place for what is heard.
+    pub(crate) fn of_drift(pseudonyms: Pseudonyms) -> io::Result<Recorder> {
+        let rules = Rules::default();
+        let hides = false;
+        Ok(Recorder {
+            hides,
+            ..Recorder::new(rules, pseudonyms)?
         })
     }
 
@@ -107,6 +124,7 @@ impl Recorder {
             pseudonyms,
             known: Mutex::default(),
             session: Some(folder.to_owned()),
+            hides: true,
         })
     }
 
@@ -118,7 +136,10 @@ impl Recorder {
         rules: &Rules,
         most: u64,
     ) -> Arc<dyn Transport> {
-        let rules = self.rules.and(rules);
+        let rules = match self.hides {
+            true => self.rules.and(rules),
+            false => self.rules.clone(),
+        };
         Arc::new(Recording::new(transport, Arc::clone(self), rules, most))
     }
 
@@ -200,19 +221,36 @@ impl Recorder {
     /// # Errors
     /// When there is a secret in it, or it cannot be written. Then there is no file.
     pub(crate) fn finish(&self, place: Place) -> Result<Recorded, RecordingError> {
-        let mut spools = {
-            let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(reason) = spool.broken() {
-                return Err(RecordingError::Io(reason.to_owned()));
-            }
-            spool.reopened()?
+        let (mut spools, known) = self.heard()?;
+        let into = |write: Box<Filling<'_>>| place.fill(write);
+        assemble(&mut spools, into, &self.rules, &known)
+    }
+
+    /// Makes a file that has no name and is gone when it is closed. Without an exchange, it is empty.
+    ///
+    /// # Errors
+    /// When there is a secret in it, or it cannot be written.
+    pub(crate) fn finish_unnamed(&self) -> Result<(Recorded, File), RecordingError> {
+        let (mut spools, known) = self.heard()?;
+        let mut file = tempfile::tempfile()?;
+        let into = |write: Box<Filling<'_>>| {
+            let mut out = io::BufWriter::new(&mut file);
+            write(&mut out)?;
+            out.flush()
         };
-        let known = self
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        assemble(&mut spools, place, &self.rules, &known)
+        let recorded = assemble(&mut spools, into, &self.rules, &known)?;
+        file.rewind()?;
+        Ok((recorded, file))
+    }
+
+    /// What was heard so far, and what masks the secrets in it.
+    fn heard(&self) -> Result<(Vec<File>, Vec<Redactor>), RecordingError> {
+        let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = spool.broken() {
+            return Err(RecordingError::Io(reason.to_owned()));
+        }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok((spool.reopened()?, known.clone()))
     }
 }
 
@@ -223,14 +261,18 @@ impl Session {
     /// When there is a secret in it, or it cannot be written. Then there is no file.
     pub(crate) fn finish(self, place: Place) -> Result<Recorded, RecordingError> {
         let mut spools = self.spools()?;
-        assemble(&mut spools, place, self.rules(), &[])
+        let into = |write: Box<Filling<'_>>| place.fill(write);
+        assemble(&mut spools, into, self.rules(), &[])
     }
 }
+
+/// Writes a recording to its file. It is called once.
+type Filling<'f> = dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'f;
 
 /// Makes one file of spools.
 fn assemble(
     spools: &mut [File],
-    place: Place,
+    into: impl FnOnce(Box<Filling<'_>>) -> io::Result<()>,
     rules: &Rules,
     known: &[Redactor],
 ) -> Result<Recorded, RecordingError> {
@@ -266,13 +308,13 @@ fn assemble(
     if entries == 0 && lost.is_none() {
         return Ok(Recorded { entries, notes });
     }
-    place.fill(|out| {
+    into(Box::new(|out| {
         let mut writer = Writer::start_with(out, lost.as_deref())?;
         for at in &content.entries {
             writer.value(&entry_at(spools, at)?)?;
         }
         writer.finish().map(drop)
-    })?;
+    }))?;
     Ok(Recorded { entries, notes })
 }
 

@@ -96,7 +96,8 @@ impl Rules {
         rules.map(|rule| rule.text()).collect()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether no field is hidden.
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 

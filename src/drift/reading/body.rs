@@ -90,9 +90,34 @@ impl Reading<'_> {
             },
             ("multipart", ..) => {
                 self.parts(body, &at);
-                self.unknown_body(template);
+                self.cannot_read_body(template, "the values in its parts", &at);
             }
-            _ => self.unknown_body(template),
+            _ => self.cannot_read_body(template, "its values", &at),
+        }
+    }
+
+    /// Notes that a body cannot be read back, unless no param is in it.
+    fn cannot_read_body(&mut self, template: &BodyTemplate, what: &str, at: &str) {
+        let mut names = Vec::new();
+        template.visit(&mut |expression, _| names.extend(self.params_in(expression)));
+        let message = format!(
+            "a body of `{}` is not read back, so that {what} are not checked",
+            template.kind()
+        );
+        self.unread(names, self.own_key(at), message);
+    }
+
+    fn knows_nothing_of(&mut self, template: &Template, place: Place, message: String) {
+        let mut names = Vec::new();
+        template.visit(&mut |expression, _| names.extend(self.params_in(expression)));
+        self.unread(names, place, message);
+    }
+
+    /// Notes that nothing is known about these params, if there are any.
+    fn unread(&mut self, names: Vec<String>, place: Place, message: String) {
+        if !names.is_empty() {
+            self.unsure.extend(names);
+            self.note(Code::UnreadValue, place, message, None);
         }
     }
 
@@ -126,7 +151,12 @@ impl Reading<'_> {
                     self.tree(item, value, &join_index(at, i));
                 }
             }
-            (Template::List(_), Value::Array(_)) => self.knows_nothing(template),
+            // Which item stands for which is not known.
+            (Template::List(_), Value::Array(_)) => {
+                let message = "recorded lists have another length here, so that their values are not read back and not checked";
+                let place = self.own_key(at);
+                self.knows_nothing_of(template, place, message.to_owned());
+            }
             (Template::Map(_) | Template::List(_), other) => {
                 let place = self.own_key(at);
                 let message = format!("recorded requests have {} here", kind_of(other));

@@ -1,38 +1,60 @@
-//! `toolrun drift`: holds recordings against descriptors.
+//! `toolrun drift`: holds recordings against descriptors, or the answers of services as they are now.
+
+mod live;
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use similar::TextDiff;
 use url::Url;
 
-use super::call::parse_setting;
+use super::call::parse_count;
+use super::config::InForce;
+use super::reach::Reach;
 use super::report::Format;
-use super::{Done, Failure, exit, note, terminal, usage};
+use super::{Done, Failure, exit, exit_code, note, terminal, usage};
 use crate::Catalog;
-use crate::catalog::Entry;
+use crate::ErrorKind;
+use crate::catalog::{Entry, Loaded};
 use crate::check::{Report, tool_with, tools_at};
 use crate::drift::{Counts, Options, Outcome, Patch};
 use crate::har::{HarError, Read, Reader};
 use crate::source::{Finding, Severity};
+use crate::tool::Tool;
 
 /// Hold recordings of what services do against the descriptors.
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("set", |arg| arg.help("Give a setting of a service a value, such as for its base URL")),
+    mut_arg("trust", |arg| arg.help("Trust a folder for this run. May be given several times").requires("live")),
+    mut_arg("sandbox", |arg| arg.requires("live")),
+    mut_arg("timeout", |arg| arg.requires("live")),
+    mut_arg("cacert", |arg| arg.requires("live")),
+    mut_arg("verbose", |arg| arg.requires("live")),
+    mut_arg("record", |arg| arg.requires("live")),
+    mut_arg("replay", |arg| arg.requires("live"))
+)]
 pub(crate) struct Drift {
-    /// Recordings in HAR: files, folders of .har files, or - for standard input
-    #[arg(required = true, value_name = "RECORDING")]
+    /// Recordings in HAR: files, folders of .har files, or - for standard input; with --live, tools
+    #[arg(required_unless_present = "live", value_name = "RECORDING")]
     recordings: Vec<String>,
+    /// Call each tool that reads once, with the arguments of its first example, and hold the answers
+    #[arg(long)]
+    live: bool,
+    /// With --live: send at most this many requests; 50 unless given
+    #[arg(long, value_name = "N", value_parser = parse_count, requires = "live")]
+    max_requests: Option<u64>,
     /// Descriptors to hold them against: files, folders and globs; the whole catalog unless given
     #[arg(long, value_name = "PATH")]
     against: Vec<String>,
     /// Where the recordings were made, if not at the base URLs of the services: a proxy, a test system
-    #[arg(long, value_name = "URL", value_parser = parse_url)]
+    #[arg(long, value_name = "URL", value_parser = parse_url, conflicts_with = "live")]
     base_url: Option<Url>,
-    /// Give a setting of a service a value, so that its base URL is known
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
-    set: Vec<(String, String)>,
+    #[command(flatten)]
+    reach: Reach,
     /// How to print the findings
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
@@ -59,27 +81,30 @@ fn parse_url(text: &str) -> Result<Url, String> {
 const MOST_TOLD: usize = 8;
 
 impl Drift {
+    /// The folders that are trusted for this run.
+    pub(crate) fn trusted(&self) -> &[PathBuf] {
+        &self.reach.here.trust
+    }
+
     /// Runs the command.
-    pub(crate) fn run(self, catalog: &Catalog) -> Done {
+    pub(crate) fn run(self, catalog: &Catalog, in_force: &InForce) -> Done {
+        if self.live {
+            return self.run_live(catalog, in_force);
+        }
         let files = files(&self.recordings)?;
         let loaded = match self.against.is_empty() {
             true => catalog.load_all(),
             false => tools_at(&self.against).map_err(usage)?,
         };
-        let (mut tools, mut entries, mut broken) = (Vec::new(), Vec::new(), Vec::new());
-        for (entry, tool) in loaded {
-            match tool {
-                Ok(tool) => {
-                    tools.push(tool);
-                    entries.push(entry);
-                }
-                Err(findings) => broken.extend(findings),
-            }
-        }
         let options = Options {
             base_url: self.base_url.clone(),
-            settings: self.set.clone(),
+            settings: self.reach.set.clone(),
         };
+        let Sorted {
+            tools,
+            entries,
+            broken,
+        } = Sorted::of(loaded);
         let mut drift = crate::drift::Drift::new(tools, &options);
         let mut unread = None;
         for file in &files {
@@ -90,21 +115,52 @@ impl Drift {
         let mut outcome = drift.finish();
         add_broken(&mut outcome, broken);
         tell(&outcome);
-        match (self.update, self.write) {
-            (true, false) => print_patches(&outcome, &entries)?,
-            (is_update, _) => {
-                if is_update {
-                    write_patches(&outcome, &entries);
-                }
-                let mut out = self.format.out();
-                self.format
-                    .print(&mut out, &outcome.report, self.deny_warnings)?;
-                out.flush()?;
-            }
+        self.print(&outcome, &entries)?;
+        match unread {
+            Some(message) => Err(usage(message)),
+            None => self.done(&outcome),
         }
-        if let Some(message) = unread {
-            return Err(usage(message));
+    }
+
+    /// Calls the tools, and holds what the services answer.
+    fn run_live(&self, catalog: &Catalog, in_force: &InForce) -> Done {
+        let (catalog, loaded) = live::tools(catalog, &self.recordings, &self.against, &self.reach)?;
+        let Sorted {
+            tools,
+            entries,
+            broken,
+        } = Sorted::of(loaded);
+        let mut drift = crate::drift::Drift::new(tools.clone(), &Options::default());
+        let most = self.max_requests.unwrap_or(live::MOST_REQUESTS);
+        let called = live::call(&tools, &catalog, in_force, &self.reach, most, &mut drift)?;
+        let mut outcome = drift.finish();
+        add_broken(&mut outcome, broken);
+        note(&summary(&outcome.counts));
+        self.print(&outcome, &entries)?;
+        match called {
+            Some(kind) if kind != ErrorKind::Response => Err(Failure::Silent(exit_code(kind))),
+            Some(kind) => self
+                .done(&outcome)
+                .and(Err(Failure::Silent(exit_code(kind)))),
+            None => self.done(&outcome),
         }
+    }
+
+    /// Prints the findings or a patch, and changes files if that is asked for.
+    fn print(&self, outcome: &Outcome, entries: &[Entry]) -> Done {
+        if self.update && !self.write {
+            return print_patches(outcome, entries);
+        }
+        if self.update {
+            write_patches(outcome, entries);
+        }
+        let mut out = self.format.out();
+        self.format
+            .print(&mut out, &outcome.report, self.deny_warnings)?;
+        Ok(out.flush()?)
+    }
+
+    fn done(&self, outcome: &Outcome) -> Done {
         let report = &outcome.report;
         match report.errors() > 0 || (self.deny_warnings && report.warnings() > 0) {
             true => Err(Failure::Silent(exit::DESCRIPTOR)),
@@ -142,6 +198,30 @@ pub(crate) fn held(recordings: &[String], against: &[String]) -> Result<Held, Fa
         report: outcome.report,
         unread,
     })
+}
+
+/// Tools with their files, and what keeps others from being used.
+#[derive(Default)]
+struct Sorted {
+    tools: Vec<Arc<Tool>>,
+    entries: Vec<Entry>,
+    broken: Vec<Finding>,
+}
+
+impl Sorted {
+    fn of(loaded: Vec<Loaded>) -> Sorted {
+        let mut sorted = Sorted::default();
+        for (entry, tool) in loaded {
+            match tool {
+                Ok(tool) => {
+                    sorted.tools.push(tool);
+                    sorted.entries.push(entry);
+                }
+                Err(findings) => sorted.broken.extend(findings),
+            }
+        }
+        sorted
+    }
 }
 
 /// Adds what keeps descriptors from being used. The tools of a service all tell what is wrong with it.
