@@ -42,6 +42,8 @@ mod digits;
 mod docs;
 mod downloads;
 mod drift;
+mod drift_bodies;
+mod drift_live;
 mod drift_seeds;
 mod editors;
 mod engine;
