@@ -158,16 +158,17 @@ pub(crate) fn finish(done: Done) -> Done {
         return done;
     };
     let mut done = done;
+    let played = tapes.play.iter().flat_map(|play| play.remarks());
+    played.for_each(|text| note(&text));
     if let Some((recorder, place)) = tapes.own {
         let path = place.path().to_owned();
         done = written(recorder.finish(place), &path, done);
     }
-    let broken = tapes
-        .sessions
-        .iter()
-        .flatten()
-        .filter_map(|recorder| recorder.broken());
-    for reason in broken {
+    for recorder in tapes.sessions.iter().flatten() {
+        recorder.seal();
+        let Some(reason) = recorder.broken() else {
+            continue;
+        };
         let told =
             format!("the recording that ${VARIABLE} names lacks calls of this command: {reason}");
         done = failed(done, exit::OUTPUT, told);

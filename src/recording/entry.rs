@@ -1,5 +1,6 @@
 //! One exchange, as it is written: places for what is secret in the request, and a masked answer.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -45,6 +46,51 @@ pub(super) struct Remarks {
     pub unreached: Vec<String>,
     /// Whether numbers of more digits than a double holds were rounded where fields were hidden.
     pub rounded: bool,
+    /// Whether a secret of so few characters was masked that it may stand there by chance.
+    pub short: bool,
+}
+
+/// The masks of an entry.
+struct Masks<'m> {
+    plain: &'m Redactor,
+    /// The one that masks short secrets too, if there are any.
+    strict: Option<Redactor>,
+    /// Whether a short secret was masked.
+    short: Cell<bool>,
+}
+
+impl<'m> Masks<'m> {
+    fn new(plain: &'m Redactor) -> Masks<'m> {
+        Masks {
+            plain,
+            strict: plain.strict(),
+            short: Cell::new(false),
+        }
+    }
+
+    fn mask<T: PartialEq>(&self, by: impl Fn(&Redactor) -> T) -> T {
+        let plain = by(self.plain);
+        let Some(strict) = &self.strict else {
+            return plain;
+        };
+        let masked = by(strict);
+        if masked != plain {
+            self.short.set(true);
+        }
+        masked
+    }
+
+    fn text(&self, text: &str) -> String {
+        self.mask(|redactor| redactor.text(text))
+    }
+
+    fn message(&self, text: &str) -> String {
+        self.mask(|redactor| redactor.message(text))
+    }
+
+    fn headers(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
+        self.mask(|redactor| redactor.headers(headers.to_vec()))
+    }
 }
 
 /// How fields are hidden.
@@ -90,7 +136,7 @@ pub(super) fn entry(
     most: u64,
     hiding: &Hiding<'_>,
 ) -> (Value, Remarks) {
-    let redactor = &unsigned.about.redactor;
+    let redactor = &Masks::new(&unsigned.about.redactor);
     let took = heard.since.elapsed();
     let wait = heard.wait.unwrap_or(took);
     let started = heard.started.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
@@ -99,7 +145,7 @@ pub(super) fn entry(
         .head
         .as_ref()
         .map_or("HTTP/1.1", |head| version(head.version));
-    let mut own = own(unsigned);
+    let mut own = own(unsigned, redactor);
     let mut failure = None;
     let response = match heard.head {
         None => {
@@ -114,7 +160,7 @@ pub(super) fn entry(
             None
         }
         Some(head) => {
-            let (body, lost) = body(unsigned, &head, heard.raw, &heard.end, most);
+            let (body, lost) = body(unsigned, redactor, &head, heard.raw, &heard.end, most);
             failure = lost.or(failure);
             let headers = headers(unsigned, &head, redactor);
             let media_type = header(&headers, "content-type").unwrap_or_default();
@@ -158,10 +204,11 @@ pub(super) fn entry(
         number: 0,
         started,
         time: milliseconds(took),
-        request: request(unsigned, version, hiding, &mut remarks),
+        request: request(unsigned, redactor, version, hiding, &mut remarks),
         response,
         own: Some(own),
     };
+    remarks.short = redactor.short.get();
     let mut json = har::entry_json(&entry);
     json["timings"] = json!({
         "send": 0,
@@ -185,7 +232,7 @@ fn version(version: http::Version) -> &'static str {
 }
 
 /// What stands beside the exchange; the arguments follow.
-fn own(unsigned: &Unsigned) -> Own {
+fn own(unsigned: &Unsigned, redactor: &Masks<'_>) -> Own {
     let mut more = Map::new();
     let kind = match unsigned.purpose {
         Purpose::Call => Kind::Call,
@@ -204,7 +251,7 @@ fn own(unsigned: &Unsigned) -> Own {
     if unsigned.redirects > 0 {
         more.insert("redirects".to_owned(), unsigned.redirects.into());
     }
-    let base = unsigned.about.redactor.text(&unsigned.about.base);
+    let base = redactor.text(&unsigned.about.base);
     more.insert("base".to_owned(), base.into());
     Own {
         service: unsigned.about.service.clone(),
@@ -220,11 +267,11 @@ fn own(unsigned: &Unsigned) -> Own {
 
 fn request(
     unsigned: &Unsigned,
+    redactor: &Masks<'_>,
     version: &str,
     hiding: &Hiding<'_>,
     remarks: &mut Remarks,
 ) -> har::Request {
-    let redactor = &unsigned.about.redactor;
     let media_type = unsigned.header("content-type").unwrap_or_default();
     let body = masked(redactor, unsigned.body.clone());
     let mut body = Body::of_bytes(media_type, body.to_vec());
@@ -233,24 +280,27 @@ fn request(
         method: unsigned.method.as_str().to_owned(),
         url: hidden_url(&redactor.text(&unsigned.url), hiding, remarks),
         http_version: version.to_owned(),
-        headers: redactor.headers(unsigned.headers.clone()),
+        headers: redactor.headers(&unsigned.headers),
         body: (!unsigned.body.is_empty()).then_some(body),
     }
 }
 
 /// A text of bytes with every secret masked, in JSON also those that are written with escapes. What is left, such as a
 /// secret that is a key, is masked too: a file is not data.
-fn masked(redactor: &Redactor, bytes: Bytes) -> Bytes {
+fn masked(redactor: &Masks<'_>, bytes: Bytes) -> Bytes {
     let is_json = |byte: &&u8| matches!(byte, b'{' | b'[' | b'"');
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    let bytes = match first.filter(is_json) {
-        Some(_) => redactor.json(bytes),
-        None => bytes,
-    };
-    redactor.bytes(bytes)
+    let is_json = first.filter(is_json).is_some();
+    redactor.mask(|redactor| {
+        let bytes = match is_json {
+            true => redactor.json(bytes.clone()),
+            false => bytes.clone(),
+        };
+        redactor.bytes(bytes)
+    })
 }
 
-fn masked_value(redactor: &Redactor, value: &Value) -> Value {
+fn masked_value(redactor: &Masks<'_>, value: &Value) -> Value {
     let text = masked(redactor, value.to_string().into());
     serde_json::from_slice(&text).unwrap_or_else(|_| MASK.into())
 }
@@ -258,12 +308,13 @@ fn masked_value(redactor: &Redactor, value: &Value) -> Value {
 /// Header fields that the answer to a request of an access token keeps.
 const OF_TOKENS: [&str; 4] = ["content-type", "date", "retry-after", "cache-control"];
 
-fn headers(unsigned: &Unsigned, head: &Parts, redactor: &Redactor) -> Vec<(String, String)> {
+fn headers(unsigned: &Unsigned, head: &Parts, redactor: &Masks<'_>) -> Vec<(String, String)> {
     let fields = head.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         (name.as_str().to_owned(), value)
     });
-    let fields = redactor.headers(fields.collect()).into_iter();
+    let fields: Vec<(String, String)> = fields.collect();
+    let fields = redactor.headers(&fields).into_iter();
     fields
         .map(|(name, value)| {
             let value = match name.as_str() {
@@ -299,12 +350,12 @@ fn header(headers: &[(String, String)], name: &str) -> Option<String> {
 /// The body of an answer, and why it is missing or is not whole.
 fn body(
     unsigned: &Unsigned,
+    redactor: &Masks<'_>,
     head: &Parts,
     raw: Vec<u8>,
     end: &End,
     most: u64,
 ) -> (Option<Vec<u8>>, Option<Value>) {
-    let redactor = &unsigned.about.redactor;
     let lost = match end {
         End::Whole => None,
         // Nobody reads the body of a redirect.
@@ -338,7 +389,7 @@ fn body(
 }
 
 /// What an answer to a request of an access token keeps: its shape, its numbers and what is said of an error.
-fn of_token(body: &[u8], redactor: &Redactor) -> Vec<u8> {
+fn of_token(body: &[u8], redactor: &Masks<'_>) -> Vec<u8> {
     const KEPT: [&str; 3] = ["error", "error_description", "token_type"];
     fn places(value: Value) -> Value {
         match value {

@@ -239,7 +239,10 @@ fn number(text: &str) -> String {
     };
     let all = format!("{whole}{behind}");
     let kept = all.trim_end_matches('0');
-    let power = power - behind.len() as i64 + (all.len() - kept.len()) as i64;
+    let shift = (all.len() - kept.len()) as i64 - behind.len() as i64;
+    let Some(power) = power.checked_add(shift) else {
+        return text.to_owned();
+    };
     let kept = kept.trim_start_matches('0');
     match power {
         _ if kept.is_empty() => "0".to_owned(),

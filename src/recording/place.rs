@@ -93,10 +93,14 @@ impl Place {
             return Err(there());
         }
         lock(&file, path)?;
-        Ok(Place {
-            path: path.to_owned(),
-            held: Some(file),
-        })
+        // Who held it may have put the whole recording there meanwhile.
+        match is_still_at(&file, path) {
+            true => Ok(Place {
+                path: path.to_owned(),
+                held: Some(file),
+            }),
+            false => Err(there()),
+        }
     }
 
     /// Writes the recording by a function, and puts it in its place in one step.
@@ -130,6 +134,24 @@ impl Drop for Place {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Whether a file that is open stands at a path.
+#[cfg(unix)]
+pub(super) fn is_still_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let own = file.metadata().map(|own| (own.dev(), own.ino()));
+    let there = fs::symlink_metadata(path).map(|there| (there.dev(), there.ino()));
+    matches!((own, there), (Ok(own), Ok(there)) if own == there)
+}
+
+/// Whether a file that is open stands at a path: where nothing tells files apart, one of the same length.
+#[cfg(not(unix))]
+pub(super) fn is_still_at(file: &File, path: &Path) -> bool {
+    let own = file.metadata().map(|own| own.len());
+    let there = fs::symlink_metadata(path).map(|there| there.len());
+    matches!((own, there), (Ok(own), Ok(there)) if own == there)
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), Taken> {

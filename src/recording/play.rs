@@ -1,6 +1,6 @@
 //! A recording that answers in place of services.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -16,15 +16,22 @@ use super::difference::differences;
 use super::entry::FAILURE;
 use super::key::Keys;
 use super::shelf::{Asked, Shelf, is_of_token};
-use crate::har::{self, Content, Entry, HarError, Read, Reader};
+use crate::har::{self, Content, Entry, Flaw, HarError, Read, Reader};
 use crate::send::{
     Body, Request, ResponseFuture, Transport, TransportError, TransportErrorKind, Unsigned,
 };
+
+/// Most remarks on the entries that answered, and on those that were passed over.
+const MOST_REMARKS: usize = 8;
 
 /// A recording that answers in place of services.
 pub(crate) struct Play {
     path: PathBuf,
     entries: Vec<(Entry, Option<Url>)>,
+    /// What of an entry could not be read or was read by a guess, by its place.
+    flaws: HashMap<usize, Vec<Flaw>>,
+    /// The numbers of entries that answered without a header field that HTTP does not allow.
+    left_out: Mutex<BTreeSet<usize>>,
     /// Which entries were given.
     given: Mutex<Vec<bool>>,
     /// Whether a service is asked for what is missing.
@@ -49,29 +56,72 @@ impl Play {
         let shown = path.display();
         let file = File::open(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
         let (mut entries, mut notes) = (Vec::new(), Vec::new());
+        let (mut known, mut skipped) = (HashMap::new(), 0);
         for read in Reader::new(BufReader::new(file)) {
             match read {
                 Ok(Read::Entry(entry, flaws)) => {
                     // What is said of entries that no request asks for would be noise.
-                    drop(flaws);
+                    if !flaws.is_empty() {
+                        known.insert(entries.len(), flaws);
+                    }
                     let url = Url::parse(&entry.request.url).ok();
                     entries.push((*entry, url));
                 }
-                Ok(Read::Skipped(flaw)) => notes.push(format!("{shown}: {flaw}")),
+                Ok(Read::Skipped(flaw)) => {
+                    skipped += 1;
+                    if skipped <= MOST_REMARKS {
+                        notes.push(format!("{shown}: {flaw}"));
+                    }
+                }
                 Err(error @ HarError::Broken { .. }) => notes.push(format!("{shown} is {error}")),
                 Err(error) => return Err(format!("{shown}: {error}")),
             }
+        }
+        if skipped > MOST_REMARKS {
+            let more = skipped - MOST_REMARKS;
+            notes.push(format!("{shown}: {more} more entries were passed over"));
         }
         if entries.is_empty() {
             notes.push(format!("{shown} holds no exchange"));
         }
         let play = Play {
             path: path.to_owned(),
+            flaws: known,
+            left_out: Mutex::default(),
             given: Mutex::new(vec![false; entries.len()]),
             entries,
             is_live,
         };
         Ok((play, notes))
+    }
+
+    /// What is to be said of the entries that answered: of each, what could not be read or was read by a guess.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = (0..given.len()).filter(|at| given[*at]);
+        let flaws = given.filter_map(|at| self.flaws.get(&at)).flatten();
+        let mut told: Vec<String> = flaws
+            .map(|flaw| format!("{}: {flaw}", self.path.display()))
+            .collect();
+        let left_out = self.left_out.lock();
+        let left_out = left_out.unwrap_or_else(PoisonError::into_inner);
+        told.extend(left_out.iter().map(|number| {
+            format!(
+                "{}: entry {number} has a header field that HTTP does not allow; it was left out",
+                self.path.display()
+            )
+        }));
+        let more = told.len().saturating_sub(MOST_REMARKS);
+        if more > 0 {
+            told.truncate(MOST_REMARKS);
+            told.push(format!("{}: and {more} more such", self.path.display()));
+        }
+        told
+    }
+
+    fn left_out(&self, number: usize) {
+        let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        left_out.insert(number);
     }
 
     /// Whether a service is asked for what is missing.
@@ -261,6 +311,7 @@ impl Stage {
             http::StatusCode::from_u16(recorded.status).map_err(|_| failed(failure))?;
         for (name, value) in &recorded.headers {
             let Ok(name) = HeaderName::try_from(name.as_str()) else {
+                self.play.left_out(entry.number);
                 continue;
             };
             // The body is written without its codings.
@@ -269,8 +320,9 @@ impl Stage {
             }
             // Browsers write several fields of one name as lines.
             for line in own(value).split('\n') {
-                if let Ok(value) = HeaderValue::try_from(line) {
-                    response.headers_mut().append(&name, value);
+                match HeaderValue::try_from(line) {
+                    Ok(value) => drop(response.headers_mut().append(&name, value)),
+                    Err(_) => self.play.left_out(entry.number),
                 }
             }
         }

@@ -13,7 +13,7 @@ use super::layer::Recording;
 use super::place::Place;
 use super::pseudonym::Pseudonyms;
 use super::redact::Rules;
-use super::spool::{Content, Line, Session, Spool, entry_at, setup_of};
+use super::spool::{Content, Line, Session, Spool, entry_at, setup_of, spools_of};
 use crate::har::Writer;
 use crate::send::{Transport, Unsigned};
 use crate::sign::Redactor;
@@ -181,6 +181,9 @@ impl Recorder {
         if remarks.rounded {
             self.write(&Line::Rounded);
         }
+        if remarks.short {
+            self.write(&Line::Short);
+        }
         let known = self
             .known
             .lock()
@@ -196,6 +199,36 @@ impl Recorder {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.iter().any(|other| other.is_same(redactor)) {
             known.push(redactor.clone());
+        }
+    }
+
+    /// Searches what the processes of the session wrote so far for the secrets that this one knows: an answer may have shown a
+    /// secret before it was known, and to a process that never knew it.
+    pub(crate) fn seal(&self) {
+        let Some(folder) = &self.session else {
+            return;
+        };
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if known.iter().all(Redactor::is_empty) {
+            return;
+        }
+        let found = spools_of(folder).and_then(|mut spools| {
+            let content = Content::read(&mut spools)?;
+            first_secret(&content, &mut spools, &known)
+        });
+        match found {
+            Ok(None) => {}
+            Ok(Some((_, request, part))) => self.write(&Line::Late { request, part }),
+            // A session that has ended is told of elsewhere.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let mut spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
+                spool.break_off(&error);
+            }
         }
     }
 
@@ -284,19 +317,12 @@ fn assemble(
             part,
         });
     }
-    // A secret that was learned late may stand in an entry that was written early.
-    for (number, at) in content.entries.iter().enumerate() {
-        let entry = entry_at(spools, at)?;
-        if let Some(part) = secret_in(&entry, known) {
-            let masked = known
-                .iter()
-                .fold(request_of(&entry), |text, redactor| redactor.text(&text));
-            return Err(RecordingError::Secret {
-                entry: Some(number + 1),
-                request: masked,
-                part,
-            });
-        }
+    if let Some((number, request, part)) = first_secret(&content, spools, known)? {
+        return Err(RecordingError::Secret {
+            entry: Some(number),
+            request,
+            part,
+        });
     }
     let lost = lost(&content);
     let mut notes: Vec<String> = lost
@@ -316,6 +342,25 @@ fn assemble(
         writer.finish().map(drop)
     }))?;
     Ok(Recorded { entries, notes })
+}
+
+/// The first entry that holds a secret: its number, its request and the part. A secret that was learned late may stand in an
+/// entry that was written early.
+fn first_secret(
+    content: &Content,
+    spools: &mut [File],
+    known: &[Redactor],
+) -> io::Result<Option<(usize, String, String)>> {
+    for (number, at) in content.entries.iter().enumerate() {
+        let entry = entry_at(spools, at)?;
+        if let Some(part) = secret_in(&entry, known) {
+            let masked = known
+                .iter()
+                .fold(request_of(&entry), |text, redactor| redactor.text(&text));
+            return Ok(Some((number + 1, masked, part)));
+        }
+    }
+    Ok(None)
 }
 
 fn request_of(entry: &Value) -> String {
@@ -348,6 +393,15 @@ fn remarks(content: &Content, rules: &Rules) -> Vec<String> {
         notes.push(format!(
             "no field is hidden in {} bodies that are no JSON and no form, such as one of {kind}",
             content.unreached.len()
+        ));
+    }
+    if content.short > 0 {
+        let entries = match content.short {
+            1 => "1 entry".to_owned(),
+            more => format!("{more} entries"),
+        };
+        notes.push(format!(
+            "a secret of few characters was masked in {entries}; it may stand there by chance, and what it hides is not replayed"
         ));
     }
     if content.rounded {

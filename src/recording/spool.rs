@@ -1,7 +1,7 @@
 //! The spool: what a process recorded so far, one JSON text a line. What is written stays, however the process ends.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,8 @@ use super::redact::Rules;
 pub(crate) const VARIABLE: &str = "TOOLRUN_RECORDING";
 /// The file of a session's folder that says how fields are hidden.
 const SETUP: &str = "session.json";
+/// Most bytes of it.
+const MOST_OF_SETUP: u64 = 1 << 20;
 /// How the files of processes end.
 const ENDING: &str = "ndjson";
 
@@ -33,6 +35,10 @@ pub(super) enum Line {
     Forgotten { id: String },
     /// It ended and cannot be written: there is a secret in this part.
     Refused { id: String, part: String },
+    /// A part of an entry that was written before holds a secret.
+    Late { request: String, part: String },
+    /// A secret of few characters was masked in an entry.
+    Short,
     /// A rule found something.
     Hit(String),
     /// A body of this type has no fields that could be hidden.
@@ -59,9 +65,11 @@ impl Session {
     /// # Errors
     /// When the folder cannot be made.
     pub(crate) fn begin(rules: Rules, pseudonyms: &Pseudonyms) -> io::Result<Session> {
-        let folder = tempfile::Builder::new()
-            .prefix("toolrun-recording-")
-            .tempdir()?;
+        let mut folder = tempfile::Builder::new();
+        folder.prefix("toolrun-recording-");
+        #[cfg(unix)]
+        folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let folder = folder.tempdir()?;
         let setup = Setup {
             key: pseudonyms.key(),
             redact: rules.texts(),
@@ -81,24 +89,62 @@ impl Session {
 
     /// What the processes left.
     pub(super) fn spools(&self) -> io::Result<Vec<File>> {
-        let mut paths = Vec::new();
-        for entry in fs::read_dir(self.folder.path())? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == ENDING) {
-                paths.push(path);
-            }
-        }
-        paths.sort();
-        paths.iter().map(File::open).collect()
+        spools_of(self.folder.path())
     }
+}
+
+/// The spools in the folder of a session.
+///
+/// # Errors
+/// When one cannot be read.
+pub(super) fn spools_of(folder: &Path) -> io::Result<Vec<File>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == ENDING) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths.iter().map(File::open).collect()
+}
+
+/// Refuses a folder that somebody else could write to or read: what calls send and get would go there.
+#[cfg(unix)]
+fn only_ours(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let found = fs::symlink_metadata(folder)?;
+    let is_ours = found.uid() == rustix::process::geteuid().as_raw();
+    match found.is_dir() && is_ours && found.permissions().mode() & 0o077 == 0 {
+        true => Ok(()),
+        false => Err(io::Error::other(format!(
+            "{} is no folder that only this user can use",
+            folder.display()
+        ))),
+    }
+}
+
+#[cfg(not(unix))]
+fn only_ours(folder: &Path) -> io::Result<()> {
+    fs::read_dir(folder).map(drop)
 }
 
 /// How fields are hidden in the session of a folder.
 ///
 /// # Errors
-/// When there is no session any more.
+/// When there is no session any more, or its folder is not one of this user alone.
 pub(super) fn setup_of(folder: &Path) -> io::Result<(Rules, Pseudonyms)> {
-    let setup: Setup = serde_json::from_slice(&fs::read(folder.join(SETUP))?)?;
+    only_ours(folder)?;
+    let path = folder.join(SETUP);
+    if !fs::symlink_metadata(&path)?.is_file() {
+        return Err(io::Error::other(format!("{} is no file", path.display())));
+    }
+    let mut text = Vec::new();
+    File::open(path)?
+        .take(MOST_OF_SETUP)
+        .read_to_end(&mut text)?;
+    let setup: Setup = serde_json::from_slice(&text)?;
     let rules = Rules::parse(setup.redact.iter().map(String::as_str));
     Ok((rules.map_err(io::Error::other)?, Pseudonyms::of(setup.key)))
 }
@@ -140,6 +186,11 @@ impl Spool {
         if let Err(error) = self.try_write(line) {
             self.broken = Some(error.to_string());
         }
+    }
+
+    /// Nothing more is written, because something failed.
+    pub(super) fn break_off(&mut self, error: &io::Error) {
+        self.broken.get_or_insert_with(|| error.to_string());
     }
 
     fn try_write(&mut self, line: &Line) -> io::Result<()> {
@@ -200,6 +251,8 @@ pub(super) struct Content {
     pub hits: Vec<String>,
     pub unreached: Vec<String>,
     pub rounded: bool,
+    /// How many entries have a secret of few characters masked.
+    pub short: usize,
     /// Lines that were cut.
     pub cut: usize,
 }
@@ -255,6 +308,10 @@ impl Content {
                     let request = close(&mut open, &id).unwrap_or_default();
                     self.refused.get_or_insert((request, part));
                 }
+                Some(Ok(Line::Late { request, part })) => {
+                    self.refused.get_or_insert((request, part));
+                }
+                Some(Ok(Line::Short)) => self.short += 1,
                 Some(Ok(Line::Forgotten { id })) => drop(close(&mut open, &id)),
                 Some(Ok(Line::Hit(rule))) => self.hits.push(rule),
                 Some(Ok(Line::Unreached(kind))) => self.unreached.push(kind),
@@ -274,8 +331,6 @@ impl Content {
 /// # Errors
 /// When it cannot be read.
 pub(super) fn entry_at(spools: &mut [File], at: &At) -> io::Result<Value> {
-    use std::io::Read as _;
-
     let file = &mut spools[at.spool];
     file.seek(SeekFrom::Start(at.offset))?;
     let mut text = vec![0; at.length];

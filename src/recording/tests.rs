@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::key::{Canon, Keys};
+use super::place::{Place, Taken};
 use super::recorder::secret_in;
 use super::redact::Rules;
 use crate::har::Body;
@@ -141,6 +142,26 @@ fn fields_of_a_query_are_an_object() {
     assert_eq!(pairs, [pair("a", "1"), pair("b", "*"), pair("a", "*")]);
 }
 
+/// Two take over the rest of a recording that was killed, and one of them has written the whole meanwhile.
+#[test]
+fn a_recording_that_another_one_wrote_is_not_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.har");
+    std::fs::write(&path, "").expect("a file");
+    let first = Place::take(&path).expect("the place");
+    assert!(matches!(Place::take(&path), Err(Taken::Recording(_))));
+    first
+        .fill(|out| out.write_all(b"whole"))
+        .expect("a recording");
+    assert!(matches!(Place::take(&path), Err(Taken::File(_))));
+    // The file that the other one opened before is not at the path any more.
+    let before = std::fs::File::open(&path).expect("a file");
+    assert!(super::place::is_still_at(&before, &path));
+    std::fs::write(folder.path().join("b"), "longer").expect("a file");
+    std::fs::rename(folder.path().join("b"), &path).expect("a file");
+    assert!(!super::place::is_still_at(&before, &path));
+}
+
 #[test]
 fn a_number_has_one_notation() {
     let url = Url::parse("https://a.test/").expect("a URL");
@@ -174,6 +195,8 @@ fn a_number_has_one_notation() {
         ("null", "{}"),
         ("[1,2]", "[2,1]"),
         ("1e99999999999999999999", "1e99999999999999999998"),
+        ("1.5e-9223372036854775808", "15e-9223372036854775808"),
+        ("10e9223372036854775807", "1e9223372036854775807"),
     ] {
         assert_ne!(canon(one), canon(other), "{one} {other}");
     }

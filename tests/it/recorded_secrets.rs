@@ -298,3 +298,100 @@ fn nothing_of_a_packed_answer_that_cannot_be_read_is_kept() {
     assert_eq!(entries[0]["response"]["content"].get("text"), None);
     assert_eq!(entries[0]["_toolrun"]["failure"]["kind"], "given_up");
 }
+
+/// A secret of 6 characters, which the mask of outputs leaves since it may stand there by chance, is not kept in a file, and that is told.
+#[test]
+fn an_echo_of_a_secret_of_few_characters_is_in_no_file() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+    const SHORT: &str = "qZ7~x/";
+    let hex: String = SHORT.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let packed = STANDARD.encode(format!("k:{SHORT}"));
+    let url_safe = URL_SAFE_NO_PAD.encode(SHORT);
+    let escaped = SHORT.replace('/', "%2F");
+    let notations = [SHORT, &hex, &packed, &url_safe, &escaped, "qZ7~x\\/"];
+    for notation in notations {
+        for place in [
+            "text", "name", "header", "location", "events", "parts", "error",
+        ] {
+            let notation_in = notation.to_owned();
+            let fake = Fake::start(move |_| {
+                let notation = &notation_in;
+                let text = |kind: &str, text: String| Reply::new(200, kind, text);
+                match place {
+                    "text" => text(
+                        "application/json",
+                        format!("{{\"data\": [\"a {notation} b\"]}}"),
+                    ),
+                    "name" => text(
+                        "application/json",
+                        format!("{{\"data\": [], \"{notation}\": 1}}"),
+                    ),
+                    "header" => text("application/json", "{\"data\": []}".into())
+                        .with("x-echo", notation.as_str()),
+                    "location" => text("application/json", "{\"data\": []}".into())
+                        .with("location", format!("/a?k={notation}")),
+                    "events" => text(
+                        "text/event-stream",
+                        format!("data: {{\"k\": \"{notation}\"}}\n\n"),
+                    ),
+                    "parts" => text(
+                        "multipart/mixed; boundary=x",
+                        format!("--x\r\n\r\n{notation}\r\n--x--\r\n"),
+                    ),
+                    _ => Reply::new(400, "text/plain", format!("no such key {notation}")),
+                }
+            });
+            let workspace = probe(&fake.origin(), "{ kind: bearer, secret: { env: SHORT } }");
+            let mut command = workspace.toolrun();
+            command.env("SHORT", SHORT);
+            let done = output(command.args(["call", "get-probe", "--record", "a.har"]));
+            let file = std::fs::read_to_string(workspace.path().join("a.har")).expect("a file");
+            assert!(!file.contains(notation), "{place} {notation}: {file}");
+            assert!(file.contains("***"), "{place} {notation}: {file}");
+            assert_tells(&done, &["a secret of few characters was masked in 1 entry"]);
+        }
+    }
+}
+
+/// One process of a session writes down what only another one knows to be a secret, before or behind it.
+#[test]
+fn a_secret_that_another_process_knows_stops_the_session() {
+    let fake = Fake::start(|request| Reply::json(200, &json!({ "data": [request.query] })));
+    let workspace = Workspace::new();
+    for (service, auth) in [
+        ("one", "auth: { kind: bearer, secret: { env: SECRET } }"),
+        ("two", ""),
+    ] {
+        workspace.write(
+            &format!("descriptors/{service}/service.yaml"),
+            format!(
+                "spec: 1\nservice: {service}\nbase_url: {}\n{auth}\n",
+                fake.origin()
+            ),
+        );
+        workspace.write(
+            &format!("descriptors/{service}/get-{service}.yaml"),
+            format!(
+                "spec: 1\ntool: get-{service}\nservice: {service}\ndescription: A probe.\naccess: read\n\
+                 params: {{ properties: {{ q: {{ type: string, default: a, description: Any. }} }} }}\n\
+                 request: {{ method: GET, path: /{service}, query: [q] }}\nresponse: {{ output: $ }}\n"
+            ),
+        );
+    }
+    let folder = workspace.descriptors();
+    let folder = folder.to_str().expect("a path in UTF-8");
+    let program = format!("{} --tools {folder} call", env!("CARGO_BIN_EXE_toolrun"));
+    let calls = format!("{program} get-two q=\"$SECRET\"; {program} get-one");
+    let done = run(&workspace, &["record", "a.har", "--", "sh", "-c", &calls]);
+    assert_eq!(done.code, 5, "{}", done.stderr);
+    assert_tells(
+        &done,
+        &["the recording was not written", "there is a secret in `"],
+    );
+    assert_clean("standard error", &done.stderr);
+    assert!(!workspace.path().join("a.har").exists());
+    let tmp = std::fs::read_dir(workspace.path().join("tmp")).expect("a folder");
+    assert_eq!(tmp.count(), 0, "nothing is left behind");
+}

@@ -588,3 +588,62 @@ fn terminate(process: u32) {
         .status();
     assert!(done.expect("kill").success());
 }
+
+/// What a variable of the environment names is only written to if it is the folder of a session of this user alone.
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_no_session_gets_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let fake = Fake::start(|_| Reply::json(200, &json!({ "a": 1 })));
+    let workspace = probe(&fake.origin(), "", LIST);
+    let done = session(
+        &workspace,
+        "a.har",
+        "ls -ld \"$TOOLRUN_RECORDING\" && toolrun call get-probe",
+    );
+    let done = done.expect(0);
+    assert!(done.stdout.starts_with("drwx------"), "{}", done.stdout);
+    let setup = json!({ "key": vec![0_u8; 32], "redact": [] }).to_string();
+    let folder = |name: &str, mode: u32, setup: &str| {
+        let path = workspace.path().join(name);
+        std::fs::create_dir(&path).expect("a folder");
+        if !setup.is_empty() {
+            std::fs::write(path.join("session.json"), setup).expect("a file");
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("rights");
+        path
+    };
+    let ours = folder("ours", 0o700, &setup);
+    let link = workspace.path().join("link");
+    std::os::unix::fs::symlink(&ours, &link).expect("a link");
+    let piped = folder("piped", 0o700, "");
+    let made = std::process::Command::new("mkfifo")
+        .arg(piped.join("session.json"))
+        .status();
+    assert!(made.expect("mkfifo").success());
+    let wide = folder("wide", 0o777, &setup);
+    let readable = folder("readable", 0o755, &setup);
+    let empty = folder("empty", 0o700, "");
+    let broken = folder("broken", 0o700, "[");
+    let before = fake.requests().len();
+    for (path, told) in [
+        (&wide, "only this user"),
+        (&readable, "only this user"),
+        (&link, "only this user"),
+        (&piped, "is no file"),
+        (&empty, "is not going on"),
+        (&broken, "is not going on"),
+    ] {
+        let mut command = workspace.toolrun();
+        command.env("TOOLRUN_RECORDING", path);
+        let done = output(command.args(["call", "get-probe"]));
+        assert_eq!(done.code, 2, "{}: {}", path.display(), done.stderr);
+        assert_tells(&done, &["$TOOLRUN_RECORDING", told]);
+    }
+    assert_eq!(fake.requests().len(), before, "nothing is sent");
+    let mut command = workspace.toolrun();
+    command.env("TOOLRUN_RECORDING", &ours);
+    output(command.args(["call", "get-probe"])).expect(0);
+    assert_eq!(std::fs::read_dir(&ours).expect("a folder").count(), 2);
+}

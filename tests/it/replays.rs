@@ -931,3 +931,107 @@ fn queries_and_copies_are_played() {
         assert_eq!(fake.requests().len(), sent, "{name}");
     }
 }
+
+/// What of an entry that answers cannot be taken as it is written is told, and nothing of the others.
+#[test]
+fn what_an_answer_lacks_is_told() {
+    let workspace = Workspace::new();
+    workspace.service("https://api.probe.example", "retry: { max_attempts: 1 }");
+    workspace.tool(
+        "get-probe",
+        "read",
+        "request: { method: GET, path: /things }\nresponse: { output: $ }",
+    );
+    let entry = |path: &str, headers: Value, content: Value| {
+        json!({
+            "request": { "method": "GET", "url": format!("https://api.probe.example{path}") },
+            "response": { "status": 200, "headers": headers, "content": content },
+        })
+    };
+    let json = json!({ "mimeType": "application/json", "text": "{\"a\": 1}" });
+    for (headers, content, code, told) in [
+        (json!([]), json.clone(), 0, ""),
+        (json!({ "a": "b" }), json.clone(), 0, "/response/headers"),
+        (
+            json!([{ "name": 5 }]),
+            json.clone(),
+            0,
+            "/response/headers/0",
+        ),
+        (
+            json!([{ "name": "bad name", "value": "x" }]),
+            json.clone(),
+            0,
+            "a header field that HTTP does not allow",
+        ),
+        (
+            json!([{ "name": "x", "value": "a\r\nb: c" }]),
+            json.clone(),
+            0,
+            "a header field that HTTP does not allow",
+        ),
+        (
+            json!([]),
+            json!({ "text": { "a": 1 } }),
+            0,
+            "its JSON was taken",
+        ),
+        (
+            json!([]),
+            json!({ "text": "%%%", "encoding": "base64" }),
+            5,
+            "it is no base64",
+        ),
+    ] {
+        let entries = json!([
+            entry("/things", headers, content),
+            entry(
+                "/others",
+                json!(7),
+                json!({ "text": "?", "encoding": "base64" })
+            ),
+        ]);
+        workspace.write("a.har", foreign(entries));
+        let done = workspace.run(&["call", "get-probe", "--replay", "a.har", "-o", "json"]);
+        assert_eq!(done.code, code, "{told}: {}", done.stderr);
+        assert!(done.stderr.contains(told), "{told}: {}", done.stderr);
+        assert!(!done.stderr.contains("entry 2"), "{told}: {}", done.stderr);
+        assert_eq!(
+            done.stderr.is_empty(),
+            told.is_empty(),
+            "{told}: {}",
+            done.stderr
+        );
+    }
+}
+
+/// Many entries that are none take few lines.
+#[test]
+fn many_entries_that_are_none_are_counted() {
+    let workspace = Workspace::new();
+    workspace.service("https://api.probe.example", "");
+    workspace.tool(
+        "get-probe",
+        "read",
+        "request: { method: GET, path: /things }",
+    );
+    workspace.write("a.har", foreign(Value::from(vec![Value::from(1); 1000])));
+    let done = workspace
+        .run(&["call", "get-probe", "--replay", "a.har"])
+        .expect(5);
+    assert!(done.stderr.lines().count() < 15, "{}", done.stderr);
+    assert_tells(&done, &["entry 8", "992 more entries were passed over"]);
+}
+
+/// Numbers at the end of what a number of 64 bits holds are compared and do not end the program.
+#[test]
+fn a_number_with_a_vast_power_is_another_body() {
+    let workspace = sender("http://127.0.0.1:1", "{ json: '{{ b }}' }");
+    let body =
+        json!({ "mimeType": "application/json", "text": "{\"k\": 1.5e-9223372036854775808}" });
+    let request = json!({ "method": "POST", "url": "http://127.0.0.1:1/probe/a?x=1&list=p&list=q", "postData": body });
+    workspace.write("a.har", foreign(json!([answered(request)])));
+    let done = workspace.run(&["call", "send-probe", "--yes", "--replay", "a.har"]);
+    assert_eq!(done.code, 5, "{}", done.stderr);
+    assert_tells(&done, &["a.har has no answer to"]);
+}

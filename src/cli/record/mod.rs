@@ -54,7 +54,9 @@ impl Record {
         let place = tape::place(&self.file)?;
         let session = Session::begin(rules, &tape::pseudonyms()?)?;
         let others = std::env::var_os(VARIABLE).unwrap_or_default();
-        let others: Vec<PathBuf> = std::env::split_paths(&others).collect();
+        let others: Vec<PathBuf> = std::env::split_paths(&others)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect();
         let folders = std::env::join_paths(
             others
                 .iter()

@@ -9,7 +9,7 @@ mod notation;
 mod search;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -19,6 +19,8 @@ use search::Search;
 
 /// The length from which a text counts as a secret, in characters. Shorter texts would match by chance.
 pub(crate) const SHORTEST: usize = 12;
+/// The length from which it counts as one in what is kept in files that are passed around.
+const SHORTEST_IN_FILES: usize = 6;
 
 /// Masks a set of secrets, in any notation. Cloning one is cheap.
 ///
@@ -27,16 +29,52 @@ pub(crate) const SHORTEST: usize = 12;
 #[derive(Clone, Default)]
 pub struct Redactor {
     search: Option<Arc<Search>>,
+    /// For files. It is there if there are secrets that only count there.
+    strict: Option<Arc<Strict>>,
+}
+
+/// Secrets from 6 characters, and their search once it was needed.
+struct Strict {
+    secrets: Vec<Secret>,
+    search: OnceLock<Option<Arc<Search>>>,
 }
 
 impl Redactor {
     /// Prepares to mask these secrets. Values of fewer than 12 characters, and user names, do not count as secrets.
     pub fn new(secrets: &Secrets) -> Redactor {
-        let texts = secrets.to_mask().map(Secret::expose);
-        let long = texts.filter(|text| text.chars().count() >= SHORTEST);
+        let length = |secret: &Secret| secret.expose().chars().count();
+        let texts = secrets.to_mask();
+        let long = texts.filter(|secret| length(secret) >= SHORTEST);
+        let is_short = |secret: &Secret| (SHORTEST_IN_FILES..SHORTEST).contains(&length(secret));
         Redactor {
-            search: Search::new(long).map(Arc::new),
+            search: Search::new(long.map(Secret::expose)).map(Arc::new),
+            strict: secrets.to_mask().any(is_short).then(|| {
+                let counted = |secret: &&Secret| length(secret) >= SHORTEST_IN_FILES;
+                Arc::new(Strict {
+                    secrets: secrets.to_mask().filter(counted).cloned().collect(),
+                    search: OnceLock::new(),
+                })
+            }),
         }
+    }
+
+    /// One that masks values from 6 characters too, if there are such: for what is kept in a file and passed around. It may
+    /// mask by chance, which must be told.
+    pub(crate) fn strict(&self) -> Option<Redactor> {
+        let strict = self.strict.as_ref()?;
+        let texts = || strict.secrets.iter().map(Secret::expose);
+        let search = strict
+            .search
+            .get_or_init(|| Search::new(texts()).map(Arc::new));
+        Some(Redactor {
+            search: search.clone(),
+            strict: None,
+        })
+    }
+
+    /// Whether there is nothing that it masks.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.search.is_none()
     }
 
     /// The text with every secret masked.

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use memchr::memmem::Finder;
 
+use super::SHORTEST_IN_FILES;
 use super::notation::{Reader, has_escape, undone};
 
 /// How many encodings inside one another, such as base64 in base64, are searched.
@@ -56,7 +57,11 @@ impl Needle {
         };
         let finder = |text: &[u8]| Finder::new(text).into_owned();
         let digits = undone.iter().take_while(|c| c.is_ascii_hexdigit()).count();
-        let swallowed = [2, 3, 4].into_iter().filter(|cut| *cut <= digits);
+        // What is left of a short secret would match by chance.
+        let is_left = |cut: usize| undone.len() - cut >= SHORTEST_IN_FILES;
+        let swallowed = [2, 3, 4]
+            .into_iter()
+            .filter(|cut| *cut <= digits && is_left(*cut));
         Needle {
             verbatim: finder(&verbatim),
             swallowed: swallowed.map(|cut| finder(&undone[cut..])).collect(),
