@@ -290,7 +290,7 @@ fn request(
 fn masked(redactor: &Masks<'_>, bytes: Bytes) -> Bytes {
     let is_json = |byte: &&u8| matches!(byte, b'{' | b'[' | b'"');
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    let is_json = first.filter(is_json).is_some();
+    let is_json = first.as_ref().is_some_and(is_json);
     redactor.mask(|redactor| {
         let bytes = match is_json {
             true => redactor.json(bytes.clone()),

@@ -116,7 +116,8 @@ fn only_ours(folder: &Path) -> io::Result<()> {
 
     let found = fs::symlink_metadata(folder)?;
     let is_ours = found.uid() == rustix::process::geteuid().as_raw();
-    match found.is_dir() && is_ours && found.permissions().mode() & 0o077 == 0 {
+    let others = found.permissions().mode() & 0o077;
+    match found.is_dir() && is_ours && others == 0 {
         true => Ok(()),
         false => Err(io::Error::other(format!(
             "{} is no folder that only this user can use",
