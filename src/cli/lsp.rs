@@ -1,10 +1,10 @@
 //! `toolrun lsp`: a language server on standard input and output.
 
-use std::io::{BufReader, stdin, stdout};
+use std::io::{BufReader, stdin};
 
 use clap::Args;
 
-use super::{Done, Failure};
+use super::{Done, Failure, terminal};
 use crate::lsp::{End, serve};
 
 /// Serve an editor.
@@ -21,7 +21,7 @@ pub(crate) struct Lsp {
 impl Lsp {
     /// Runs the command.
     pub(crate) fn run(self) -> Done {
-        match serve(BufReader::new(stdin()), stdout()) {
+        match serve(BufReader::new(stdin()), terminal::to_editor()) {
             End::Orderly => Ok(()),
             End::Abrupt => Err(Failure::Silent(1)),
         }

@@ -162,6 +162,11 @@ pub(crate) fn to_ourselves() -> impl Write {
     BufWriter::new(io::stdout().lock())
 }
 
+/// Standard output of a language server: messages that an editor reads, and nobody else.
+pub(crate) fn to_editor() -> impl Write {
+    io::stdout()
+}
+
 /// Whether standard output is a terminal.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
