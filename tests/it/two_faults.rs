@@ -117,7 +117,8 @@ const FAULTS: &[Fault] = &[
     ("a secret in a value", Code::LiteralSecret, |text| {
         replaced(
             text,
-            r"(?m)^description: (.*)$",
+            // The place of a folded text is where it begins.
+            r"(?m)^description: ([^>|\n].*)$",
             "Use ghp_0123456789abcdefghijABCDEFGHIJ012345",
             0,
         )
