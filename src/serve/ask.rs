@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    BooleanSchema, CallToolResponse, ElicitRequest, ElicitRequestParams, ElicitResult,
-    ElicitationAction, ElicitationSchema, InputRequest, InputRequiredResult, InputResponses,
-    PrimitiveSchemaDefinition,
+    BooleanSchema, CallToolResponse, ClientCapabilities, ElicitRequest, ElicitRequestParams,
+    ElicitResult, ElicitationAction, ElicitationSchema, InputRequest, InputRequiredResult,
+    InputResponses, PrimitiveSchemaDefinition,
 };
 use rmcp::service::{ElicitationMode, Peer, RequestContext, ServiceError};
 use serde_json::{Map, Value};
@@ -44,7 +44,8 @@ enum Way {
 /// What a client can do about a question, and what it brought back of one.
 pub(super) struct Client {
     way: Way,
-    peer: Peer<RoleServer>,
+    /// Where it is asked while the call is open. `None` if nothing reaches it but the answer.
+    peer: Option<Peer<RoleServer>>,
     state: Option<String>,
     responses: Option<InputResponses>,
 }
@@ -71,14 +72,7 @@ impl Client {
         responses: Option<InputResponses>,
     ) -> Client {
         let way = match is_modern {
-            true => {
-                let can = context.client_capabilities();
-                let form = can.and_then(|can| can.elicitation);
-                match form.is_some_and(|form| form.form.is_some() || form.url.is_none()) {
-                    true => Way::Result,
-                    false => Way::None,
-                }
-            }
+            true => way_of(context.client_capabilities().as_ref()),
             // Over HTTP no client has a session in which it could be asked.
             false => match context
                 .peer
@@ -91,10 +85,29 @@ impl Client {
         };
         Client {
             way,
-            peer: context.peer.clone(),
+            peer: Some(context.peer.clone()),
             state,
             responses,
         }
+    }
+
+    /// A client that is sent the answer and nothing else. Only the newest revision says with each call what it can do.
+    pub(super) fn answered(capabilities: Option<&ClientCapabilities>) -> Client {
+        Client {
+            way: way_of(capabilities),
+            peer: None,
+            state: None,
+            responses: None,
+        }
+    }
+}
+
+/// How a client of the newest revision asks its user.
+fn way_of(capabilities: Option<&ClientCapabilities>) -> Way {
+    let form = capabilities.and_then(|can| can.elicitation.as_ref());
+    match form.is_some_and(|form| form.form.is_some() || form.url.is_none()) {
+        true => Way::Result,
+        false => Way::None,
     }
 }
 
@@ -249,10 +262,8 @@ impl Job {
             return Some(Consent::Refused(teach::of_crowd()));
         };
         let until = Until::of(holds);
-        let asking = self
-            .client
-            .peer
-            .create_elicitation_with_timeout(form(asked), Some(holds));
+        let peer = self.client.peer.as_ref()?;
+        let asking = peer.create_elicitation_with_timeout(form(asked), Some(holds));
         let answer = tokio::select! {
             biased;
             () = self.cancelled.cancelled() => return Some(Consent::Cancelled),

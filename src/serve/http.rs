@@ -28,15 +28,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::guests::{Guest, Guests, Refusal};
+use super::plain::PlainCall;
 use super::stdio::refusals;
 use super::twin;
-use super::{Server, Shared};
+use super::{CROWDED, OPEN, Server, Shared};
 use crate::callers::Issuer;
 
 /// The path at which the protocol is spoken.
 pub(super) const PATH: &str = "/mcp";
-/// Requests that are open at once, streams among them.
-const OPEN: usize = 512;
 /// Connections at once. Those beyond it wait until one ends.
 const CONNECTIONS: usize = 1024;
 /// How long a connection may take for the head of a request, and be idle.
@@ -252,16 +251,14 @@ async fn enter(State(door): State<Arc<Door>>, mut request: Request, next: Next) 
     };
     let Ok(room) = Arc::clone(&door.open).try_acquire_owned() else {
         door.shared.metrics.count_refused("busy");
-        let message = "too many requests are open; try again";
-        return later(StatusCode::SERVICE_UNAVAILABLE, message, 1);
+        return later(StatusCode::SERVICE_UNAVAILABLE, CROWDED, 1);
     };
     if request.uri().path() == "/metrics" {
         return door.metrics(&guest);
     }
-    request.extensions_mut().insert(guest.clone());
-    let mut gone: Gone = Box::pin(guest.gone());
+    let mut gone: Gone = Box::pin(guest.clone().gone());
     let response = tokio::select! {
-        response = pass(&door, request, next) => response,
+        response = pass(&door, guest, request, next) => response,
         () = &mut gone => return door.turn_away(&Refusal::Unknown, None),
     };
     let (parts, body) = response.into_parts();
@@ -284,11 +281,12 @@ async fn enter(State(door): State<Arc<Door>>, mut request: Request, next: Next) 
 }
 
 /// Passes a request on that has been let in.
-async fn pass(door: &Door, request: Request, next: Next) -> Response {
+async fn pass(door: &Door, guest: Guest, mut request: Request, next: Next) -> Response {
     if request.method() != Method::POST {
+        request.extensions_mut().insert(guest);
         return next.run(request).await;
     }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let Ok(body) =
         tokio::time::timeout(BODY, to_bytes(body, door.shared.limits.request_bytes)).await
     else {
@@ -302,6 +300,12 @@ async fn pass(door: &Door, request: Request, next: Next) -> Response {
         );
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, &message);
     };
+    if parts.uri.path() == PATH
+        && let Some(call) = PlainCall::of(&parts.headers, &body, &door.shared.set())
+    {
+        return call.answer(&door.shared, guest, &parts.headers).await;
+    }
+    parts.extensions.insert(guest);
     if let Err(error) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) {
         // A malformed message gets the same answer as on standard input.
         return match refusals(&body, &error).first() {

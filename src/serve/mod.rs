@@ -20,6 +20,7 @@ mod options;
 #[cfg(feature = "otel")]
 mod otel;
 mod own;
+mod plain;
 #[cfg(feature = "store")]
 mod query;
 mod record;
@@ -60,6 +61,11 @@ pub(crate) use stdio::serve as over_stdio;
 
 use metrics::Metrics;
 use resource::Shelf;
+
+/// Requests that are open at once, streams among them: of all clients over HTTP, and of one on standard input.
+const OPEN: usize = 512;
+/// What a client is told that keeps more of them open.
+const CROWDED: &str = "too many requests are open; try again";
 
 /// How much a server does at most.
 #[derive(Debug, Clone, Copy)]

@@ -3,18 +3,20 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
     CustomRequest, CustomResult, ErrorCode, Implementation, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents,
-    ResourceTemplate, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressToken, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, RequestMetaObject,
+    ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
 };
-use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
+use rmcp::service::{NotificationContext, Peer, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer};
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::approval::new_id;
@@ -55,14 +57,19 @@ fn caller(context: &RequestContext<RoleServer>) -> Caller {
     guest(context).caller
 }
 
+/// Where a call of a tool comes from, and what its sender can be told before the answer.
+pub(super) struct Sender {
+    pub guest: Guest,
+    pub trace: Trace,
+    pub progress: Option<(ProgressToken, Peer<RoleServer>)>,
+    pub cancelled: CancellationToken,
+    pub client: Client,
+}
+
 /// What the caller says of its trace, in `_meta` or in the headers.
-fn trace(context: &RequestContext<RoleServer>) -> Trace {
-    let headers = context
-        .extensions
-        .get::<Parts>()
-        .map(|parts| &parts.headers);
+pub(super) fn trace(meta: &RequestMetaObject, headers: Option<&HeaderMap>) -> Trace {
     let said = |name: &str| {
-        let in_meta = context.meta.get(name).and_then(Value::as_str);
+        let in_meta = meta.get(name).and_then(Value::as_str);
         let in_headers = || headers?.get(name)?.to_str().ok();
         in_meta.or_else(in_headers).map(str::to_owned)
     };
@@ -94,20 +101,19 @@ impl Server {
     /// Records a call that no tool of a service carries out, and gives the error if that fails.
     async fn note(
         &self,
-        context: &RequestContext<RoleServer>,
+        caller: &Caller,
         tool: Option<&str>,
         arguments: &Map<String, Value>,
         decision: &'static str,
     ) -> Result<(), ErrorData> {
-        let caller = caller(context);
-        let recorded = self.shared.note(&caller, tool, arguments, decision).await;
+        let recorded = self.shared.note(caller, tool, arguments, decision).await;
         recorded.map_err(|lesson| ErrorData::internal_error(lesson.message().to_owned(), None))
     }
 
     /// The answer of a tool of our own.
     async fn own(
         &self,
-        context: &RequestContext<RoleServer>,
+        caller: &Caller,
         name: &str,
         arguments: &Map<String, Value>,
         result: Result<Value, Lesson>,
@@ -116,9 +122,91 @@ impl Server {
             Ok(_) => "allow",
             Err(_) => "invalid",
         };
-        let caller = caller(context);
-        let noted = self.shared.note(&caller, Some(name), arguments, decision);
+        let noted = self.shared.note(caller, Some(name), arguments, decision);
         Ok(answer(noted.await.and(result)))
+    }
+
+    /// A call of a tool: one of a service, or one of our own.
+    ///
+    /// # Errors
+    /// When there is no such tool, or the call cannot be recorded.
+    pub(super) async fn call(
+        &self,
+        name: &str,
+        arguments: Map<String, Value>,
+        sender: Sender,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let set = self.shared.set();
+        let caller = &sender.guest.caller;
+        #[cfg(feature = "store")]
+        if set.queries && name == query::NAME {
+            let query = query::Query {
+                shared: Arc::clone(&self.shared),
+                caller: sender.guest.caller,
+                turns: sender.guest.turns,
+                trace: sender.trace,
+                set,
+                arguments,
+                cancelled: sender.cancelled,
+            };
+            return match self.shared.tasks.track_future(query.run()).await {
+                Some(result) => Ok(result.into()),
+                None => Err(ErrorData::internal_error("the call was cancelled", None)),
+            };
+        }
+        let meta = Meta::of(name).filter(|_| set.searches);
+        let target = match meta {
+            Some(Meta::Search) => {
+                let found = meta::search(&set, &arguments);
+                return self.own(caller, "search_tools", &arguments, found).await;
+            }
+            Some(Meta::Describe) => {
+                let described = meta::describe(&set, &arguments);
+                return self
+                    .own(caller, "describe_tool", &arguments, described)
+                    .await;
+            }
+            Some(calling @ (Meta::Call | Meta::CallList)) => {
+                match meta::target(&set, calling, &arguments) {
+                    Ok(target) => target,
+                    Err(lesson) => {
+                        return self.own(caller, name, &arguments, Err(lesson)).await;
+                    }
+                }
+            }
+            None => match set.get(name) {
+                Some(served) => (Arc::clone(served), arguments),
+                None => {
+                    self.note(caller, None, &arguments, "unknown-tool").await?;
+                    self.shared.metrics.count_unknown_tool();
+                    let known = set.nearest(name);
+                    let hint = known.map(|hint| format!("; {hint}")).unwrap_or_default();
+                    let name: String = name.chars().take(80).collect();
+                    let message = format!("there is no tool `{name}`{hint}");
+                    return Err(ErrorData::invalid_params(message, None));
+                }
+            },
+        };
+        let (served, arguments) = target;
+        let job = Job {
+            shared: Arc::clone(&self.shared),
+            caller: sender.guest.caller,
+            turns: sender.guest.turns,
+            trace: sender.trace,
+            served,
+            arguments,
+            is_found: meta.is_some(),
+            progress: sender.progress,
+            cancelled: sender.cancelled,
+            client: sender.client,
+            id: new_id(),
+            sight: Arc::default(),
+        };
+        match self.shared.tasks.track_future(job.run()).await {
+            Some(response) => Ok(response),
+            // Nobody gets this answer.
+            None => Err(ErrorData::internal_error("the call was cancelled", None)),
+        }
     }
 }
 
@@ -161,87 +249,22 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let set = self.shared.set();
-        let arguments = request.arguments.unwrap_or_default();
-        #[cfg(feature = "store")]
-        if set.queries && request.name == query::NAME {
-            let guest = guest(&context);
-            let query = query::Query {
-                shared: Arc::clone(&self.shared),
-                caller: guest.caller,
-                turns: guest.turns,
-                trace: trace(&context),
-                set,
-                arguments,
-                cancelled: context.ct.clone(),
-            };
-            return match self.shared.tasks.track_future(query.run()).await {
-                Some(result) => Ok(result.into()),
-                None => Err(ErrorData::internal_error("the call was cancelled", None)),
-            };
-        }
-        let meta = Meta::of(&request.name).filter(|_| set.searches);
-        let target = match meta {
-            Some(Meta::Search) => {
-                let found = meta::search(&set, &arguments);
-                return self.own(&context, "search_tools", &arguments, found).await;
-            }
-            Some(Meta::Describe) => {
-                let described = meta::describe(&set, &arguments);
-                return self
-                    .own(&context, "describe_tool", &arguments, described)
-                    .await;
-            }
-            Some(calling @ (Meta::Call | Meta::CallList)) => {
-                match meta::target(&set, calling, &arguments) {
-                    Ok(target) => target,
-                    Err(lesson) => {
-                        let name = request.name.as_ref();
-                        return self.own(&context, name, &arguments, Err(lesson)).await;
-                    }
-                }
-            }
-            None => match set.get(&request.name) {
-                Some(served) => (Arc::clone(served), arguments),
-                None => {
-                    self.note(&context, None, &arguments, "unknown-tool")
-                        .await?;
-                    self.shared.metrics.count_unknown_tool();
-                    let known = set.nearest(&request.name);
-                    let hint = known.map(|hint| format!("; {hint}")).unwrap_or_default();
-                    let name: String = request.name.chars().take(80).collect();
-                    let message = format!("there is no tool `{name}`{hint}");
-                    return Err(ErrorData::invalid_params(message, None));
-                }
-            },
-        };
-        let (served, arguments) = target;
+        let parts = context.extensions.get::<Parts>();
         let token = context.meta.get_progress_token();
-        let guest = guest(&context);
-        let job = Job {
-            shared: Arc::clone(&self.shared),
-            caller: guest.caller,
-            turns: guest.turns,
-            trace: trace(&context),
-            served,
-            arguments,
-            is_found: meta.is_some(),
+        let sender = Sender {
+            guest: guest(&context),
+            trace: trace(&context.meta, parts.map(|parts| &parts.headers)),
             progress: token.map(|token| (token, context.peer.clone())),
-            cancelled: context.ct.clone(),
             client: Client::of(
                 &context,
                 is_modern(&context),
                 request.request_state,
                 request.input_responses,
             ),
-            id: new_id(),
-            sight: Arc::default(),
+            cancelled: context.ct,
         };
-        match self.shared.tasks.track_future(job.run()).await {
-            Some(response) => Ok(response),
-            // Nobody gets this answer.
-            None => Err(ErrorData::internal_error("the call was cancelled", None)),
-        }
+        let arguments = request.arguments.unwrap_or_default();
+        self.call(&request.name, arguments, sender).await
     }
 
     async fn list_resources(
@@ -353,7 +376,8 @@ impl ServerHandler for Server {
         // The newest revision has no `initialize`.
         let is_gone = method == "initialize" && is_modern(&context);
         if method == "tools/call" {
-            self.note(&context, None, &Map::new(), "malformed").await?;
+            let caller = caller(&context);
+            self.note(&caller, None, &Map::new(), "malformed").await?;
         }
         Err(match KNOWN.contains(&method.as_str()) && !is_gone {
             true => {

@@ -44,6 +44,8 @@ pub(crate) struct ToolSet {
     pub queries: bool,
     /// What the server says about itself.
     pub instructions: String,
+    /// Listed tools with a param that HTTP clients repeat in a header.
+    in_headers: OnceLock<BTreeSet<String>>,
     index: OnceLock<(Index, Vec<Arc<Served>>)>,
 }
 
@@ -178,6 +180,7 @@ impl ToolSet {
             queries: false,
             instructions,
             tools: served,
+            in_headers: OnceLock::new(),
             index: OnceLock::new(),
         };
         (set, problems)
@@ -195,6 +198,22 @@ impl ToolSet {
     /// The answer to `tools/list`.
     pub(crate) fn listing(&self) -> &[Listed] {
         &self.listing
+    }
+
+    /// Whether HTTP clients have to repeat a param of a tool in a header, as `x-mcp-header` in its schema says.
+    pub(super) fn wants_headers(&self, name: &str) -> bool {
+        let in_headers = self.in_headers.get_or_init(|| {
+            let listed = self.listing.iter();
+            listed
+                .filter(|tool| {
+                    json!(tool.input_schema)
+                        .to_string()
+                        .contains("\"x-mcp-header\"")
+                })
+                .map(|tool| tool.name.to_string())
+                .collect()
+        });
+        in_headers.contains(name)
     }
 
     /// The tool of a name: its own, or its service's and its own as in `service/tool`.

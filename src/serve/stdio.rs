@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{Mutex, Notify};
 
-use super::{Server, Shared, twin};
+use super::{CROWDED, OPEN, Server, Shared, twin};
 
 /// Bytes that a message is expected to have.
 const LINE: usize = 8 << 10;
@@ -94,11 +94,11 @@ impl Open {
         self.answered.notify_waiters();
     }
 
-    fn is_empty(&self) -> bool {
+    fn count(&self) -> usize {
         self.ids
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
+            .len()
     }
 
     /// Waits until every request has its answer, or the time is over.
@@ -106,7 +106,7 @@ impl Open {
         let settled = async {
             loop {
                 let answered = self.answered.notified();
-                if self.is_empty() {
+                if self.count() == 0 {
                     return;
                 }
                 answered.await;
@@ -265,9 +265,21 @@ where
                 }
                 Line::Whole => {
                     let line = std::mem::take(&mut self.line);
-                    if let Some(message) = self.message(&line) {
-                        self.note(&message);
-                        return Some(message);
+                    match self.message(&line) {
+                        // Answers, notes and what cancels a request are always heard.
+                        Some(JsonRpcMessage::Request(request)) if self.open.count() >= OPEN => {
+                            let crowded = CROWDED.to_owned();
+                            self.answers.push(refusal(
+                                ErrorCode::INVALID_REQUEST,
+                                crowded,
+                                Some(request.id),
+                            ));
+                        }
+                        Some(message) => {
+                            self.note(&message);
+                            return Some(message);
+                        }
+                        None => {}
                     }
                 }
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::serve::{ONLY_PROBE, probe};
-use crate::support::{Fake, Mcp, Reply, Workspace};
+use crate::support::{Fake, Manner, Mcp, Reply, Workspace};
 
 fn server() -> (Fake, Workspace, Mcp) {
     let fake = Fake::start(|_| Reply::json(200, &json!({ "id": "x", "name": "y" })));
@@ -151,6 +151,40 @@ fn a_request_before_initialize_says_what_is_missing() {
         "{answer}"
     );
     assert_eq!(mcp.tools().len(), 2);
+}
+
+/// A client that only asks is told so, and what it asked before is still done.
+#[test]
+fn a_crowd_of_open_requests_is_refused_one_by_one() {
+    let fake = Fake::start(|request| match request.path.as_str() {
+        "/things/slow" => Reply::manner(Manner::Hang),
+        _ => Reply::json(200, &json!({ "id": "x", "name": "y" })),
+    });
+    let mut mcp = probe(&fake).serve(&["--service", "probe", "--max-calls", "1"]);
+    let call = |id: i64, thing: &str| {
+        let params =
+            json!({ "name": "probe_get_thing", "arguments": { "id": thing }, "_meta": meta() });
+        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }).to_string()
+            + "\n"
+    };
+    let many: String = (0..600).map(|id| call(id, "slow")).collect();
+    mcp.bytes(many.as_bytes());
+    let mut refused = BTreeSet::new();
+    while refused.len() < 600 - 512 {
+        let answer = mcp.message();
+        let id = answer["id"].as_i64().expect("an id");
+        let said = answer["error"]["message"].as_str().unwrap_or_default();
+        assert!(said.contains("too many requests are open"), "{answer}");
+        assert!(id >= 512 && refused.insert(id), "{answer}");
+    }
+    // What is cancelled makes room again.
+    for id in 0..600 {
+        let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
+        mcp.line(&cancel.to_string());
+    }
+    mcp.line(call(1000, "x").trim_end());
+    let answer = mcp.answer(1000);
+    assert_eq!(answer["result"]["structuredContent"]["id"], "x", "{answer}");
 }
 
 /// A pseudo-random sequence, the same in every run.

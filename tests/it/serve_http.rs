@@ -262,3 +262,143 @@ fn too_many_calls_at_once_are_told_to_wait() {
         );
     });
 }
+
+/// Calls that ask for nothing but the answer go past the SDK. With a kind of answer that no client needs they go
+/// through it, and what comes back is the same, byte for byte.
+#[test]
+fn plain_calls_get_the_answer_of_the_sdk() {
+    let fake = Fake::start(|request| match request.path.as_str() {
+        "/things" => Reply::json(
+            200,
+            &json!({ "data": [{ "id": "a" }, { "id": "b" }], "more": true, "last": "z" }),
+        ),
+        "/things/gone" => Reply::json(404, &json!({ "error": { "message": "it is gone" } })),
+        "/things/hostile" => Reply::json(
+            200,
+            &json!({ "id": "\u{1b}[2J\u{2028}</script>", "name": "\"},\"id\":9,\"x\":{\"text\":\"" }),
+        ),
+        "/things/broken" => Reply::json(200, &json!([1])),
+        _ => Reply::json(200, &json!({ "id": "x", "name": "y" })),
+    });
+    let workspace = probe(&fake);
+    let direct = workspace.serve_http(&ONLY_PROBE);
+    let searched = workspace.serve_http(&["--service", "probe", "--direct", "0"]);
+    let calls = [
+        json!({ "name": "probe_get_thing", "arguments": { "id": "x" } }),
+        json!({ "name": "probe_get_thing", "arguments": { "id": "hostile" } }),
+        json!({ "name": "probe_get_thing", "arguments": { "id": "gone" } }),
+        json!({ "name": "probe_get_thing", "arguments": { "id": "broken" } }),
+        json!({ "name": "probe_get_thing", "arguments": { "id": 7 } }),
+        json!({ "name": "probe_get_thing" }),
+        json!({ "name": "probe_get_thing", "arguments": null }),
+        json!({ "name": "probe/get-thing", "arguments": { "id": "x" } }),
+        json!({ "name": "probe_list_things", "arguments": {} }),
+        json!({ "name": "probe_list_things", "arguments": { "max_rows": 3, "format": "table" } }),
+        json!({ "name": "probe_list_things", "arguments": { "columns": ["no"] } }),
+        json!({ "name": "probe_delete_thing", "arguments": { "id": "x" } }),
+        json!({ "name": "no_such", "arguments": { "id": "x" } }),
+        json!({ "name": "", "arguments": {} }),
+        json!({ "name": "search_tools", "arguments": { "query": "thing" } }),
+        json!({ "name": "describe_tool", "arguments": { "name": "probe_get_thing" } }),
+        json!({ "name": "call_tool", "arguments": { "name": "probe_get_thing", "arguments": { "id": "x" } } }),
+    ];
+    let revisions = [None, Some("2024-11-05")]
+        .into_iter()
+        .chain(LEGACY.into_iter().chain([MODERN]).map(Some));
+    for revision in revisions {
+        for (at, call) in calls.iter().enumerate() {
+            for http in [&direct, &searched] {
+                let id = match at % 2 {
+                    0 => json!(at),
+                    _ => json!(format!("a \"text\":\"{at}\"")),
+                };
+                let mut params = call.clone();
+                let mut headers = vec![("content-type", "application/json")];
+                headers.extend(revision.map(|revision| ("mcp-protocol-version", revision)));
+                let name = call["name"].as_str().expect("a name");
+                if revision == Some(MODERN) {
+                    params["_meta"] = json!({ "io.modelcontextprotocol/protocolVersion": MODERN,
+                        "io.modelcontextprotocol/clientCapabilities": { "elicitation": {} } });
+                    headers.extend([("mcp-method", "tools/call"), ("mcp-name", name)]);
+                }
+                let body =
+                    json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+                let answer = |accept| {
+                    let mut headers = headers.clone();
+                    headers.push(("accept", accept));
+                    let response = http.exchange("POST", "/mcp", &headers, &body.to_string());
+                    let lines = response.headers.lines();
+                    let kept = lines.filter(|line| !line.starts_with("date:"));
+                    let headers: Vec<String> = kept.map(str::to_owned).collect();
+                    (response.status, headers, response.body)
+                };
+                let plain = answer("application/json, text/event-stream");
+                let through = answer("application/json, text/event-stream, text/x-sdk");
+                assert_eq!(plain, through, "{revision:?} {call}");
+                assert_eq!(plain.0, 200, "{revision:?} {call}: {plain:?}");
+            }
+        }
+    }
+}
+
+/// What contradicts itself is refused however plain it looks: whoever stands between routes by the headers.
+#[test]
+fn a_call_whose_headers_say_otherwise_is_refused() {
+    let fake = fake();
+    let http = probe(&fake).serve_http(&ONLY_PROBE);
+    let meta = json!({ "io.modelcontextprotocol/protocolVersion": MODERN, "io.modelcontextprotocol/clientCapabilities": {} });
+    let body = |meta: &Value| {
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": "probe_get_thing", "arguments": { "id": "x" }, "_meta": meta } })
+        .to_string()
+    };
+    let good = [
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+        ("mcp-protocol-version", MODERN),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "probe_get_thing"),
+    ];
+    let send = |headers: &[(&str, &str)], meta: &Value| {
+        let response = http.exchange("POST", "/mcp", headers, &body(meta));
+        (response.status, response.body)
+    };
+    assert_eq!(send(&good, &meta).0, 200);
+    let without = |name: &str| -> Vec<(&str, &str)> {
+        good.into_iter().filter(|(one, _)| *one != name).collect()
+    };
+    let with = |name: &'static str, value: &'static str| {
+        let mut headers = without(name);
+        headers.push((name, value));
+        headers
+    };
+    let twice = |name: &'static str, value: &'static str| {
+        let mut headers = good.to_vec();
+        headers.push((name, value));
+        headers
+    };
+    let older = json!({ "io.modelcontextprotocol/protocolVersion": "2025-06-18" });
+    let bare = json!({ "io.modelcontextprotocol/protocolVersion": MODERN });
+    for (headers, meta, status) in [
+        (with("mcp-name", "probe_list_things"), &meta, 400),
+        (with("mcp-method", "tools/list"), &meta, 400),
+        (with("mcp-protocol-version", "2025-06-18"), &meta, 400),
+        (with("mcp-protocol-version", "2099-01-01"), &meta, 400),
+        (without("mcp-name"), &meta, 400),
+        (without("mcp-method"), &meta, 400),
+        (without("mcp-protocol-version"), &meta, 400),
+        (good.to_vec(), &older, 400),
+        (good.to_vec(), &bare, 400),
+        (good.to_vec(), &Value::Null, 400),
+        (with("accept", "application/json"), &meta, 406),
+        (with("accept", "*/*"), &meta, 406),
+        (without("accept"), &meta, 406),
+        (with("content-type", "text/plain"), &meta, 415),
+        (without("content-type"), &meta, 415),
+        (twice("mcp-name", "probe_list_things"), &meta, 400),
+    ] {
+        let (got, body) = send(&headers, meta);
+        assert_eq!(got, status, "{headers:?} {meta}: {body}");
+    }
+    fake.requests();
+}
