@@ -58,7 +58,15 @@ struct Measured {
     listed: usize,
 }
 
+/// The word that makes this program the bare server, with a port and the service's origin behind it.
+const BARE: &str = "--bare";
+
 fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    if let Some(at) = words.iter().position(|word| word == BARE) {
+        let port = words[at + 1].parse().expect("a port");
+        return support::bare::serve(port, &words[at + 2], KEY);
+    }
     let seconds = Duration::from_secs(support::number_argument(2) as u64);
     let upstream = Server::start();
     let folder = TempDir::new().expect("a temporary folder");
@@ -71,6 +79,35 @@ fn main() {
         }
     }
     print(&peers, &mut all);
+    print_bare(&upstream.origin(), seconds, &mut all);
+}
+
+/// The most that is left: calls per second of a server that only passes bodies on.
+fn print_bare(origin: &str, seconds: Duration, all: &mut [Measured]) {
+    let program = std::env::current_exe().expect("this program");
+    let words = [&program.display().to_string(), BARE, "PORT", origin];
+    let bare = Peer {
+        name: "bare",
+        stdio: Vec::new(),
+        http: words.iter().map(|word| (*word).to_owned()).collect(),
+    };
+    for many in IN_FLIGHT {
+        let mut rates: Vec<f64> = (0..ROUNDS)
+            .map(|_| {
+                let site = Site::start(&bare);
+                let (rate, _) = site.load(many, seconds);
+                site.stop();
+                rate
+            })
+            .collect();
+        let rate = median(&mut rates);
+        print!("HTTP, {many} in flight: a bare hyper and reqwest, calls/s {rate:.2}");
+        for one in all.iter_mut() {
+            let own = one.rates.get_mut(&("HTTP", many)).expect("measured");
+            print!("  {:.2}", rate / median(own));
+        }
+        println!(" times each of the above");
+    }
 }
 
 fn peers(folder: &Path, tools: &Path, origin: &str) -> Vec<Peer> {

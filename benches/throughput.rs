@@ -58,7 +58,7 @@ fn main() {
         .read_timeout(Duration::from_secs(30))
         .timeout(Duration::from_mins(1));
     let client = client
-        .tls_backend_preconfigured(no_tls())
+        .tls_backend_preconfigured(support::no_tls())
         .build()
         .expect("a client");
     let url = format!("{}/v1/organizations/workspaces", server.origin());
@@ -120,12 +120,4 @@ fn main() {
             );
         }
     });
-}
-
-fn no_tls() -> rustls::ClientConfig {
-    rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .expect("TLS versions")
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth()
 }

@@ -1,6 +1,8 @@
 //! What the benchmarks share: a sandbox on loopback and a tools folder that points to it.
 #![allow(dead_code, reason = "each benchmark uses a part")]
 
+pub(crate) mod bare;
+
 use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
@@ -139,4 +141,13 @@ pub(crate) fn number_argument(default: usize) -> usize {
     std::env::args()
         .find_map(|word| word.parse().ok())
         .unwrap_or(default)
+}
+
+/// TLS that trusts nobody, for clients that speak plain HTTP: reading the machine's certificates would be measured too.
+pub(crate) fn no_tls() -> rustls::ClientConfig {
+    rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .expect("TLS versions")
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
 }
