@@ -57,11 +57,6 @@ mod engine;
 #[cfg(feature = "cli")]
 mod export;
 mod format;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the commands that read and write recordings"
-)]
 mod har;
 #[cfg(feature = "import")]
 mod import;

@@ -97,6 +97,11 @@ impl Tape {
             );
         }
         if let (Some(file), None) = (&self.replay, &tapes.play) {
+            if file == Path::new("-") {
+                return Err(usage(
+                    "--replay names a file, and - is none; ./- is a file of that name",
+                ));
+            }
             let is_live = self.replay_missing == Some(Missing::Live);
             let (play, notes) = Play::read(file, is_live).map_err(usage)?;
             notes.iter().for_each(|text| note(text));
@@ -135,8 +140,23 @@ pub(super) fn pseudonyms() -> Result<Pseudonyms, Failure> {
         .ok_or_else(|| Failure::Told(exit::OUTPUT, "this machine has no randomness".to_owned()))
 }
 
+/// There is no place for what is heard.
+pub(super) fn no_place(error: &std::io::Error) -> Failure {
+    let folder = std::env::temp_dir();
+    let told = format!(
+        "cannot keep what is recorded in the folder for temporary files, {}: {error}; $TMPDIR names another one",
+        folder.display()
+    );
+    Failure::Told(exit::OUTPUT, told)
+}
+
 /// Takes the place of a recording.
 pub(super) fn place(file: &Path) -> Result<Place, Failure> {
+    if file == Path::new("-") {
+        return Err(usage(
+            "a recording is a file, and - is none; ./- is a file of that name",
+        ));
+    }
     Place::take(file).map_err(|taken| match taken {
         Taken::Io(..) => Failure::Told(exit::OUTPUT, taken.to_string()),
         Taken::File(_) => usage(format!("{taken}; a recording is a new file")),
@@ -147,7 +167,7 @@ pub(super) fn place(file: &Path) -> Result<Place, Failure> {
 fn begin(file: &Path, redact: &[String]) -> Result<(Arc<Recorder>, Place), Failure> {
     let rules = rules(redact)?;
     let place = place(file)?;
-    let recorder = Recorder::new(rules, pseudonyms()?)?;
+    let recorder = Recorder::new(rules, pseudonyms()?).map_err(|error| no_place(&error))?;
     Ok((Arc::new(recorder), place))
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::matching::Role;
 use super::notes::{Mend, Note, Of, Place, Where};
@@ -16,8 +17,10 @@ use super::shown::Hidden;
 use crate::engine::answer::find_rule;
 use crate::har::Response;
 use crate::json::{Json, Kind};
+use crate::paging::Next;
 use crate::params::compile_output;
 use crate::project::{Action, ResponseKind, ResponseView};
+use crate::recording::{Removed, has_hidden};
 use crate::source::{Code, join};
 use crate::tool::Tool;
 use crate::words::kind_of;
@@ -34,6 +37,28 @@ pub(super) struct Watched {
     pub errors: usize,
     /// All exchanges.
     pub exchanges: usize,
+    /// What was removed from recordings of it.
+    removed: Removed,
+}
+
+/// An answer of a recording.
+pub(super) struct Recorded<'r> {
+    pub response: &'r Response,
+    /// The same with other values where it has hidden ones, if it has.
+    pub lifted: Option<&'r Response>,
+    /// What was removed from it.
+    pub removed: &'r Removed,
+    /// Where the request went.
+    pub url: &'r Url,
+}
+
+/// What the projection makes of an answer in which hidden values are replaced.
+enum Lifted {
+    /// Nothing is hidden.
+    Same,
+    Output(Value),
+    /// It fails, because of what stands there now.
+    Unknown,
 }
 
 /// What a note of an answer is about.
@@ -57,7 +82,8 @@ impl Watched {
                 if (200..300).contains(&response.status)
                     && let Ok(body) = tool.rules.canned(&response.body)
                 {
-                    level.observe(tool.with_entries(body).part(), None, &Hidden::default());
+                    let body = tool.with_entries(body);
+                    level.observe(body.part(), None, &Hidden::default(), false);
                 }
             }
         }
@@ -70,6 +96,7 @@ impl Watched {
             answers: 0,
             errors: 0,
             exchanges: 0,
+            removed: Removed::default(),
             tool,
         }
     }
@@ -80,16 +107,52 @@ impl Watched {
         validator.as_ref()
     }
 
-    /// Holds an answer against the tool. Gives what is wrong, and whether the service refused the request.
+    /// Whether no recorded answer needs to have what an example has at this JSON Pointer.
+    pub(super) fn may_lack(&self, pointer: &str) -> bool {
+        let name = pointer.rsplit('/').next().unwrap_or_default();
+        let name = name.replace("~1", "/").replace("~0", "~");
+        self.removed.has(&name) || self.level.may_lack(pointer)
+    }
+
+    /// Whether an answer is the last page of a list.
+    fn is_last(&self, view: &ResponseView<'_>, url: &Url) -> bool {
+        let mut base = url.clone();
+        base.set_path("");
+        base.set_query(None);
+        let paging = self.tool.paging.as_ref();
+        let next = paging.map(|paging| paging.next(view, &base, url.as_str()));
+        matches!(next, Some(Ok(Some(Next::End))))
+    }
+
+    /// The output of an answer with other values where it has hidden ones.
+    fn lifted(&self, recorded: &Recorded<'_>, answer: &Answer<'_>) -> Lifted {
+        let Some(response) = recorded.lifted else {
+            return Lifted::Same;
+        };
+        let tool = answer.tool;
+        let output = response.body.bytes().and_then(|bytes| {
+            let bytes = Bytes::copy_from_slice(bytes);
+            let body = tool.rules.kind.read(&bytes, &tool.rules.reading).ok()?;
+            let body = tool.with_entries(body);
+            let view = ResponseView::new(&body, answer.status, &answer.headers, &answer.params);
+            tool.projection.run(&view).ok()?.value().ok()
+        });
+        output.map_or(Lifted::Unknown, Lifted::Output)
+    }
+
+    /// Holds an answer against the tool. Gives what is wrong. `arguments` are those of the request; what is hidden in them has
+    /// a value that stands for it.
     pub(super) fn answer(
         &mut self,
         role: Role,
-        response: &Response,
+        recorded: &Recorded<'_>,
         arguments: &Map<String, Value>,
         hidden: &Hidden,
         at: Where,
     ) -> Told {
         let tool = Arc::clone(&self.tool);
+        let response = recorded.response;
+        self.removed.add(recorded.removed);
         let lower = |(name, value): &(String, String)| (name.to_ascii_lowercase(), value.clone());
         let answer = Answer {
             tool: &tool,
@@ -114,10 +177,17 @@ impl Watched {
         let (Some(bytes), false) = (bytes, is_without_body(tool.rules.kind)) else {
             return Vec::new();
         };
-        self.success(role, &answer, &bytes, at)
+        self.success(role, recorded, &answer, &bytes, at)
     }
 
-    fn success(&mut self, role: Role, answer: &Answer<'_>, bytes: &Bytes, at: Where) -> Told {
+    fn success(
+        &mut self,
+        role: Role,
+        recorded: &Recorded<'_>,
+        answer: &Answer<'_>,
+        bytes: &Bytes,
+        at: Where,
+    ) -> Told {
         let tool = answer.tool;
         let source = &tool.source;
         let reads_body = !self.level.probes.is_empty();
@@ -158,10 +228,21 @@ impl Watched {
         if self.lists(&view, &mut notes) == Lists::Other {
             return notes;
         }
-        self.level.observe(body.part(), Some(at), answer.hidden);
+        let is_last = self.is_last(&view, recorded.url);
+        self.level
+            .observe(body.part(), Some(at), answer.hidden, is_last);
+        let lifted = self.lifted(recorded, answer);
         match tool.projection.run(&view) {
-            Ok(output) => self.output(answer, &output, &mut notes),
+            Ok(output) => self.output(answer, &output, &lifted, &mut notes),
             Err(_) if self.level.is_odd_at(at) => {}
+            Err(error) if !matches!(lifted, Lifted::Same) || !recorded.removed.is_empty() => {
+                let place = Place::key(source, "/response/output");
+                let message = format!(
+                    "the projection fails at `{}` in answers of which fields are hidden, so that they are not checked",
+                    error.part
+                );
+                notes.push(Note::new(Code::UnreadValue, place, message).of(Of::Answers));
+            }
             Err(error) => {
                 let pointer: String = error
                     .part
@@ -211,7 +292,7 @@ impl Watched {
         lists
     }
 
-    fn output(&self, answer: &Answer<'_>, output: &Json, notes: &mut Told) {
+    fn output(&self, answer: &Answer<'_>, output: &Json, lifted: &Lifted, notes: &mut Told) {
         let tool = answer.tool;
         if let Some(key) = tool.projection.rows_key()
             && tool.projection.rows(output.part()).is_none()
@@ -234,7 +315,16 @@ impl Watched {
             return;
         }
         for error in validator.iter_errors(&output) {
-            notes.push(answer.unlike_schema(&error));
+            let note = answer.unlike_schema(&error);
+            notes.push(match is_hidden(&error, &output, lifted, answer.hidden) {
+                false => note,
+                true => {
+                    let shown = answer.place_in_output(&error.instance_path().to_string());
+                    let message =
+                        format!("{shown} is hidden in recordings, so that it is not checked");
+                    Note::new(Code::UnreadValue, note.place, message).of(Of::Answers)
+                }
+            });
         }
     }
 }
@@ -246,6 +336,43 @@ enum Lists {
     Missing,
     /// Something else is in their place.
     Other,
+}
+
+/// Whether an output breaks a schema with what is hidden in the recording.
+fn is_hidden(
+    error: &jsonschema::ValidationError<'_>,
+    output: &Value,
+    lifted: &Lifted,
+    hidden: &Hidden,
+) -> bool {
+    let pointer = error.instance_path().to_string();
+    let value = output.pointer(&pointer);
+    match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            return hidden.is_removed(property.as_str().unwrap_or_default());
+        }
+        // What is hidden in a list or an object does not change it.
+        ValidationErrorKind::Type { .. }
+        | ValidationErrorKind::AdditionalProperties { .. }
+        | ValidationErrorKind::MinItems { .. }
+        | ValidationErrorKind::MaxItems { .. }
+        | ValidationErrorKind::MinProperties { .. }
+        | ValidationErrorKind::MaxProperties { .. }
+            if matches!(value, Some(Value::Array(_) | Value::Object(_))) =>
+        {
+            return false;
+        }
+        _ => {}
+    }
+    // What the arguments have hidden stands in both.
+    if value.is_some_and(has_hidden) {
+        return true;
+    }
+    match lifted {
+        Lifted::Same => false,
+        Lifted::Output(other) => value != other.pointer(&pointer),
+        Lifted::Unknown => true,
+    }
 }
 
 /// Whether the body of a success is ignored or goes to a file.
@@ -321,7 +448,9 @@ impl Answer<'_> {
             ("message", fields.message(view).is_some()),
             ("code", fields.code(view).is_some()),
         ] {
-            if has(key) && !found {
+            let path = section.and_then(|section| section.get(key)?.as_str());
+            let name = path.and_then(|path| path.rsplit('.').next());
+            if has(key) && !found && !name.is_some_and(|name| self.hidden.is_removed(name)) {
                 let place = Place::value(&source, format!("{prefix}/errors/{key}"));
                 let message = format!(
                     "error answers have no `{key}` here: they have {}",

@@ -32,6 +32,10 @@ pub(super) struct Probe {
     pub is_found: bool,
     /// Answers in which a member on its way was missing.
     pub missing: Seen,
+    /// Answers in which it was missing as on a last page.
+    pub ended: Seen,
+    /// Whether it was missing where fields were removed from the recording.
+    pub is_removed: bool,
     /// Names of the members beside the missing one.
     pub beside: BTreeSet<String>,
     /// How many of its first steps were found, where it is missing.
@@ -56,6 +60,10 @@ pub(super) struct Level {
     pub unread: IndexMap<String, Unread>,
     /// Members that the examples have.
     in_examples: BTreeSet<String>,
+    /// The ways to what leads to the next page, which a last page may lack.
+    ends: Vec<Vec<Step>>,
+    /// Whether an answer was seen that is no last page.
+    goes_on: bool,
 }
 
 /// A member that nothing reads.
@@ -76,6 +84,8 @@ impl Probe {
             inner: None,
             is_found: false,
             missing: Seen::default(),
+            ended: Seen::default(),
+            is_removed: false,
             beside: BTreeSet::new(),
             followed: 0,
             odd: IndexMap::new(),
@@ -113,7 +123,8 @@ impl Probe {
         (self.text.starts_with('$')).then_some(text)
     }
 
-    fn observe(&mut self, part: Part<'_>, at: Option<Where>, hidden: &Hidden) {
+    /// `ends` are the ways to what a last page may lack.
+    fn observe(&mut self, part: Part<'_>, at: Option<Where>, hidden: &Hidden, ends: &[Vec<Step>]) {
         let mut node = part;
         for (i, step) in self.path.beginning().iter().enumerate() {
             match (step, node.kind()) {
@@ -124,7 +135,7 @@ impl Probe {
             }
             match step.select_in(node) {
                 Some(next) => node = next,
-                None => return self.is_missing(i, node, at, hidden),
+                None => return self.is_missing(i, node, at, hidden, ends),
             }
         }
         let followed = self.path.beginning().len();
@@ -150,16 +161,30 @@ impl Probe {
             });
         parts
             .into_iter()
-            .for_each(|part| inner.observe(part, at, hidden));
+            .for_each(|part| inner.observe(part, at, hidden, false));
     }
 
-    fn is_missing(&mut self, followed: usize, node: Part<'_>, at: Option<Where>, hidden: &Hidden) {
+    fn is_missing(
+        &mut self,
+        followed: usize,
+        node: Part<'_>,
+        at: Option<Where>,
+        hidden: &Hidden,
+        ends: &[Vec<Step>],
+    ) {
+        let way = &self.path.beginning()[..=followed];
         // An array that is too short says nothing.
-        let is_name = matches!(self.path.beginning().get(followed), Some(Step::Name(_)));
-        let Some(at) = at.filter(|_| is_name) else {
+        let (Some(at), Some(Step::Name(name))) = (at, way.last()) else {
             return;
         };
-        self.missing.add(at);
+        if hidden.is_removed(name) {
+            self.is_removed = true;
+            return;
+        }
+        match ends.iter().any(|end| end.starts_with(way)) {
+            true => self.ended.add(at),
+            false => self.missing.add(at),
+        }
         self.followed = followed;
         for (key, _) in node.members() {
             if self.beside.len() >= MOST_NAMES {
@@ -209,6 +234,12 @@ impl Level {
                 level.add(probe);
             }
         }
+        let leads_on = |probe: &&Probe| {
+            let pointer = probe.pointer.strip_prefix("/paging/");
+            pointer.is_some_and(|key| !key.starts_with("items"))
+        };
+        let ends = level.probes.iter().filter(leads_on);
+        level.ends = ends.map(|probe| probe.path.beginning().to_vec()).collect();
         level
     }
 
@@ -220,8 +251,15 @@ impl Level {
         self.probes.push(probe);
     }
 
-    /// Notes what a value has. Without an entry it is the body of an example.
-    pub(super) fn observe(&mut self, part: Part<'_>, at: Option<Where>, hidden: &Hidden) {
+    /// Notes what a value has. Without an entry it is the body of an example. A last page may lack what leads to the next one.
+    pub(super) fn observe(
+        &mut self,
+        part: Part<'_>,
+        at: Option<Where>,
+        hidden: &Hidden,
+        is_last: bool,
+    ) {
+        self.goes_on |= at.is_some() && !is_last;
         if part.kind() == Kind::Object {
             self.objects += usize::from(at.is_some());
             if self.map.is_some() && !self.is_whole {
@@ -230,8 +268,9 @@ impl Level {
                 }
             }
         }
+        let ends = if is_last { self.ends.as_slice() } else { &[] };
         for probe in &mut self.probes {
-            probe.observe(part, at, hidden);
+            probe.observe(part, at, hidden, ends);
         }
     }
 
@@ -286,12 +325,27 @@ impl Level {
         is_odd
     }
 
+    /// Whether all answers were last pages, and such ones may lack what is at this JSON Pointer.
+    pub(super) fn may_lack(&self, pointer: &str) -> bool {
+        let is_it = |way: &Vec<Step>| {
+            let mut at = String::new();
+            way.iter().any(|step| {
+                at = match step {
+                    Step::Name(name) => join(&at, name),
+                    Step::Index(index) => format!("{at}/{index}"),
+                };
+                at == pointer
+            })
+        };
+        !self.goes_on && self.ends.iter().any(is_it)
+    }
+
     /// The pointers of paths that found nothing.
     pub(super) fn lost(&self) -> BTreeSet<String> {
         let mut lost = BTreeSet::new();
         self.visit(&mut |level| {
             for probe in &level.probes {
-                if !probe.is_found && probe.missing.count > 0 {
+                if !probe.is_found && (probe.missing.count > 0 || probe.is_removed) {
                     lost.insert(probe.pointer.clone());
                 }
             }

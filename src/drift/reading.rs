@@ -16,6 +16,7 @@ use super::shown::Hidden;
 use crate::har::Request;
 use crate::params::read_text;
 use crate::plan::{QueryTemplate, Style};
+use crate::recording::is_hidden_text;
 use crate::source::{Code, join, join_index};
 use crate::template::{CallScope, Expression, Template};
 use crate::tool::Tool;
@@ -115,6 +116,22 @@ impl Reading<'_> {
         });
     }
 
+    /// Notes that nothing is known of the params in a template, because what it wrote is hidden in the recording.
+    fn hides(&mut self, name: &str, template: &Template, place: Place) {
+        let mut names = Vec::new();
+        template.visit(&mut |expression, _| names.extend(self.params_in(expression)));
+        self.is_hidden(name, names, place);
+    }
+
+    fn is_hidden(&mut self, name: &str, params: Vec<String>, place: Place) {
+        if params.is_empty() {
+            return;
+        }
+        self.unsure.extend(params);
+        let message = format!("`{name}` is hidden in recordings, so that it is not checked");
+        self.note(Code::UnreadValue, place, message, None);
+    }
+
     /// Notes that an expression cannot be read back, unless no param is in it.
     fn cannot_read(&mut self, expression: &Expression, pointer: &str) {
         let names = self.params_in(expression);
@@ -143,6 +160,10 @@ impl Reading<'_> {
         let Some(param) = self.param(captured.expression) else {
             return self.cannot_read(captured.expression, "/request/path");
         };
+        if is_hidden_text(&captured.raw) {
+            let place = self.own("/request/path");
+            return self.is_hidden(&param.clone(), vec![param], place);
+        }
         let schema = self.schema(&param);
         let value = match self.tool.request.path.style_of(captured.expression) {
             None => read_text(&schema, &decode(&captured.raw)),
@@ -211,6 +232,10 @@ impl Reading<'_> {
         own: Vec<Pair>,
         at: &dyn Fn(&str) -> Place,
     ) {
+        let is_hidden = own.iter().any(|pair| is_hidden_text(&pair.text));
+        if is_hidden || (own.is_empty() && self.hidden.is_removed(name)) {
+            return self.hides(name, value, at(name));
+        }
         match value {
             Template::Expression(expression) => match self.param(expression) {
                 Some(param) if own.is_empty() => drop(param),
@@ -297,6 +322,9 @@ impl Reading<'_> {
         place: Place,
         settings: &Value,
     ) {
+        if recorded.is_some_and(is_hidden_text) {
+            return self.hides(name, value, place);
+        }
         if let Template::Expression(expression) = value
             && let Some(param) = self.param(expression)
         {

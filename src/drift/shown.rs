@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::check::looks_secret;
 use crate::har::Request;
+use crate::recording::Removed;
 
 /// Words in names whose values are never shown.
 const SECRET_WORDS: [&str; 16] = [
@@ -61,6 +62,8 @@ pub(super) struct Hidden {
     credentials: Vec<String>,
     /// Whether no value is shown.
     all_values: bool,
+    /// What was removed when the exchange was recorded.
+    removed: Removed,
 }
 
 impl Hidden {
@@ -86,8 +89,19 @@ impl Hidden {
         values.retain(|value| value.len() >= SHORTEST_SECRET);
         Hidden {
             credentials: values,
-            all_values: false,
+            ..Hidden::default()
         }
+    }
+
+    /// Takes what was removed when the exchange was recorded.
+    pub(super) fn without(&mut self, removed: &Removed) {
+        self.removed.add(removed);
+    }
+
+    /// Whether a member or a parameter of this name may have been removed when the exchange was recorded, so that its absence
+    /// says nothing.
+    pub(super) fn is_removed(&self, name: &str) -> bool {
+        self.removed.has(name)
     }
 
     /// Hides all values too: the service has fields that are not to be shown, and a value may have come from one.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
-use super::exchange::{Body, Content, Entry, Kind, Own, Param, Request, Response};
+use super::exchange::{Asked, Body, Content, Entry, Kind, Own, Param, Request, Response};
 use super::read::{Flaw, Read};
 use crate::json::{self, Json, Part};
 
@@ -16,18 +16,44 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Reads the text of an entry.
 pub(super) fn read(text: Vec<u8>, number: usize) -> Read {
-    let mut flaws = Flaws {
-        entry: number,
-        list: Vec::new(),
-    };
-    let read = match Json::read(text.into()) {
-        Ok(json) => entry(json.part(), number, &mut flaws),
-        Err(reason) => Err(flaws.one("", &format!("{reason}; the entry was passed over"))),
-    };
+    let mut flaws = Flaws::of(number);
+    let read = flaws.json(text).and_then(|json| {
+        if let Some(duplicate) = json::duplicate_key(json.text()) {
+            let key = duplicate.key;
+            let reason =
+                format!("the key `{key}` is written twice in one object; the last one was taken");
+            flaws.add("", &reason);
+        }
+        entry(json.part(), number, &mut flaws)
+    });
     match read {
         Ok(entry) => Read::Entry(Box::new(entry), flaws.list),
         Err(flaw) => Read::Skipped(flaw),
     }
+}
+
+/// Reads what an entry asks, and nothing of its answer.
+///
+/// # Errors
+/// Why the entry is passed over: for the reasons of [`read`].
+pub(super) fn asked(text: Vec<u8>, number: usize) -> Result<Asked, Flaw> {
+    let mut flaws = Flaws::of(number);
+    let json = flaws.json(text)?;
+    let request = request_of(json.part(), &flaws)?;
+    let url = url(request, &mut flaws)?;
+    let method = flaws.needed(request, REQUEST, "method")?;
+    let body = object(request, "postData").and_then(|part| request_body(part, &mut flaws));
+    let body = body.map(|body| match body.media_type.is_empty() {
+        true => body.of_type_in(&headers(request, REQUEST, &mut flaws)),
+        false => body,
+    });
+    let own = object(json.part(), "_toolrun");
+    Ok(Asked {
+        method,
+        url,
+        body,
+        own: own.map(|part| own_without_arguments(part, &mut flaws)),
+    })
 }
 
 /// What is not as it should be in one entry.
@@ -36,7 +62,22 @@ struct Flaws {
     list: Vec<Flaw>,
 }
 
+/// Where the request of an entry is.
+const REQUEST: &str = "/request";
+
 impl Flaws {
+    fn of(entry: usize) -> Flaws {
+        Flaws {
+            entry,
+            list: Vec::new(),
+        }
+    }
+
+    fn json(&self, text: Vec<u8>) -> Result<Json, Flaw> {
+        Json::read(text.into())
+            .map_err(|reason| self.one("", &format!("{reason}; the entry was passed over")))
+    }
+
     fn one(&self, below: &str, reason: &str) -> Flaw {
         Flaw {
             entry: self.entry,
@@ -86,23 +127,28 @@ fn kind(part: Option<Part<'_>>) -> String {
     }
 }
 
-fn entry(part: Part<'_>, number: usize, flaws: &mut Flaws) -> Result<Entry, Flaw> {
+/// The request of an entry.
+fn request_of<'t>(part: Part<'t>, flaws: &Flaws) -> Result<Part<'t>, Flaw> {
     if part.kind() != json::Kind::Object {
         let reason = format!("{} and not an object; it was passed over", kind(Some(part)));
         return Err(flaws.one("", &reason));
     }
-    let Some(request) = object(part, "request") else {
+    object(part, "request").ok_or_else(|| {
         let found = kind(part.member("request"));
         let reason = format!("{found} and not an object; the entry was passed over");
-        return Err(flaws.one("/request", &reason));
-    };
+        flaws.one(REQUEST, &reason)
+    })
+}
+
+fn entry(part: Part<'_>, number: usize, flaws: &mut Flaws) -> Result<Entry, Flaw> {
+    let request = request_of(part, flaws)?;
     Ok(Entry {
         number,
         started: flaws.text(part, "", "startedDateTime"),
         time: number_of(part, "time").unwrap_or(0.0).max(0.0),
         request: self::request(request, flaws)?,
         response: response(part, flaws),
-        own: object(part, "_toolrun").map(own),
+        own: object(part, "_toolrun").map(|part| own(part, flaws)),
     })
 }
 
@@ -117,18 +163,22 @@ fn number_of(part: Part<'_>, name: &str) -> Option<f64> {
 }
 
 fn request(part: Part<'_>, flaws: &mut Flaws) -> Result<Request, Flaw> {
-    let below = "/request";
-    let mut url = flaws.needed(part, below, "url")?;
+    Ok(Request {
+        url: url(part, flaws)?,
+        method: flaws.needed(part, REQUEST, "method")?,
+        http_version: flaws.text(part, REQUEST, "httpVersion"),
+        headers: headers(part, REQUEST, flaws),
+        body: object(part, "postData").and_then(|part| request_body(part, flaws)),
+    })
+}
+
+/// The URL of a request with its query.
+fn url(part: Part<'_>, flaws: &mut Flaws) -> Result<String, Flaw> {
+    let mut url = flaws.needed(part, REQUEST, "url")?;
     if !url.contains('?') {
         add_query(&mut url, part, flaws);
     }
-    Ok(Request {
-        method: flaws.needed(part, below, "method")?,
-        url,
-        http_version: flaws.text(part, below, "httpVersion"),
-        headers: headers(part, below, flaws),
-        body: object(part, "postData").and_then(|part| request_body(part, flaws)),
-    })
+    Ok(url)
 }
 
 /// Some write the query only beside the URL.
@@ -345,21 +395,43 @@ fn response_body(part: Part<'_>, flaws: &mut Flaws) -> Body {
 }
 
 /// What toolrun wrote. Members of other types than expected are as absent ones.
-fn own(part: Part<'_>) -> Own {
+fn own(part: Part<'_>, flaws: &mut Flaws) -> Own {
+    let arguments = part.member("arguments");
+    Own {
+        arguments: arguments.map_or(Value::Null, |part| value(part, "arguments", flaws)),
+        ..own_without_arguments(part, flaws)
+    }
+}
+
+fn own_without_arguments(part: Part<'_>, flaws: &mut Flaws) -> Own {
     let text = |name| part.member(name).and_then(|member| member.string());
-    let value = |part: Part<'_>| serde_json::from_slice(part.text()).unwrap_or(Value::Null);
     let mut more = Map::new();
     for (key, member) in part.members() {
         let name = key.name();
         if !["service", "tool", "arguments", "kind"].contains(&name.as_ref()) {
-            more.insert(name.into_owned(), value(member));
+            let value = value(member, &name, flaws);
+            more.insert(name.into_owned(), value);
         }
     }
     Own {
         service: text("service").unwrap_or_default().into_owned(),
         tool: text("tool").unwrap_or_default().into_owned(),
-        arguments: part.member("arguments").map_or(Value::Null, value),
+        arguments: Value::Null,
         kind: Kind::of(&text("kind").unwrap_or("call".into())),
         more,
     }
+}
+
+/// A value that toolrun wrote; null if a tree cannot hold it, which is told.
+fn value(part: Part<'_>, name: &str, flaws: &mut Flaws) -> Value {
+    serde_json::from_slice(part.text()).unwrap_or_else(|error| {
+        // The place in the text of the member says nothing about the file.
+        let reason = error.to_string();
+        let reason = reason.split(" at line ").next().unwrap_or_default();
+        flaws.add(
+            &format!("/_toolrun/{name}"),
+            &format!("it cannot be held ({reason}); it was left out"),
+        );
+        Value::Null
+    })
 }

@@ -20,6 +20,18 @@ pub(crate) struct Entry {
     pub own: Option<Own>,
 }
 
+/// What an entry asks, without its answer: enough to know which requests it answers.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub method: String,
+    /// The whole URL with its query.
+    pub url: String,
+    /// The body; its media type may be that of the header field.
+    pub body: Option<Body>,
+    /// What toolrun itself wrote; the arguments are left out and null.
+    pub own: Option<Own>,
+}
+
 /// A request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Request {
@@ -146,6 +158,16 @@ impl Body {
         }
     }
 
+    /// The same body, with the media type that a header field says if nothing else does.
+    pub(crate) fn of_type_in(mut self, headers: &[(String, String)]) -> Body {
+        if self.media_type.is_empty() {
+            self.media_type = header(headers, "content-type")
+                .unwrap_or_default()
+                .to_owned();
+        }
+        self
+    }
+
     /// The bytes; none where the file does not hold them.
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         match &self.content {
@@ -179,13 +201,12 @@ pub(crate) fn header<'h>(headers: &'h [(String, String)], name: &str) -> Option<
 }
 
 impl Request {
-    /// The first header of this name, in any case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        header(&self.headers, name)
+    /// The body. Some write its media type only among the header fields.
+    pub(crate) fn body_with_type(&self) -> Option<Body> {
+        let body = self.body.clone()?;
+        Some(body.of_type_in(&self.headers))
     }
-}
 
-impl Response {
     /// The first header of this name, in any case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)

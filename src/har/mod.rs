@@ -7,8 +7,8 @@ mod read;
 mod scan;
 mod write;
 
-pub(crate) use exchange::{Body, Content, Entry, Kind, Own, Param, Request, Response};
-pub(crate) use read::{Flaw, HarError, Read, Reader};
+pub(crate) use exchange::{Asked, Body, Content, Entry, Kind, Own, Request, Response};
+pub(crate) use read::{Flaw, HarError, Raw, Read, Reader};
 pub(crate) use write::{Writer, entry_json};
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Read as Input};
 
 use super::entry;
-use super::exchange::Entry;
+use super::exchange::{Asked, Entry};
 use super::scan::{Scanner, Value};
 
 /// Most bytes of one entry. A larger one is passed over and told.
@@ -28,6 +28,37 @@ pub(crate) enum Read {
     Entry(Box<Entry>, Vec<Flaw>),
     /// An entry that was passed over.
     Skipped(Flaw),
+}
+
+/// The text of one entry, or why there is none.
+pub(crate) enum Raw {
+    /// A JSON value.
+    Text {
+        /// The number of the entry, counted from 1.
+        number: usize,
+        /// Where the text begins in the file, in bytes.
+        offset: u64,
+        text: Vec<u8>,
+    },
+    /// An entry that was passed over.
+    Skipped(Flaw),
+}
+
+impl Read {
+    /// Reads the text of the entry with this number.
+    pub(crate) fn of(text: Vec<u8>, number: usize) -> Read {
+        entry::read(text, number)
+    }
+}
+
+impl Asked {
+    /// Reads what the entry with this number asks.
+    ///
+    /// # Errors
+    /// Why the entry is passed over.
+    pub(crate) fn of(text: Vec<u8>, number: usize) -> Result<Asked, Flaw> {
+        entry::asked(text, number)
+    }
 }
 
 /// Something in an entry that is not as HAR has it.
@@ -118,8 +149,19 @@ impl<R: Input> Reader<R> {
         }
     }
 
-    /// The next entry; none at the end of the file.
-    fn read(&mut self) -> Result<Option<Read>, HarError> {
+    /// The text of the next entry; none at the end of the file, and behind an error.
+    ///
+    /// # Errors
+    /// When the file cannot be read any further.
+    pub(crate) fn raw(&mut self) -> Result<Option<Raw>, HarError> {
+        let read = self.next_text();
+        if read.is_err() {
+            self.at = At::End;
+        }
+        read
+    }
+
+    fn next_text(&mut self) -> Result<Option<Raw>, HarError> {
         loop {
             match self.at {
                 At::Start => self.start()?,
@@ -223,18 +265,22 @@ impl<R: Input> Reader<R> {
         }
     }
 
-    fn entry(&mut self) -> Result<Read, HarError> {
+    fn entry(&mut self) -> Result<Raw, HarError> {
         let before = self.scanner.offset();
         let value = self.scanner.value(MAX_ENTRY)?;
         self.count += 1;
         match value {
-            Value::Text(text) if !text.is_empty() => Ok(entry::read(text, self.count)),
+            Value::Text(text) if !text.is_empty() => Ok(Raw::Text {
+                number: self.count,
+                offset: before,
+                text,
+            }),
             Value::Text(_) => {
                 self.count -= 1;
                 let found = self.scanner.peek()?;
                 Err(self.broken(found))
             }
-            Value::TooLarge => Ok(Read::Skipped(Flaw {
+            Value::TooLarge => Ok(Raw::Skipped(Flaw {
                 entry: self.count,
                 pointer: format!("/log/entries/{}", self.count - 1),
                 reason: format!(
@@ -290,10 +336,10 @@ impl<R: Input> Iterator for Reader<R> {
     type Item = Result<Read, HarError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let read = self.read();
-        if read.is_err() {
-            self.at = At::End;
-        }
-        read.transpose()
+        let raw = self.raw().transpose()?;
+        Some(raw.map(|raw| match raw {
+            Raw::Text { number, text, .. } => Read::of(text, number),
+            Raw::Skipped(flaw) => Read::Skipped(flaw),
+        }))
     }
 }

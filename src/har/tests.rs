@@ -3,6 +3,7 @@ use std::io::{self, Cursor, Read as _};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
+use super::exchange::Param;
 use super::*;
 
 fn har(entries: &[Value]) -> String {
@@ -313,9 +314,9 @@ fn what_is_written_is_read_as_it_was() {
         entry(3, Content::Unknown, true),
     ];
     for count in 0..=entries.len() {
-        let mut writer = Writer::start(Vec::new()).expect("memory");
+        let mut writer = Writer::start_with(Vec::new(), None).expect("memory");
         for entry in &entries[..count] {
-            writer.entry(entry).expect("memory");
+            writer.value(&entry_json(entry)).expect("memory");
         }
         let text = writer.finish().expect("memory");
         let value: Value = serde_json::from_slice(&text).expect("JSON");

@@ -17,14 +17,6 @@ pub(crate) struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Writes the head of the file.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub(crate) fn start(out: W) -> io::Result<Writer<W>> {
-        Writer::start_with(out, None)
-    }
-
     /// Writes the head of the file, with a comment on the whole of it.
     ///
     /// # Errors
@@ -40,15 +32,7 @@ impl<W: Write> Writer<W> {
         Ok(Writer { out, count: 0 })
     }
 
-    /// Writes an entry.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub(crate) fn entry(&mut self, entry: &Entry) -> io::Result<()> {
-        self.value(&entry_json(entry))
-    }
-
-    /// Writes an entry that is JSON already.
+    /// Writes an entry, which [`entry_json`] makes.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -11,7 +11,7 @@ use url::form_urlencoded;
 use super::pseudonym::Pseudonyms;
 use super::redact::Rules;
 use crate::har::{self, Body, Content, Entry, Kind, Own};
-use crate::json::Json;
+use crate::json::{Json, MAX_DEPTH};
 use crate::plan::MASK;
 use crate::send::{Purpose, TransportError, TransportErrorKind, Unsigned, decoded};
 use crate::sign::Redactor;
@@ -42,8 +42,10 @@ pub(super) enum End {
 pub(super) struct Remarks {
     /// The rules that found something.
     pub hits: Vec<String>,
-    /// The media types of bodies in which rules cannot find anything.
+    /// The media types of bodies in which rules cannot find anything, with the reason where it is another one.
     pub unreached: Vec<String>,
+    /// Whether arguments were left out because they are nested too deep.
+    pub deep: bool,
     /// Whether numbers of more digits than a double holds were rounded where fields were hidden.
     pub rounded: bool,
     /// Whether a secret of so few characters was masked that it may stand there by chance.
@@ -98,6 +100,9 @@ pub(super) struct Hiding<'h> {
     pub rules: &'h Rules,
     pub pseudonyms: &'h Pseudonyms,
 }
+
+/// How deep arguments may be nested: with the five levels around them in a recording, any reader takes them.
+pub(super) const DEEPEST: usize = MAX_DEPTH - 5;
 
 /// The name of the member that says which fields are hidden.
 pub(super) const REDACTED: &str = "redacted";
@@ -187,7 +192,11 @@ pub(super) fn entry(
             })
         }
     };
-    let mut arguments = masked_value(redactor, &unsigned.about.arguments);
+    remarks.deep = !is_within(&unsigned.about.arguments, DEEPEST);
+    let mut arguments = match remarks.deep {
+        true => Value::Null,
+        false => masked_value(redactor, &unsigned.about.arguments),
+    };
     let pseudonym = |value: &Value| hiding.pseudonyms.of_value(value);
     remarks
         .hits
@@ -298,6 +307,16 @@ fn masked(redactor: &Masks<'_>, bytes: Bytes) -> Bytes {
         };
         redactor.bytes(bytes)
     })
+}
+
+/// Whether a value is nested at most so deep.
+fn is_within(value: &Value, levels: usize) -> bool {
+    let mut inner: Box<dyn Iterator<Item = &Value>> = match value {
+        Value::Array(items) => Box::new(items.iter()),
+        Value::Object(members) => Box::new(members.values()),
+        _ => return true,
+    };
+    levels > 0 && inner.all(|value| is_within(value, levels - 1))
 }
 
 fn masked_value(redactor: &Masks<'_>, value: &Value) -> Value {
@@ -440,10 +459,28 @@ fn hide(body: &mut Body, hiding: &Hiding<'_>, remarks: &mut Remarks) {
             }
             remarks.hits.extend(hits);
         }
-        None => remarks.unreached.push(match essence.is_empty() {
-            true => "an unknown type".to_owned(),
-            false => essence,
-        }),
+        None => {
+            let essence = match essence.is_empty() {
+                true => "an unknown type".to_owned(),
+                false => essence,
+            };
+            remarks.unreached.push(match unheld(body) {
+                Some(reason) => format!("{essence} ({reason})"),
+                None => essence,
+            });
+        }
+    }
+}
+
+/// Why a body that looks like JSON cannot be held as a tree.
+fn unheld(body: &Body) -> Option<String> {
+    let text = body.text()?.trim_start();
+    if !text.starts_with(['{', '[']) {
+        return None;
+    }
+    match Json::read(text.to_owned().into()) {
+        Err(reason) => Some(reason),
+        Ok(json) => json.value().err().map(|error| error.to_string()),
     }
 }
 
@@ -518,16 +555,28 @@ fn pairs(text: &str) -> Vec<(String, String)> {
 
 /// A URL with fields of its query hidden. One in which nothing is to be hidden stays as it is written.
 fn hidden_url(url: &str, hiding: &Hiding<'_>, remarks: &mut Remarks) -> String {
-    let Some((before, query)) = url.split_once('?').filter(|_| !hiding.rules.is_empty()) else {
-        return url.to_owned();
-    };
-    let mut pairs = pairs(query);
     let pseudonym = |value: &Value| hiding.pseudonyms.of_value(value);
-    let hits = hiding.rules.apply_to_pairs(&mut pairs, &pseudonym);
-    if hits.is_empty() {
-        return url.to_owned();
+    match redacted_url(url, hiding.rules, &pseudonym) {
+        Some((url, hits)) => {
+            remarks.hits.extend(hits);
+            url
+        }
+        None => url.to_owned(),
     }
-    remarks.hits.extend(hits);
+}
+
+/// A URL with fields of its query hidden, and the rules that found something; `None` if none did.
+pub(super) fn redacted_url(
+    url: &str,
+    rules: &Rules,
+    other: &dyn Fn(&Value) -> Value,
+) -> Option<(String, Vec<String>)> {
+    let (before, query) = url.split_once('?').filter(|_| !rules.is_empty())?;
+    let mut pairs = pairs(query);
+    let hits = rules.apply_to_pairs(&mut pairs, other);
     let mut query = form_urlencoded::Serializer::new(String::new());
-    format!("{before}?{}", query.extend_pairs(pairs).finish())
+    (!hits.is_empty()).then(|| {
+        let query = query.extend_pairs(pairs).finish();
+        (format!("{before}?{query}"), hits)
+    })
 }

@@ -1,5 +1,8 @@
 //! What is compared of a request: method, path, query and body, each by its value.
 
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
@@ -34,6 +37,26 @@ pub(super) enum Canon {
     Bytes(Vec<u8>),
 }
 
+/// The line of a request: all of it but the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Line<'r> {
+    pub method: &'r str,
+    /// The path, percent-encoded.
+    pub path: &'r str,
+    /// The query, percent-encoded; empty if there is none.
+    pub query: &'r str,
+}
+
+impl<'r> Line<'r> {
+    pub(super) fn new(method: &'r str, url: &'r Url) -> Line<'r> {
+        Line {
+            method,
+            path: url.path(),
+            query: url.query().unwrap_or_default(),
+        }
+    }
+}
+
 /// How requests of a service are compared.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Keys {
@@ -47,45 +70,93 @@ impl Keys {
     /// `query` are the names of query parameters that carry credentials, percent-encoded. The path of `base` shows the mask
     /// where it has credentials.
     pub(super) fn new<'q>(query: impl Iterator<Item = &'q str>, base: &Url) -> Keys {
-        let segments = segments(base).into_iter().enumerate();
+        let segments = segments(base.path()).enumerate();
         Keys {
-            secret_query: query.map(decoded).collect(),
+            secret_query: query.map(|name| decoded(name).into_owned()).collect(),
             secret_path: segments
                 .filter(|(_, segment)| segment.contains(MASK))
+                .map(|(at, segment)| (at, segment.into_owned()))
                 .collect(),
         }
     }
 
     /// The key of a request. What rules hide is the same in all.
-    pub(super) fn key(&self, method: &str, url: &Url, body: Option<&Body>, rules: &Rules) -> Key {
-        let hidden = |_: &Value| Value::from(MASK);
-        let mut path = segments(url);
-        for (at, shown) in &self.secret_path {
-            if let Some(segment) = path.get_mut(*at) {
-                segment.clone_from(shown);
-            }
-        }
-        let mut query = pairs(url.query().unwrap_or_default());
-        query.retain(|(name, _)| !self.secret_query.contains(name));
-        rules.apply_to_pairs(&mut query, &hidden);
-        query.sort_by(|(one, _), (other, _)| one.cmp(other));
+    pub(super) fn key(&self, line: Line<'_>, body: Canon, rules: &Rules) -> Key {
+        let owned = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
+            let [name, value] = [name, value].map(Cow::into_owned);
+            (name, value)
+        };
         Key {
-            method: method.to_ascii_uppercase(),
-            path,
-            query,
-            body: body.map_or(Canon::Nothing, |body| canon(body, rules)),
+            method: line.method.to_ascii_uppercase(),
+            path: self.path(line.path).map(Cow::into_owned).collect(),
+            query: self
+                .query(line.query, rules)
+                .into_iter()
+                .map(owned)
+                .collect(),
+            body,
         }
+    }
+
+    /// A number that is the same for requests with the same key, and hardly ever for others. `body` is [`digest`] of the body.
+    pub(super) fn digest(&self, line: Line<'_>, body: u64, rules: &Rules) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for byte in line.method.bytes() {
+            hasher.write_u8(byte.to_ascii_uppercase());
+        }
+        for segment in self.path(line.path) {
+            segment.hash(&mut hasher);
+        }
+        for pair in self.query(line.query, rules) {
+            hasher.write_u8(b'&');
+            pair.hash(&mut hasher);
+        }
+        hasher.write_u64(body);
+        hasher.finish()
+    }
+
+    fn path<'r>(&'r self, path: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
+        segments(path).enumerate().map(|(at, segment)| {
+            let mut secret = self.secret_path.iter();
+            match secret.find(|(place, _)| *place == at) {
+                Some((_, shown)) => Cow::Borrowed(shown.as_str()),
+                None => segment,
+            }
+        })
+    }
+
+    fn query<'r>(&self, query: &'r str, rules: &Rules) -> Vec<(Cow<'r, str>, Cow<'r, str>)> {
+        let mut query: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        query.retain(|(name, _)| self.secret_query.iter().all(|secret| secret != name));
+        if !rules.is_empty() {
+            let owned = query.iter();
+            let mut owned: Vec<(String, String)> = owned
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect();
+            rules.apply_to_pairs(&mut owned, &|_| Value::from(MASK));
+            let owned = owned.into_iter();
+            query = owned
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect();
+        }
+        query.sort_by(|(one, _), (other, _)| one.cmp(other));
+        query
     }
 }
 
-fn decoded(text: &str) -> String {
-    let bytes = percent_encoding::percent_decode_str(text);
-    bytes.decode_utf8_lossy().into_owned()
+/// A number that is the same for bodies of the same value, and hardly ever for others.
+pub(super) fn digest(body: &Canon) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    hasher.finish()
 }
 
-fn segments(url: &Url) -> Vec<String> {
-    let path = url.path().trim_start_matches('/');
-    path.split('/').map(decoded).collect()
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy()
+}
+
+fn segments(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    path.trim_start_matches('/').split('/').map(decoded)
 }
 
 fn pairs(text: &str) -> Vec<(String, String)> {
@@ -95,7 +166,11 @@ fn pairs(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn canon(body: &Body, rules: &Rules) -> Canon {
+/// A body by its value. What rules hide is the same in all.
+pub(super) fn canon(body: Option<&Body>, rules: &Rules) -> Canon {
+    let Some(body) = body else {
+        return Canon::Nothing;
+    };
     let essence = body.essence();
     let bytes = match (&body.content, body.params.is_empty()) {
         (Content::Unknown, true) => return Canon::Nothing,

@@ -27,19 +27,21 @@ struct Exchange {
     heard: Option<Heard>,
 }
 
-impl Recording {
-    pub(super) fn new(
+impl Recorder {
+    /// A transport that does what another does, and is recorded. `rules` are those of the service, `most` is its limit for
+    /// bytes of a body.
+    pub(crate) fn layer(
+        self: &Arc<Self>,
         transport: Arc<dyn Transport>,
-        recorder: Arc<Recorder>,
-        rules: Rules,
+        rules: &Rules,
         most: u64,
-    ) -> Recording {
-        Recording {
+    ) -> Arc<dyn Transport> {
+        Arc::new(Recording {
             transport,
-            recorder,
-            rules,
+            recorder: Arc::clone(self),
+            rules: self.rules_with(rules),
             most,
-        }
+        })
     }
 }
 

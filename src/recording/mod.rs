@@ -3,8 +3,10 @@
 
 mod difference;
 mod entry;
+mod index;
 mod key;
 mod layer;
+mod origin;
 mod place;
 mod play;
 mod pseudonym;
@@ -14,6 +16,8 @@ mod shelf;
 mod spool;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "cli")]
+mod veil;
 
 pub(crate) use place::{Place, Taken};
 pub(crate) use play::Play;
@@ -21,6 +25,8 @@ pub(crate) use pseudonym::Pseudonyms;
 pub(crate) use recorder::{Recorded, Recorder, RecordingError};
 pub(crate) use redact::{RedactSpec, Rules};
 pub(crate) use spool::{Session, VARIABLE};
+#[cfg(feature = "cli")]
+pub(crate) use veil::{Removed, Veil, has_hidden, is_hidden_text};
 
 /// What differs between a request and that of an entry, except for the origin; nothing if they are the same. `query` are the names
 /// of query parameters that carry credentials, percent-encoded.
@@ -36,8 +42,15 @@ pub(crate) fn compare<'q>(
         return vec!["a URL cannot be parsed".to_owned()];
     };
     let keys = key::Keys::new(query, &url);
-    let rules = shelf::rules_of(entry);
-    let recorded = shelf::body_of(entry);
-    let there = keys.key(&entry.request.method, &there, recorded.as_ref(), &rules);
-    difference::differences(&keys.key(method, &url, body, &rules), &there)
+    let rules = match entry.own.as_ref().map(index::rules_of).transpose() {
+        Ok(rules) => rules.unwrap_or_default(),
+        Err(reason) => return vec![reason],
+    };
+    let of = |method, url, body: Option<&crate::har::Body>| {
+        let body = key::canon(body, &rules);
+        keys.key(key::Line::new(method, url), body, &rules)
+    };
+    let recorded = entry.request.body_with_type();
+    let there = of(&entry.request.method, &there, recorded.as_ref());
+    difference::differences(&of(method, &url, body), &there)
 }

@@ -1,8 +1,6 @@
 //! A recording that answers in place of services.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::fs::File;
-use std::io::BufReader;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,22 +12,24 @@ use url::Url;
 
 use super::difference::differences;
 use super::entry::FAILURE;
-use super::key::Keys;
-use super::shelf::{Asked, Shelf, is_of_token};
-use crate::har::{self, Content, Entry, Flaw, HarError, Read, Reader};
+use super::index::{Index, Seen};
+use super::key::{Keys, Line};
+use super::origin::Moved;
+use super::shelf::{Asked, Shelf};
+use crate::har::{self, Content, Entry, Flaw};
 use crate::send::{
     Body, Request, ResponseFuture, Transport, TransportError, TransportErrorKind, Unsigned,
 };
 
-/// Most remarks on the entries that answered, and on those that were passed over.
+/// Most remarks on the entries that answered.
 const MOST_REMARKS: usize = 8;
 
 /// A recording that answers in place of services.
 pub(crate) struct Play {
     path: PathBuf,
-    entries: Vec<(Entry, Option<Url>)>,
-    /// What of an entry could not be read or was read by a guess, by its place.
-    flaws: HashMap<usize, Vec<Flaw>>,
+    index: Index,
+    /// Of the entries that answered: what could not be read or was read by a guess, by their places.
+    flaws: Mutex<BTreeMap<usize, Vec<Flaw>>>,
     /// The numbers of entries that answered without a header field that HTTP does not allow.
     left_out: Mutex<BTreeSet<usize>>,
     /// Which entries were given.
@@ -41,10 +41,9 @@ pub(crate) struct Play {
 /// A recording as the transport of one service.
 pub(crate) struct Stage {
     play: Arc<Play>,
-    keys: Keys,
     shelf: Shelf,
-    /// The origin that requests are sent to.
-    origin: String,
+    /// The URL below which requests are sent.
+    base: Url,
 }
 
 impl Play {
@@ -53,43 +52,13 @@ impl Play {
     /// # Errors
     /// Why the file is no recording.
     pub(crate) fn read(path: &Path, is_live: bool) -> Result<(Play, Vec<String>), String> {
-        let shown = path.display();
-        let file = File::open(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
-        let (mut entries, mut notes) = (Vec::new(), Vec::new());
-        let (mut known, mut skipped) = (HashMap::new(), 0);
-        for read in Reader::new(BufReader::new(file)) {
-            match read {
-                Ok(Read::Entry(entry, flaws)) => {
-                    // What is said of entries that no request asks for would be noise.
-                    if !flaws.is_empty() {
-                        known.insert(entries.len(), flaws);
-                    }
-                    let url = Url::parse(&entry.request.url).ok();
-                    entries.push((*entry, url));
-                }
-                Ok(Read::Skipped(flaw)) => {
-                    skipped += 1;
-                    if skipped <= MOST_REMARKS {
-                        notes.push(format!("{shown}: {flaw}"));
-                    }
-                }
-                Err(error @ HarError::Broken { .. }) => notes.push(format!("{shown} is {error}")),
-                Err(error) => return Err(format!("{shown}: {error}")),
-            }
-        }
-        if skipped > MOST_REMARKS {
-            let more = skipped - MOST_REMARKS;
-            notes.push(format!("{shown}: {more} more entries were passed over"));
-        }
-        if entries.is_empty() {
-            notes.push(format!("{shown} holds no exchange"));
-        }
+        let (index, notes) = Index::read(path)?;
         let play = Play {
             path: path.to_owned(),
-            flaws: known,
+            flaws: Mutex::default(),
             left_out: Mutex::default(),
-            given: Mutex::new(vec![false; entries.len()]),
-            entries,
+            given: Mutex::new(vec![false; index.len()]),
+            index,
             is_live,
         };
         Ok((play, notes))
@@ -97,10 +66,10 @@ impl Play {
 
     /// What is to be said of the entries that answered: of each, what could not be read or was read by a guess.
     pub(crate) fn remarks(&self) -> Vec<String> {
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        let given = (0..given.len()).filter(|at| given[*at]);
-        let flaws = given.filter_map(|at| self.flaws.get(&at)).flatten();
+        let flaws = self.flaws.lock().unwrap_or_else(PoisonError::into_inner);
         let mut told: Vec<String> = flaws
+            .values()
+            .flatten()
             .map(|flaw| format!("{}: {flaw}", self.path.display()))
             .collect();
         let left_out = self.left_out.lock();
@@ -132,22 +101,19 @@ impl Play {
     /// The base URL that a service's requests are compared below. A recording of a stand-in has another origin, and all that
     /// its answers say has it too.
     pub(crate) fn base_of(&self, service: &str, real: Url) -> Url {
-        let urls = || {
-            self.entries
-                .iter()
-                .filter_map(|(entry, url)| Some((entry, url.as_ref()?)))
-        };
-        if urls().any(|(_, url)| url.origin() == real.origin()) {
-            return real;
+        let wanted = real.origin().ascii_serialization();
+        let (mut own, mut first, mut is_one) = (None, None::<&str>, true);
+        for (_, seen) in self.index.all() {
+            if seen.origin == wanted {
+                return real;
+            }
+            if own.is_none() && seen.service == service && !seen.is_of_token {
+                own = Some(seen.origin);
+            }
+            is_one &= seen.origin == *first.get_or_insert(seen.origin);
         }
-        let own = urls().find(|(entry, _)| is_own(entry, service) && !is_of_token(entry));
-        let only = || {
-            let (_, first) = urls().next()?;
-            urls()
-                .all(|(_, url)| url.origin() == first.origin())
-                .then_some(first)
-        };
-        match own.map(|(_, url)| url).or_else(only) {
+        let other = own.or(first.filter(|_| is_one));
+        match other.and_then(|origin| Url::parse(origin).ok()) {
             Some(url) => at_origin(url, &real),
             None => real,
         }
@@ -155,9 +121,7 @@ impl Play {
 
     /// The base URL that came with an access token when the recording was made; `None` if it does not say.
     pub(crate) fn told_base_of(&self, service: &str) -> Option<Url> {
-        let entries = self.entries.iter().map(|(entry, _)| entry);
-        let mut own = entries.filter(|entry| is_own(entry, service) && !is_of_token(entry));
-        own.find_map(|entry| entry.own.as_ref()?.more.get("base")?.as_str()?.parse().ok())
+        self.index.base_of(service)
     }
 
     /// The recording as the transport of a service below a base URL, whose path shows the mask where it has credentials.
@@ -168,37 +132,30 @@ impl Play {
         base: &Url,
         query: impl Iterator<Item = &'q str>,
     ) -> Stage {
-        let keys = Keys::new(query, base);
-        let fits =
-            |entry: &Entry, url: &Url| is_own(entry, service) || url.origin() == base.origin();
+        let origin = base.origin().ascii_serialization();
+        let fits = |seen: &Seen<'_>| {
+            (seen.service == service && !service.is_empty()) || seen.origin == origin
+        };
         Stage {
-            shelf: Shelf::new(&self.entries, &keys, fits),
-            keys,
+            shelf: Shelf::new(&self.index, Keys::new(query, base), fits),
             play: Arc::clone(self),
-            origin: base.origin().ascii_serialization(),
+            base: base.clone(),
         }
     }
 
-    /// Takes the first of these entries that was not given.
-    fn take(&self, found: &[usize]) -> Option<usize> {
+    /// Marks an entry as given; `false` if it was given already.
+    fn give(&self, at: usize) -> bool {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = found.iter().copied().find(|i| !given[*i])?;
-        given[first] = true;
-        Some(first)
+        given
+            .get_mut(at)
+            .is_some_and(|given| !std::mem::replace(given, true))
     }
 }
 
-fn is_own(entry: &Entry, service: &str) -> bool {
-    entry.own.as_ref().is_some_and(|own| own.service == service)
-}
-
-/// The path of a URL at the origin of another one.
-fn at_origin(origin: &Url, path: &Url) -> Url {
-    let mut url = origin.clone();
-    url.set_path(path.path());
-    url.set_query(None);
-    url.set_fragment(None);
-    url
+/// The path of a URL at an origin.
+fn at_origin(mut origin: Url, path: &Url) -> Url {
+    origin.set_path(path.path());
+    origin
 }
 
 impl Transport for Stage {
@@ -224,22 +181,50 @@ impl Stage {
         let media_type = unsigned.header("content-type").unwrap_or_default();
         let body = har::Body::of_bytes(media_type, unsigned.body.to_vec());
         let asked = Asked {
-            method: unsigned.method.as_str(),
-            url: &url,
+            line: Line::new(unsigned.method.as_str(), &url),
             body: (!unsigned.body.is_empty()).then_some(&body),
         };
-        let found = self.shelf.find(&asked, &self.keys);
-        match self.play.take(&found) {
-            Some(at) => self.response(&self.play.entries[at].0, &asked),
-            None => Err(unrecorded(self.lack(&asked, unsigned, &found))),
+        let index = &self.play.index;
+        let mut others = 0;
+        loop {
+            let at = match self.shelf.take(&asked, index, |at| self.play.give(at)) {
+                Ok(at) => at,
+                Err(count) => return Err(unrecorded(self.lack(&asked, unsigned, count - others))),
+            };
+            let (entry, flaws) = index
+                .entry(at)
+                .map_err(|reason| self.changed(at, &reason))?;
+            let Some(seen) = index.seen(at) else { continue };
+            let body = entry.request.body_with_type();
+            let there = self.shelf.key_of(&seen, body.as_ref(), index);
+            if there != self.shelf.key(&asked, seen.rules, index) {
+                // Another request with the same digest.
+                others += 1;
+                continue;
+            }
+            if !flaws.is_empty() {
+                let mut known = self.play.flaws.lock();
+                let known = known.as_deref_mut();
+                drop(known.map(|known| known.insert(at, flaws)));
+            }
+            return self.response(&entry, &asked);
         }
     }
 
-    /// Why there is no answer.
-    fn lack(&self, asked: &Asked<'_>, unsigned: &Unsigned, found: &[usize]) -> String {
+    /// The recording is not any more what it was when it was opened.
+    fn changed(&self, at: usize, reason: &str) -> TransportError {
+        unrecorded(format!(
+            "entry {} of {} cannot be read again: {reason}; the file was changed while it answered",
+            self.play.index.number(at),
+            self.play.path.display()
+        ))
+    }
+
+    /// Why there is no answer, if so many entries hold one.
+    fn lack(&self, asked: &Asked<'_>, unsigned: &Unsigned, found: usize) -> String {
         let file = self.play.path.display();
-        let request = format!("{} {}", asked.method, unsigned.url);
-        match found.len() {
+        let request = format!("{} {}", asked.line.method, unsigned.url);
+        match found {
             0 => {}
             1 => {
                 return format!("{file} answers {request} once, and that answer was given already");
@@ -250,11 +235,12 @@ impl Stage {
                 );
             }
         }
-        let Some((at, key, there)) = self.shelf.nearest(asked, &self.keys) else {
+        let index = &self.play.index;
+        let Some((at, key, there)) = self.shelf.nearest(asked, index) else {
             return format!("{file} holds no request of the service, and so none like {request}");
         };
-        let number = self.play.entries[at].0.number;
-        let told = differences(&key, there).join("; ");
+        let number = index.number(at);
+        let told = differences(&key, &there).join("; ");
         format!(
             "{file} has no answer to {request}; the nearest request is that of entry {number}: {told}"
         )
@@ -269,24 +255,20 @@ impl Stage {
         let Some(recorded) = &entry.response else {
             return Err(failed(failure));
         };
-        let there = Url::parse(&entry.request.url).map(|url| url.origin().ascii_serialization());
-        let other = there.ok().filter(|origin| *origin != self.origin);
-        let own = |text: &str| match &other {
-            Some(other) => text.replace(other.as_str(), &self.origin),
-            None => text.to_owned(),
+        let there = Url::parse(&entry.request.url).ok();
+        let moved = there.and_then(|there| Moved::new(&there, &self.base));
+        let own = |text: &[u8]| match &moved {
+            Some(moved) => moved.rewrite(text).into_owned(),
+            None => text.to_vec(),
         };
         let body = match &recorded.body.content {
-            Content::Text(text) => match &other {
-                Some(other) => {
-                    let escaped = |origin: &str| origin.replace('/', "\\/");
-                    own(text)
-                        .replace(&escaped(other), &escaped(&self.origin))
-                        .into_bytes()
-                }
-                None => text.clone().into_bytes(),
-            },
+            Content::Text(text) => own(text.as_bytes()),
+            // What says that it is text may be of another encoding; in anything else such bytes are no URL.
+            Content::Bytes(bytes) if is_text(&recorded.body.essence()) => own(bytes),
             Content::Bytes(bytes) => bytes.clone(),
-            Content::Unknown if failure.is_some() || has_no_body(asked.method, recorded.status) => {
+            Content::Unknown
+                if failure.is_some() || has_no_body(asked.line.method, recorded.status) =>
+            {
                 Vec::new()
             }
             Content::Unknown => {
@@ -294,8 +276,8 @@ impl Stage {
                     "entry {} of {} answers {} {}, and does not hold the body of the answer",
                     entry.number,
                     self.play.path.display(),
-                    asked.method,
-                    asked.url.path()
+                    asked.line.method,
+                    asked.line.path
                 )));
             }
         };
@@ -319,7 +301,7 @@ impl Stage {
                 continue;
             }
             // Browsers write several fields of one name as lines.
-            for line in own(value).split('\n') {
+            for line in own(value.as_bytes()).split(|byte| *byte == b'\n') {
                 match HeaderValue::try_from(line) {
                     Ok(value) => drop(response.headers_mut().append(&name, value)),
                     Err(_) => self.play.left_out(entry.number),
@@ -328,6 +310,14 @@ impl Stage {
         }
         Ok(response)
     }
+}
+
+/// Whether bodies of a media type are texts.
+fn is_text(essence: &str) -> bool {
+    essence.starts_with("text/")
+        || ["json", "xml", "x-www-form-urlencoded"]
+            .iter()
+            .any(|ending| essence.ends_with(ending))
 }
 
 fn has_no_body(method: &str, status: u16) -> bool {

@@ -4,18 +4,17 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Seek as _, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::entry::{Heard, Hiding, entry};
-use super::layer::Recording;
+use super::entry::{DEEPEST, Heard, Hiding, entry};
 use super::place::Place;
 use super::pseudonym::Pseudonyms;
 use super::redact::Rules;
 use super::spool::{Content, Line, Session, Spool, entry_at, setup_of, spools_of};
 use crate::har::Writer;
-use crate::send::{Transport, Unsigned};
+use crate::send::Unsigned;
 use crate::sign::Redactor;
 
 /// Writes down what is sent and received.
@@ -128,19 +127,12 @@ impl Recorder {
         })
     }
 
-    /// A transport that does what another does, and is recorded. `rules` are those of the service, `most` is its limit for
-    /// bytes of a body.
-    pub(crate) fn layer(
-        self: &Arc<Self>,
-        transport: Arc<dyn Transport>,
-        rules: &Rules,
-        most: u64,
-    ) -> Arc<dyn Transport> {
-        let rules = match self.hides {
-            true => self.rules.and(rules),
+    /// The rules that hold for a service that has these of its own.
+    pub(super) fn rules_with(&self, own: &Rules) -> Rules {
+        match self.hides {
+            true => self.rules.and(own),
             false => self.rules.clone(),
-        };
-        Arc::new(Recording::new(transport, Arc::clone(self), rules, most))
+        }
     }
 
     pub(super) fn begin(&self, unsigned: &Unsigned) -> String {
@@ -177,6 +169,9 @@ impl Recorder {
         }
         for kind in remarks.unreached {
             self.write(&Line::Unreached(kind));
+        }
+        if remarks.deep {
+            self.write(&Line::Deep);
         }
         if remarks.rounded {
             self.write(&Line::Rounded);
@@ -255,7 +250,7 @@ impl Recorder {
     /// When there is a secret in it, or it cannot be written. Then there is no file.
     pub(crate) fn finish(&self, place: Place) -> Result<Recorded, RecordingError> {
         let (mut spools, known) = self.heard()?;
-        let into = |write: Box<Filling<'_>>| place.fill(write);
+        let into = |write: Box<Filling<'_>>| fill(place, write);
         assemble(&mut spools, into, &self.rules, &known)
     }
 
@@ -294,9 +289,16 @@ impl Session {
     /// When there is a secret in it, or it cannot be written. Then there is no file.
     pub(crate) fn finish(self, place: Place) -> Result<Recorded, RecordingError> {
         let mut spools = self.spools()?;
-        let into = |write: Box<Filling<'_>>| place.fill(write);
+        let into = |write: Box<Filling<'_>>| fill(place, write);
         assemble(&mut spools, into, self.rules(), &[])
     }
+}
+
+/// Fills a place. An error names it.
+fn fill(place: Place, write: Box<Filling<'_>>) -> io::Result<()> {
+    let path = place.path().to_owned();
+    let filled = place.fill(write);
+    filled.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 /// Writes a recording to its file. It is called once.
@@ -380,6 +382,9 @@ fn lost(content: &Content) -> Option<String> {
     if content.cut > 0 {
         lost.push("a process ended while it wrote".to_owned());
     }
+    if let Some(reason) = &content.unreadable {
+        lost.push(format!("what was heard cannot be read again: {reason}"));
+    }
     (!lost.is_empty()).then(|| format!("incomplete: {}", lost.join("; ")))
 }
 
@@ -389,19 +394,29 @@ fn remarks(content: &Content, rules: &Rules) -> Vec<String> {
     for rule in texts.filter(|rule| !content.hits.contains(rule)) {
         notes.push(format!("`{rule}` found nothing in the recording"));
     }
-    if let Some(kind) = content.unreached.first() {
-        notes.push(format!(
-            "no field is hidden in {} bodies that are no JSON and no form, such as one of {kind}",
-            content.unreached.len()
-        ));
-    }
-    if content.short > 0 {
-        let entries = match content.short {
-            1 => "1 entry".to_owned(),
-            more => format!("{more} entries"),
+    if let Some(kind) = &content.unreached_kind {
+        let bodies = match content.unreached {
+            1 => "1 body that is".to_owned(),
+            more => format!("{more} bodies that are"),
         };
         notes.push(format!(
-            "a secret of few characters was masked in {entries}; it may stand there by chance, and what it hides is not replayed"
+            "no field is hidden in {bodies} not read as JSON or as a form, such as one of {kind}"
+        ));
+    }
+    let entries = |count: usize| match count {
+        1 => "1 entry".to_owned(),
+        more => format!("{more} entries"),
+    };
+    if content.short > 0 {
+        notes.push(format!(
+            "a secret of few characters was masked in {}; it may stand there by chance, and what it hides is not replayed",
+            entries(content.short)
+        ));
+    }
+    if content.deep > 0 {
+        notes.push(format!(
+            "{} without the arguments of the call, which are nested deeper than {DEEPEST} levels",
+            entries(content.deep)
         ));
     }
     if content.rounded {

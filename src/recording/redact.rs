@@ -96,6 +96,25 @@ impl Rules {
         rules.map(|rule| rule.text()).collect()
     }
 
+    /// The paths of the fields that are removed.
+    #[cfg(feature = "cli")]
+    pub(super) fn removed(&self) -> impl Iterator<Item = &str> {
+        let removed = self.0.iter().filter(|rule| rule.by == By::Removed);
+        removed.map(|rule| rule.path.as_str())
+    }
+
+    /// The same fields, of which none is removed.
+    #[cfg(feature = "cli")]
+    pub(super) fn replacing(&self) -> Rules {
+        let rules = self.0.iter().map(|rule| {
+            Arc::new(Rule {
+                path: rule.path.clone(),
+                by: By::Pseudonym,
+            })
+        });
+        Rules(Arc::new(rules.collect()))
+    }
+
     /// Whether no field is hidden.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

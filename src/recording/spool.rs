@@ -1,5 +1,6 @@
 //! The spool: what a process recorded so far, one JSON text a line. What is written stays, however the process ends.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use super::redact::Rules;
 
 /// The variable that names the folders of the sessions that record what a process calls.
 pub(crate) const VARIABLE: &str = "TOOLRUN_RECORDING";
+/// How the names of sessions' folders begin.
+const PREFIX: &str = "toolrun-recording-";
 /// The file of a session's folder that says how fields are hidden.
 const SETUP: &str = "session.json";
 /// Most bytes of it.
@@ -39,6 +42,8 @@ pub(super) enum Line {
     Late { request: String, part: String },
     /// A secret of few characters was masked in an entry.
     Short,
+    /// An entry has no arguments, because they are nested too deep.
+    Deep,
     /// A rule found something.
     Hit(String),
     /// A body of this type has no fields that could be hidden.
@@ -51,6 +56,8 @@ pub(super) enum Line {
 pub(crate) struct Session {
     folder: tempfile::TempDir,
     rules: Rules,
+    /// The file of the session, locked while it goes on.
+    _setup: File,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,8 +72,9 @@ impl Session {
     /// # Errors
     /// When the folder cannot be made.
     pub(crate) fn begin(rules: Rules, pseudonyms: &Pseudonyms) -> io::Result<Session> {
+        remove_ended();
         let mut folder = tempfile::Builder::new();
-        folder.prefix("toolrun-recording-");
+        folder.prefix(PREFIX);
         #[cfg(unix)]
         folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let folder = folder.tempdir()?;
@@ -74,8 +82,18 @@ impl Session {
             key: pseudonyms.key(),
             redact: rules.texts(),
         };
-        crate::staged::replace(&folder.path().join(SETUP), &serde_json::to_vec(&setup)?)?;
-        Ok(Session { folder, rules })
+        let mut file = tempfile::NamedTempFile::new_in(&folder)?;
+        file.write_all(&serde_json::to_vec(&setup)?)?;
+        // It has its name only when it is locked. Some file systems know no locks; there, nothing is removed either.
+        let _ = file.as_file().try_lock();
+        let file = file
+            .persist(folder.path().join(SETUP))
+            .map_err(|kept| kept.error)?;
+        Ok(Session {
+            folder,
+            rules,
+            _setup: file,
+        })
     }
 
     /// The folder, for [`VARIABLE`].
@@ -107,6 +125,22 @@ pub(super) fn spools_of(folder: &Path) -> io::Result<Vec<File>> {
     }
     paths.sort();
     paths.iter().map(File::open).collect()
+}
+
+/// Removes the folders of sessions that were killed, with the keys of their pseudonyms. What cannot be removed stays.
+fn remove_ended() {
+    let folders = fs::read_dir(std::env::temp_dir()).into_iter().flatten();
+    for folder in folders.flatten() {
+        let is_of_session = folder.file_name().to_string_lossy().starts_with(PREFIX);
+        let folder = folder.path();
+        if !is_of_session || only_ours(&folder).is_err() {
+            continue;
+        }
+        let setup = File::open(folder.join(SETUP));
+        if setup.is_ok_and(|setup| setup.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(&folder);
+        }
+    }
 }
 
 /// Refuses a folder that somebody else could write to or read: what calls send and get would go there.
@@ -185,7 +219,8 @@ impl Spool {
             return;
         }
         if let Err(error) = self.try_write(line) {
-            self.broken = Some(error.to_string());
+            let folder = self.folder.clone().unwrap_or_else(std::env::temp_dir);
+            self.broken = Some(format!("{}: {error}", folder.display()));
         }
     }
 
@@ -249,13 +284,19 @@ pub(super) struct Content {
     pub open: Vec<String>,
     /// The first entry that cannot be written: its request, and the part with the secret.
     pub refused: Option<(String, String)>,
-    pub hits: Vec<String>,
-    pub unreached: Vec<String>,
+    pub hits: BTreeSet<String>,
+    /// How many bodies have no fields that could be hidden, and what the first of them is.
+    pub unreached: usize,
+    pub unreached_kind: Option<String>,
     pub rounded: bool,
     /// How many entries have a secret of few characters masked.
     pub short: usize,
+    /// How many entries have no arguments.
+    pub deep: usize,
     /// Lines that were cut.
     pub cut: usize,
+    /// Why a line that is whole cannot be read.
+    pub unreadable: Option<String>,
 }
 
 impl Content {
@@ -313,11 +354,16 @@ impl Content {
                     self.refused.get_or_insert((request, part));
                 }
                 Some(Ok(Line::Short)) => self.short += 1,
+                Some(Ok(Line::Deep)) => self.deep += 1,
                 Some(Ok(Line::Forgotten { id })) => drop(close(&mut open, &id)),
-                Some(Ok(Line::Hit(rule))) => self.hits.push(rule),
-                Some(Ok(Line::Unreached(kind))) => self.unreached.push(kind),
+                Some(Ok(Line::Hit(rule))) => drop(self.hits.insert(rule)),
+                Some(Ok(Line::Unreached(kind))) => {
+                    self.unreached += 1;
+                    self.unreached_kind.get_or_insert(kind);
+                }
                 Some(Ok(Line::Rounded)) => self.rounded = true,
-                Some(Err(_)) | None => self.cut += 1,
+                Some(Err(error)) => drop(self.unreadable.get_or_insert(error.to_string())),
+                None => self.cut += 1,
             }
             offset += length as u64;
         }

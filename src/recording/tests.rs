@@ -4,7 +4,8 @@ use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::key::{Canon, Keys};
+use super::key::{Canon, canon};
+use super::origin::Moved;
 use super::place::{Place, Taken};
 use super::recorder::secret_in;
 use super::redact::Rules;
@@ -164,12 +165,9 @@ fn a_recording_that_another_one_wrote_is_not_replaced() {
 
 #[test]
 fn a_number_has_one_notation() {
-    let url = Url::parse("https://a.test/").expect("a URL");
-    let canon = |text: &str| {
+    let canon_of = |text: &str| {
         let body = Body::of_bytes("application/json", text.as_bytes().to_vec());
-        Keys::default()
-            .key("POST", &url, Some(&body), &Rules::default())
-            .body
+        canon(Some(&body), &Rules::default())
     };
     for (one, other) in [
         ("1", "1.0"),
@@ -184,7 +182,7 @@ fn a_number_has_one_notation() {
             " [1.0, {\"a\":\"A\" , \"b\":2}]",
         ),
     ] {
-        assert_eq!(canon(one), canon(other), "{one} {other}");
+        assert_eq!(canon_of(one), canon_of(other), "{one} {other}");
     }
     for (one, other) in [
         ("1", "10"),
@@ -198,8 +196,90 @@ fn a_number_has_one_notation() {
         ("1.5e-9223372036854775808", "15e-9223372036854775808"),
         ("10e9223372036854775807", "1e9223372036854775807"),
     ] {
-        assert_ne!(canon(one), canon(other), "{one} {other}");
+        assert_ne!(canon_of(one), canon_of(other), "{one} {other}");
     }
     // Which of two members of one name counts is not said, so such a body is compared by its bytes.
-    assert!(matches!(canon("{\"a\":1,\"a\":2}"), Canon::Bytes(_)));
+    assert!(matches!(canon_of("{\"a\":1,\"a\":2}"), Canon::Bytes(_)));
+}
+
+/// A text of an answer at one origin, and what it says at another one.
+#[test]
+fn an_origin_ends_where_its_host_or_port_ends() {
+    let url = |text: &str| Url::parse(text).expect("a URL");
+    let plain = |text: &str| {
+        (
+            text.to_owned(),
+            text.replace("https://api.x", "http://127.0.0.1:9"),
+        )
+    };
+    let stays = |text: &str| (text.to_owned(), text.to_owned());
+    let pair = |text: &str, other: &str| (text.to_owned(), other.to_owned());
+    let table = [
+        plain("https://api.x"),
+        plain("https://api.x/"),
+        plain("{\"next\":\"https://api.x/a?b=1\",\"all\":[\"https://api.x\"]}"),
+        plain("<https://api.x/a>; rel=\"next\", <https://api.x?b>; rel=last"),
+        plain("https://api.x#a https://api.x\\n"),
+        plain(
+            "See https://api.x. Or https://api.x, (https://api.x) https://api.x: and https://api.x.",
+        ),
+        plain("line\\nhttps://api.x/a"),
+        plain("<a href='https://api.x'>https://api.x</a>"),
+        pair("https://api.x:443/a", "http://127.0.0.1:9/a"),
+        pair(
+            "https:\\/\\/api.x\\/a https:\\/\\/api.x",
+            "http:\\/\\/127.0.0.1:9\\/a http:\\/\\/127.0.0.1:9",
+        ),
+        pair(
+            "https:\\u002f\\u002Fapi.x https:\\u002F\\u002Fapi.x\\u002Fa",
+            "https:\\u002f\\u002Fapi.x http:\\u002F\\u002F127.0.0.1:9\\u002Fa",
+        ),
+        pair(
+            "https://login.x/?to=https%3A%2F%2Fapi.x%2Fa&or=https%3a%2f%2fapi.x",
+            "https://login.x/?to=http%3A%2F%2F127.0.0.1%3A9%2Fa&or=http%3a%2f%2f127.0.0.1%3a9",
+        ),
+        stays(
+            "https://api.x.evil https://api.x.evil/ https://api.x-b https://api.xy https://api.x_b",
+        ),
+        stays("https://api.x:8443 https://api.x:8443/a https://api.x:4430 https://api.x:99999999"),
+        stays(
+            "https://api.x@evil/ https://api.x:443@evil https://api.x:pass@evil https://api.x%2eevil",
+        ),
+        stays(
+            "https://api.x./a https://api.x.:443 https://api.x\u{e9}.test http://api.x ftp://api.x //api.x api.x",
+        ),
+        stays("https:\\/\\/api.x.evil https:\\/\\/api.x:8443\\/a https:\\/\\/api.x.\\/"),
+        stays(
+            "?to=https%3A%2F%2Fapi.x.evil&to=https%3A%2F%2Fapi.x%3A8443&to=https%3A%2F%2Fapi.x%40evil",
+        ),
+    ];
+    let moved = Moved::new(&url("https://api.x/v1"), &url("http://127.0.0.1:9/")).expect("another");
+    for (text, expected) in table {
+        let rewritten = moved.rewrite(text.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&rewritten), expected);
+    }
+    let back = Moved::new(&url("http://127.0.0.1:9/"), &url("https://api.x")).expect("another");
+    for (text, expected) in [
+        (
+            "http://127.0.0.1:9/a http://127.0.0.1:9",
+            "https://api.x/a https://api.x",
+        ),
+        (
+            "http://127.0.0.1:98 http://127.0.0.1 http://127.0.0.1:9a",
+            "",
+        ),
+        ("http%3A%2F%2F127.0.0.1%3A9%2F", "https%3A%2F%2Fapi.x%2F"),
+        ("http://127.0.0.1:9.", "https://api.x."),
+        ("http://[::1]:9/", ""),
+    ] {
+        let rewritten = back.rewrite(text.as_bytes());
+        let expected = if expected.is_empty() { text } else { expected };
+        assert_eq!(String::from_utf8_lossy(&rewritten), expected);
+    }
+    let ports = Moved::new(&url("http://[::1]:9/"), &url("http://[::1]:8/")).expect("another");
+    assert_eq!(
+        &*ports.rewrite(b"http://[::1]:9/ http://[::1]/"),
+        b"http://[::1]:8/ http://[::1]/"
+    );
+    assert!(Moved::new(&url("https://a.x/b"), &url("https://a.x:443/c")).is_none());
 }

@@ -492,7 +492,7 @@ codes! {
     right: "# recorded: GET /things/abc -> 200 {}\nparams: { properties: { id: { type: string, maxLength: 3, default: a, description: The id. } } }\n"
 
     UnreadValue "unread-value" Note
-    "An expression computes this part of the request, so that recorded values cannot be read back and are not checked."
+    "Recorded values are not checked here: an expression computes this part of the request, or it is hidden in recordings."
     wrong: "# recorded: GET /things/a -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id | lower }}\" }\n"
     right: "# recorded: GET /things/a -> 200 {}\nrequest: { method: GET, path: \"/things/{{ id }}\" }\n"
 

@@ -525,7 +525,7 @@ fn bodies_of_every_notation_are_hidden_or_told() {
             "zeal",
             "$.e",
             Some(
-                "no field is hidden in 1 bodies that are no JSON and no form, such as one of text/plain",
+                "no field is hidden in 1 body that is not read as JSON or as a form, such as one of text/plain",
             ),
         ),
     ] {
@@ -646,4 +646,138 @@ fn a_folder_that_is_no_session_gets_nothing() {
     command.env("TOOLRUN_RECORDING", &ours);
     output(command.args(["call", "get-probe"])).expect(0);
     assert_eq!(std::fs::read_dir(&ours).expect("a folder").count(), 2);
+}
+
+/// Arguments that are nested as deep as a call takes them are recorded and read again, or it is told that they are left out.
+#[test]
+fn deep_arguments_are_recorded_or_told() {
+    let fake = Fake::start(|_| Reply::json(200, &json!({ "a": 1 })));
+    let tool = "params: { properties: { v: { description: A. } } }\nrequest: { method: POST, path: /probe, body: { json: '{{ v }}' } }\nresponse: { output: $ }";
+    let workspace = probe(&fake.origin(), "", tool);
+    for (levels, is_kept) in [(3, true), (121, true), (122, false), (126, false)] {
+        let arguments = format!("{{\"v\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
+        let file = format!("{levels}.har");
+        let call = ["call", "get-probe", &arguments, "-o", "json"];
+        let done = workspace
+            .run(&[&call[..], &["--record", &file]].concat())
+            .expect(0);
+        let own = entries(&workspace, &file)[0]["_toolrun"]["arguments"].clone();
+        assert_eq!(own.is_object(), is_kept, "{levels}");
+        assert_eq!(done.stderr.is_empty(), is_kept, "{}", done.stderr);
+        if !is_kept {
+            assert_tells(
+                &done,
+                &[
+                    "1 entry without the arguments of the call, which are nested deeper than 122 levels",
+                ],
+            );
+        }
+        let again = workspace
+            .run(&[&call[..], &["--replay", &file]].concat())
+            .expect(0);
+        assert_eq!(again.stdout, done.stdout, "{levels}");
+    }
+    // Of a body that no tree holds, the reason is told.
+    let deep = format!("{{\"e\":{}1{}}}", "[".repeat(200), "]".repeat(200));
+    for (body, reason) in [
+        (deep.as_str(), "nested deeper than 127 levels"),
+        ("{\"e\": 1e999}", "1e999"),
+    ] {
+        let body = body.to_owned();
+        let fake = Fake::start(move |_| Reply::new(200, "application/json", body.clone()));
+        let workspace = probe(&fake.origin(), "", LIST);
+        let done = workspace.run(&["call", "get-probe", "--record", "a.har", "--redact", "$.e"]);
+        assert_tells(
+            &done,
+            &["no field is hidden in 1 body", "application/json (", reason],
+        );
+    }
+}
+
+/// What stands in the way is named, and nothing is sent.
+#[test]
+fn a_place_that_is_none_is_told() {
+    let fake = Fake::start(|_| Reply::json(200, &json!({ "a": 1 })));
+    let workspace = probe(&fake.origin(), "", LIST);
+    std::fs::create_dir(workspace.path().join("folder.har")).expect("a folder");
+    workspace.write("there.har", "{}");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("nowhere", workspace.path().join("link.har")).expect("a link");
+    for (file, code, told) in [
+        (
+            "-",
+            2,
+            "a recording is a file, and - is none; ./- is a file of that name",
+        ),
+        ("folder.har", 2, "folder.har is there already"),
+        ("there.har", 2, "there.har is there already"),
+        ("none/a.har", 1, "cannot write none/a.har"),
+        #[cfg(unix)]
+        ("link.har", 2, "link.har is there already"),
+        #[cfg(unix)]
+        ("/dev/null", 2, "/dev/null is there already"),
+    ] {
+        for words in [
+            &["call", "get-probe", "--record", file][..],
+            &["record", file, "--", "true"],
+        ] {
+            let done = workspace.run(words);
+            assert_eq!(done.code, code, "{words:?}: {}", done.stderr);
+            assert_tells(&done, &[told]);
+        }
+    }
+    for words in [
+        &["call", "get-probe", "--record", "a.har"][..],
+        &["record", "a.har", "--", "true"],
+    ] {
+        let mut command = workspace.toolrun();
+        let done = output(command.env("TMPDIR", "/no/such/folder").args(words)).expect(1);
+        assert_tells(
+            &done,
+            &["the folder for temporary files, /no/such/folder", "$TMPDIR"],
+        );
+        assert!(!workspace.path().join("a.har").exists(), "{words:?}");
+    }
+    let done = workspace
+        .run(&["call", "get-probe", "--replay", "-"])
+        .expect(2);
+    assert_tells(&done, &["--replay names a file, and - is none"]);
+    assert_eq!(fake.requests().len(), 0);
+}
+
+/// The key of the pseudonyms is not left behind for longer than until the next recording.
+#[cfg(unix)]
+#[test]
+fn the_folder_of_a_session_that_was_killed_is_removed() {
+    let fake = Fake::start(|_| Reply::json(200, &json!({ "a": 1 })));
+    let workspace = probe(&fake.origin(), "", LIST);
+    let temporary = workspace.path().join("temporary");
+    std::fs::create_dir(&temporary).expect("a folder");
+    let sessions = || {
+        let folders = std::fs::read_dir(&temporary).expect("a folder");
+        folders
+            .map(|one| one.expect("an entry").path())
+            .collect::<Vec<_>>()
+    };
+    let record = |file: &str, command: &[&str]| {
+        let mut all = workspace.toolrun();
+        all.env("TMPDIR", &temporary).args(["record", file, "--"]);
+        all.args(command);
+        all
+    };
+    let mut killed = record("a.har", &["sleep", "60"])
+        .spawn()
+        .expect("a process");
+    while sessions()
+        .iter()
+        .all(|folder| !folder.join("session.json").exists())
+    {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    // One that goes on is left alone.
+    output(&mut record("b.har", &["true"])).expect(0);
+    assert_eq!(sessions().len(), 1);
+    kill(&mut killed);
+    output(&mut record("c.har", &["true"])).expect(0);
+    assert_eq!(sessions(), Vec::<std::path::PathBuf>::new());
 }

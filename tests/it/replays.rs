@@ -1035,3 +1035,94 @@ fn a_number_with_a_vast_power_is_another_body() {
     assert_eq!(done.code, 5, "{}", done.stderr);
     assert_tells(&done, &["a.har has no answer to"]);
 }
+
+/// A recording of one origin answers at another one, in headers, in bodies and in bodies in base64; what only begins like it
+/// stays as it is.
+#[test]
+fn origins_that_only_begin_alike_stay() {
+    use base64::Engine as _;
+
+    let workspace = probe(
+        "https://api.probe.example/v1",
+        "",
+        "request: { method: GET, path: /things }\nresponse: { output: { body: $, link: '{{ headers.link }}' } }",
+    );
+    let text = |origin: &str| {
+        format!(
+            "{{\"next\":\"{origin}/v1/things?a=1\",\"escaped\":\"{}\",\"evil\":\"https://old.example.evil/a\",\"port\":\"https://old.example:8443\"}}",
+            format!("{origin}/a").replace('/', "\\/")
+        )
+    };
+    let link = |origin: &str| {
+        format!("<{origin}/v1?p=2>; rel=next, <https://old.example.evil/>; rel=last")
+    };
+    let plain = json!({ "mimeType": "application/json", "text": text("https://old.example") });
+    let packed = base64::engine::general_purpose::STANDARD.encode(text("https://old.example"));
+    let packed = json!({ "mimeType": "application/json", "text": packed, "encoding": "base64" });
+    for content in [plain, packed] {
+        let own = json!({
+            "request": { "method": "GET", "url": "https://old.example/v1/things" },
+            "response": { "status": 200, "headers": [{ "name": "Link", "value": link("https://old.example") }], "content": content },
+            "_toolrun": { "service": "probe", "tool": "get-probe", "arguments": {} },
+        });
+        // With another origin in the recording, that of the service is asked for.
+        let real = json!({ "request": { "method": "GET", "url": "https://api.probe.example/v1/others" }, "response": { "status": 200 } });
+        workspace.write("a.har", foreign(json!([own, real])));
+        let done = workspace
+            .run(&["call", "get-probe", "--replay", "a.har", "-o", "json"])
+            .expect(0);
+        let expected: Value =
+            serde_json::from_str(&text("https://api.probe.example")).expect("JSON");
+        assert_eq!(
+            done.json(),
+            json!({ "body": expected, "link": link("https://api.probe.example") })
+        );
+    }
+}
+
+/// Answers are read from the file when they are needed: through a pipe, too, and not from another file.
+#[cfg(unix)]
+#[test]
+fn a_recording_may_come_through_a_pipe_and_not_change() {
+    let workspace = probe(
+        "http://127.0.0.1:1",
+        "",
+        "params: { properties: { x: { type: integer, description: A. } } }\nrequest: { method: GET, path: /probe, query: [x] }\nresponse: { output: $ }",
+    );
+    let entry = |x: i32| {
+        answered(json!({ "method": "GET", "url": format!("http://127.0.0.1:1/probe?x={x}") }))
+    };
+    let text = foreign((0..100).map(entry).collect());
+    workspace.write("a.har", &text);
+    let tools = workspace.descriptors();
+    let script = format!(
+        "mkfifo pipe.har; cat a.har > pipe.har & exec '{}' --tools '{}' call get-probe x=99 --replay pipe.har -o json",
+        env!("CARGO_BIN_EXE_toolrun"),
+        tools.display()
+    );
+    let mut command = std::process::Command::new("sh");
+    let done = output(command.args(["-c", &script]).current_dir(workspace.path())).expect(0);
+    assert_eq!(done.json(), json!({ "found": true }));
+    // A server has opened the file, which then has another content.
+    let path = workspace.path().join("a.har");
+    let another = text.replace("x=7\"", "x=8\"");
+    for (change, told) in [
+        (another.as_str(), "it asks something else now"),
+        (&text[1..], "no JSON"),
+        ("", "failed to fill whole buffer"),
+    ] {
+        let mut command = workspace.toolrun();
+        command.args(["serve", "--service", "probe", "--replay", "a.har"]);
+        let mut mcp = Mcp::start(&mut command, MODERN);
+        mcp.ok("probe_get_probe", json!({ "x": 5 }));
+        std::fs::write(&path, change).expect("a file");
+        let refused = mcp.refused("probe_get_probe", json!({ "x": 7 }));
+        let said = refused["message"].to_string();
+        assert!(
+            said.contains(told) && said.contains("was changed while it answered"),
+            "{said}"
+        );
+        std::fs::write(&path, &text).expect("a file");
+        mcp.ok("probe_get_probe", json!({ "x": 9 }));
+    }
+}

@@ -118,7 +118,8 @@ pub(super) fn call(
     most: u64,
     drift: &mut Drift,
 ) -> Result<Option<ErrorKind>, Failure> {
-    let recorder = Arc::new(Recorder::of_drift(tape::pseudonyms()?)?);
+    let recorder = Recorder::of_drift(tape::pseudonyms()?);
+    let recorder = Arc::new(recorder.map_err(|error| tape::no_place(&error))?);
     let budget = Budget::of(most);
     let sandbox = reach.sandbox.as_deref();
     let engines = Engines::new(catalog, in_force, &reach.set, sandbox, &reach.here)?;

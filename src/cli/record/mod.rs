@@ -52,7 +52,8 @@ impl Record {
         };
         let rules = tape::rules(&self.redact)?;
         let place = tape::place(&self.file)?;
-        let session = Session::begin(rules, &tape::pseudonyms()?)?;
+        let session = Session::begin(rules, &tape::pseudonyms()?);
+        let session = session.map_err(|error| tape::no_place(&error))?;
         let others = std::env::var_os(VARIABLE).unwrap_or_default();
         let others: Vec<PathBuf> = std::env::split_paths(&others)
             .filter(|path| !path.as_os_str().is_empty())

@@ -9,6 +9,7 @@ use super::{Pair, Reading, take};
 use crate::drift::notes::{Place, listed};
 use crate::har::{Body, Content, Request};
 use crate::plan::{BodyTemplate, FormTemplate};
+use crate::recording::has_hidden;
 use crate::source::{Code, join, join_index};
 use crate::template::Template;
 use crate::words::kind_of;
@@ -132,6 +133,14 @@ impl Reading<'_> {
 
     /// Holds a value against the template that would write it.
     fn tree(&mut self, template: &Template, value: &Value, at: &str) {
+        let is_whole = !matches!(
+            (template, value),
+            (Template::Map(_), Value::Object(_)) | (Template::List(_), Value::Array(_))
+        );
+        if is_whole && has_hidden(value) {
+            let name = at.rsplit('/').next().unwrap_or_default();
+            return self.hides(name, template, self.own(at));
+        }
         match (template, value) {
             (Template::Literal(constant), value) => {
                 if constant != value {
@@ -174,7 +183,10 @@ impl Reading<'_> {
             }
         }
         for (name, template) in known {
-            if !members.contains_key(name) && !template.may_be_absent() {
+            if !members.contains_key(name) && self.hidden.is_removed(name) {
+                let place = self.own_key(&join(at, name));
+                self.hides(name, template, place);
+            } else if !members.contains_key(name) && !template.may_be_absent() {
                 let place = self.own_key(&join(at, name));
                 let message =
                     format!("recorded bodies have no `{name}`, which the tool always sends");
