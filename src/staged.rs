@@ -42,19 +42,45 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.persist(path).map(drop).map_err(|kept| kept.error)
 }
 
-/// Replaces the text of a file at once: nobody ever sees a part of it. Its rights stay, and a link stays a link.
+/// Replaces the text of a file at once: nobody ever sees a part of it. Its rights stay, its owner where that is allowed, and a
+/// link stays a link.
 ///
 /// # Errors
 /// When it cannot be written; then the file is as it was.
 #[cfg(feature = "cli")]
 pub(crate) fn rewrite(path: &Path, text: &str) -> io::Result<()> {
     let path = path.canonicalize()?;
-    let mut file = tempfile::NamedTempFile::new_in(folder_of(&path))?;
-    file.write_all(text.as_bytes())?;
-    file.as_file()
-        .set_permissions(fs::metadata(&path)?.permissions())?;
-    file.as_file().sync_all()?;
+    // Only the user can read a temporary file, whatever the rights of this one are.
+    let file = named().tempfile_in(folder_of(&path))?;
+    let mut to = file.as_file();
+    to.write_all(text.as_bytes())?;
+    let metadata = fs::metadata(&path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        // Only the superuser may give a file away. Who else may write it becomes its owner.
+        let _ = std::os::unix::fs::fchown(to, Some(metadata.uid()), Some(metadata.gid()));
+    }
+    to.set_permissions(metadata.permissions())?;
+    to.sync_all()?;
     file.persist(&path).map(drop).map_err(|kept| kept.error)
+}
+
+/// Writes a file for others to read, at once: nobody ever sees a part of it. A new one has the rights that new files usually
+/// have; those of one that is there stay.
+///
+/// # Errors
+/// When it cannot be written; then the file is as it was.
+#[cfg(feature = "cli")]
+pub(crate) fn publish(path: &Path, text: &str) -> io::Result<()> {
+    if path.exists() {
+        return rewrite(path, text);
+    }
+    let file = new_file(folder_of(path))?;
+    let mut to = file.as_file();
+    to.write_all(text.as_bytes())?;
+    to.sync_all()?;
+    file.persist(path).map(drop).map_err(|kept| kept.error)
 }
 
 /// Writes files with the rights that new ones usually have, and makes their folders: all of them, or none where one cannot be
@@ -139,10 +165,17 @@ impl Staged {
     }
 }
 
-#[cfg(any(feature = "import", feature = "store"))]
-fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+/// Temporary files whose names no search for descriptors finds, and that say whose they are.
+#[cfg(any(feature = "cli", feature = "import", feature = "store"))]
+fn named() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".toolrun-").suffix(".new");
+    builder
+}
+
+#[cfg(any(feature = "cli", feature = "import", feature = "store"))]
+fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = named();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

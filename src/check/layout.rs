@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Kind, files};
+use super::{Checked, Kind, files};
 use crate::catalog::{Catalog, File};
 use crate::format::KeyOrder;
 use crate::parallel;
@@ -51,6 +51,18 @@ pub(crate) fn formatted(paths: &[String], catalog: &Catalog) -> Result<Vec<Forma
         name: file.display(),
         outcome: of_file(file),
     }))
+}
+
+/// As [`formatted`], of files that were read by a check. What is broken was told by it.
+pub(crate) fn formatted_of(checked: &[Checked]) -> Vec<Formatted> {
+    parallel::map(checked, |checked| {
+        let name = checked.file.display();
+        let outcome = match &checked.seen.source {
+            Some(source) => of_source(source, is_service(&name)),
+            None => Outcome::Broken(Vec::new()),
+        };
+        Formatted { name, outcome }
+    })
 }
 
 fn of_file(file: &File) -> Outcome {

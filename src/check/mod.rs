@@ -15,7 +15,7 @@ mod tool;
 
 pub use kind::Kind;
 #[cfg(feature = "cli")]
-pub(crate) use layout::{Formatted, Outcome, difference, formatted, of_text};
+pub(crate) use layout::{Formatted, Outcome, difference, formatted, formatted_of, of_text};
 pub(crate) use schema::KEYWORDS;
 pub use secret::confidential_spans;
 #[cfg(feature = "cli")]
@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 #[cfg(feature = "cli")]
 use std::time::Duration;
 
-use crate::catalog::{Catalog, File, FileKind, Loaded};
+use crate::catalog::{Catalog, Entry, File, FileKind, Loaded, load_many};
 use crate::parallel;
 use crate::params::Params;
 #[cfg(feature = "sandbox")]
@@ -37,6 +37,7 @@ use crate::sandbox::Sandbox;
 use crate::source::{Check, Finding, Severity, Source};
 use crate::tool::service::Service;
 use crate::tool::{ServiceSource, Tool};
+use serde_json::Value;
 
 /// What was found in a set of files.
 #[derive(Debug, Default)]
@@ -92,6 +93,62 @@ pub(crate) fn paths_beside(
     Ok(check(&files::at(paths)?, Some(catalog), lints))
 }
 
+/// As [`paths_beside`], with what else became known of each file.
+///
+/// # Errors
+/// As [`paths`].
+#[cfg(feature = "cli")]
+pub(crate) fn read_beside(
+    paths: &[String],
+    catalog: &Catalog,
+    lints: Lints,
+) -> Result<(Report, Vec<Checked>), String> {
+    let files = files::at(paths)?;
+    let (report, seen) = check_all(&files, Some(catalog), lints);
+    let checked = files.into_iter().zip(seen);
+    let checked = checked.map(|(file, seen)| Checked { file, seen });
+    Ok((report, checked.collect()))
+}
+
+/// A file that was checked.
+#[cfg(feature = "cli")]
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// The file.
+    pub file: File,
+    /// What it has.
+    pub seen: Seen,
+}
+
+/// What a check found in a file, beside its findings.
+#[derive(Debug, Default)]
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "the command line asks for all of it")
+)]
+pub(crate) struct Seen {
+    /// Its text and value, unless it is no YAML as a whole.
+    pub source: Option<Arc<Source>>,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// What is in a file.
+#[derive(Debug, Default)]
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "the command line asks for all of it")
+)]
+pub(crate) enum Content {
+    /// A tool that can be loaded, and the failures of each of its examples.
+    Tool(Arc<Tool>, Vec<Vec<examples::Failure>>),
+    /// A tool that cannot be loaded.
+    Broken,
+    /// No tool.
+    #[default]
+    Other,
+}
+
 /// As [`paths_beside`], with everything else in the folders of these files: a change in one file can break those beside
 /// it.
 ///
@@ -124,19 +181,26 @@ pub(crate) fn files_at(paths: &[String]) -> Result<Vec<File>, String> {
 /// As [`paths`].
 pub fn tools_at(paths: &[String]) -> Result<Vec<Loaded>, String> {
     let files = files::at(paths)?;
-    let tools: Vec<Loaded> = files
-        .iter()
-        .filter(|file| file.kind() == FileKind::Tool)
-        .map(|file| {
-            let entry = file.entry();
-            let tool = crate::catalog::load(&entry);
-            (entry, tool)
-        })
-        .collect();
+    let tools = loaded(&files);
     match tools.is_empty() {
         true => Err(format!("there is no tool in {}", paths.join(", "))),
         false => Ok(tools),
     }
+}
+
+/// The tools among these files. What says that it is something else is none that is broken.
+fn loaded(files: &[File]) -> Vec<Loaded> {
+    let named = files.iter().filter(|file| file.kind() == FileKind::Tool);
+    let entries: Vec<Entry> = named.map(File::entry).collect();
+    let tools = load_many(&entries);
+    let is_tool = |loaded: &Loaded| match &loaded.1 {
+        Ok(_) => true,
+        Err(findings) => !findings.first().is_some_and(|finding| {
+            let value = finding.source.value();
+            is_policy(value) || is_callers(value)
+        }),
+    };
+    entries.into_iter().zip(tools).filter(is_tool).collect()
 }
 
 /// The tool that a file would hold if this were its text.
@@ -165,7 +229,7 @@ pub(crate) fn of_file(file: &File, others: &[File]) -> Vec<Finding> {
         lints: Lints::Off,
         neighbours: lint::Neighbours::default(),
     };
-    let mut findings = check_file(file, &Services::default(), &known);
+    let (mut findings, _) = check_file(file, &Services::default(), &known);
     findings.sort_by_key(|finding| finding.span.start);
     findings
 }
@@ -226,19 +290,20 @@ impl Known<'_> {
     /// `None` where no tool is known.
     fn tools(&self) -> Option<&[Arc<Tool>]> {
         let tools = self.tools.get_or_init(|| {
-            let named = self
-                .files
-                .iter()
-                .filter(|file| file.kind() == FileKind::Tool);
-            let named = named.filter_map(|file| crate::catalog::load(&file.entry()).ok());
             let all = self.catalog.iter().flat_map(|catalog| catalog.load_all());
-            named.chain(all.filter_map(|(_, tool)| tool.ok())).collect()
+            let all = loaded(self.files).into_iter().chain(all);
+            all.filter_map(|(_, tool)| tool.ok()).collect()
         });
         (!tools.is_empty()).then_some(tools)
     }
 }
 
 fn check(files: &[File], catalog: Option<&Catalog>, lints: Lints) -> Report {
+    check_all(files, catalog, lints).0
+}
+
+/// As [`check`], with what was seen in each file.
+fn check_all(files: &[File], catalog: Option<&Catalog>, lints: Lints) -> (Report, Vec<Seen>) {
     let services = Services::default();
     let known = Known {
         files,
@@ -247,39 +312,47 @@ fn check(files: &[File], catalog: Option<&Catalog>, lints: Lints) -> Report {
         lints,
         neighbours: lint::Neighbours::default(),
     };
-    let mut findings: Vec<Finding> =
-        parallel::map(files, |file| check_file(file, &services, &known))
-            .into_iter()
-            .flatten()
-            .collect();
+    let all = parallel::map(files, |file| check_file(file, &services, &known));
+    let (findings, seen): (Vec<Vec<Finding>>, Vec<Seen>) = all.into_iter().unzip();
+    let mut findings: Vec<Finding> = findings.into_iter().flatten().collect();
     findings.sort_by(|a, b| (&a.source.name, a.span.start).cmp(&(&b.source.name, b.span.start)));
     // A file of an unknown kind is not counted as checked.
     let is_checked = |file: &&File| cfg!(feature = "sandbox") || file.kind() != FileKind::Sandbox;
-    Report {
+    let report = Report {
         files: files.iter().filter(is_checked).map(File::display).collect(),
         findings,
-    }
+    };
+    (report, seen)
 }
 
-/// All findings of one file.
-fn check_file(file: &File, services: &Services, known: &Known<'_>) -> Vec<Finding> {
+/// All findings of one file, and what was seen in it.
+fn check_file(file: &File, services: &Services, known: &Known<'_>) -> (Vec<Finding>, Seen) {
+    let mut seen = Seen::default();
     let (check, mut findings) = match open(file) {
         Ok(opened) => opened,
-        Err(findings) => return findings,
+        Err(findings) => {
+            if file.kind() == FileKind::Tool {
+                seen.content = Content::Broken;
+            }
+            return (findings, seen);
+        }
     };
+    // Of a file that can be read in part only, nobody else may take that part for the whole.
+    seen.source = findings.is_empty().then(|| Arc::clone(check.source()));
     let check = check.with_lints(known.lints == Lints::On);
+    let value = check.source().value();
     match file.kind() {
-        FileKind::Tool if is_policy(&check) => crate::policy::check(&check, known.tools()),
-        FileKind::Tool if is_callers(&check) => crate::callers::check(&check),
+        FileKind::Tool if is_policy(value) => crate::policy::check(&check, known.tools()),
+        FileKind::Tool if is_callers(value) => crate::callers::check(&check),
         FileKind::Service => check_service(file, &check),
-        FileKind::Tool => check_tool(file, &check, services, known),
+        FileKind::Tool => seen.content = check_tool(file, &check, services, known),
         #[cfg(feature = "sandbox")]
         FileKind::Sandbox => check_sandbox(file, &check),
         #[cfg(not(feature = "sandbox"))]
         FileKind::Sandbox => {}
     }
     findings.extend(check.into_findings());
-    findings
+    (findings, seen)
 }
 
 /// What can be read of a file, and the findings of what cannot.
@@ -312,14 +385,12 @@ fn open(file: &File) -> Result<(Check, Vec<Finding>), Vec<Finding>> {
 }
 
 /// A policy may have any name. Its first key tells it from a tool.
-fn is_policy(check: &Check) -> bool {
-    let value = check.source().value();
+pub(crate) fn is_policy(value: &Value) -> bool {
     value.get("policy").is_some() && value.get("tool").is_none()
 }
 
 /// And so may a file of callers.
-fn is_callers(check: &Check) -> bool {
-    let value = check.source().value();
+pub(crate) fn is_callers(value: &Value) -> bool {
     value.get("callers").is_some() && value.get("tool").is_none()
 }
 
@@ -344,35 +415,70 @@ pub(crate) fn prove_service(check: &Check) -> Option<Service> {
     examine_service(check).filter(|_| !check.failed())
 }
 
-fn check_tool(file: &File, check: &Check, services: &Services, known: &Known<'_>) {
-    if let Some(tool) = examine_tool(check, &services.of(file))
-        && !check.is_broken("/tool")
-    {
-        crate::catalog::check_name(&tool, &file.entry(), check);
+fn check_tool(file: &File, check: &Check, services: &Services, known: &Known<'_>) -> Content {
+    let Some(examined) = examine_tool(check, &services.of(file)) else {
+        return Content::Broken;
+    };
+    let Examined {
+        tool,
+        failures,
+        mut loads,
+    } = examined;
+    if !check.is_broken("/tool") {
+        let entry = file.entry();
+        loads &= tool.name == entry.name;
+        crate::catalog::check_name(&tool, &entry, check);
         if known.lints == Lints::On && tool.is_whole() && !check.failed() {
             let tools = known.tools().unwrap_or_default();
             lint::lint(&tool, check, tools, &known.neighbours);
         }
     }
+    match loads {
+        true => Content::Tool(Arc::new(tool), failures),
+        false => Content::Broken,
+    }
 }
 
 /// Every check of a tool, except those of the file's place. Mistakes go to `check`. Where there are some, the tool is
 /// only as whole as they allow; `None` when nothing of it can be read.
-fn examine_tool(check: &Check, service: &ServiceSource) -> Option<Tool> {
+fn examine_tool(check: &Check, service: &ServiceSource) -> Option<Examined> {
     secret::report_literal_secrets(check);
     let tool = Tool::read(check, service, &|section| {
         let params = Params::new(Some(section));
         schema::check_schema(params.schema(), "/params", check);
         tool::report_unknown_params(section, check);
     })?;
-    tool::check(&tool, check);
-    Some(tool)
+    let loads = tool.is_whole() && !check.failed();
+    let failures = tool::check(&tool, check);
+    Some(Examined {
+        tool,
+        failures,
+        loads,
+    })
+}
+
+/// A tool that was examined.
+struct Examined {
+    tool: Tool,
+    /// The failures of each of its examples.
+    failures: Vec<Vec<examples::Failure>>,
+    /// Whether it can be loaded for a call.
+    loads: bool,
 }
 
 /// Every check of a tool, except those of the file's place. Mistakes go to `check`; `None` when the tool cannot be
 /// used.
 pub(crate) fn prove_tool(check: &Check, service: &ServiceSource) -> Option<Tool> {
-    examine_tool(check, service).filter(|tool| !check.failed() && tool.is_whole())
+    let Examined { tool, .. } = examine_tool(check, service)?;
+    (!check.failed() && tool.is_whole()).then_some(tool)
+}
+
+/// The lints of a tool that is alone.
+#[cfg(feature = "import")]
+pub(crate) fn own_lints(tool: &Tool) -> Vec<Finding> {
+    let check = Check::new(Arc::clone(&tool.source)).with_lints(true);
+    lint::lint(tool, &check, &[], &lint::Neighbours::default());
+    check.into_findings()
 }
 
 #[cfg(feature = "sandbox")]

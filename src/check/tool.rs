@@ -11,7 +11,7 @@ use crate::check::examples;
 use crate::format::Access;
 use crate::plan::{Method, RequestTemplate, Style, ValuePlace, behind_colon, bracketed};
 use crate::source::{Check, Code, join, join_index};
-use crate::template::{Bound, is_identifier};
+use crate::template::is_identifier;
 use crate::tool::Tool;
 use crate::wait::Wait;
 use crate::words::nearest_of;
@@ -21,8 +21,9 @@ const QUALIFIED_LENGTH: usize = 64;
 /// How many unknown names of one schema get a suggestion.
 const MOST_SUGGESTIONS: usize = 100;
 
-/// All checks of a tool that compiles. Mistakes go to `check`, whose source is the tool's file.
-pub(crate) fn check(tool: &Tool, check: &Check) {
+/// All checks of a tool that compiles. Mistakes go to `check`, whose source is the tool's file. Gives the failures of each
+/// example.
+pub(crate) fn check(tool: &Tool, check: &Check) -> Vec<Vec<examples::Failure>> {
     let inline = check
         .source()
         .value()
@@ -45,7 +46,9 @@ pub(crate) fn check(tool: &Tool, check: &Check) {
         check_schema(schema, "/response/schema", check);
     }
     report_bad_places(tool, check);
-    check_examples(tool, check);
+    let failures = examples::run_all(tool);
+    report_examples(tool, &failures, check);
+    failures
 }
 
 fn report_long_name(tool: &Tool, check: &Check) {
@@ -664,14 +667,13 @@ fn types_of(schema: &Value) -> Option<Vec<String>> {
     )
 }
 
-fn check_examples(tool: &Tool, check: &Check) {
-    let _bound = Bound::of_one();
-    for (i, example) in tool.examples.iter().enumerate() {
-        for failure in examples::run(tool, example) {
+fn report_examples(tool: &Tool, failures: &[Vec<examples::Failure>], check: &Check) {
+    for (i, failures) in failures.iter().enumerate() {
+        for failure in failures {
             if follows(&failure.part, i, tool, check) {
                 continue;
             }
-            if let Some((at, key)) = misnamed(check.source().value(), &failure) {
+            if let Some((at, key)) = misnamed(check.source().value(), failure) {
                 check.error_at_key(
                     Code::ExampleFails,
                     &at,
@@ -682,7 +684,7 @@ fn check_examples(tool: &Tool, check: &Check) {
             }
             let at = format!("{}{}", join_index("/examples", i), failure.part);
             let message = match &failure.difference {
-                None => failure.message,
+                None => failure.message.clone(),
                 Some((expected, actual)) => format!(
                     "the example expects {}, and the descriptor gives {}",
                     short(expected),

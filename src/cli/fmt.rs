@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write};
 
 use crate::Catalog;
 use crate::check::{Formatted, Outcome, Report, difference, formatted, of_text};
+use crate::parallel;
 use crate::source::{Finding, Source};
 use crate::staged::rewrite;
 use clap::Args;
@@ -12,7 +13,7 @@ use similar::TextDiff;
 
 use super::report::{self, Format};
 use super::terminal::{self, line};
-use super::{Done, Failure, exit, usage};
+use super::{Done, Failure, exit, judged, usage};
 
 /// The largest text that is read from standard input, in bytes. A descriptor is smaller.
 const MOST_BYTES: u64 = 1 << 20;
@@ -51,10 +52,11 @@ impl Fmt {
             return self.run_on_stdin();
         }
         let files = formatted(&self.paths, tools).map_err(usage)?;
+        let files = self.written(files);
         let mut report = Report::default();
         let mut changed = Vec::new();
         let mut unwritten = Vec::new();
-        for Formatted { name, outcome } in files {
+        for (Formatted { name, outcome }, written) in files {
             match outcome {
                 Outcome::Foreign => {
                     terminal::say(&format!(
@@ -71,7 +73,7 @@ impl Fmt {
                     }
                     changed.push((name.clone(), diff(&source, &text)));
                 }
-                Outcome::Changed(source, text) => match write(&source, &text) {
+                Outcome::Changed(..) => match written {
                     Ok(()) => changed.push((name.clone(), String::new())),
                     Err(reason) => {
                         unwritten.push(format!("cannot write {}: {reason}", line(&name)));
@@ -89,17 +91,30 @@ impl Fmt {
         }
     }
 
+    /// Writes what has another layout, unless it is only looked at.
+    fn written(&self, files: Vec<Formatted>) -> Vec<(Formatted, Result<(), String>)> {
+        let write = |file: &Formatted| match &file.outcome {
+            Outcome::Changed(source, text) if !self.check && !self.diff => write(source, text),
+            _ => Ok(()),
+        };
+        // Each waits for the disk.
+        let written = parallel::map(&files, write);
+        files.into_iter().zip(written).collect()
+    }
+
     fn print(&self, report: &Report, changed: &[(String, String)]) -> Done {
         let mut out = self.format.out();
-        match self.format {
-            Format::Human => self.print_for_people(&mut out, report, changed)?,
-            _ => self.format.print(&mut out, report, false)?,
-        }
-        out.flush()?;
-        match report.errors() > 0 {
-            true => Err(Failure::Silent(exit::DESCRIPTOR)),
-            false => Ok(()),
-        }
+        let printed = match self.format {
+            Format::Human => self.print_for_people(&mut out, report, changed),
+            _ => self.format.print(&mut out, report, false),
+        };
+        judged(
+            printed.and_then(|()| out.flush()),
+            match report.errors() > 0 {
+                true => Err(Failure::Silent(exit::DESCRIPTOR)),
+                false => Ok(()),
+            },
+        )
     }
 
     fn print_for_people(

@@ -26,6 +26,7 @@ mod interrupt;
 mod list;
 mod lsp;
 mod man;
+mod markdown;
 mod meant;
 mod new;
 mod output;
@@ -155,6 +156,14 @@ impl From<io::Error> for Failure {
 }
 
 type Done = Result<(), Failure>;
+
+/// What a command found, once it is printed. It counts also where nobody reads the output to its end, as before `| head`.
+fn judged(printed: io::Result<()>, verdict: Done) -> Done {
+    match printed.map_err(Failure::from) {
+        Ok(()) | Err(Failure::Closed) => verdict,
+        Err(failure) => Err(failure),
+    }
+}
 
 /// A failure of whoever called: wrong words, options or files.
 fn usage(message: impl Into<String>) -> Failure {

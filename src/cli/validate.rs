@@ -5,7 +5,7 @@ use crate::check::{Lints, catalog_with, folders_of, paths_beside};
 use clap::Args;
 
 use super::report::Format;
-use super::{Done, Failure, exit, usage};
+use super::{Done, Failure, exit, judged, usage};
 
 /// Check descriptors.
 #[derive(Debug, Args)]
@@ -40,11 +40,13 @@ impl Validate {
             false => paths_beside(&self.paths, tools, lints).map_err(usage)?,
         };
         let mut out = self.format.out();
-        self.format.print(&mut out, &report, self.deny_warnings)?;
-        std::io::Write::flush(&mut out)?;
-        match report.errors() > 0 || (self.deny_warnings && report.warnings() > 0) {
-            true => Err(Failure::Silent(exit::DESCRIPTOR)),
-            false => Ok(()),
-        }
+        let printed = self.format.print(&mut out, &report, self.deny_warnings);
+        judged(
+            printed.and_then(|()| std::io::Write::flush(&mut out)),
+            match report.errors() > 0 || (self.deny_warnings && report.warnings() > 0) {
+                true => Err(Failure::Silent(exit::DESCRIPTOR)),
+                false => Ok(()),
+            },
+        )
     }
 }

@@ -401,6 +401,24 @@ fn ended(mut child: std::process::Child) -> Result<(), GitError> {
     }
 }
 
+/// `REV:PATH` in its parts. A colon inside of braces, as in `HEAD@{12:00}`, belongs to the revision, and so does the one that
+/// `:/text` begins with.
+pub(crate) fn revision_and_path(name: &str) -> (&str, Option<&str>) {
+    if name.starts_with(':') {
+        return (name, None);
+    }
+    let mut depth = 0_usize;
+    for (at, c) in name.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ':' if depth == 0 => return (&name[..at], Some(&name[at + 1..])),
+            _ => {}
+        }
+    }
+    (name, None)
+}
+
 /// A path as git writes it; `None` for one that leads out of its root.
 fn in_git(path: &Path) -> Option<String> {
     let mut parts = Vec::new();

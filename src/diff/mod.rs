@@ -30,7 +30,7 @@ pub(crate) use accept::Accepted;
 pub(crate) use change::Classes;
 use change::Side as In;
 pub(crate) use change::{Change, Class};
-pub(crate) use git::{GitError, Repository};
+pub(crate) use git::{GitError, Repository, revision_and_path};
 use record::{Record, Version, place};
 pub(crate) use side::Side;
 use side::{At, Loaded, Other};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::catalog::{Entry, File, FileKind, load_many, load_service};
+use crate::check::{is_callers, is_policy};
 use crate::parallel;
 use crate::source::{Code, Finding, Severity, Source};
 use crate::tool::Tool;
@@ -212,8 +213,7 @@ impl Loaded {
 
 /// What the first keys of a file say that it is.
 fn kind_of(value: &Value) -> Option<Other> {
-    let has = |key: &str| value.get(key).is_some() && value.get("tool").is_none();
-    match (has("policy"), has("callers")) {
+    match (is_policy(value), is_callers(value)) {
         (true, _) => Some(Other::Policy),
         (_, true) => Some(Other::Callers),
         _ => None,

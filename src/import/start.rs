@@ -10,6 +10,7 @@ use super::inner::Inner;
 use super::openapi::{self, Options};
 use super::report::What;
 use super::{ImportError, document, recorded, yaml};
+use crate::check::own_lints;
 use crate::check::prove_service;
 use crate::har::Entry;
 use crate::plan::Method;
@@ -105,17 +106,19 @@ impl Start {
             beside.as_ref(),
             &HINTS,
         )?;
+        let mut notes = match (&self.base_url, &self.present) {
+            (None, None) => vec![format!(
+                "the base URL is {BASE_URL}; write your service's own"
+            )],
+            _ => Vec::new(),
+        };
+        notes.extend(self.to_fill_in(&tool_text, beside.as_ref())?);
         Ok(Started {
             service,
             service_text,
             tool_text,
             secrets: Vec::new(),
-            notes: match (&self.base_url, &self.present) {
-                (None, None) => vec![format!(
-                    "the base URL is {BASE_URL}; write your service's own"
-                )],
-                _ => Vec::new(),
-            },
+            notes,
         })
     }
 
@@ -217,6 +220,7 @@ impl Start {
         let beside = beside.map(loaded).transpose()?;
         let secrets = variables(beside_text(self, service_text.as_deref()), &members)?;
         let tool_text = self.finished(members, Example::Named(name), beside.as_ref(), &[])?;
+        notes.extend(self.to_fill_in(&tool_text, beside.as_ref())?);
         Ok(Started {
             service,
             service_text,
@@ -240,6 +244,21 @@ impl Start {
             first.into_iter().collect::<String>(),
             letters.as_str()
         )
+    }
+
+    /// What is still to be written in a tool's file, so that models can use it well.
+    fn to_fill_in(
+        &self,
+        text: &str,
+        service: Option<&Arc<Service>>,
+    ) -> Result<Vec<String>, ImportError> {
+        let (tool, _) = openapi::check_tool(self.tool.as_str(), text.to_owned(), service)?;
+        let lints = own_lints(&tool).into_iter();
+        let notes = lints.map(|lint| match lint.help {
+            Some(help) => format!("{}; {help}", lint.message),
+            None => lint.message,
+        });
+        Ok(notes.collect())
     }
 
     /// The text of a tool's file, with an example that it passes.

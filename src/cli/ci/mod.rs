@@ -4,6 +4,7 @@ mod report;
 mod step;
 mod summary;
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use clap::{Args, ValueEnum};
 use self::report::Written;
 use self::step::{Checked, Step, Verdict};
 use super::report::Format;
-use super::{Done, Failure, exit, usage};
+use super::{Done, Failure, exit, judged, usage};
 use crate::Catalog;
 use crate::check::Report;
 
@@ -94,24 +95,35 @@ impl Ci {
         let reports = self.report.iter().map(|file| Written::at(file));
         let reports: Vec<Written> = reports.collect::<Result<_, _>>().map_err(usage)?;
         let ran = self.steps(catalog)?;
+        // What cannot be printed must not keep the reports from being written, nor one of them the others.
+        let printed = self.print(&ran);
+        let mut unwritten: Vec<String> = Vec::new();
+        unwritten.extend(reports.iter().filter_map(|report| report.write(&ran).err()));
+        unwritten.extend(summary::tell_github(&ran).err());
+        if !unwritten.is_empty() {
+            return Err(Failure::Told(exit::OUTPUT, unwritten.join("\n")));
+        }
+        judged(
+            printed,
+            match ran.failed() {
+                true => Err(Failure::Silent(exit::DESCRIPTOR)),
+                false => Ok(()),
+            },
+        )
+    }
+
+    fn print(&self, ran: &Ran) -> io::Result<()> {
         let mut out = self.format.out();
-        summary::print(&mut out, self.format, &ran)?;
-        std::io::Write::flush(&mut out)?;
-        for report in &reports {
-            report.write(&ran)?;
-        }
-        summary::tell_github(&ran)?;
-        match ran.failed() {
-            true => Err(Failure::Silent(exit::DESCRIPTOR)),
-            false => Ok(()),
-        }
+        summary::print(&mut out, self.format, ran)?;
+        out.flush()
     }
 
     fn steps(&self, catalog: &Catalog) -> Result<Ran, Failure> {
         let runs = |name| !self.skip.contains(&name);
         let mut steps = Vec::new();
         // The examples run where the files are checked; what they found is another step's.
-        let checked = match runs(Name::Validate) || runs(Name::Test) {
+        let is_checked = runs(Name::Validate) || runs(Name::Test);
+        let checked = match is_checked {
             true => Checked::of(&self.paths, catalog)?,
             false => Checked::default(),
         };
@@ -120,7 +132,8 @@ impl Ci {
             let mut step = match name {
                 name if !runs(*name) => Step::skipped(*name, "left out"),
                 Name::Validate => checked.validated(),
-                Name::Test => checked.tested(&self.paths)?,
+                Name::Test => checked.tested(),
+                Name::Fmt if is_checked => checked.formatted(),
                 Name::Fmt => step::formatted(&self.paths, catalog)?,
                 Name::Diff => step::compared(&self.paths, self.base.as_deref())?,
                 Name::Drift => step::held(&self.paths, &self.recordings)?,

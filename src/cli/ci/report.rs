@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Ran, summary};
 use crate::cli::report::Format;
-use crate::cli::{Failure, exit};
+use crate::cli::terminal::json_text;
 use crate::staged;
 
 /// The format of a report's file.
@@ -55,18 +55,17 @@ impl Written {
         })
     }
 
-    pub(super) fn write(&self, ran: &Ran) -> Result<(), Failure> {
-        let mut text = Vec::new();
-        match self.kind {
-            Kind::Findings(format) => {
-                format.print(&mut text, &ran.report(), ran.deny_warnings)?;
-            }
-            Kind::Json => summary::json(&mut text, ran)?,
-            Kind::Markdown => summary::markdown(&mut text, ran)?,
-        }
-        staged::replace(&self.file, &text).map_err(|error| {
-            let message = format!("cannot write {}: {error}", self.file.display());
-            Failure::Told(exit::OUTPUT, message)
-        })
+    /// Writes it whole, or leaves what is there.
+    ///
+    /// # Errors
+    /// Which file cannot be written, and why.
+    pub(super) fn write(&self, ran: &Ran) -> Result<(), String> {
+        let text = match self.kind {
+            Kind::Findings(format) => format.text(&ran.report(), ran.deny_warnings),
+            Kind::Json => json_text(&summary::json(ran)),
+            Kind::Markdown => summary::markdown(ran),
+        };
+        staged::publish(&self.file, &text)
+            .map_err(|error| format!("cannot write {}: {error}", self.file.display()))
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Name;
 use crate::Catalog;
-use crate::check::{self, Formatted, Lints, Outcome, Report};
+use crate::check::{self, Checked as File, Formatted, Lints, Outcome, Report};
 use crate::cli::test::Results;
 use crate::cli::{Failure, diff, drift, usage};
 use crate::source::{Code, Finding, Severity};
@@ -85,7 +85,9 @@ impl Step {
 /// What a check of the files found.
 #[derive(Default)]
 pub(super) struct Checked {
-    files: Vec<String>,
+    files: Vec<File>,
+    /// Their names.
+    names: Vec<String>,
     findings: Vec<Finding>,
     /// The examples that do not hold.
     failing: Vec<Finding>,
@@ -95,11 +97,12 @@ pub(super) struct Checked {
 impl Checked {
     pub(super) fn of(paths: &[String], catalog: &Catalog) -> Result<Checked, Failure> {
         let begun = Instant::now();
-        let report = check::paths_beside(paths, catalog, Lints::On).map_err(usage)?;
+        let (report, files) = check::read_beside(paths, catalog, Lints::On).map_err(usage)?;
         let is_example = |finding: &Finding| finding.code == Code::ExampleFails;
         let (failing, findings) = report.findings.into_iter().partition(is_example);
         Ok(Checked {
-            files: report.files,
+            files,
+            names: report.files,
             findings,
             failing,
             took: begun.elapsed(),
@@ -108,18 +111,20 @@ impl Checked {
 
     pub(super) fn validated(&self) -> Step {
         let report = Report {
-            files: self.files.clone(),
+            files: self.names.clone(),
             findings: self.findings.clone(),
         };
-        let told = counted(self.files.len(), "file");
+        let told = counted(self.names.len(), "file");
         Step {
             took: self.took,
             ..Step::new(Name::Validate, report, told)
         }
     }
 
-    pub(super) fn tested(&self, paths: &[String]) -> Result<Step, Failure> {
-        let results = Results::at(paths).map_err(usage)?;
+    pub(super) fn tested(&self) -> Step {
+        let Some(results) = Results::of_checked(&self.files) else {
+            return Step::skipped(Name::Test, "there is no tool");
+        };
         let report = Report {
             files: results.names(),
             findings: self.failing.clone(),
@@ -127,7 +132,12 @@ impl Checked {
         let mut step = Step::new(Name::Test, report, results.told());
         // A run without a single example has shown nothing.
         step.fails = !results.hold();
-        Ok(step)
+        step
+    }
+
+    /// Holds the files against their one layout. What is broken is told by the step that checks the files.
+    pub(super) fn formatted(&self) -> Step {
+        told_of_layout(check::formatted_of(&self.files))
     }
 }
 
@@ -136,10 +146,16 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Holds the files against their one layout. What is broken is told by the step that checks the files.
+/// Holds files that were not checked against their one layout.
 pub(super) fn formatted(paths: &[String], catalog: &Catalog) -> Result<Step, Failure> {
+    Ok(told_of_layout(
+        check::formatted(paths, catalog).map_err(usage)?,
+    ))
+}
+
+fn told_of_layout(files: Vec<Formatted>) -> Step {
     let mut report = Report::default();
-    for Formatted { name, outcome } in check::formatted(paths, catalog).map_err(usage)? {
+    for Formatted { name, outcome } in files {
         match outcome {
             Outcome::Kept | Outcome::Broken(_) => report.files.push(name),
             Outcome::Changed(source, text) => {
@@ -150,7 +166,7 @@ pub(super) fn formatted(paths: &[String], catalog: &Catalog) -> Result<Step, Fai
         }
     }
     let told = counted(report.files.len(), "file");
-    Ok(Step::new(Name::Fmt, report, told))
+    Step::new(Name::Fmt, report, told)
 }
 
 /// Compares the files with those of the base.

@@ -1,5 +1,6 @@
 //! The summary of all steps, in each form.
 
+use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 
@@ -7,13 +8,15 @@ use serde_json::{Value, json};
 
 use super::step::{Step, Verdict};
 use super::{Name, Ran};
-use crate::cli::report::{Format, as_json, print_findings};
+use crate::cli::markdown;
+use crate::cli::report::{Format, as_json, cut, print_findings};
 use crate::cli::terminal::{has_colours, shown};
-use crate::cli::{Failure, exit};
 use crate::source::{Finding, Severity};
 
 /// How many findings the page of a workflow shows; the annotations have all.
 const MOST_SHOWN: usize = 50;
+/// The most bytes of a page of a workflow; GitHub takes a MiB of each step.
+const MOST_BYTES: usize = 900 << 10;
 
 /// Prints what was found, and the summary where the format has a place for it.
 pub(super) fn print(out: &mut impl Write, format: Format, ran: &Ran) -> io::Result<()> {
@@ -24,7 +27,7 @@ pub(super) fn print(out: &mut impl Write, format: Format, ran: &Ran) -> io::Resu
             }
             table(out, ran)
         }
-        Format::Json => json(out, ran),
+        Format::Json => out.write_all(json(ran).as_bytes()),
         Format::Github => {
             format.print(out, &ran.report(), ran.deny_warnings)?;
             table(out, ran)
@@ -63,7 +66,7 @@ fn words(step: &Step) -> String {
 }
 
 /// `{result, steps, errors, warnings, findings}`.
-pub(super) fn json(out: &mut impl Write, ran: &Ran) -> io::Result<()> {
+pub(super) fn json(ran: &Ran) -> String {
     let report = ran.report();
     let findings = ran.steps.iter().flat_map(|step| {
         step.report.findings.iter().map(|finding| {
@@ -80,7 +83,7 @@ pub(super) fn json(out: &mut impl Write, ran: &Ran) -> io::Result<()> {
         "warnings": report.warnings(),
         "findings": findings.collect::<Vec<Value>>(),
     });
-    writeln!(out, "{whole:#}")
+    format!("{whole:#}\n")
 }
 
 fn json_step(step: &Step, ran: &Ran) -> Value {
@@ -95,15 +98,15 @@ fn json_step(step: &Step, ran: &Ran) -> Value {
 }
 
 /// A table of the steps, the changes since the base, and the findings.
-pub(super) fn markdown(out: &mut impl Write, ran: &Ran) -> io::Result<()> {
-    writeln!(out, "| step | result | |\n| --- | --- | --- |")?;
+pub(super) fn markdown(ran: &Ran) -> String {
+    let mut text = "| step | result | |\n| --- | --- | --- |\n".to_owned();
     for step in &ran.steps {
         let verdict = match step.verdict(ran.deny_warnings) {
             Verdict::Failed => "**failed**",
             other => other.as_str(),
         };
-        let name = step.name.as_str();
-        writeln!(out, "| {name} | {verdict} | {} |", cell(&words(step)))?;
+        let (name, words) = (step.name.as_str(), markdown::cell(&words(step)));
+        text.push_str(&format!("| {name} | {verdict} | {words} |\n"));
     }
     for step in &ran.steps {
         let findings = &step.report.findings;
@@ -112,66 +115,62 @@ pub(super) fn markdown(out: &mut impl Write, ran: &Ran) -> io::Result<()> {
         }
         if let Some(changelog) = &step.changelog {
             // Its headings stand below those of this page.
-            writeln!(out)?;
+            text.push('\n');
             for line in changelog.lines() {
                 let deeper = if line.starts_with('#') { "##" } else { "" };
-                writeln!(out, "{deeper}{line}")?;
+                text.push_str(&format!("{deeper}{line}\n"));
             }
             continue;
         }
-        writeln!(out, "\n### {}\n", step.name.as_str())?;
+        text.push_str(&format!("\n### {}\n\n", step.name.as_str()));
         for finding in findings.iter().take(MOST_SHOWN) {
-            writeln!(
-                out,
-                "- {} `{}` {}: {}",
+            text.push_str(&format!(
+                "- {} `{}` {}: {}\n",
                 finding.severity,
                 finding.code,
-                cell(&finding.position().to_string()),
-                cell(&finding.message)
-            )?;
+                markdown::text(&finding.position().to_string()),
+                markdown::text(&cut(&finding.message))
+            ));
         }
         if let Some(more) = findings.len().checked_sub(MOST_SHOWN).filter(|n| *n > 0) {
-            writeln!(out, "- and {more} more")?;
+            text.push_str(&format!("- and {more} more\n"));
         }
     }
-    Ok(())
-}
-
-/// A text that means nothing to Markdown. Backticks stay, because our messages quote with them.
-fn cell(text: &str) -> String {
-    let mut safe = String::new();
-    for c in shown(text).chars() {
-        match c {
-            '\n' | '\r' => safe.push(' '),
-            '|' | '<' | '>' | '[' | ']' | '*' | '_' | '\\' | '!' | '#' => {
-                safe.push('\\');
-                safe.push(c);
-            }
-            // It would name a person, who would be told.
-            '@' => safe.push_str("&#64;"),
-            c => safe.push(c),
-        }
-    }
-    safe
+    text
 }
 
 /// Adds the summary to the page of a GitHub workflow, if this is one.
 ///
 /// # Errors
 /// When the file that the workflow names cannot be written.
-pub(super) fn tell_github(ran: &Ran) -> Result<(), Failure> {
+pub(super) fn tell_github(ran: &Ran) -> Result<(), String> {
     let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else {
         return Ok(());
     };
-    let mut text = Vec::new();
-    writeln!(text, "## toolrun ci\n")?;
-    markdown(&mut text, ran)?;
+    let text = format!("## toolrun ci\n\n{}", fitting(&markdown(ran)));
     let file = OpenOptions::new().append(true).create(true).open(file);
-    let written = file.and_then(|mut file| file.write_all(&text));
-    written.map_err(|error| {
-        let message = format!("cannot write the summary of the workflow: {error}");
-        Failure::Told(exit::OUTPUT, message)
-    })
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| format!("cannot write the summary of the workflow: {error}"))
+}
+
+/// The first lines of a text that fit on the page of a workflow, and how many do not: a page that is too large is not shown
+/// at all.
+fn fitting(text: &str) -> Cow<'_, str> {
+    if text.len() <= MOST_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let mut end = 0;
+    for line in text.split_inclusive('\n') {
+        if end + line.len() > MOST_BYTES {
+            break;
+        }
+        end += line.len();
+    }
+    let more = text[end..].lines().count();
+    Cow::Owned(format!(
+        "{}\n{more} more lines do not fit on this page; `--report FILE.md` writes all.\n",
+        &text[..end]
+    ))
 }
 
 impl Name {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Told;
-use crate::cli::terminal::line;
+use crate::cli::markdown;
+use crate::cli::report::cut;
 use crate::diff::{Change, Class};
 use crate::source::Code;
 
@@ -30,19 +31,23 @@ pub(super) fn of(told: &Told) -> String {
         add("Fixed", service, tool, text);
     }
     let (old, new) = &told.names;
-    let mut text = format!("# Changes from {} to {}\n", plain(old), plain(new));
+    let mut text = format!(
+        "# Changes from {} to {}\n",
+        markdown::text(old),
+        markdown::text(new)
+    );
     for section in SECTIONS {
         let Some(lines) = sections.get(section) else {
             continue;
         };
         text.push_str(&format!("\n## {section}\n"));
         for (service, tools) in lines {
-            text.push_str(&format!("\n### {}\n\n", plain(service)));
+            text.push_str(&format!("\n### {}\n\n", markdown::text(service)));
             for (tool, lines) in tools {
                 for line in lines {
                     match tool.as_str() {
                         "" => text.push_str(&format!("- {line}\n")),
-                        tool => text.push_str(&format!("- **{}**: {line}\n", plain(tool))),
+                        tool => text.push_str(&format!("- **{}**: {line}\n", markdown::text(tool))),
                     }
                 }
             }
@@ -52,7 +57,10 @@ pub(super) fn of(told: &Told) -> String {
         text.push_str("\nNothing changed.\n");
     }
     for error in &told.comparison.errors {
-        text.push_str(&format!("\nNot compared: {}\n", plain(&error.to_string())));
+        text.push_str(&format!(
+            "\nNot compared: {}\n",
+            markdown::text(&error.to_string())
+        ));
     }
     text
 }
@@ -70,7 +78,7 @@ fn section_of(change: &Change) -> &'static str {
 }
 
 fn sentence(change: &Change) -> String {
-    let mut text = plain(&change.message);
+    let mut text = markdown::text(&cut(&change.message));
     let whom: Vec<&str> = change
         .classes
         .each()
@@ -87,35 +95,8 @@ fn sentence(change: &Change) -> String {
     if let Some(reason) = &change.accepted {
         text.push_str(&format!(
             " Accepted: {}.",
-            plain(reason.trim_end_matches('.'))
+            markdown::text(reason.trim_end_matches('.'))
         ));
     }
     text
-}
-
-/// A text whose characters mean nothing in Markdown, except backticks in pairs.
-fn plain(text: &str) -> String {
-    let text = line(text);
-    let parts: Vec<&str> = text.split('`').collect();
-    // Without its pair, a backtick would swallow what follows.
-    let has_pairs = parts.len() % 2 == 1;
-    let mut written = String::with_capacity(text.len());
-    for (at, part) in parts.iter().enumerate() {
-        if at > 0 {
-            written.push_str(if has_pairs { "`" } else { "\\`" });
-        }
-        match has_pairs && at % 2 == 1 {
-            true => written.push_str(part),
-            false => part.chars().for_each(|c| {
-                if matches!(
-                    c,
-                    '<' | '>' | '*' | '_' | '[' | ']' | '#' | '|' | '\\' | '&'
-                ) {
-                    written.push('\\');
-                }
-                written.push(c);
-            }),
-        }
-    }
-    written
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::report::{self, Format};
 use super::terminal::{self, Out};
-use super::{Done, Failure, exit};
+use super::{Done, Failure, exit, judged};
 use crate::check::Report;
 use crate::diff::{Accepted, Change, Class, Comparison, compare};
 use crate::source::{Finding, Severity};
@@ -107,7 +107,7 @@ impl Diff {
             comparison,
             all: self.all,
         };
-        told.print(self.format)?;
+        let printed = told.print(self.format);
         let fails = match self.fail_on {
             FailOn::Breaking => told.comparison.changes.iter().any(Change::breaks),
             FailOn::Any => told
@@ -117,10 +117,13 @@ impl Diff {
                 .any(|change| change.accepted.is_none()),
             FailOn::Never => false,
         };
-        match fails || !told.comparison.errors.is_empty() {
-            true => Err(Failure::Silent(exit::DESCRIPTOR)),
-            false => Ok(()),
-        }
+        judged(
+            printed,
+            match fails || !told.comparison.errors.is_empty() {
+                true => Err(Failure::Silent(exit::DESCRIPTOR)),
+                false => Ok(()),
+            },
+        )
     }
 }
 
@@ -161,14 +164,14 @@ impl Told {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn print(&self, kind: Kind) -> Done {
+    pub(crate) fn print(&self, kind: Kind) -> io::Result<()> {
         let mut out = match kind {
             Kind::Human => terminal::styled_words(),
             Kind::Json | Kind::Sarif => terminal::json(),
             Kind::Github | Kind::Markdown => terminal::words(),
         };
         self.write(kind, &mut out)?;
-        Ok(out.flush()?)
+        out.flush()
     }
 
     fn write(&self, kind: Kind, out: &mut Out) -> io::Result<()> {

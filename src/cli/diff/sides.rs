@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::check::files_at;
 use crate::cli::{Failure, usage};
-use crate::diff::{GitError, Repository, Side};
+use crate::diff::{GitError, Repository, Side, revision_and_path};
 
 /// The folder that is compared when none is named.
 const TOOLS: &str = "tools";
@@ -89,7 +89,7 @@ fn one(name: &str, other: &str) -> Result<Side, Failure> {
     if is_on_disk(name, &here) {
         return on_disk(Path::new(name), true);
     }
-    let (revision, path) = split(name);
+    let (revision, path) = revision_and_path(name);
     let path = match path {
         Some(path) => match path.strip_prefix("./") {
             Some(rest) => below_root(&here, Path::new("."))?.join(rest),
@@ -99,7 +99,7 @@ fn one(name: &str, other: &str) -> Result<Side, Failure> {
         None => {
             let other = match is_on_disk(other, &here) {
                 true => other,
-                false => split(other).1.unwrap_or(TOOLS),
+                false => revision_and_path(other).1.unwrap_or(TOOLS),
             };
             match Path::new(other).symlink_metadata() {
                 Ok(_) => below_root(&here, Path::new(other))?,
@@ -129,24 +129,6 @@ fn is_on_disk(name: &str, here: &Repository) -> bool {
         place.is_dir() || ending.is_some_and(|ending| ending == "yaml" || ending == "yml")
     };
     place.symlink_metadata().is_ok() && (is_descriptor() || !here.knows(name))
-}
-
-/// `REV:PATH` in its parts. A colon inside of braces, as in `HEAD@{12:00}`, belongs to the revision, and so does the one that
-/// `:/text` begins with.
-fn split(name: &str) -> (&str, Option<&str>) {
-    if name.starts_with(':') {
-        return (name, None);
-    }
-    let mut depth = 0_usize;
-    for (at, c) in name.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            ':' if depth == 0 => return (&name[..at], Some(&name[at + 1..])),
-            _ => {}
-        }
-    }
-    (name, None)
 }
 
 /// A file or a folder on disk. One without descriptors is a mistake, unless it may have lost them all.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::ReportFormat;
 use crate::catalog::{File, Texts};
 use crate::cli::diff::{Kind, Told};
-use crate::cli::{Done, Failure, exit, note, usage};
+use crate::cli::{Done, Failure, exit, judged, note, usage};
 use crate::diff::{Class, Side, compare_document};
 use crate::import::Import;
 use crate::import::folder::Folder;
@@ -67,16 +67,19 @@ pub(super) fn run(
         comparison,
         all: true,
     };
-    told.print(match format {
+    let printed = told.print(match format {
         ReportFormat::Human => Kind::Human,
         ReportFormat::Json => Kind::Json,
         ReportFormat::Sarif => Kind::Sarif,
         ReportFormat::Github => Kind::Github,
-    })?;
-    match fails {
-        true => Err(Failure::Silent(exit::DESCRIPTOR)),
-        false => Ok(()),
-    }
+    });
+    judged(
+        printed,
+        match fails {
+            true => Err(Failure::Silent(exit::DESCRIPTOR)),
+            false => Ok(()),
+        },
+    )
 }
 
 /// Files that stand in a folder, with other texts.

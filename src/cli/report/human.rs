@@ -8,6 +8,7 @@ use crate::check::Report;
 use crate::source::{Finding, Severity, Source};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::cut;
 use crate::cli::terminal::{has_colours, line, shown, shown_with_span};
 
 /// Prints all findings and a summary.
@@ -38,13 +39,15 @@ fn finding_in(finding: &Finding, excerpts: &Excerpts, color: bool) -> String {
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let message = shown(&finding.message);
+    let message = cut(&finding.message);
+    let message = shown(&message);
     let title = level.primary_title(&*message).id(finding.code.name());
     let mut report = Vec::new();
     let excerpt = excerpts.around(finding.span.clone());
     let place = line(&finding.position().to_string());
     let name = line(&finding.source.name);
-    let help = finding.help.as_ref().map(|help| shown(help));
+    let help = finding.help.as_deref().map(cut);
+    let help = help.as_ref().map(|help| shown(help));
     match &excerpt {
         Some((text, span, first)) => {
             let snippet = Snippet::source(text.as_str())

@@ -40,14 +40,15 @@ pub(crate) fn print(out: &mut impl Write, report: &Report, deny_warnings: bool) 
         )?;
         for finding in of(file) {
             let place = finding.position();
-            let help = finding.help.as_deref().unwrap_or_default();
-            let text = format!("{place}: {}\n{help}", finding.message);
+            let help = super::cut(finding.help.as_deref().unwrap_or_default());
+            let message = super::cut(&finding.message);
+            let text = format!("{place}: {message}\n{help}");
             match fails(finding) {
                 true => writeln!(
                     out,
                     r#"    <failure type="{}" message="{}">{}</failure>"#,
                     finding.code,
-                    escaped(&finding.message),
+                    escaped(&message),
                     escaped(&text)
                 )?,
                 false => {

@@ -47,10 +47,11 @@ fn rule(code: Code) -> Value {
 }
 
 fn result(finding: &Finding) -> Value {
-    let place = finding.position();
+    let (place, was) = super::here(finding.position());
+    let message = super::cut(&finding.message);
     let text = match &finding.help {
-        Some(help) => format!("{} ({help})", finding.message),
-        None => finding.message.clone(),
+        Some(help) => format!("{message}{was} ({})", super::cut(help)),
+        None => format!("{message}{was}"),
     };
     json!({
         "ruleId": finding.code,

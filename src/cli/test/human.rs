@@ -66,12 +66,17 @@ pub(super) fn summary(results: &Results) -> String {
         results.count(Verdict::Passed),
         results.failed()
     );
+    match results.invalid() {
+        0 => {}
+        1 => summary.push_str(" (1 file is not valid)"),
+        count => summary.push_str(&format!(" ({count} files are not valid)")),
+    }
     match results.count(Verdict::ExpectsNothing) {
         0 => {}
         1 => summary.push_str(", 1 expects nothing"),
         count => summary.push_str(&format!(", {count} expect nothing")),
     }
-    if results.cases().next().is_none() {
+    if results.cases().next().is_none() && results.invalid() == 0 {
         summary.push_str(": there is no example, so nothing was tested");
     }
     summary

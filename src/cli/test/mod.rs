@@ -11,13 +11,14 @@ use std::sync::Arc;
 use crate::Catalog;
 use crate::catalog::Loaded;
 use crate::check::examples::{Failure as ExampleFailure, expects, run_all};
-use crate::check::tools_at;
+use crate::check::{Checked, Content, tools_at};
+use crate::parallel;
 use crate::source::{Finding, Position};
 use crate::tool::Tool;
 use clap::{Args, ValueEnum};
 
 use super::terminal::{self, Out};
-use super::{Done, Failure, exit, usage};
+use super::{Done, Failure, exit, judged, usage};
 use update::Updated;
 
 /// Run the examples of descriptors.
@@ -95,9 +96,15 @@ impl Case {
 
 impl Examples {
     fn of(tool: Arc<Tool>) -> Examples {
+        let failures = run_all(&tool);
+        Examples::with(tool, failures)
+    }
+
+    /// Examples that were run.
+    fn with(tool: Arc<Tool>, failures: Vec<Vec<ExampleFailure>>) -> Examples {
         let source = &tool.source;
         let place = |pointer: &str| source.position(source.value_span(pointer));
-        let all = tool.examples.iter().zip(run_all(&tool)).enumerate();
+        let all = tool.examples.iter().zip(failures).enumerate();
         let cases = all.map(|(i, (example, failures))| {
             let at = format!("/examples/{i}");
             let placed = failures.into_iter().map(|failure| {
@@ -117,26 +124,47 @@ impl Examples {
 }
 
 impl Results {
-    /// Runs the examples of the tools at these paths.
-    ///
-    /// # Errors
-    /// When a path does not exist, or there is no tool.
-    pub(crate) fn at(paths: &[String]) -> Result<Results, String> {
-        Ok(Results::of(tools_at(paths)?, false))
+    /// What a check found of the examples. `None` where there is no tool.
+    pub(crate) fn of_checked(files: &[Checked]) -> Option<Results> {
+        let tested = |checked: &Checked| {
+            let outcome = match &checked.seen.content {
+                Content::Tool(tool, failures) => {
+                    Ok(Examples::with(Arc::clone(tool), failures.clone()))
+                }
+                // The check tells why.
+                Content::Broken => Err(Vec::new()),
+                Content::Other => return None,
+            };
+            Some(Tested {
+                file: checked.file.display(),
+                outcome,
+                updated: None,
+            })
+        };
+        let files: Vec<Tested> = files.iter().filter_map(tested).collect();
+        (!files.is_empty()).then_some(Results { files })
     }
 
     fn of(tools: Vec<Loaded>, update: bool) -> Results {
-        let files = tools.into_iter().map(|(entry, tool)| {
-            let mut tested = Tested {
-                file: entry.file.display(),
-                outcome: tool.map(Examples::of),
-                updated: None,
-            };
-            if update {
-                update::update(&entry, &mut tested);
-            }
-            tested
+        let examples = parallel::map(&tools, |(_, tool)| {
+            tool.as_ref()
+                .ok()
+                .map(|tool| Examples::of(Arc::clone(tool)))
         });
+        let files = tools
+            .into_iter()
+            .zip(examples)
+            .map(|((entry, tool), examples)| {
+                let mut tested = Tested {
+                    file: entry.file.display(),
+                    outcome: tool.and_then(|_| examples.ok_or_else(Vec::new)),
+                    updated: None,
+                };
+                if update {
+                    update::update(&entry, &mut tested);
+                }
+                tested
+            });
         Results {
             files: files.collect(),
         }
@@ -176,8 +204,13 @@ impl Results {
 
     /// Examples that failed, and files that are not valid.
     fn failed(&self) -> usize {
+        self.count(Verdict::Failed) + self.invalid()
+    }
+
+    /// Files that are not valid.
+    fn invalid(&self) -> usize {
         let invalid = self.files.iter().filter(|file| file.outcome.is_err());
-        self.count(Verdict::Failed) + invalid.count()
+        invalid.count()
     }
 
     /// The names of the tools that have no example.
@@ -225,11 +258,13 @@ impl Test {
         };
         let results = Results::of(tools, self.update);
         let mut out = self.format.out();
-        self.format.print(&mut out, &results)?;
-        out.flush()?;
-        match results.hold() {
-            true => Ok(()),
-            false => Err(Failure::Silent(exit::DESCRIPTOR)),
-        }
+        let printed = self.format.print(&mut out, &results);
+        judged(
+            printed.and_then(|()| out.flush()),
+            match results.hold() {
+                true => Ok(()),
+                false => Err(Failure::Silent(exit::DESCRIPTOR)),
+            },
+        )
     }
 }
