@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, Write};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -20,7 +20,7 @@ use super::fixes::fixes;
 use super::hover::hover;
 use super::jump::{Target, definition, outline, references};
 use super::text::{Position, Span, Text};
-use super::wire::{Read, read, write};
+use super::wire::{Malformed, Read, Reader, write};
 use crate::check;
 use crate::source::Finding;
 
@@ -65,12 +65,13 @@ pub(crate) enum End {
 type Answer = Result<Value, (i64, String)>;
 
 /// Serves an editor until it says that it exits, or is gone.
-pub(crate) fn serve(mut input: impl BufRead + Send + 'static, output: impl Write) -> End {
+pub(crate) fn serve(input: impl BufRead + Send + 'static, output: impl Write) -> End {
     let (sender, events) = sync_channel(WAITING);
     let from_editor = sender.clone();
     thread::spawn(move || {
+        let mut reader = Reader::new(input);
         loop {
-            let message = read(&mut input);
+            let message = reader.read();
             let is_end = message == Read::End;
             if from_editor.send(Event::Read(message)).is_err() || is_end {
                 return;
@@ -122,8 +123,9 @@ impl<W: Write> Server<W> {
                     Err(_) => return End::Abrupt,
                 }
             }
-            // What is there already may cancel what comes first.
-            self.waiting.extend(events.try_iter().take(WAITING));
+            // What is there already may cancel what comes first. The rest stays in the pipe, so that the memory is bounded.
+            let room = WAITING.saturating_sub(self.waiting.len());
+            self.waiting.extend(events.try_iter().take(room));
             let Some(event) = self.waiting.pop_front() else {
                 continue;
             };
@@ -133,14 +135,16 @@ impl<W: Write> Server<W> {
                         return end;
                     }
                 }
-                Event::Read(Read::Malformed(reason)) => {
-                    self.error(&Value::Null, code::PARSE, &reason);
+                Event::Read(Read::Mended(message)) => {
+                    self.log("a message has half a character, which is read as U+FFFD");
+                    if let Some(end) = self.take(&message) {
+                        return end;
+                    }
                 }
+                Event::Read(Read::Malformed(told)) => self.refuse(&told),
                 Event::Read(Read::End) | Event::Orphaned => return End::Abrupt,
                 Event::Checked(checked) => self.publish(checked),
-                Event::Failed(what) => {
-                    self.notify("window/logMessage", json!({ "type": 1, "message": what }));
-                }
+                Event::Failed(what) => self.log(&what),
             }
             if self.is_closed {
                 return End::Abrupt;
@@ -176,12 +180,27 @@ impl<W: Write> Server<W> {
             None if self.stage == Stage::Running
                 && quietly(|| self.notification(method, params)).is_none() =>
             {
-                let text = format!("{method} failed");
-                self.notify("window/logMessage", json!({ "type": 1, "message": text }));
+                self.log(&format!("{method} failed"));
             }
             None => {}
         }
         None
+    }
+
+    /// Answers what is no message. A change that is lost leaves a text that is not the editor's.
+    fn refuse(&mut self, told: &Malformed) {
+        let id = match &told.id {
+            id @ (Value::String(_) | Value::Number(_)) => id,
+            _ => &Value::Null,
+        };
+        self.error(id, code::PARSE, &told.reason);
+        let method = told.method.as_str().unwrap_or_default();
+        if method.starts_with("textDocument/did") {
+            let words = format!(
+                "{method} could not be read: what is told of that file may be wrong; close it and open it again"
+            );
+            self.show(&words);
+        }
     }
 
     fn request(&mut self, id: &Value, method: &str, params: &Value) {
@@ -319,23 +338,43 @@ impl<W: Write> Server<W> {
     }
 
     fn change(&mut self, params: &Value) {
-        let Some(uri) = uri_in(params) else { return };
+        let Some(uri) = uri_in(params) else {
+            return self.log("a change names no file, and is left out");
+        };
+        if !self.desk.documents.contains_key(uri) {
+            return self.log(&format!("{uri} is not open, and its change is left out"));
+        }
         let version = params
             .pointer("/textDocument/version")
             .and_then(Value::as_i64);
-        let changes = params.get("contentChanges").and_then(Value::as_array);
-        let changes = changes.into_iter().flatten().filter_map(|change| {
-            let text = change.get("text")?.as_str()?.to_owned();
-            let span = match change.get("range") {
-                Some(Value::Null) | None => None,
-                Some(range) => Some(serde_json::from_value::<Span>(range.clone()).ok()?),
-            };
-            Some((span, text))
-        });
-        let changes = changes.collect();
+        let listed = params.get("contentChanges").and_then(Value::as_array);
+        let changes = listed.and_then(|changes| changes.iter().map(change_in).collect());
+        let Some(changes) = changes else {
+            return self.lose(uri);
+        };
         self.desk
             .change(uri, version.unwrap_or(0), changes, self.client.encoding);
         self.check_around(uri);
+    }
+
+    /// Gives a document up whose text is no longer that of the editor.
+    fn lose(&mut self, uri: &str) {
+        const WORDS: &str = "a change of this file could not be read, so that nothing is known of it; close it and open it again";
+        self.desk.close(uri);
+        let nowhere = Position {
+            line: 0,
+            character: 0,
+        };
+        let told = json!([{
+            "range": Span { start: nowhere, end: nowhere },
+            "severity": 1,
+            "source": "toolrun",
+            "message": WORDS,
+        }]);
+        self.notify(
+            "textDocument/publishDiagnostics",
+            json!({ "uri": uri, "diagnostics": told }),
+        );
     }
 
     fn check_around(&self, uri: &str) {
@@ -512,6 +551,22 @@ impl<W: Write> Server<W> {
         self.notify("textDocument/publishDiagnostics", params);
     }
 
+    /// Writes into the editor's log.
+    fn log(&mut self, message: &str) {
+        self.notify(
+            "window/logMessage",
+            json!({ "type": 1, "message": message }),
+        );
+    }
+
+    /// Shows a message to whoever edits.
+    fn show(&mut self, message: &str) {
+        self.notify(
+            "window/showMessage",
+            json!({ "type": 1, "message": message }),
+        );
+    }
+
     fn notify(&mut self, method: &str, params: Value) {
         self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
     }
@@ -527,6 +582,16 @@ impl<W: Write> Server<W> {
             self.is_closed = true;
         }
     }
+}
+
+/// A change: the part that it replaces (none for the whole text), and the new text.
+fn change_in(change: &Value) -> Option<(Option<Span>, String)> {
+    let text = change.get("text")?.as_str()?.to_owned();
+    let span = match change.get("range") {
+        Some(Value::Null) | None => None,
+        Some(range) => Some(serde_json::from_value::<Span>(range.clone()).ok()?),
+    };
+    Some((span, text))
 }
 
 fn uri_in(params: &Value) -> Option<&str> {
@@ -573,15 +638,26 @@ fn changes(text: &Text, new: &str) -> Value {
 
 /// Tells when the process of the editor is gone. The pipe may stay open, if others have it too.
 fn watch(process: u64, to: SyncSender<Event>) {
-    let status = Path::new("/proc").join(process.to_string());
     // On another system, or in another container, it cannot be seen.
-    if !status.exists() {
+    let Some(known) = start_of(process) else {
         return;
-    }
+    };
     thread::spawn(move || {
-        while status.exists() {
+        while start_of(process).as_ref() == Some(&known) {
             thread::sleep(LOOK);
         }
         let _ = to.send(Event::Orphaned);
     });
+}
+
+/// When a process that runs was started, by which it is told from a later one with the same number. One that has ended and
+/// whose parent has not asked for its exit code does not run.
+fn start_of(process: u64) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name of the program, in parentheses, may hold anything.
+    let (_, fields) = status.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace();
+    let has_ended = matches!(fields.next()?, "Z" | "X");
+    let start = fields.nth(18)?.to_owned();
+    (!has_ended).then_some(start)
 }
