@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::desk::{Desk, Document};
 use super::server::Event;
 use crate::catalog::File;
-use crate::check;
+use crate::check::{self, Lints};
 use crate::source::Finding;
 
 /// How long nothing must change before a check.
@@ -149,7 +149,7 @@ pub(super) fn findings_of(desk: &Desk, document: &Document) -> Vec<Finding> {
     let Some(file) = desk.descriptor(document) else {
         return Vec::new();
     };
-    check::of_file(&file, &tools_around(desk, document))
+    check::of_file(&file, &tools_around(desk, document), Lints::Off)
 }
 
 /// The files whose tools a policy may speak about; none, if it is no policy, or if they are not found in time: then

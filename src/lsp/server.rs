@@ -1,6 +1,6 @@
 //! The server: reads messages, answers them in order, and sends what is found.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{BufRead, Write};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -24,8 +24,12 @@ use super::wire::{Malformed, Read, Reader, write};
 use crate::check;
 use crate::source::Finding;
 
-/// How many messages wait.
-const WAITING: usize = 256;
+/// How many events wait to be looked at.
+const WAITING: usize = 64;
+/// How many messages are looked at ahead of the one that is answered: they may cancel it.
+const MOST_AHEAD: usize = 4096;
+/// And how many bytes they have, about. The rest stays in the pipe.
+const MOST_BYTES_AHEAD: u64 = 64 << 20;
 /// The longest text, in bytes, in which something is looked for. A descriptor has at most a megabyte.
 const LONGEST_TEXT: usize = 2 << 20;
 /// How often the server looks whether the editor still runs.
@@ -45,7 +49,8 @@ mod code {
 
 /// Something that happened.
 pub(super) enum Event {
-    Read(Read),
+    /// What was read, and how many bytes it has.
+    Read(Read, u64),
     Checked(Checked),
     /// Something of ours failed.
     Failed(String),
@@ -73,7 +78,8 @@ pub(crate) fn serve(input: impl BufRead + Send + 'static, output: impl Write) ->
         loop {
             let message = reader.read();
             let is_end = message == Read::End;
-            if from_editor.send(Event::Read(message)).is_err() || is_end {
+            let event = Event::Read(message, reader.bytes());
+            if from_editor.send(event).is_err() || is_end {
                 return;
             }
         }
@@ -86,6 +92,7 @@ pub(crate) fn serve(input: impl BufRead + Send + 'static, output: impl Write) ->
         client: Client::default(),
         stage: Stage::New,
         waiting: VecDeque::new(),
+        lost: HashSet::new(),
         requests: 0,
         is_closed: false,
     };
@@ -108,6 +115,8 @@ struct Server<W> {
     stage: Stage,
     /// What was read and is not answered yet.
     waiting: VecDeque<Event>,
+    /// The documents that are not open and whose changes are left out.
+    lost: HashSet<String>,
     /// How many requests were made to the editor.
     requests: u64,
     /// Whether nobody reads what is written.
@@ -123,26 +132,34 @@ impl<W: Write> Server<W> {
                     Err(_) => return End::Abrupt,
                 }
             }
-            // What is there already may cancel what comes first. The rest stays in the pipe, so that the memory is bounded.
-            let room = WAITING.saturating_sub(self.waiting.len());
-            self.waiting.extend(events.try_iter().take(room));
+            // What is there already may cancel what comes first.
+            let bytes = |event: &Event| match event {
+                Event::Read(_, bytes) => *bytes,
+                _ => 0,
+            };
+            let mut ahead: u64 = self.waiting.iter().map(bytes).sum();
+            while self.waiting.len() < MOST_AHEAD && ahead < MOST_BYTES_AHEAD {
+                let Ok(event) = events.try_recv() else { break };
+                ahead += bytes(&event);
+                self.waiting.push_back(event);
+            }
             let Some(event) = self.waiting.pop_front() else {
                 continue;
             };
             match event {
-                Event::Read(Read::Message(message)) => {
+                Event::Read(Read::Message(message), _) => {
                     if let Some(end) = self.take(&message) {
                         return end;
                     }
                 }
-                Event::Read(Read::Mended(message)) => {
+                Event::Read(Read::Mended(message), _) => {
                     self.log("a message has half a character, which is read as U+FFFD");
                     if let Some(end) = self.take(&message) {
                         return end;
                     }
                 }
-                Event::Read(Read::Malformed(told)) => self.refuse(&told),
-                Event::Read(Read::End) | Event::Orphaned => return End::Abrupt,
+                Event::Read(Read::Malformed(told), _) => self.refuse(&told),
+                Event::Read(Read::End, _) | Event::Orphaned => return End::Abrupt,
                 Event::Checked(checked) => self.publish(checked),
                 Event::Failed(what) => self.log(&what),
             }
@@ -240,7 +257,7 @@ impl<W: Write> Server<W> {
     /// Whether a message that waits cancels a request.
     fn is_cancelled(&self, id: &Value) -> bool {
         self.waiting.iter().any(|event| match event {
-            Event::Read(Read::Message(message)) => {
+            Event::Read(Read::Message(message), _) => {
                 message
                     .get("method")
                     .is_some_and(|method| method == "$/cancelRequest")
@@ -291,6 +308,7 @@ impl<W: Write> Server<W> {
                 let text = of("text").and_then(Value::as_str);
                 if let (Some(uri), Some(text)) = (of("uri").and_then(Value::as_str), text) {
                     let version = of("version").and_then(Value::as_i64).unwrap_or(0);
+                    self.lost.remove(uri);
                     self.desk
                         .open(uri, version, text.to_owned(), self.client.encoding);
                     self.check_around(uri);
@@ -342,7 +360,11 @@ impl<W: Write> Server<W> {
             return self.log("a change names no file, and is left out");
         };
         if !self.desk.documents.contains_key(uri) {
-            return self.log(&format!("{uri} is not open, and its change is left out"));
+            // Once for each: whoever types on would fill the log.
+            if self.lost.len() < MOST_AHEAD && self.lost.insert(uri.to_owned()) {
+                self.log(&format!("{uri} is not open, and its changes are left out"));
+            }
+            return;
         }
         let version = params
             .pointer("/textDocument/version")

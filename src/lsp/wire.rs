@@ -46,17 +46,28 @@ pub(super) struct Reader<R> {
     input: R,
     /// The length of a message whose header stands behind something else, which is told first.
     begun: Option<u64>,
+    bytes: u64,
 }
 
 impl<R: BufRead> Reader<R> {
     pub(super) fn new(input: R) -> Reader<R> {
-        Reader { input, begun: None }
+        Reader {
+            input,
+            begun: None,
+            bytes: 0,
+        }
+    }
+
+    /// How many bytes the message has that was read last.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The next message.
     pub(super) fn read(&mut self) -> Read {
         const LENGTH: &str = "content-length:";
         let mut length = self.begun.take();
+        self.bytes = 0;
         let mut has_fields = length.is_some();
         loop {
             let mut line = Vec::new();
@@ -104,6 +115,8 @@ impl<R: BufRead> Reader<R> {
                 _ => Read::End,
             };
         }
+        self.bytes = bytes;
+        let input = self.input.by_ref();
         let mut text = Vec::new();
         match input.take(bytes).read_to_end(&mut text) {
             Ok(read) if read as u64 == bytes => parsed(&text),

@@ -160,6 +160,11 @@ impl Command {
     fn apply(&mut self, shown: &str, does: Does, value: String) -> Result<(), String> {
         match does {
             Does::Method => {
+                const LONGEST: usize = 20;
+                let is_word = value.bytes().all(|byte| byte.is_ascii_alphabetic());
+                if !is_word || value.is_empty() || value.len() > LONGEST {
+                    return Err(format!("the option `{shown}`: its value is no method"));
+                }
                 if value.chars().any(|c| c.is_ascii_lowercase()) {
                     let capitals = value.to_ascii_uppercase();
                     let message =
