@@ -370,7 +370,12 @@ impl<W: Write> Server<W> {
             .pointer("/textDocument/version")
             .and_then(Value::as_i64);
         let listed = params.get("contentChanges").and_then(Value::as_array);
-        let changes = listed.and_then(|changes| changes.iter().map(change_in).collect());
+        let changes = listed.and_then(|changes| {
+            // What stands before a whole text does not matter.
+            let is_whole = |change: &Value| matches!(change_in(change), Some((None, _)));
+            let from = changes.iter().rposition(is_whole).unwrap_or(0);
+            changes[from..].iter().map(change_in).collect()
+        });
         let Some(changes) = changes else {
             return self.lose(uri);
         };

@@ -446,7 +446,8 @@ impl New {
             writeln!(out, "\nTo fill in")?;
             for finding in &open {
                 let place = format!("{}:{}", finding.source.name, line_of(finding));
-                writeln!(out, "  {}: {}", line(&place), line(&finding.to_string()))?;
+                let words = format!("{} ({})", finding.message, finding.code.name());
+                writeln!(out, "  {}: {}", line(&place), line(&words))?;
                 if let Some(help) = &finding.help {
                     writeln!(out, "    {}", line(help))?;
                 }

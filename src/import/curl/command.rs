@@ -531,6 +531,9 @@ impl Command {
             false => None,
         };
         if let Some(mut pairs) = pairs {
+            if !has_no_text && text.split('&').any(|pair| !pair.contains('=')) {
+                self.note(What::Body, "a field has no `=`; the tool sends one with it");
+            }
             pairs.extend(fields);
             return Ok(json!({ "mode": "urlencoded", "urlencoded": pairs }));
         }

@@ -301,7 +301,8 @@ fn is_key(word: &str) -> bool {
     let digits = word.bytes().map(|byte| byte.is_ascii_digit());
     let digits: Vec<bool> = digits.collect();
     let changes = digits.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    let is_hex = word.len() >= LONG_HEX && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut runs = word.split(|c: char| !c.is_ascii_hexdigit());
+    let is_hex = runs.any(|run| run.len() >= LONG_HEX);
     word.len() >= SHORTEST
         && (changes >= FEWEST_CHANGES || is_hex)
         && word.bytes().any(|byte| byte.is_ascii_alphabetic())
