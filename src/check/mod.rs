@@ -221,12 +221,12 @@ pub(crate) fn tool_with(
 
 /// The findings of a file as it stands in an editor. A policy may speak about the tools among `others`.
 #[cfg(feature = "cli")]
-pub(crate) fn of_file(file: &File, others: &[File]) -> Vec<Finding> {
+pub(crate) fn of_file(file: &File, others: &[File], lints: Lints) -> Vec<Finding> {
     let known = Known {
         files: others,
         catalog: None,
         tools: OnceLock::new(),
-        lints: Lints::Off,
+        lints,
         neighbours: lint::Neighbours::default(),
     };
     let (mut findings, _) = check_file(file, &Services::default(), &known);

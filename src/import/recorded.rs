@@ -6,9 +6,8 @@ use serde_json::{Map, Value};
 
 use super::curl;
 use super::inner::Inner;
-use super::postman::is_secret_name;
+use super::postman::{is_secret_name, may_be_secret};
 use super::report::What;
-use crate::check::{looks_secret, mask_literal_secrets};
 use crate::har::{Body, Content, Entry};
 
 /// Headers of a browser or a connection that say nothing about the request.
@@ -222,7 +221,7 @@ impl Made {
             }
             Value::String(text) => {
                 let is_known = self.secrets.iter().any(|secret| text.contains(secret));
-                if is_known || looks_secret(text) || mask_literal_secrets(text) != text.as_str() {
+                if is_known || may_be_secret(text) {
                     self.mask(value);
                 }
             }

@@ -22,6 +22,11 @@ use crate::words::Name;
 /// Where a blank tool goes unless it is told.
 pub(crate) const BASE_URL: &str = "https://api.example.com";
 
+/// Whether a file of this name is no tool's, such as `service.yaml`.
+pub(crate) fn is_taken(tool: &Name) -> bool {
+    openapi::TAKEN.contains(&tool.as_str())
+}
+
 /// What a first tool is made of.
 #[derive(Debug)]
 pub(crate) struct Start {
@@ -91,9 +96,15 @@ impl Start {
                 false => json!(service.as_str()),
             },
         );
-        members.insert("description".into(), self.words().into());
+        members.insert("description".into(), "".into());
         members.insert("access".into(), access(blank.method).into());
         let arguments = blank.fill(&mut members)?;
+        let described = self.describe(&service, &mut members);
+        let mut notes: Vec<String> = described.into_iter().collect();
+        if self.base_url.is_none() && self.present.is_none() {
+            let note = format!("the base URL is {BASE_URL}; write your service's own");
+            notes.insert(0, note);
+        }
         let service_text = match (&self.present, is_inline) {
             (None, false) => Some(blank_service(&service, url)),
             _ => None,
@@ -207,7 +218,7 @@ impl Start {
             let own = read(text)?;
             settle_auth(&mut members, &made, &own, &mut notes);
         }
-        members.insert("description".into(), self.words().into());
+        notes.extend(self.describe(&service, &mut members));
         fix_headers(&mut members);
         describe_params(&mut members);
         let service_text = match present {
@@ -230,19 +241,33 @@ impl Start {
         })
     }
 
-    /// What the tool does: the given words, or those of its name.
-    fn words(&self) -> String {
+    /// Says what the tool does: the given words, or those of its name with what it sends. That is told, because nobody chooses
+    /// a tool by its path.
+    fn describe(&self, service: &Name, members: &mut Map<String, Value>) -> Option<String> {
         let given = self.description.as_deref().map(str::trim);
         if let Some(words) = given.filter(|words| !words.is_empty()) {
-            return words.to_owned();
+            members.insert("description".into(), words.into());
+            return None;
         }
         let words = self.tool.as_str().replace('-', " ");
         let mut letters = words.chars();
         let first = letters.next().map(|c| c.to_ascii_uppercase());
-        format!(
-            "{}{}.",
+        let of = |key: &str| {
+            let request = members.get("request");
+            let value = request.and_then(|request| request.get(key)?.as_str());
+            value.unwrap_or_default().to_owned()
+        };
+        let path = of("path").replace("{{ ", "{").replace(" }}", "}");
+        let said = format!(
+            "{}{}: sends {} {path} to {service}.",
             first.into_iter().collect::<String>(),
-            letters.as_str()
+            letters.as_str(),
+            of("method"),
+        );
+        members.insert("description".into(), said.into());
+        Some(
+            "the description says only what is sent; say what the tool does and when to use it"
+                .to_owned(),
         )
     }
 

@@ -1,23 +1,20 @@
 //! Checks documents on a thread of its own, when somebody has stopped typing for a moment.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::desk::{Desk, Document};
 use super::server::Event;
 use crate::catalog::File;
-use crate::check;
+use crate::check::{self, Lints};
 use crate::source::Finding;
 
 /// How long nothing must change before a check.
 const PAUSE: Duration = Duration::from_millis(40);
 /// How long a check waits at most.
 const PATIENCE: Duration = Duration::from_millis(400);
-
-/// How long the descriptors in the folders of the editor are looked for. Somebody may have opened all of a disk.
-const LONGEST_WALK: Duration = Duration::from_secs(1);
 
 /// What is to be checked, as everything is at that moment.
 struct Job {
@@ -32,58 +29,102 @@ pub(super) struct Checked {
     pub findings: Arc<Vec<Finding>>,
 }
 
+/// The job that waits. There is one at most: a newer one takes in what the older one has not checked, so that many changes
+/// keep one copy of the texts and not one each.
+#[derive(Default)]
+struct Slot {
+    job: Mutex<Option<Job>>,
+    came: Condvar,
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Option<Job>> {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, job: Job) {
+        let mut waiting = self.lock();
+        *waiting = Some(match waiting.take() {
+            Some(older) => joined(older, job),
+            None => job,
+        });
+        self.came.notify_one();
+    }
+
+    /// The job that waits, or the next one.
+    fn take(&self) -> Job {
+        let mut waiting = self.lock();
+        loop {
+            match waiting.take() {
+                Some(job) => return job,
+                None => {
+                    let woken = self.came.wait(waiting);
+                    waiting = woken.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    /// A job that comes within this time.
+    fn take_within(&self, time: Duration) -> Option<Job> {
+        let waiting = self.lock();
+        let woken = self
+            .came
+            .wait_timeout_while(waiting, time, |job| job.is_none());
+        woken.unwrap_or_else(PoisonError::into_inner).0.take()
+    }
+}
+
 /// The thread that checks.
-pub(super) struct Checker(Sender<Job>);
+pub(super) struct Checker(Arc<Slot>);
 
 impl Checker {
     pub(super) fn start(to: SyncSender<Event>) -> Checker {
-        let (sender, jobs) = channel();
+        let slot = Arc::<Slot>::default();
+        let jobs = Arc::clone(&slot);
         thread::spawn(move || run(&jobs, &to));
-        Checker(sender)
+        Checker(slot)
     }
 
     /// Checks documents soon.
     pub(super) fn check(&self, desk: &Desk, uris: Vec<String>) {
         let desk = desk.clone();
-        // The thread ends only with the program.
-        let _ = self.0.send(Job { desk, uris });
+        self.0.put(Job { desk, uris });
     }
 }
 
-fn run(jobs: &Receiver<Job>, to: &SyncSender<Event>) {
-    let mut next = jobs.recv().ok();
-    while let Some(mut job) = next.take() {
+/// Checks until the program ends.
+fn run(jobs: &Slot, to: &SyncSender<Event>) {
+    let mut left: Option<Job> = None;
+    loop {
+        let mut job = left.take().unwrap_or_else(|| jobs.take());
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            match jobs.recv_timeout(PAUSE) {
-                Ok(newer) => job = joined(job, newer),
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return,
+            match jobs.take_within(PAUSE) {
+                Some(newer) => job = joined(job, newer),
+                None => break,
             }
         }
-        while let Some(uri) = (!job.uris.is_empty()).then(|| job.uris.remove(0)) {
+        while !job.uris.is_empty() {
+            let uri = job.uris.remove(0);
             let Some(document) = job.desk.documents.get(&uri) else {
                 continue;
             };
-            let Some(findings) = quietly(|| findings_of(&job.desk, document)) else {
-                let _ = to.send(Event::Failed(format!("the check of {uri} failed")));
-                continue;
+            let event = match quietly(|| findings_of(&job.desk, document)) {
+                Some(findings) => Event::Checked(Checked {
+                    version: document.version,
+                    findings: Arc::new(findings),
+                    uri,
+                }),
+                None => Event::Failed(format!("the check of {uri} failed")),
             };
-            let checked = Checked {
-                uri,
-                version: document.version,
-                findings: Arc::new(findings),
-            };
-            if to.send(Event::Checked(checked)).is_err() {
+            if to.send(event).is_err() {
                 return;
             }
-            if let Ok(newer) = jobs.try_recv() {
-                next = Some(joined(job, newer));
+            if let Some(newer) = jobs.take_within(Duration::ZERO) {
+                left = Some(joined(job, newer));
                 break;
             }
-        }
-        if next.is_none() {
-            next = jobs.recv().ok();
         }
     }
 }
@@ -108,7 +149,7 @@ pub(super) fn findings_of(desk: &Desk, document: &Document) -> Vec<Finding> {
     let Some(file) = desk.descriptor(document) else {
         return Vec::new();
     };
-    check::of_file(&file, &tools_around(desk, document))
+    check::of_file(&file, &tools_around(desk, document), Lints::Off)
 }
 
 /// The files whose tools a policy may speak about; none, if it is no policy, or if they are not found in time: then
@@ -117,14 +158,5 @@ fn tools_around(desk: &Desk, document: &Document) -> Vec<File> {
     if !document.text.as_str().contains("policy:") {
         return Vec::new();
     }
-    let begun = Instant::now();
-    let mut files = Vec::new();
-    for folder in &desk.folders {
-        let left = LONGEST_WALK.saturating_sub(begun.elapsed());
-        match check::files_below(folder, left) {
-            Some(found) => files.extend(found.iter().map(|file| desk.file(file.path()))),
-            None => return Vec::new(),
-        }
-    }
-    files
+    desk.files_around().unwrap_or_default()
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
+use super::around;
 use super::desk::Client;
 use super::expression::{self, Role};
 use super::facts::Facts;
@@ -125,25 +126,16 @@ fn items(facts: &Facts, text: &str, cursor: usize, place: &Place, client: &Clien
 
 fn of_expression(facts: &Facts, path: &[String], spot: &expression::Spot) -> Vec<Item> {
     let item = |name: &str, kind| Item::new(name, kind, spot.word.clone());
+    let called = |names: &[&str], what: &str| -> Vec<Item> {
+        let items = names.iter().map(|name| Item {
+            detail: what.to_owned(),
+            ..item(name, Kind::Function)
+        });
+        items.collect()
+    };
     match (spot.role, spot.chain.is_empty()) {
-        (Role::Filter, _) => {
-            let names = filter_names().into_iter();
-            names
-                .map(|name| Item {
-                    detail: "filter".to_owned(),
-                    ..item(name, Kind::Function)
-                })
-                .collect()
-        }
-        (Role::Test, _) => {
-            let names = test_names().into_iter();
-            names
-                .map(|name| Item {
-                    detail: "test".to_owned(),
-                    ..item(name, Kind::Function)
-                })
-                .collect()
-        }
+        (Role::Filter, _) => called(&filter_names(), "filter"),
+        (Role::Test, _) => called(&test_names(), "test"),
         (Role::Name, true) => {
             let names = names::roots(facts, path).into_iter();
             let names = names.map(|name| Item {
@@ -299,6 +291,22 @@ fn own_keys(facts: &Facts, path: &[String]) -> Vec<(String, String, String)> {
                 .map(|name| (name, "a tool".to_owned(), String::new()))
                 .collect()
         }
+        (crate::check::Kind::Sandbox, ["routes", _, "match"])
+        | (crate::check::Kind::Sandbox, ["routes", _, "find", "by"])
+        | (crate::check::Kind::Sandbox, ["routes", _, "set" | "merge"])
+        | (crate::check::Kind::Sandbox, ["routes", _, "insert", "row"])
+        | (crate::check::Kind::Sandbox, ["routes", _, "also", _, "match" | "set" | "merge"]) => {
+            let fields = around::fields(facts, path).into_iter();
+            fields
+                .map(|name| (name.clone(), "a field of the row".to_owned(), String::new()))
+                .collect()
+        }
+        (crate::check::Kind::Policy, ["cases", _, "args"]) => {
+            let params = around::params(facts, path).into_iter();
+            params
+                .map(|(name, schema)| (name.clone(), about(schema), String::new()))
+                .collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -439,6 +447,56 @@ fn own_values(facts: &Facts, path: &[String]) -> Vec<(String, String)> {
                 .map(|(_, schema)| values_of(schema))
                 .unwrap_or_default()
         }
+        (Of::Policy, ["cases", _, "args", name]) => {
+            let mut params = around::params(facts, path).into_iter();
+            let param = params.find(|(known, _)| known == name);
+            param
+                .map(|(_, schema)| values_of(schema))
+                .unwrap_or_default()
+        }
+        (Of::Policy, ["rules", _, "tools"] | ["rules", _, "tools", _] | ["cases", _, "tool"]) => {
+            let all = facts.around.tools.iter();
+            all.map(|tool| (tool.name.clone(), tool.description.clone()))
+                .collect()
+        }
+        (
+            Of::Policy,
+            ["rules", _, "callers"] | ["rules", _, "callers", _] | ["cases", _, "caller"],
+        ) => {
+            let known = around::callers(facts).into_iter();
+            let local = ("local".to_owned(), "whoever starts the server".to_owned());
+            known
+                .map(|(name, claims)| (name.to_owned(), brief(claims)))
+                .chain([local])
+                .collect()
+        }
+        (
+            Of::Sandbox,
+            ["routes", _, "from"]
+            | ["routes", _, "find", "in"]
+            | ["routes", _, "insert", "into"]
+            | ["routes", _, "also", _, "in"],
+        ) => around::collections(facts)
+            .map(|name| (name.clone(), "a collection".to_owned()))
+            .collect(),
+        (
+            Of::Sandbox,
+            ["routes", _, "match", _]
+            | ["routes", _, "find", "by", _]
+            | ["routes", _, "also", _, "match", _]
+            | ["routes", _, "page", "limit" | "token"]
+            | ["routes", _, "page", "ids", "after" | "before"]
+            | ["routes", _, "buckets", "token"],
+        ) => {
+            let params = around::params(facts, path).into_iter();
+            params
+                .map(|(name, schema)| (name.clone(), about(schema)))
+                .collect()
+        }
+        (Of::Sandbox, ["routes", _, "page", "ids", "key"]) => around::fields(facts, path)
+            .into_iter()
+            .map(|name| (name.clone(), "a field of the row".to_owned()))
+            .collect(),
         _ => Vec::new(),
     }
 }

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use url::Url;
 
-use super::facts::{self, Facts};
+use super::around::Tool;
+use super::facts::{self, Around, Facts};
 use super::text::{Encoding, Span, Text};
 use crate::catalog::{File, Unsaved};
+use crate::check::{self, Kind};
 use crate::source::{Finding, Source};
 
 /// What the editor can.
@@ -40,10 +42,16 @@ impl Client {
         };
         let item = "/textDocument/completion/completionItem";
         Client {
-            encoding: match has("/general/positionEncodings", "utf-8".into()) {
-                true => Encoding::Utf8,
-                false => Encoding::Utf16,
-            },
+            // The editor likes the first ones best.
+            encoding: of("/general/positionEncodings")
+                .and_then(Value::as_array)
+                .and_then(|names| {
+                    names
+                        .iter()
+                        .filter_map(Value::as_str)
+                        .find_map(Encoding::named)
+                })
+                .unwrap_or_default(),
             snippets: is(&format!("{item}/snippetSupport")),
             markdown: has("/textDocument/hover/contentFormat", "markdown".into()),
             takes_as_is: has(&format!("{item}/insertTextModeSupport/valueSet"), 1.into()),
@@ -85,7 +93,12 @@ pub(super) struct Desk {
     unsaved: Arc<Unsaved>,
     /// What was known last, of which document, and until when it counts.
     known: Option<(String, Instant, Arc<Facts>)>,
+    /// The tools in the folders, and until when they count.
+    tools: Option<(Instant, Arc<Vec<Tool>>)>,
 }
+
+/// How long the descriptors in the folders of the editor are looked for. Somebody may have opened all of a disk.
+const LONGEST_WALK: Duration = Duration::from_secs(1);
 
 /// How long what is known of a document that nobody changes is kept: the files beside it may change on disk. What took
 /// long to find is kept longer.
@@ -162,7 +175,8 @@ impl Desk {
         }
         let file = document.path.as_ref().map(|path| self.file(path));
         let before = document.before.clone();
-        let facts = Facts::of(file, &document.name(), document.text.as_str(), before);
+        let mut facts = Facts::of(file, &document.name(), document.text.as_str(), before);
+        facts.around = self.around(&facts);
         let facts = Arc::new(facts);
         if let (Some(own), Some(source)) = (self.documents.get_mut(&document.uri), &facts.source) {
             own.before = Some(Arc::clone(source));
@@ -171,6 +185,59 @@ impl Desk {
         let until = Instant::now() + kept;
         self.known = Some((document.uri.clone(), until, Arc::clone(&facts)));
         facts
+    }
+
+    /// What the files around a document say, where it speaks about them.
+    fn around(&mut self, facts: &Facts) -> Around {
+        let Some(file) = &facts.file else {
+            return Around::default();
+        };
+        match facts.kind {
+            Kind::Sandbox => {
+                let beside = file.sibling_tools().into_iter().map(|entry| entry.file);
+                Around {
+                    tools: Arc::new(beside.filter_map(|file| Tool::of(&file)).collect()),
+                    callers: None,
+                }
+            }
+            Kind::Policy => {
+                let callers = self.file(&file.path().with_file_name("callers.yaml"));
+                Around {
+                    tools: self.tools(),
+                    callers: check::readable(&callers).filter(|_| callers.exists()),
+                }
+            }
+            _ => Around::default(),
+        }
+    }
+
+    /// The tools in the folders of the editor; those that are found and read in time. They are kept for a while, since many
+    /// files are read for them.
+    fn tools(&mut self) -> Arc<Vec<Tool>> {
+        let begun = Instant::now();
+        if let Some((until, tools)) = &self.tools
+            && begun < *until
+        {
+            return Arc::clone(tools);
+        }
+        let files = self.files_around().unwrap_or_default();
+        let in_time = files.iter().take_while(|_| begun.elapsed() < LONGEST_WALK);
+        let tools: Arc<Vec<Tool>> = Arc::new(in_time.filter_map(Tool::of).collect());
+        let until = Instant::now() + KEPT.max(begun.elapsed() * KEPT_FOR);
+        self.tools = Some((until, Arc::clone(&tools)));
+        tools
+    }
+
+    /// The descriptors in the folders of the editor; `None` if they are not found in time.
+    pub(super) fn files_around(&self) -> Option<Vec<File>> {
+        let begun = Instant::now();
+        let mut files = Vec::new();
+        for folder in &self.folders {
+            let left = LONGEST_WALK.saturating_sub(begun.elapsed());
+            let found = check::files_below(folder, left)?;
+            files.extend(found.iter().map(|file| self.file(file.path())));
+        }
+        Some(files)
     }
 
     /// The file of a document that is a descriptor.

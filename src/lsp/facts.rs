@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::around::Tool;
 use crate::catalog::File;
 use crate::check::{self, Kind};
 use crate::source::Source;
@@ -18,6 +19,16 @@ pub(super) struct Facts {
     pub service: Option<Arc<Source>>,
     /// The file, if it is on disk or may be.
     pub file: Option<File>,
+    /// What the files around it say, where it speaks about them.
+    pub around: Around,
+}
+
+/// What the files around a sandbox or a policy say.
+#[derive(Default, Clone)]
+pub(super) struct Around {
+    pub tools: Arc<Vec<Tool>>,
+    /// The file of callers beside a policy.
+    pub callers: Option<Arc<Source>>,
 }
 
 static NOTHING: Value = Value::Null;
@@ -52,6 +63,7 @@ impl Facts {
             source,
             service,
             file,
+            around: Around::default(),
         }
     }
 
@@ -161,8 +173,13 @@ fn kind_of(file: Option<&File>, value: &Value, text: &str) -> Kind {
     }
 }
 
+/// Where the keys stand that tell what a file is, in bytes. To look through all of a text that is no descriptor would take
+/// long.
+const HEAD: usize = 1 << 20;
+
 /// Whether a line begins with this key.
 fn begins_line(text: &str, key: &str) -> bool {
+    let text = &text[..text.floor_char_boundary(HEAD)];
     let is_key = |line: &str| {
         line.strip_prefix(key)
             .is_some_and(|rest| rest.trim_start().starts_with(':'))

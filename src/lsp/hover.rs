@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::around;
 use super::expression::{self, Role};
 use super::facts::Facts;
 use super::form::Form;
@@ -80,6 +81,8 @@ fn about_key(facts: &Facts, text: &str, place: &Place, words: &mut Words) {
         }
         (_, ["settings"] | ["service", "settings"]) => about_setting(facts, name, words),
         (Kind::Tool, ["response", "let"]) => about_binding(facts, name, words),
+        (Kind::Sandbox, ["routes"]) => about_tool(facts, name, words),
+        (Kind::Policy, ["cases", _, "args"]) => about_argument(facts, &place.path, name, words),
         _ => {}
     }
     about_form(facts, &place.path, name, words);
@@ -153,6 +156,13 @@ fn about_value(
         ) => {
             about_param(facts, value, words);
         }
+        (Kind::Policy, ["rules", _, "tools"] | ["rules", _, "tools", _] | ["cases", _, "tool"]) => {
+            about_tool(facts, value, words)
+        }
+        (
+            Kind::Sandbox,
+            ["routes", _, "match", _] | ["routes", _, "find", "by", _] | ["routes", _, "page", ..],
+        ) => about_argument(facts, &place.path, value, words),
         _ => {
             let form = Form::at_open(facts.kind, &place.path, facts.value());
             let choice = form
@@ -186,6 +196,7 @@ fn about_name(
     match chain.as_slice() {
         ["settings"] => about_setting(facts, name, words),
         ["params"] => about_param(facts, name, words),
+        ["args"] => about_argument(facts, path, name, words),
         [] if facts.bindings().any(|(known, _)| known == name) && side == Side::Response => {
             about_binding(facts, name, words);
         }
@@ -221,6 +232,26 @@ fn about_param(facts: &Facts, name: &str, words: &mut Words) {
         false => "A param that may be absent:",
     });
     words.show("json", &format!("{}: {schema:#}", Value::from(name)));
+}
+
+/// What an argument is that a sandbox or a policy speaks about.
+fn about_argument(facts: &Facts, path: &[String], name: &str, words: &mut Words) {
+    let tools = around::tools(facts, path);
+    let known = tools
+        .iter()
+        .find_map(|tool| Some((&tool.name, tool.params.get(name)?)));
+    if let Some((tool, schema)) = known {
+        words.say(format!("A param of `{tool}`:"));
+        words.show("json", &format!("{}: {schema:#}", Value::from(name)));
+    }
+}
+
+/// What a tool does that a sandbox or a policy names.
+fn about_tool(facts: &Facts, name: &str, words: &mut Words) {
+    if let Some(tool) = around::tool_named(facts, name) {
+        words.say(format!("The tool `{}`:", tool.name));
+        words.show("text", &tool.description);
+    }
 }
 
 fn about_setting(facts: &Facts, name: &str, words: &mut Words) {

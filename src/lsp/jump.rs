@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::around;
 use super::expression::{self, Role};
 use super::facts::Facts;
 use super::names::{self, Side};
@@ -27,6 +28,8 @@ enum Symbol {
     Binding(String),
     Service,
     Tool(String),
+    /// A param of another file's tool, and where it is spoken about.
+    Argument(String, Vec<String>),
     /// A JSON Pointer in the file.
     Part(String),
 }
@@ -48,13 +51,25 @@ pub(super) fn definition(facts: &Facts, text: &str, cursor: usize) -> Option<Tar
             })
         }
         Symbol::Tool(name) => {
-            let tools = facts.file.as_ref()?.sibling_tools();
-            let entry = tools.into_iter().find(|entry| entry.name == name)?;
-            let source = check::readable(&entry.file)?;
+            let known = around::tool_named(facts, &name).map(|tool| tool.file.clone());
+            let file = known.or_else(|| {
+                let tools = facts.file.as_ref()?.sibling_tools();
+                let entry = tools.into_iter().find(|entry| entry.name == name)?;
+                Some(entry.file)
+            })?;
+            let source = check::readable(&file)?;
             Some(Target {
                 span: source.value_span("/tool"),
                 source,
             })
+        }
+        Symbol::Argument(name, path) => {
+            let tools = around::tools(facts, &path);
+            let tool = tools
+                .into_iter()
+                .find(|tool| tool.params.contains_key(&name))?;
+            let source = check::readable(&tool.file)?;
+            key_of(&source, &join("/params/properties", &name))
         }
         Symbol::Part(pointer) => here(facts, &pointer),
     }
@@ -89,6 +104,7 @@ fn symbol(facts: &Facts, text: &str, cursor: usize) -> Option<Symbol> {
             (Kind::Tool, ["response", "let"]) => Some(Symbol::Binding(word)),
             (_, ["settings"] | ["service", "settings"]) => Some(Symbol::Setting(word)),
             (Kind::Sandbox, ["routes"]) => Some(Symbol::Tool(word)),
+            (Kind::Policy, ["cases", _, "args"]) => Some(Symbol::Argument(word, place.path)),
             _ => None,
         };
     }
@@ -105,7 +121,20 @@ fn symbol(facts: &Facts, text: &str, cursor: usize) -> Option<Symbol> {
             | ["paging", "limit"]
             | ["sync", "param"],
         ) => Some(Symbol::Param(word)),
-        (Kind::Tool, ["sync", "parent"]) => Some(Symbol::Tool(word)),
+        (Kind::Tool, ["sync", "parent"])
+        | (Kind::Policy, ["rules", _, "tools"] | ["rules", _, "tools", _] | ["cases", _, "tool"]) => {
+            Some(Symbol::Tool(word))
+        }
+        (
+            Kind::Sandbox,
+            ["routes", _, "from"]
+            | ["routes", _, "find", "in"]
+            | ["routes", _, "insert", "into"]
+            | ["routes", _, "also", _, "in"],
+        ) => Some(Symbol::Part(join("/data", &word))),
+        (Kind::Sandbox, ["routes", _, "match", _] | ["routes", _, "find", "by", _]) => {
+            Some(Symbol::Argument(word, place.path))
+        }
         (Kind::Tool, ["params", .., "$ref"]) => {
             let inner = word.strip_prefix('#')?;
             Some(Symbol::Part(format!("/params{inner}")))
@@ -125,6 +154,8 @@ fn name_in(facts: &Facts, text: &str, path: &[String], spot: &expression::Spot) 
     match (spot.role, chain.as_slice()) {
         (Role::Name, ["settings"]) => Some(Symbol::Setting(name)),
         (Role::Name, ["params"]) => Some(Symbol::Param(name)),
+        (Role::Name, ["args"]) => Some(Symbol::Argument(name, path.to_vec())),
+        (Role::Name, ["data"]) => Some(Symbol::Part(join("/data", &name))),
         (Role::Name, []) if side == Side::Response && is_binding() => Some(Symbol::Binding(name)),
         (Role::Name, []) if matches!(side, Side::Request | Side::Job) && is_param() => {
             Some(Symbol::Param(name))

@@ -9,12 +9,14 @@
 //! - `desk` keeps the documents that are open: their texts count in place of those on disk, also for the files beside
 //!   them; `text` counts places as editors do;
 //! - `place` says where the cursor is, in a text that need not be YAML yet; `form` what the schema allows there; `facts`
-//!   what the rest of the file and its service say; `members` and `names` what paths and expressions may lead to;
+//!   what the rest of the file and its service say, and `around` the tools and callers that a sandbox or a policy speaks
+//!   about; `members` and `names` what paths and expressions may lead to;
 //! - `complete`, `hover`, `jump`, `fixes` and `findings` answer.
 //!
 //! A folder that is open in an editor is not trusted: files are read and nothing else. No secret is resolved, no variable
 //! and no `.env` is read, nothing is sent and nothing runs.
 
+mod around;
 mod check;
 mod complete;
 mod desk;

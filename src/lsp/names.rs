@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
+use super::around;
 use super::facts::Facts;
 use super::members::{self, members_of};
 use super::words::brief;
-use crate::check::{self, Kind};
+use crate::check::Kind;
 use crate::template::is_identifier;
 
 /// A name, and what is known about it.
@@ -156,15 +157,33 @@ pub(super) fn members(facts: &Facts, path: &[String], chain: &[String]) -> Vec<N
                 .map(|(name, schema)| Name::member(name, about(schema)))
                 .collect()
         }
-        ("args", true, Side::Sandbox) => route_params(facts, path),
+        ("args", true, Side::Sandbox | Side::Policy) => {
+            let params = around::params(facts, path).into_iter();
+            params
+                .map(|(name, schema)| Name::member(name, about(schema)))
+                .collect()
+        }
+        ("row", true, Side::Sandbox) => {
+            let fields = around::fields(facts, path).into_iter();
+            fields
+                .map(|name| Name::member(name, "a field of the row"))
+                .collect()
+        }
         ("data", true, Side::Sandbox) => {
-            let data = facts.part("/data").as_object().into_iter().flatten();
-            data.map(|(name, _)| Name::member(name, "a collection"))
+            let names = around::collections(facts);
+            names
+                .map(|name| Name::member(name, "a collection"))
                 .collect()
         }
         ("random", true, Side::Sandbox) => fixed(&["id"]),
         ("tool", true, Side::Policy) => fixed(&["name", "service", "access", "method"]),
         ("caller", true, Side::Policy) => fixed(&["name", "claims"]),
+        ("caller", false, Side::Policy) if rest == ["claims"] => {
+            let claims = around::claims(facts).into_iter();
+            claims
+                .map(|(name, value)| Name::member(name, brief(value)))
+                .collect()
+        }
         ("token", true, Side::Url) => {
             let auth = facts.auth();
             let values = auth
@@ -245,27 +264,6 @@ fn descend<'v>(value: &'v Value, chain: &[String]) -> Option<&'v Value> {
         }
     }
     Some(here)
-}
-
-/// The params of the tool that a route answers.
-fn route_params(facts: &Facts, path: &[String]) -> Vec<Name> {
-    let (Some(file), Some("routes"), Some(tool)) = (
-        facts.file.as_ref(),
-        path.first().map(String::as_str),
-        path.get(1),
-    ) else {
-        return Vec::new();
-    };
-    let tools = file.sibling_tools();
-    let entry = tools.iter().find(|entry| entry.name == *tool);
-    let source = entry.and_then(|entry| check::readable(&entry.file));
-    let params = source
-        .as_ref()
-        .and_then(|source| source.value().pointer("/params/properties"));
-    let params = params.and_then(Value::as_object).into_iter().flatten();
-    params
-        .map(|(name, schema)| Name::member(name, about(schema)))
-        .collect()
 }
 
 /// A param in a few words.

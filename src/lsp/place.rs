@@ -396,20 +396,24 @@ impl Scan<'_> {
         }
     }
 
-    fn flow_key(&self, word: Range<usize>, has_colon: bool) -> Found {
-        let keys = match self.frames.last() {
+    /// The keys so far of the map that is open.
+    fn keys(&self) -> Vec<String> {
+        match self.frames.last() {
             Some(Frame {
                 kind: Kind::Map { keys, .. },
                 ..
             }) => keys.clone(),
             _ => Vec::new(),
-        };
+        }
+    }
+
+    fn flow_key(&self, word: Range<usize>, has_colon: bool) -> Found {
         Some(Place {
             path: self.path_of(self.frames.len().saturating_sub(1)),
             part: Part::Key { has_colon },
             column: self.column_of(word.start),
             word,
-            keys,
+            keys: self.keys(),
             in_brackets: true,
         })
     }
@@ -479,18 +483,11 @@ impl Scan<'_> {
     }
 
     fn new_key(&self, word: Range<usize>, column: usize) -> Found {
-        let keys = match self.frames.last() {
-            Some(Frame {
-                kind: Kind::Map { keys, .. },
-                ..
-            }) => keys.clone(),
-            _ => Vec::new(),
-        };
         Some(Place {
             path: self.path_of(self.frames.len().saturating_sub(1)),
             part: Part::Key { has_colon: false },
             word,
-            keys,
+            keys: self.keys(),
             in_brackets: false,
             column,
         })

@@ -1,9 +1,9 @@
 //! The server: reads messages, answers them in order, and sends what is found.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{BufRead, Write};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -20,12 +20,16 @@ use super::fixes::fixes;
 use super::hover::hover;
 use super::jump::{Target, definition, outline, references};
 use super::text::{Position, Span, Text};
-use super::wire::{Read, read, write};
+use super::wire::{Malformed, Read, Reader, write};
 use crate::check;
 use crate::source::Finding;
 
-/// How many messages wait.
-const WAITING: usize = 256;
+/// How many events wait to be looked at.
+const WAITING: usize = 64;
+/// How many messages are looked at ahead of the one that is answered: they may cancel it.
+const MOST_AHEAD: usize = 4096;
+/// And how many bytes they have, about. The rest stays in the pipe.
+const MOST_BYTES_AHEAD: u64 = 64 << 20;
 /// The longest text, in bytes, in which something is looked for. A descriptor has at most a megabyte.
 const LONGEST_TEXT: usize = 2 << 20;
 /// How often the server looks whether the editor still runs.
@@ -45,7 +49,8 @@ mod code {
 
 /// Something that happened.
 pub(super) enum Event {
-    Read(Read),
+    /// What was read, and how many bytes it has.
+    Read(Read, u64),
     Checked(Checked),
     /// Something of ours failed.
     Failed(String),
@@ -65,14 +70,16 @@ pub(crate) enum End {
 type Answer = Result<Value, (i64, String)>;
 
 /// Serves an editor until it says that it exits, or is gone.
-pub(crate) fn serve(mut input: impl BufRead + Send + 'static, output: impl Write) -> End {
+pub(crate) fn serve(input: impl BufRead + Send + 'static, output: impl Write) -> End {
     let (sender, events) = sync_channel(WAITING);
     let from_editor = sender.clone();
     thread::spawn(move || {
+        let mut reader = Reader::new(input);
         loop {
-            let message = read(&mut input);
+            let message = reader.read();
             let is_end = message == Read::End;
-            if from_editor.send(Event::Read(message)).is_err() || is_end {
+            let event = Event::Read(message, reader.bytes());
+            if from_editor.send(event).is_err() || is_end {
                 return;
             }
         }
@@ -85,6 +92,7 @@ pub(crate) fn serve(mut input: impl BufRead + Send + 'static, output: impl Write
         client: Client::default(),
         stage: Stage::New,
         waiting: VecDeque::new(),
+        lost: HashSet::new(),
         requests: 0,
         is_closed: false,
     };
@@ -107,6 +115,8 @@ struct Server<W> {
     stage: Stage,
     /// What was read and is not answered yet.
     waiting: VecDeque<Event>,
+    /// The documents that are not open and whose changes are left out.
+    lost: HashSet<String>,
     /// How many requests were made to the editor.
     requests: u64,
     /// Whether nobody reads what is written.
@@ -123,24 +133,35 @@ impl<W: Write> Server<W> {
                 }
             }
             // What is there already may cancel what comes first.
-            self.waiting.extend(events.try_iter().take(WAITING));
+            let bytes = |event: &Event| match event {
+                Event::Read(_, bytes) => *bytes,
+                _ => 0,
+            };
+            let mut ahead: u64 = self.waiting.iter().map(bytes).sum();
+            while self.waiting.len() < MOST_AHEAD && ahead < MOST_BYTES_AHEAD {
+                let Ok(event) = events.try_recv() else { break };
+                ahead += bytes(&event);
+                self.waiting.push_back(event);
+            }
             let Some(event) = self.waiting.pop_front() else {
                 continue;
             };
             match event {
-                Event::Read(Read::Message(message)) => {
+                Event::Read(Read::Message(message), _) => {
                     if let Some(end) = self.take(&message) {
                         return end;
                     }
                 }
-                Event::Read(Read::Malformed(reason)) => {
-                    self.error(&Value::Null, code::PARSE, &reason);
+                Event::Read(Read::Mended(message), _) => {
+                    self.log("a message has half a character, which is read as U+FFFD");
+                    if let Some(end) = self.take(&message) {
+                        return end;
+                    }
                 }
-                Event::Read(Read::End) | Event::Orphaned => return End::Abrupt,
+                Event::Read(Read::Malformed(told), _) => self.refuse(&told),
+                Event::Read(Read::End, _) | Event::Orphaned => return End::Abrupt,
                 Event::Checked(checked) => self.publish(checked),
-                Event::Failed(what) => {
-                    self.notify("window/logMessage", json!({ "type": 1, "message": what }));
-                }
+                Event::Failed(what) => self.log(&what),
             }
             if self.is_closed {
                 return End::Abrupt;
@@ -176,12 +197,27 @@ impl<W: Write> Server<W> {
             None if self.stage == Stage::Running
                 && quietly(|| self.notification(method, params)).is_none() =>
             {
-                let text = format!("{method} failed");
-                self.notify("window/logMessage", json!({ "type": 1, "message": text }));
+                self.log(&format!("{method} failed"));
             }
             None => {}
         }
         None
+    }
+
+    /// Answers what is no message. A change that is lost leaves a text that is not the editor's.
+    fn refuse(&mut self, told: &Malformed) {
+        let id = match &told.id {
+            id @ (Value::String(_) | Value::Number(_)) => id,
+            _ => &Value::Null,
+        };
+        self.error(id, code::PARSE, &told.reason);
+        let method = told.method.as_str().unwrap_or_default();
+        if method.starts_with("textDocument/did") {
+            let words = format!(
+                "{method} could not be read: what is told of that file may be wrong; close it and open it again"
+            );
+            self.show(&words);
+        }
     }
 
     fn request(&mut self, id: &Value, method: &str, params: &Value) {
@@ -221,7 +257,7 @@ impl<W: Write> Server<W> {
     /// Whether a message that waits cancels a request.
     fn is_cancelled(&self, id: &Value) -> bool {
         self.waiting.iter().any(|event| match event {
-            Event::Read(Read::Message(message)) => {
+            Event::Read(Read::Message(message), _) => {
                 message
                     .get("method")
                     .is_some_and(|method| method == "$/cancelRequest")
@@ -272,6 +308,7 @@ impl<W: Write> Server<W> {
                 let text = of("text").and_then(Value::as_str);
                 if let (Some(uri), Some(text)) = (of("uri").and_then(Value::as_str), text) {
                     let version = of("version").and_then(Value::as_i64).unwrap_or(0);
+                    self.lost.remove(uri);
                     self.desk
                         .open(uri, version, text.to_owned(), self.client.encoding);
                     self.check_around(uri);
@@ -319,23 +356,52 @@ impl<W: Write> Server<W> {
     }
 
     fn change(&mut self, params: &Value) {
-        let Some(uri) = uri_in(params) else { return };
+        let Some(uri) = uri_in(params) else {
+            return self.log("a change names no file, and is left out");
+        };
+        if !self.desk.documents.contains_key(uri) {
+            // Once for each: whoever types on would fill the log.
+            if self.lost.len() < MOST_AHEAD && self.lost.insert(uri.to_owned()) {
+                self.log(&format!("{uri} is not open, and its changes are left out"));
+            }
+            return;
+        }
         let version = params
             .pointer("/textDocument/version")
             .and_then(Value::as_i64);
-        let changes = params.get("contentChanges").and_then(Value::as_array);
-        let changes = changes.into_iter().flatten().filter_map(|change| {
-            let text = change.get("text")?.as_str()?.to_owned();
-            let span = match change.get("range") {
-                Some(Value::Null) | None => None,
-                Some(range) => Some(serde_json::from_value::<Span>(range.clone()).ok()?),
-            };
-            Some((span, text))
+        let listed = params.get("contentChanges").and_then(Value::as_array);
+        let changes = listed.and_then(|changes| {
+            // What stands before a whole text does not matter.
+            let is_whole = |change: &Value| matches!(change_in(change), Some((None, _)));
+            let from = changes.iter().rposition(is_whole).unwrap_or(0);
+            changes[from..].iter().map(change_in).collect()
         });
-        let changes = changes.collect();
+        let Some(changes) = changes else {
+            return self.lose(uri);
+        };
         self.desk
             .change(uri, version.unwrap_or(0), changes, self.client.encoding);
         self.check_around(uri);
+    }
+
+    /// Gives a document up whose text is no longer that of the editor.
+    fn lose(&mut self, uri: &str) {
+        const WORDS: &str = "a change of this file could not be read, so that nothing is known of it; close it and open it again";
+        self.desk.close(uri);
+        let nowhere = Position {
+            line: 0,
+            character: 0,
+        };
+        let told = json!([{
+            "range": Span { start: nowhere, end: nowhere },
+            "severity": 1,
+            "source": "toolrun",
+            "message": WORDS,
+        }]);
+        self.notify(
+            "textDocument/publishDiagnostics",
+            json!({ "uri": uri, "diagnostics": told }),
+        );
     }
 
     fn check_around(&self, uri: &str) {
@@ -512,6 +578,22 @@ impl<W: Write> Server<W> {
         self.notify("textDocument/publishDiagnostics", params);
     }
 
+    /// Writes into the editor's log.
+    fn log(&mut self, message: &str) {
+        self.notify(
+            "window/logMessage",
+            json!({ "type": 1, "message": message }),
+        );
+    }
+
+    /// Shows a message to whoever edits.
+    fn show(&mut self, message: &str) {
+        self.notify(
+            "window/showMessage",
+            json!({ "type": 1, "message": message }),
+        );
+    }
+
     fn notify(&mut self, method: &str, params: Value) {
         self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
     }
@@ -527,6 +609,16 @@ impl<W: Write> Server<W> {
             self.is_closed = true;
         }
     }
+}
+
+/// A change: the part that it replaces (none for the whole text), and the new text.
+fn change_in(change: &Value) -> Option<(Option<Span>, String)> {
+    let text = change.get("text")?.as_str()?.to_owned();
+    let span = match change.get("range") {
+        Some(Value::Null) | None => None,
+        Some(range) => Some(serde_json::from_value::<Span>(range.clone()).ok()?),
+    };
+    Some((span, text))
 }
 
 fn uri_in(params: &Value) -> Option<&str> {
@@ -573,15 +665,26 @@ fn changes(text: &Text, new: &str) -> Value {
 
 /// Tells when the process of the editor is gone. The pipe may stay open, if others have it too.
 fn watch(process: u64, to: SyncSender<Event>) {
-    let status = Path::new("/proc").join(process.to_string());
     // On another system, or in another container, it cannot be seen.
-    if !status.exists() {
+    let Some(known) = start_of(process) else {
         return;
-    }
+    };
     thread::spawn(move || {
-        while status.exists() {
+        while start_of(process).as_ref() == Some(&known) {
             thread::sleep(LOOK);
         }
         let _ = to.send(Event::Orphaned);
     });
+}
+
+/// When a process that runs was started, by which it is told from a later one with the same number. One that has ended and
+/// whose parent has not asked for its exit code does not run.
+fn start_of(process: u64) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name of the program, in parentheses, may hold anything.
+    let (_, fields) = status.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace();
+    let has_ended = matches!(fields.next()?, "Z" | "X");
+    let start = fields.nth(18)?.to_owned();
+    (!has_ended).then_some(start)
 }

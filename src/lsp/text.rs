@@ -12,14 +12,24 @@ pub(super) enum Encoding {
     /// In units of UTF-16, which every editor can.
     #[default]
     Utf16,
+    /// In characters.
+    Utf32,
 }
 
 impl Encoding {
+    /// The one with this name in the protocol.
+    pub(super) fn named(name: &str) -> Option<Encoding> {
+        [Encoding::Utf8, Encoding::Utf16, Encoding::Utf32]
+            .into_iter()
+            .find(|encoding| encoding.name() == name)
+    }
+
     /// The name in the protocol.
     pub(super) fn name(self) -> &'static str {
         match self {
             Encoding::Utf8 => "utf-8",
             Encoding::Utf16 => "utf-16",
+            Encoding::Utf32 => "utf-32",
         }
     }
 
@@ -27,6 +37,7 @@ impl Encoding {
         match self {
             Encoding::Utf8 => c.len_utf8(),
             Encoding::Utf16 => c.len_utf16(),
+            Encoding::Utf32 => 1,
         }
     }
 }
@@ -145,6 +156,7 @@ mod tests {
             (Encoding::Utf16, at(0, 99), 4),
             (Encoding::Utf16, at(1, 6), 15),
             (Encoding::Utf8, at(1, 9), 15),
+            (Encoding::Utf32, at(1, 5), 15),
             (Encoding::Utf16, at(1, 5), 11),
             (Encoding::Utf16, at(2, 1), 19),
             (Encoding::Utf16, at(3, 0), 20),

@@ -76,11 +76,23 @@ fn workspace() -> Workspace {
     let workspace = Workspace::new();
     workspace.write("descriptors/probe/service.yaml", SERVICE);
     workspace.write("descriptors/probe/list-things.yaml", TOOL);
+    let token = "0".repeat(64);
+    workspace.write(
+        "descriptors/probe/callers.yaml",
+        format!("callers: 1\ntokens:\n  - {{ name: agent-1, token: \"sha256:{token}\", claims: {{ team: red }} }}\n"),
+    );
     workspace
 }
 
 fn path_of(workspace: &Workspace, name: &str) -> String {
     uri(&workspace.descriptors().join("probe").join(name))
+}
+
+/// A sandbox with this in its one route.
+fn sandbox(route: &str) -> String {
+    format!(
+        "spec: 1\nsandbox: probe\ndata:\n  things: {{ count: 2, row: {{ id: t, colour: red }} }}\n  boxes: {{ count: 1, row: {{ width: 1 }} }}\nroutes:\n  list-things:\n    {route}\n"
+    )
 }
 
 fn labels(list: &Value) -> Vec<String> {
@@ -172,7 +184,25 @@ fn offers() -> Vec<Offer> {
         Offer("sandbox.yaml", "spec: 1\nsandbox: ¦\n".to_owned(), &["probe"], &[]),
         Offer("sandbox.yaml", "spec: 1\nsandbox: probe\nroutes:\n  ¦\n".to_owned(), &["list-things"], &[]),
         Offer("sandbox.yaml", "spec: 1\nsandbox: probe\ndata: { things: {} }\nroutes:\n  list-things:\n    where: [\"{{ args.¦ }}\"]\n".to_owned(), &["group", "limit"], &[]),
+        Offer("sandbox.yaml", sandbox("from: ¦"), &["things", "boxes"], &["group"]),
+        Offer("sandbox.yaml", sandbox("find: { in: ¦ }"), &["things"], &[]),
+        Offer("sandbox.yaml", sandbox("from: things\n    match: { ¦ }"), &["id", "colour"], &["group", "width"]),
+        Offer("sandbox.yaml", sandbox("from: things\n    match: { colour: ¦ }"), &["group", "kind"], &["colour"]),
+        Offer("sandbox.yaml", sandbox("from: boxes\n    where: [\"{{ row.¦ }}\"]"), &["width"], &["colour"]),
+        Offer("sandbox.yaml", sandbox("from: things\n    where: [\"{{ data.¦ }}\"]"), &["things", "boxes"], &[]),
+        Offer("sandbox.yaml", sandbox("from: things\n    page: { limit: ¦ }"), &["limit"], &["id"]),
+        Offer("sandbox.yaml", sandbox("find: { in: boxes, by: { ¦ } }"), &["width"], &["colour"]),
         Offer("policy.yaml", "policy: 1\nrules:\n  - { ¦ }\n".to_owned(), &["tools", "when", "do"], &[]),
+        Offer("policy.yaml", "policy: 1\nrules:\n  - { tools: ¦ }\n".to_owned(), &["probe/list-things"], &["list-things"]),
+        Offer("policy.yaml", "policy: 1\nrules:\n  - tools:\n      - ¦\n".to_owned(), &["probe/list-things"], &[]),
+        Offer("policy.yaml", "policy: 1\nrules:\n  - { tools: \"probe/*\", when: \"{{ args.¦ }}\" }\n".to_owned(), &["group", "limit"], &[]),
+        Offer("policy.yaml", "policy: 1\nrules:\n  - { tools: \"other/*\", when: \"{{ args.¦ }}\" }\n".to_owned(), &[], &["group", "limit"]),
+        Offer("policy.yaml", "policy: 1\nrules:\n  - { callers: ¦ }\n".to_owned(), &["agent-1", "local"], &[]),
+        Offer("policy.yaml", "policy: 1\nrules:\n  - { when: \"{{ caller.¦ }}\" }\n".to_owned(), &["name", "claims"], &[]),
+        Offer("policy.yaml", "policy: 1\nrules:\n  - { when: \"{{ caller.claims.¦ }}\" }\n".to_owned(), &["team"], &["name"]),
+        Offer("policy.yaml", "policy: 1\nrules: []\ncases:\n  - { tool: ¦ }\n".to_owned(), &["probe/list-things"], &[]),
+        Offer("policy.yaml", "policy: 1\nrules: []\ncases:\n  - { tool: probe/list-things, args: { ¦ } }\n".to_owned(), &["group", "kind"], &[]),
+        Offer("policy.yaml", "policy: 1\nrules: []\ncases:\n  - { tool: probe/list-things, args: { kind: ¦ } }\n".to_owned(), &["small", "large"], &[]),
         Offer("policy.yaml", "policy: 1\nrules:\n  - { when: \"{{ tool.¦ }}\" }\n".to_owned(), &["access", "name"], &[]),
     ]
 }
@@ -203,6 +233,43 @@ fn what_may_be_written_is_offered() {
         editor.close(&uri);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(editor.quit(), Some(0));
+}
+
+/// A sandbox and a policy speak about tools of other files: what they name is told, and leads there.
+#[test]
+fn names_of_other_files_are_told_and_lead_there() {
+    let workspace = workspace();
+    let mut editor = Editor::in_folder(&workspace);
+    let tool = path_of(&workspace, "list-things.yaml");
+    for (name, text, told, leads) in [
+        ("sandbox.yaml", sandbox("where: [\"{{ args.gr¦oup }}\"]"), "The group.", Some((&tool, 8))),
+        ("sandbox.yaml", sandbox("from: things").replace("list-things:", "list-th¦ings:"), "List the things.", Some((&tool, 1))),
+        ("sandbox.yaml", sandbox("from: things\n    match: { id: li¦mit }"), "How many.", Some((&tool, 9))),
+        ("policy.yaml", "policy: 1\nrules:\n  - { tools: probe/list-th¦ings, do: allow }\n".to_owned(), "List the things.", Some((&tool, 1))),
+        ("policy.yaml", "policy: 1\nrules:\n  - { tools: probe/*, when: \"{{ args.ki¦nd == 'x' }}\", do: allow }\n".to_owned(), "Which.", Some((&tool, 10))),
+        ("policy.yaml", "policy: 1\nrules: []\ncases:\n  - { tool: probe/list-things, args: { li¦mit: 1 }, expect: deny }\n".to_owned(), "How many.", Some((&tool, 9))),
+        ("policy.yaml", "policy: 1\nrules:\n  - { tools: other/ne¦ver, do: allow }\n".to_owned(), "", None),
+    ] {
+        let (text, line, character) = marked(&text);
+        let uri = path_of(&workspace, name);
+        editor.open(&uri, &text);
+        let hover = editor.at("hover", &uri, line, character);
+        let words = hover["contents"]["value"].as_str().unwrap_or_default();
+        assert!(words.contains(told), "{text}: {words}");
+        let place = editor.at("definition", &uri, line, character);
+        let found = place["uri"]
+            .as_str()
+            .zip(place["range"]["start"]["line"].as_u64());
+        assert_eq!(found, leads.map(|(uri, line)| (uri.as_str(), line)), "{text}");
+        editor.close(&uri);
+    }
+    // A collection is in the same file.
+    let (text, line, character) = marked(&sandbox("from: bo¦xes"));
+    let uri = path_of(&workspace, "sandbox.yaml");
+    editor.open(&uri, &text);
+    let place = editor.at("definition", &uri, line, character);
+    assert_eq!(place["range"]["start"]["line"], 4, "{place}");
     assert_eq!(editor.quit(), Some(0));
 }
 
@@ -682,20 +749,12 @@ fn findings_follow_what_is_typed() {
 #[test]
 fn places_are_counted_in_the_editors_way() {
     let workspace = workspace();
-    for (encoding, expected) in [("utf-8", 21), ("utf-16", 19), ("utf-32", 19)] {
+    for (encoding, expected) in [("utf-8", 21), ("utf-16", 19), ("utf-32", 18)] {
         let mut editor = Editor::bare(&mut workspace.toolrun());
         editor.initialize(
             json!({ "capabilities": { "general": { "positionEncodings": [encoding] } } }),
         );
-        let told = editor.capabilities["positionEncoding"].clone();
-        assert_eq!(
-            told,
-            if encoding == "utf-8" {
-                "utf-8"
-            } else {
-                "utf-16"
-            }
-        );
+        assert_eq!(editor.capabilities["positionEncoding"], encoding);
         let uri = path_of(&workspace, "list-things.yaml");
         editor.open(
             &uri,

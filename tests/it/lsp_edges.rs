@@ -504,3 +504,207 @@ fn nobody_reads() {
     write!(input, "Content-Length: {}\r\n\r\n{text}", text.len()).expect("it reads");
     assert_eq!(child.wait().expect("it ends").code(), Some(1));
 }
+
+/// A request that cannot be read is answered under its id, whatever is wrong with it.
+#[test]
+fn what_cannot_be_read_is_answered_under_its_id() {
+    let workspace = Workspace::new();
+    let mut editor = Editor::in_folder(&workspace);
+    let deep = format!("{}{}", "[".repeat(2000), "]".repeat(2000));
+    for (id, body) in [
+        (
+            901,
+            format!("{{\"id\":901,\"method\":\"textDocument/hover\",\"params\":{deep}}}")
+                .into_bytes(),
+        ),
+        (
+            902,
+            b"{\"jsonrpc\":\"2.0\",\"id\":902,\"method\":\"x\xff\"}".to_vec(),
+        ),
+        (903, b"{\"id\":903,\"method\":7}".to_vec()),
+        (
+            904,
+            b"{\"id\":904,\"method\":\"textDocument/hover\",\"params\":7}".to_vec(),
+        ),
+        (
+            905,
+            b"{\"id\":905,\"method\":\"nope\",\"params\":\"\\ud83d\"}".to_vec(),
+        ),
+    ] {
+        editor.write(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+        editor.write(&body);
+        assert!(editor.answer(id).get("error").is_some(), "{id}");
+    }
+    // A header that is broken off is told, and the next message is read.
+    for noise in [
+        &b"Content-Type: x\r\n\r\n{}"[..],
+        b"{\"id\": 1}",
+        b"\x00\xff\n",
+        b"Content-Length: -7\r\n\r\n",
+    ] {
+        editor.write(noise);
+        assert_eq!(error_of(&editor.request("nope", Value::Null)), -32601);
+        let told = std::mem::take(&mut editor.told);
+        assert!(
+            told.iter().any(|message| error_of(message) == -32700),
+            "{told:?}"
+        );
+    }
+    assert_eq!(editor.quit(), Some(0));
+}
+
+/// A change that cannot be read is told, and no answer is made of a text that is not the editor's.
+#[test]
+fn no_change_is_lost_in_silence() {
+    let place = |line: i64, character: i64| json!({ "line": line, "character": character });
+    let range = |from, to| json!({ "start": from, "end": to });
+    let good = json!({ "range": range(place(0, 0), place(0, 4)), "text": "spec" });
+    for bad in [
+        json!({ "range": range(place(-1, 0), place(0, 0)), "text": "x" }),
+        json!({ "range": 7, "text": "x" }),
+        json!({ "range": range(place(0, 0), place(4_294_967_296, 0)), "text": "x" }),
+        json!({ "text": 9 }),
+        json!(7),
+    ] {
+        let workspace = Workspace::new();
+        let mut editor = Editor::in_folder(&workspace);
+        let file = uri(&workspace.descriptors().join("a.yaml"));
+        editor.open(&file, TOOL);
+        editor.findings(&file);
+        editor.change(&file, json!([good, bad]));
+        let asked = json!({ "textDocument": { "uri": file }, "position": place(4, 2) });
+        assert_eq!(
+            error_of(&editor.request("textDocument/hover", asked.clone())),
+            -32602
+        );
+        let told = std::mem::take(&mut editor.told);
+        let is_told = |message: &Value| {
+            let words = message["params"]["diagnostics"][0]["message"].as_str();
+            words.is_some_and(|words| words.contains("open it again"))
+        };
+        assert!(told.iter().any(is_told), "{bad}: {told:?}");
+        // Whoever types on does not fill the log.
+        for _ in 0..50 {
+            editor.change(&file, json!([good]));
+        }
+        editor.request("textDocument/hover", asked.clone());
+        let told = std::mem::take(&mut editor.told);
+        assert!(told.len() <= 1, "{told:?}");
+        editor.open(&file, TOOL);
+        editor.findings(&file);
+        assert!(
+            editor
+                .request("textDocument/hover", asked)
+                .get("error")
+                .is_none()
+        );
+        assert_eq!(editor.quit(), Some(0));
+    }
+}
+
+/// An emoji that is cut in two, as by an editor whose texts are UTF-16, keeps the places behind it.
+#[test]
+fn half_a_character_keeps_the_places() {
+    let workspace = Workspace::new();
+    let mut editor = Editor::in_folder(&workspace);
+    let file = uri(&workspace.descriptors().join("a.yaml"));
+    let text = TOOL.replace("description: A.", "description: \\ud83d A. {{ nope }}");
+    let text = text.replace('\n', "\\n");
+    let body = format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"textDocument/didOpen\",\"params\":{{\"textDocument\":{{\"uri\":\"{file}\",\"version\":1,\"languageId\":\"yaml\",\"text\":\"{text}\"}}}}}}"
+    );
+    editor.write(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    let wrong = json!([{ "range": { "start": { "line": 4, "character": 0 }, "end": { "line": 4, "character": 6 } }, "text": "acces" }]);
+    editor.change(&file, wrong);
+    // The editor's count begins with its own opening.
+    let version = json!({ "uri": file, "version": 1 });
+    editor.notify("textDocument/didSave", json!({ "textDocument": version }));
+    let found = editor.findings(&file);
+    assert!(
+        found.iter().any(|finding| finding["code"] == "unknown-key"),
+        "{found:?}"
+    );
+    assert_eq!(editor.quit(), Some(0));
+}
+
+/// The places of findings behind an emoji, in every count, and what an editor likes best is taken.
+#[test]
+fn places_are_counted_as_the_editor_likes() {
+    let text = TOOL.replace("path: /x", "path: /x, headers: { x: \"😀é{{ nope }}\" }");
+    let line = text.lines().last().expect("a line");
+    let before = &line[..line.find("nope").expect("the name")];
+    for (likes, named, character) in [
+        (json!(["utf-8", "utf-16"]), "utf-8", before.len()),
+        (
+            json!(["utf-16", "utf-8"]),
+            "utf-16",
+            before.encode_utf16().count(),
+        ),
+        (
+            json!(["utf-32", "utf-16"]),
+            "utf-32",
+            before.chars().count(),
+        ),
+        (json!(["bogus"]), "utf-16", before.encode_utf16().count()),
+        (json!([]), "utf-16", before.encode_utf16().count()),
+    ] {
+        let workspace = Workspace::new();
+        let mut editor = Editor::bare(&mut workspace.toolrun());
+        editor.initialize(json!({ "capabilities": { "general": { "positionEncodings": likes } } }));
+        assert_eq!(editor.capabilities["positionEncoding"], named);
+        let file = uri(&workspace.descriptors().join("a.yaml"));
+        editor.open(&file, &text);
+        let found = editor.findings(&file);
+        let starts = found
+            .iter()
+            .map(|finding| &finding["range"]["start"]["character"]);
+        assert!(
+            starts.clone().any(|start| *start == character),
+            "{named} {character}: {found:?}"
+        );
+        assert_eq!(editor.quit(), Some(0));
+    }
+}
+
+/// Many changes of large files, faster than they can be checked, keep no copy of the texts for each.
+#[cfg(target_os = "linux")]
+#[test]
+fn fast_changes_take_no_memory() {
+    let workspace = Workspace::new();
+    let mut editor = Editor::in_folder(&workspace);
+    let text = TOOL.to_owned() + &"# A line that says nothing.\n".repeat(35_000);
+    let files: Vec<String> = (0..4)
+        .map(|i| uri(&workspace.descriptors().join(format!("a{i}.yaml"))))
+        .collect();
+    for file in &files {
+        editor.open(file, &text);
+    }
+    let start = json!({ "line": 0, "character": 0 });
+    let typed = json!([{ "range": { "start": start, "end": start }, "text": "" }]);
+    for _ in 0..400 {
+        editor.change(&files[0], typed.clone());
+    }
+    editor.findings(&files[0]);
+    let status =
+        fs::read_to_string(format!("/proc/{}/status", editor.process())).expect("a process");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak: u64 = peak
+        .and_then(|peak| peak.trim().strip_suffix(" kB")?.parse().ok())
+        .expect("a number");
+    // Four texts of a megabyte: 400 copies would be 1.6 GB.
+    assert!(peak < 300 << 10, "{peak} kB");
+    assert_eq!(editor.quit(), Some(0));
+}
+
+/// An editor that was killed is gone, also while nobody has asked for its exit code and the pipe is open.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_editor_is_gone() {
+    let workspace = Workspace::new();
+    let mut parent = Command::new("sleep").arg("100").spawn().expect("a process");
+    let mut editor = Editor::bare(&mut workspace.toolrun());
+    editor.initialize(json!({ "processId": parent.id(), "capabilities": {} }));
+    parent.kill().expect("it is killed");
+    assert_eq!(editor.end(), Some(1));
+    parent.wait().expect("it ended");
+}

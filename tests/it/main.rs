@@ -92,7 +92,9 @@ mod mcp_sdk;
 mod memory;
 mod mutation;
 mod new;
+mod new_asked;
 mod new_recorded;
+mod new_secrets;
 mod notations;
 mod oauth;
 #[cfg(all(feature = "otel", unix))]

@@ -209,6 +209,15 @@ pub(crate) fn answer_to(question: &str) -> io::Result<Option<String>> {
     Ok((count > 0).then_some(answer))
 }
 
+/// Forgets what was typed or pasted and not read, so that the shell does not run it after a program that has given up.
+pub(crate) fn forget_typed() {
+    #[cfg(unix)]
+    if io::stdin().is_terminal() {
+        // What cannot be forgotten stays as it is.
+        let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+    }
+}
+
 fn is_yes(answer: &str) -> bool {
     ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
 }

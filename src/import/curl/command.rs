@@ -160,6 +160,11 @@ impl Command {
     fn apply(&mut self, shown: &str, does: Does, value: String) -> Result<(), String> {
         match does {
             Does::Method => {
+                const LONGEST: usize = 20;
+                let is_word = value.bytes().all(|byte| byte.is_ascii_alphabetic());
+                if !is_word || value.is_empty() || value.len() > LONGEST {
+                    return Err(format!("the option `{shown}`: its value is no method"));
+                }
                 if value.chars().any(|c| c.is_ascii_lowercase()) {
                     let capitals = value.to_ascii_uppercase();
                     let message =
@@ -526,6 +531,9 @@ impl Command {
             false => None,
         };
         if let Some(mut pairs) = pairs {
+            if !has_no_text && text.split('&').any(|pair| !pair.contains('=')) {
+                self.note(What::Body, "a field has no `=`; the tool sends one with it");
+            }
             pairs.extend(fields);
             return Ok(json!({ "mode": "urlencoded", "urlencoded": pairs }));
         }

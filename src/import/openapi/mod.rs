@@ -66,6 +66,7 @@ pub struct Options {
 pub(super) use example::rendered as rendered_example;
 pub(super) use names::variable_name;
 pub(super) use parameters::expression;
+pub(super) use tools::TAKEN;
 
 /// The words of a name in any spelling.
 pub(super) fn words_of(text: &str) -> Vec<String> {

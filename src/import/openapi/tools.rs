@@ -8,7 +8,7 @@ use crate::words::Name;
 /// Longest name of a tool, with the service's name and the separator.
 const QUALIFIED_LENGTH: usize = 64;
 /// Names of files that are not tools.
-const TAKEN: [&str; 2] = ["service", "sandbox"];
+pub(in crate::import) const TAKEN: [&str; 2] = ["service", "sandbox"];
 /// How many words are read at most to find out which ones a long name can do without. What is still too long then ends
 /// with a hash.
 const MOST_WORK: usize = 20_000_000;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::text;
-use super::url::{fill, is_shown};
+use super::url::{fill, is_shown, may_be_secret};
 
 /// The most fields of a form.
 const MOST_FIELDS: usize = 1000;
@@ -144,8 +144,11 @@ impl Reading<'_> {
         if is_json && let Some(value) = read_json(&written) {
             let media_type = self.content_type.unwrap_or("application/json");
             let schema = schema_of(&value, MOST_DEPTH);
-            let media =
-                json!({ "schema": schema, "example": shown(value, hidden), SENT_AS: "json" });
+            let mut media = json!({ "schema": schema, SENT_AS: "json" });
+            match value.as_str().is_some_and(may_be_secret) {
+                true => hidden.push("body".to_owned()),
+                false => media["example"] = shown(value, hidden),
+            }
             return Some((media_type.to_owned(), media));
         }
         let media_type = self.content_type.unwrap_or(match language {
@@ -320,7 +323,7 @@ fn shown(value: Value, hidden: &mut Vec<String>) -> Value {
             .into_iter()
             .filter(|item| {
                 let text = item.as_str().unwrap_or_default();
-                !text.contains("{{") && !crate::check::looks_secret(text)
+                !text.contains("{{") && !may_be_secret(text)
             })
             .map(|item| shown(item, hidden))
             .collect::<Vec<Value>>()
@@ -342,7 +345,7 @@ fn has_secret(written: &str) -> bool {
         "api-key",
         "credential",
     ];
-    words.iter().any(|word| lower.contains(word)) || crate::check::looks_secret(written)
+    words.iter().any(|word| lower.contains(word)) || may_be_secret(written)
 }
 
 /// The value of a JSON text in which `{{variables}}` may stand for values.

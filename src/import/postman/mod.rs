@@ -15,7 +15,7 @@ use super::report::{Skipped, What};
 use crate::source::{join, join_index};
 use auth::Auth;
 use url::Target;
-pub(super) use url::is_secret_name;
+pub(super) use url::{is_secret_name, may_be_secret};
 
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
 /// How deep folders may be inside each other.

@@ -75,6 +75,9 @@ impl Target {
         let listed = url
             .and_then(|url| url.get("variable"))
             .and_then(Value::as_array);
+        if query.iter().any(|entry| may_be_secret(&entry.name)) {
+            return Err("a name in its query looks like a secret".to_owned());
+        }
         let (path, has_secret_segment) = without_secrets(&path_template(path));
         Ok(Target {
             base,
@@ -234,8 +237,16 @@ pub(in crate::import) fn is_secret_name(name: &str) -> bool {
                 | "jwt"
                 | "credential"
                 | "credentials"
+                | "session"
+                | "csrf"
+                | "xsrf"
+                | "assertion"
+                | "signature"
         )
     ) || (last == Some("key") && words.len() > 1)
+        || words.ends_with(&["session".to_owned(), "id".to_owned()])
+        // As in `X-Hub-Signature-256`.
+        || words.iter().rev().find(|word| !word.bytes().all(|byte| byte.is_ascii_digit())).is_some_and(|word| word == "signature")
         || [
             "sig",
             "apitoken",
@@ -244,16 +255,67 @@ pub(in crate::import) fn is_secret_name(name: &str) -> bool {
             "appkey",
             "accesskey",
             "secretkey",
+            "sid",
+            "sessionid",
         ]
         .contains(&whole.as_str())
 }
 
 /// Whether a value may stand in a file: it is known, and neither its name nor its look says that it is a credential.
 pub(super) fn is_shown(name: &str, value: &str) -> bool {
-    !value.is_empty()
-        && !value.contains("{{")
-        && !is_secret_name(name)
-        && !crate::check::looks_secret(value)
+    !value.is_empty() && !value.contains("{{") && !is_secret_name(name) && !may_be_secret(value)
+}
+
+/// Whether a text that somebody sent may be a credential, or have one in it: it looks like one, also with its escapes read, or
+/// it names one, as the query of a URL and the members of JSON do. What is taken for one without being one is only left out,
+/// so this finds more than a check of a file may.
+pub(in crate::import) fn may_be_secret(text: &str) -> bool {
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    [text, &decoded].into_iter().any(|text| {
+        crate::check::looks_secret(text) || names_secret(text) || words_of_keys(text).any(is_key)
+    })
+}
+
+/// Whether a part of a text is `name=value` or `name: value`, and the name says that it is a credential.
+fn names_secret(text: &str) -> bool {
+    let is_end = |c: char| c.is_whitespace() || "?&;,#{}()[]".contains(c);
+    let mut parts = text.split(is_end);
+    parts.any(|part| {
+        let name = part.split(['=', ':']).next().unwrap_or_default();
+        let is_named = name.len() < part.len();
+        is_named && is_secret_name(name.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
+    })
+}
+
+/// The parts of a text that may be keys.
+fn words_of_keys(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_')
+}
+
+/// Whether a word is long and changes between letters and digits as no name does. A UUID is an id.
+fn is_key(word: &str) -> bool {
+    const SHORTEST: usize = 20;
+    const FEWEST_CHANGES: usize = 6;
+    const LONG_HEX: usize = 40;
+    let is_uuid = || uuid::Uuid::try_parse(word).is_ok() && word.contains('-');
+    let digits = word.bytes().map(|byte| byte.is_ascii_digit());
+    let digits: Vec<bool> = digits.collect();
+    let changes = digits.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    let mut runs = word.split(|c: char| !c.is_ascii_hexdigit());
+    let is_hex = runs.any(|run| run.len() >= LONG_HEX);
+    word.len() >= SHORTEST
+        && (changes >= FEWEST_CHANGES || is_hex)
+        && word.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && !is_uuid()
+        && !is_of_dates(word)
+}
+
+/// Whether digits stand only in groups between hyphens or underscores, as in `orders-2026-01-31-eu-2`.
+fn is_of_dates(word: &str) -> bool {
+    word.split(['-', '_']).all(|part| {
+        let count = part.bytes().filter(u8::is_ascii_digit).count();
+        count == 0 || count == part.len()
+    })
 }
 
 /// The schema of a value that the request sends: its default is that value. One that holds a variable without a value,
@@ -338,7 +400,7 @@ fn without_user(url: &str) -> (String, bool) {
 fn without_secrets(path: &str) -> (String, bool) {
     let mut count = 0;
     let segments = path.split('/').map(|segment| {
-        if segment.contains('{') || !crate::check::looks_secret(segment) {
+        if segment.contains('{') || !may_be_secret(segment) {
             return segment.to_owned();
         }
         count += 1;
