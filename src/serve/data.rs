@@ -1,22 +1,24 @@
 //! What a service sent, as values: every digit is kept, and every hidden character is made visible.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::json::{Kind, Part, is_as_written};
 use crate::words::visible;
 
 /// A part of an output as compact JSON. Most are written as they must be given, and are not written again.
-pub(super) fn piece(part: Part<'_>, changed: &mut Changed) -> String {
+pub(super) fn piece<'p>(part: Part<'p>, changed: &mut Changed) -> Cow<'p, str> {
     match as_written(part.text()) {
-        Some(text) => text.to_owned(),
-        None => value(part, changed).to_string(),
+        Some(text) => text.into(),
+        None => value(part, changed).to_string().into(),
     }
 }
 
 /// A text in which nothing is to be changed.
 fn as_written(text: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(text).ok()?;
-    let is_plain = matches!(visible(text), std::borrow::Cow::Borrowed(_));
+    let is_plain = matches!(visible(text), Cow::Borrowed(_));
     (is_plain && is_as_written(text.as_bytes())).then_some(text)
 }
 
@@ -71,7 +73,7 @@ pub(super) fn value(part: Part<'_>, changed: &mut Changed) -> Value {
 /// A text with its hidden characters made visible.
 pub(super) fn text(text: &str, changed: &mut Changed) -> String {
     let shown = visible(text);
-    changed.hidden |= matches!(shown, std::borrow::Cow::Owned(_));
+    changed.hidden |= matches!(shown, Cow::Owned(_));
     shown.into_owned()
 }
 

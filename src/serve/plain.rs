@@ -25,6 +25,8 @@ use super::guests::Guest;
 use super::server::{Sender, Server, trace};
 use super::set::ToolSet;
 
+/// Bytes that an answer is expected to have.
+const MESSAGE: usize = 8 << 10;
 const METHOD: &str = "tools/call";
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
@@ -143,8 +145,9 @@ impl PlainCall {
                 JsonRpcMessage::error(error, Some(self.id))
             }
         };
-        match serde_json::to_vec(&message) {
-            Ok(body) => {
+        let mut body = Vec::with_capacity(MESSAGE);
+        match serde_json::to_writer(&mut body, &message) {
+            Ok(()) => {
                 let mut response = Response::new(Body::from(body));
                 response
                     .headers_mut()

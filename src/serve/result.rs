@@ -103,7 +103,11 @@ pub(super) fn shape(given: &Given<'_>) -> Result<Shaped, UnknownColumn> {
         match taken.table {
             Some(text) => table = Some(text),
             None => {
-                let rows = format!("[{}]", taken.texts);
+                let mut rows = taken.texts;
+                if rows.is_empty() {
+                    rows.push('[');
+                }
+                rows.push(']');
                 members.insert(place.unwrap_or_default(), key, rows);
             }
         }
@@ -217,7 +221,7 @@ fn rest(
             if bytes > most * HOPELESS {
                 return (bytes, key, None);
             }
-            let piece = data::piece(*part, changed);
+            let piece = data::piece(*part, changed).into_owned();
             (piece.len(), key, Some(piece))
         })
         .collect();
@@ -251,7 +255,7 @@ fn rest(
 struct Taken {
     /// How many.
     count: u64,
-    /// Their JSON, with commas between them, unless they are a table.
+    /// Their JSON as a list, without its end, unless they are a table.
     texts: String,
     table: Option<String>,
     /// All rows of the output.
@@ -283,7 +287,7 @@ fn take(
     let mut text = header.as_deref().map(table::head);
     let mut taken = Taken {
         count: 0,
-        texts: String::new(),
+        texts: String::with_capacity(rows.text().len().min(room) + 2),
         table: None,
         of: 0,
         left: 0,
@@ -310,7 +314,7 @@ fn take(
                     row = table::pick(row, columns);
                 }
                 let line = header.as_deref().map(|header| table::line(&row, header));
-                (row.to_string(), line)
+                (row.to_string().into(), line)
             }
         };
         let bytes = line.as_ref().map_or(row.len(), String::len) + 1;
@@ -326,9 +330,7 @@ fn take(
                 text.push_str(&line);
             }
             _ => {
-                if taken.count > 0 {
-                    taken.texts.push(',');
-                }
+                taken.texts.push(if taken.count > 0 { ',' } else { '[' });
                 taken.texts.push_str(&row);
             }
         }
