@@ -351,6 +351,10 @@ fn check_file(file: &File, services: &Services, known: &Known<'_>) -> (Vec<Findi
         #[cfg(not(feature = "sandbox"))]
         FileKind::Sandbox => {}
     }
+    if !findings.is_empty() && matches!(seen.content, Content::Tool(..)) {
+        // Only parts of it could be read.
+        seen.content = Content::Broken;
+    }
     findings.extend(check.into_findings());
     (findings, seen)
 }

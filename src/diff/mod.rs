@@ -16,6 +16,7 @@ mod schema;
 mod service;
 mod side;
 mod tool;
+mod variants;
 mod veil;
 mod wire;
 mod written;

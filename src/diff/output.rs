@@ -8,7 +8,7 @@ use super::change::{Class, Classes};
 use super::params::sentence;
 use super::record::Record;
 use super::schema::{self, Answer, Part, facts};
-use super::written::{mentions, same, told};
+use super::written::{mentions, same, told, told_apart};
 use crate::format::ExampleResponse;
 use crate::json::Json;
 use crate::project::ResponseView;
@@ -270,12 +270,16 @@ impl Outputs<'_> {
         for unsure in std::mem::take(&mut self.unsure) {
             let mut has_shown = false;
             let mut difference = None;
-            for (one, other) in &outputs {
-                let (one, other) = (parts(one, &unsure.path), parts(other, &unsure.path));
+            for Made {
+                old,
+                new,
+                is_example,
+            } in &outputs
+            {
+                let (one, other) = (parts(old, &unsure.path), parts(new, &unsure.path));
                 has_shown |= one.iter().any(|value| says_something(value));
                 if difference.is_none() && !are_same(&one, &other) {
-                    let first = |list: &[&Value]| told(list.first().copied());
-                    difference = Some((first(&one), first(&other)));
+                    difference = Some((first_difference(&one, &other), is_example));
                 }
             }
             let name = name_of(&unsure.path);
@@ -284,8 +288,11 @@ impl Outputs<'_> {
                 false => format!("`{name}` of the output"),
             };
             let message = match (difference, has_shown) {
-                (Some((one, other)), _) => format!(
+                (Some(((one, other), true)), _) => format!(
                     "{subject} gives another value for the same response: {other} in place of {one}"
+                ),
+                (Some(((one, other), false)), _) => format!(
+                    "{subject} gives another value for the same response, though not for those of the examples: {other} in place of {one}"
                 ),
                 (None, true) => continue,
                 (None, false) => format!(
@@ -530,9 +537,18 @@ fn changed_bindings(record: &Record) -> Vec<String> {
     changed
 }
 
-/// The outputs that both versions make of the responses in the examples of both.
-fn outputs(old: &Tool, new: &Tool) -> Vec<(Value, Value)> {
-    let mut found = Vec::new();
+/// What both versions make of the same response.
+struct Made {
+    old: Value,
+    new: Value,
+    /// Whether the response is that of an example, and not one that was made of it.
+    is_example: bool,
+}
+
+/// The outputs that both versions make of the responses in the examples of both, and of some that were made of these: two ways to
+/// a value may only happen to agree in an example.
+fn outputs(old: &Tool, new: &Tool) -> Vec<Made> {
+    let (mut shown, mut varied) = (Vec::new(), Vec::new());
     for tool in [old, new] {
         for example in &tool.examples {
             let arguments = Value::Object(example.args.clone());
@@ -543,26 +559,49 @@ fn outputs(old: &Tool, new: &Tool) -> Vec<(Value, Value)> {
                 .map(|created| Json::of(&created.body));
             let pages = example.pages.iter().flatten().map(|page| &page.response);
             for response in example.response.iter().chain(pages) {
-                let of = |tool: &Tool| output(tool, response, created.as_ref(), &arguments);
-                if let (Some(one), Some(other)) = (of(old), of(new)) {
-                    found.push((one, other));
-                }
+                let make = |body: &Value, is_example: bool| {
+                    let of =
+                        |tool: &Tool| output(tool, response, body, created.as_ref(), &arguments);
+                    Some(Made {
+                        old: of(old)?,
+                        new: of(new)?,
+                        is_example,
+                    })
+                };
+                shown.extend(make(&response.body, true));
+                let others = super::variants::of(&response.body);
+                varied.extend(others.iter().filter_map(|body| make(body, false)));
             }
         }
     }
-    found
+    shown.extend(varied);
+    shown
+}
+
+/// The first values of two lists that differ, in words.
+fn first_difference(one: &[&Value], other: &[&Value]) -> (String, String) {
+    let mut pairs = one.iter().zip(other);
+    match pairs.find(|(a, b)| !same(Some(a), Some(b))) {
+        Some((a, b)) => told_apart(a, b),
+        None => {
+            let rest = |list: &[&Value], from: usize| told(list.get(from).copied());
+            let from = one.len().min(other.len());
+            (rest(one, from), rest(other, from))
+        }
+    }
 }
 
 fn output(
     tool: &Tool,
     response: &ExampleResponse,
+    body: &Value,
     created: Option<&Json>,
     arguments: &Value,
 ) -> Option<Value> {
     if !(200..300).contains(&response.status) {
         return None;
     }
-    let body = tool.with_entries(tool.rules.canned(&response.body).ok()?);
+    let body = tool.with_entries(tool.rules.canned(body).ok()?);
     let headers: Vec<(String, String)> = response
         .headers
         .iter()

@@ -1,6 +1,6 @@
 //! One of the two versions: its files, loaded by the same loader as for a call.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,6 +58,19 @@ impl Side {
     /// How many files it has.
     pub(crate) fn len(&self) -> usize {
         self.files.len()
+    }
+
+    /// Adds what stands in a folder on disk and is a file of this other version, though a search passes it by: one that git
+    /// ignores, but keeps.
+    pub(crate) fn add_kept(&mut self, folder: &Path, other: &Side) {
+        let known: HashSet<PathBuf> = self.files.iter().map(|(_, own)| own.clone()).collect();
+        let others = other.files.iter().map(|(_, own)| own);
+        for own in others.filter(|own| !known.contains(*own)) {
+            let path = folder.join(own);
+            if path.symlink_metadata().is_ok() && !path.is_dir() {
+                self.files.push((File::at(path), own.clone()));
+            }
+        }
     }
 
     /// The names of its files.

@@ -247,7 +247,17 @@ impl Rendering<'_> {
         let one = rendered(old, &Value::Object(before.clone()), &self.settings.0);
         let other = rendered(new, &Value::Object(now.clone()), &self.settings.1);
         let differences = match (one, other) {
-            (Ok(one), Ok(other)) => differences(&one.view(), &other.view()),
+            (Ok(one), Ok(other)) => {
+                let mut found = differences(&one.view(), &other.view());
+                // What moves between the base URL and the paths changes no request.
+                let moved = |difference: &Difference| {
+                    let before = whole_path(old, &self.settings.0, difference.old.as_deref());
+                    let now = whole_path(new, &self.settings.1, difference.new.as_deref());
+                    difference.place == Place::Path && before.is_some() && before == now
+                };
+                found.retain(|difference| !moved(difference));
+                found
+            }
             (Ok(_), Err(reason)) => vec![Difference {
                 place: Place::Whole,
                 old: None,
@@ -363,6 +373,12 @@ fn rendered(tool: &Tool, arguments: &Value, settings: &Value) -> Result<Plan, St
     plan.map_err(|error| error.to_string())
 }
 
+/// A path of a request with that of its base URL; nothing where that is not known.
+fn whole_path(tool: &Tool, settings: &Value, path: Option<&str>) -> Option<String> {
+    let base = tool.service.base.at(settings, None).ok()?;
+    Some(format!("{}{}", base.path().trim_end_matches('/'), path?))
+}
+
 fn differences(old: &PlanView, new: &PlanView) -> Vec<Difference> {
     let mut found = Vec::new();
     let mut add = |place: Place, old: Option<&str>, new: Option<&str>| {
@@ -422,9 +438,12 @@ fn differences(old: &PlanView, new: &PlanView) -> Vec<Difference> {
         (one, other) => {
             let mut inside = Vec::new();
             in_body(one, other, String::new(), &mut inside);
-            for (at, one, other) in inside {
-                add(Place::Body(at), one.as_deref(), other.as_deref());
-            }
+            let inside = inside.into_iter().map(|(at, old, new)| Difference {
+                place: Place::Body(at),
+                old,
+                new,
+            });
+            found.extend(inside);
         }
     }
     found
@@ -474,7 +493,10 @@ fn in_body(old: &Value, new: &Value, at: String, found: &mut Vec<InBody>) {
         }
         (Value::Null, new) => found.push((at, None, told(new))),
         (old, Value::Null) => found.push((at, told(old), None)),
-        (old, new) => found.push((at, told(old), told(new))),
+        (old, new) => {
+            let (old, new) = super::written::told_apart(old, new);
+            found.push((at, Some(old), Some(new)));
+        }
     }
 }
 

@@ -90,6 +90,29 @@ pub(super) fn told(value: Option<&Value>) -> String {
     }
 }
 
+/// Two parts that differ, in few words that differ too.
+pub(super) fn told_apart(one: &Value, other: &Value) -> (String, String) {
+    const BEFORE: usize = 20;
+    const MOST: usize = 100;
+    let words = (told(Some(one)), told(Some(other)));
+    if words.0 != words.1 {
+        return words;
+    }
+    // A number and its text, or two long texts that differ behind what is shown.
+    let (one, other) = (one.to_string(), other.to_string());
+    let both = one.chars().zip(other.chars());
+    let from = both.take_while(|(a, b)| a == b).count();
+    let part = |text: &str| {
+        let skipped = from.saturating_sub(BEFORE);
+        let shown: String = text.chars().skip(skipped).take(MOST).collect();
+        let begin = if skipped > 0 { "..." } else { "" };
+        let is_cut = text.chars().count() > skipped + MOST;
+        let end = if is_cut { "..." } else { "" };
+        format!("`{begin}{shown}{end}`")
+    };
+    (part(&one), part(&other))
+}
+
 /// Whether a text uses a name.
 pub(super) fn mentions(value: &Value, name: &str) -> bool {
     let has_word = |text: &str| {
@@ -133,6 +156,26 @@ mod tests {
             Some(&serde_json::json!({ "a": 1.0, "b": "{{x}}" })),
             Some(&serde_json::json!({ "b": "{{ x }}", "a": 1 }))
         ));
+    }
+
+    #[test]
+    fn what_differs_is_told_in_words_that_differ() {
+        let long = |end: &str| Value::from(format!("{}{end}", "x".repeat(200)));
+        for (one, other, expected) in [
+            (Value::from(1), Value::from(2), ("`1`", "`2`")),
+            (Value::from("1"), Value::from(1), ("`\"1\"`", "`1`")),
+            (
+                long("a"),
+                long("b"),
+                (
+                    "`...xxxxxxxxxxxxxxxxxxxxa\"`",
+                    "`...xxxxxxxxxxxxxxxxxxxxb\"`",
+                ),
+            ),
+        ] {
+            let (one, other) = told_apart(&one, &other);
+            assert_eq!((one.as_str(), other.as_str()), expected);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use pretty_assertions::assert_eq;
 use serde_json::Value;
@@ -320,12 +320,240 @@ fn a_name_in_a_report_means_nothing_to_markdown() {
     );
     repository.ci(&["--report", "r.md"]).expect(3);
     let text = fs::read_to_string(repository.checkout().join("r.md")).expect("the report");
-    // A character behind a backslash means itself.
-    let bare = ["!", "[", "<", "|"]
-        .iter()
-        .fold(text.clone(), |bare, c| bare.replace(&format!("\\{c}"), ""));
-    for bad in ["![x", "<img", "@everyone", " | a`"] {
+    // What is code, or stands behind a backslash, means itself.
+    let bare: String = text.split('`').step_by(2).collect();
+    assert!(text.contains("@everyone"), "{text}");
+    for bad in ["![x", "<img", "@everyone", " | a"] {
         assert!(!bare.contains(bad), "{bad}: {text}");
+    }
+}
+
+/// What reaches reports from a file: keys, values and names of files.
+const HOSTILE: &[(&str, &str)] = &[
+    ("colours", "\u{1b}[31mred\u{1b}[0m"),
+    ("commands of a workflow", "\n::error::forged"),
+    ("escapes of a workflow", "%0A::error::forged"),
+    (
+        "Markdown",
+        "![x](http://evil.test)<img src=x> *a* @someone #1",
+    ),
+    ("unpaired backticks", "``` <img src=x> `"),
+    ("a fence", "````"),
+    ("the direction of text", "\u{202e}txt\u{2066}"),
+    ("what XML cannot have", "\u{1}\u{b}\u{7f}\u{85}\u{fffe}"),
+    ("an end of XML", "]]></failure><x a=\"'"),
+    ("a table", "|a|\n|---|"),
+    (
+        "an address",
+        "https://evil.test/a www.evil.test me@evil.test",
+    ),
+];
+
+#[test]
+fn no_report_obeys_what_a_file_says() {
+    let workspace = Workspace::new();
+    let tool = |name: &str, more: &str| {
+        let head = format!(
+            "spec: 1\ntool: {name}\nservice: {{ service: shop, base_url: \"https://shop.test\" }}\n"
+        );
+        let request = "request: { method: GET, path: /a }\n";
+        workspace.write(
+            &format!("tools/{name}.yaml"),
+            format!(
+                "{head}description: Gives the things of a shop.\naccess: read\n{request}{more}\n"
+            ),
+        );
+    };
+    for (at, (_, text)) in HOSTILE.iter().enumerate() {
+        let quoted = serde_json::to_string(text).expect("JSON");
+        tool(&format!("key-{at}"), &format!("{quoted}: 1"));
+        tool(
+            &format!("allow-{at}"),
+            &format!("allow: {{ {quoted}: {quoted} }}"),
+        );
+    }
+    tool("long", &format!("? {}\n: 1", "x".repeat(100_000)));
+    workspace.write("tools/[a](b) <i> `x` @y ::error::%0A,.yaml", "spec: 1\n");
+    let run =
+        |words: &[&str]| output(workspace.toolrun().arg("ci").arg("tools").args(words)).expect(3);
+    let files = ["r.xml", "r.sarif", "r.json", "r.md"];
+    run(&files.map(|name| ["--report", name]).concat());
+    let read = |name: &str| fs::read_to_string(workspace.path().join(name)).expect(name);
+    // A file says what is printed.
+    assert_eq!(read("r.xml"), run(&["--format", "junit"]).stdout);
+    assert_eq!(read("r.sarif"), run(&["--format", "sarif"]).stdout);
+    let mut told: Vec<(String, String)> = files.map(|name| (name.to_owned(), read(name))).into();
+    for format in ["human", "github", "json"] {
+        told.push((format.to_owned(), run(&["--format", format]).stdout));
+    }
+    for (name, text) in &told {
+        let is_hidden =
+            |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2066}\u{fffe}".contains(c);
+        assert!(!text.contains(is_hidden), "{name} has hidden characters");
+        // JSON is for programs, and whole.
+        let longest = text.lines().map(str::len).max().unwrap_or_default();
+        assert_eq!(
+            longest > 100_000,
+            name.ends_with("json"),
+            "{name}: {longest}"
+        );
+    }
+    let github = &told
+        .iter()
+        .find(|(name, _)| name == "github")
+        .expect("it")
+        .1;
+    let commands = github.lines().filter(|line| line.contains("::"));
+    for command in commands {
+        let (head, _) = command[2..].split_once("::").expect("a command");
+        let (level, place) = head.split_once(" file=").expect("a file");
+        assert!(["error", "warning", "notice"].contains(&level), "{command}");
+        assert!(
+            place.starts_with("tools/") && !place.contains(':'),
+            "{command}"
+        );
+    }
+    let markdown = read("r.md");
+    let mut bare = String::new();
+    for line in markdown.lines() {
+        // Code has the same backticks at both ends.
+        let mut rest = line.replace("\\`", "");
+        while let Some(begin) = rest.find('`') {
+            bare.push_str(&rest[..begin]);
+            let fence: String = rest[begin..].chars().take_while(|c| *c == '`').collect();
+            let behind = rest[begin + fence.len()..].to_owned();
+            let end = behind.find(&fence).unwrap_or_else(|| panic!("{line}"));
+            rest = behind[end + fence.len()..].to_owned();
+        }
+        bare.push_str(&rest);
+        bare.push('\n');
+    }
+    for bad in ["<img", "<i>", "](", "://", "www.", "@", "#1"] {
+        let bare = bare.replace("\\<", "").replace("\\]", "");
+        assert!(!bare.contains(bad), "{bad}: {bare}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_changes_no_verdict() {
+    let workspace = Workspace::new();
+    for name in 0..300 {
+        workspace.write(
+            &format!("tools/a{name}.yaml"),
+            format!("spec:   1\ntool: a{name}\nfoo: 1\n"),
+        );
+    }
+    workspace.write("other/a.yaml", "spec: 1\n");
+    for words in [
+        &["ci", "tools", "--report", "r.json"][..],
+        &["validate", "tools"],
+        &["test", "tools"],
+        &["fmt", "--check", "tools"],
+        &["diff", "other", "tools"],
+    ] {
+        let mut command = workspace.toolrun();
+        command
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().expect("toolrun");
+        drop(child.stdout.take());
+        let ended = child.wait().expect("an end");
+        assert_eq!(ended.code(), Some(3), "{words:?}");
+    }
+    assert!(workspace.path().join("r.json").is_file());
+}
+
+#[test]
+fn a_report_is_a_file_like_others() {
+    let workspace = Workspace::new();
+    workspace.write("tools/shop/service.yaml", SERVICE);
+    workspace.write("tools/shop/get-order.yaml", TOOL);
+    let ci =
+        |name: &str| output(workspace.toolrun().args(["ci", "tools", "--report", name])).expect(0);
+    ci("new.json");
+    workspace.write("plain.json", "");
+    let mode = |name: &str| {
+        let metadata = fs::metadata(workspace.path().join(name)).expect(name);
+        metadata.permissions()
+    };
+    assert_eq!(mode("new.json"), mode("plain.json"));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("plain.json", workspace.path().join("link.json"))
+            .expect("a link");
+        ci("link.json");
+        assert!(workspace.path().join("link.json").is_symlink());
+    }
+    ci("plain.json");
+    assert!(
+        fs::metadata(workspace.path().join("plain.json"))
+            .expect("it")
+            .len()
+            > 0
+    );
+    let left = fs::read_dir(workspace.path())
+        .expect("the folder")
+        .flatten();
+    let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(".toolrun"));
+    assert_eq!(left.count(), 0);
+}
+
+/// What else stands in a folder of tools, and how the examples end: the step's result.
+#[test]
+fn what_is_no_tool_is_no_broken_one() {
+    const POLICY: &str = "spec: 1\npolicy: 1\nrules:\n  - { tools: [shop/get-order], do: allow }\n";
+    for (files, expected) in [
+        (
+            &[
+                ("shop/get-order.yaml", TOOL),
+                ("shop/service.yaml", SERVICE),
+                ("policy.yaml", POLICY),
+            ][..],
+            "passed",
+        ),
+        (&[("policy.yaml", POLICY)], "skipped"),
+        (
+            &[
+                ("policy.yaml", "spec: 1\npolicy: 1\nrules: 7\n"),
+                ("shop/get-order.yaml", TOOL),
+                ("shop/service.yaml", SERVICE),
+            ],
+            "passed",
+        ),
+        (&[("a.yaml", "spec: 1\ntool: [\n")], "failed"),
+        (&[("a.yaml", "spec: 1\ntool: a\nfoo: 1\n")], "failed"),
+    ] {
+        let workspace = Workspace::new();
+        for (file, text) in files {
+            workspace.write(&format!("tools/{file}"), text);
+        }
+        let ran = output(
+            workspace
+                .toolrun()
+                .args(["ci", "tools", "--format", "json"]),
+        )
+        .json();
+        assert_eq!(
+            ran["steps"][1]["result"], expected,
+            "{files:?}: {:#}",
+            ran["steps"]
+        );
+        let alone = output(
+            workspace
+                .toolrun()
+                .args(["test", "tools", "--format", "json"]),
+        );
+        let code = match expected {
+            "passed" => 0,
+            "skipped" => 2,
+            _ => 3,
+        };
+        assert_eq!(
+            alone.code, code,
+            "{files:?}: {}{}",
+            alone.stdout, alone.stderr
+        );
     }
 }
 

@@ -140,6 +140,55 @@ fn a_revision_is_compared_with_what_is_on_disk() {
 }
 
 #[test]
+fn what_git_ignores_but_keeps_is_not_gone() {
+    let workspace = repository();
+    workspace.write(".gitignore", "tools/shop/list.yaml\n");
+    let told = told(&run(&workspace, &["--since", "HEAD"]).expect(3));
+    let of_list: Vec<&str> = told
+        .iter()
+        .filter(|(_, file)| file.ends_with("list.yaml"))
+        .map(|(code, _)| code.as_str())
+        .collect();
+    assert_eq!(of_list, ["request-changed"]);
+}
+
+#[test]
+fn a_folder_may_lose_all_that_it_had() {
+    let workspace = repository();
+    fs::remove_dir_all(workspace.path().join("tools/shop")).expect("the folder");
+    workspace.write("tools/README.md", "Tools.\n");
+    let told = told(&run(&workspace, &["--since", "HEAD"]).expect(3));
+    let codes: Vec<&str> = told.iter().map(|(code, _)| code.as_str()).collect();
+    assert_eq!(codes, ["service-gone", "tool-gone", "tool-gone"]);
+    // One that never had any is a mistake.
+    workspace.write("docs/README.md", "Pages.\n");
+    run(&workspace, &["--since", "HEAD", "docs"]).expect(2);
+}
+
+/// Places of another revision are shown where a service looks for them.
+#[test]
+fn what_is_gone_is_shown_where_it_was() {
+    let workspace = repository();
+    let run = |format: &str| {
+        let mut command = workspace.toolrun();
+        let words = ["diff", "--since", "HEAD", "--format", format];
+        output(command.args(words)).expect(3).stdout
+    };
+    let github = run("github");
+    assert!(
+        github.contains(
+            "::error file=tools/shop/gone.yaml,line=1,endLine=1,col=1,endColumn=1,title=tool-gone::"
+        ) && github.contains("(it was at HEAD:tools/shop/gone.yaml:"),
+        "{github}"
+    );
+    let sarif = run("sarif");
+    assert!(
+        sarif.contains("\"uri\": \"tools/shop/gone.yaml\"") && !sarif.contains("HEAD%3A"),
+        "{sarif}"
+    );
+}
+
+#[test]
 fn two_revisions_are_compared() {
     let workspace = repository();
     git(workspace.path(), &["add", "-A"]);

@@ -274,6 +274,24 @@ fn rights_and_links_stay() {
     assert_eq!(left, 2);
 }
 
+/// What a superuser formats stays the file of whom it was.
+#[cfg(unix)]
+#[test]
+fn the_owner_stays() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+
+    let workspace = untidy();
+    let file = workspace.path().join("descriptors/probe.yaml");
+    if chown(&file, Some(12_345), Some(12_346)).is_err() {
+        eprintln!("left out: only a superuser may give files away");
+        return;
+    }
+    workspace.run(&["fmt", "descriptors"]).expect(0);
+    let metadata = fs::metadata(&file).expect("the file");
+    assert_eq!((metadata.uid(), metadata.gid()), (12_345, 12_346));
+    assert_eq!(text_of(&workspace), TIDY);
+}
+
 #[cfg(unix)]
 #[test]
 fn what_cannot_be_written_is_said_and_the_rest_is_formatted() {

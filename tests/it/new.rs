@@ -345,3 +345,48 @@ fn what_is_no_file_is_not_read_or_replaced() {
     assert_eq!(told.code, 2, "{}", told.stdout);
     assert!(told.stderr.contains("no file"), "{}", told.stderr);
 }
+
+/// Each lint that a new tool has is told when it is written.
+#[test]
+fn what_is_to_be_filled_in_is_said() {
+    for (arguments, expected) in [
+        (&["shop/list-orders"][..], &["short-description"][..]),
+        (
+            &["shop/add-order", "--method", "post"],
+            &["short-description", "no-idempotency"],
+        ),
+        (
+            &[
+                "shop/list-orders",
+                "--description",
+                "Lists the orders of a shop.",
+            ],
+            &[],
+        ),
+        (
+            &[
+                "add-order",
+                "--from-curl",
+                "curl https://api.shop.test/orders -d a=1",
+            ],
+            &["short-description", "no-idempotency"],
+        ),
+    ] {
+        let workspace = Workspace::new();
+        let written = new(&workspace, &[arguments, &["--format", "json"]].concat());
+        let notes = written.expect(0).json()["notes"].clone();
+        let notes: Vec<String> = serde_json::from_value(notes).expect("texts");
+        let report = workspace.run(&["validate", "descriptors", "--lint", "--format", "json"]);
+        let report = report.expect(0).json();
+        let findings = report["findings"].as_array().expect("a list");
+        let codes: Vec<&str> = findings.iter().filter_map(|f| f["code"].as_str()).collect();
+        assert_eq!(codes, expected, "{arguments:?}");
+        for finding in findings {
+            let message = finding["message"].as_str().expect("a text");
+            assert!(
+                notes.iter().any(|note| note.starts_with(message)),
+                "{message}: {notes:?}"
+            );
+        }
+    }
+}

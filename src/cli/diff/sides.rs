@@ -47,13 +47,24 @@ fn read_since(revision: &str, paths: &[String]) -> Result<(Side, Side), Failure>
             )));
         }
         let known = before.as_ref().is_some_and(|side| side.len() > 0);
+        let here = match exists {
+            true => {
+                // It may have lost all that it had.
+                let mut here = on_disk(place, !known)?;
+                if let Some(before) = before.as_ref().filter(|_| place.is_dir()) {
+                    here.add_kept(place, before);
+                }
+                Some(here)
+            }
+            false => None,
+        };
         old.add(
             before
                 .unwrap_or_else(|| Side::new(revision, Vec::new()))
                 .below(&below),
         );
-        if exists {
-            new.add(on_disk(place, known)?.below(&below));
+        if let Some(here) = here {
+            new.add(here.below(&below));
         }
     }
     Ok((old, new))

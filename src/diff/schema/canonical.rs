@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::Part;
-use super::parts::target;
 
 /// Keywords that no value is checked against.
 const ANNOTATIONS: [&str; 17] = [
@@ -44,6 +43,15 @@ const MOST_PARTS: usize = 20_000;
 /// Whether values are checked against a keyword.
 pub(super) fn is_rule(keyword: &str) -> bool {
     !ANNOTATIONS.contains(&keyword) && !keyword.starts_with("x-")
+}
+
+/// The schema that a reference leads to.
+pub(super) fn target<'s>(root: &'s Value, reference: &str) -> Option<&'s Value> {
+    let pointer = reference.strip_prefix('#')?;
+    let pointer = percent_encoding::percent_decode_str(pointer)
+        .decode_utf8()
+        .ok()?;
+    root.pointer(&pointer)
 }
 
 /// The text. Schemas with the same text mean the same.

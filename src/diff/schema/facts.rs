@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::canonical::target;
 use super::canonical::{canonical, sorted};
-use super::parts::target;
 use super::{Part, compare};
 use crate::source::join;
 use crate::words::excerpt;

@@ -12,6 +12,7 @@
 mod accept;
 mod canonical;
 mod facts;
+mod near;
 mod parts;
 mod samples;
 #[cfg(test)]

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 
 use super::Part;
-use super::canonical::{canonical, sorted};
-use super::samples::Near;
+use super::canonical::{canonical, sorted, target};
+use super::near::Near;
 
 /// Schemas that all hold for one value.
 pub(super) type Node<'s> = Rc<Vec<&'s Value>>;
@@ -123,15 +123,6 @@ fn address(schema: &Value) -> usize {
 /// The name of a node.
 pub(super) fn key(node: &Node<'_>) -> Vec<usize> {
     node.iter().map(|schema| address(schema)).collect()
-}
-
-/// The schema that a reference leads to.
-pub(super) fn target<'s>(root: &'s Value, reference: &str) -> Option<&'s Value> {
-    let pointer = reference.strip_prefix('#')?;
-    let pointer = percent_encoding::percent_decode_str(pointer)
-        .decode_utf8()
-        .ok()?;
-    root.pointer(&pointer)
 }
 
 impl<'s> Space<'s> {

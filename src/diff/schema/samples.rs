@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Answer;
 use super::accept::accepts;
+use super::near::Near;
 use super::parts::{Alternative, Lists, Node, Numbers, Objects, Shape, Space, Texts};
 
 /// Most values of one node.
@@ -49,61 +50,8 @@ pub(super) fn samples_near<'s>(
     node: &Node<'s>,
     other: &Value,
 ) -> Vec<Value> {
-    let mut near = Near::default();
-    near.gather(other, 0);
-    space.near = near;
+    space.near = Near::of(other);
     made(space, node, 0)
-}
-
-/// What another schema has limits at.
-#[derive(Debug, Default)]
-pub(super) struct Near {
-    names: Vec<String>,
-    numbers: Vec<f64>,
-}
-
-impl Near {
-    const MOST: usize = 24;
-
-    fn gather(&mut self, schema: &Value, depth: usize) {
-        if depth > DEEPEST * 4 {
-            return;
-        }
-        match schema {
-            Value::Object(members) => {
-                for (key, member) in members {
-                    if let ("properties", Value::Object(named)) = (key.as_str(), member) {
-                        for name in named.keys() {
-                            if self.names.len() < Near::MOST && !self.names.contains(name) {
-                                self.names.push(name.clone());
-                            }
-                        }
-                    }
-                    let is_limit = key.starts_with("min") || key.starts_with("max");
-                    if let Some(limit) = member.as_f64().filter(|_| is_limit)
-                        && self.numbers.len() < Near::MOST
-                        && !self.numbers.contains(&limit)
-                    {
-                        self.numbers.push(limit);
-                    }
-                    self.gather(member, depth + 1);
-                }
-            }
-            Value::Array(items) => items.iter().for_each(|item| self.gather(item, depth + 1)),
-            _ => {}
-        }
-    }
-
-    /// Lengths just below and above the other schema's limits.
-    fn lengths(&self) -> impl Iterator<Item = u64> + '_ {
-        let whole = self.numbers.iter().filter(|n| (0.0..1e6).contains(*n));
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is small and not negative"
-        )]
-        whole.flat_map(|n| [(*n as u64).saturating_sub(1), *n as u64 + 1])
-    }
 }
 
 fn made<'s>(space: &mut Space<'s>, node: &Node<'s>, depth: usize) -> Vec<Value> {
