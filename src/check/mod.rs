@@ -477,14 +477,6 @@ pub(crate) fn prove_tool(check: &Check, service: &ServiceSource) -> Option<Tool>
     (!check.failed() && tool.is_whole()).then_some(tool)
 }
 
-/// The lints of a tool that is alone.
-#[cfg(feature = "import")]
-pub(crate) fn own_lints(tool: &Tool) -> Vec<Finding> {
-    let check = Check::new(Arc::clone(&tool.source)).with_lints(true);
-    lint::lint(tool, &check, &[], &lint::Neighbours::default());
-    check.into_findings()
-}
-
 #[cfg(feature = "sandbox")]
 fn check_sandbox(file: &File, check: &Check) {
     // Its keys are made up, and look like real ones.

@@ -10,7 +10,6 @@ use super::inner::Inner;
 use super::openapi::{self, Options};
 use super::report::What;
 use super::{ImportError, document, recorded, yaml};
-use crate::check::own_lints;
 use crate::check::prove_service;
 use crate::har::Entry;
 use crate::plan::Method;
@@ -117,13 +116,6 @@ impl Start {
             beside.as_ref(),
             &HINTS,
         )?;
-        let mut notes = match (&self.base_url, &self.present) {
-            (None, None) => vec![format!(
-                "the base URL is {BASE_URL}; write your service's own"
-            )],
-            _ => Vec::new(),
-        };
-        notes.extend(self.to_fill_in(&tool_text, beside.as_ref())?);
         Ok(Started {
             service,
             service_text,
@@ -231,7 +223,6 @@ impl Start {
         let beside = beside.map(loaded).transpose()?;
         let secrets = variables(beside_text(self, service_text.as_deref()), &members)?;
         let tool_text = self.finished(members, Example::Named(name), beside.as_ref(), &[])?;
-        notes.extend(self.to_fill_in(&tool_text, beside.as_ref())?);
         Ok(Started {
             service,
             service_text,
@@ -269,21 +260,6 @@ impl Start {
             "the description says only what is sent; say what the tool does and when to use it"
                 .to_owned(),
         )
-    }
-
-    /// What is still to be written in a tool's file, so that models can use it well.
-    fn to_fill_in(
-        &self,
-        text: &str,
-        service: Option<&Arc<Service>>,
-    ) -> Result<Vec<String>, ImportError> {
-        let (tool, _) = openapi::check_tool(self.tool.as_str(), text.to_owned(), service)?;
-        let lints = own_lints(&tool).into_iter();
-        let notes = lints.map(|lint| match lint.help {
-            Some(help) => format!("{}; {help}", lint.message),
-            None => lint.message,
-        });
-        Ok(notes.collect())
     }
 
     /// The text of a tool's file, with an example that it passes.
