@@ -203,9 +203,9 @@ impl Stage {
                 continue;
             }
             if !flaws.is_empty() {
-                let mut known = self.play.flaws.lock();
-                let known = known.as_deref_mut();
-                drop(known.map(|known| known.insert(at, flaws)));
+                let known = self.play.flaws.lock();
+                let mut known = known.unwrap_or_else(PoisonError::into_inner);
+                known.insert(at, flaws);
             }
             return self.response(&entry, &asked);
         }

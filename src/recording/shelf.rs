@@ -63,7 +63,7 @@ impl Shelf {
         }
     }
 
-    /// Takes the first entry that answers a request, is not `given` yet and has the `key` of the request.
+    /// Takes the first entry that may answer a request, by its digest, and that `give` lets go.
     ///
     /// # Errors
     /// How many entries answer the request, if all were given.
