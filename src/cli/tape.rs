@@ -59,6 +59,11 @@ impl Tape {
         self.record.as_deref()
     }
 
+    /// Whether what is sent is recorded, in a file of this command or in that of a session.
+    pub(crate) fn records(&self) -> bool {
+        self.record.is_some() || std::env::var_os(VARIABLE).is_some()
+    }
+
     /// Whether only a recording answers.
     pub(crate) fn plays_alone(&self) -> bool {
         self.replay.is_some() && self.replay_missing != Some(Missing::Live)

@@ -246,6 +246,37 @@ fn a_call_that_is_killed_leaves_a_file_that_says_so() {
     assert_eq!(entries(&workspace, "a.har").len(), 1);
 }
 
+/// Ctrl-C ends the call, and what was sent until then is kept.
+#[cfg(unix)]
+#[test]
+fn a_call_that_is_interrupted_keeps_what_was_sent() {
+    let fake = Fake::script([Reply::json(503, &json!({})), Reply::manner(Manner::Hang)]);
+    let retry = "retry: { base_delay: 1ms, max_delay: 1s }";
+    let workspace = probe(&fake.origin(), retry, LIST);
+    let mut child = hanging(
+        &workspace,
+        &fake,
+        &["call", "get-probe", "--record", "a.har"],
+    );
+    let begun = Instant::now();
+    while fake.requests().len() < 2 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "no second attempt"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    terminate(child.id());
+    let status = child.wait().expect("an end");
+    assert_eq!(status.code(), Some(143));
+    let entries = entries(&workspace, "a.har");
+    let statuses: Vec<&Value> = entries
+        .iter()
+        .map(|entry| &entry["response"]["status"])
+        .collect();
+    assert_eq!(statuses, [&json!(503), &json!(0)], "{entries:?}");
+}
+
 #[test]
 fn a_process_of_a_session_that_is_killed_is_told_of() {
     let hang = Fake::start(|request| match request.query.as_str() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Call;
-use crate::cli::interrupt::{cancel, unless_interrupted};
+use crate::cli::interrupt::{cancel, next_signal_ends, unless_interrupted};
 use crate::cli::output::Format;
 use crate::cli::{Done, Failure, note};
 use crate::json::{Key, Kind, Part};
@@ -19,7 +19,18 @@ impl Call {
         call: crate::Call,
     ) -> Result<Page, Failure> {
         if tool.wait.is_none() || self.no_wait {
-            return Ok(engine.page(call).await?);
+            let asked = engine.page(call);
+            // Otherwise a signal simply ends the program, and the call pays for no handler.
+            if !self.here.tape.records() {
+                return Ok(asked.await?);
+            }
+            return match unless_interrupted(asked).await {
+                Ok(page) => Ok(page?),
+                Err(signal) => {
+                    next_signal_ends();
+                    Err(signal.failure("there is no answer; the recording has what was sent"))
+                }
+            };
         }
         let job = engine.start(call).await?;
         match unless_interrupted(job.wait()).await {
