@@ -1,13 +1,13 @@
 //! `toolrun audit verify`: whether an audit log is as it was written.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::form::Form;
-use super::{Done, Failure, exit, terminal, usage};
+use super::{Done, Failure, exit, judged, terminal, usage};
 use crate::serve::{Verdict, verify};
 
 /// Verify an audit log.
@@ -40,24 +40,27 @@ impl AuditCommand {
         let What::Verify { file, form } = self.what;
         let verdict =
             verify(&file).map_err(|error| usage(format!("{}: {error}", file.display())))?;
-        match form.is_json() {
+        let told = match form.is_json() {
             true => {
                 let all = json!({
                     "lines": verdict.lines, "count": verdict.count, "hash": verdict.hash, "head": verdict.has_head,
                     "ok": verdict.problems.is_empty(), "problems": verdict.problems, "notes": verdict.notes,
                 });
-                writeln!(terminal::json(), "{all:#}")?;
+                writeln!(terminal::json(), "{all:#}")
             }
-            false => tell(&file, &verdict)?,
-        }
-        match verdict.problems.is_empty() {
-            true => Ok(()),
-            false => Err(Failure::Silent(exit::DESCRIPTOR)),
-        }
+            false => tell(&file, &verdict),
+        };
+        judged(
+            told,
+            match verdict.problems.is_empty() {
+                true => Ok(()),
+                false => Err(Failure::Silent(exit::DESCRIPTOR)),
+            },
+        )
     }
 }
 
-fn tell(file: &Path, verdict: &Verdict) -> Done {
+fn tell(file: &Path, verdict: &Verdict) -> io::Result<()> {
     let mut out = terminal::words();
     for problem in &verdict.problems {
         writeln!(out, "FAIL  {problem}")?;
@@ -74,5 +77,5 @@ fn tell(file: &Path, verdict: &Verdict) -> Done {
         )?,
         problems => writeln!(out, "{file}: {lines} lines, {problems} problems")?,
     }
-    Ok(out.flush()?)
+    out.flush()
 }

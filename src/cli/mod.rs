@@ -158,8 +158,8 @@ impl From<io::Error> for Failure {
 type Done = Result<(), Failure>;
 
 /// What a command found, once it is printed. It counts also where nobody reads the output to its end, as before `| head`.
-fn judged(printed: io::Result<()>, verdict: Done) -> Done {
-    match printed.map_err(Failure::from) {
+fn judged<E: Into<Failure>>(printed: Result<(), E>, verdict: Done) -> Done {
+    match printed.map_err(Into::into) {
         Ok(()) | Err(Failure::Closed) => verdict,
         Err(failure) => Err(failure),
     }

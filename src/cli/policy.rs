@@ -1,6 +1,6 @@
 //! `toolrun policy`: what a policy says to calls, before agents make them.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::arguments::{self, Clock};
 use super::form::Form;
 use super::terminal;
-use super::{Done, Failure, exit, note, usage};
+use super::{Done, Failure, exit, judged, note, usage};
 use crate::policy::{Caller, CaseResult, Matched, Policy, run_cases};
 use crate::{Catalog, Error, Tool};
 
@@ -107,34 +107,37 @@ fn test(file: &Path, form: &Form, catalog: &Catalog) -> Done {
     let results = run_cases(&policy, &tools);
     let failed = results.iter().filter(|result| !result.holds()).count();
     let unmet = policy.unmet(&tools);
-    match form.is_json() {
+    let told = match form.is_json() {
         true => {
             let cases: Vec<Value> = results.iter().map(as_json).collect();
             let all = json!({ "rules": policy.len(), "cases": cases, "failed": failed, "tools_of_no_rule": unmet });
-            writeln!(terminal::json(), "{all:#}")?;
+            writeln!(terminal::json(), "{all:#}")
         }
         false => {
-            let mut out = terminal::words();
-            for result in &results {
-                writeln!(out, "{}", as_line(result))?;
-            }
-            writeln!(
-                out,
+            let sums = format!(
                 "{} cases, {failed} failed; {} rules; {unmet} of {} tools are met by no rule",
                 results.len(),
                 policy.len(),
                 tools.len()
-            )?;
-            out.flush()?;
+            );
+            tell(&results, &sums)
         }
-    }
-    if results.is_empty() {
-        return Err(usage(format!("{} has no cases", file.display())));
-    }
-    match failed {
+    };
+    let verdict = match failed {
+        _ if results.is_empty() => Err(usage(format!("{} has no cases", file.display()))),
         0 => Ok(()),
         _ => Err(Failure::Silent(exit::DESCRIPTOR)),
+    };
+    judged(told, verdict)
+}
+
+fn tell(results: &[CaseResult], sums: &str) -> io::Result<()> {
+    let mut out = terminal::words();
+    for result in results {
+        writeln!(out, "{}", as_line(result))?;
     }
+    writeln!(out, "{sums}")?;
+    out.flush()
 }
 
 fn as_line(result: &CaseResult) -> String {

@@ -444,13 +444,25 @@ fn a_reader_that_leaves_changes_no_verdict() {
         );
     }
     workspace.write("other/a.yaml", "spec: 1\n");
+    workspace.write("sound/shop/service.yaml", SERVICE);
+    workspace.write("sound/shop/get-order.yaml", TOOL);
+    let policy = "policy: 1\nrules:\n  - { tools: [shop/*], do: deny }\ncases:\n  - { tool: shop/get-order, args: { id: A }, expect: allow }\n";
+    workspace.write("policy.yaml", policy);
+    workspace.write("calls.log", "no line of a log\n");
+    let har = r#"{ "log": { "entries": [{ "request": { "method": "GET", "url": "https://shop.example.com/none", "headers": [] },
+        "response": { "status": 200, "content": { "text": "{}" } } }] } }"#;
+    workspace.write("shop.har", har);
     for words in [
-        &["ci", "tools", "--report", "r.json"][..],
+        &["drift", "shop.har", "--against", "sound", "--deny-warnings"],
+        &["policy", "test", "policy.yaml", "--tools", "sound"],
+        &["audit", "verify", "calls.log"],
+        &["ci", "tools", "--report", "r.json"],
         &["validate", "tools"],
         &["test", "tools"],
         &["fmt", "--check", "tools"],
         &["diff", "other", "tools"],
-    ] {
+    ] as [&[&str]; 8]
+    {
         let mut command = workspace.toolrun();
         command
             .args(words)

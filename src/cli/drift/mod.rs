@@ -15,7 +15,7 @@ use super::call::parse_count;
 use super::config::InForce;
 use super::reach::Reach;
 use super::report::Format;
-use super::{Done, Failure, exit, exit_code, note, terminal, usage};
+use super::{Done, Failure, exit, exit_code, judged, note, terminal, usage};
 use crate::Catalog;
 use crate::ErrorKind;
 use crate::catalog::{Entry, Loaded};
@@ -115,11 +115,11 @@ impl Drift {
         let mut outcome = drift.finish();
         add_broken(&mut outcome, broken);
         tell(&outcome);
-        self.print(&outcome, &entries)?;
-        match unread {
+        let verdict = match unread {
             Some(message) => Err(usage(message)),
             None => self.done(&outcome),
-        }
+        };
+        judged(self.print(&outcome, &entries), verdict)
     }
 
     /// Calls the tools, and holds what the services answer.
@@ -136,14 +136,14 @@ impl Drift {
         let mut outcome = drift.finish();
         add_broken(&mut outcome, broken);
         note(&summary(&outcome.counts));
-        self.print(&outcome, &entries)?;
-        match called {
+        let verdict = match called {
             Some(kind) if kind != ErrorKind::Response => Err(Failure::Silent(exit_code(kind))),
             Some(kind) => self
                 .done(&outcome)
                 .and(Err(Failure::Silent(exit_code(kind)))),
             None => self.done(&outcome),
-        }
+        };
+        judged(self.print(&outcome, &entries), verdict)
     }
 
     /// Prints the findings or a patch, and changes files if that is asked for.
