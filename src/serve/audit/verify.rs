@@ -247,13 +247,14 @@ impl Walk {
     }
 
     fn end(mut self, is_written: bool) -> Verdict {
-        if self.torn_at > 0 {
-            let first = self.torn_at;
-            self.verdict.notes.push(format!(
-                "line {first} and what follows is not whole: its server was killed while it said so"
-            ));
-        }
         let count = self.next - 1;
+        match self.torn_at {
+            0 => {}
+            _ if count == 0 => self.tell("no line of it is one of an audit log".to_owned()),
+            first => self.verdict.notes.push(format!(
+                "line {first} and what follows is not whole: its server was killed while it said so"
+            )),
+        }
         let head = self.head.clone();
         let last = self.before.1.clone().unwrap_or_default();
         let behind = head.as_ref().filter(|head| head.count == count);
