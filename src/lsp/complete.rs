@@ -291,11 +291,13 @@ fn own_keys(facts: &Facts, path: &[String]) -> Vec<(String, String, String)> {
                 .map(|name| (name, "a tool".to_owned(), String::new()))
                 .collect()
         }
-        (crate::check::Kind::Sandbox, ["routes", _, "match"])
-        | (crate::check::Kind::Sandbox, ["routes", _, "find", "by"])
-        | (crate::check::Kind::Sandbox, ["routes", _, "set" | "merge"])
-        | (crate::check::Kind::Sandbox, ["routes", _, "insert", "row"])
-        | (crate::check::Kind::Sandbox, ["routes", _, "also", _, "match" | "set" | "merge"]) => {
+        (
+            crate::check::Kind::Sandbox,
+            ["routes", _, "match" | "set" | "merge"]
+            | ["routes", _, "find", "by"]
+            | ["routes", _, "insert", "row"]
+            | ["routes", _, "also", _, "match" | "set" | "merge"],
+        ) => {
             let fields = around::fields(facts, path).into_iter();
             fields
                 .map(|name| (name.clone(), "a field of the row".to_owned(), String::new()))

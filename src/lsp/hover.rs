@@ -157,7 +157,7 @@ fn about_value(
             about_param(facts, value, words);
         }
         (Kind::Policy, ["rules", _, "tools"] | ["rules", _, "tools", _] | ["cases", _, "tool"]) => {
-            about_tool(facts, value, words)
+            about_tool(facts, value, words);
         }
         (
             Kind::Sandbox,

@@ -73,7 +73,11 @@ impl<R: BufRead> Reader<R> {
             let mut line = Vec::new();
             let mut piece = self.input.by_ref().take(LONGEST_LINE);
             match piece.read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => return Read::End,
+                Err(_) => return Read::End,
+                // The editor has ended, perhaps within a line.
+                Ok(read) if (read as u64) < LONGEST_LINE && !line.ends_with(b"\n") => {
+                    return Read::End;
+                }
                 Ok(_) => {}
             }
             let line = String::from_utf8_lossy(&line);
