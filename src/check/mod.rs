@@ -104,7 +104,7 @@ pub(crate) fn read_beside(
     lints: Lints,
 ) -> Result<(Report, Vec<Checked>), String> {
     let files = files::at(paths)?;
-    let (report, seen) = check_all(&files, Some(catalog), lints);
+    let (report, seen) = check_all(&files, Some(catalog), lints, |seen| seen);
     let checked = files.into_iter().zip(seen);
     let checked = checked.map(|(file, seen)| Checked { file, seen });
     Ok((report, checked.collect()))
@@ -299,11 +299,16 @@ impl Known<'_> {
 }
 
 fn check(files: &[File], catalog: Option<&Catalog>, lints: Lints) -> Report {
-    check_all(files, catalog, lints).0
+    check_all(files, catalog, lints, drop).0
 }
 
-/// As [`check`], with what was seen in each file.
-fn check_all(files: &[File], catalog: Option<&Catalog>, lints: Lints) -> (Report, Vec<Seen>) {
+/// As [`check`], with what is kept of what was seen in each file. Of many files that is much, so nothing else outlives its check.
+fn check_all<K: Send>(
+    files: &[File],
+    catalog: Option<&Catalog>,
+    lints: Lints,
+    keep: impl Fn(Seen) -> K + Sync,
+) -> (Report, Vec<K>) {
     let services = Services::default();
     let known = Known {
         files,
@@ -312,8 +317,11 @@ fn check_all(files: &[File], catalog: Option<&Catalog>, lints: Lints) -> (Report
         lints,
         neighbours: lint::Neighbours::default(),
     };
-    let all = parallel::map(files, |file| check_file(file, &services, &known));
-    let (findings, seen): (Vec<Vec<Finding>>, Vec<Seen>) = all.into_iter().unzip();
+    let all = parallel::map(files, |file| {
+        let (findings, seen) = check_file(file, &services, &known);
+        (findings, keep(seen))
+    });
+    let (findings, kept): (Vec<Vec<Finding>>, Vec<K>) = all.into_iter().unzip();
     let mut findings: Vec<Finding> = findings.into_iter().flatten().collect();
     findings.sort_by(|a, b| (&a.source.name, a.span.start).cmp(&(&b.source.name, b.span.start)));
     // A file of an unknown kind is not counted as checked.
@@ -322,7 +330,7 @@ fn check_all(files: &[File], catalog: Option<&Catalog>, lints: Lints) -> (Report
         files: files.iter().filter(is_checked).map(File::display).collect(),
         findings,
     };
-    (report, seen)
+    (report, kept)
 }
 
 /// All findings of one file, and what was seen in it.
