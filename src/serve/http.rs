@@ -509,8 +509,9 @@ fn refuse(status: StatusCode, message: &str) -> Response {
     answer(status, body.to_string())
 }
 
-fn answer(status: StatusCode, body: String) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+pub(super) fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (status, kind, body.into()).into_response()
 }
 
 fn plain(status: StatusCode, body: String) -> Response {

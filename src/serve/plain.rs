@@ -7,8 +7,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rmcp::ErrorData;
 use rmcp::model::{
@@ -21,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::ask::Client;
+use super::call::broken;
 use super::guests::Guest;
+use super::http;
 use super::server::{Sender, Server, trace};
 use super::set::ToolSet;
 
@@ -140,20 +141,13 @@ impl PlainCall {
             }
             Ok(Err(error)) => JsonRpcMessage::error(error, Some(self.id)),
             Err(_) => {
-                let error =
-                    ErrorData::internal_error("the server made a mistake in this call", None);
+                let error = ErrorData::internal_error(broken().message().to_owned(), None);
                 JsonRpcMessage::error(error, Some(self.id))
             }
         };
         let mut body = Vec::with_capacity(MESSAGE);
         match serde_json::to_writer(&mut body, &message) {
-            Ok(()) => {
-                let mut response = Response::new(Body::from(body));
-                response
-                    .headers_mut()
-                    .insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
-                response
-            }
+            Ok(()) => http::answer(StatusCode::OK, body),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }
@@ -227,6 +221,7 @@ fn is_newest(
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
     use pretty_assertions::assert_eq;
     use serde_json::json;
 
