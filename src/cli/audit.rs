@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::form::Form;
-use super::{Done, Failure, exit, judged, terminal, usage};
+use super::{Done, failed_if, judged, terminal, usage};
 use crate::serve::{Verdict, verify};
 
 /// Verify an audit log.
@@ -50,13 +50,7 @@ impl AuditCommand {
             }
             false => tell(&file, &verdict),
         };
-        judged(
-            told,
-            match verdict.problems.is_empty() {
-                true => Ok(()),
-                false => Err(Failure::Silent(exit::DESCRIPTOR)),
-            },
-        )
+        judged(told, failed_if(!verdict.problems.is_empty()))
     }
 }
 

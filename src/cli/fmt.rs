@@ -13,7 +13,7 @@ use similar::TextDiff;
 
 use super::report::{self, Format};
 use super::terminal::{self, line};
-use super::{Done, Failure, exit, judged, usage};
+use super::{Done, Failure, exit, failed_if, judged, usage};
 
 /// The largest text that is read from standard input, in bytes. A descriptor is smaller.
 const MOST_BYTES: u64 = 1 << 20;
@@ -110,10 +110,7 @@ impl Fmt {
         };
         judged(
             printed.and_then(|()| out.flush()),
-            match report.errors() > 0 {
-                true => Err(Failure::Silent(exit::DESCRIPTOR)),
-                false => Ok(()),
-            },
+            failed_if(report.errors() > 0),
         )
     }
 

@@ -15,7 +15,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::terminal::{self, line};
-use super::{Done, Failure, exit, hints, usage};
+use super::{Done, Failure, failed_if, hints, usage};
 
 /// Make descriptors of a document.
 #[derive(Debug, Args)]
@@ -207,10 +207,7 @@ impl Document {
         if plan.has(State::Conflict) {
             return Err(Failure::Silent(1));
         }
-        match self.strict && !import.report.skipped.is_empty() {
-            true => Err(Failure::Silent(exit::DESCRIPTOR)),
-            false => Ok(()),
-        }
+        failed_if(self.strict && !import.report.skipped.is_empty())
     }
 
     /// The service's name. Its folder must have the same name.

@@ -165,6 +165,14 @@ fn judged<E: Into<Failure>>(printed: Result<(), E>, verdict: Done) -> Done {
     }
 }
 
+/// The verdict of a command that looks for what is wrong.
+fn failed_if(fails: bool) -> Done {
+    match fails {
+        true => Err(Failure::Silent(exit::DESCRIPTOR)),
+        false => Ok(()),
+    }
+}
+
 /// A failure of whoever called: wrong words, options or files.
 fn usage(message: impl Into<String>) -> Failure {
     Failure::Told(exit::USAGE, message.into())

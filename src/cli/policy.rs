@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::arguments::{self, Clock};
 use super::form::Form;
 use super::terminal;
-use super::{Done, Failure, exit, judged, note, usage};
+use super::{Done, Failure, failed_if, judged, note, usage};
 use crate::policy::{Caller, CaseResult, Matched, Policy, run_cases};
 use crate::{Catalog, Error, Tool};
 
@@ -125,8 +125,7 @@ fn test(file: &Path, form: &Form, catalog: &Catalog) -> Done {
     };
     let verdict = match failed {
         _ if results.is_empty() => Err(usage(format!("{} has no cases", file.display()))),
-        0 => Ok(()),
-        _ => Err(Failure::Silent(exit::DESCRIPTOR)),
+        failed => failed_if(failed > 0),
     };
     judged(told, verdict)
 }

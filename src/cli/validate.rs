@@ -5,7 +5,7 @@ use crate::check::{Lints, catalog_with, folders_of, paths_beside};
 use clap::Args;
 
 use super::report::Format;
-use super::{Done, Failure, exit, judged, usage};
+use super::{Done, failed_if, judged, usage};
 
 /// Check descriptors.
 #[derive(Debug, Args)]
@@ -43,10 +43,7 @@ impl Validate {
         let printed = self.format.print(&mut out, &report, self.deny_warnings);
         judged(
             printed.and_then(|()| std::io::Write::flush(&mut out)),
-            match report.errors() > 0 || (self.deny_warnings && report.warnings() > 0) {
-                true => Err(Failure::Silent(exit::DESCRIPTOR)),
-                false => Ok(()),
-            },
+            failed_if(report.errors() > 0 || (self.deny_warnings && report.warnings() > 0)),
         )
     }
 }

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use self::report::Written;
 use self::step::{Checked, Step, Verdict};
 use super::report::Format;
-use super::{Done, Failure, exit, judged, usage};
+use super::{Done, Failure, exit, failed_if, judged, usage};
 use crate::Catalog;
 use crate::check::Report;
 
@@ -103,13 +103,7 @@ impl Ci {
         if !unwritten.is_empty() {
             return Err(Failure::Told(exit::OUTPUT, unwritten.join("\n")));
         }
-        judged(
-            printed,
-            match ran.failed() {
-                true => Err(Failure::Silent(exit::DESCRIPTOR)),
-                false => Ok(()),
-            },
-        )
+        judged(printed, failed_if(ran.failed()))
     }
 
     fn print(&self, ran: &Ran) -> io::Result<()> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::report::{self, Format};
 use super::terminal::{self, Out};
-use super::{Done, Failure, exit, judged};
+use super::{Done, Failure, failed_if, judged};
 use crate::check::Report;
 use crate::diff::{Accepted, Change, Class, Comparison, compare};
 use crate::source::{Finding, Severity};
@@ -119,10 +119,7 @@ impl Diff {
         };
         judged(
             printed,
-            match fails || !told.comparison.errors.is_empty() {
-                true => Err(Failure::Silent(exit::DESCRIPTOR)),
-                false => Ok(()),
-            },
+            failed_if(fails || !told.comparison.errors.is_empty()),
         )
     }
 }

@@ -15,7 +15,7 @@ use super::call::parse_count;
 use super::config::InForce;
 use super::reach::Reach;
 use super::report::Format;
-use super::{Done, Failure, exit, exit_code, judged, note, terminal, usage};
+use super::{Done, Failure, exit_code, failed_if, judged, note, terminal, usage};
 use crate::Catalog;
 use crate::ErrorKind;
 use crate::catalog::{Entry, Loaded};
@@ -162,10 +162,7 @@ impl Drift {
 
     fn done(&self, outcome: &Outcome) -> Done {
         let report = &outcome.report;
-        match report.errors() > 0 || (self.deny_warnings && report.warnings() > 0) {
-            true => Err(Failure::Silent(exit::DESCRIPTOR)),
-            false => Ok(()),
-        }
+        failed_if(report.errors() > 0 || (self.deny_warnings && report.warnings() > 0))
     }
 }
 

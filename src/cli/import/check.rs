@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::ReportFormat;
 use crate::catalog::{File, Texts};
 use crate::cli::diff::{Kind, Told};
-use crate::cli::{Done, Failure, exit, judged, note, usage};
+use crate::cli::{Done, failed_if, judged, note, usage};
 use crate::diff::{Class, Side, compare_document};
 use crate::import::Import;
 use crate::import::folder::Folder;
@@ -73,13 +73,7 @@ pub(super) fn run(
         ReportFormat::Sarif => Kind::Sarif,
         ReportFormat::Github => Kind::Github,
     });
-    judged(
-        printed,
-        match fails {
-            true => Err(Failure::Silent(exit::DESCRIPTOR)),
-            false => Ok(()),
-        },
-    )
+    judged(printed, failed_if(fails))
 }
 
 /// Files that stand in a folder, with other texts.

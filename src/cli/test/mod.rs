@@ -18,7 +18,7 @@ use crate::tool::Tool;
 use clap::{Args, ValueEnum};
 
 use super::terminal::{self, Out};
-use super::{Done, Failure, exit, judged, usage};
+use super::{Done, failed_if, judged, usage};
 use update::Updated;
 
 /// Run the examples of descriptors.
@@ -261,10 +261,7 @@ impl Test {
         let printed = self.format.print(&mut out, &results);
         judged(
             printed.and_then(|()| out.flush()),
-            match results.hold() {
-                true => Ok(()),
-                false => Err(Failure::Silent(exit::DESCRIPTOR)),
-            },
+            failed_if(!results.hold()),
         )
     }
 }
