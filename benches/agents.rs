@@ -20,18 +20,18 @@ mod support;
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use support::{KEY, Server, median, tools_folder};
+use serde_json::json;
+use support::mcp::{self, INITIALIZED, Listed, Outside, initialize, request};
+use support::{KEY, median, tools_folder};
 use tempfile::TempDir;
 
-const REVISION: &str = "2025-06-18";
 /// Calls in flight.
 const IN_FLIGHT: [usize; 2] = [1, 16];
 const ROUNDS: usize = 3;
@@ -48,14 +48,45 @@ struct Peer {
     http: Vec<String>,
 }
 
+/// What one load showed.
+#[derive(Clone, Copy)]
+struct Load {
+    /// Calls per second.
+    rate: f64,
+    /// The median time of a call, in ms.
+    median: f64,
+    /// The time of the processor that the server took for a call, in microseconds.
+    cpu: f64,
+}
+
+impl Load {
+    fn new(mut times: Vec<f64>, took: f64, cpu: f64) -> Load {
+        let calls = times.len() as f64;
+        Load {
+            rate: calls / took,
+            median: median(&mut times),
+            cpu: cpu * 1e6 / calls,
+        }
+    }
+}
+
 /// What was measured of one server. The keys are the transport and the calls in flight.
 #[derive(Default)]
 struct Measured {
-    rates: HashMap<(&'static str, usize), Vec<f64>>,
-    medians: HashMap<(&'static str, usize), Vec<f64>>,
+    loads: HashMap<(&'static str, usize), Vec<Load>>,
     peak: f64,
     starts: Vec<f64>,
     listed: usize,
+}
+
+impl Measured {
+    fn add(&mut self, transport: &'static str, many: usize, load: Load) {
+        self.loads.entry((transport, many)).or_default().push(load);
+    }
+
+    fn median(&self, key: (&'static str, usize), of: fn(&Load) -> f64) -> f64 {
+        median(&mut self.loads[&key].iter().map(of).collect::<Vec<f64>>())
+    }
 }
 
 /// The word that makes this program the bare server, with a port and the service's origin behind it.
@@ -68,24 +99,29 @@ fn main() {
         return support::bare::serve(port, &words[at + 2], KEY);
     }
     let seconds = Duration::from_secs(support::number_argument(2) as u64);
-    let upstream = Server::start();
+    let outside = mcp::outside(&support::page(20));
     let folder = TempDir::new().expect("a temporary folder");
-    let tools = tools_folder(&upstream.origin(), 1);
-    let peers = peers(folder.path(), tools.path(), &upstream.origin());
+    let tools = tools_folder(&outside.origin, 1);
+    let peers = peers(folder.path(), tools.path(), &outside.origin);
     let mut all: Vec<Measured> = peers.iter().map(|_| Measured::default()).collect();
     for _ in 0..ROUNDS {
         for (peer, measured) in peers.iter().zip(&mut all) {
-            measure(peer, seconds, measured);
+            measure(peer, &outside, seconds, measured);
         }
     }
     print(&peers, &mut all);
-    print_bare(&upstream.origin(), seconds, &mut all);
+    print_bare(&outside, seconds, &all);
 }
 
 /// The most that is left: calls per second of a server that only passes bodies on.
-fn print_bare(origin: &str, seconds: Duration, all: &mut [Measured]) {
+fn print_bare(outside: &Outside, seconds: Duration, all: &[Measured]) {
     let program = std::env::current_exe().expect("this program");
-    let words = [&program.display().to_string(), BARE, "PORT", origin];
+    let words = [
+        &program.display().to_string(),
+        BARE,
+        "PORT",
+        &outside.origin,
+    ];
     let bare = Peer {
         name: "bare",
         stdio: Vec::new(),
@@ -95,16 +131,18 @@ fn print_bare(origin: &str, seconds: Duration, all: &mut [Measured]) {
         let mut rates: Vec<f64> = (0..ROUNDS)
             .map(|_| {
                 let site = Site::start(&bare);
-                let (rate, _) = site.load(many, seconds);
+                let load = site.load(outside, many, seconds);
                 site.stop();
-                rate
+                load.rate
             })
             .collect();
         let rate = median(&mut rates);
         print!("HTTP, {many} in flight: a bare hyper and reqwest, calls/s {rate:.2}");
-        for one in all.iter_mut() {
-            let own = one.rates.get_mut(&("HTTP", many)).expect("measured");
-            print!("  {:.2}", rate / median(own));
+        for one in all {
+            print!(
+                "  {:.2}",
+                rate / one.median(("HTTP", many), |load| load.rate)
+            );
         }
         println!(" times each of the above");
     }
@@ -216,7 +254,7 @@ tools:
     )
 }
 
-fn measure(peer: &Peer, seconds: Duration, measured: &mut Measured) {
+fn measure(peer: &Peer, outside: &Outside, seconds: Duration, measured: &mut Measured) {
     for _ in 0..STARTS {
         let started = Instant::now();
         let pipe = Pipe::start(peer);
@@ -226,32 +264,27 @@ fn measure(peer: &Peer, seconds: Duration, measured: &mut Measured) {
     }
     let mut pipe = Pipe::start(peer);
     for many in IN_FLIGHT {
-        let (rate, median) = pipe.load(many, seconds);
-        measured
-            .rates
-            .entry(("stdio", many))
-            .or_default()
-            .push(rate);
-        measured
-            .medians
-            .entry(("stdio", many))
-            .or_default()
-            .push(median);
+        measured.add("stdio", many, pipe.load(many, seconds));
     }
     measured.peak = measured.peak.max(peak(&pipe.child));
     pipe.stop();
     let site = Site::start(peer);
     for many in IN_FLIGHT {
-        let (rate, median) = site.load(many, seconds);
-        measured.rates.entry(("HTTP", many)).or_default().push(rate);
-        measured
-            .medians
-            .entry(("HTTP", many))
-            .or_default()
-            .push(median);
+        measured.add("HTTP", many, site.load(outside, many, seconds));
     }
     measured.peak = measured.peak.max(peak(&site.child));
     site.stop();
+}
+
+/// The time of the processor that a process has taken, in seconds.
+fn cpu(child: &Child) -> f64 {
+    /// Ticks in a second: what Linux says to every program.
+    const TICKS: f64 = 100.0;
+    let status = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+    let fields = status.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: f64 = ticks.filter_map(|field| field.parse::<f64>().ok()).sum();
+    ticks / TICKS
 }
 
 /// The most memory that a process had, in MiB.
@@ -272,51 +305,6 @@ fn command(words: &[String]) -> Command {
     command
 }
 
-/// A request as JSON.
-fn request(id: u64, method: &str, params: &Value) -> String {
-    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
-}
-
-fn initialize() -> String {
-    request(
-        0,
-        "initialize",
-        &json!({ "protocolVersion": REVISION, "capabilities": {}, "clientInfo": { "name": "bench", "version": "1" } }),
-    )
-}
-
-const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-
-/// The tool as the server lists it.
-#[derive(Clone)]
-struct Listed {
-    name: String,
-    /// Bytes of the answer to `tools/list`.
-    listed: usize,
-}
-
-impl Listed {
-    fn of(answer: &str) -> Listed {
-        let answer: Value = serde_json::from_str(answer).expect("JSON");
-        let tools = &answer["result"]["tools"];
-        Listed {
-            name: tools[0]["name"].as_str().expect("a tool").to_owned(),
-            listed: tools.to_string().len(),
-        }
-    }
-
-    fn call(&self, id: u64) -> String {
-        let params = json!({ "name": self.name, "arguments": { "limit": 20 } });
-        request(id, "tools/call", &params)
-    }
-}
-
-/// Makes sure that an answer is one.
-fn check(answer: &str) {
-    let is_good = answer.contains("wrkspc_") && !answer.contains("\"isError\":true");
-    assert!(is_good, "no answer: {answer}");
-}
-
 /// A server on standard input and output.
 struct Pipe {
     child: Child,
@@ -333,15 +321,11 @@ impl Pipe {
         let mut child = command.spawn().expect("the server starts");
         let to = child.stdin.take().expect("standard input");
         let from = BufReader::new(child.stdout.take().expect("standard output"));
-        let tool = Listed {
-            name: String::new(),
-            listed: 0,
-        };
         let mut pipe = Pipe {
             child,
             to,
             from,
-            tool,
+            tool: Listed::default(),
         };
         pipe.send(&initialize());
         pipe.receive();
@@ -369,8 +353,9 @@ impl Pipe {
         }
     }
 
-    /// Calls for some time with so many calls in flight. Gives calls per second, and the median time of one in ms.
-    fn load(&mut self, many: usize, seconds: Duration) -> (f64, f64) {
+    /// Calls for some time with so many calls in flight.
+    fn load(&mut self, many: usize, seconds: Duration) -> Load {
+        let before = cpu(&self.child);
         let mut sent: HashMap<u64, Instant> = HashMap::new();
         let (mut id, mut times) = (10, Vec::new());
         let tool = self.tool.clone();
@@ -386,15 +371,12 @@ impl Pipe {
                 break;
             }
             let line = self.receive();
-            check(&line);
-            let answer: Id = serde_json::from_str(&line).expect("JSON");
-            let since = sent.remove(&answer.id).expect("a call of ours");
+            mcp::check(line.as_bytes());
+            let since = sent.remove(&id_of(&line)).expect("a call of ours");
             times.push(since.elapsed().as_secs_f64() * 1e3);
         }
-        (
-            times.len() as f64 / started.elapsed().as_secs_f64(),
-            median(&mut times),
-        )
+        let took = started.elapsed().as_secs_f64();
+        Load::new(times, took, cpu(&self.child) - before)
     }
 
     fn stop(mut self) {
@@ -407,6 +389,22 @@ impl Pipe {
 #[derive(serde::Deserialize)]
 struct Id {
     id: u64,
+}
+
+/// The id of an answer. Servers write it first or last, where it is found at once.
+fn id_of(line: &str) -> u64 {
+    const NEAR: usize = 48;
+    let line = line.trim_end();
+    let first = line.get(..NEAR).unwrap_or_default();
+    let last = line.get(line.len().saturating_sub(NEAR)..);
+    let number = |text: &str| {
+        let digits = text.rsplit_once("\"id\":")?.1;
+        let digits = digits.trim_start_matches(' ');
+        let end = digits.find(|c: char| !c.is_ascii_digit())?;
+        digits[..end].parse().ok()
+    };
+    let near = number(first).or_else(|| number(last?));
+    near.unwrap_or_else(|| serde_json::from_str::<Id>(line).expect("JSON").id)
 }
 
 /// A server over HTTP.
@@ -440,31 +438,10 @@ impl Site {
         Site { child, port }
     }
 
-    fn load(&self, many: usize, seconds: Duration) -> (f64, f64) {
-        let port = self.port;
-        let started = Instant::now();
-        let clients: Vec<_> = (0..many)
-            .map(|_| {
-                thread::spawn(move || {
-                    let (mut line, mut times) = (Line::open(port), Vec::new());
-                    let started = Instant::now();
-                    let mut id = 10;
-                    while started.elapsed() < seconds {
-                        id += 1;
-                        let since = Instant::now();
-                        check(&line.ask(&line.tool.call(id)));
-                        times.push(since.elapsed().as_secs_f64() * 1e3);
-                    }
-                    times
-                })
-            })
-            .collect();
-        let mut times: Vec<f64> = Vec::new();
-        for client in clients {
-            times.extend(client.join().expect("no panic"));
-        }
-        let took = started.elapsed().as_secs_f64();
-        (times.len() as f64 / took, median(&mut times))
+    fn load(&self, outside: &Outside, many: usize, seconds: Duration) -> Load {
+        let before = cpu(&self.child);
+        let (times, took) = outside.load(self.port, many, seconds);
+        Load::new(times, took, cpu(&self.child) - before)
     }
 
     fn stop(mut self) {
@@ -473,121 +450,19 @@ impl Site {
     }
 }
 
-/// One connection that is kept.
-struct Line {
-    stream: BufReader<TcpStream>,
-    session: Option<String>,
-    tool: Listed,
-}
-
-impl Line {
-    fn open(port: u16) -> Line {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
-        stream.set_nodelay(true).expect("a socket");
-        let tool = Listed {
-            name: String::new(),
-            listed: 0,
-        };
-        let mut line = Line {
-            stream: BufReader::new(stream),
-            session: None,
-            tool,
-        };
-        line.ask(&initialize());
-        line.ask(INITIALIZED);
-        line.tool = Listed::of(&line.ask(&request(1, "tools/list", &json!({}))));
-        line
-    }
-
-    /// Posts a message and gives the answer.
-    fn ask(&mut self, message: &str) -> String {
-        let session = self.session.as_ref();
-        let session = session
-            .map(|id| format!("mcp-session-id: {id}\r\n"))
-            .unwrap_or_default();
-        let whole = format!(
-            "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: application/json, text/event-stream\r\ncontent-type: application/json\r\nmcp-protocol-version: {REVISION}\r\n{session}content-length: {}\r\n\r\n{message}",
-            message.len()
-        );
-        self.stream
-            .get_mut()
-            .write_all(whole.as_bytes())
-            .expect("sent");
-        let (mut length, mut is_chunked) = (0, false);
-        let mut is_first = true;
-        loop {
-            let mut field = String::new();
-            self.stream.read_line(&mut field).expect("a header");
-            let field = field.trim_end();
-            if field.is_empty() {
-                break;
-            }
-            assert!(!is_first || field.contains(" 20"), "{field}");
-            is_first = false;
-            let (name, value) = field.split_once(':').unwrap_or((field, ""));
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.trim().parse().expect("a number"),
-                "transfer-encoding" => is_chunked = true,
-                "mcp-session-id" => self.session = Some(value.trim().to_owned()),
-                _ => {}
-            }
-        }
-        let body = match is_chunked {
-            true => self.chunks(),
-            false => self.bytes(length),
-        };
-        let text = String::from_utf8(body).expect("text");
-        // An answer may come as an event.
-        let mut events = text.lines().filter_map(|line| line.strip_prefix("data: "));
-        events
-            .find(|data| data.contains("\"id\""))
-            .map(str::to_owned)
-            .unwrap_or(text)
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).expect("a body");
-        body
-    }
-
-    fn chunks(&mut self) -> Vec<u8> {
-        let mut body = Vec::new();
-        loop {
-            let mut size = String::new();
-            self.stream.read_line(&mut size).expect("a size");
-            let size = usize::from_str_radix(size.trim(), 16).expect("a size");
-            body.extend(self.bytes(size));
-            self.bytes(2);
-            if size == 0 {
-                return body;
-            }
-        }
-    }
-}
-
 fn print(peers: &[Peer], all: &mut [Measured]) {
     let mut rows: Vec<(String, Vec<f64>, bool)> = Vec::new();
     for transport in ["stdio", "HTTP"] {
         for many in IN_FLIGHT {
             let key = (transport, many);
-            let mut of =
-                |what: fn(&mut Measured) -> &mut HashMap<(&'static str, usize), Vec<f64>>| {
-                    all.iter_mut()
-                        .map(|one| median(what(one).get_mut(&key).expect("measured")))
-                        .collect()
-                };
-            let (rates, medians) = (of(|one| &mut one.rates), of(|one| &mut one.medians));
-            rows.push((
-                format!("{transport}, {many} in flight: calls/s"),
-                rates,
-                true,
-            ));
-            rows.push((
-                format!("{transport}, {many} in flight: median ms"),
-                medians,
-                false,
-            ));
+            let mut add = |what: &str, of: fn(&Load) -> f64, more_is_better| {
+                let values = all.iter().map(|one| one.median(key, of)).collect();
+                let what = format!("{transport}, {many} in flight: {what}");
+                rows.push((what, values, more_is_better));
+            };
+            add("calls/s", |load| load.rate, true);
+            add("median ms", |load| load.median, false);
+            add("CPU us a call", |load| load.cpu, false);
         }
     }
     rows.push((
@@ -600,7 +475,7 @@ fn print(peers: &[Peer], all: &mut [Measured]) {
     let listed = all.iter().map(|one| one.listed as f64).collect();
     rows.push(("bytes of tools/list".to_owned(), listed, false));
     for (what, values, more_is_better) in rows {
-        print!("{what:32}");
+        print!("{what:36}");
         for (peer, value) in peers.iter().zip(&values) {
             print!("  {} {value:.2}", peer.name);
         }

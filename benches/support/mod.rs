@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each benchmark uses a part")]
 
 pub(crate) mod bare;
+pub(crate) mod mcp;
 
 use std::collections::HashMap;
 use std::fs;
@@ -39,10 +40,8 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on a free port.
     pub(crate) fn start() -> Server {
-        let sandbox =
-            Sandbox::load(&Catalog::builtin(), "anthropic-admin").expect("the sandbox is valid");
         let answers: HashMap<u32, Bytes> = PAGE_SIZES
-            .map(|limit| (limit, page(&sandbox, limit)))
+            .map(|limit| (limit, page(limit)))
             .into_iter()
             .collect();
         let answers = Arc::new(answers);
@@ -93,7 +92,10 @@ impl Server {
     }
 }
 
-fn page(sandbox: &Sandbox, limit: u32) -> Bytes {
+/// The sandbox's answer to a request for so many workspaces.
+pub(crate) fn page(limit: u32) -> Bytes {
+    let sandbox = Sandbox::load(&Catalog::builtin(), "anthropic-admin");
+    let sandbox = sandbox.expect("the sandbox is valid");
     let headers = json!({ "x-api-key": KEY, "anthropic-version": "2023-06-01" });
     let answer = sandbox.answer(&Asked {
         method: "GET",

@@ -22,7 +22,9 @@ pub(crate) use part::{Key, Kind, Part};
 pub(crate) use tree::{Budget, Inexact, Tree, is_exact as is_exact_number};
 pub(crate) use unique::{Duplicate, duplicate_key};
 #[cfg(feature = "serve")]
-pub(crate) use written::is_as_written;
+pub(crate) use write::quoted;
+#[cfg(feature = "serve")]
+pub(crate) use written::as_written;
 
 /// The text of one JSON value, which was checked. Clones share the text.
 #[derive(Clone)]

@@ -28,6 +28,9 @@ const READINGS: usize = 64;
 /// How often each search may read the text by itself.
 const OWN_READINGS: usize = 8;
 
+/// Bytes that are read between two looks at the clock, which take longer than to read a few.
+const BETWEEN_LOOKS: usize = 64 << 10;
+
 /// The memory that trees may take, and how much searches may read.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -36,6 +39,8 @@ pub(crate) struct Budget {
     used: Cell<usize>,
     readable: Cell<usize>,
     deadline: Option<Instant>,
+    /// How many bytes were readable when the clock was looked at last.
+    looked: Cell<Option<usize>>,
 }
 
 impl Budget {
@@ -47,6 +52,7 @@ impl Budget {
             used: Cell::new(0),
             readable: Cell::new(FLOOR_OF_SEARCHES.saturating_add(text.saturating_mul(READINGS))),
             deadline: None,
+            looked: Cell::new(None),
         }
     }
 
@@ -64,6 +70,17 @@ impl Budget {
     pub(crate) fn is_late(&self) -> bool {
         self.deadline
             .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// The same, for whoever asks often: the clock is looked at when enough was read since the last time.
+    pub(crate) fn is_late_by_now(&self) -> bool {
+        let left = self.readable.get();
+        let is_due = |looked: usize| looked.saturating_sub(left) >= BETWEEN_LOOKS;
+        if self.looked.get().is_some_and(|looked| !is_due(looked)) {
+            return false;
+        }
+        self.looked.set(Some(left));
+        self.is_late()
     }
 
     /// How many bytes one search from a value of this size may read, before it takes from what all searches share. A path

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::part::{Kind, Part, space, string_end};
+use super::part::{Kind, Part, plain_end, space, string_end};
 
 /// Writes a value without white space between its parts.
 ///
@@ -23,6 +23,32 @@ pub(crate) fn compact(part: Part<'_>, out: &mut impl Write) -> io::Result<()> {
         }
     }
     out.write_all(text.get(start..).unwrap_or_default())
+}
+
+/// Writes a text as a JSON string, in the very bytes of `serde_json`.
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
+pub(crate) fn quoted(text: &str, out: &mut Vec<u8>) {
+    let text = text.as_bytes();
+    out.push(b'"');
+    let mut start = 0;
+    loop {
+        let at = plain_end(text, start);
+        out.extend_from_slice(&text[start..at]);
+        let Some(byte) = text.get(at) else {
+            break;
+        };
+        match byte {
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            8 => out.extend_from_slice(b"\\b"),
+            12 => out.extend_from_slice(b"\\f"),
+            ..b' ' => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => out.extend_from_slice(&[b'\\', *byte]),
+        }
+        start = at + 1;
+    }
+    out.push(b'"');
 }
 
 /// Whether the value has no white space between its parts.

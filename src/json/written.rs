@@ -5,23 +5,22 @@ use super::part::plain_end;
 /// The most members of an object whose keys are compared with each other.
 const MOST_MEMBERS: usize = 48;
 
-/// Whether writing the value that a checked text stands for gives this very text. False if it might give another one.
+/// Whether writing the value that a checked text stands for gives this very text: then how many elements it has, if it is
+/// an array. `None` if it might give another one.
 #[cfg_attr(not(feature = "serve"), allow(dead_code))]
-pub(crate) fn is_as_written(text: &[u8]) -> bool {
+pub(crate) fn as_written(text: &[u8]) -> Option<usize> {
     // The keys of the objects that are open, and where those of each begin.
     let (mut keys, mut objects): (Vec<&[u8]>, Vec<Option<usize>>) = (Vec::new(), Vec::new());
-    let mut is_key = false;
+    let (mut is_key, mut commas) = (false, 0);
     let mut at = 0;
     while let Some(byte) = text.get(at) {
         match byte {
             b'"' => {
-                let Some(end) = string(text, at + 1) else {
-                    return false;
-                };
+                let end = string(text, at + 1)?;
                 if is_key && let Some(Some(first)) = objects.last() {
                     let (key, known) = (&text[at..end], &keys[*first..]);
                     if known.len() >= MOST_MEMBERS || known.contains(&key) {
-                        return false;
+                        return None;
                     }
                     keys.push(key);
                     is_key = false;
@@ -35,12 +34,12 @@ pub(crate) fn is_as_written(text: &[u8]) -> bool {
                     |byte: &u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
                 let length = rest.iter().take_while(|byte| is_part(byte)).count();
                 if !is_plain_number(&rest[..length]) {
-                    return false;
+                    return None;
                 }
                 at += length;
                 continue;
             }
-            b' ' | b'\n' | b'\t' | b'\r' => return false,
+            b' ' | b'\n' | b'\t' | b'\r' => return None,
             b'{' => {
                 objects.push(Some(keys.len()));
                 is_key = true;
@@ -52,12 +51,16 @@ pub(crate) fn is_as_written(text: &[u8]) -> bool {
                 }
                 is_key = false;
             }
-            b',' => is_key = matches!(objects.last(), Some(Some(_))),
+            b',' => {
+                commas += usize::from(objects.len() == 1);
+                is_key = matches!(objects.last(), Some(Some(_)));
+            }
             _ => {}
         }
         at += 1;
     }
-    true
+    let is_array = text.first() == Some(&b'[') && text != b"[]";
+    Some(if is_array { commas + 1 } else { 0 })
 }
 
 /// Where a string ends that begins behind a quote, if its escapes are those that a writer uses.
@@ -110,6 +113,8 @@ mod tests {
             (r#"["\/"]"#, false),
             (r#"["\u00e9"]"#, false),
             (r#"["\u0001"]"#, false),
+            ("[]", true),
+            (r#"[[1,2],{"a":[3,4]},",",[]]"#, true),
             ("{ }", false),
             ("[1,\n2]", false),
             ("0", true),
@@ -124,10 +129,12 @@ mod tests {
             ("-12.25", true),
             ("\"\"", true),
         ] {
-            assert_eq!(is_as_written(text.as_bytes()), expected, "{text}");
-            if expected {
+            let elements = as_written(text.as_bytes());
+            assert_eq!(elements.is_some(), expected, "{text}");
+            if let Some(elements) = elements {
                 let value: Value = serde_json::from_str(text).unwrap();
                 assert_eq!(value.to_string(), text);
+                assert_eq!(value.as_array().map_or(0, Vec::len), elements, "{text}");
             }
         }
     }
@@ -148,7 +155,7 @@ mod tests {
             let Ok(value) = serde_json::from_str::<Value>(&text) else {
                 continue;
             };
-            if is_as_written(text.as_bytes()) {
+            if as_written(text.as_bytes()).is_some() {
                 known += 1;
                 assert_eq!(value.to_string(), text);
             }

@@ -368,7 +368,7 @@ impl Frame<'_> {
     /// Counts bytes that are written. Walks inside of walks, and a value that many names copy, could ask for more than
     /// any memory holds.
     pub(super) fn count(&self, bytes: usize) -> Done {
-        if self.budget().is_late() {
+        if self.budget().is_late_by_now() {
             return Err(ProjectError::new("the deadline has passed".to_owned()));
         }
         match self.budget().read(bytes.saturating_mul(WRITTEN)) {

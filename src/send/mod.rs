@@ -1,4 +1,4 @@
-//! ResponseFuture: a signed request becomes a response, within its limits of time, size and tries.
+//! Sending: a signed request becomes a response, within its limits of time, size and tries.
 
 mod client;
 mod decode;

@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::runtime::{Handle, Id};
 use url::Url;
 
 use super::Policy;
@@ -72,9 +73,62 @@ pub(super) enum WrongAddress {
 
 /// Sends the requests of one service over HTTP.
 pub(crate) struct HttpTransport {
-    http: reqwest::Client,
+    clients: Clients,
     /// Whether requests go through the proxies of the environment.
     uses_proxies: bool,
+}
+
+/// The most runtimes whose clients are kept.
+const RUNTIMES: usize = 256;
+
+type Make = dyn Fn() -> Result<reqwest::Client, ClientError> + Send + Sync;
+
+/// A client for each runtime that sends requests. A connection lives in the runtime that opened it: another one would have
+/// to wake it for each request, and would lose it when it ends.
+struct Clients {
+    make: Box<Make>,
+    made: RwLock<Vec<(Id, reqwest::Client)>>,
+    /// For whoever has no runtime.
+    first: reqwest::Client,
+}
+
+impl Clients {
+    fn new(make: Box<Make>) -> Result<Clients, ClientError> {
+        let first = make()?;
+        let here = Handle::try_current().ok();
+        let made = here.map(|here| (here.id(), first.clone()));
+        Ok(Clients {
+            make,
+            made: RwLock::new(made.into_iter().collect()),
+            first,
+        })
+    }
+
+    /// The client of this runtime.
+    fn here(&self) -> reqwest::Client {
+        let Ok(here) = Handle::try_current() else {
+            return self.first.clone();
+        };
+        let here = here.id();
+        let of = |made: &[(Id, reqwest::Client)]| {
+            let found = made.iter().find(|(id, _)| *id == here);
+            found.map(|(_, client)| client.clone())
+        };
+        let known = of(&self.made.read().unwrap_or_else(PoisonError::into_inner));
+        known.unwrap_or_else(|| self.make_one(here))
+    }
+
+    #[cold]
+    fn make_one(&self, here: Id) -> reqwest::Client {
+        // What could be built once can be built again; if not, one for all does.
+        let client = (self.make)().unwrap_or_else(|_| self.first.clone());
+        let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        if made.len() >= RUNTIMES {
+            made.remove(0);
+        }
+        made.push((here, client.clone()));
+        client
+    }
 }
 
 impl HttpTransport {
@@ -90,33 +144,45 @@ impl HttpTransport {
         uses_proxies: bool,
     ) -> Result<HttpTransport, ClientError> {
         let uses_proxies = uses_proxies && !is_loopback(base);
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(policy.timeout.connect.0)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .tcp_nodelay(true)
-            .referer(false);
-        match uses_proxies {
-            true => refuse_proxy(base)?,
-            false => builder = builder.no_proxy(),
+        if uses_proxies {
+            refuse_proxy(base)?;
         }
-        if let Some(place) = Place::of(base, policy.allow_private_network) {
-            builder = builder.dns_resolver(Arc::new(Guard {
-                host: base.host_str().unwrap_or_default().to_owned(),
-                place,
-            }));
-        }
-        builder = match roots {
-            Roots::System if base.scheme() == "https" => {
-                install_provider();
-                builder
-            }
-            _ => builder.tls_backend_preconfigured(tls(base.scheme() == "https", roots)?),
+        let place = Place::of(base, policy.allow_private_network);
+        let host = base.host_str().unwrap_or_default();
+        let guard = place.map(|place| {
+            let host = host.to_owned();
+            Arc::new(Guard { host, place })
+        });
+        // The machine's roots are read by the client itself.
+        let tls = match roots {
+            Roots::System if base.scheme() == "https" => None,
+            _ => Some(tls(base.scheme() == "https", roots)?),
         };
-        let http = builder
-            .build()
-            .map_err(|error| ClientError::Setup(error.to_string()))?;
-        Ok(HttpTransport { http, uses_proxies })
+        let connect = policy.timeout.connect.0;
+        let make = move || {
+            let mut builder = reqwest::Client::builder()
+                .connect_timeout(connect)
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .tcp_nodelay(true)
+                .referer(false);
+            if !uses_proxies {
+                builder = builder.no_proxy();
+            }
+            if let Some(guard) = &guard {
+                builder = builder.dns_resolver(Arc::clone(guard));
+            }
+            match &tls {
+                Some(tls) => builder = builder.tls_backend_preconfigured(tls.clone()),
+                None => install_provider(),
+            }
+            let built = builder.build();
+            built.map_err(|error| ClientError::Setup(error.to_string()))
+        };
+        Ok(HttpTransport {
+            clients: Clients::new(Box::new(make))?,
+            uses_proxies,
+        })
     }
 
     /// The proxy of the environment for a URL, without its credentials.
@@ -180,7 +246,7 @@ impl Transport for HttpTransport {
         }
         // The URL is kept for an error.
         let place = self.uses_proxies.then(|| built.url().clone());
-        let sending = self.http.execute(built);
+        let sending = self.clients.here().execute(built);
         Box::pin(async move {
             match sending.await {
                 Ok(response) => {

@@ -1,7 +1,12 @@
 //! One call: through the gate, to the service, and back as a result. Whatever happens, it ends: a panic, a hang and a
 //! cancellation too.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use rmcp::model::{
@@ -12,7 +17,6 @@ use rmcp::{Peer, RoleServer};
 use serde_json::{Map, Value, json};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
 use super::approval::Grant;
@@ -200,9 +204,7 @@ impl Job {
             ready,
             seen,
         };
-        // A task of its own: if it panics, only this call fails; and when the handle is dropped, the request to the service ends.
-        let task = AbortOnDropHandle::new(tokio::spawn(work.fetch()));
-        let fetched = match self.wait(task, watcher).await {
+        let fetched = match self.wait(work.fetch(), watcher).await {
             Waited::Cancelled => return (None, Ending::Cancelled),
             Waited::Done(fetched) => fetched,
         };
@@ -212,39 +214,43 @@ impl Job {
         }
     }
 
-    /// Waits for the work, tells the client how it goes, and gives up when the client does or the time is over.
+    /// Waits for the work, tells the client how it goes, and gives up when the client does or the time is over. Then the
+    /// request to the service ends too.
     async fn wait(
         &self,
-        mut task: AbortOnDropHandle<Result<Fetched, Lesson>>,
-        mut seen: watch::Receiver<Seen>,
+        work: impl Future<Output = Result<Fetched, Lesson>>,
+        seen: watch::Receiver<Seen>,
     ) -> Waited {
         let deadline = self.shared.limits.deadline;
-        let end = tokio::time::sleep(deadline + GRACE);
-        let mut end = std::pin::pin!(end);
+        tokio::select! {
+            biased;
+            done = unless_it_panics(work) => Waited::Done(done.unwrap_or_else(|| Err(broken()))),
+            () = self.cancelled.cancelled() => Waited::Cancelled,
+            () = tokio::time::sleep(deadline + GRACE) => Waited::Done(Err(late(deadline))),
+            never = self.tell_of(seen) => match never {},
+        }
+    }
+
+    /// Tells the client how the work goes, for as long as it does.
+    async fn tell_of(&self, mut seen: watch::Receiver<Seen>) -> Infallible {
+        if self.progress.is_none() {
+            return std::future::pending().await;
+        }
         let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
         let (mut told, mut is_open) = (0.0, true);
         loop {
+            told += 1.0;
             tokio::select! {
                 biased;
-                done = &mut task => return Waited::Done(match done {
-                    Ok(done) => done,
-                    Err(_) => Err(broken()),
-                }),
-                () = self.cancelled.cancelled() => return Waited::Cancelled,
-                () = &mut end => return Waited::Done(Err(late(deadline))),
                 changed = seen.changed(), if is_open => match changed {
                     Ok(()) => {
                         let now = *seen.borrow_and_update();
-                        told += 1.0;
                         self.tell(told, format!("read {} pages, {} rows", now.pages, now.rows)).await;
                         tokio::time::sleep(PAUSE).await;
                     }
                     Err(_) => is_open = false,
                 },
-                _ = tick.tick() => {
-                    told += 1.0;
-                    self.tell(told, "still working".to_owned()).await;
-                }
+                _ = tick.tick() => self.tell(told, "still working".to_owned()).await,
             }
         }
     }
@@ -270,7 +276,7 @@ impl Job {
             via: self.is_found.then_some(served.definition.name.as_str()),
             output: &fetched.output,
             note: fetched.note.as_ref(),
-            columns: served.tool.projection.columns(),
+            columns: &|| served.tool.projection.columns(),
             most: limits.result_bytes,
         });
         let shaped = match shaped {
@@ -300,6 +306,20 @@ impl Job {
             Err(lesson) => failed(lesson),
         }
     }
+}
+
+/// Does some work. `None` if it panics: then only this call fails.
+async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        // What it was at is dropped, and nobody looks at it again.
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        match polled {
+            Ok(polled) => polled.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
 }
 
 enum Waited {

@@ -4,22 +4,24 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::json::{Kind, Part, is_as_written};
+use crate::json::{self, Kind, Part};
 use crate::words::visible;
 
 /// A part of an output as compact JSON. Most are written as they must be given, and are not written again.
 pub(super) fn piece<'p>(part: Part<'p>, changed: &mut Changed) -> Cow<'p, str> {
     match as_written(part.text()) {
-        Some(text) => text.into(),
+        Some((text, _)) => text.into(),
         None => value(part, changed).to_string().into(),
     }
 }
 
-/// A text in which nothing is to be changed.
-fn as_written(text: &[u8]) -> Option<&str> {
+/// A text in which nothing is to be changed, and the elements that it has if it is an array.
+pub(super) fn as_written(text: &[u8]) -> Option<(&str, usize)> {
     let text = std::str::from_utf8(text).ok()?;
-    let is_plain = matches!(visible(text), Cow::Borrowed(_));
-    (is_plain && is_as_written(text.as_bytes())).then_some(text)
+    match visible(text) {
+        Cow::Borrowed(_) => Some((text, json::as_written(text.as_bytes())?)),
+        Cow::Owned(_) => None,
+    }
 }
 
 /// What was changed so that nothing is lost.

@@ -1,6 +1,7 @@
 //! HTTP: one message in each request, answered at once. Hosts and origins are known by name; where callers are named, only
 //! they are let in.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,13 +10,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rmcp::model::ClientJsonRpcMessage;
@@ -28,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::guests::{Guest, Guests, Refusal};
+use super::lanes::Lanes;
 use super::plain::PlainCall;
 use super::stdio::refusals;
 use super::twin;
@@ -54,7 +57,7 @@ pub(crate) struct Access {
     pub guests: Option<Arc<Guests>>,
 }
 
-/// What every request is held against.
+/// What every request is held against, and what is behind it.
 struct Door {
     /// Host names, without a port.
     hosts: Vec<String>,
@@ -63,6 +66,8 @@ struct Door {
     guests: Option<Arc<Guests>>,
     open: Arc<Semaphore>,
     shared: Arc<Shared>,
+    /// The SDK.
+    sdk: TowerToHyperService<Router>,
 }
 
 /// Serves until the server should end. What runs is finished.
@@ -79,7 +84,8 @@ pub(crate) async fn serve(
     let over = CancellationToken::new();
     let _over = over.clone().drop_guard();
     let guests = access.guests.clone();
-    let router = router(shared, address, access, over);
+    let door = door(shared, address, access, over);
+    let lanes = Lanes::start()?;
     if let Some(guests) = guests {
         tokio::spawn(guests.watch(shared.stop.clone()));
     }
@@ -88,14 +94,18 @@ pub(crate) async fn serve(
         tokio::time::sleep(shared.limits.deadline + Duration::from_secs(5)).await;
     };
     tokio::select! {
-        () = accept(&listener, &router, &shared.stop) => Ok(()),
+        () = accept(&listener, &door, &lanes) => {}
         // A client that keeps its connection open does not hold up the end.
-        () = patience => Ok(()),
+        () = patience => {}
     }
+    // Calls go on when their client has left.
+    shared.ended().await;
+    Ok(())
 }
 
 /// Takes connections until the server should end, and then waits for them.
-async fn accept(listener: &TcpListener, router: &Router, stop: &CancellationToken) {
+async fn accept(listener: &TcpListener, door: &Arc<Door>, lanes: &Lanes) {
+    let stop = &door.shared.stop;
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = TaskTracker::new();
     loop {
@@ -108,7 +118,8 @@ async fn accept(listener: &TcpListener, router: &Router, stop: &CancellationToke
         };
         match accepted {
             (Ok((stream, _)), Ok(room)) => {
-                connections.spawn(connection(stream, router.clone(), stop.clone(), room));
+                let connection = connection(stream.into_std(), Arc::clone(door), room);
+                lanes.spawn(connections.track_future(connection));
             }
             // The machine is out of something, such as files; a moment later it may have it again.
             _ => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -118,20 +129,27 @@ async fn accept(listener: &TcpListener, router: &Router, stop: &CancellationToke
     connections.wait().await;
 }
 
-/// Serves one connection.
+/// Serves one connection. It belongs to the runtime that this runs on.
 async fn connection(
-    stream: TcpStream,
-    router: Router,
-    stop: CancellationToken,
+    stream: std::io::Result<std::net::TcpStream>,
+    door: Arc<Door>,
     _room: OwnedSemaphorePermit,
 ) {
+    let Ok(stream) = stream.and_then(TcpStream::from_std) else {
+        return;
+    };
     // Otherwise each event of a stream waits for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
+    let stop = door.shared.stop.clone();
+    let service = service_fn(move |request| {
+        let door = Arc::clone(&door);
+        async move { Ok::<_, Infallible>(door.enter(request).await) }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
@@ -141,12 +159,12 @@ async fn connection(
     let _ = connection.await;
 }
 
-fn router(
+fn door(
     shared: &Arc<Shared>,
     address: SocketAddr,
     mut access: Access,
     over: CancellationToken,
-) -> Router {
+) -> Arc<Door> {
     let guests = access.guests.as_ref();
     let issuer = guests.and_then(|guests| guests.issuer_of_tokens());
     access.hosts.extend(issuer.map(|issuer| issuer.host()));
@@ -185,16 +203,14 @@ fn router(
         Arc::new(LocalSessionManager::default()),
         config,
     );
-    let door = Arc::new(Door {
+    Arc::new(Door {
         hosts,
         origins,
         guests: access.guests,
         shared: Arc::clone(shared),
         open: Arc::new(Semaphore::new(OPEN)),
-    });
-    Router::new()
-        .nest_service(PATH, service)
-        .layer(middleware::from_fn_with_state(door, enter))
+        sdk: TowerToHyperService::new(Router::new().nest_service(PATH, service)),
+    })
 }
 
 /// The names by which this machine is called.
@@ -214,109 +230,141 @@ fn hosts(ip: IpAddr) -> Vec<String> {
     hosts
 }
 
-/// Lets a request in, or says why not.
-async fn enter(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
-    // Whoever asks whether the server lives needs no name for it, and learns nothing else.
-    if let Some(health) = door.health(request.uri().path()) {
-        return health;
-    }
-    if !door.knows_host(request.headers(), request.uri().host()) {
-        door.shared.metrics.count_refused("host");
-        return refuse(StatusCode::FORBIDDEN, "this host name is not served here");
-    }
-    if !door.knows_origin(request.headers()) {
-        door.shared.metrics.count_refused("origin");
-        return refuse(StatusCode::FORBIDDEN, "pages of this origin are not served");
-    }
-    let guest = match &door.guests {
-        None => Guest::local(),
-        Some(guests) => {
-            let issuer = guests.issuer_of_tokens();
-            if let Some(issuer) = &issuer
-                && let Some(about) = metadata(issuer, request.uri().path())
-            {
-                return about;
-            }
-            match guests.know(request.headers()).await {
-                Ok(guest) => guest,
-                Err(refusal) => return door.turn_away(&refusal, issuer.as_ref()),
-            }
-        }
-    };
-    // From here on nobody needs the token, so that it can go nowhere.
-    request.headers_mut().remove(header::AUTHORIZATION);
-    let own_room = match guest.take_room() {
-        Ok(room) => room,
-        Err(refusal) => return door.turn_away(&refusal, None),
-    };
-    let Ok(room) = Arc::clone(&door.open).try_acquire_owned() else {
-        door.shared.metrics.count_refused("busy");
-        return later(StatusCode::SERVICE_UNAVAILABLE, CROWDED, 1);
-    };
-    if request.uri().path() == "/metrics" {
-        return door.metrics(&guest);
-    }
-    let mut gone: Gone = Box::pin(guest.clone().gone());
-    let response = tokio::select! {
-        response = pass(&door, guest, request, next) => response,
-        () = &mut gone => return door.turn_away(&Refusal::Unknown, None),
-    };
-    let (parts, body) = response.into_parts();
-    let body = match body.size_hint().exact() {
-        // The messages of a stream are spelled out one by one.
-        None => Body::new(body.map_frame(|frame| frame.map_data(twin::spelled_out))),
-        // A whole message keeps a known length.
-        Some(_) => match to_bytes(body, usize::MAX).await {
-            Ok(bytes) => Body::from(twin::spelled_out(bytes)),
-            Err(_) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost"),
-        },
-    };
-    let response = Response::from_parts(parts, body);
-    let held = |body| Held {
-        body,
-        gone,
-        _rooms: (room, own_room),
-    };
-    response.map(|body| Body::new(held(body)))
-}
-
-/// Passes a request on that has been let in.
-async fn pass(door: &Door, guest: Guest, mut request: Request, next: Next) -> Response {
-    if request.method() != Method::POST {
-        request.extensions_mut().insert(guest);
-        return next.run(request).await;
-    }
-    let (mut parts, body) = request.into_parts();
-    let Ok(body) =
-        tokio::time::timeout(BODY, to_bytes(body, door.shared.limits.request_bytes)).await
-    else {
-        let message = "the message did not come in time";
-        return refuse(StatusCode::REQUEST_TIMEOUT, message);
-    };
-    let Ok(body) = body else {
-        let message = format!(
-            "the message is longer than {} bytes",
-            door.shared.limits.request_bytes
-        );
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, &message);
-    };
-    if parts.uri.path() == PATH
-        && let Some(call) = PlainCall::of(&parts.headers, &body, &door.shared.set())
-    {
-        return call.answer(&door.shared, guest, &parts.headers).await;
-    }
-    parts.extensions.insert(guest);
-    if let Err(error) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) {
-        // A malformed message gets the same answer as on standard input.
-        return match refusals(&body, &error).first() {
-            Some(refusal) => answer(StatusCode::BAD_REQUEST, json!(refusal).to_string()),
-            None => StatusCode::ACCEPTED.into_response(),
-        };
-    }
-    next.run(Request::from_parts(parts, Body::from(body))).await
-}
-
 type Gone = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Door {
+    /// Lets a request in, or says why not.
+    async fn enter(&self, mut request: Request<Incoming>) -> Response {
+        // Whoever asks whether the server lives needs no name for it, and learns nothing else.
+        if let Some(health) = self.health(request.uri().path()) {
+            return health;
+        }
+        if !self.knows_host(request.headers(), request.uri().host()) {
+            self.shared.metrics.count_refused("host");
+            return refuse(StatusCode::FORBIDDEN, "this host name is not served here");
+        }
+        if !self.knows_origin(request.headers()) {
+            self.shared.metrics.count_refused("origin");
+            return refuse(StatusCode::FORBIDDEN, "pages of this origin are not served");
+        }
+        let guest = match &self.guests {
+            None => Guest::local(),
+            Some(guests) => {
+                let issuer = guests.issuer_of_tokens();
+                if let Some(issuer) = &issuer
+                    && let Some(about) = metadata(issuer, request.uri().path())
+                {
+                    return about;
+                }
+                match guests.know(request.headers()).await {
+                    Ok(guest) => guest,
+                    Err(refusal) => return self.turn_away(&refusal, issuer.as_ref()),
+                }
+            }
+        };
+        // From here on nobody needs the token, so that it can go nowhere.
+        request.headers_mut().remove(header::AUTHORIZATION);
+        let own_room = match guest.take_room() {
+            Ok(room) => room,
+            Err(refusal) => return self.turn_away(&refusal, None),
+        };
+        let Ok(room) = Arc::clone(&self.open).try_acquire_owned() else {
+            self.shared.metrics.count_refused("busy");
+            return later(StatusCode::SERVICE_UNAVAILABLE, CROWDED, 1);
+        };
+        if request.uri().path() == "/metrics" {
+            return self.metrics(&guest);
+        }
+        let mut gone: Gone = Box::pin(guest.clone().gone());
+        let response = tokio::select! {
+            response = self.pass(guest, request) => response,
+            () = &mut gone => return self.turn_away(&Refusal::Unknown, None),
+        };
+        let held = |body| Held {
+            body,
+            gone,
+            _rooms: (room, own_room),
+        };
+        response.map(|body| Body::new(held(body)))
+    }
+
+    /// Passes a request on that has been let in.
+    async fn pass(&self, guest: Guest, mut request: Request<Incoming>) -> Response {
+        if request.method() != Method::POST {
+            request.extensions_mut().insert(guest);
+            return self.ask_sdk(request.map(Body::new)).await;
+        }
+        let (mut parts, body) = request.into_parts();
+        let most = self.shared.limits.request_bytes;
+        let Ok(body) = tokio::time::timeout(BODY, whole(body, most)).await else {
+            let message = "the message did not come in time";
+            return refuse(StatusCode::REQUEST_TIMEOUT, message);
+        };
+        let Some(body) = body else {
+            let message = format!("the message is longer than {most} bytes");
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, &message);
+        };
+        if parts.uri.path() == PATH
+            && let Some(call) = PlainCall::of(&parts.headers, &body, &self.shared.set())
+        {
+            return call.answer(&self.shared, guest, &parts.headers).await;
+        }
+        parts.extensions.insert(guest);
+        if let Err(error) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) {
+            // A malformed message gets the same answer as on standard input.
+            return match refusals(&body, &error).first() {
+                Some(refusal) => answer(StatusCode::BAD_REQUEST, json!(refusal).to_string()),
+                None => StatusCode::ACCEPTED.into_response(),
+            };
+        }
+        let request = Request::from_parts(parts, Body::from(body));
+        self.ask_sdk(request).await
+    }
+
+    /// The answer of the SDK, with each structure spelled out.
+    async fn ask_sdk(&self, request: Request<Body>) -> Response {
+        let Ok(response) = self.sdk.call(request).await;
+        let (parts, body) = response.into_parts();
+        let body = match body.size_hint().exact() {
+            // The messages of a stream are spelled out one by one.
+            None => Body::new(body.map_frame(|frame| frame.map_data(twin::spelled_out))),
+            // A whole message keeps a known length.
+            Some(_) => match to_bytes(body, usize::MAX).await {
+                Ok(bytes) => Body::from(twin::spelled_out(bytes)),
+                Err(_) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost"),
+            },
+        };
+        Response::from_parts(parts, body)
+    }
+}
+
+/// The whole body of a request. `None` if it is longer than it may be, or breaks off.
+async fn whole(mut body: Incoming, most: usize) -> Option<Bytes> {
+    let mut all = BytesMut::new();
+    let mut first = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        // What is no data are trailers.
+        let Ok(piece) = frame.ok()?.into_data() else {
+            continue;
+        };
+        if all.len() + first.len() + piece.len() > most {
+            return None;
+        }
+        match (first.is_empty(), all.is_empty()) {
+            // Most messages come in one piece, which needs no copy.
+            (true, true) => first = piece,
+            (false, _) => {
+                all.extend_from_slice(&std::mem::take(&mut first));
+                all.extend_from_slice(&piece);
+            }
+            (true, false) => all.extend_from_slice(&piece),
+        }
+    }
+    Some(match first.is_empty() {
+        true => all.freeze(),
+        false => first,
+    })
+}
 
 /// A body that ends when its caller is one no longer. It holds the room of its request until it has been sent.
 struct Held {

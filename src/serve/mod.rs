@@ -12,6 +12,7 @@ mod data;
 mod gate;
 mod guests;
 mod http;
+mod lanes;
 mod meta;
 mod metrics;
 mod oauth;

@@ -25,9 +25,8 @@ use super::guests::Guest;
 use super::http;
 use super::server::{Sender, Server, trace};
 use super::set::ToolSet;
+use super::twin;
 
-/// Bytes that an answer is expected to have.
-const MESSAGE: usize = 8 << 10;
 const METHOD: &str = "tools/call";
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
@@ -145,9 +144,8 @@ impl PlainCall {
                 JsonRpcMessage::error(error, Some(self.id))
             }
         };
-        let mut body = Vec::with_capacity(MESSAGE);
-        match serde_json::to_writer(&mut body, &message) {
-            Ok(()) => http::answer(StatusCode::OK, body),
+        match twin::written(message) {
+            Ok(body) => http::answer(StatusCode::OK, body),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }

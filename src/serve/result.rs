@@ -36,7 +36,7 @@ pub(super) struct Given<'g> {
     /// Why and where the walk stopped before the last page.
     pub note: Option<&'g Note>,
     /// The columns that every row has, if the descriptor says it.
-    pub columns: Option<Vec<String>>,
+    pub columns: &'g dyn Fn() -> Option<Vec<String>>,
     /// The most bytes of the text.
     pub most: usize,
 }
@@ -266,6 +266,25 @@ struct Taken {
     too_large: Option<usize>,
 }
 
+/// All rows, if they fit as they are: most lists do, and are not looked at row by row.
+fn take_all(rows: Part<'_>, room: usize) -> Option<Taken> {
+    // A row has a comma behind it, and all rows have brackets around them.
+    let used = rows.text().len() + 1;
+    if used > room {
+        return None;
+    }
+    let (text, count) = data::as_written(rows.text())?;
+    let count = count as u64;
+    Some(Taken {
+        count,
+        texts: text.strip_suffix(']')?.to_owned(),
+        table: None,
+        of: count,
+        left: 0,
+        too_large: None,
+    })
+}
+
 fn take(
     given: &Given<'_>,
     rows: Part<'_>,
@@ -284,6 +303,10 @@ fn take(
         Form::Table => Some(columns.clone().unwrap_or_else(|| all_columns(rows))),
         Form::Json => None,
     };
+    let is_whole = columns.is_none() && header.is_none() && wanted.skip == 0;
+    if is_whole && let Some(taken) = take_all(rows, room) {
+        return Ok(taken);
+    }
     let mut text = header.as_deref().map(table::head);
     let mut taken = Taken {
         count: 0,
@@ -365,7 +388,7 @@ fn check_columns(
     rows: Part<'_>,
     columns: &[String],
 ) -> Result<(), UnknownColumn> {
-    let known = given.columns.clone().unwrap_or_else(|| all_columns(rows));
+    let known = (given.columns)().unwrap_or_else(|| all_columns(rows));
     let unknown = columns.iter().find(|column| !known.contains(column));
     match unknown.filter(|_| !known.is_empty()) {
         Some(name) => Err(UnknownColumn {

@@ -20,8 +20,6 @@ use tokio::sync::{Mutex, Notify};
 
 use super::{CROWDED, OPEN, Server, Shared, twin};
 
-/// Bytes that a message is expected to have.
-const LINE: usize = 8 << 10;
 /// Bytes at the start and the end of a line that is too long, in which its id is looked for.
 const EDGE: usize = 256;
 
@@ -222,16 +220,15 @@ where
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
         let (write, open) = (Arc::clone(&self.write), Arc::clone(&self.open));
+        let answered = match &message {
+            JsonRpcMessage::Response(response) => Some(response.id.clone()),
+            JsonRpcMessage::Error(error) => error.id.clone(),
+            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+        };
         async move {
-            let sent = put(&write, &message).await;
-            match &message {
-                JsonRpcMessage::Response(response) => open.remove(&response.id),
-                JsonRpcMessage::Error(error) => {
-                    if let Some(id) = &error.id {
-                        open.remove(id);
-                    }
-                }
-                JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => {}
+            let sent = put(&write, message).await;
+            if let Some(id) = &answered {
+                open.remove(id);
             }
             sent
         }
@@ -240,7 +237,7 @@ where
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
             while let Some(answer) = self.answers.first() {
-                put(&self.write, answer).await.ok()?;
+                put(&self.write, answer.clone()).await.ok()?;
                 self.answers.remove(0);
             }
             if self.has_ended {
@@ -295,12 +292,10 @@ where
 /// Writes one message as one line.
 async fn put<W: AsyncWrite + Unpin>(
     write: &Mutex<Option<W>>,
-    message: &ServerJsonRpcMessage,
+    message: ServerJsonRpcMessage,
 ) -> io::Result<()> {
-    let mut line = Vec::with_capacity(LINE);
-    serde_json::to_writer(&mut line, message)?;
+    let mut line = twin::written(message)?;
     line.push(b'\n');
-    let line = twin::spelled_out(line.into());
     let mut write = write.lock().await;
     let write = write.as_mut().ok_or(io::ErrorKind::NotConnected)?;
     write.write_all(&line).await?;

@@ -7,9 +7,10 @@ use std::sync::OnceLock;
 
 use axum::body::Bytes;
 use memchr::{memchr, memmem};
+use rmcp::model::{ContentBlock, JsonRpcMessage, ServerJsonRpcMessage, ServerResult};
 use serde_json::{Value, json};
 
-use crate::json::value_end;
+use crate::json::{quoted, value_end};
 
 /// What stands before the text of a result in a message. No string can hold it, because quotes in strings are escaped.
 const BEFORE_TEXT: &[u8] = b"\"text\":";
@@ -22,9 +23,68 @@ fn finder() -> &'static memmem::FinderRev<'static> {
 
 /// The mark: this structure is the text of the result once more, which is JSON.
 pub(super) fn mark() -> Value {
-    static KEY: OnceLock<String> = OnceLock::new();
-    let key = KEY.get_or_init(|| format!("toolrun twin {}", uuid::Uuid::new_v4()));
-    json!({ key.as_str(): true })
+    known_mark().clone()
+}
+
+fn known_mark() -> &'static Value {
+    static MARK: OnceLock<Value> = OnceLock::new();
+    MARK.get_or_init(|| {
+        let key = format!("toolrun twin {}", uuid::Uuid::new_v4());
+        json!({ key.as_str(): true })
+    })
+}
+
+/// A message with each structure spelled out, as JSON.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn written(mut message: ServerJsonRpcMessage) -> serde_json::Result<Vec<u8>> {
+    let Some(text) = take_twin(&mut message) else {
+        return serde_json::to_vec(&message);
+    };
+    // The message is written around the text, which is long.
+    let around = serde_json::to_vec(&message)?;
+    let place = memmem::find(&around, BEFORE_TEXT).map(|at| at + BEFORE_TEXT.len());
+    let (Some(place), Some(start)) = (place, finder().rfind(&around)) else {
+        put_back(&mut message, text);
+        return serde_json::to_vec(&message);
+    };
+    // Each quote of the text is escaped.
+    let mut whole = Vec::with_capacity(around.len() + text.len() * 5 / 2);
+    whole.extend_from_slice(&around[..place]);
+    quoted(&text, &mut whole);
+    whole.extend_from_slice(&around[place + EMPTY..start]);
+    whole.extend_from_slice(text.as_bytes());
+    whole.extend_from_slice(&around[start + finder().needle().len()..]);
+    Ok(whole)
+}
+
+/// Bytes of an empty string.
+const EMPTY: usize = 2;
+
+/// The text of a result that is its structure too. An empty one takes its place.
+fn take_twin(message: &mut ServerJsonRpcMessage) -> Option<String> {
+    let (text, structure) = text_and_structure(message)?;
+    (structure == Some(known_mark())).then(|| std::mem::take(text))
+}
+
+fn put_back(message: &mut ServerJsonRpcMessage, text: String) {
+    if let Some((place, _)) = text_and_structure(message) {
+        *place = text;
+    }
+}
+
+fn text_and_structure(message: &mut ServerJsonRpcMessage) -> Option<(&mut String, Option<&Value>)> {
+    let JsonRpcMessage::Response(response) = message else {
+        return None;
+    };
+    let ServerResult::CallToolResult(result) = &mut response.result else {
+        return None;
+    };
+    let Some(ContentBlock::Text(content)) = result.content.first_mut() else {
+        return None;
+    };
+    Some((&mut content.text, result.structured_content.as_ref()))
 }
 
 /// A message with the structure in place of the mark.
@@ -80,19 +140,19 @@ fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
-    use rmcp::model::{
-        CallToolResult, ContentBlock, JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerResult,
-    };
+    use rmcp::model::{CallToolResult, RequestId};
 
     use super::*;
 
-    fn message(id: &str, text: &str, structure: Value) -> Bytes {
+    fn message(id: &str, text: &str, structure: Value) -> ServerJsonRpcMessage {
         let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(structure);
         let id = RequestId::String(id.into());
-        let message: ServerJsonRpcMessage =
-            JsonRpcMessage::response(ServerResult::CallToolResult(result), id);
-        serde_json::to_vec(&message).unwrap().into()
+        JsonRpcMessage::response(ServerResult::CallToolResult(result), id)
+    }
+
+    fn bytes(message: &ServerJsonRpcMessage) -> Bytes {
+        serde_json::to_vec(message).unwrap().into()
     }
 
     #[test]
@@ -106,10 +166,13 @@ mod tests {
         ] {
             for id in ["1", "\"text\":\"x\"", "\\"] {
                 let structure: Value = serde_json::from_str(text).unwrap();
-                let whole = spelled_out(message(id, text, mark()));
+                let marked = message(id, text, mark());
+                let whole = spelled_out(bytes(&marked));
+                // Whoever has the message itself need not look for the text.
+                assert_eq!(written(marked).unwrap(), whole);
                 let whole: Value = serde_json::from_slice(&whole).unwrap();
-                let expected: Value =
-                    serde_json::from_slice(&message(id, text, structure)).unwrap();
+                let expected = bytes(&message(id, text, structure));
+                let expected: Value = serde_json::from_slice(&expected).unwrap();
                 assert_eq!(whole, expected);
             }
         }
@@ -119,7 +182,9 @@ mod tests {
     fn what_has_no_mark_stays() {
         for structure in [json!({ "a": 1 }), json!({ "toolrun twin": true })] {
             let message = message("1", "{}", structure);
-            assert_eq!(spelled_out(message.clone()), message);
+            assert_eq!(spelled_out(bytes(&message)), bytes(&message));
+            let expected = bytes(&message);
+            assert_eq!(written(message).unwrap(), expected);
         }
     }
 }
