@@ -195,7 +195,7 @@ impl Run {
     pub(crate) async fn fetch(&self, plan: &Plan, params: Value) -> Result<Page, Error> {
         if self.tool.wait.is_none() {
             let received = self.exchange(plan, &params, self.tool.rules.kind, None);
-            return Ok(self.page(received.await?, params)?.counted());
+            return self.page(received.await?, params);
         }
         let job = self.clone().start(plan, params).await?;
         match self.options.waits {

@@ -1,6 +1,6 @@
 //! A page: one response, read as its tool says.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
@@ -47,8 +47,6 @@ pub struct Page {
     pub body: Json,
     /// The arguments of its request, with defaults.
     pub params: Value,
-    /// Items on the page.
-    pub items: u64,
     /// If this is the last response of a job: the body of the job's first response.
     pub created: Option<Json>,
     /// Whether this is the first response of a job, and the call does not wait for the job.
@@ -57,6 +55,8 @@ pub struct Page {
     pub more: Option<Note>,
     /// Whether an error rule or the status says that the page is empty.
     pub(crate) is_empty: bool,
+    /// Items on the page, once somebody has asked for them.
+    pub(super) count: OnceLock<u64>,
     pub(super) tool: Arc<Tool>,
     /// When its projection must have ended.
     pub(super) deadline: Option<Deadline>,
@@ -83,7 +83,7 @@ impl Page {
             response: received.response,
             body,
             params,
-            items: 0,
+            count: OnceLock::new(),
             created: None,
             is_pending: false,
             more: None,
@@ -98,14 +98,13 @@ impl Page {
         Page { deadline, ..self }
     }
 
-    /// The page with its items counted. This reads the whole list.
-    pub(super) fn counted(mut self) -> Page {
-        if let Some(paging) = &self.tool.paging
-            && let Ok(Some(items)) = paging.items(self.body.part())
-        {
-            self.items = items.elements().count() as u64;
-        }
-        self
+    /// Items on the page. The first time, this reads the whole list.
+    pub fn items(&self) -> u64 {
+        *self.count.get_or_init(|| {
+            let paging = self.tool.paging.as_ref();
+            let items = paging.and_then(|paging| paging.items(self.body.part()).ok()?);
+            items.map_or(0, |items| items.elements().count() as u64)
+        })
     }
 
     /// The HTTP status.

@@ -145,7 +145,7 @@ impl Pages {
     pub fn output(&mut self, page: &Page) -> Result<Json, Error> {
         page.output().map_err(|error| {
             self.count -= 1;
-            self.items -= page.items;
+            self.items -= page.items();
             self.note = None;
             let error = self.run.masked(error);
             self.fail(error, self.given.clone())
@@ -241,7 +241,7 @@ impl Pages {
     /// Counts a page that was read, and determines the next one.
     fn take(&mut self, page: &mut Page, plan: &Plan) {
         self.count += 1;
-        self.items += page.items;
+        self.items += page.items();
         self.ahead = Ahead::Nothing;
         let tool = Arc::clone(&self.run.tool);
         let Some(paging) = &tool.paging else {
@@ -260,7 +260,7 @@ impl Pages {
     }
 
     fn cut(&mut self, page: &mut Page, surplus: u64) {
-        let keep = page.items - surplus;
+        let keep = page.items() - surplus;
         if let Some(paging) = &self.run.tool.paging
             && let Ok(lists) = paging.lists(page.body.part())
         {
@@ -276,7 +276,7 @@ impl Pages {
             let body = paging.put_lists(&page.body, &kept);
             page.body = body.unwrap_or_else(|| page.body.clone());
         }
-        page.items = keep;
+        page.count = keep.into();
         self.items -= surplus;
         self.note_stop(Stopped::MaxItems(self.items), None);
     }

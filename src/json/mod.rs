@@ -6,6 +6,7 @@ mod part;
 mod tree;
 mod unique;
 pub(crate) mod write;
+#[cfg(feature = "serve")]
 mod written;
 
 use std::fmt;
@@ -24,7 +25,7 @@ pub(crate) use unique::{Duplicate, duplicate_key};
 #[cfg(feature = "serve")]
 pub(crate) use write::quoted;
 #[cfg(feature = "serve")]
-pub(crate) use written::as_written;
+pub(crate) use written::{as_written, members_as_written};
 
 /// The text of one JSON value, which was checked. Clones share the text.
 #[derive(Clone)]

@@ -1,18 +1,43 @@
 //! Texts that are as a writer of compact JSON writes them, so that they need not be written again.
 
-use super::part::plain_end;
+use super::part::{Cursor, Key, Kind, Part, plain_end, value_end};
 
 /// The most members of an object whose keys are compared with each other.
 const MOST_MEMBERS: usize = 48;
 
 /// Whether writing the value that a checked text stands for gives this very text: then how many elements it has, if it is
 /// an array. `None` if it might give another one.
-#[cfg_attr(not(feature = "serve"), allow(dead_code))]
 pub(crate) fn as_written(text: &[u8]) -> Option<usize> {
+    let (end, elements) = from(text, 0)?;
+    (end == text.len()).then_some(elements)
+}
+
+/// The members of an object in their order, each with what [`as_written`] says of its value. Both take one reading.
+pub(crate) fn members_as_written(
+    part: Part<'_>,
+) -> impl Iterator<Item = (Key<'_>, Part<'_>, Option<usize>)> {
+    let text = part.text();
+    let mut cursor = (part.kind() == Kind::Object).then(|| Cursor::enter(text, 0));
+    std::iter::from_fn(move || {
+        let cursor = cursor.as_mut()?;
+        let (key, start) = cursor.next_member()?;
+        let known = from(text, start);
+        let end = known.map_or_else(|| value_end(text, start), |(end, _)| end);
+        cursor.go_on(end);
+        Some((
+            key,
+            Part::between(text, start, end),
+            known.map(|(_, elements)| elements),
+        ))
+    })
+}
+
+/// Where the value ends that begins at a place, and how many elements it has, if it is as written.
+fn from(text: &[u8], mut at: usize) -> Option<(usize, usize)> {
+    let start = at;
     // The keys of the objects that are open, and where those of each begin.
     let (mut keys, mut objects): (Vec<&[u8]>, Vec<Option<usize>>) = (Vec::new(), Vec::new());
     let (mut is_key, mut commas) = (false, 0);
-    let mut at = 0;
     while let Some(byte) = text.get(at) {
         match byte {
             b'"' => {
@@ -26,7 +51,6 @@ pub(crate) fn as_written(text: &[u8]) -> Option<usize> {
                     is_key = false;
                 }
                 at = end;
-                continue;
             }
             b'-' | b'0'..=b'9' => {
                 let rest = &text[at..];
@@ -37,31 +61,44 @@ pub(crate) fn as_written(text: &[u8]) -> Option<usize> {
                     return None;
                 }
                 at += length;
-                continue;
             }
+            // The words of JSON.
+            b't' | b'n' => at += 4,
+            b'f' => at += 5,
             b' ' | b'\n' | b'\t' | b'\r' => return None,
             b'{' => {
                 objects.push(Some(keys.len()));
                 is_key = true;
+                at += 1;
             }
-            b'[' => objects.push(None),
+            b'[' => {
+                objects.push(None);
+                at += 1;
+            }
             b'}' | b']' => {
                 if let Some(Some(first)) = objects.pop() {
                     keys.truncate(first);
                 }
                 is_key = false;
+                at += 1;
             }
             b',' => {
                 commas += usize::from(objects.len() == 1);
                 is_key = matches!(objects.last(), Some(Some(_)));
+                at += 1;
             }
-            _ => {}
+            _ => at += 1,
         }
-        at += 1;
+        if objects.is_empty() {
+            let is_array = text.get(start) == Some(&b'[') && at > start + EMPTY;
+            return Some((at, if is_array { commas + 1 } else { 0 }));
+        }
     }
-    let is_array = text.first() == Some(&b'[') && text != b"[]";
-    Some(if is_array { commas + 1 } else { 0 })
+    None
 }
+
+/// The bytes of an empty array.
+const EMPTY: usize = 2;
 
 /// Where a string ends that begins behind a quote, if its escapes are those that a writer uses.
 fn string(text: &[u8], mut at: usize) -> Option<usize> {
@@ -99,6 +136,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::json::Json;
 
     #[test]
     fn a_text_is_as_written_or_it_is_not_known() {
@@ -137,6 +175,35 @@ mod tests {
                 assert_eq!(value.as_array().map_or(0, Vec::len), elements, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn members_are_read_once_whether_as_written_or_not() {
+        let text = r#"{"a":[1,2],"b": {"c":1.0}, "\u0064":"x" ,"e":[],"f":null,"a":[{"x":[1,2]}]}"#;
+        let json = Json::of(&json!({}));
+        assert_eq!(members_as_written(json.part()).count(), 0);
+        let json = Json::read(text.to_owned().into()).unwrap();
+        let read: Vec<_> = members_as_written(json.part())
+            .map(|(key, part, elements)| (key.name().into_owned(), part.text(), elements))
+            .collect();
+        let plain: Vec<_> = json
+            .part()
+            .members()
+            .map(|(key, part)| {
+                (
+                    key.name().into_owned(),
+                    part.text(),
+                    as_written(part.text()),
+                )
+            })
+            .collect();
+        assert_eq!(read, plain);
+        let elements: Vec<Option<usize>> = read.iter().map(|(_, _, elements)| *elements).collect();
+        assert_eq!(
+            elements,
+            [Some(2), None, Some(0), Some(0), Some(0), Some(1)]
+        );
+        assert_eq!(members_as_written(Json::of(&json!([1])).part()).count(), 0);
     }
 
     #[test]

@@ -406,9 +406,14 @@ impl Resolve for Guard {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use pretty_assertions::assert_eq;
 
     use super::*;
+    use crate::send::{LimitsSpec, RetrySpec, TimeoutSpec};
 
     #[test]
     fn a_name_leads_where_it_must() {
@@ -426,6 +431,73 @@ mod tests {
             let base = Url::parse(base).unwrap();
             assert_eq!(Place::of(&base, allow_private), expected, "{base}");
         }
+    }
+
+    /// A service that answers every request with `{}`, and the number of connections that it has taken.
+    fn service() -> (Url, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&taken);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
+                std::thread::spawn(move || {
+                    let mut head = Vec::new();
+                    let mut byte = [0];
+                    while stream.read_exact(&mut byte).is_ok() {
+                        head.push(byte[0]);
+                        if head.ends_with(b"\r\n\r\n") {
+                            head.clear();
+                            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                            stream.write_all(answer).unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        (Url::parse(&url).unwrap(), taken)
+    }
+
+    #[test]
+    fn connections_stay_in_the_runtime_that_opened_them() {
+        let (url, taken) = service();
+        let policy = Policy {
+            rate_limit: None,
+            retry: RetrySpec::default(),
+            timeout: TimeoutSpec::default(),
+            limits: LimitsSpec::default(),
+            allow_private_network: true,
+        };
+        let transport = HttpTransport::new(&policy, &url, &Roots::default(), false).unwrap();
+        let ask_thrice = || async {
+            for _ in 0..3 {
+                let request = Request {
+                    method: http::Method::GET,
+                    url: url.clone(),
+                    headers: http::HeaderMap::new(),
+                    body: bytes::Bytes::new(),
+                    unsigned: None,
+                };
+                let mut body = transport.send(request).await.unwrap().into_body();
+                while body.next().await.is_some() {}
+            }
+        };
+        let runtime = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_all().build().unwrap()
+        };
+        let (first, second) = (runtime(), runtime());
+        first.block_on(ask_thrice());
+        assert_eq!(taken.load(Ordering::SeqCst), 1);
+        second.block_on(ask_thrice());
+        assert_eq!(taken.load(Ordering::SeqCst), 2);
+        // The end of one runtime takes nothing from the other.
+        drop(second);
+        first.block_on(ask_thrice());
+        assert_eq!(taken.load(Ordering::SeqCst), 2);
+        assert_eq!(transport.clients.made.read().unwrap().len(), 2);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use crate::json::{self, Kind, Part};
@@ -9,19 +10,56 @@ use crate::words::visible;
 
 /// A part of an output as compact JSON. Most are written as they must be given, and are not written again.
 pub(super) fn piece<'p>(part: Part<'p>, changed: &mut Changed) -> Cow<'p, str> {
-    match as_written(part.text()) {
-        Some((text, _)) => text.into(),
-        None => value(part, changed).to_string().into(),
+    match is_plain(part.text()).then(|| json::as_written(part.text())) {
+        Some(Some(_)) => as_it_is(part),
+        _ => value(part, changed).to_string().into(),
     }
 }
 
-/// A text in which nothing is to be changed, and the elements that it has if it is an array.
-pub(super) fn as_written(text: &[u8]) -> Option<(&str, usize)> {
-    let text = std::str::from_utf8(text).ok()?;
-    match visible(text) {
-        Cow::Borrowed(_) => Some((text, json::as_written(text.as_bytes())?)),
-        Cow::Owned(_) => None,
+/// A member of an output.
+#[derive(Clone, Copy)]
+pub(super) struct Member<'p> {
+    /// Its value.
+    pub part: Part<'p>,
+    /// If nothing is to be changed in it: its elements, if it is an array.
+    pub elements: Option<usize>,
+}
+
+impl<'p> Member<'p> {
+    /// A whole output as a member.
+    pub(super) fn whole(part: Part<'p>) -> Member<'p> {
+        let elements = is_plain(part.text()).then(|| json::as_written(part.text()));
+        let elements = elements.flatten();
+        Member { part, elements }
     }
+
+    /// As compact JSON.
+    pub(super) fn piece(self, changed: &mut Changed) -> Cow<'p, str> {
+        match self.elements {
+            Some(_) => as_it_is(self.part),
+            None => value(self.part, changed).to_string().into(),
+        }
+    }
+}
+
+/// The members of an output. Of a repeated key, the last one counts.
+pub(super) fn members(part: Part<'_>) -> IndexMap<String, Member<'_>> {
+    let is_plain = is_plain(part.text());
+    json::members_as_written(part)
+        .map(|(key, part, elements)| {
+            let elements = elements.filter(|_| is_plain);
+            (key.name().into_owned(), Member { part, elements })
+        })
+        .collect()
+}
+
+/// Whether a text has no hidden characters.
+fn is_plain(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| matches!(visible(text), Cow::Borrowed(_)))
+}
+
+fn as_it_is(part: Part<'_>) -> Cow<'_, str> {
+    String::from_utf8_lossy(part.text())
 }
 
 /// What was changed so that nothing is lost.

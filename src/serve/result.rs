@@ -4,7 +4,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::data::{self, Changed};
+use super::data::{self, Changed, Member};
 use super::options::{Form, Options, Wanted};
 use super::table;
 use crate::definition::Definition;
@@ -178,50 +178,49 @@ impl Members {
     }
 }
 
-/// The members of the output as an object. Of a repeated key, the last one counts.
-fn parts<'g>(given: &Given<'g>) -> IndexMap<String, Part<'g>> {
+/// The members of the output as an object.
+fn parts<'g>(given: &Given<'g>) -> IndexMap<String, Member<'g>> {
     let part = given.output.part();
     let kind = part.kind();
     let root = given.definition.root;
     match root.member(kind == Kind::Object, kind == Kind::Array) {
-        Some(member) => IndexMap::from([(member.to_owned(), part)]),
-        None => part
-            .members()
-            .map(|(key, member)| (key.name().into_owned(), member))
-            .collect(),
+        Some(member) => IndexMap::from([(member.to_owned(), Member::whole(part))]),
+        None => data::members(part),
     }
 }
 
 /// The member that holds the rows: the one that is known, else the longest list.
-fn rows_key(given: &Given<'_>, parts: &IndexMap<String, Part<'_>>) -> Option<String> {
+fn rows_key(given: &Given<'_>, parts: &IndexMap<String, Member<'_>>) -> Option<String> {
     let is_list = |key: &String| {
         parts
             .get(key)
-            .is_some_and(|part| part.kind() == Kind::Array)
+            .is_some_and(|member| member.part.kind() == Kind::Array)
     };
     if let Some(known) = given.definition.rows.clone().filter(is_list) {
         return Some(known);
     }
-    let lists = parts.iter().filter(|(_, part)| part.kind() == Kind::Array);
-    let longest = lists.max_by_key(|(_, part)| part.text().len())?.0;
+    let lists = parts
+        .iter()
+        .filter(|(_, member)| member.part.kind() == Kind::Array);
+    let longest = lists.max_by_key(|(_, member)| member.part.text().len())?.0;
     (given.definition.rows.is_none()).then(|| longest.clone())
 }
 
 /// The members beside the rows, and the names of those that are too large.
 fn rest(
-    parts: &IndexMap<String, Part<'_>>,
+    parts: &IndexMap<String, Member<'_>>,
     most: usize,
     changed: &mut Changed,
 ) -> (Members, Vec<(String, usize)>) {
     let mut left_out = Vec::new();
     let mut sized: Vec<(usize, &String, Option<String>)> = parts
         .iter()
-        .map(|(key, part)| {
-            let bytes = part.text().len();
+        .map(|(key, member)| {
+            let bytes = member.part.text().len();
             if bytes > most * HOPELESS {
                 return (bytes, key, None);
             }
-            let piece = data::piece(*part, changed).into_owned();
+            let piece = member.piece(changed).into_owned();
             (piece.len(), key, Some(piece))
         })
         .collect();
@@ -267,17 +266,16 @@ struct Taken {
 }
 
 /// All rows, if they fit as they are: most lists do, and are not looked at row by row.
-fn take_all(rows: Part<'_>, room: usize) -> Option<Taken> {
+fn take_all(rows: Member<'_>, room: usize) -> Option<Taken> {
+    let text = rows.part.text();
+    let count = rows.elements? as u64;
     // A row has a comma behind it, and all rows have brackets around them.
-    let used = rows.text().len() + 1;
-    if used > room {
+    if text.len() + 1 > room {
         return None;
     }
-    let (text, count) = data::as_written(rows.text())?;
-    let count = count as u64;
     Some(Taken {
         count,
-        texts: text.strip_suffix(']')?.to_owned(),
+        texts: String::from_utf8_lossy(text.strip_suffix(b"]")?).into_owned(),
         table: None,
         of: count,
         left: 0,
@@ -287,26 +285,27 @@ fn take_all(rows: Part<'_>, room: usize) -> Option<Taken> {
 
 fn take(
     given: &Given<'_>,
-    rows: Part<'_>,
+    rows: Member<'_>,
     room: usize,
     changed: &mut Changed,
 ) -> Result<Taken, UnknownColumn> {
     let wanted = given.wanted;
     let columns = match &wanted.columns {
         Some(columns) => {
-            check_columns(given, rows, columns)?;
+            check_columns(given, rows.part, columns)?;
             Some(columns.clone())
         }
         None => None,
     };
     let header = match wanted.form {
-        Form::Table => Some(columns.clone().unwrap_or_else(|| all_columns(rows))),
+        Form::Table => Some(columns.clone().unwrap_or_else(|| all_columns(rows.part))),
         Form::Json => None,
     };
     let is_whole = columns.is_none() && header.is_none() && wanted.skip == 0;
     if is_whole && let Some(taken) = take_all(rows, room) {
         return Ok(taken);
     }
+    let rows = rows.part;
     let mut text = header.as_deref().map(table::head);
     let mut taken = Taken {
         count: 0,

@@ -329,7 +329,7 @@ async fn pages_are_a_stream() {
     while let Some(page) =
         std::future::poll_fn(|context| Pin::new(&mut pages).poll_next(context)).await
     {
-        count += page.expect("a page").items;
+        count += page.expect("a page").items();
     }
     assert_eq!((count, pages.count(), pages.note()), (2, 2, None));
     // It stays ended, also after an error.
@@ -340,7 +340,7 @@ async fn pages_are_a_stream() {
     let mut seen = Vec::new();
     for _ in 0..4 {
         let next = std::future::poll_fn(|context| Pin::new(&mut pages).poll_next(context)).await;
-        seen.push(next.map(|page| page.map(|page| page.items).map_err(|error| error.kind())));
+        seen.push(next.map(|page| page.map(|page| page.items()).map_err(|error| error.kind())));
     }
     let expected = [Some(Ok(1)), Some(Err(ErrorKind::Network)), None, None];
     assert_eq!(seen, expected);
