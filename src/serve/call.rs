@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -61,8 +61,8 @@ pub(super) struct Job {
     pub cancelled: CancellationToken,
     /// What the client can do about a question.
     pub client: Client,
-    /// The call's id in the audit log, and what is seen of its requests.
-    pub id: String,
+    /// The call's id in the audit log, once it is written there, and what is seen of its requests.
+    pub id: OnceLock<String>,
     pub sight: Arc<Sight>,
 }
 

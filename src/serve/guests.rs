@@ -189,6 +189,11 @@ impl Guest {
         self.book.as_ref().map(|book| book.enter()).transpose()
     }
 
+    /// Whether the guest may be one no longer some time.
+    pub(super) fn can_end(&self) -> bool {
+        self.book.is_some() || self.until.is_some()
+    }
+
     /// Waits until the guest is one no longer: removed from the file, or with a token that has ended.
     pub(super) async fn gone(self) {
         let expired = async {

@@ -275,7 +275,10 @@ impl Door {
         if request.uri().path() == "/metrics" {
             return self.metrics(&guest);
         }
-        let mut gone: Gone = Box::pin(guest.clone().gone());
+        let mut gone: Gone = match guest.can_end() {
+            true => Box::pin(guest.clone().gone()),
+            false => Box::pin(std::future::pending()),
+        };
         let response = tokio::select! {
             response = self.pass(guest, request) => response,
             () = &mut gone => return self.turn_away(&Refusal::Unknown, None),

@@ -2,7 +2,7 @@
 //! line in the log.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use rmcp::model::{CallToolResult, ContentBlock, Tool as Listed};
@@ -11,7 +11,6 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::approval::new_id;
 use super::call::PATIENCE;
 use super::data::{self, Changed};
 use super::gate::{Caller, Decision, Gate};
@@ -503,7 +502,7 @@ impl Tables {
             self.shared.observer.tell(&finished);
             let trail = Trail {
                 shared: &self.shared,
-                id: &new_id(),
+                id: &OnceLock::new(),
                 caller: &self.caller,
                 served: &made.served,
                 arguments: &made.arguments,

@@ -1,6 +1,6 @@
 //! What a call leaves in the audit log, and what is seen of its requests.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::{Map, Value};
 
@@ -72,7 +72,7 @@ impl Sight {
 /// A call, as the log knows it.
 pub(super) struct Trail<'t> {
     pub shared: &'t Shared,
-    pub id: &'t str,
+    pub id: &'t OnceLock<String>,
     pub caller: &'t Caller,
     pub served: &'t Served,
     pub arguments: &'t Map<String, Value>,
@@ -155,7 +155,7 @@ impl Trail<'_> {
     fn entry(&self, audit: &Audit, decision: &Decision, policy: Option<&Policy>) -> Entry {
         let tool = &self.served.tool;
         let mut entry = Entry {
-            id: self.id.to_owned(),
+            id: self.id.get_or_init(new_id).clone(),
             caller: short(&self.caller.name),
             tool: Some(tool.qualified_name()),
             access: Some(tool.access.to_string()),

@@ -1,7 +1,7 @@
 //! The server: what each request of the protocol gives.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
@@ -19,7 +19,6 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::approval::new_id;
 use super::ask::Client;
 use super::call::Job;
 use super::gate::Caller;
@@ -199,7 +198,7 @@ impl Server {
             progress: sender.progress,
             cancelled: sender.cancelled,
             client: sender.client,
-            id: new_id(),
+            id: OnceLock::new(),
             sight: Arc::default(),
         };
         match self.shared.tasks.track_future(job.run()).await {
