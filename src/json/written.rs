@@ -35,16 +35,18 @@ pub(crate) fn members_as_written(
 /// Where the value ends that begins at a place, and how many elements it has, if it is as written.
 fn from(text: &[u8], mut at: usize) -> Option<(usize, usize)> {
     let start = at;
-    // The keys of the objects that are open, and where those of each begin.
-    let (mut keys, mut objects): (Vec<&[u8]>, Vec<Option<usize>>) = (Vec::new(), Vec::new());
+    // The keys of the objects that are open.
+    let mut keys: Vec<&[u8]> = Vec::new();
+    // Objects have keys; arrays have none.
+    let mut open: Vec<Option<Keys>> = Vec::new();
     let (mut is_key, mut commas) = (false, 0);
     while let Some(byte) = text.get(at) {
         match byte {
             b'"' => {
                 let end = string(text, at + 1)?;
-                if is_key && let Some(Some(first)) = objects.last() {
-                    let (key, known) = (&text[at..end], &keys[*first..]);
-                    if known.len() >= MOST_MEMBERS || known.contains(&key) {
+                if is_key && let Some(Some(own)) = open.last_mut() {
+                    let (key, known) = (&text[at..end], &keys[own.first..]);
+                    if known.len() >= MOST_MEMBERS || own.may_have(key) && known.contains(&key) {
                         return None;
                     }
                     keys.push(key);
@@ -67,34 +69,57 @@ fn from(text: &[u8], mut at: usize) -> Option<(usize, usize)> {
             b'f' => at += 5,
             b' ' | b'\n' | b'\t' | b'\r' => return None,
             b'{' => {
-                objects.push(Some(keys.len()));
+                open.push(Some(Keys {
+                    first: keys.len(),
+                    marks: 0,
+                }));
                 is_key = true;
                 at += 1;
             }
             b'[' => {
-                objects.push(None);
+                open.push(None);
                 at += 1;
             }
             b'}' | b']' => {
-                if let Some(Some(first)) = objects.pop() {
-                    keys.truncate(first);
+                if let Some(Some(own)) = open.pop() {
+                    keys.truncate(own.first);
                 }
                 is_key = false;
                 at += 1;
             }
             b',' => {
-                commas += usize::from(objects.len() == 1);
-                is_key = matches!(objects.last(), Some(Some(_)));
+                commas += usize::from(open.len() == 1);
+                is_key = matches!(open.last(), Some(Some(_)));
                 at += 1;
             }
             _ => at += 1,
         }
-        if objects.is_empty() {
+        if open.is_empty() {
             let is_array = text.get(start) == Some(&b'[') && at > start + EMPTY;
             return Some((at, if is_array { commas + 1 } else { 0 }));
         }
     }
     None
+}
+
+/// The keys of an object that is open.
+struct Keys {
+    /// Where they begin among all keys.
+    first: usize,
+    /// A bit for each of them, which others may share.
+    marks: u64,
+}
+
+impl Keys {
+    /// Whether a key may be one of them, and makes it one. Most keys differ from all others in length or at an end.
+    fn may_have(&mut self, key: &[u8]) -> bool {
+        let (start, end) = (key.get(1), key.iter().rev().nth(1));
+        let byte = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default());
+        let mark = 1 << ((key.len() + 7 * byte(start) + 13 * byte(end)) % 64);
+        let may_have = self.marks & mark != 0;
+        self.marks |= mark;
+        may_have
+    }
 }
 
 /// The bytes of an empty array.

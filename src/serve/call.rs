@@ -15,7 +15,7 @@ use rmcp::model::{
 };
 use rmcp::{Peer, RoleServer};
 use serde_json::{Map, Value, json};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
@@ -176,8 +176,7 @@ impl Job {
                 .retry(true, Some(2));
             return failed(lesson);
         };
-        let turn = tokio::time::timeout(PATIENCE, self.shared.running.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
+        let Some(_turn) = self.turn().await else {
             let lesson = Lesson::new("busy", "too many calls run at once")
                 .advise("wait, then call again")
                 .retry(true, Some(2));
@@ -211,6 +210,18 @@ impl Job {
         match fetched {
             Err(lesson) => failed(lesson),
             Ok(fetched) => self.finish(&wanted, &fetched),
+        }
+    }
+
+    /// The turn of the call among all calls, if it comes in time.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        let running = &self.shared.running;
+        match running.try_acquire() {
+            Ok(turn) => Some(turn),
+            Err(_) => tokio::time::timeout(PATIENCE, running.acquire())
+                .await
+                .ok()?
+                .ok(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Results sized for a model: whole rows up to a budget of bytes. What is left out is said, with the arguments that go on
 //! from there. Nothing is ever cut in the middle.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
@@ -102,14 +104,7 @@ pub(super) fn shape(given: &Given<'_>) -> Result<Shaped, UnknownColumn> {
     if let (Some(taken), Some(key)) = (taken, &rows_key) {
         match taken.table {
             Some(text) => table = Some(text),
-            None => {
-                let mut rows = taken.texts;
-                if rows.is_empty() {
-                    rows.push('[');
-                }
-                rows.push(']');
-                members.insert(place.unwrap_or_default(), key, rows);
-            }
+            None => members.insert(place.unwrap_or_default(), key, taken.texts),
         }
     }
     let place_of_table = members.0.len();
@@ -141,14 +136,15 @@ pub(super) fn shape(given: &Given<'_>) -> Result<Shaped, UnknownColumn> {
 
 /// The members of a result, in their order: keys and values as JSON.
 #[derive(Default)]
-struct Members(Vec<(String, String)>);
+struct Members<'g>(Vec<(String, Cow<'g, str>)>);
 
-impl Members {
-    fn add(&mut self, key: &str, piece: String) {
+impl<'g> Members<'g> {
+    fn add(&mut self, key: &str, piece: impl Into<Cow<'g, str>>) {
         self.insert(self.0.len(), key, piece);
     }
 
-    fn insert(&mut self, place: usize, key: &str, piece: String) {
+    fn insert(&mut self, place: usize, key: &str, piece: impl Into<Cow<'g, str>>) {
+        let piece = piece.into();
         let place = place.min(self.0.len());
         self.0.insert(place, (Value::from(key).to_string(), piece));
     }
@@ -207,20 +203,20 @@ fn rows_key(given: &Given<'_>, parts: &IndexMap<String, Member<'_>>) -> Option<S
 }
 
 /// The members beside the rows, and the names of those that are too large.
-fn rest(
-    parts: &IndexMap<String, Member<'_>>,
+fn rest<'g>(
+    parts: &IndexMap<String, Member<'g>>,
     most: usize,
     changed: &mut Changed,
-) -> (Members, Vec<(String, usize)>) {
+) -> (Members<'g>, Vec<(String, usize)>) {
     let mut left_out = Vec::new();
-    let mut sized: Vec<(usize, &String, Option<String>)> = parts
+    let mut sized: Vec<(usize, &String, Option<Cow<'g, str>>)> = parts
         .iter()
         .map(|(key, member)| {
             let bytes = member.part.text().len();
             if bytes > most * HOPELESS {
                 return (bytes, key, None);
             }
-            let piece = member.piece(changed).into_owned();
+            let piece = member.piece(changed);
             (piece.len(), key, Some(piece))
         })
         .collect();
@@ -251,11 +247,11 @@ fn rest(
 }
 
 /// Rows that fit.
-struct Taken {
+struct Taken<'g> {
     /// How many.
     count: u64,
-    /// Their JSON as a list, without its end, unless they are a table.
-    texts: String,
+    /// Their JSON as a list, unless they are a table.
+    texts: Cow<'g, str>,
     table: Option<String>,
     /// All rows of the output.
     of: u64,
@@ -266,7 +262,7 @@ struct Taken {
 }
 
 /// All rows, if they fit as they are: most lists do, and are not looked at row by row.
-fn take_all(rows: Member<'_>, room: usize) -> Option<Taken> {
+fn take_all(rows: Member<'_>, room: usize) -> Option<Taken<'_>> {
     let text = rows.part.text();
     let count = rows.elements? as u64;
     // A row has a comma behind it, and all rows have brackets around them.
@@ -275,7 +271,7 @@ fn take_all(rows: Member<'_>, room: usize) -> Option<Taken> {
     }
     Some(Taken {
         count,
-        texts: String::from_utf8_lossy(text.strip_suffix(b"]")?).into_owned(),
+        texts: String::from_utf8_lossy(text),
         table: None,
         of: count,
         left: 0,
@@ -283,12 +279,12 @@ fn take_all(rows: Member<'_>, room: usize) -> Option<Taken> {
     })
 }
 
-fn take(
+fn take<'g>(
     given: &Given<'_>,
-    rows: Member<'_>,
+    rows: Member<'g>,
     room: usize,
     changed: &mut Changed,
-) -> Result<Taken, UnknownColumn> {
+) -> Result<Taken<'g>, UnknownColumn> {
     let wanted = given.wanted;
     let columns = match &wanted.columns {
         Some(columns) => {
@@ -307,9 +303,10 @@ fn take(
     }
     let rows = rows.part;
     let mut text = header.as_deref().map(table::head);
+    let mut texts = String::with_capacity(rows.text().len().min(room) + 2);
     let mut taken = Taken {
         count: 0,
-        texts: String::with_capacity(rows.text().len().min(room) + 2),
+        texts: Cow::default(),
         table: None,
         of: 0,
         left: 0,
@@ -352,12 +349,17 @@ fn take(
                 text.push_str(&line);
             }
             _ => {
-                taken.texts.push(if taken.count > 0 { ',' } else { '[' });
-                taken.texts.push_str(&row);
+                texts.push(if taken.count > 0 { ',' } else { '[' });
+                texts.push_str(&row);
             }
         }
         taken.count += 1;
     }
+    if texts.is_empty() {
+        texts.push('[');
+    }
+    texts.push(']');
+    taken.texts = texts.into();
     taken.left = taken.of.saturating_sub(wanted.skip) - taken.count;
     taken.table = text.filter(|_| taken.count > 0);
     Ok(taken)
@@ -401,7 +403,7 @@ fn check_columns(
 /// How to go on: what is left, and the arguments of the call that gives it.
 fn more(
     given: &Given<'_>,
-    taken: Option<&Taken>,
+    taken: Option<&Taken<'_>>,
     left_out: &[(String, usize)],
 ) -> Option<Map<String, Value>> {
     let mut more = Map::new();
@@ -440,7 +442,7 @@ fn through(tool: &str, options: &Options, mut arguments: Map<String, Value>) -> 
 }
 
 /// The arguments that go on from here.
-fn next(given: &Given<'_>, taken: Option<&Taken>) -> Option<Map<String, Value>> {
+fn next(given: &Given<'_>, taken: Option<&Taken<'_>>) -> Option<Map<String, Value>> {
     let mut next = given.arguments.clone();
     let skip_name = given.options.skip_name();
     if let (Some(taken), Some(skip)) = (taken.filter(|taken| taken.left > 0), skip_name) {
@@ -474,7 +476,11 @@ fn next(given: &Given<'_>, taken: Option<&Taken>) -> Option<Map<String, Value>> 
     }
 }
 
-fn notes(given: &Given<'_>, taken: Option<&Taken>, left_out: &[(String, usize)]) -> Vec<String> {
+fn notes(
+    given: &Given<'_>,
+    taken: Option<&Taken<'_>>,
+    left_out: &[(String, usize)],
+) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(taken) = taken {
         let (given_rows, of) = (taken.count, taken.of);
