@@ -116,6 +116,16 @@ mod tests {
     use crate::json::Json;
 
     #[test]
+    fn a_text_is_quoted_as_serde_json_does() {
+        let all: String = (0..=0x2ff).filter_map(char::from_u32).collect();
+        for text in ["", "plain", "\"\\", "a\nb\u{7f}\u{2028}é\u{1f600}", &all] {
+            let mut out = Vec::new();
+            quoted(text, &mut out);
+            assert_eq!(out, serde_json::to_vec(text).unwrap(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn layouts_are_those_of_serde_json() {
         for text in [
             "null",

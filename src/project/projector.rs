@@ -364,13 +364,18 @@ const ROW: usize = 16;
 /// An output may be this much smaller than what searches may read.
 const WRITTEN: usize = 4;
 
+fn refuse_late(is_late: bool) -> Done {
+    match is_late {
+        true => Err(ProjectError::new("the deadline has passed".to_owned())),
+        false => Ok(()),
+    }
+}
+
 impl Frame<'_> {
     /// Counts bytes that are written. Walks inside of walks, and a value that many names copy, could ask for more than
     /// any memory holds.
     pub(super) fn count(&self, bytes: usize) -> Done {
-        if self.budget().is_late_by_now() {
-            return Err(ProjectError::new("the deadline has passed".to_owned()));
-        }
+        refuse_late(self.budget().is_late_by_now())?;
         match self.budget().read(bytes.saturating_mul(WRITTEN)) {
             true => Ok(()),
             false => Err(ProjectError::new(
@@ -398,6 +403,8 @@ impl Frame<'_> {
             out.extend_from_slice(part.map_or(b"", |part| part.text()));
             return Ok(part.is_some());
         }
+        // An expression may take long and write little.
+        refuse_late(self.budget().is_late())?;
         if let Template::Text(pieces) = template {
             let text = self.render_text(pieces)?;
             return write_value(&text.into(), out).map(|()| true);

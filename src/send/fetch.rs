@@ -7,7 +7,7 @@ use http::HeaderMap;
 use url::Url;
 
 use super::transport::{Request, Transport as _};
-use super::{HttpTransport, LimitsSpec, Policy, RetrySpec, Roots, TimeoutSpec};
+use super::{HttpTransport, Policy, Roots};
 
 /// The body of a URL, of at most this many bytes.
 ///
@@ -65,14 +65,7 @@ async fn exchange(
     most: usize,
     within: Duration,
 ) -> Result<http::Response<Vec<u8>>, String> {
-    let policy = Policy {
-        rate_limit: None,
-        retry: RetrySpec::default(),
-        timeout: TimeoutSpec::default(),
-        limits: LimitsSpec::default(),
-        // Whoever named the URL knows where it leads.
-        allow_private_network: true,
-    };
+    let policy = Policy::of_named_url();
     let transport = HttpTransport::new(&policy, &request.url, roots, true);
     let transport = transport.map_err(|error| error.to_string())?;
     let exchange = async {

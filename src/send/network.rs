@@ -110,25 +110,33 @@ impl Clients {
             return self.first.clone();
         };
         let here = here.id();
-        let of = |made: &[(Id, reqwest::Client)]| {
-            let found = made.iter().find(|(id, _)| *id == here);
-            found.map(|(_, client)| client.clone())
-        };
-        let known = of(&self.made.read().unwrap_or_else(PoisonError::into_inner));
+        let known = of(
+            &self.made.read().unwrap_or_else(PoisonError::into_inner),
+            here,
+        );
         known.unwrap_or_else(|| self.make_one(here))
     }
 
     #[cold]
     fn make_one(&self, here: Id) -> reqwest::Client {
+        let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread of the runtime may have been first.
+        if let Some(client) = of(&made, here) {
+            return client;
+        }
         // What could be built once can be built again; if not, one for all does.
         let client = (self.make)().unwrap_or_else(|_| self.first.clone());
-        let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
         if made.len() >= RUNTIMES {
             made.remove(0);
         }
         made.push((here, client.clone()));
         client
     }
+}
+
+fn of(made: &[(Id, reqwest::Client)], runtime: Id) -> Option<reqwest::Client> {
+    let found = made.iter().find(|(id, _)| *id == runtime);
+    found.map(|(_, client)| client.clone())
 }
 
 impl HttpTransport {
@@ -413,7 +421,6 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
-    use crate::send::{LimitsSpec, RetrySpec, TimeoutSpec};
 
     #[test]
     fn a_name_leads_where_it_must() {
@@ -463,13 +470,7 @@ mod tests {
     #[test]
     fn connections_stay_in_the_runtime_that_opened_them() {
         let (url, taken) = service();
-        let policy = Policy {
-            rate_limit: None,
-            retry: RetrySpec::default(),
-            timeout: TimeoutSpec::default(),
-            limits: LimitsSpec::default(),
-            allow_private_network: true,
-        };
+        let policy = Policy::of_named_url();
         let transport = HttpTransport::new(&policy, &url, &Roots::default(), false).unwrap();
         let ask_thrice = || async {
             for _ in 0..3 {

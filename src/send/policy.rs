@@ -98,3 +98,16 @@ pub(crate) struct Policy {
     /// Whether the service may stand at a private or link-local address.
     pub allow_private_network: bool,
 }
+
+impl Policy {
+    /// The policy of a request to a URL that somebody named, who knows where it leads.
+    pub(crate) fn of_named_url() -> Policy {
+        Policy {
+            rate_limit: None,
+            retry: RetrySpec::default(),
+            timeout: TimeoutSpec::default(),
+            limits: LimitsSpec::default(),
+            allow_private_network: true,
+        }
+    }
+}

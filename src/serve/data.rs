@@ -8,12 +8,9 @@ use serde_json::{Map, Value};
 use crate::json::{self, Kind, Part};
 use crate::words::visible;
 
-/// A part of an output as compact JSON. Most are written as they must be given, and are not written again.
+/// A part of an output as compact JSON.
 pub(super) fn piece<'p>(part: Part<'p>, changed: &mut Changed) -> Cow<'p, str> {
-    match is_plain(part.text()).then(|| json::as_written(part.text())) {
-        Some(Some(_)) => as_it_is(part),
-        _ => value(part, changed).to_string().into(),
-    }
+    Member::whole(part).piece(changed)
 }
 
 /// A member of an output.
@@ -33,10 +30,10 @@ impl<'p> Member<'p> {
         Member { part, elements }
     }
 
-    /// As compact JSON.
+    /// As compact JSON. Most are written as they must be given, and are not written again.
     pub(super) fn piece(self, changed: &mut Changed) -> Cow<'p, str> {
         match self.elements {
-            Some(_) => as_it_is(self.part),
+            Some(_) => String::from_utf8_lossy(self.part.text()),
             None => value(self.part, changed).to_string().into(),
         }
     }
@@ -56,10 +53,6 @@ pub(super) fn members(part: Part<'_>) -> IndexMap<String, Member<'_>> {
 /// Whether a text has no hidden characters.
 fn is_plain(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| matches!(visible(text), Cow::Borrowed(_)))
-}
-
-fn as_it_is(part: Part<'_>) -> Cow<'_, str> {
-    String::from_utf8_lossy(part.text())
 }
 
 /// What was changed so that nothing is lost.

@@ -12,9 +12,8 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::BytesMut;
 use http_body::{Frame, SizeHint};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -299,11 +298,12 @@ impl Door {
         }
         let (mut parts, body) = request.into_parts();
         let most = self.shared.limits.request_bytes;
-        let Ok(body) = tokio::time::timeout(BODY, whole(body, most)).await else {
+        let body = Limited::new(body, most).collect();
+        let Ok(body) = tokio::time::timeout(BODY, body).await else {
             let message = "the message did not come in time";
             return refuse(StatusCode::REQUEST_TIMEOUT, message);
         };
-        let Some(body) = body else {
+        let Ok(body) = body.map(Collected::to_bytes) else {
             let message = format!("the message is longer than {most} bytes");
             return refuse(StatusCode::PAYLOAD_TOO_LARGE, &message);
         };
@@ -339,34 +339,6 @@ impl Door {
         };
         Response::from_parts(parts, body)
     }
-}
-
-/// The whole body of a request. `None` if it is longer than it may be, or breaks off.
-async fn whole(mut body: Incoming, most: usize) -> Option<Bytes> {
-    let mut all = BytesMut::new();
-    let mut first = Bytes::new();
-    while let Some(frame) = body.frame().await {
-        // What is no data are trailers.
-        let Ok(piece) = frame.ok()?.into_data() else {
-            continue;
-        };
-        if all.len() + first.len() + piece.len() > most {
-            return None;
-        }
-        match (first.is_empty(), all.is_empty()) {
-            // Most messages come in one piece, which needs no copy.
-            (true, true) => first = piece,
-            (false, _) => {
-                all.extend_from_slice(&std::mem::take(&mut first));
-                all.extend_from_slice(&piece);
-            }
-            (true, false) => all.extend_from_slice(&piece),
-        }
-    }
-    Some(match first.is_empty() {
-        true => all.freeze(),
-        false => first,
-    })
 }
 
 /// A body that ends when its caller is one no longer. It holds the room of its request until it has been sent.
