@@ -2,6 +2,10 @@
 //! alternating rounds. Prints calls per second, the median time of a call, memory, the time until the first answer and
 //! the bytes of `tools/list`, each as a ratio.
 //!
+//! The loads run twice: with all processors, and with everything on one of them (on Linux). With all of them, a single
+//! call in flight mostly waits until the system wakes the next process on another processor, which costs every server
+//! the same, so the ratios there say little about the servers. On one processor, what a call costs is what it takes.
+//!
 //! `cargo bench --bench agents [-- SECONDS]`. The peers come from their registries; without them only our numbers are
 //! printed:
 //!
@@ -98,6 +102,11 @@ fn main() {
         let port = words[at + 1].parse().expect("a port");
         return support::bare::serve(port, &words[at + 2], KEY);
     }
+    let is_narrow = words.iter().any(|word| word == NARROW);
+    if is_narrow {
+        // Before any other thread starts, because each has what its parent had.
+        stay_on_one_processor();
+    }
     let seconds = Duration::from_secs(support::number_argument(2) as u64);
     let outside = mcp::outside(&support::page(20));
     let folder = TempDir::new().expect("a temporary folder");
@@ -109,8 +118,35 @@ fn main() {
             measure(peer, &outside, seconds, measured);
         }
     }
-    print(&peers, &mut all);
+    print_loads(&peers, &all);
+    if is_narrow {
+        return;
+    }
+    print_rest(&peers, &mut all);
     print_bare(&outside, seconds, &all);
+    if cfg!(target_os = "linux") {
+        println!("Everything on one processor:");
+        let program = std::env::current_exe().expect("this program");
+        let mut narrow = Command::new(program);
+        narrow.args([NARROW, &seconds.as_secs().to_string()]);
+        let done = narrow.status().expect("it starts");
+        assert!(done.success(), "{done}");
+    }
+}
+
+/// The word that keeps this program, and all that it starts, on one processor.
+const NARROW: &str = "--narrow";
+
+fn stay_on_one_processor() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        let all = sched_getaffinity(None).expect("the processors");
+        let first = (0..CpuSet::MAX_CPU).find(|at| all.is_set(*at));
+        let mut one = CpuSet::new();
+        one.set(first.expect("a processor"));
+        sched_setaffinity(None, &one).expect("one processor");
+    }
 }
 
 /// The most that is left: calls per second of a server that only passes bodies on.
@@ -450,8 +486,11 @@ impl Site {
     }
 }
 
-fn print(peers: &[Peer], all: &mut [Measured]) {
-    let mut rows: Vec<(String, Vec<f64>, bool)> = Vec::new();
+/// What was measured of each server, and whether more of it is better.
+type Rows = Vec<(String, Vec<f64>, bool)>;
+
+fn print_loads(peers: &[Peer], all: &[Measured]) {
+    let mut rows = Rows::new();
     for transport in ["stdio", "HTTP"] {
         for many in IN_FLIGHT {
             let key = (transport, many);
@@ -465,6 +504,11 @@ fn print(peers: &[Peer], all: &mut [Measured]) {
             add("CPU us a call", |load| load.cpu, false);
         }
     }
+    print(peers, rows);
+}
+
+fn print_rest(peers: &[Peer], all: &mut [Measured]) {
+    let mut rows = Rows::new();
     rows.push((
         "most memory, MiB".to_owned(),
         all.iter().map(|one| one.peak).collect(),
@@ -474,6 +518,10 @@ fn print(peers: &[Peer], all: &mut [Measured]) {
     rows.push(("start to the first list, ms".to_owned(), starts, false));
     let listed = all.iter().map(|one| one.listed as f64).collect();
     rows.push(("bytes of tools/list".to_owned(), listed, false));
+    print(peers, rows);
+}
+
+fn print(peers: &[Peer], rows: Rows) {
     for (what, values, more_is_better) in rows {
         print!("{what:36}");
         for (peer, value) in peers.iter().zip(&values) {

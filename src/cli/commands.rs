@@ -2,7 +2,7 @@
 //! commands would take a good part of a cold call.
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
+use clap::{ArgMatches, Args, FromArgMatches};
 
 use super::{
     approve, audit, batch, call, callers, ci, completions, config, diff, docs, drift, explain,
@@ -18,21 +18,20 @@ macro_rules! commands {
             $(#[doc = $about] $variant(Box<$arguments>),)*
         }
 
-        impl Subcommand for Command {
-            fn augment_subcommands(command: clap::Command) -> clap::Command {
-                command$(.subcommand(
+        /// Adds all commands to the program.
+        pub(crate) fn all(program: clap::Command) -> clap::Command {
+            program.subcommands([$($name),*].into_iter().filter_map(named))
+        }
+
+        /// The command of this name. Its arguments are described when it is used.
+        pub(crate) fn named(name: &str) -> Option<clap::Command> {
+            match name {
+                $($name => Some(
                     clap::Command::new($name)
                         .about($about)
                         .defer(|command| <$arguments>::augment_args(command).about($about)),
-                ))*
-            }
-
-            fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
-                Command::augment_subcommands(command)
-            }
-
-            fn has_subcommand(name: &str) -> bool {
-                matches!(name, $($name)|*)
+                ),)*
+                _ => None,
             }
         }
 
@@ -47,8 +46,12 @@ macro_rules! commands {
             }
         }
 
-        impl FromArgMatches for Command {
-            fn from_arg_matches(matches: &ArgMatches) -> Result<Command, clap::Error> {
+        impl Command {
+            /// The command that a command line names.
+            ///
+            /// # Errors
+            /// When the parser knows the command, and the table does not.
+            pub(crate) fn of(matches: &ArgMatches) -> Result<Command, clap::Error> {
                 match matches.subcommand() {
                     $(Some(($name, own)) => {
                         let arguments = <$arguments>::from_arg_matches(own)?;
@@ -56,11 +59,6 @@ macro_rules! commands {
                     })*
                     _ => Err(clap::Error::new(ErrorKind::MissingSubcommand)),
                 }
-            }
-
-            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-                *self = Command::from_arg_matches(matches)?;
-                Ok(())
             }
         }
     };
@@ -99,4 +97,45 @@ commands! {
     "schemas" Schemas(schemas::Schemas) "Write the JSON Schemas of the descriptor format"
     "completions" Completions(completions::Completions) "Print a script that completes the command line in a shell"
     "man" Man(man::Man) "Write the man pages"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use pretty_assertions::assert_eq;
+
+    use crate::cli::Cli;
+
+    #[test]
+    fn a_command_alone_is_the_same_as_among_the_others() {
+        let program = Cli::program();
+        let names: Vec<&str> = program
+            .get_subcommands()
+            .map(|one| one.get_name())
+            .collect();
+        assert!(names.len() > 30, "{names:?}");
+        let lines: [&[&str]; 8] = [
+            &["--help"],
+            &["-h"],
+            &["--no-such-option"],
+            &["--tool", "a"],
+            &["--tools"],
+            &["--tools", "a", "--store=b", "--help"],
+            &["--profile", "a", "--profile", "b"],
+            &["a", "b", "c", "d", "e=f"],
+        ];
+        for name in names {
+            for line in lines {
+                let words = || {
+                    let words = ["toolrun", name].into_iter();
+                    words.chain(line.iter().copied()).map(OsString::from)
+                };
+                let told = |error: clap::Error| (error.kind(), error.to_string());
+                let alone = Cli::read(words()).err().map(told);
+                let among = Cli::program().try_get_matches_from(words());
+                assert_eq!(alone, among.err().map(told), "{name} {line:?}");
+            }
+        }
+    }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
 use serde_json::{Map, Value};
 
 use super::commands::Command;
@@ -19,13 +18,13 @@ pub(crate) fn of_call(error: &clap::Error) -> Option<Done> {
     }
     let is_help = |word: &std::ffi::OsString| word == "--help" || word == "-h";
     let words = std::env::args_os().filter(|word| !is_help(word));
-    let cli = Cli::try_parse_from(words).ok()?;
+    let cli = Cli::read(words).ok()?;
     let Command::Call(call) = &cli.command else {
         return None;
     };
     let catalog = cli
         .in_force()
-        .and_then(|in_force| catalog(&cli.tools, call.trusted(), &in_force));
+        .and_then(|in_force| catalog(&cli.shared.tools, call.trusted(), &in_force));
     Some(catalog.and_then(|catalog| {
         let tool = catalog.tool(call.name())?;
         print(&tool, call.name(), call.wants_pager())
@@ -75,7 +74,7 @@ fn consent(access: Access) -> Option<&'static str> {
 
 /// The options of `call`, as its own help tells them.
 fn options() -> String {
-    let mut command = Cli::command();
+    let mut command = Cli::program();
     command.build();
     let Some(call) = command.find_subcommand_mut("call") else {
         return String::new();

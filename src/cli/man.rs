@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_mangen::Man as Page;
 
 use super::{Cli, Done, Failure, exit, say, terminal};
@@ -18,7 +18,7 @@ pub(crate) struct Man {
 impl Man {
     /// Runs the command.
     pub(crate) fn run(self) -> Done {
-        let mut command = Cli::command().disable_help_subcommand(true);
+        let mut command = Cli::program().disable_help_subcommand(true);
         command.build();
         let Some(dir) = self.dir else {
             let mut out = terminal::data();

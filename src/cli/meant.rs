@@ -1,6 +1,7 @@
 //! `--limit 3` where `limit=3` is meant, and `toolrun NAME` where `toolrun call NAME` is: the error gives the right form.
 
-use clap::Parser as _;
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::commands::Command;
@@ -18,7 +19,7 @@ pub(crate) fn arguments_for_options(error: &clap::Error) -> Option<(String, bool
     let mut option = unknown_option(error, &words)?;
     let cli = loop {
         options.push(take(&mut words, &option)?);
-        match Cli::try_parse_from(&words) {
+        match Cli::read(words.iter().map(OsString::from)) {
             Ok(cli) => break cli,
             Err(error) if options.len() < MOST => option = unknown_option(&error, &words)?,
             Err(_) => return None,
@@ -27,8 +28,8 @@ pub(crate) fn arguments_for_options(error: &clap::Error) -> Option<(String, bool
     let Command::Call(call) = &cli.command else {
         return None;
     };
-    let in_force = InForce::new(cli.profile.as_deref(), None, None).ok()?;
-    let catalog = catalog(&cli.tools, call.trusted(), &in_force).ok()?;
+    let in_force = InForce::new(cli.shared.profile.as_deref(), None, None).ok()?;
+    let catalog = catalog(&cli.shared.tools, call.trusted(), &in_force).ok()?;
     let tool = catalog.tool(call.name()).ok()?;
     let right = options
         .iter()
@@ -59,14 +60,14 @@ pub(crate) fn tool_for_command(error: &clap::Error) -> Option<(String, bool)> {
     let at = words.iter().position(|word| word == name)?;
     words.insert(at, "call".to_owned());
     // The rest of the line may be wrong too, and that is told once the command is right.
-    let cli = Cli::try_parse_from(&words)
-        .or_else(|_| Cli::try_parse_from(words.iter().take(at + 2)))
+    let cli = Cli::read(words.iter().map(OsString::from))
+        .or_else(|_| Cli::read(words.iter().take(at + 2).map(OsString::from)))
         .ok()?;
     let Command::Call(call) = &cli.command else {
         return None;
     };
-    let in_force = InForce::new(cli.profile.as_deref(), None, None).ok()?;
-    let catalog = catalog(&cli.tools, call.trusted(), &in_force).ok()?;
+    let in_force = InForce::new(cli.shared.profile.as_deref(), None, None).ok()?;
+    let catalog = catalog(&cli.shared.tools, call.trusted(), &in_force).ok()?;
     let tool = match catalog.tool(call.name()) {
         Ok(tool) => tool.name.clone(),
         Err(LoadError::AmbiguousTool { candidates, .. }) => candidates.first()?.clone(),

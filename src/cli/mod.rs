@@ -58,7 +58,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::catalog::LoadError;
 use crate::{Catalog, Error, ErrorKind};
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use commands::Command;
 use config::InForce;
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ const LAST: usize = 900;
 /// Run tools that are described in YAML.
 #[derive(Debug, Parser)]
 #[command(name = "toolrun", version, about, long_about = None, max_term_width = 100)]
-struct Cli {
+struct Shared {
     /// A folder of descriptors that you trust; may be given several times. Tools are also found through $TOOLRUN_TOOLS
     /// and in ./tools.
     #[arg(long, global = true, value_name = "DIR", display_order = LAST)]
@@ -86,11 +86,48 @@ struct Cli {
     /// names it too
     #[arg(long, global = true, value_name = "URL", display_order = LAST)]
     store: Option<String>,
-    #[command(subcommand)]
+}
+
+/// A command line: the options that all commands have, and the command.
+#[derive(Debug)]
+struct Cli {
+    shared: Shared,
     command: Command,
 }
 
 impl Cli {
+    /// The whole program, with all commands.
+    fn program() -> clap::Command {
+        Cli::with(commands::all)
+    }
+
+    fn with(commands: impl FnOnce(clap::Command) -> clap::Command) -> clap::Command {
+        commands(Shared::command())
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+    }
+
+    /// Reads a command line, the program's name first. If a command comes next, the parser is told of no other: it
+    /// copies the options that all commands have into each, and those of all would be a seventh of the pages that a
+    /// cold call touches.
+    ///
+    /// # Errors
+    /// When the parser does not understand it, or is asked for help.
+    fn read(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        let words: Vec<OsString> = words.into_iter().collect();
+        let name = words.get(1).and_then(|word| word.to_str());
+        let program = match name.and_then(commands::named) {
+            Some(named) => Cli::with(|program| program.subcommand(named)),
+            None => Cli::program(),
+        };
+        let matches = program.try_get_matches_from(words)?;
+        let told = |error: clap::Error| error.format(&mut Cli::program());
+        Ok(Cli {
+            shared: Shared::from_arg_matches(&matches).map_err(told)?,
+            command: Command::of(&matches).map_err(told)?,
+        })
+    }
+
     /// What flags and the profile say. Commands that use none of it also work with a broken configuration file.
     fn in_force(&self) -> Result<InForce, Failure> {
         let is_free = match &self.command {
@@ -107,15 +144,15 @@ impl Cli {
             | Command::Diff(_)
             | Command::Schemas(_)
             | Command::Completions(_)
-            | Command::Man(_) => self.profile.is_none(),
+            | Command::Man(_) => self.shared.profile.is_none(),
             _ => false,
         };
         match is_free {
             true => Ok(InForce::default()),
             false => InForce::new(
-                self.profile.as_deref(),
-                self.env_file.clone(),
-                self.store.as_deref(),
+                self.shared.profile.as_deref(),
+                self.shared.env_file.clone(),
+                self.shared.store.as_deref(),
             ),
         }
     }
@@ -225,7 +262,7 @@ pub fn main() -> ExitCode {
     if let Some(code) = completions::answer().or_else(output::jq::answer) {
         return code;
     }
-    let mut cli = match Cli::try_parse() {
+    let mut cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
             if let Some(done) = help::of_call(&error) {
@@ -281,7 +318,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Drift(drift) => drift.trusted(),
         _ => &[],
     };
-    let catalog = catalog(&cli.tools, trusted, in_force)?;
+    let catalog = catalog(&cli.shared.tools, trusted, in_force)?;
     match cli.command {
         Command::List(list) => list.run(&catalog),
         Command::Show(show) => show.run(&catalog),
@@ -310,7 +347,7 @@ fn run(cli: Cli, in_force: &InForce) -> Done {
         Command::Untrust(untrust) => untrust.run(),
         Command::New(new) => new.run(),
         Command::Import(import) => import.run(),
-        Command::Config(config) => config.run(&catalog, in_force, &cli.tools),
+        Command::Config(config) => config.run(&catalog, in_force, &cli.shared.tools),
         Command::Record(record) => record.run(&catalog),
         Command::Schemas(schemas) => schemas.run(),
         Command::Completions(completions) => completions.run(),
@@ -345,7 +382,7 @@ fn tell_usage(error: &clap::Error) -> ExitCode {
     // The error quotes the arguments. They must not look like lines of ours.
     let shown =
         std::env::args_os().map(|word| OsString::from(terminal::line(&word.to_string_lossy())));
-    let told = Cli::try_parse_from(shown).err();
+    let told = Cli::read(shown).err();
     let told = told.as_ref().filter(|told| told.kind() == error.kind());
     let text = told.unwrap_or(error).render();
     let said = terminal::say_usage(

@@ -271,7 +271,7 @@ fn glance(part: Part<'_>) -> Value {
             .map(|(key, member)| (key.name().into_owned(), glance(member)))
             .collect(),
         Kind::Array => part.elements().take(most).map(glance).collect(),
-        Kind::Number if !part.is_exact() => String::from_utf8_lossy(part.text()).into(),
+        Kind::Number if !part.is_exact() => part.as_text().into(),
         _ => serde_json::from_slice(part.text()).unwrap_or_default(),
     }
 }
@@ -356,7 +356,7 @@ fn text(part: Part<'_>, members: &[&str]) -> Option<String> {
         .try_fold(part, |part, name| part.member(name))?;
     match found.kind() {
         Kind::String => found.string().map(|text| text.into_owned()),
-        Kind::Number | Kind::Bool => Some(String::from_utf8_lossy(found.text()).into_owned()),
+        Kind::Number | Kind::Bool => Some(found.as_text().into_owned()),
         Kind::Null | Kind::Array | Kind::Object => None,
     }
 }

@@ -428,7 +428,7 @@ impl Frame<'_> {
             match piece {
                 Piece::Text(own) => text.push_str(own),
                 Piece::Expression(expression) => match self.long_number(expression) {
-                    Some(number) => text.push_str(&String::from_utf8_lossy(number.text())),
+                    Some(number) => text.push_str(&number.as_text()),
                     None => {
                         self.prepare(expression)?;
                         text.push_str(&text_of(expression, self)?);

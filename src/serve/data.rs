@@ -33,7 +33,7 @@ impl<'p> Member<'p> {
     /// As compact JSON. Most are written as they must be given, and are not written again.
     pub(super) fn piece(self, changed: &mut Changed) -> Cow<'p, str> {
         match self.elements {
-            Some(_) => String::from_utf8_lossy(self.part.text()),
+            Some(_) => self.part.as_text(),
             None => value(self.part, changed).to_string().into(),
         }
     }
@@ -95,7 +95,7 @@ pub(super) fn value(part: Part<'_>, changed: &mut Changed) -> Value {
             .map_or(Value::Null, |string| text(&string, changed).into()),
         Kind::Number if !part.is_exact() => {
             changed.numbers = true;
-            String::from_utf8_lossy(part.text()).into()
+            part.as_text().into()
         }
         Kind::Number | Kind::Bool | Kind::Null => {
             serde_json::from_slice(part.text()).unwrap_or_default()

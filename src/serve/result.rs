@@ -263,15 +263,14 @@ struct Taken<'g> {
 
 /// All rows, if they fit as they are: most lists do, and are not looked at row by row.
 fn take_all(rows: Member<'_>, room: usize) -> Option<Taken<'_>> {
-    let text = rows.part.text();
     let count = rows.elements? as u64;
     // A row has a comma behind it, and all rows have brackets around them.
-    if text.len() + 1 > room {
+    if rows.part.text().len() + 1 > room {
         return None;
     }
     Some(Taken {
         count,
-        texts: String::from_utf8_lossy(text),
+        texts: rows.part.as_text(),
         table: None,
         of: count,
         left: 0,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
-use minijinja::value::{Serde, Value as JinjaValue, ValueKind};
+use minijinja::value::{Enumerator, Object, Serde, Value as JinjaValue, ValueKind};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
@@ -50,9 +50,43 @@ pub struct Expression {
 struct Compiled {
     expression: minijinja::Expression<'static, 'static>,
     dotted: Vec<String>,
-    reads: Vec<(String, Option<Vec<String>>)>,
+    reads: Reads,
     /// Whether it names one of them often.
     is_repetitive: bool,
+}
+
+/// Names, and with each name the members that are read of it, if no others are.
+type Reads = Vec<(Arc<str>, Option<Vec<Arc<str>>>)>;
+
+/// Values by their names, so few that looking at each is faster than any other map. It is never seen as a whole.
+#[derive(Debug)]
+struct Named(Vec<(Arc<str>, JinjaValue)>);
+
+impl Named {
+    /// These members of an object.
+    fn parts(whole: &Map<String, Value>, members: &[Arc<str>]) -> JinjaValue {
+        let part = |name: &Arc<str>| {
+            let value = JinjaValue::from(Serde(json::member(whole, name)?));
+            Some((Arc::clone(name), value))
+        };
+        JinjaValue::from_object(Named(members.iter().filter_map(part).collect()))
+    }
+}
+
+impl Object for Named {
+    fn get_value(self: &Arc<Self>, key: &JinjaValue) -> Option<JinjaValue> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<JinjaValue> {
+        let (_, value) = self.0.iter().find(|(name, _)| **name == *key)?;
+        Some(value.clone())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let name = |(name, _): &(Arc<str>, _)| JinjaValue::from(&**name);
+        Enumerator::Values(self.0.iter().map(name).collect())
+    }
 }
 
 enum ExpressionKind {
@@ -112,7 +146,7 @@ impl Expression {
         .collect();
         dotted.sort_unstable();
         let reads = reads(&dotted);
-        let names: Vec<String> = reads.iter().map(|(name, _)| name.clone()).collect();
+        let names: Vec<String> = reads.iter().map(|(name, _)| name.to_string()).collect();
         Ok(Expression {
             text: trimmed.to_owned(),
             kind: ExpressionKind::Compiled(Box::new(Compiled {
@@ -151,7 +185,14 @@ impl Expression {
                 let root = self.names.first().cloned().unwrap_or_default();
                 vec![(root, Some(vec![member.clone()]))]
             }
-            ExpressionKind::Compiled(compiled) => compiled.reads.clone(),
+            ExpressionKind::Compiled(compiled) => {
+                let texts =
+                    |names: &Vec<Arc<str>>| names.iter().map(|name| name.to_string()).collect();
+                let reads = compiled.reads.iter();
+                reads
+                    .map(|(name, members)| (name.to_string(), members.as_ref().map(texts)))
+                    .collect()
+            }
         }
     }
 
@@ -219,19 +260,19 @@ impl Expression {
             }
             ExpressionKind::Compiled(compiled) => compiled,
         };
-        let context: BTreeMap<&str, JinjaValue> = compiled
-            .reads
-            .iter()
-            .filter_map(|(name, members)| {
-                let value = match (scope.json(name), members) {
-                    (Some(Value::Object(whole)), Some(members)) => parts(whole, members),
-                    (Some(value), _) => JinjaValue::from(Serde(value)),
-                    (None, _) => scope.native(name)?,
-                };
-                Some((name.as_str(), value))
-            })
-            .collect();
-        self.run(compiled, &context)
+        let mut inputs = Vec::with_capacity(compiled.reads.len());
+        for (name, members) in &compiled.reads {
+            let value = match (scope.json(name), members) {
+                (Some(Value::Object(whole)), Some(members)) => Named::parts(whole, members),
+                (Some(value), _) => JinjaValue::from(Serde(value)),
+                (None, _) => match scope.native(name) {
+                    Some(value) => value,
+                    None => continue,
+                },
+            };
+            inputs.push((Arc::clone(name), value));
+        }
+        self.run(compiled, inputs)
     }
 
     /// Refuses to run where the expressions that share a number of steps have none left.
@@ -249,21 +290,23 @@ impl Expression {
     fn run(
         &self,
         compiled: &Compiled,
-        context: &BTreeMap<&str, JinjaValue>,
+        inputs: Vec<(Arc<str>, JinjaValue)>,
     ) -> Result<Option<Value>, EvalError> {
         self.permit()?;
-        let inputs = || -> u64 {
-            let weights = context.values().map(|v| bounds::weight(v, u64::MAX));
+        let inputs = Arc::new(Named(inputs));
+        let weight_of_inputs = || -> u64 {
+            let weights = inputs.0.iter().map(|(_, v)| bounds::weight(v, u64::MAX));
             weights.map(Option::unwrap_or_default).sum()
         };
         if bounds::is_bound() {
-            bounds::spend(inputs().saturating_mul(STEPS_OF_AN_INPUT));
+            bounds::spend(weight_of_inputs().saturating_mul(STEPS_OF_AN_INPUT));
         }
-        if compiled.is_repetitive && inputs() > FUEL / 4 {
+        if compiled.is_repetitive && weight_of_inputs() > FUEL / 4 {
             return Err(self.failed("reads a large value too often".to_owned()));
         }
         let started = Instant::now();
-        let value = match compiled.expression.eval(JinjaValue::from(context.clone())) {
+        let seen = JinjaValue::from_dyn_object(Arc::clone(&inputs));
+        let value = match compiled.expression.eval(seen) {
             Ok(value) => value,
             Err(error) => {
                 // An expression that fails does not tell its steps. One takes about a microsecond.
@@ -275,7 +318,8 @@ impl Expression {
         if value.is_undefined() {
             return Ok(None);
         }
-        let weight = bounds::weight(&value, FUEL).or_else(|| bounds::weight(&value, inputs()));
+        let weight =
+            bounds::weight(&value, FUEL).or_else(|| bounds::weight(&value, weight_of_inputs()));
         let Some(weight) = weight else {
             return Err(self.failed("gives too large a value".to_owned()));
         };
@@ -292,7 +336,8 @@ impl Expression {
                 .and_then(|t| t.strip_suffix('>'));
             return Err(self.failed(reason.unwrap_or(&text).to_owned()));
         }
-        if let Ok(number) = f64::try_from(value.clone())
+        if value.kind() == ValueKind::Number
+            && let Ok(number) = f64::try_from(value.clone())
             && !number.is_finite()
         {
             return Err(self.failed(format!("gives {number}, which JSON cannot hold")));
@@ -355,26 +400,18 @@ fn without_slices(text: &str) -> Option<String> {
     has_slice.then_some(out)
 }
 
-fn reads(dotted: &[String]) -> Vec<(String, Option<Vec<String>>)> {
-    let mut reads: BTreeMap<String, Option<Vec<String>>> = BTreeMap::new();
+fn reads(dotted: &[String]) -> Reads {
+    let mut reads: BTreeMap<Arc<str>, Option<Vec<Arc<str>>>> = BTreeMap::new();
     for dotted in dotted {
         let mut parts = dotted.split('.');
-        let root = parts.next().unwrap_or_default().to_owned();
-        let members = reads.entry(root).or_insert_with(|| Some(Vec::new()));
+        let root = parts.next().unwrap_or_default();
+        let members = reads.entry(root.into()).or_insert_with(|| Some(Vec::new()));
         match (parts.next(), &mut *members) {
-            (Some(member), Some(known)) => known.push(member.to_owned()),
+            (Some(member), Some(known)) => known.push(member.into()),
             _ => *members = None,
         }
     }
     reads.into_iter().collect()
-}
-
-fn parts(whole: &Map<String, Value>, members: &[String]) -> JinjaValue {
-    members
-        .iter()
-        .filter_map(|member| Some((member.as_str(), JinjaValue::from(Serde(whole.get(member)?)))))
-        .collect::<BTreeMap<&str, JinjaValue>>()
-        .into()
 }
 
 fn plain_reason(error: &minijinja::Error) -> String {

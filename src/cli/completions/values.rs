@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Arg, ArgMatches, CommandFactory, ValueHint};
+use clap::{Arg, ArgMatches, ValueHint};
 use clap_complete::engine::{
     ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter, complete,
 };
@@ -78,7 +78,7 @@ fn first_line(text: &str) -> String {
 /// The command line with what completes its values.
 pub(crate) fn command(words: &[OsString], describe: Describe) -> clap::Command {
     let described = || {
-        let command = Cli::command().mut_arg("tools", |arg| arg.value_hint(ValueHint::DirPath));
+        let command = Cli::program().mut_arg("tools", |arg| arg.value_hint(ValueHint::DirPath));
         command.mut_subcommands(|known| {
             let name = known.get_name().to_owned();
             commands::described(&name).unwrap_or(known)
