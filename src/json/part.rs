@@ -115,55 +115,66 @@ fn less_one(word: u64, byte: u8) -> u64 {
     (word ^ (ONES * byte as u64)).wrapping_sub(ONES)
 }
 
-/// How many of eight characters stand in a string as they are, before one that needs attention: a quote, a backslash, or
-/// a control character, which is not allowed.
+/// Marks the bytes of a word that need attention in a string: a quote, a backslash, or a control character, which is not
+/// allowed. Behind the first such byte others may be marked too.
 #[inline]
-pub(super) fn plain_of(bytes: [u8; 8]) -> usize {
-    let word = u64::from_le_bytes(bytes);
+fn marks_of_special(word: u64) -> u64 {
     let control = word.wrapping_sub(ONES * 0x20);
     // Characters beyond ASCII have a high bit of their own.
-    let marks = (less_one(word, b'"') | less_one(word, b'\\') | control) & !word & HIGH;
-    marks.trailing_zeros() as usize / 8
+    (less_one(word, b'"') | less_one(word, b'\\') | control) & !word & HIGH
 }
 
-/// Where a string, from `at` on, has a character that needs attention. Most of a JSON text is strings, so this looks at
-/// eight bytes at a time.
+/// The same for what ends a piece of a string in a checked text: a quote or a backslash.
 #[inline]
-pub(super) fn plain_end(text: &[u8], mut at: usize) -> usize {
-    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        let plain = plain_of(*bytes);
-        at += plain;
-        if plain < bytes.len() {
-            return at;
+fn marks_of_ends(word: u64) -> u64 {
+    (less_one(word, b'"') | less_one(word, b'\\')) & !word & HIGH
+}
+
+/// How many of eight characters stand in a string as they are, before one that needs attention.
+#[inline]
+pub(super) fn plain_of(bytes: [u8; 8]) -> usize {
+    marks_of_special(u64::from_le_bytes(bytes)).trailing_zeros() as usize / 8
+}
+
+/// Where the text, from `at` on, has the first byte that is marked. Most of a JSON text is strings, so this looks at two
+/// words at a time, and at single bytes near the end only.
+#[inline]
+fn first_marked(
+    text: &[u8],
+    mut at: usize,
+    marks: impl Fn(u64) -> u64,
+    is_marked: impl Fn(u8) -> bool,
+) -> usize {
+    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        let (words, _) = bytes.as_chunks::<8>();
+        for word in words {
+            let marks = marks(u64::from_le_bytes(*word));
+            if marks != 0 {
+                return at + marks.trailing_zeros() as usize / 8;
+            }
+            at += word.len();
         }
     }
-    while let Some(byte) = text.get(at) {
-        if matches!(byte, b'"' | b'\\' | ..b' ') {
-            break;
-        }
+    while let Some(byte) = text.get(at)
+        && !is_marked(*byte)
+    {
         at += 1;
     }
     at
+}
+
+/// Where a string, from `at` on, has a character that needs attention.
+#[inline]
+pub(super) fn plain_end(text: &[u8], at: usize) -> usize {
+    first_marked(text, at, marks_of_special, |byte| {
+        matches!(byte, b'"' | b'\\' | ..b' ')
+    })
 }
 
 /// Where a string of a checked text, from `at` on, has its closing quote or a backslash.
 #[inline]
-fn quote_or_escape(text: &[u8], mut at: usize) -> usize {
-    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        let word = u64::from_le_bytes(*bytes);
-        let marks = (less_one(word, b'"') | less_one(word, b'\\')) & !word & HIGH;
-        if marks != 0 {
-            return at + marks.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    while let Some(byte) = text.get(at) {
-        if matches!(byte, b'"' | b'\\') {
-            break;
-        }
-        at += 1;
-    }
-    at
+fn quote_or_escape(text: &[u8], at: usize) -> usize {
+    first_marked(text, at, marks_of_ends, |byte| matches!(byte, b'"' | b'\\'))
 }
 
 /// The end of the string that begins at `at`, and whether it contains an escape.

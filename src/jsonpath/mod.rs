@@ -35,7 +35,7 @@ use serde_json::Value;
 use crate::json::{Budget, Kind, Part};
 use evaluate::{Run, Visitor, follow};
 use node::{LATE, Stop, Text};
-use query::{Absolute, Path, Selector};
+use query::{Absolute, Path, Segment, Selector};
 
 pub(crate) use shape::ShapeMismatch;
 
@@ -96,18 +96,9 @@ impl JsonPath {
     /// 5, paths that select the same value far too often. A shorthand name that begins or ends with a Unicode space, which is invisible, must be written in brackets
     /// and quotes.
     pub fn parse(text: &str) -> Result<JsonPath, SyntaxError> {
-        let (path, absolute) = match plain_names(text) {
-            Some(steps) => (
-                Path {
-                    steps,
-                    ..Path::default()
-                },
-                Vec::new(),
-            ),
-            None => {
-                let (tree, checked) = text::parse(text)?;
-                query::compile(tree, checked)?
-            }
+        let (path, absolute) = match plain_path(text) {
+            Some(path) => (path, Vec::new()),
+            None => parsed(text)?,
         };
         Ok(JsonPath {
             text: text.to_owned(),
@@ -263,8 +254,22 @@ impl JsonPath {
     }
 }
 
-/// The steps of a path such as `$.a.b`. Nearly all paths of descriptors are like that, and this is faster than the
-/// parser.
+fn parsed(text: &str) -> Result<(Path, Vec<Absolute>), SyntaxError> {
+    let (tree, checked) = text::parse(text)?;
+    query::compile(tree, checked)
+}
+
+/// A path such as `$.a.b` or `$.a[*]`. Nearly all paths of descriptors are like that, and this is faster than the parser.
+fn plain_path(text: &str) -> Option<Path> {
+    let (names, rest) = match text.strip_suffix("[*]") {
+        Some(names) => (names, vec![Segment::all()]),
+        None => (text, Vec::new()),
+    };
+    let steps = plain_names(names)?;
+    Some(Path { steps, rest })
+}
+
+/// The steps of a path of names.
 fn plain_names(text: &str) -> Option<Vec<Step>> {
     let names = text.strip_prefix('$')?;
     if text.len() > 256 {

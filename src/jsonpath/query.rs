@@ -35,6 +35,16 @@ pub(super) struct Segment {
     pub selectors: Vec<Selector>,
 }
 
+impl Segment {
+    /// `[*]`
+    pub(super) fn all() -> Segment {
+        Segment {
+            is_descendant: false,
+            selectors: vec![Selector::Wildcard],
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum Selector {
     Step(Step),

@@ -9,6 +9,44 @@ fn path(text: &str) -> JsonPath {
     JsonPath::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
+#[test]
+fn what_is_read_without_the_parser_is_what_it_reads() {
+    let names = [
+        "", "$", ".", "a", "_b1", "1", "é", " ", "-", "'c'", "[*]", "[0]", "*",
+    ];
+    let mut texts = vec![String::new()];
+    let mut plain = 0;
+    for _ in 0..5 {
+        let longer = texts
+            .iter()
+            .flat_map(|text| names.iter().map(move |name| format!("{text}{name}")));
+        texts = longer.collect();
+        texts.sort();
+        texts.dedup();
+        // All that is plain goes on, and as much of the rest.
+        let quick = |text: &String| super::plain_path(text).is_some();
+        let (quick, mut other): (Vec<String>, Vec<String>) = texts.into_iter().partition(quick);
+        for text in &quick {
+            let (parsed, absolute) = super::parsed(text).expect(text);
+            let path = super::plain_path(text).expect(text);
+            assert_eq!(format!("{path:?}"), format!("{parsed:?}"), "{text}");
+            assert!(absolute.is_empty(), "{text}");
+        }
+        plain += quick.len();
+        other.truncate(200);
+        texts = [quick, other, vec!["$.".to_owned()]].concat();
+    }
+    assert!(plain > 20, "{plain}");
+    for text in ["$.a[*]", "$[*]", "$.a.b[*]", "$._b1.a"] {
+        assert!(super::plain_path(text).is_some(), "{text}");
+    }
+    for text in [
+        "$.a[*].b", "$..a[*]", "$.a [*]", "[*]", "a[*]", "$.[*]", "$.a.[*]",
+    ] {
+        assert!(super::plain_path(text).is_none(), "{text}");
+    }
+}
+
 fn document(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }

@@ -51,6 +51,10 @@ impl Escaper {
                 &joined
             }
         };
+        // To look for what is no text takes many times as long.
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return self.text(text, out);
+        }
         let mut rest = bytes.len();
         for chunk in bytes.utf8_chunks() {
             rest -= chunk.valid().len() + chunk.invalid().len();
@@ -66,8 +70,7 @@ impl Escaper {
     }
 
     fn text(&mut self, text: &str, out: &mut Vec<u8>) {
-        let is_plain = |b: &u8| matches!(b, b' '..=b'~' | b'\n' | b'\t');
-        if self.joiner.is_none() && text.as_bytes().iter().all(is_plain) {
+        if self.joiner.is_none() && is_plain(text.as_bytes()) {
             if !text.is_empty() {
                 self.before = Before::Other;
             }
@@ -165,6 +168,19 @@ impl Escaper {
         }
         self.end_joiner(out);
     }
+}
+
+/// Whether a terminal shows each byte as it is.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches, the compiler compares many bytes at once"
+)]
+fn is_plain(text: &[u8]) -> bool {
+    const BLOCK: usize = 64;
+    let is_plain =
+        |byte: &u8| (byte.wrapping_sub(b' ') <= b'~' - b' ') | (*byte == b'\n') | (*byte == b'\t');
+    text.chunks(BLOCK)
+        .all(|block| block.iter().fold(true, |all, byte| all & is_plain(byte)))
 }
 
 /// The length of the colour sequence (SGR) at the start of the text; `None` if the text is too short to tell.

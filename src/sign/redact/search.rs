@@ -19,6 +19,9 @@ const DEEPEST: usize = 2;
 /// The smallest size of a window: what fits in a processor's cache.
 const WINDOW: usize = 1 << 16;
 
+/// Bytes of a text that are folded together where no secret is expected.
+const SHORT: usize = 2048;
+
 /// The shortest part of a secret that is masked by itself, where parts of secrets are masked.
 pub(super) const PIECE: usize = 12;
 
@@ -27,6 +30,8 @@ pub(super) struct Search {
     needles: Vec<Needle>,
     /// Length of the shortest needle, in bytes.
     shortest: usize,
+    /// Length of the longest needle, in bytes.
+    longest: usize,
     /// How many bytes two windows share, so that no secret is cut in two.
     overlap: usize,
     /// The bytes that may occur in a text that holds a secret.
@@ -87,6 +92,7 @@ impl Search {
         Some(Search {
             needles,
             shortest,
+            longest,
             overlap: 4 * longest + 32 * longest.min(1024),
             may_be,
         })
@@ -161,23 +167,33 @@ impl Search {
         if has_base64(text, 4 * self.base64_groups()) {
             return false;
         }
-        // Most texts are short, and need no memory of their own.
-        let mut short = [0; 1024];
-        let long;
-        let folded = match short.get_mut(..text.len()) {
-            Some(folded) => {
-                for (into, byte) in folded.iter_mut().zip(text) {
-                    *into = folded_byte(*byte);
-                }
-                &*folded
-            }
-            None => {
-                long = folded(text);
-                &long[..]
+        // Short pieces stay near the processor and need no memory of their own. Two of them share so many bytes that no
+        // secret is cut in two.
+        let shared = self.longest.saturating_sub(1);
+        let (mut short, mut long) = ([0; SHORT], Vec::new());
+        let buffer = match 2 * shared <= SHORT {
+            true => &mut short[..],
+            false => {
+                long.resize(2 * shared, 0);
+                &mut long
             }
         };
-        let is_there = |needle: &Needle| needle.undone.find(folded).is_some();
-        !self.needles.iter().any(is_there)
+        let mut rest = text;
+        loop {
+            let piece = &rest[..rest.len().min(buffer.len())];
+            let folded = &mut buffer[..piece.len()];
+            for (into, byte) in folded.iter_mut().zip(piece) {
+                *into = folded_byte(*byte);
+            }
+            let is_there = |needle: &Needle| needle.undone.find(folded).is_some();
+            if self.needles.iter().any(is_there) {
+                return false;
+            }
+            if piece.len() == rest.len() {
+                return true;
+            }
+            rest = &rest[piece.len() - shared..];
+        }
     }
 
     /// Groups of base64 that a secret fills at least, apart from its first and last bytes.
@@ -600,6 +616,21 @@ mod tests {
             let found = search.ranges(text.as_bytes());
             let expected = std::iter::once(before..before + secret.len());
             assert!(found.into_iter().eq(expected), "{before}");
+        }
+    }
+
+    #[test]
+    fn what_falls_between_pieces_is_no_quick_no() {
+        let long = "a-very.long,secret;".repeat(SHORT / 19);
+        for secret in ["sk-ant-admin01-CANARY7f3b9c", &long] {
+            let search = Search::new([secret].into_iter()).expect("a secret");
+            let piece = SHORT.max(2 * (secret.len() - 1));
+            for before in piece - secret.len() - 10..piece + 10 {
+                let mut text = format!("{}{secret}{}", ".".repeat(before), ".".repeat(before));
+                assert!(!search.is_surely_without(text.as_bytes()), "{before}");
+                text.replace_range(before..=before, ".");
+                assert!(search.is_surely_without(text.as_bytes()), "{before}");
+            }
         }
     }
 
