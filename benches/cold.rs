@@ -2,6 +2,8 @@
 //!
 //! Prints the median of each and the median of the paired ratios:
 //! - `toolrun call list-workspaces` beside `curl` with the same request, on the same loopback server;
+//! - `echo` beside `curl`: what any program takes to start and end. It is a part of the ratio above, and differs much
+//!   between machines: a virtual one may need a millisecond until the C library knows the processor's caches;
 //! - the same call with 10,000 descriptors in the tools folder beside 10;
 //! - a call to a sandbox of its own beside that call;
 //! - the same call with a table, with YAML and with `--jq` beside the one with JSON. What none of them uses costs it
@@ -60,6 +62,13 @@ fn main() {
     compare(
         "toolrun call",
         &|| toolrun(flat.path()),
+        "curl -s",
+        &curl,
+        pairs,
+    );
+    compare(
+        "echo",
+        &|| Command::new("/bin/echo"),
         "curl -s",
         &curl,
         pairs,
