@@ -81,7 +81,6 @@ fn a_deadline_ends_the_waiting_for_a_job() {
 #[cfg(unix)]
 #[test]
 fn a_deadline_ends_the_program_that_prints_a_secret() {
-    use std::os::unix::fs::PermissionsExt;
     let fake = Fake::script([Reply::ok()]);
     let auth = "auth: { kind: bearer, secret: { command: [./slow] } }";
     let workspace = probe(&fake.origin(), auth, GET);
@@ -89,8 +88,7 @@ fn a_deadline_ends_the_program_that_prints_a_secret() {
         "descriptors/probe/slow",
         "#!/bin/sh\necho $$ > pid\nexec sleep 25\n",
     );
-    let slow = workspace.path().join("descriptors/probe/slow");
-    fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
+    crate::support::may_run(&workspace.path().join("descriptors/probe/slow"));
     late(&workspace, &["--trust", "descriptors"]);
     assert_eq!(fake.requests(), []);
     let pid = fs::read_to_string(workspace.path().join("pid")).unwrap();

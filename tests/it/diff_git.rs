@@ -1,11 +1,10 @@
 //! `toolrun diff` with revisions of git: what is read, and that nothing of a hostile repository runs.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Output, Workspace, output};
+use crate::support::{Output, Workspace, may_run, output};
 use pretty_assertions::assert_eq;
 
 const SERVICE: &str = "spec: 1\nservice: shop\nbase_url: https://shop.test\n";
@@ -345,7 +344,7 @@ fn nothing_of_a_hostile_repository_runs() {
     let marker = workspace.path().join("ran");
     let script = workspace.path().join("script");
     fs::write(&script, format!("#!/bin/sh\ntouch {}\n", marker.display())).expect("a script");
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a mode");
+    may_run(&script);
     let path = script.display().to_string();
     let hooks = workspace.path().join(".git/hooks");
     fs::create_dir_all(&hooks).expect("a folder");

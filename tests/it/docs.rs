@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{fs, thread};
 
 use tempfile::TempDir;
 
-use crate::support::{Block, DocPage, doc_page, doc_pages};
+use crate::support::{Block, DocPage, doc_page, doc_pages, may_run};
 
 /// Where pages say that their folder is.
 const FOLDER: &str = "/srv/acme/app";
@@ -91,7 +90,7 @@ esac"#;
     fn program(&self, name: &str, script: &str) {
         let path = self.programs.path().join(name);
         fs::write(&path, format!("#!/bin/sh\n{script}")).expect("a program");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+        may_run(&path);
     }
 
     /// A command of the shell in this folder, with nothing of the outer environment. No request leaves the machine: the

@@ -2,7 +2,6 @@
 //! a write.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::support::{
-    Fake, Reply, Typing, Workspace, assert_tells, on_terminal_of, output, standing,
+    Fake, Reply, Typing, Workspace, assert_tells, may_run, on_terminal_of, output, standing,
 };
 
 /// The names of the tools that a search finds, in order.
@@ -260,7 +259,7 @@ fn documentation_is_opened_in_the_browser_of_the_user() {
     );
     workspace.write("browser", "#!/bin/sh\nprintf '%s\\n' \"$@\" > opened\n");
     let browser = workspace.path().join("browser");
-    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).expect("it may run");
+    may_run(&browser);
     let open = |name: &str, browser: &str| {
         let mut command = workspace.toolrun();
         output(

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{Output, assert_tells, output};
+use crate::support::{Output, assert_tells, may_run, output};
 
 const CANARY: &str = "canary-0123456789abcdef";
 const GET: &str = "request: { method: GET, path: /x }";
@@ -204,7 +204,7 @@ fn a_command_for_curl_runs_nothing_that_a_descriptor_says() {
         "bin/curl",
         "#!/bin/sh\nfor word; do printf '%s\\n' \"$word\"; done\n",
     );
-    fs::set_permissions(bin.join("curl"), fs::Permissions::from_mode(0o755)).expect("a mode");
+    may_run(&bin.join("curl"));
     let oauth = "{ kind: oauth2, grant: client_credentials, token_url: https://a.example/t, client_id: x, client_secret: { env: KEY }, name: N, prefix: '$(touch pwned) ' }";
     for (auth, header) in [
         (

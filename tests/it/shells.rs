@@ -3,12 +3,11 @@
 //! The shells that are not installed are left out, unless `TOOLRUN_TEST_SHELLS` names them, as `.ci/run` does.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use pretty_assertions::assert_eq;
 
-use crate::support::{Typing, Workspace, output};
+use crate::support::{Typing, Workspace, may_run, output};
 
 const THING: &str = r#"
 title: Some thing
@@ -340,8 +339,7 @@ fn write_program(workspace: &Workspace) {
          printf '[%s]' \"$@\" >> ran\necho >> ran\n"
     );
     workspace.write("bin/toolrun", script);
-    let path = workspace.path().join("bin/toolrun");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it may run");
+    may_run(&workspace.path().join("bin/toolrun"));
 }
 
 fn completes(shell: &Shell) {

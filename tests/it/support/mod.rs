@@ -156,6 +156,16 @@ impl Output {
     }
 }
 
+/// Makes a script a program. Another process writes the file that is run: while this one had it open, a child that another
+/// thread started had it open too, and until that child ran its own program, nobody could run the file ("Text file busy").
+#[cfg(unix)]
+pub(crate) fn may_run(script: &Path) {
+    const COPY: &str = r#"cp "$0" "$0.new" && chmod 755 "$0.new" && mv "$0.new" "$0""#;
+    let mut shell = Command::new("sh");
+    let done = shell.args(["-c", COPY]).arg(script).status();
+    assert!(done.expect("a shell").success(), "{}", script.display());
+}
+
 /// Asserts that standard error has each of these parts.
 #[track_caller]
 pub(crate) fn assert_tells(output: &Output, parts: &[&str]) {
