@@ -408,20 +408,25 @@ impl Guests {
         ));
     }
 
-    /// Looks at the file until the server ends, and lets in whom it names. The last good one holds when it is broken.
-    pub(crate) async fn watch(self: Arc<Guests>, stop: CancellationToken) {
-        let mut seen = None;
-        if let Some(issuer) = self.issuer() {
-            tokio::spawn(issuer.prepare());
-        }
-        loop {
-            let own = Arc::clone(&self);
-            let before = seen;
-            let looked = tokio::task::spawn_blocking(move || own.look(before)).await;
-            seen = looked.unwrap_or_default();
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK) => {}
+    /// Looks at the file until the server ends, and lets in whom it names. The last good one holds when it is broken. The keys
+    /// of an issuer are fetched before any token comes that is taken after this call.
+    pub(crate) fn watch(
+        self: Arc<Guests>,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send {
+        let preparing = self.issuer().map(Tokens::prepare);
+        async move {
+            preparing.map(tokio::spawn);
+            let mut seen = None;
+            loop {
+                let own = Arc::clone(&self);
+                let before = seen;
+                let looked = tokio::task::spawn_blocking(move || own.look(before)).await;
+                seen = looked.unwrap_or_default();
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(LOOK) => {}
+                }
             }
         }
     }

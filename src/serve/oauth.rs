@@ -68,7 +68,7 @@ pub(super) struct Tokens {
     tell: Arc<Tell>,
     keys: Mutex<Option<Arc<Keys>>>,
     /// When the keys were fetched last, or were to be.
-    tried: tokio::sync::Mutex<Option<Instant>>,
+    tried: Arc<tokio::sync::Mutex<Option<Instant>>>,
 }
 
 /// The keys of an issuer.
@@ -89,7 +89,7 @@ impl Tokens {
             roots,
             tell,
             keys: Mutex::new(None),
-            tried: tokio::sync::Mutex::new(None),
+            tried: Arc::default(),
         })
     }
 
@@ -114,10 +114,16 @@ impl Tokens {
         let _ = fetching.await;
     }
 
-    /// Fetches the keys before the first token comes.
-    pub(super) async fn prepare(self: Arc<Tokens>) {
-        let _tried = self.tried.lock().await;
-        self.renew().await;
+    /// Fetches the keys before the first token comes. A token that comes meanwhile waits for them: it must not fetch them
+    /// itself, so they are reserved when this is called, not when the future runs.
+    pub(super) fn prepare(self: Arc<Tokens>) -> impl Future<Output = ()> + Send {
+        let reserved = Arc::clone(&self.tried).try_lock_owned();
+        async move {
+            if reserved.is_ok() {
+                self.renew().await;
+            }
+            drop(reserved);
+        }
     }
 
     async fn renew(&self) {
