@@ -108,8 +108,8 @@ impl Cli {
     }
 
     /// Reads a command line, the program's name first. If a command comes next, the parser is told of no other: it
-    /// copies the options that all commands have into each, and those of all would be a seventh of the pages that a
-    /// cold call touches.
+    /// copies the options that all commands have into each, which would be a thirteenth of the instructions of a cold
+    /// call.
     ///
     /// # Errors
     /// When the parser does not understand it, or is asked for help.
