@@ -14,7 +14,7 @@ const MOST: usize = 32;
 
 /// What to say, and whether as JSON. `None` if the command line is wrong in another way, or the tool has no such param.
 pub(crate) fn arguments_for_options(error: &clap::Error) -> Option<(String, bool)> {
-    let mut words: Vec<String> = std::env::args().collect();
+    let mut words = words()?;
     let mut options: Vec<(String, Option<String>)> = Vec::new();
     let mut option = unknown_option(error, &words)?;
     let cli = loop {
@@ -56,7 +56,7 @@ pub(crate) fn tool_for_command(error: &clap::Error) -> Option<(String, bool)> {
     let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else {
         return None;
     };
-    let mut words: Vec<String> = std::env::args().collect();
+    let mut words = words()?;
     let at = words.iter().position(|word| word == name)?;
     words.insert(at, "call".to_owned());
     // The rest of the line may be wrong too, and that is told once the command is right.
@@ -75,6 +75,13 @@ pub(crate) fn tool_for_command(error: &clap::Error) -> Option<(String, bool)> {
     };
     let message = format!("`{name}` is a tool, and no command: write `toolrun call {tool} ...`");
     Some((message, call.wants_json()))
+}
+
+/// The words of the command line. Words that are no text are never meant for a tool.
+fn words() -> Option<Vec<String>> {
+    std::env::args_os()
+        .map(|word| word.into_string().ok())
+        .collect()
 }
 
 /// The name of an option that the parser does not know, if it is longer than a letter.

@@ -119,10 +119,9 @@ impl Tokens {
     pub(super) fn prepare(self: Arc<Tokens>) -> impl Future<Output = ()> + Send {
         let reserved = Arc::clone(&self.tried).try_lock_owned();
         async move {
-            if reserved.is_ok() {
+            if let Ok(_reserved) = reserved {
                 self.renew().await;
             }
-            drop(reserved);
         }
     }
 

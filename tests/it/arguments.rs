@@ -690,3 +690,24 @@ fn a_proxy_and_a_certificate_file_that_cannot_be_used_are_told() {
     }
     assert!(fake.requests().is_empty());
 }
+
+/// Wherever it stands, a word that is no text is a mistake that is told.
+#[cfg(unix)]
+#[test]
+fn a_word_that_is_no_text_is_told() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let workspace = Workspace::new();
+    let wrong = OsStr::from_bytes(b"\xff");
+    for before in [
+        &[][..],
+        &["call"],
+        &["call", "x"],
+        &["call", "--limit"],
+        &["list"],
+    ] {
+        let output = output(workspace.toolrun().args(before).arg(wrong));
+        assert_eq!(output.code, 2, "{before:?}: {}", output.stderr);
+        assert!(output.stderr.starts_with("error: "), "{}", output.stderr);
+    }
+}
