@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::rules::{as_written, is_host, is_shared, rules};
+use super::rules::{as_written, is_host, is_registrable, is_shared, rules};
 use super::{
     BaseUrl, Context, Origin, UrlSpec, UrlTemplate, UrlWithin, Within, WithinSpec, expressions,
 };
@@ -431,7 +431,7 @@ impl Origin {
                 "use https; http is for loopback addresses alone",
             ));
         }
-        match is_literal || psl::domain_str(domain).is_some() {
+        match is_literal || is_registrable(domain) {
             true => Ok(()),
             false => Err((
                 "the text of the host behind its last expression holds no registrable domain",

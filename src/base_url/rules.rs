@@ -45,11 +45,16 @@ pub(super) fn rules(url: &Url, allow_private: bool) -> Result<(), (String, &'sta
 /// Whether registrars sell names directly below it. Companies also give away names below their own domains; whether to
 /// allow those is left to the descriptor.
 pub(super) fn is_shared(domain: &str) -> bool {
+    let domain = domain.to_ascii_lowercase();
     let is_loopback = domain == "localhost";
-    let is_suffix = psl::suffix(domain.as_bytes()).is_some_and(|suffix| {
-        suffix.as_bytes().len() == domain.len() && suffix.typ() != Some(psl::Type::Private)
-    });
+    let is_suffix =
+        psl2::lookup(&domain).is_some_and(|found| found.is_public_suffix() && !found.is_private());
     is_suffix && !is_loopback
+}
+
+/// Whether a name in lower case ends in one that somebody registered, or is one.
+pub(super) fn is_registrable(domain: &str) -> bool {
+    psl2::lookup(domain).is_some_and(|found| !found.is_public_suffix())
 }
 
 /// Whether a text is a host name in ASCII.

@@ -350,6 +350,10 @@ fn loose_templates_are_told() {
             "keeps nobody out",
         ),
         (
+            json!({ "url": "{{ settings.url }}", "within": ["Co.UK"] }),
+            "keeps nobody out",
+        ),
+        (
             json!({ "url": "{{ settings.url }}", "within": ["https://a.com"] }),
             "is no domain",
         ),
