@@ -28,11 +28,10 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token> {
     std::iter::from_fn(move || {
         let rest = &text[at..];
         let first = rest.chars().next()?;
-        let run = |holds: fn(char) -> bool| rest.find(|c| !holds(c)).unwrap_or(rest.len());
         let (kind, length) = match first {
             '"' | '\'' => (Kind::Text, quoted(rest, first)),
-            c if is_word(c) => (Kind::Word, run(is_word)),
-            c if c.is_whitespace() => (Kind::Space, run(char::is_whitespace)),
+            c if is_word(c) => (Kind::Word, word_length(rest)),
+            c if c.is_whitespace() => (Kind::Space, rest.len() - rest.trim_start().len()),
             c => (Kind::Mark(c), c.len_utf8()),
         };
         let range = at..at + length;
@@ -43,6 +42,17 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token> {
 
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
+}
+
+/// The length of the word that the text starts with.
+fn word_length(text: &str) -> usize {
+    let is_plain = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+    let length = text.as_bytes().iter().take_while(is_plain).count();
+    match text.as_bytes().get(length) {
+        // Most words are ASCII.
+        None | Some(0..128) => length,
+        Some(_) => text.find(|c| !is_word(c)).unwrap_or(text.len()),
+    }
 }
 
 /// The length of the string that the text starts with.
@@ -120,7 +130,8 @@ pub(super) fn split(text: &str) -> Result<Vec<Split>, SplitError> {
     for piece in &pieces {
         match piece {
             Split::Text(plain) => {
-                if let Some(at) = plain.find("}}") {
+                let mut closing = plain.match_indices('}').map(|(at, _)| at);
+                if let Some(at) = closing.find(|at| plain[at + 1..].starts_with('}')) {
                     return Err((
                         rest + at..rest + at + 2,
                         "`}}` closes an expression that is never opened".to_owned(),

@@ -12,6 +12,7 @@
 #[cfg(feature = "cli")]
 mod edit;
 mod foreign;
+mod input;
 #[cfg(feature = "cli")]
 pub(crate) mod layout;
 mod lines;

@@ -12,6 +12,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as Marks};
 use serde_json::{Map, Value};
 
 use super::foreign::{self, Anchors};
+use super::input::Text;
 use super::scalar::{self, Plain};
 use super::source::{self, Source};
 use super::spans::{Entry, Kind, Node};
@@ -58,7 +59,7 @@ fn run<'t>(text: &str, mut reader: Reader<'t>) -> Reader<'t> {
     };
     let (parsed, pairs) = unfold::without_surrogates(&terminated);
     reader.pairs = pairs;
-    for event in Parser::new_from_str(&parsed) {
+    for event in Parser::new(Text::new(&parsed)) {
         let flow = match event {
             Ok((event, marks)) => reader.take(event, &marks),
             Err(error) => reader.fail(&error),
@@ -490,7 +491,12 @@ impl<'t> Reader<'t> {
         else {
             return None;
         };
-        if !values.contains_key(name) {
+        // Most maps are small, and to compare a few names is quicker than to hash one.
+        let is_there = match values.len() {
+            ..8 => values.keys().any(|key| *key == *name),
+            _ => values.contains_key(name),
+        };
+        if !is_there {
             return None;
         }
         let message = format!("the key `{}` is written twice", shortened(name));

@@ -312,7 +312,7 @@ const PAIR: usize = 12;
 /// these are. They are as long, so that all places stay the same.
 pub(super) fn without_surrogates(text: &str) -> (Cow<'_, str>, Vec<usize>) {
     let pairs: Vec<usize> = text
-        .match_indices("\\u")
+        .match_indices('\\')
         .map(|(at, _)| at)
         .filter(|at| surrogates(&text[at + 1..]).is_some())
         .collect();

@@ -171,17 +171,22 @@ impl Escaper {
 }
 
 /// Whether a terminal shows each byte as it is.
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "without branches, the compiler compares many bytes at once"
-)]
 fn is_plain(text: &[u8]) -> bool {
-    const BLOCK: usize = 64;
-    let is_plain =
-        |byte: &u8| (byte.wrapping_sub(b' ') <= b'~' - b' ') | (*byte == b'\n') | (*byte == b'\t');
-    text.chunks(BLOCK)
-        .all(|block| block.iter().fold(true, |all, byte| all & is_plain(byte)))
+    text.iter().all(|byte| PLAIN[usize::from(*byte)])
 }
+
+/// A table, because it is quick whether or not the compiler optimises for size.
+const PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        table[byte as usize] = true;
+        byte += 1;
+    }
+    table[b'\n' as usize] = true;
+    table[b'\t' as usize] = true;
+    table
+};
 
 /// The length of the colour sequence (SGR) at the start of the text; `None` if the text is too short to tell.
 fn colour_len(text: &str) -> Option<usize> {

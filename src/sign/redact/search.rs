@@ -345,13 +345,28 @@ fn hits<'h>(
 }
 
 /// Letters match in either case, both base64 alphabets count as one, and a form writes a space as `+`.
-fn folded_byte(byte: u8) -> u8 {
+const fn folded_byte_of(byte: u8) -> u8 {
     match byte {
         b'A'..=b'Z' => byte | 0x20,
         b'+' | b'-' => b' ',
         b'_' => b'/',
         _ => byte,
     }
+}
+
+/// A table, because it is quick whether or not the compiler optimises for size.
+const FOLDED: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = folded_byte_of(byte as u8);
+        byte += 1;
+    }
+    table
+};
+
+fn folded_byte(byte: u8) -> u8 {
+    FOLDED[usize::from(byte)]
 }
 
 fn fold(text: &[u8], into: &mut Vec<u8>) {
@@ -425,57 +440,17 @@ fn sextet(byte: u8) -> u8 {
     SEXTETS[usize::from(byte)]
 }
 
-/// Whether a text has at least `least` characters of base64 in a row.
+/// Whether a text has at least `least` characters of base64 in a row. As in [`stretches`], the far end is looked at
+/// first, so most characters are skipped.
 fn has_base64(text: &[u8], least: usize) -> bool {
-    let is_base64 = |byte: &&u8| sextet(**byte) != NO_SEXTET;
-    if least + 1 < 2 * BLOCK {
-        let mut start = 0;
-        // As in `stretches`, the far end is looked at first.
-        while let Some(stretch) = text.get(start..start + least) {
-            match stretch.iter().rposition(|byte| !is_base64(&byte)) {
-                Some(other) => start += other + 1,
-                None => return true,
-            }
+    let mut start = 0;
+    while let Some(stretch) = text.get(start..start + least) {
+        match stretch.iter().rposition(|byte| sextet(*byte) == NO_SEXTET) {
+            Some(other) => start += other + 1,
+            None => return true,
         }
-        return false;
-    }
-    // A stretch as long as two blocks, but for one character, covers one of the blocks.
-    let (blocks, _) = text.as_chunks::<BLOCK>();
-    let mut known = 0;
-    for (at, _) in (0..)
-        .step_by(BLOCK)
-        .zip(blocks)
-        .filter(|(_, block)| is_all_base64(block))
-    {
-        if at < known {
-            continue;
-        }
-        let (before, behind) = text.split_at(at);
-        let before = before.iter().rev().take_while(is_base64).count();
-        let behind = behind.iter().take_while(is_base64).count();
-        if before + behind >= least {
-            return true;
-        }
-        known = at + behind;
     }
     false
-}
-
-/// Bytes that a processor looks at together.
-const BLOCK: usize = 16;
-
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "without branches, the compiler compares all bytes at once"
-)]
-fn is_all_base64(block: &[u8; BLOCK]) -> bool {
-    let is_base64 = |byte: u8| {
-        let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-        // The slash stands just before the digits.
-        let is_digit = byte.wrapping_sub(b'/') < 11;
-        is_letter | is_digit | (byte == b'+') | (byte == b'-') | (byte == b'_')
-    };
-    block.iter().fold(true, |all, byte| all & is_base64(*byte))
 }
 
 /// The bytes of base64 groups; the last group may be incomplete.
@@ -642,12 +617,19 @@ mod tests {
         );
     }
 
-    /// Runs of every length at every place, looked at together and one by one.
+    /// Runs of every length at every place.
     #[test]
     fn a_run_of_base64_is_found_wherever_it_is() {
         for byte in 0..=u8::MAX {
-            let is_base64 = sextet(byte) != NO_SEXTET;
-            assert_eq!(is_all_base64(&[byte; BLOCK]), is_base64, "{byte}");
+            let is_base64 = byte.is_ascii_alphanumeric() || b"+-/_".contains(&byte);
+            assert_eq!(has_base64(&[byte; 16], 16), is_base64, "{byte}");
+            let folded = byte.to_ascii_lowercase();
+            let expected = match folded {
+                b'+' | b'-' => b' ',
+                b'_' => b'/',
+                _ => folded,
+            };
+            assert_eq!(folded_byte(byte), expected);
         }
         for least in [4, 20, 30, 31, 32, 40] {
             for (length, at) in (0..80).flat_map(|length| (0..40).map(move |at| (length, at))) {
