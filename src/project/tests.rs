@@ -338,6 +338,7 @@ fn with_all_digits(value: Value) -> Value {
 }
 
 #[test]
+#[ignore = "long"]
 fn text_and_tree_give_the_same() {
     let (mut same, mut errors, mut inexact) = (0, 0, 0);
     for seed in 0..20_000 {
@@ -451,6 +452,7 @@ fn digits_strings_and_members_stay_as_they_came() {
 }
 
 #[test]
+#[ignore = "long"]
 fn trees_are_built_of_what_is_read_and_no_more() {
     let many = format!("[{}{{\"a\":1}}]", "{\"a\":1},".repeat(1 << 19));
     let body = format!(r#"{{"big": {many}, "n": 2, "list": [{many}, 3]}}"#);

@@ -174,6 +174,7 @@ mod tests {
 
     /// What it answers is what a sandbox answers that knows all tools.
     #[test]
+    #[ignore = "long"]
     fn the_answers_are_those_of_the_whole_sandbox() {
         let catalog = Catalog::builtin();
         let tools = catalog.load_all();

@@ -494,6 +494,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "long"]
     fn what_is_not_as_it_says_is_an_error() {
         let with = |mut packed: Vec<u8>, at: usize, byte: u8| {
             let at = packed.len() - at;
@@ -543,6 +544,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "long"]
     fn no_layer_gives_more_than_the_limit() {
         let zeros = |mebibytes: usize| vec![0; mebibytes << 20];
         let exact = zeros(1);

@@ -118,6 +118,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "long"]
     fn the_first_limit_that_is_reached_ends_the_work() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()

@@ -396,6 +396,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "long"]
     fn no_window_holds_more_than_the_limit_and_almost_all_of_it_is_used() {
         for limit in [1, 5, 100, 1_000] {
             for takers in [1, 2, 8] {

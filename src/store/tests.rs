@@ -561,6 +561,7 @@ fn one_process_at_a_time_asks_for_a_token_and_the_next_finds_it() {
 }
 
 #[test]
+#[ignore = "long"]
 fn processes_share_a_budget_exactly() {
     use crate::send::{Budget, Limiter as _, Turn};
     let per = Duration::from_millis(500);

@@ -174,6 +174,7 @@ fn each_mistake_alone_is_found() {
 }
 
 #[test]
+#[ignore = "long"]
 fn mistakes_in_two_files_are_both_found() {
     let mut hidden = Vec::new();
     let mut pairs = 0;

@@ -93,6 +93,7 @@ fn approve(workspace: &Workspace, approval: &Value, flag: &str) {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_call_runs_once_after_a_command_on_every_transport_and_in_every_revision() {
     let fake = service();
     let workspace = asking(&fake, "");
@@ -169,6 +170,7 @@ fn a_call_runs_once_after_a_command_on_every_transport_and_in_every_revision() {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_approval_that_is_over_or_was_given_under_another_policy_or_descriptor_is_none() {
     let fake = service();
     let workspace = asking(&fake, "approval_seconds: 1\n");
@@ -317,6 +319,7 @@ fn a_client_that_can_ask_is_asked_while_the_call_is_open() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_question_that_is_given_up_is_no_yes() {
     let fake = service();
     let workspace = asking(&fake, "approve: [elicitation]\napproval_seconds: 1\n");
@@ -468,6 +471,7 @@ fn a_client_of_the_newest_revision_carries_a_sealed_question() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_sealed_question_is_over_with_its_time_and_its_policy() {
     let fake = service();
     let workspace = asking(&fake, "approve: [elicitation]\napproval_seconds: 1\n");
@@ -501,6 +505,7 @@ fn a_sealed_question_is_over_with_its_time_and_its_policy() {
 }
 
 #[test]
+#[ignore = "long"]
 fn the_policy_says_which_ways_count() {
     let fake = service();
     // A command alone, unless the policy says more: a client can answer for its user.

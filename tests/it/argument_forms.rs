@@ -105,6 +105,7 @@ fn outcome(workspace: &Workspace, tool: usize, form: &[&str]) -> String {
 }
 
 #[test]
+#[ignore = "long"]
 fn each_form_of_each_type_is_sent_or_answered() {
     let workspace = workspace();
     workspace.run(&["validate", "descriptors"]).expect(0);

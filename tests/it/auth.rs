@@ -848,6 +848,7 @@ fn command(fake: &Fake, command: &str) -> Workspace {
 
 #[cfg(unix)]
 #[test]
+#[ignore = "long"]
 fn a_command_runs_only_where_the_user_trusts_its_folder() {
     let fake = Fake::script([Reply::ok()]);
     let workspace = command(&fake, "[sh, -c, 'touch ran; echo secret-of-a-command']");

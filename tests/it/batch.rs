@@ -661,16 +661,19 @@ fn every_way_of_ending(tool: &str) {
 }
 
 #[test]
+#[ignore = "long"]
 fn reads_end_in_every_way_on_every_store() {
     every_way_of_ending("get-thing");
 }
 
 #[test]
+#[ignore = "long"]
 fn writes_with_a_key_end_in_every_way_on_every_store() {
     every_way_of_ending("put-thing");
 }
 
 #[test]
+#[ignore = "long"]
 fn writes_without_a_key_end_in_every_way_on_every_store() {
     every_way_of_ending("make-thing");
 }
@@ -1214,6 +1217,7 @@ fn failures_that_all_jobs_share_stop_the_run_and_burn_few_jobs() {
 }
 
 #[test]
+#[ignore = "long"]
 fn trouble_of_the_service_is_waited_for() {
     let failing = Arc::new(AtomicUsize::new(12));
     let left = Arc::clone(&failing);
@@ -1275,6 +1279,7 @@ fn trouble_of_the_service_is_waited_for() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_rate_holds_for_all_workers_together() {
     let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
     let seen = Arc::clone(&times);
@@ -1432,6 +1437,7 @@ fn the_status_is_words_for_people_and_facts_for_scripts() {
 }
 
 #[test]
+#[ignore = "long"]
 fn on_a_terminal_a_line_of_progress_moves_and_elsewhere_there_is_none() {
     let fake = Fake::start(|request| {
         thread::sleep(Duration::from_millis(60));

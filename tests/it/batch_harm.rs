@@ -140,6 +140,7 @@ fn a_pipe_or_a_device_is_not_replaced_by_a_file() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_job_in_flight_is_no_lost_worker() {
     let fake = Fake::start(|request| {
         thread::sleep(Duration::from_secs(2));

@@ -132,6 +132,7 @@ fn the_messages_say_what_is_wrong() {
 
 /// Messages do not quote a validator, and do not suggest what is already there.
 #[test]
+#[ignore = "long"]
 fn the_messages_are_plain() {
     let mut told = String::new();
     for row in crate::table::rows() {

@@ -521,6 +521,7 @@ fn is_open(stream: &mut TcpStream, time: Duration) -> bool {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_change_of_the_file_is_seen_and_a_removed_caller_is_shown_out() {
     let fake = service();
     let workspace = probe(&fake);
@@ -588,6 +589,7 @@ fn a_change_of_the_file_is_seen_and_a_removed_caller_is_shown_out() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_token_that_ends_shows_its_caller_out() {
     let workspace = probe(&service());
     let token = add(&workspace, "agent-1", &[]);
@@ -676,6 +678,7 @@ fn a_policy_sees_who_calls_and_no_caller_reads_what_another_was_given() {
 }
 
 #[test]
+#[ignore = "long"]
 fn each_caller_has_its_own_rate_and_its_own_calls() {
     let fake = service();
     let workspace = probe(&fake);
@@ -729,6 +732,7 @@ fn each_caller_has_its_own_rate_and_its_own_calls() {
 /// Whoever has no token costs nearly nothing: thousands of wrong ones, and hundreds of connections that never say
 /// anything, leave room for those who have one.
 #[test]
+#[ignore = "long"]
 fn those_without_a_token_do_not_get_in_the_way() {
     let workspace = probe(&service());
     let token = bearer(&add(&workspace, "agent-1", &[]));

@@ -216,6 +216,7 @@ fn an_echo_in_a_success_is_masked_in_every_format() {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_echo_in_an_error_answer_is_masked() {
     for status in [400, 401, 403, 404, 429, 500, 503, 529] {
         let fake = echo(status);
@@ -348,6 +349,7 @@ pub(crate) fn tokens(status: u16) -> Fake {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_access_token_and_what_it_is_asked_with_are_masked() {
     for status in [200, 400, 401, 402, 500] {
         let fake = tokens(status);
@@ -377,6 +379,7 @@ fn an_access_token_and_what_it_is_asked_with_are_masked() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_broken_answer_tells_nothing_of_the_secret() {
     for (name, reply, told) in BROKEN {
         let fake = Fake::start(reply);
@@ -397,6 +400,7 @@ fn a_broken_answer_tells_nothing_of_the_secret() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_network_failure_tells_nothing_of_the_secret() {
     let hang = Fake::script([Reply::manner(Manner::Hang)]);
     let slow = Fake::script([Reply::manner(Manner::Dribble(Duration::from_secs(5)))]);
@@ -421,6 +425,7 @@ fn a_network_failure_tells_nothing_of_the_secret() {
 }
 
 #[test]
+#[ignore = "long"]
 fn commands_that_send_nothing_tell_nothing_of_the_secret() {
     let origin = refused_origin();
     for (kind, auth) in AUTH {
@@ -777,6 +782,7 @@ const TAKEN: [(&str, &str, &str); 9] = [
 ];
 
 #[test]
+#[ignore = "long"]
 fn an_echo_is_masked_however_the_answer_is_taken() {
     let fake = echo_with_key(200, str::to_owned);
     for (name, response, told) in TAKEN {

@@ -197,6 +197,7 @@ fn hostile() -> Vec<(&'static str, Value, &'static str)> {
 }
 
 #[test]
+#[ignore = "long"]
 fn hostile_values_are_drawn_in_every_width_or_told() {
     for (title, rows, told) in hostile() {
         let (_fake, workspace) = probe(rows);

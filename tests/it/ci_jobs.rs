@@ -169,6 +169,7 @@ const BREAKS: [(&str, &str, &str, &str); 5] = [
 ];
 
 #[test]
+#[ignore = "long"]
 fn each_step_fails_for_its_own_reason() {
     let all = [
         "--base",
@@ -214,6 +215,7 @@ fn each_step_fails_for_its_own_reason() {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_does_not_run_is_said() {
     let told = Repository::new().ci(&[]).expect(0).stdout;
     for line in [
@@ -350,6 +352,7 @@ const HOSTILE: &[(&str, &str)] = &[
 ];
 
 #[test]
+#[ignore = "long"]
 fn no_report_obeys_what_a_file_says() {
     let workspace = Workspace::new();
     let tool = |name: &str, more: &str| {

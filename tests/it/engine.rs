@@ -9,6 +9,7 @@ use crate::support::{Fake, Reply, Workspace};
 
 /// A program that prints a secret may be slow.
 #[tokio::test]
+#[ignore = "long"]
 async fn a_slow_secret_holds_up_no_other_service() {
     let fake = Fake::start(|_| Reply::json(200, &json!({ "ok": true })));
     let workspace = Workspace::new();

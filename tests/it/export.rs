@@ -177,6 +177,7 @@ fn schema(function: &Value) -> &Value {
 }
 
 #[test]
+#[ignore = "long"]
 fn every_format_gives_the_same_bytes_twice_and_nothing_of_this_machine() {
     let workspace = workspace();
     for flags in MODELS {
@@ -424,6 +425,7 @@ fn rules_over_all_arguments_are_said_and_told_whoever_named_the_dialect() {
 }
 
 #[test]
+#[ignore = "long"]
 fn broken_and_untrusted_tools_are_left_out_and_told() {
     let workspace = workspace();
     workspace.tool("bad", "read", "request: { method: GET, path: x }");

@@ -63,6 +63,7 @@ pub(crate) fn judge(kind: &str, path: &Path) {
 }
 
 #[test]
+#[ignore = "long"]
 fn the_types_of_the_sdks_take_the_definitions() {
     let workspace = Workspace::new();
     hostile(&workspace);

@@ -35,6 +35,7 @@ fn library() -> Workspace {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_search_finds_all_words_and_puts_names_first() {
     let workspace = library();
     for (words, expected) in [
@@ -68,6 +69,7 @@ fn a_search_finds_all_words_and_puts_names_first() {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_is_not_found_is_told_and_is_no_error() {
     let workspace = library();
     for (words, told) in [
@@ -346,6 +348,7 @@ fn writes() -> (Fake, Workspace) {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_write_asks_on_a_terminal() {
     const WRITE: &str = "This may change data at The probe: make (POST http://";
     const JOB: &str = "This may change data at The probe: start (POST http://";
@@ -438,6 +441,7 @@ fn slow_pages() -> (Fake, Workspace) {
 }
 
 #[test]
+#[ignore = "long"]
 fn progress_is_told_in_every_format_and_vanishes() {
     for format in ["json", "ndjson", "table", "csv", "yaml", "raw"] {
         let (_fake, workspace) = slow_pages();
@@ -477,6 +481,7 @@ fn progress_is_told_in_every_format_and_vanishes() {
 }
 
 #[test]
+#[ignore = "long"]
 fn progress_tells_what_is_waited_for() {
     let fake = Fake::script([
         Reply::json(503, &json!({})).with("retry-after", "1"),
@@ -552,6 +557,7 @@ fn a_sandbox_prints_its_key_and_ready_commands() {
 
 /// `-o json` means the same everywhere, errors included; `--json` is its short form.
 #[test]
+#[ignore = "long"]
 fn what_is_found_is_printed_as_json_by_either_option() {
     let workspace = Workspace::new();
     for words in [

@@ -380,6 +380,7 @@ fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
+#[ignore = "long"]
 fn every_descriptor_of_the_tests_keeps_its_value_and_its_comments() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
@@ -416,6 +417,7 @@ fn every_descriptor_of_the_tests_keeps_its_value_and_its_comments() {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_imports_and_new_write_has_the_layout() {
     let workspace = Workspace::new();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");

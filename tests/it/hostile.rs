@@ -72,6 +72,7 @@ impl Checkout {
 
 /// Findings quote the lines of a file. Behind a link that is any file of the user, or the environment.
 #[test]
+#[ignore = "long"]
 fn no_command_quotes_what_a_link_leads_to() {
     let checkout = Checkout::new();
     checkout.service("a", "base_url: https://a.example");
@@ -156,6 +157,7 @@ fn no_command_quotes_what_a_link_leads_to() {
 
 /// Only what is behind such a link is hidden: other files, and links within the folder, are reported as before.
 #[test]
+#[ignore = "long"]
 fn a_link_is_told_of_without_hiding_others() {
     let checkout = Checkout::new();
     checkout.service("a", "base_url: https://a.example");
@@ -383,6 +385,7 @@ fn what_matters_most_is_told_first_before_a_folder_is_trusted() {
 
 /// Made-up data takes memory. The process has a memory limit, in case the data has none.
 #[test]
+#[ignore = "long"]
 fn a_sandbox_takes_no_more_memory_than_it_may() {
     let checkout = Checkout::new();
     checkout.service("a", "base_url: https://a.example");

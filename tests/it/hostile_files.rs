@@ -546,6 +546,7 @@ fn write(hostile: &Hostile) -> (Workspace, String) {
 }
 
 #[test]
+#[ignore = "long"]
 fn every_command_ends_with_a_hostile_file() {
     for hostile in all() {
         let (workspace, path) = write(&hostile);
@@ -572,6 +573,7 @@ fn every_command_ends_with_a_hostile_file() {
 
 /// The findings of each format are printed in time that grows with their number alone.
 #[test]
+#[ignore = "long"]
 fn every_report_of_thousands_of_findings_ends() {
     for hostile in many_findings() {
         let (workspace, path) = write(&hostile);
@@ -584,6 +586,7 @@ fn every_report_of_thousands_of_findings_ends() {
 
 /// Things in a folder that have the name of a descriptor, and are none.
 #[test]
+#[ignore = "long"]
 fn every_command_ends_with_things_that_are_no_files() {
     let workspace = Workspace::new();
     workspace.service(

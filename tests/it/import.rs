@@ -66,6 +66,7 @@ fn states(report: &Value) -> Vec<(&str, &str)> {
 }
 
 #[test]
+#[ignore = "long"]
 fn imported_files_are_valid_and_their_examples_hold() {
     // The last document gives no examples, and to test nothing is no success.
     for (text, service, tools, skipped, tested) in [

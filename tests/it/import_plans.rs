@@ -117,6 +117,7 @@ pub(crate) fn fault(call: &Value, tool: &str, workspace: &Workspace) -> Option<S
 }
 
 #[test]
+#[ignore = "long"]
 fn rare_features_make_the_documented_requests() {
     let rows: Vec<Value> = serde_yaml::from_str(TABLE).unwrap();
     let workspace = Workspace::new();

@@ -62,6 +62,7 @@ fn assert_stopped(output: &Output, format: &str, told: &str) {
 }
 
 #[test]
+#[ignore = "long"]
 fn the_deadline_ends_an_expression_that_does_not() {
     let (_fake, workspace) = probe();
     thread::scope(|scope| {
@@ -86,6 +87,7 @@ fn the_deadline_ends_an_expression_that_does_not() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_signal_ends_an_expression_that_does_not() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
         let (_fake, workspace) = probe();
@@ -110,6 +112,7 @@ fn a_signal_ends_an_expression_that_does_not() {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_expression_that_takes_too_much_is_stopped() {
     let (_fake, workspace) = probe();
     for format in FORMATS {
@@ -170,6 +173,7 @@ fn running(word: &str) -> usize {
 /// An expression runs in a process of its own, which must not outlive the program, however that ends.
 #[cfg(target_os = "linux")]
 #[test]
+#[ignore = "long"]
 fn nothing_is_left_running() {
     let (_fake, workspace) = probe();
     for (how, signal) in [("deadline", None), ("kill", Some("-KILL"))] {

@@ -420,6 +420,7 @@ fn all() -> BTreeMap<&'static str, BTreeMap<String, Value>> {
 }
 
 #[test]
+#[ignore = "long"]
 fn nothing_changes_between_two_layouts_of_a_folder() {
     let workspace = Workspace::new();
     for (folder, files) in all() {
@@ -465,6 +466,7 @@ fn nothing_changes_between_two_layouts_of_a_folder() {
 }
 
 #[test]
+#[ignore = "long"]
 fn two_layouts_become_one() {
     let workspace = Workspace::new();
     for (folder, files) in all() {

@@ -24,6 +24,7 @@ fn tool(name: &str, service: &str, more: &str) -> String {
 }
 
 #[test]
+#[ignore = "long"]
 fn the_built_in_tools_have_none() {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools");
     let told = Workspace::new().run(&[
@@ -86,6 +87,7 @@ fn a_broken_tool_has_no_lints() {
 }
 
 #[test]
+#[ignore = "long"]
 fn descriptions_are_alike_or_not() {
     let long = "Lists what happened in an organization in the last thirty days, with who did it and from where";
     for (one, other, is_alike) in [
@@ -140,6 +142,7 @@ fn descriptions_are_alike_or_not() {
 }
 
 #[test]
+#[ignore = "long"]
 fn params_that_choose_a_page() {
     for (param, is_of_pages) in [
         ("cursor: { type: string, description: x }", true),

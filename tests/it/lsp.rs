@@ -781,6 +781,7 @@ fn places_are_counted_in_the_editors_way() {
 
 /// What an editor shows is what `validate` finds, for every row of the table of broken descriptors.
 #[test]
+#[ignore = "long"]
 fn findings_are_those_of_validate() {
     let workspace = Workspace::new();
     let mut editor = Editor::in_folder(&workspace);

@@ -269,6 +269,7 @@ fn a_request_that_waits_can_be_cancelled() {
 }
 
 #[test]
+#[ignore = "long"]
 fn the_server_ends_with_its_editor() {
     let workspace = Workspace::new();
     // Told to exit without being asked to shut down.
@@ -351,6 +352,7 @@ fn documents_may_be_anywhere() {
 }
 
 #[test]
+#[ignore = "long"]
 fn huge_and_deep_documents_are_answered() {
     let workspace = Workspace::new();
     let mut editor = Editor::in_folder(&workspace);
@@ -402,6 +404,7 @@ fn huge_and_deep_documents_are_answered() {
 
 /// Whatever is asked at whatever place of a file that is being written is answered.
 #[test]
+#[ignore = "long"]
 fn no_place_of_a_file_makes_the_server_fail() {
     let workspace = Workspace::new();
     let mut editor = Editor::in_folder(&workspace);
@@ -670,6 +673,7 @@ fn places_are_counted_as_the_editor_likes() {
 /// Many changes of large files, faster than they can be checked, keep no copy of the texts for each.
 #[cfg(target_os = "linux")]
 #[test]
+#[ignore = "long"]
 fn fast_changes_take_no_memory() {
     let workspace = Workspace::new();
     let mut editor = Editor::in_folder(&workspace);
@@ -700,6 +704,7 @@ fn fast_changes_take_no_memory() {
 /// An editor that was killed is gone, also while nobody has asked for its exit code and the pipe is open.
 #[cfg(target_os = "linux")]
 #[test]
+#[ignore = "long"]
 fn a_killed_editor_is_gone() {
     let workspace = Workspace::new();
     let mut parent = Command::new("sleep").arg("100").spawn().expect("a process");

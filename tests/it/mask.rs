@@ -284,6 +284,7 @@ impl Leaks {
 }
 
 #[test]
+#[ignore = "long"]
 fn each_encoding_is_masked_in_each_place() {
     let distinct: HashSet<String> = ENCODINGS.iter().map(|(_, encode)| encode(SECRET)).collect();
     assert!(distinct.len() >= 50, "{}", distinct.len());

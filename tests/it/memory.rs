@@ -22,6 +22,7 @@ fn with_body(body: &str, response: &str) -> (Workspace, Fake) {
 }
 
 #[test]
+#[ignore = "long"]
 #[cfg(target_os = "linux")]
 fn no_format_takes_more_than_three_times_body_and_output() {
     use crate::support::peak;
@@ -57,6 +58,7 @@ fn no_format_takes_more_than_three_times_body_and_output() {
 }
 
 #[test]
+#[ignore = "long"]
 #[cfg(target_os = "linux")]
 fn a_small_answer_that_unfolds_takes_no_more() {
     use crate::support::peak;

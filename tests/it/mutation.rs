@@ -36,6 +36,7 @@ fn share() -> Share {
 }
 
 #[test]
+#[ignore = "long"]
 fn faults_are_found_on_their_lines() {
     let mut told = Vec::new();
     for cell in Cell::all() {

@@ -38,6 +38,7 @@ fn read(workspace: &Workspace, file: &str) -> Value {
 }
 
 #[test]
+#[ignore = "long"]
 fn blank_tools_are_valid_and_pass_their_tests() {
     for (arguments, file, request, access) in [
         (

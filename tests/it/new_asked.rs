@@ -75,6 +75,7 @@ fn is_empty(workspace: &Workspace) -> bool {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_wrong_answer_is_asked_again_where_it_was_given() {
     let long = "a".repeat(5000) + "\n";
     for (question, wrong, told) in [
@@ -122,6 +123,7 @@ fn a_wrong_answer_is_asked_again_where_it_was_given() {
 }
 
 #[test]
+#[ignore = "long"]
 fn whoever_leaves_at_a_question_gets_nothing() {
     for question in 0..ANSWERS.len() {
         for (left, signal, code) in [
@@ -143,6 +145,7 @@ fn whoever_leaves_at_a_question_gets_nothing() {
 
 /// What the lints find in a fresh file is told when it is written, and a description is none of it.
 #[test]
+#[ignore = "long"]
 fn what_only_a_person_can_say_is_told() {
     let curl = "curl https://api.shop.test/v1/things -d '{\"name\": \"a\"}' -H 'content-type: application/json'";
     for (arguments, open) in [

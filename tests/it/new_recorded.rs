@@ -83,6 +83,7 @@ fn is_sound(workspace: &Workspace, about: &str) {
 }
 
 #[test]
+#[ignore = "long"]
 fn no_credential_is_written_wherever_it_stands() {
     let headers = |name: &str, value: String| json!([{ "name": name, "value": value }]);
     let url = "https://api.shop.test/v1/things";
@@ -161,6 +162,7 @@ fn one_exchange_is_chosen() {
 }
 
 #[test]
+#[ignore = "long"]
 fn bodies_of_every_kind_and_answers_of_every_kind() {
     let url = "https://api.shop.test/v1/things";
     let post =

@@ -505,6 +505,7 @@ fn keys_are_fetched_again_when_a_new_one_is_used_but_not_for_each_token() {
 }
 
 #[test]
+#[ignore = "long"]
 fn keys_that_cannot_be_used_are_told_and_nobody_gets_in() {
     let good = Signer::ed();
     let hang = Fake::start(|_| Reply::manner(Manner::Hang));

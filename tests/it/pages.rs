@@ -150,6 +150,7 @@ fn one_page_that_is_the_last_says_nothing() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_single_list_without_its_list_is_an_error_in_each_format() {
     for (body, status, code) in [
         ("{}", 200, 9),
@@ -250,6 +251,7 @@ fn csv_drops_no_column_of_a_later_page() {
 // Mistakes in descriptions
 
 #[test]
+#[ignore = "long"]
 fn an_example_shows_what_is_wrong_with_paging() {
     let body = r"{ data: [{ id: 1 }], included: [], extra: [{ id: 7 }], has_more: true, next: c2 }";
     let by_page = "next: { page: '{{ (params.page or 1) + 1 }}' }";

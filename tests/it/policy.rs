@@ -37,6 +37,7 @@ fn serve(workspace: &Workspace) -> Mcp {
 }
 
 #[test]
+#[ignore = "long"]
 fn the_cases_of_a_policy_are_run() {
     let workspace = probe(&service());
     workspace.write("policy.yaml", POLICY);
@@ -233,6 +234,7 @@ fn a_tool_that_the_policy_never_lets_run_is_not_listed_and_says_nothing_of_its_a
 }
 
 #[test]
+#[ignore = "long"]
 fn an_edited_policy_is_in_force_and_a_broken_one_leaves_the_last() {
     let fake = service();
     let workspace = probe(&fake);
@@ -266,6 +268,7 @@ fn an_edited_policy_is_in_force_and_a_broken_one_leaves_the_last() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_server_does_not_start_with_a_broken_policy() {
     let workspace = probe(&service());
     for (text, part) in [

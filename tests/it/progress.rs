@@ -149,6 +149,7 @@ fn for_each(check: fn(Wait, &str)) {
 }
 
 #[test]
+#[ignore = "long"]
 fn in_a_pipe_the_data_is_that_of_a_call_that_did_not_wait() {
     for_each(|wait, format| {
         let case = format!("{wait:?} {format}");
@@ -177,6 +178,7 @@ fn in_a_pipe_the_data_is_that_of_a_call_that_did_not_wait() {
 }
 
 #[test]
+#[ignore = "long"]
 fn on_a_terminal_the_line_of_progress_tells_what_is_waited_for_and_vanishes() {
     for_each(|wait, format| {
         let case = format!("{wait:?} {format}");

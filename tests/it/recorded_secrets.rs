@@ -73,6 +73,7 @@ fn assert_recorded_clean(what: &str, workspace: &Workspace) {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_echo_is_in_no_file_of_any_auth_kind() {
     for status in [200, 400, 401, 503] {
         // As a key too.
@@ -87,6 +88,7 @@ fn an_echo_is_in_no_file_of_any_auth_kind() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_broken_answer_is_in_no_file() {
     for (name, reply, _) in BROKEN {
         let fake = Fake::start(reply);
@@ -110,6 +112,7 @@ fn a_redirect_that_repeats_it_is_in_no_file() {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_access_token_and_what_it_is_asked_with_are_in_no_file() {
     for status in [200, 400, 401, 500] {
         let fake = tokens(status);

@@ -40,6 +40,7 @@ fn record(workspace: &Workspace, arguments: &[&str]) -> Output {
 /// Every built-in tool with a sandbox gives the same bytes from its recording. What it does in each output format is tried with
 /// one tool.
 #[test]
+#[ignore = "long"]
 fn what_the_sandboxes_say_is_replayed_byte_for_byte() {
     let proxy = no_proxy();
     let mut count = 0;
@@ -226,6 +227,7 @@ const CASES: [Case; 15] = [
 ];
 
 #[test]
+#[ignore = "long"]
 fn whatever_a_service_does_is_replayed() {
     for (name, service, tool, arguments, reply) in CASES {
         let turn = std::sync::atomic::AtomicUsize::new(0);

@@ -92,6 +92,7 @@ fn code(name: &Value) -> Code {
 }
 
 #[test]
+#[ignore = "long"]
 fn every_format_ends_with_3_and_tells_nothing_on_standard_error() {
     for format in FORMATS {
         let told = ALL.told(format);
@@ -177,6 +178,7 @@ fn sarif_is_valid_and_names_every_place() {
 }
 
 #[test]
+#[ignore = "long"]
 fn github_annotations_name_every_place() {
     let told = &ALL.told("github").stdout;
     let lines: Vec<&str> = told.lines().collect();
@@ -325,6 +327,7 @@ const PASTED: &[&str] = &[
 ];
 
 #[test]
+#[ignore = "long"]
 fn a_pasted_secret_is_told_and_not_repeated() {
     let mut told = String::new();
     for patch in PASTED {
@@ -373,6 +376,7 @@ const ENDS: &[(&str, &[&str], i32)] = &[
 ];
 
 #[test]
+#[ignore = "long"]
 fn the_exit_code_says_how_it_went() {
     for &(patch, arguments, code) in ENDS {
         let workspace = Workspace::new();

@@ -68,6 +68,7 @@ fn rows(tool: &str, arguments: &[&str]) -> Vec<Value> {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_walk_reads_what_an_independent_client_reads() {
     let sandbox = Sandbox::start();
     for (tool, arguments, path, query, count) in [
@@ -457,6 +458,7 @@ fn starts(buckets: &[Value]) -> Vec<&str> {
 }
 
 #[test]
+#[ignore = "long"]
 fn every_bucket_of_400_days_is_there_by_following_page_tokens() {
     let sandbox = Sandbox::start();
     let buckets = walk_buckets(&sandbox, "starting_at=2025-10-20T00:00:00Z&limit=31");
@@ -624,6 +626,7 @@ fn call(workspace: &Workspace, flags: &[&str]) -> Output {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_call_gets_over_a_passing_fault() {
     let workspace = Workspace::new();
     for (fault, told) in [
@@ -733,6 +736,7 @@ fn a_service_without_a_sandbox_says_so() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_sandbox_that_is_not_there_is_told_by_its_own_address() {
     let origin = crate::support::refused_origin();
     let flag = format!("--sandbox={origin}");

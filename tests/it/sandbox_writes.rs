@@ -521,6 +521,7 @@ fn the_declaration_of_the_reference_is_valid() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_sandbox_takes_no_more_than_it_has_room_for() {
     let sandbox = notes();
     let text = "a".repeat(7 << 20);

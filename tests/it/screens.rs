@@ -67,6 +67,7 @@ fn screens() -> String {
 }
 
 #[test]
+#[ignore = "long"]
 fn every_screen_is_as_it_was_looked_at() {
     let screens = screens();
     if std::env::var_os("RENEW_SCREENS").is_some() {

@@ -156,6 +156,7 @@ fn the_number_of_tries_is_told() {
 // Time
 
 #[test]
+#[ignore = "long"]
 fn a_silent_or_slow_service_is_given_up() {
     let slow = Reply::manner(Manner::Dribble(Duration::from_millis(200)));
     let hang = Reply::manner(Manner::Hang);
@@ -614,6 +615,7 @@ async fn the_rate_limit_of_the_descriptor_holds_requests_back() {
 }
 
 #[tokio::test]
+#[ignore = "long"]
 async fn a_request_over_the_rate_limit_is_told_and_not_sent() {
     let fake = Fake::script([Reply::ok()]);
     let workspace = probe(&fake.origin(), "rate_limit: { requests: 2, per: 10h }");

@@ -452,6 +452,7 @@ fn a_client_that_says_nothing_is_no_error() {
 }
 
 #[test]
+#[ignore = "long"]
 fn folders_reload_and_clients_learn_that_the_list_has_changed() {
     let fake = one_page();
     for revision in ["2025-11-25", MODERN] {

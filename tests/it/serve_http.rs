@@ -243,6 +243,7 @@ fn a_signal_lets_calls_finish_and_ends_the_server() {
 }
 
 #[test]
+#[ignore = "long"]
 fn too_many_calls_at_once_are_told_to_wait() {
     let fake = Fake::start(|request| match request.path.as_str() {
         "/things/slow" => Reply::manner(Manner::Hang),

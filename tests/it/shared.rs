@@ -63,6 +63,7 @@ fn ends(children: Vec<Child>) -> Vec<String> {
 
 /// Whatever the number of processes, the service counts no more than the limit in any window of its period.
 #[test]
+#[ignore = "long"]
 fn processes_stay_within_one_limit() {
     for (requests, per, processes, pages) in [(5, 1_000, 4, 4), (50, 500, 8, 25)] {
         let times = Arc::new(Mutex::new(Vec::new()));
@@ -94,6 +95,7 @@ fn processes_stay_within_one_limit() {
 
 /// A pause that the service asks one process for holds for all, also where the service declares no limit.
 #[test]
+#[ignore = "long"]
 fn a_pause_holds_for_all_processes() {
     for limit in ["", "rate_limit: { requests: 1000, per: 1s }"] {
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -223,6 +225,7 @@ fn replicas_ask_for_one_token() {
 
 /// Tokens that expire during the work: each refresh token is used once, by whichever process.
 #[test]
+#[ignore = "long"]
 fn tokens_that_expire_on_the_way_are_renewed_once() {
     let service = Rotating::start("1");
     let workspace = service.workspace();

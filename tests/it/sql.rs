@@ -255,6 +255,7 @@ fn the_examples_of_the_issue_cost_what_it_says() {
 }
 
 #[test]
+#[ignore = "long"]
 fn failures_have_the_exit_codes_of_a_call() {
     let fake = people();
     let workspace = workspace(&fake);
@@ -387,6 +388,7 @@ fn a_name_of_several_services_is_refused_with_their_names() {
 }
 
 #[test]
+#[ignore = "long"]
 fn the_tables_are_listed() {
     let fake = people();
     let workspace = workspace(&fake);
@@ -441,6 +443,7 @@ fn settings_and_trust_count_as_for_a_call() {
 
 /// Queries that ask for the impossible: each ends soon, with its reason.
 #[test]
+#[ignore = "long"]
 fn hostile_queries_end() {
     let fake = people();
     let workspace = workspace(&fake);
@@ -495,6 +498,7 @@ fn hostile_queries_end() {
 
 /// A table at a terminal and JSON in a pipe need all rows at once.
 #[test]
+#[ignore = "long"]
 #[cfg(target_os = "linux")]
 fn memory_is_bounded() {
     let fake = people();

@@ -289,6 +289,7 @@ fn two_thousand_columns_and_more_are_kept() {
 }
 
 #[test]
+#[ignore = "long"]
 fn long_values_and_nul_are_kept() {
     let long = "ü".repeat(5 << 20);
     let rows = [

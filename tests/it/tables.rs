@@ -461,6 +461,7 @@ empty: more
 }
 
 #[test]
+#[ignore = "long"]
 fn colours_are_where_they_are_wanted() {
     let (_fake, workspace) = probe(&people());
     for (variables, has_colours) in [
@@ -514,6 +515,7 @@ fn paged(workspace: &Workspace, pager: &str, arguments: &[&str]) -> (i32, String
 }
 
 #[test]
+#[ignore = "long"]
 fn a_pager_takes_what_is_longer_than_the_terminal() {
     let rows: Vec<Value> = (0..100)
         .map(|i| json!({ "id": i, "name": format!("n{i}\u{1b}[2J") }))

@@ -325,6 +325,7 @@ fn disguises() -> Vec<Attack> {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_is_taken_by_a_trusted_folder_is_refused_to_another() {
     let attacks = thefts();
     assert!(attacks.len() >= 35, "{}", attacks.len());
@@ -332,6 +333,7 @@ fn what_is_taken_by_a_trusted_folder_is_refused_to_another() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_hostile_folder_is_not_taken_for_another_and_stands_in_no_ones_way() {
     let attacks = disguises();
     assert!(attacks.len() >= 25, "{}", attacks.len());
@@ -764,6 +766,7 @@ fn an_env_file_chooses_no_certificates_and_no_settings() {
 
 #[cfg(unix)]
 #[test]
+#[ignore = "long"]
 fn a_folder_of_pipes_and_devices_holds_nobody_up() {
     use std::os::unix::fs::symlink;
     let user = User::new();
@@ -907,6 +910,7 @@ fn list_and_show_tell_the_method_and_the_trust() {
 
 #[cfg(target_os = "linux")]
 #[test]
+#[ignore = "long"]
 fn on_a_terminal_it_asks_once() {
     let user = with_key();
     let program = env!("CARGO_BIN_EXE_toolrun");

@@ -250,6 +250,7 @@ fn overlap(one: &Edit, other: &Edit) -> bool {
 const STRIDE: usize = 7;
 
 #[test]
+#[ignore = "long"]
 fn both_faults_of_a_file_are_found_at_their_places() {
     let (mut tried, mut told) = (0, Vec::new());
     let mut pairs_tried = std::collections::HashSet::new();
@@ -360,6 +361,7 @@ type Site = (&'static str, &'static [Fault]);
 
 /// Each pair of files of a service, and each of their faults: validation of the folder tells both, each in its file.
 #[test]
+#[ignore = "long"]
 fn faults_of_two_files_are_found_each_in_its_own() {
     const SITES: [(&str, [Site; 4]); 2] = [
         (
@@ -439,6 +441,7 @@ fn faults_of_two_files_are_found_each_in_its_own() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_fault_alone_is_found_and_brings_no_other_error() {
     let mut told = Vec::new();
     for base in bases() {

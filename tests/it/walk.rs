@@ -480,26 +480,31 @@ fn check_all(kind: Kind) {
 }
 
 #[test]
+#[ignore = "long"]
 fn each_end_of_a_walk_by_cursor() {
     check_all(Kind::Cursor);
 }
 
 #[test]
+#[ignore = "long"]
 fn each_end_of_a_walk_by_cursor_that_says_whether_more_remain() {
     check_all(Kind::Sure);
 }
 
 #[test]
+#[ignore = "long"]
 fn each_end_of_a_walk_by_offset() {
     check_all(Kind::Offset);
 }
 
 #[test]
+#[ignore = "long"]
 fn each_end_of_a_walk_by_url() {
     check_all(Kind::Url);
 }
 
 #[test]
+#[ignore = "long"]
 fn each_end_of_a_walk_by_link() {
     check_all(Kind::Link);
 }

@@ -933,6 +933,7 @@ fn a_next_link_that_leaves_the_base_path_gets_no_request() {
 // Floods
 
 #[test]
+#[ignore = "long"]
 fn informational_answers_without_end_do_not_hold_the_clock() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
@@ -1062,6 +1063,7 @@ const REPAIRED: [(&str, usize); 22] = [
 ];
 
 #[test]
+#[ignore = "long"]
 fn a_url_that_a_parser_repairs_is_refused_with_its_place() {
     for (url, column) in REPAIRED {
         let (workspace, oauth) = (Workspace::new(), Workspace::new());
@@ -1129,6 +1131,7 @@ fn a_setting_that_a_parser_repairs_is_refused() {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_address_that_is_not_public_is_refused() {
     for host in [
         "0.0.0.0",

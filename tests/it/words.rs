@@ -290,6 +290,7 @@ fn no_argument_and_no_file_name_forges_a_line() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_huge_error_body_is_cut_and_says_so() {
     // At most 8 MiB of an error are read.
     const LARGE: usize = 7 << 20;
@@ -375,6 +376,7 @@ fn an_error_body_over_the_limit_keeps_its_status() {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_error_body_that_breaks_off_keeps_its_status_and_its_words() {
     let body = format!(
         "{{\"error\": {{\"message\": \"It is broken. {}\"}}}}",

@@ -249,6 +249,7 @@ fn a_sealed_question_cannot_be_forged_changed_moved_or_used_twice() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_hundred_thousand_waiting_calls_take_a_hundred_places() {
     let home = tempfile::tempdir().expect("a folder");
     let (approvals, desk) = approvals(home.path());

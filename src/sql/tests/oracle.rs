@@ -239,6 +239,7 @@ impl Maker {
 }
 
 #[test]
+#[ignore = "long"]
 fn queries_give_what_plain_tables_give() {
     let count = match std::env::var("QUERIES") {
         Ok(count) => count.parse().expect("a number"),

@@ -466,6 +466,7 @@ impl Author {
 }
 
 #[test]
+#[ignore = "long"]
 fn generated_texts_keep_their_value_and_every_comment() {
     let seeds = std::env::var("LAYOUTS")
         .ok()
