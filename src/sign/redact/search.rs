@@ -19,9 +19,6 @@ const DEEPEST: usize = 2;
 /// The smallest size of a window: what fits in a processor's cache.
 const WINDOW: usize = 1 << 16;
 
-/// Bytes of a text that are folded together where no secret is expected.
-const SHORT: usize = 2048;
-
 /// The shortest part of a secret that is masked by itself, where parts of secrets are masked.
 pub(super) const PIECE: usize = 12;
 
@@ -30,8 +27,6 @@ pub(super) struct Search {
     needles: Vec<Needle>,
     /// Length of the shortest needle, in bytes.
     shortest: usize,
-    /// Length of the longest needle, in bytes.
-    longest: usize,
     /// How many bytes two windows share, so that no secret is cut in two.
     overlap: usize,
     /// The bytes that may occur in a text that holds a secret.
@@ -48,7 +43,18 @@ struct Needle {
     /// Without its first characters, which could complete an escape with the text in front of it, such as the `ab` of
     /// `100%ab`.
     swallowed: Vec<Finder<'static>>,
+    /// Up to [`PART`] bytes of `undone` around its rarest letter or digit. They tell quickly that the secret is not in a
+    /// text.
+    part: Vec<u8>,
+    /// Where in the part that letter or digit is; none in a secret without any.
+    rarest: Option<usize>,
 }
+
+/// The most bytes of a part.
+const PART: usize = 64;
+
+/// Letters, the rarest in answers first. Digits are more frequent than any.
+const RARE: &[u8; 26] = b"qxjkvwyzgbfhupmcdnlorsaite";
 
 impl Needle {
     fn new(text: &[u8]) -> Needle {
@@ -67,11 +73,34 @@ impl Needle {
         let swallowed = [2, 3, 4]
             .into_iter()
             .filter(|cut| *cut <= digits && is_left(*cut));
+        let rarity = |byte: u8| RARE.iter().position(|rare| *rare == byte);
+        let rarest = (0..undone.len())
+            .filter(|at| undone[*at].is_ascii_alphanumeric())
+            .min_by_key(|at| rarity(undone[*at]).unwrap_or(RARE.len()));
+        let start = rarest.unwrap_or_default().saturating_sub(PART / 2);
         Needle {
+            part: undone[start..undone.len().min(start + PART)].to_vec(),
+            rarest: rarest.map(|at| at - start),
             verbatim: finder(&verbatim),
             swallowed: swallowed.map(|cut| finder(&undone[cut..])).collect(),
             undone: finder(&undone),
         }
+    }
+
+    /// Whether a text without escapes may hold the secret. It does not if the part is nowhere.
+    fn may_be_in(&self, text: &[u8]) -> bool {
+        let Some(rarest) = self.rarest else {
+            return true;
+        };
+        let byte = self.part[rarest];
+        memchr::memchr2_iter(byte, byte.to_ascii_uppercase(), text).any(|at| {
+            let start = at.checked_sub(rarest);
+            let found = start.and_then(|start| text.get(start..start + self.part.len()));
+            found.is_some_and(|found| {
+                let found = found.iter().map(|byte| folded_byte(*byte));
+                found.eq(self.part.iter().copied())
+            })
+        })
     }
 }
 
@@ -92,7 +121,6 @@ impl Search {
         Some(Search {
             needles,
             shortest,
-            longest,
             overlap: 4 * longest + 32 * longest.min(1024),
             may_be,
         })
@@ -167,33 +195,7 @@ impl Search {
         if has_base64(text, 4 * self.base64_groups()) {
             return false;
         }
-        // Short pieces stay near the processor and need no memory of their own. Two of them share so many bytes that no
-        // secret is cut in two.
-        let shared = self.longest.saturating_sub(1);
-        let (mut short, mut long) = ([0; SHORT], Vec::new());
-        let buffer = match 2 * shared <= SHORT {
-            true => &mut short[..],
-            false => {
-                long.resize(2 * shared, 0);
-                &mut long
-            }
-        };
-        let mut rest = text;
-        loop {
-            let piece = &rest[..rest.len().min(buffer.len())];
-            let folded = &mut buffer[..piece.len()];
-            for (into, byte) in folded.iter_mut().zip(piece) {
-                *into = folded_byte(*byte);
-            }
-            let is_there = |needle: &Needle| needle.undone.find(folded).is_some();
-            if self.needles.iter().any(is_there) {
-                return false;
-            }
-            if piece.len() == rest.len() {
-                return true;
-            }
-            rest = &rest[piece.len() - shared..];
-        }
+        !self.needles.iter().any(|needle| needle.may_be_in(text))
     }
 
     /// Groups of base64 that a secret fills at least, apart from its first and last bytes.
@@ -595,16 +597,30 @@ mod tests {
     }
 
     #[test]
-    fn what_falls_between_pieces_is_no_quick_no() {
-        let long = "a-very.long,secret;".repeat(SHORT / 19);
-        for secret in ["sk-ant-admin01-CANARY7f3b9c", &long] {
+    fn a_secret_is_no_quick_no_wherever_it_is() {
+        let long = "a-very.long,secret;".repeat(100);
+        for secret in [
+            "sk-ant-admin01-CANARY7f3b9c",
+            "x;-",
+            ";x-",
+            "--;;..,,",
+            &long,
+        ] {
             let search = Search::new([secret].into_iter()).expect("a secret");
-            let piece = SHORT.max(2 * (secret.len() - 1));
-            for before in piece - secret.len() - 10..piece + 10 {
-                let mut text = format!("{}{secret}{}", ".".repeat(before), ".".repeat(before));
-                assert!(!search.is_surely_without(text.as_bytes()), "{before}");
-                text.replace_range(before..=before, ".");
-                assert!(search.is_surely_without(text.as_bytes()), "{before}");
+            for (before, behind) in (0..99).flat_map(|at| [(at, 0), (0, at), (at, at)]) {
+                let text = format!("{}{secret}{}", ".".repeat(before), ".".repeat(behind));
+                assert!(!search.is_surely_without(text.as_bytes()), "{text}");
+                assert!(
+                    !search.is_surely_without(text.to_uppercase().as_bytes()),
+                    "{text}"
+                );
+                let text = text.replace(['x', 'v', 'k'], ".");
+                let has_letters = secret.contains(char::is_alphabetic);
+                assert_eq!(
+                    search.is_surely_without(text.as_bytes()),
+                    has_letters,
+                    "{text}"
+                );
             }
         }
     }
