@@ -1315,11 +1315,10 @@ fn a_rate_holds_for_all_workers_together() {
                     .expect("a worker")
             })
             .collect();
-        wait_for("the limit to be reached", || {
-            times.lock().expect("no panic").len() >= 20
+        // A worker on a busy machine may be at work whenever one looks, though it waits in between.
+        wait_for("a worker that waits for the budget", || {
+            status(&workspace, &address, &id)["waits_for_budget"] == true
         });
-        let stands = status(&workspace, &address, &id);
-        assert_eq!(stands["waits_for_budget"], true, "{store}: {stands}");
         workers
             .iter_mut()
             .for_each(|worker| assert!(worker.wait().expect("it ends").success()));
