@@ -43,15 +43,13 @@ struct Needle {
     /// Without its first characters, which could complete an escape with the text in front of it, such as the `ab` of
     /// `100%ab`.
     swallowed: Vec<Finder<'static>>,
-    /// Up to [`PART`] bytes of `undone` around its rarest letter or digit. They tell quickly that the secret is not in a
-    /// text.
-    part: Vec<u8>,
-    /// Where in the part that letter or digit is; none in a secret without any.
+    /// Where in `undone` its rarest letter or digit is; none in a secret without any.
     rarest: Option<usize>,
 }
 
-/// The most bytes of a part.
-const PART: usize = 64;
+/// The most bytes around a rare letter that are compared in a quick look. A longer comparison, made at each such letter
+/// of a text, would not be linear.
+const NEAR: usize = 64;
 
 /// Letters, the rarest in answers first. Digits are more frequent than any.
 const RARE: &[u8; 26] = b"qxjkvwyzgbfhupmcdnlorsaite";
@@ -77,31 +75,45 @@ impl Needle {
         let rarest = (0..undone.len())
             .filter(|at| undone[*at].is_ascii_alphanumeric())
             .min_by_key(|at| rarity(undone[*at]).unwrap_or(RARE.len()));
-        let start = rarest.unwrap_or_default().saturating_sub(PART / 2);
         Needle {
-            part: undone[start..undone.len().min(start + PART)].to_vec(),
-            rarest: rarest.map(|at| at - start),
+            rarest,
             verbatim: finder(&verbatim),
             swallowed: swallowed.map(|cut| finder(&undone[cut..])).collect(),
             undone: finder(&undone),
         }
     }
 
-    /// Whether a text without escapes may hold the secret. It does not if the part is nowhere.
+    /// Whether a text without escapes may hold the secret. It does not if what is near the rarest letter is nowhere.
     fn may_be_in(&self, text: &[u8]) -> bool {
         let Some(rarest) = self.rarest else {
             return true;
         };
-        let byte = self.part[rarest];
+        let undone = self.undone.needle();
+        let start = rarest.saturating_sub(NEAR / 2);
+        let near = &undone[start..undone.len().min(start + NEAR)];
+        let byte = undone[rarest];
         memchr::memchr2_iter(byte, byte.to_ascii_uppercase(), text).any(|at| {
-            let start = at.checked_sub(rarest);
-            let found = start.and_then(|start| text.get(start..start + self.part.len()));
+            let from = at.checked_sub(rarest - start);
+            let found = from.and_then(|from| text.get(from..from + near.len()));
             found.is_some_and(|found| {
                 let found = found.iter().map(|byte| folded_byte(*byte));
-                found.eq(self.part.iter().copied())
+                found.eq(near.iter().copied())
             })
         })
     }
+}
+
+/// A table with what a `const fn` gives for each byte. A table is quick whether or not the compiler optimises for size.
+macro_rules! table {
+    ($of:ident) => {{
+        let mut table = [0; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            table[byte] = $of(byte as u8);
+            byte += 1;
+        }
+        table
+    }};
 }
 
 impl Search {
@@ -356,16 +368,7 @@ const fn folded_byte_of(byte: u8) -> u8 {
     }
 }
 
-/// A table, because it is quick whether or not the compiler optimises for size.
-const FOLDED: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = folded_byte_of(byte as u8);
-        byte += 1;
-    }
-    table
-};
+const FOLDED: [u8; 256] = table!(folded_byte_of);
 
 fn folded_byte(byte: u8) -> u8 {
     FOLDED[usize::from(byte)]
@@ -428,15 +431,7 @@ const fn sextet_of(byte: u8) -> u8 {
 /// Stands for a character that is none of base64.
 const NO_SEXTET: u8 = 255;
 
-const SEXTETS: [u8; 256] = {
-    let mut table = [NO_SEXTET; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        table[byte] = sextet_of(byte as u8);
-        byte += 1;
-    }
-    table
-};
+const SEXTETS: [u8; 256] = table!(sextet_of);
 
 fn sextet(byte: u8) -> u8 {
     SEXTETS[usize::from(byte)]
@@ -614,6 +609,14 @@ mod tests {
                     !search.is_surely_without(text.to_uppercase().as_bytes()),
                     "{text}"
                 );
+                if secret.len() <= NEAR && secret.contains(char::is_alphabetic) {
+                    let mut near_miss = text.clone();
+                    near_miss.replace_range(before..=before, "?");
+                    assert!(
+                        search.is_surely_without(near_miss.as_bytes()),
+                        "{near_miss}"
+                    );
+                }
                 let text = text.replace(['x', 'v', 'k'], ".");
                 let has_letters = secret.contains(char::is_alphabetic);
                 assert_eq!(
