@@ -9,8 +9,8 @@
 //! - With the functions that a call runs side by side (`src/layout.txt`): 205. This also halves the memory of a call,
 //!   because the system maps the program's file in pieces of 64 KiB. An old list costs about thirty page faults and 3 MiB.
 //! - With our own code optimised for size (`Cargo.toml`), and symbols that tell the instances of a generic function apart
-//!   (`.cargo/config.toml`), so that only those that a call runs are moved: 180, where it was 276 in the same minute.
-//!   The functions of a call are in 30 pieces then, not in 119.
+//!   (`.cargo/config.toml`), so that only those that a call runs are moved: 180, where it was 276 on the same machine;
+//!   another one counts 232. The functions of a call are in 30 pieces then, not in 119.
 //!
 //! A part of the time is not ours: before `main`, the C library asks the processor for its caches. In a virtual machine
 //! each question may leave the machine, and together they then take nearly a millisecond of every program.
